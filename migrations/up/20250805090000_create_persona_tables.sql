@@ -1,0 +1,28 @@
+-- Migration: 20250805090000_create_persona_tables.sql
+-- Description: Creates personas and which of them each user prefers
+
+CREATE TABLE personas (
+    id UUID PRIMARY KEY DEFAULT gen_random_uuid(),
+    name VARCHAR(100) UNIQUE NOT NULL,
+    description TEXT NOT NULL,
+    system_prompt TEXT NOT NULL,
+    personality_traits JSONB DEFAULT '{}',
+    capabilities JSONB DEFAULT '{}',
+    is_active BOOLEAN DEFAULT true,
+    created_by VARCHAR(255),
+    created_at TIMESTAMPTZ DEFAULT now(),
+    updated_at TIMESTAMPTZ DEFAULT now()
+);
+
+CREATE INDEX idx_personas_name ON personas (name);
+CREATE INDEX idx_personas_is_active ON personas (is_active);
+CREATE INDEX idx_personas_created_by ON personas (created_by);
+
+-- user_id is what the gateway calls a user, which need not be a row of users.
+CREATE TABLE user_persona_preferences (
+    user_id VARCHAR(255) PRIMARY KEY,
+    persona_id UUID NOT NULL REFERENCES personas (id) ON DELETE CASCADE,
+    updated_at TIMESTAMPTZ DEFAULT now()
+);
+
+CREATE INDEX idx_user_persona_preferences_persona_id ON user_persona_preferences (persona_id);
