@@ -1,0 +1,1 @@
+"""The tool that migrates PostgreSQL for the Gaia Platform."""

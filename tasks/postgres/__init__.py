@@ -1,0 +1,1 @@
+"""Facts about PostgreSQL, and the embedded server."""

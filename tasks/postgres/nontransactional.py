@@ -1,0 +1,268 @@
+"""Statements that PostgreSQL 14 to 18 refuse in a transaction block (SQLSTATE 25001), and what each leaves behind.
+
+What text alone cannot tell is left out: REINDEX and CLUSTER of a partitioned table are refused too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tasks.postgres.targets import (
+    Node,
+    Target,
+    aim,
+    aim_created_index,
+    aim_detached,
+    aim_dropped_index,
+    aim_reindex,
+    find_detached,
+)
+
+_MANUAL = "https://www.postgresql.org/docs/current/"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Describe one statement that a transaction block refuses; `refused` and `accepted` are examples, for its test."""
+
+    node: str
+    words: str
+    page: str
+    refused: str
+    accepted: str = ""
+    prepare: str = ""
+    """What the refused example needs before it, in the same transaction."""
+    since: int = 14
+    """The first version of the server that knows the statement."""
+    applies: Callable[[Node], bool] = lambda node: True
+    target: Callable[[Node], Target] = lambda node: Target("other")
+
+    @property
+    def source(self) -> str:
+        """Return the page of the manual that says so."""
+        return f"{_MANUAL}{self.page}.html"
+
+
+def find_refusal(node_name: str, node: Node) -> Refusal | None:
+    """Find out whether the server refuses a statement in a transaction block."""
+    return next((refusal for refusal in _BY_NODE.get(node_name, ()) if refusal.applies(node)), None)
+
+
+def is_refusable(node_name: str) -> bool:
+    """Say whether some form of a statement is refused, so that a look at its node is needed."""
+    return node_name in _BY_NODE
+
+
+def _is_on(node: Node, option: str, field: str = "options", *, default: bool) -> bool:
+    """Read a Boolean option, which is on when it is only named."""
+    for item in node.get(field, ()):
+        element = item["DefElem"]
+        if element["defname"] != option:
+            continue
+        kind, value = next(iter(element.get("arg", {"Boolean": {"boolval": True}}).items()))
+        if kind == "Boolean":
+            return bool(value.get("boolval"))
+        if kind == "Integer":
+            return bool(value.get("ival"))
+        word = value["names"][-1]["String"]["sval"] if kind == "TypeName" else value.get("sval", "")
+        return str(word).lower() not in ("false", "off", "0")
+    return default
+
+
+def _has_option(node: Node, option: str) -> bool:
+    return any(item["DefElem"]["defname"] == option for item in node.get("options", ()))
+
+
+def _is_kind(*kinds: str) -> Callable[[Node], bool]:
+    return lambda node: node.get("kind") in kinds
+
+
+def _refreshes(node: Node) -> bool:
+    """Say whether an ALTER SUBSCRIPTION fetches the publisher's tables, which it does unless told not to."""
+    kinds = (
+        "ALTER_SUBSCRIPTION_SET_PUBLICATION",
+        "ALTER_SUBSCRIPTION_ADD_PUBLICATION",
+        "ALTER_SUBSCRIPTION_DROP_PUBLICATION",
+    )
+    return node.get("kind") in kinds and _is_on(node, "refresh", default=True)
+
+
+REFUSALS = (
+    Refusal(
+        "IndexStmt",
+        "CREATE INDEX CONCURRENTLY",
+        "sql-createindex",
+        refused="CREATE INDEX CONCURRENTLY items_name_idx ON items (name)",
+        accepted="CREATE INDEX items_name_idx ON items (name)",
+        applies=lambda node: node.get("concurrent", False),
+        target=aim_created_index,
+    ),
+    Refusal(
+        "DropStmt",
+        "DROP INDEX CONCURRENTLY",
+        "sql-dropindex",
+        refused="DROP INDEX CONCURRENTLY items_number_idx",
+        accepted="DROP INDEX items_number_idx",
+        applies=lambda node: node.get("concurrent", False),
+        target=aim_dropped_index,
+    ),
+    Refusal(
+        "ReindexStmt",
+        "REINDEX CONCURRENTLY",
+        "sql-reindex",
+        refused="REINDEX TABLE CONCURRENTLY items",
+        accepted="REINDEX TABLE items",
+        applies=lambda node: _is_on(node, "concurrently", "params", default=False),
+        target=aim_reindex,
+    ),
+    Refusal(
+        "ReindexStmt",
+        "REINDEX of a schema or database",
+        "sql-reindex",
+        refused="REINDEX SCHEMA public",
+        accepted="REINDEX INDEX items_number_idx",
+        applies=_is_kind("REINDEX_OBJECT_SCHEMA", "REINDEX_OBJECT_SYSTEM", "REINDEX_OBJECT_DATABASE"),
+        target=aim_reindex,
+    ),
+    Refusal(
+        "VacuumStmt",
+        "VACUUM",
+        "sql-vacuum",
+        refused="VACUUM items",
+        accepted="ANALYZE items",
+        applies=lambda node: node.get("is_vacuumcmd", False),
+    ),
+    Refusal(
+        "ClusterStmt",
+        "CLUSTER without a table",
+        "sql-cluster",
+        refused="CLUSTER",
+        accepted="CLUSTER items USING items_number_idx",
+        applies=lambda node: "relation" not in node,
+    ),
+    Refusal(
+        "AlterTableStmt",
+        "ALTER TABLE … DETACH PARTITION … CONCURRENTLY",
+        "sql-altertable",
+        refused="ALTER TABLE events DETACH PARTITION events_2025 CONCURRENTLY",
+        accepted="ALTER TABLE events DETACH PARTITION events_2025",
+        applies=lambda node: find_detached(node) is not None,
+        target=aim_detached,
+    ),
+    Refusal(
+        "CreatedbStmt",
+        "CREATE DATABASE",
+        "sql-createdatabase",
+        refused="CREATE DATABASE refused",
+        target=aim("create database", "dbname"),
+    ),
+    Refusal(
+        "DropdbStmt",
+        "DROP DATABASE",
+        "sql-dropdatabase",
+        refused="DROP DATABASE IF EXISTS refused",
+        target=aim("drop database", "dbname"),
+    ),
+    Refusal(
+        "AlterDatabaseStmt",
+        "ALTER DATABASE … SET TABLESPACE",
+        "sql-alterdatabase",
+        refused="ALTER DATABASE postgres SET TABLESPACE pg_default",
+        accepted="ALTER DATABASE postgres WITH CONNECTION LIMIT -1",
+        applies=lambda node: _has_option(node, "tablespace"),
+    ),
+    Refusal(
+        "CreateTableSpaceStmt",
+        "CREATE TABLESPACE",
+        "sql-createtablespace",
+        refused="CREATE TABLESPACE refused LOCATION '/nowhere'",
+        target=aim("create tablespace", "tablespacename"),
+    ),
+    Refusal(
+        "DropTableSpaceStmt",
+        "DROP TABLESPACE",
+        "sql-droptablespace",
+        refused="DROP TABLESPACE IF EXISTS refused",
+        target=aim("drop tablespace", "tablespacename"),
+    ),
+    Refusal("AlterSystemStmt", "ALTER SYSTEM", "sql-altersystem", refused="ALTER SYSTEM SET work_mem = '4MB'"),
+    Refusal(
+        "DiscardStmt",
+        "DISCARD ALL",
+        "sql-discard",
+        refused="DISCARD ALL",
+        accepted="DISCARD PLANS",
+        applies=lambda node: node.get("target") == "DISCARD_ALL",
+    ),
+    Refusal(
+        "CreateSubscriptionStmt",
+        "CREATE SUBSCRIPTION that makes a replication slot",
+        "sql-createsubscription",
+        refused="CREATE SUBSCRIPTION refused CONNECTION 'dbname=nowhere' PUBLICATION news",
+        accepted="CREATE SUBSCRIPTION fresh CONNECTION 'dbname=nowhere' PUBLICATION news WITH (connect = false)",
+        applies=lambda node: _is_on(node, "connect", default=True) and _is_on(node, "create_slot", default=True),
+        target=aim("create subscription", "subname"),
+    ),
+    Refusal(
+        "AlterSubscriptionStmt",
+        "ALTER SUBSCRIPTION … REFRESH PUBLICATION",
+        "sql-altersubscription",
+        refused="ALTER SUBSCRIPTION orders REFRESH PUBLICATION",
+        accepted="ALTER SUBSCRIPTION orders DISABLE",
+        prepare="ALTER SUBSCRIPTION orders ENABLE",
+        applies=_is_kind("ALTER_SUBSCRIPTION_REFRESH", "ALTER_SUBSCRIPTION_REFRESH_PUBLICATION"),
+    ),
+    Refusal(
+        "AlterSubscriptionStmt",
+        "ALTER SUBSCRIPTION … SET, ADD or DROP PUBLICATION with refresh",
+        "sql-altersubscription",
+        refused="ALTER SUBSCRIPTION orders ADD PUBLICATION more",
+        accepted="ALTER SUBSCRIPTION orders ADD PUBLICATION more WITH (refresh = false)",
+        prepare="ALTER SUBSCRIPTION orders ENABLE",
+        applies=_refreshes,
+    ),
+    Refusal(
+        "AlterSubscriptionStmt",
+        "ALTER SUBSCRIPTION … SET (failover)",
+        "sql-altersubscription",
+        refused="ALTER SUBSCRIPTION orders SET (failover = true)",
+        accepted="ALTER SUBSCRIPTION orders SET (synchronous_commit = off)",
+        since=17,
+        applies=lambda node: _has_option(node, "failover"),
+    ),
+    Refusal(
+        "AlterSubscriptionStmt",
+        "ALTER SUBSCRIPTION … SET (two_phase = false)",
+        "sql-altersubscription",
+        refused="ALTER SUBSCRIPTION orders SET (two_phase = false)",
+        accepted="ALTER SUBSCRIPTION orders SET (two_phase = true)",
+        since=18,
+        applies=lambda node: not _is_on(node, "two_phase", default=True),
+    ),
+    Refusal(
+        "DropSubscriptionStmt",
+        "DROP SUBSCRIPTION",
+        "sql-dropsubscription",
+        refused="DROP SUBSCRIPTION orders",
+        target=aim("drop subscription", "subname"),
+    ),
+    Refusal(
+        "TransactionStmt",
+        "COMMIT PREPARED",
+        "sql-commit-prepared",
+        refused="COMMIT PREPARED 'refused'",
+        applies=_is_kind("TRANS_STMT_COMMIT_PREPARED"),
+    ),
+    Refusal(
+        "TransactionStmt",
+        "ROLLBACK PREPARED",
+        "sql-rollback-prepared",
+        refused="ROLLBACK PREPARED 'refused'",
+        applies=_is_kind("TRANS_STMT_ROLLBACK_PREPARED"),
+    ),
+)
+
+_BY_NODE: dict[str, tuple[Refusal, ...]] = {
+    name: tuple(refusal for refusal in REFUSALS if refusal.node == name) for name in {row.node for row in REFUSALS}
+}

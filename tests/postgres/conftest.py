@@ -1,0 +1,40 @@
+"""Directories for the embedded server."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.postgres import cluster
+from tasks.postgres.embedded import stop
+from tests.kit.own_servers import copy_cluster
+
+
+@pytest.fixture
+def new_directory(template: cluster.Cluster, short_path: Path) -> Iterator[Callable[..., Path]]:
+    """Give a function that returns the directory of a server which is made, but not yet started."""
+    made: list[Path] = []
+
+    def make(place: str = "project") -> Path:
+        directory = short_path / place / ".postgres"
+        copy_cluster(template, directory)
+        made.append(directory)
+        return directory
+
+    yield make
+    for directory in made:
+        stop(directory)
+
+
+@pytest.fixture
+def directory(new_directory: Callable[..., Path]) -> Path:
+    """Give the directory of a server which is made, but not yet started."""
+    return new_directory()
+
+
+@pytest.fixture
+def empty(short_path: Path) -> Iterator[Path]:
+    """Give the path of a directory that is yet to be made."""
+    directory = short_path / "project" / ".postgres"
+    yield directory
+    stop(directory)

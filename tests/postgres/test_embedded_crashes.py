@@ -1,0 +1,111 @@
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tasks.postgres import cluster
+from tasks.postgres.accounts import find_owner
+from tasks.postgres.embedded import find_running, find_server, start, stop
+from tests.kit.databases import ask
+from tests.kit.servers import FAST_SETTINGS
+from tests.kit.waiting import wait_until
+
+
+def kill_server(directory: Path) -> None:
+    server = find_server(directory)
+    pid = cluster.read_pid(server)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not cluster.is_ready(server), what="the end of the killed server")
+
+
+def test_after_a_crash_the_server_starts_again_with_its_data(directory: Path) -> None:
+    with psycopg.connect(start(directory)) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    kill_server(directory)
+    assert find_running(directory) is None
+    assert ask(start(directory), "SELECT answer FROM kept") == 42
+
+
+def give_number_away(directory: Path, pid: int) -> None:
+    """Make it look as if a process had got the number that the crashed server had."""
+    server = find_server(directory)
+    for file in (server.data / "postmaster.pid", server.socket_folder / ".s.PGSQL.5432.lock"):
+        lines = file.read_text().splitlines()
+        file.write_text("\n".join([str(pid), *lines[1:]]) + "\n")
+
+
+def test_a_crashed_server_starts_again_when_its_last_backend_is_gone(directory: Path, short_path: Path) -> None:
+    busy = "DO $$BEGIN WHILE pg_stat_file(%s, true) IS NULL LOOP END LOOP; END$$"
+    signal_file = short_path / "end"
+    with psycopg.connect(start(directory), autocommit=True) as session, ThreadPoolExecutor() as pool:
+        pool.submit(session.execute, psycopg.sql.SQL(busy % f"'{signal_file}'"))
+        question = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO%' AND state = 'active'"
+        wait_until(lambda: ask(find_server(directory).url("postgres"), question), what="the busy backend")
+        kill_server(directory)
+        restart = pool.submit(start, directory)
+        log = find_server(directory).log
+        try:
+            wait_until(lambda: "shared memory block" in log.read_text(), what="the first attempt to start")
+        finally:
+            signal_file.touch()
+        assert ask(restart.result(), "SELECT 1") == 1
+
+
+def test_a_server_that_is_still_recovering_is_waited_for(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = start(directory)
+    lock_file = find_server(directory).data / "postmaster.pid"
+    ready = lock_file.read_text()
+    lock_file.write_text(ready.replace("ready   ", "starting"))
+    assert find_running(directory) is None
+    # It recovers in the very moment in which it is waited for.
+    monkeypatch.setattr(time, "sleep", lambda _: lock_file.write_text(ready))
+    assert start(directory) == url
+    assert lock_file.read_text() == ready
+
+
+@pytest.mark.parametrize("place", ["project", "/".join(["long"] * 30)], ids=["lock in data", "lock in /tmp"])
+def test_a_process_that_got_the_number_of_the_crashed_server_is_no_obstacle(
+    place: str, new_directory: Callable[..., Path]
+) -> None:
+    directory = new_directory(place)
+    start(directory)
+    kill_server(directory)
+    account = find_owner(directory / "data")
+    drop = {} if account is None else account.subprocess_arguments()
+    with subprocess.Popen(["sleep", "600"], **drop) as bystander:
+        give_number_away(directory, bystander.pid)
+        try:
+            assert ask(start(directory), "SELECT 1") == 1
+            assert bystander.poll() is None
+        finally:
+            bystander.kill()
+
+
+def test_a_server_elsewhere_that_got_the_number_of_the_crashed_one_is_no_obstacle(
+    new_directory: Callable[..., Path],
+) -> None:
+    directory, elsewhere = new_directory("project"), new_directory("elsewhere")
+    start(directory)
+    start(elsewhere)
+    kill_server(directory)
+    bystander = cluster.read_pid(find_server(elsewhere))
+    assert bystander is not None
+    give_number_away(directory, bystander)
+    assert not stop(directory)
+    assert ask(start(directory), "SELECT 1") == 1
+    assert find_running(elsewhere)
+
+
+def test_what_a_killed_initdb_left_behind_is_replaced(empty: Path) -> None:
+    unfinished = empty / "data.unfinished"
+    unfinished.mkdir(parents=True)
+    (unfinished / "PG_VERSION").write_text("18\n")
+    assert ask(start(empty, FAST_SETTINGS), "SELECT 1") == 1
+    assert not unfinished.exists()
