@@ -1,0 +1,180 @@
+"""What files written for psql hold beside SQL."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tasks.runner.statements.lexer import cut, trim
+from tasks.runner.statements.psql import CopyData, take_copy_data
+from tasks.runner.statements.sqltext import ScriptError, SqlText
+from tests.kit.databases import Database
+
+
+def take(text: str) -> tuple[str, list[tuple[int, str]]]:
+    blanked, copies = take_copy_data(SqlText("f.sql", text))
+    return blanked.text, [(copy.start, copy.data) for copy in copies]
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("a 'it''s' b", ["a", "'it''s'", "b"]),
+        (r"E'it\'s' b", [r"E'it\'s'", "b"]),
+        (r"e'\\' 'b'", [r"e'\\'", "'b'"]),
+        ("E'a' -- c\n  '\\'; b'; c", ["E'a' -- c\n  '\\'; b'", ";", "c"]),
+        (r"'\' \ 'x'", [r"'\'", "\\", "'x'"]),
+        (r"U&'\0041' UESCAPE '!'", ["U", "&", r"'\0041'", "UESCAPE", "'!'"]),
+        (r'"a\"";" b', [r'"a\"";"', "b"]),
+        ("$$a;'$x$b$$ c", ["$$a;'$x$b$$", "c"]),
+        ("$é1$ $$ $é1$;", ["$é1$ $$ $é1$", ";"]),
+        ("a$$b$$ $1$", ["a$$b$$", "$", "1", "$"]),
+        ("-- it's\r\nb", ["-- it's", "b"]),
+        ("/* a /* b */ ' */ c", ["/* a /* b */ ' */", "c"]),
+        ("a-b/c", ["a", "-", "b", "/", "c"]),
+        ("Größe<>12", ["Größe", "<", ">", "12"]),
+        ("'open ; b", ["'open ; b"]),
+        ("E'open\\", ["E", "'open\\"]),
+        ("$a$ open ; b", ["$a$ open ; b"]),
+        ("/* open /* */ ; b", ["/* open /* */ ; b"]),
+        (" \t\n", []),
+    ],
+)
+def test_text_is_cut_as_psql_does(text: str, pieces: list[str]) -> None:
+    assert [text[token.start : token.end] for token in cut(text)] == pieces
+
+
+@pytest.mark.parametrize(
+    ("text", "trimmed"),
+    [
+        ("SELECT 1 -- done\n", "SELECT 1"),
+        ("SELECT 1 /* a */ -- b\n/* c\n*/", "SELECT 1"),
+        ("SELECT '--'", "SELECT '--'"),
+        ("SELECT 1 -- a\n+ 2", "SELECT 1 -- a\n+ 2"),
+        ("SELECT 2 * /* a */ 3", "SELECT 2 * /* a */ 3"),
+    ],
+)
+def test_comments_behind_a_statement_are_cut_off(text: str, trimmed: str) -> None:
+    assert trim(text) == trimmed
+
+
+def test_the_data_of_a_copy_is_taken_and_everything_else_keeps_its_place() -> None:
+    text = "COPY t FROM stdin;\n1\tä\\N\n2\t\\\\.\n\\.\nSELECT 1;\n"
+    blanked, copies = take(text)
+    assert copies == [(0, "1\tä\\N\n2\t\\\\.\n")]
+    assert len(blanked) == len(text)
+    assert blanked.index("SELECT") == text.index("SELECT")
+    assert blanked.split() == ["COPY", "t", "FROM", "stdin;", "SELECT", "1;"]
+    assert blanked.count("\n") == text.count("\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("copy t from STDIN;\n1\n\\.\n", ["1\n"]),
+        ("COPY t (a, b) FROM stdin WITH (FORMAT csv, HEADER);\na,b\n\\.\n", ["a,b\n"]),
+        ("COPY t FROM stdin;\n\\.\n", [""]),
+        ("COPY t FROM stdin;", [""]),
+        ("COPY t FROM stdin", [""]),
+        ("COPY t FROM stdin;\n1\n2", ["1\n2"]),
+        ("COPY t FROM stdin;\n1\n\\.", ["1\n"]),
+        ("COPY t FROM stdin;\r\n1\r\n\\.\r\nSELECT 1;", ["1\r\n"]),
+        ("COPY t FROM stdin; -- two rows\n1\n 2\n \\.\n\\.\n", ["1\n 2\n \\.\n"]),
+        ("/* copy */ COPY t\n  FROM -- here\n  stdin\n;\n1\n\\.\n", ["1\n"]),
+        ("COPY t FROM stdin;\n1\n\\.\nCOPY u FROM stdin;\n'\n$$\n\\.\nSELECT 1;", ["1\n", "'\n$$\n"]),
+        ("COPY t FROM stdout;\n1\n\\.\n", ["1\n"]),
+        ("COPY t FROM stdin WHERE a > (1);\n1\n\\.\n", ["1\n"]),
+        ("CREATE TABLE t (a int;\nCOPY t FROM stdin;\n1\n\\.\n", ["1\n"]),
+        ("CREATE RULE r AS ON INSERT TO t DO (DELETE FROM u; COPY t FROM stdin);\nSELECT 1;", []),
+        ("SELECT 'COPY t FROM stdin;\n\\.\n';", []),
+        ("DO $$ BEGIN RAISE NOTICE 'COPY t FROM stdin;\n\\i x'; END $$;", []),
+        ("-- COPY t FROM stdin;\n/* \\i x */", []),
+        ("COPY (SELECT * FROM stdin) TO '/tmp/x';", []),
+        ("COPY stdin FROM '/tmp/x';", []),
+        ("INSERT INTO t SELECT * FROM stdin;\n", []),
+        ("SELECT E'\\\\', E'\\'\\i', '\\', \"\\\";", []),
+    ],
+)
+def test_inline_data_is_found_where_psql_finds_it(text: str, data: list[str]) -> None:
+    assert [found for _, found in take(text)[1]] == data
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "hint"),
+    [
+        ("\\i other.sql", "\\i", "Put the text"),
+        ("\\ir other.sql", "\\ir", "Put the text"),
+        ("\\copy t FROM 'x'", "\\copy", "COPY … FROM stdin;"),
+        ("\\c other", "\\c", "DATABASE_URL"),
+        ("\\connect other", "\\connect", "DATABASE_URL"),
+        ("\\set x 1", "\\set", "value"),
+        ("\\echo done", "\\echo", "RAISE NOTICE"),
+        ("SELECT 'x' \\gexec", "\\gexec", "EXECUTE"),
+        ("SELECT 'x'\\gset", "\\gset", "value"),
+        ("\\restrict token", "\\restrict", "pg_dump"),
+        ("\\if :x", "\\if", "THEN"),
+        ("SELECT 1\\;", "\\;", ";"),
+        ("\\.", "\\.", "COPY … FROM stdin;"),
+        ("\\!ls", "\\!", "without psql"),
+        ("\\d", "\\d", "without psql"),
+        ("\\", "\\", "without psql"),
+    ],
+)
+def test_a_backslash_command_is_an_error_that_says_what_to_write_instead(command: str, name: str, hint: str) -> None:
+    with pytest.raises(ScriptError) as caught:
+        take(f"SELECT E'\\n';\n\n{command}\nSELECT 2;")
+    error = caught.value
+    assert error.message == f"{name} is a command of psql, not SQL"
+    assert hint in error.hint
+    assert error.state == "Nothing was changed."
+    assert error.exit_code == 3
+    assert error.place is not None
+    assert str(error.place) == "f.sql:3"
+    assert error.place.source == command
+    assert error.place.column == command.index("\\") + 1
+
+
+def test_a_statement_on_the_line_of_a_copy_is_an_error() -> None:
+    with pytest.raises(ScriptError, match="something follows") as caught:
+        take("COPY t FROM stdin; SELECT 1;\n1\n\\.\n")
+    assert str(caught.value.place) == "f.sql:1"
+
+
+COPIES = [
+    "COPY t FROM stdin;\n1\tone\\ttwo\n2\t\\N\n3\tä 'quoted' $$ -- ;\n\\.\nINSERT INTO t VALUES (4, E'a\\'b');\n",
+    'COPY t (b, a) FROM stdin (FORMAT csv);\n"two\nlines; \\.",1\n,2\n\\.\n',
+    "COPY t FROM stdin;\r\n1\tone\r\n2\ttwo\r\n\\.\r\nSELECT 1;\r\n",
+    "COPY t FROM stdin;\n5\tno end\n",
+    "/* COPY t FROM stdin; */ COPY\n  t FROM STDIN -- now\n;\n6\tsix\n\\.\nCOPY t FROM stdin;\n7\tseven\n\\.\n",
+    "COPY t FROM stdin WITH DELIMITER '|';\n8|eight\n\\.\n",
+]
+
+
+@pytest.mark.parametrize("text", COPIES)
+def test_a_copy_takes_the_rows_that_psql_takes(database: Database, tmp_path: Path, text: str) -> None:
+    database.execute("CREATE TABLE t (a integer, b text)")
+    file = tmp_path / "f.sql"
+    file.write_bytes(text.encode())
+    psql = database.server.cluster.programs / "psql"
+    arguments = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(file), database.url]
+    done = subprocess.run([psql, *arguments], check=True, capture_output=True)
+    assert done.stderr == b""
+    expected = database.query("SELECT a, b FROM t ORDER BY a")
+    database.execute("TRUNCATE t")
+
+    blanked, copies = take_copy_data(SqlText("f.sql", text))
+    run_with_copies(database, blanked.text, copies)
+    assert expected
+    assert database.query("SELECT a, b FROM t ORDER BY a") == expected
+
+
+def run_with_copies(database: Database, text: str, copies: tuple[CopyData, ...]) -> None:
+    """Run a blanked text: each COPY with its data, and what stands between them."""
+    done = 0
+    with database.connect() as connection, connection.cursor() as cursor:
+        for copy in copies:
+            cursor.execute(text[done : copy.start].encode())
+            done = text.find(";", text.index("FROM", copy.start)) + 1
+            with cursor.copy(text[copy.start : done].encode()) as stream:
+                stream.write(copy.data)
+        cursor.execute(text[done:].encode())

@@ -1,0 +1,175 @@
+"""Which statements share a transaction."""
+
+import re
+
+import pytest
+
+from tasks.postgres.nontransactional import REFUSALS, Refusal
+from tasks.runner.statements import ScriptError, Segment, Target, read_script
+
+NO_TRANSACTION = "-- migrate: no-transaction\n"
+INDEX = "CREATE INDEX CONCURRENTLY i ON t (a)"
+
+
+def show(segment: Segment) -> str:
+    """Write a segment as its statements' texts: in brackets those in a transaction, with its BEGIN if it has options."""
+    texts = "; ".join(statement.text for statement in segment.statements)
+    begin = f"{segment.begin}: " if segment.begin else ""
+    return f"[{begin}{texts}]" if segment.transactional else texts
+
+
+def group(text: str) -> list[str]:
+    return [show(segment) for segment in read_script(text, file="f.sql", version="v").segments]
+
+
+def spell(text: str) -> str:
+    """Write out the letters S and A to E, which stand for statements."""
+    return re.sub(r"\b[SA-E]\b", r"TABLE \g<0>", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "segments"),
+    [
+        ("A; B", ["[A; B]"]),
+        ("BEGIN; A; B; COMMIT;", ["[A; B]"]),
+        ("begin work; A; end transaction;", ["[A]"]),
+        ("START TRANSACTION; A; COMMIT WORK;", ["[A]"]),
+        ("S; BEGIN; A; COMMIT; B; C;", ["[S; A; B; C]"]),
+        ("BEGIN; COMMIT; A;", ["[A]"]),
+        ("BEGIN; A; COMMIT; BEGIN; COMMIT;", ["[A]"]),
+        ("BEGIN; A; COMMIT; BEGIN; B; COMMIT;", ["[A]", "[B]"]),
+        ("S; BEGIN; A; COMMIT; B; C; BEGIN; D; COMMIT; E", ["[S]", "[A]", "[B; C]", "[D]", "[E]"]),
+        ("SAVEPOINT s; A; ROLLBACK TO s; RELEASE s;", ["[SAVEPOINT s; A; ROLLBACK TO s; RELEASE s]"]),
+        ("BEGIN; SAVEPOINT s; A; ROLLBACK TO SAVEPOINT s; COMMIT;", ["[SAVEPOINT s; A; ROLLBACK TO SAVEPOINT s]"]),
+        (f"{INDEX};", [INDEX]),
+        (f"A; B; {INDEX}; VACUUM; C; D;", ["[A; B]", INDEX, "VACUUM", "[C; D]"]),
+        (f"S; BEGIN; A; COMMIT; B; {INDEX}; C;", ["[S]", "[A]", "[B]", INDEX, "[C]"]),
+        ("A; COMMIT PREPARED 'x'; B", ["[A]", "COMMIT PREPARED 'x'", "[B]"]),
+        ("CALL p(); DO $$BEGIN END$$", ["[CALL p(); DO $$BEGIN END$$]"]),
+        (
+            "BEGIN ISOLATION LEVEL SERIALIZABLE; A; COMMIT;",
+            ["[BEGIN ISOLATION LEVEL SERIALIZABLE: A]"],
+        ),
+        (
+            "S; START TRANSACTION READ WRITE, NOT DEFERRABLE; A; COMMIT; B",
+            ["[START TRANSACTION READ WRITE, NOT DEFERRABLE: S; A; B]"],
+        ),
+        (
+            "BEGIN; A; COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ; B; COMMIT; C",
+            ["[A]", "[BEGIN ISOLATION LEVEL REPEATABLE READ: B]", "[C]"],
+        ),
+        (
+            "CREATE FUNCTION f() RETURNS integer BEGIN ATOMIC SELECT 1; SELECT 2; END; A",
+            ["[CREATE FUNCTION f() RETURNS integer BEGIN ATOMIC SELECT 1; SELECT 2; END; A]"],
+        ),
+        (NO_TRANSACTION + "A; B;", ["[A]", "[B]"]),
+        (NO_TRANSACTION + f"A; {INDEX}; B;", ["[A]", INDEX, "[B]"]),
+        (NO_TRANSACTION + "A; CALL p(); DO $$BEGIN END$$;", ["[A]", "CALL p()", "DO $$BEGIN END$$"]),
+        (NO_TRANSACTION + "S; BEGIN; A; CALL p(); COMMIT; B; C;", ["[S]", "[A; CALL p()]", "[B]", "[C]"]),
+        (NO_TRANSACTION + "BEGIN; A; B; COMMIT;", ["[A; B]"]),
+    ],
+)
+def test_statements_share_a_transaction_if_they_can(text: str, segments: list[str]) -> None:
+    assert group(spell(text)) == [spell(segment) for segment in segments]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.words)
+def test_what_a_transaction_refuses_stands_alone(refusal: Refusal) -> None:
+    assert group(f"SELECT 1; {refusal.refused}; SELECT 2;") == ["[SELECT 1]", refusal.refused, "[SELECT 2]"]
+    assert not refusal.accepted or len(group(f"SELECT 1; {refusal.accepted};")) == 1
+
+
+def test_an_example_is_grouped_to_the_letter() -> None:
+    text = f"SET lock_timeout = '1s';\nCREATE TABLE t (a integer);\n{INDEX};\nINSERT INTO t VALUES (1);\n"
+    assert group(text) == [
+        "[SET lock_timeout = '1s'; CREATE TABLE t (a integer)]",
+        INDEX,
+        "[INSERT INTO t VALUES (1)]",
+    ]
+
+
+def test_a_call_outside_a_transaction_has_no_known_target() -> None:
+    script = read_script(f"{NO_TRANSACTION}CALL p(); DO $$BEGIN END$$", file="f.sql", version="v")
+    assert [(statement.transactional, statement.target) for statement in script.statements] == [
+        (False, Target("other")),
+        (False, Target("other")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message", "hint"),
+    [
+        ("BEGIN;\nSELECT 1;\nBEGIN;\nCOMMIT;", 3, "BEGIN inside the transaction that line 1 began", "COMMIT;"),
+        ("SELECT 1;\n\nCOMMIT;", 3, "COMMIT without a BEGIN before it", "BEGIN;"),
+        ("BEGIN;\nSELECT 1;\nCOMMIT;\nEND;", 4, "END without a BEGIN before it", "BEGIN;"),
+        ("SELECT 1;\nROLLBACK;", 2, "ROLLBACK would undo", "COMMIT;"),
+        ("BEGIN;\nSELECT 1;\nROLLBACK;", 3, "ROLLBACK would undo", "COMMIT;"),
+        ("BEGIN;\nSELECT 1;\nABORT;", 3, "ROLLBACK would undo", "COMMIT;"),
+        ("-- é\nBEGIN;\nSELECT 1;", 2, "BEGIN without a COMMIT", "COMMIT;"),
+        ("BEGIN;\nSELECT 1;\nPREPARE TRANSACTION 'x';", 3, "PREPARE TRANSACTION", "COMMIT;"),
+        ("BEGIN;\nSELECT 1;\nCOMMIT AND CHAIN;\nCOMMIT;", 3, "COMMIT AND CHAIN", "COMMIT;\nBEGIN;"),
+        (
+            f"BEGIN;\nSELECT 1;\n{INDEX};\nCOMMIT;",
+            3,
+            "CREATE INDEX CONCURRENTLY cannot run in the transaction that line 1 began",
+            f"COMMIT;\n{INDEX};\nBEGIN;",
+        ),
+        (NO_TRANSACTION + "BEGIN;\nVACUUM;\nCOMMIT;", 3, "VACUUM cannot run in the transaction", "COMMIT;\nVACUUM;"),
+    ],
+)
+def test_transactions_that_do_not_add_up_are_errors_that_name_the_line(text: str, line: int, message: str, hint: str) -> None:
+    with pytest.raises(ScriptError) as caught:
+        group(text)
+    error = caught.value
+    assert str(error.place) == f"f.sql:{line}"
+    assert message in error.message
+    assert hint in error.hint
+    assert error.state == "Nothing was changed."
+
+
+def test_the_fix_that_an_error_shows_works() -> None:
+    with pytest.raises(ScriptError) as caught:
+        group(f"BEGIN; SELECT 1; {INDEX}; SELECT 2; COMMIT;")
+    fix = caught.value.hint.partition("\n")[2]
+    assert group(f"BEGIN; SELECT 1; {fix} SELECT 2; COMMIT;") == ["[SELECT 1]", INDEX, "[SELECT 2]"]
+
+
+def test_a_checksum_tells_segments_apart() -> None:
+    def checksums(text: str) -> list[str]:
+        return [segment.checksum for segment in read_script(text, file="f.sql", version="v").segments]
+
+    plain = checksums("SELECT 1; SELECT 2;")
+    assert checksums("-- more\nBEGIN;\n\nSELECT 1;\n/* x */ SELECT 2 -- y\n; COMMIT;") == plain
+    others = [
+        checksums(text)[0]
+        for text in (
+            "SELECT 1; SELECT 3;",
+            "SELECT 1;",
+            "SELECT 12;",
+            "COPY t FROM stdin;\n1\n\\.\n",
+            "COPY t FROM stdin;\n2\n\\.\n",
+            "COPY t FROM stdin;",
+            "COPY t FROM '/x';",
+            f"{NO_TRANSACTION}DO ''",
+            "DO ''",
+        )
+    ]
+    assert len({*others, *plain}) == len(others) + 1
+    assert len(plain[0]) == 64
+    assert checksums("SELECT 'a'; SELECT") != checksums("SELECT 'a'SELECT")
+
+
+def test_the_settings_before_a_segment_are_those_of_the_session() -> None:
+    script = read_script(
+        "SET search_path = app; SET LOCAL role = x; SELECT pg_catalog.set_config('a.b', 'c', false);"
+        f"SELECT set_config('a.b', 'c', true); {INDEX}; RESET a.b; SET TRANSACTION READ ONLY; VACUUM;",
+        file="f.sql",
+        version="v",
+    )
+    search_path, set_config, reset = (
+        "SET search_path = app",
+        "SELECT pg_catalog.set_config('a.b', 'c', false)",
+        "RESET a.b",
+    )
+    shown = [[statement.text for statement in script.settings_before(index)] for index in range(4)]
+    assert shown == [[], [search_path, set_config], [search_path, set_config], [search_path, set_config, reset]]
