@@ -1,0 +1,34 @@
+"""A sign of life between events, for a reader whose connection may be frozen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tasks.runner.events import Event, Heartbeat
+
+
+@contextmanager
+def beat(tell: Callable[[Event], None], every_s: float) -> Iterator[Callable[[Event], None]]:
+    """Give a way to tell events, beside which a Heartbeat is told every so many seconds; 0 tells none."""
+    if not every_s:
+        yield tell
+        return
+    lock, ended = threading.Lock(), threading.Event()
+
+    def tell_alone(event: Event) -> None:
+        with lock:
+            tell(event)
+
+    def work() -> None:
+        while not ended.wait(every_s):
+            tell_alone(Heartbeat())
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    try:
+        yield tell_alone
+    finally:
+        ended.set()
+        worker.join()

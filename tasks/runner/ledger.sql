@@ -1,0 +1,57 @@
+-- The ledger: what the database remembers of its migrations. Safe to run again.
+-- schema_migrations is what people and other tools read; the tables beside it are for this tool.
+
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    version VARCHAR(255) PRIMARY KEY,
+    applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
+    applied_by VARCHAR(255),
+    checksum VARCHAR(64),
+    execution_time_ms INTEGER
+);
+
+-- Append-only: one row when an attempt begins or goes on, one when it ends. A row without a version speaks of the run as a whole.
+CREATE TABLE IF NOT EXISTS schema_migrations_log (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run_id UUID NOT NULL,
+    version VARCHAR(255),
+    action VARCHAR(20) NOT NULL CHECK (action IN ('migrate', 'rollback', 'repair', 'seed', 'adopt')),
+    outcome VARCHAR(20) NOT NULL CHECK (outcome IN ('started', 'finished', 'failed', 'resumed')),
+    segments_done INTEGER NOT NULL DEFAULT 0 CHECK (segments_done >= 0),
+    segments_total INTEGER NOT NULL DEFAULT 0,
+    segments_checksum VARCHAR(64),
+    actor VARCHAR(255) NOT NULL,
+    host VARCHAR(255) NOT NULL,
+    git_revision VARCHAR(64),
+    git_dirty BOOLEAN,
+    tool_version VARCHAR(40) NOT NULL,
+    sqlstate VARCHAR(5),
+    error TEXT,
+    at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+    duration_ms INTEGER,
+    CHECK (segments_done <= segments_total),
+    CHECK (outcome <> 'failed' OR error IS NOT NULL)
+);
+CREATE INDEX IF NOT EXISTS schema_migrations_log_version ON schema_migrations_log (version, id);
+CREATE INDEX IF NOT EXISTS schema_migrations_log_open ON schema_migrations_log (id)
+    WHERE version IS NOT NULL AND outcome <> 'finished';
+
+-- The texts that were applied: to roll back without the file, and to show what an edited file was.
+CREATE TABLE IF NOT EXISTS schema_migrations_scripts (
+    version VARCHAR(255) PRIMARY KEY,
+    up_text TEXT NOT NULL,
+    down_text TEXT
+);
+
+CREATE TABLE IF NOT EXISTS schema_migrations_seeds (
+    name VARCHAR(255) PRIMARY KEY,
+    applied_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    applied_by VARCHAR(255),
+    checksum VARCHAR(64) NOT NULL,
+    execution_time_ms INTEGER
+);
+
+CREATE TABLE IF NOT EXISTS schema_migrations_meta (
+    key VARCHAR(40) PRIMARY KEY,
+    value TEXT NOT NULL
+);
+INSERT INTO schema_migrations_meta (key, value) VALUES ('format', '1') ON CONFLICT (key) DO NOTHING;

@@ -1,0 +1,125 @@
+"""Operations on a project's files and database, called as the commands call them: each by a runner of its own."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pytest
+
+from tasks.runner import MigrationRunner
+from tasks.runner.errors import RunnerError
+from tasks.runner.events import Event, HistoryRead, HistoryRow, RepairProposed, StatusRead, StepFinished
+from tasks.runner.operations import migrate, rollback
+from tasks.runner.plain import relay
+from tasks.runner.plan import MigrateGoal, RollbackGoal
+from tasks.runner.repair import repair
+from tasks.runner.retries import RetryPolicy
+from tasks.runner.seeds import seed
+from tasks.runner.status import read_history, read_status
+from tests.kit.databases import Database
+from tests.kit.projects import Project
+
+A = "20250101000000_create_a"
+B = "20250102000000_create_b"
+C = "20250103000000_create_c"
+
+IMPATIENT = RetryPolicy(lock_timeout_ms=100, attempts=1)
+
+T = TypeVar("T", bound=Event)
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Somebody who works on a project; keyword arguments that an operation does not know are for its runner."""
+
+    project: Project
+    database: Database
+
+    def write(self, version: str, up: str, down: str | None = None) -> None:
+        """Write the up file of a version, and its down file if there is a text for it."""
+        self.project.write_up(version, up)
+        if down is not None:
+            self.project.write_down(version, down)
+
+    def write_tables(self, *versions: str) -> None:
+        """Write migrations that create a table, and drop it again; it is named as the version ends: a, b, c."""
+        for version in versions:
+            self.write(version, f"CREATE TABLE {version[-1]} (id int);", f"DROP TABLE {version[-1]};")
+
+    def remove(self, version: str) -> None:
+        """Remove the files of a version, as an older checkout lacks them."""
+        for folder in ("up", "down"):
+            (self.project.migrations / folder / f"{version}.sql").unlink(missing_ok=True)
+
+    def make_runner(self, **options: Any) -> MigrationRunner:
+        """Give a runner for the project."""
+        folders = {"migrations_dir": self.project.migrations, "seeds_dir": self.project.seeds}
+        return MigrationRunner(self.database.url, **{"policy": IMPATIENT, **folders, **options})
+
+    def migrate(self, *, to: str = "", strict: bool = False, dry_run: bool = False, **options: Any) -> list[Event]:
+        """Migrate, and give all events."""
+        return list(migrate(self.make_runner(**options), MigrateGoal(to=to, strict=strict), dry_run=dry_run))
+
+    def roll_back(self, *, steps: int = 1, to: str = "", dry_run: bool = False, **options: Any) -> list[Event]:
+        """Roll back, and give all events."""
+        return list(rollback(self.make_runner(**options), RollbackGoal(steps, to), dry_run=dry_run))
+
+    def seed(self, *, dry_run: bool = False, **options: Any) -> list[Event]:
+        """Run the seeds, and give all events."""
+        return list(seed(self.make_runner(**options), dry_run=dry_run))
+
+    def repair(self, confirm: Callable[[RepairProposed], bool] | None = lambda _: True, **options: Any) -> list[Event]:
+        """Repair the ledger, agreeing to everything unless told otherwise, and give all events."""
+        return list(repair(self.make_runner(**options), confirm))
+
+    def read_status(self, *, limit: int = 0, **options: Any) -> StatusRead:
+        """Give the status."""
+        (status,) = read_status(self.make_runner(**options), limit=limit)
+        assert isinstance(status, StatusRead)
+        return status
+
+    def read_states(self) -> dict[str, str]:
+        """Give the state of each version."""
+        return {row.version: row.state for row in self.read_status().rows}
+
+    def read_history(self, *, limit: int = 50, version: str = "") -> tuple[HistoryRow, ...]:
+        """Give the rows of the log, newest first."""
+        (history,) = read_history(self.make_runner(), limit=limit, version=version)
+        assert isinstance(history, HistoryRead)
+        return history.rows
+
+    def read_log(self) -> list[tuple[str, str, str]]:
+        """Give action, outcome and version of each row of the log, oldest first."""
+        return self.database.query("SELECT action, outcome, coalesce(version, '') FROM schema_migrations_log ORDER BY id")
+
+    def read_applied(self) -> list[str]:
+        """Give the versions in the ledger, in the order of application."""
+        return [row[0] for row in self.database.query("SELECT version FROM schema_migrations ORDER BY applied_at, version")]
+
+    def read_tables(self) -> list[str]:
+        """Give the names of the tables that are not the ledger's."""
+        return [
+            row[0]
+            for row in self.database.query(
+                "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+                " AND relname NOT LIKE 'schema_migrations%%' ORDER BY 1"
+            )
+        ]
+
+
+def pick(events: Iterable[Event], kind: type[T]) -> list[T]:
+    """Give the events of a kind."""
+    return [event for event in events if isinstance(event, kind)]
+
+
+def list_done(events: Iterable[Event]) -> list[str]:
+    """Give the versions of the steps that were done, in their order."""
+    return [event.version for event in pick(events, StepFinished)]
+
+
+def break_off(events: Iterable[Event]) -> tuple[list[Event], RunnerError]:
+    """Give the events of an operation that fails, and its error."""
+    seen: list[Event] = []
+    with pytest.raises(RunnerError) as failed:
+        relay(events, seen.append)
+    return seen, failed.value

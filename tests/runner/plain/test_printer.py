@@ -1,0 +1,154 @@
+"""The printers without colour."""
+
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from tasks.runner.events import Event, FilesFound, IndexAdvanced, LockAwaited, Skipped, StepFailed, Waiting, from_json
+from tasks.runner.plain import JsonReport, PlainReport, relay
+from tests.report.samples import ASSETS, ERROR, FAILURE, MIGRATION, PSQL, SAMPLES, SEARCH, USERS
+
+OTHER = replace(PSQL, pid=124)
+
+
+def _print(events: Iterable[Event], *, verbose: bool = False) -> list[str]:
+    stream = io.StringIO()
+    relay(events, PlainReport(stream, verbose=verbose).tell)
+    return stream.getvalue().splitlines()
+
+
+def test_a_run_is_told_line_by_line() -> None:
+    assert _print(MIGRATION)[1:] == [
+        "Found 14 migration files",
+        "⏭️  Skipping 8 migrations (already applied)",
+        f"⚠️  {ASSETS} (late): is older than {SEARCH}, which is applied already",
+        f"✅ Applied {USERS} (12 ms)",
+    ]
+
+
+def test_seeds_are_called_seeds() -> None:
+    assert _print([FilesFound(3, "seed"), Skipped(("001_a", "002_b"))])[1] == "⏭️  Skipping 2 seeds (already applied)"
+
+
+def test_an_error_does_not_repeat_what_the_failure_said() -> None:
+    assert _print(FAILURE)[-6:] == [
+        f'❌ Failed {SEARCH}: syntax error at or near "TABEL"',
+        f"   migrations/up/{ASSETS}.sql:3:8 (42601)",
+        "    3 | CREATE TABEL users (",
+        "      |        ^",
+        f"   State: nothing of {ASSETS} was kept; 2 migrations before it stand.",
+        "   Next:  mend the file and run the command again.",
+    ]
+
+
+def test_what_the_failure_did_not_say_the_error_adds() -> None:
+    error = replace(ERROR, message=f"{ERROR.message}\na detail\nanother", file="", source="", state="", hint="")
+    lines = _print([StepFailed("migrate", USERS, ERROR.message), error])
+    assert lines[1:] == ["   a detail", "   another", "   (42601)"]
+
+
+def test_another_error_than_the_failure_is_told_whole() -> None:
+    assert _print([StepFailed("migrate", USERS, "the lock was lost"), ERROR])[1].startswith("❌ syntax error")
+
+
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        ([Waiting(SEARCH, 9, seconds, (PSQL,)) for seconds in range(2, 20)], [2, 4, 8, 16]),
+        ([Waiting(SEARCH, 9, 2, (PSQL,)), Waiting(SEARCH, 9, 3, (OTHER,))], [2, 3]),
+        ([Waiting(SEARCH, 9, 8, (PSQL,)), Waiting(SEARCH, 12, 2, (PSQL,))], [8, 2]),
+        ([LockAwaited(PSQL, seconds) for seconds in range(2, 20, 2)], [2, 4, 8, 16]),
+        ([LockAwaited(PSQL, 2), LockAwaited(OTHER, 3), LockAwaited(None, 4)], [2, 3, 4]),
+        ([IndexAdvanced(SEARCH, 9, "scanning", percent) for percent in range(0, 40, 3)], [0, 12, 24, 36]),
+        ([IndexAdvanced(SEARCH, 9, "scanning", 5), IndexAdvanced(SEARCH, 9, "sorting", 6)], [5, 6]),
+    ],
+)
+def test_what_repeats_is_told_ever_more_rarely(events: list[Event], told: list[int]) -> None:
+    lines = _print(events)
+    assert len(lines) == len(told)
+    assert all(str(number) in line for number, line in zip(told, lines, strict=True))
+
+
+def test_two_things_that_repeat_in_turn_do_not_make_each_other_news() -> None:
+    turns = [
+        event
+        for second in range(2, 10)
+        for event in (IndexAdvanced(SEARCH, 9, "scanning", 5), Waiting(SEARCH, 9, second, (PSQL,)))
+    ]
+    assert len(_print(turns)) == 1 + 3
+
+
+def test_json_is_one_event_a_line_and_nothing_else() -> None:
+    stream = io.StringIO()
+    relay(SAMPLES, JsonReport(stream).tell)
+    assert tuple(map(from_json, stream.getvalue().splitlines())) == SAMPLES
+
+
+def test_each_line_is_flushed_at_once() -> None:
+    stream = io.TextIOWrapper(buffer := io.BytesIO(), encoding="utf-8")
+    report = JsonReport(stream)
+    report.tell(FilesFound(1))
+    assert buffer.getvalue().endswith(b"\n")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_a_stream_without_our_signs_gets_question_marks(encoding: str) -> None:
+    stream = io.TextIOWrapper(buffer := io.BytesIO(), encoding=encoding)
+    relay(MIGRATION, PlainReport(stream).tell)
+    assert f"? Applied {USERS} (12 ms)" in buffer.getvalue().decode(encoding).splitlines()
+
+
+def test_json_on_a_stream_without_utf_8_says_the_same() -> None:
+    stream = io.TextIOWrapper(buffer := io.BytesIO(), encoding="ascii")
+    event = FilesFound(1, "größe 🌱")
+    JsonReport(stream).tell(event)
+    assert from_json(buffer.getvalue().decode("ascii")) == event
+
+
+def test_a_text_that_no_encoding_knows_is_still_printed() -> None:
+    stream = io.TextIOWrapper(buffer := io.BytesIO(), encoding="utf-8")
+    relay([FilesFound(1, "lone \udc80")], PlainReport(stream).tell)
+    relay([FilesFound(1, "lone \udc80")], JsonReport(stream).tell)
+    plain, line = buffer.getvalue().decode().splitlines()
+    assert plain == "Found 1 lone \ufffd files"
+    assert json.loads(line)["what"] == "lone \udc80"
+
+
+def test_the_last_event_is_the_outcome() -> None:
+    assert relay(FAILURE, lambda _event: None) == ERROR
+
+
+def test_no_event_has_no_outcome() -> None:
+    assert relay([], lambda _event: None) is None
+
+
+def test_what_the_run_raises_passes_through() -> None:
+    def run() -> Iterator[Event]:
+        yield FilesFound(1)
+        raise LookupError("gone")
+
+    with pytest.raises(LookupError, match="gone"):
+        relay(run(), lambda _event: None)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_a_run_is_closed_when_its_report_breaks_off(error: type[BaseException]) -> None:
+    closed = []
+
+    def run() -> Iterator[Event]:
+        try:
+            yield FilesFound(1)
+            yield FilesFound(2)
+        finally:
+            closed.append(True)
+
+    def tell(_event: Event) -> None:
+        raise error
+
+    running = run()
+    with pytest.raises(error):
+        relay(running, tell)
+    assert closed == [True]

@@ -1,0 +1,163 @@
+"""What status says of every version."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tasks.runner.errors import RefusedError, StatementError
+from tasks.runner.events import StatusRead, needs_attention
+from tasks.runner.identity import Identity
+from tests.runner.operating import A, B, C, Operator
+
+BREAKS_OFF = "BEGIN; CREATE TABLE c (); COMMIT; BEGIN; SELECT 1/0; COMMIT;"
+
+
+def apply_both(operator: Operator) -> None:
+    operator.write_tables(A, B)
+    operator.migrate()
+
+
+def leave_pending(operator: Operator) -> None:
+    apply_both(operator)
+    operator.write_tables(C)
+
+
+def leave_late(operator: Operator) -> None:
+    operator.write_tables(B)
+    operator.migrate()
+    operator.write_tables(A)
+
+
+def edit(operator: Operator) -> None:
+    apply_both(operator)
+    operator.write(A, "CREATE TABLE a (id bigint);")
+
+
+def lose(operator: Operator) -> None:
+    apply_both(operator)
+    operator.remove(A)
+
+
+def break_off_migrating(operator: Operator) -> None:
+    apply_both(operator)
+    operator.write(C, BREAKS_OFF)
+    with pytest.raises(StatementError):
+        operator.migrate()
+
+
+def break_off_rolling_back(operator: Operator) -> None:
+    operator.write_tables(A)
+    operator.write(B, "CREATE TABLE b (); CREATE TABLE c ();", BREAKS_OFF.replace("CREATE", "DROP").replace("c ()", "c"))
+    operator.migrate()
+    with pytest.raises(StatementError):
+        operator.roll_back()
+
+
+@pytest.mark.parametrize(
+    ("prepare", "states"),
+    [
+        (apply_both, {A: "applied", B: "applied"}),
+        (leave_pending, {A: "applied", B: "applied", C: "pending"}),
+        (leave_late, {A: "late", B: "applied"}),
+        (edit, {A: "edited", B: "applied"}),
+        (lose, {A: "missing", B: "applied"}),
+        (break_off_migrating, {A: "applied", B: "applied", C: "interrupted"}),
+        (break_off_rolling_back, {A: "applied", B: "interrupted"}),
+    ],
+)
+def test_each_version_has_a_state_and_a_check_finds_all_but_applied(
+    any_operator: Operator, prepare: Callable[[Operator], None], states: dict[str, str]
+) -> None:
+    prepare(any_operator)
+    status = any_operator.read_status()
+    assert {row.version: row.state for row in status.rows} == states
+    assert [row.version for row in status.rows] == sorted(states)
+    assert status.total == len(states)
+    assert needs_attention(status) == (prepare is not apply_both)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "finding"),
+    [
+        (leave_late, ("late", A)),
+        (edit, ("edited", A)),
+        (lose, ("missing", A)),
+        (break_off_rolling_back, ("interrupted", B)),
+    ],
+)
+def test_what_a_run_would_notice_is_a_finding(
+    operator: Operator, prepare: Callable[[Operator], None], finding: tuple[str, str]
+) -> None:
+    prepare(operator)
+    assert [(found.kind, found.version) for found in operator.read_status().findings] == [finding]
+
+
+def test_a_row_says_who_applied_it_when_and_how_long_it_took(any_operator: Operator) -> None:
+    any_operator.database.execute(f"ALTER DATABASE {any_operator.database.name} SET timezone = 'Asia/Tokyo'")
+    any_operator.write_tables(A)
+    any_operator.migrate(identity=Identity(actor="ada"))
+    ((moment, took),) = any_operator.database.query(
+        'SELECT to_char(applied_at, \'YYYY-MM-DD"T"HH24:MI:SS"Z"\'), execution_time_ms FROM schema_migrations'
+    )
+    (row,) = any_operator.read_status().rows
+    assert (row.applied_by, row.applied_at, row.execution_time_ms, row.note) == ("ada", moment, took, "")
+
+
+def test_a_file_that_failed_is_pending_and_says_why(operator: Operator) -> None:
+    operator.write(A, "SELECT 1/0;")
+    with pytest.raises(StatementError):
+        operator.migrate()
+    (row,) = operator.read_status().rows
+    assert (row.state, row.note) == ("pending", "last try failed: division by zero")
+
+
+def test_a_failure_that_was_mended_is_no_longer_told(operator: Operator) -> None:
+    operator.write(A, "SELECT 1/0;")
+    with pytest.raises(StatementError):
+        operator.migrate()
+    operator.write(A, "SELECT 1;")
+    operator.migrate()
+    assert [(row.state, row.note) for row in operator.read_status().rows] == [("applied", "")]
+
+
+def test_a_row_without_a_checksum_says_so(operator: Operator) -> None:
+    operator.write_tables(A)
+    operator.migrate()
+    operator.database.execute("UPDATE schema_migrations SET checksum = NULL")
+    assert [(row.state, row.note) for row in operator.read_status().rows] == [("applied", "recorded without a checksum")]
+
+
+def test_a_limit_shows_the_newest_and_counts_all(operator: Operator) -> None:
+    operator.write_tables(A, B, C)
+    operator.migrate(to=A)
+    status = operator.read_status(limit=2)
+    assert [row.version for row in status.rows] == [B, C]
+    assert status.total == 3
+
+
+@pytest.mark.parametrize("prepare", [leave_pending, leave_late, edit, lose, break_off_rolling_back])
+def test_a_limit_hides_nothing_from_a_check(operator: Operator, prepare: Callable[[Operator], None]) -> None:
+    prepare(operator)
+    assert needs_attention(operator.read_status(limit=1))
+
+
+def test_the_status_of_an_empty_database_creates_nothing(any_operator: Operator) -> None:
+    any_operator.write_tables(A)
+    assert any_operator.read_states() == {A: "pending"}
+    assert any_operator.database.query("SELECT to_regclass('schema_migrations')") == [(None,)]
+
+
+def test_the_status_names_the_database_and_its_environment(operator: Operator) -> None:
+    operator.write_tables(A)
+    operator.migrate(environment="staging")
+    status = operator.read_status()
+    assert isinstance(status, StatusRead)
+    assert (status.environment, status.format) == ("staging", 1)
+    assert status.database.endswith(f"/{operator.database.name}")
+
+
+def test_the_status_of_another_environment_refuses(operator: Operator) -> None:
+    operator.write_tables(A)
+    operator.migrate(environment="staging")
+    with pytest.raises(RefusedError, match="this run is for prod, but the database says that it is staging"):
+        operator.read_status(environment="prod")
