@@ -1,0 +1,41 @@
+"""The report: prints the events of a run on a terminal, as plain lines, or as JSON lines."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from tasks.runner.plain import JsonReport, PlainReport, relay
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tasks.runner.events import ErrorRaised, Event
+
+
+def report(events: Iterable[Event], *, stream: TextIO | None = None, json: bool = False, verbose: bool = False) -> Event | None:
+    """Print every event as it comes and give the last one, which tells how the run ended.
+
+    Whatever the events raise passes through, once the terminal is as it was and the run is closed.
+    """
+    stream = stream or sys.stdout
+    if json:
+        return relay(events, JsonReport(stream).tell)
+    if not _is_terminal(stream):
+        return relay(events, PlainReport(stream, verbose=verbose).tell)
+    from tasks.report.terminal import TerminalReport  # rich takes longer to import than all the rest
+
+    with TerminalReport(stream, verbose=verbose) as terminal:
+        return relay(events, terminal.tell)
+
+
+def report_error(error: ErrorRaised, *, stream: TextIO | None = None, json: bool = False) -> None:
+    """Print one error that came before any run: for people on stderr, as JSON on stdout."""
+    report([error], stream=stream or (sys.stdout if json else sys.stderr), json=json)
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    """Tell whether the stream can show colours, move its cursor and draw the signs we use."""
+    encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")
+    return stream.isatty() and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"} and encoding.startswith("utf")

@@ -1,0 +1,111 @@
+"""Status and history as tables of rich that fit the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from tasks.runner.plain.cells import width
+from tasks.runner.plain.tables import (
+    HISTORY_COLUMNS,
+    STATUS_COLUMNS,
+    write_error,
+    write_history_row,
+    write_status_row,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tasks.runner.events import HistoryRead, StatusRead
+    from tasks.runner.plain.lines import Manner
+
+_STYLES = {
+    "applied": "green",
+    "finished": "green",
+    "pending": "yellow",
+    "resumed": "yellow",
+    "started": "yellow",
+    "late": "magenta",
+    "edited": "red",
+    "missing": "red",
+    "interrupted": "bold red",
+    "failed": "red",
+}
+# Least important first; what is not named here always stays.
+_STATUS_GIVES_WAY = ("note", "by", "took", "applied at (UTC)")
+_HISTORY_GIVES_WAY = ("run", "revision", "segments", "by", "took", "at (UTC)", "action")
+_GAP = 2
+_ERROR_CELLS = 48
+
+
+def tabulate_status(event: StatusRead, cells: int) -> Table:
+    """Make the table of every version's state."""
+    rows = [write_status_row(row) for row in event.rows]
+    columns = choose_columns(STATUS_COLUMNS, rows, cells, _STATUS_GIVES_WAY)
+    table = _make_table(STATUS_COLUMNS, columns)
+    for row in rows:
+        table.add_row(*(_write_cell(STATUS_COLUMNS[column], row[column]) for column in columns))
+    return table
+
+
+def tabulate_history(event: HistoryRead, cells: int, manner: Manner) -> Table:
+    """Make the table of the log, each error below the version it struck."""
+    rows = [write_history_row(row) for row in event.rows]
+    errors = [write_error(row, manner) for row in event.rows]
+    room = min(max((width(line) for lines in errors for line in lines), default=0), _ERROR_CELLS)
+    columns = choose_columns(HISTORY_COLUMNS, rows, cells, _HISTORY_GIVES_WAY, {"version": room})
+    table = _make_table(HISTORY_COLUMNS, columns)
+    version = HISTORY_COLUMNS.index("version")
+    for row, lines in zip(rows, errors, strict=True):
+        written = {column: _write_cell(HISTORY_COLUMNS[column], row[column]) for column in columns}
+        for line in lines:
+            written[version].append(f"\n{line}", style="red")
+        table.add_row(*written.values())
+    return table
+
+
+def choose_columns(
+    names: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    cells: int,
+    gives_way: Sequence[str],
+    least: Mapping[str, int] | None = None,
+) -> list[int]:
+    """Choose the columns that hold something and fit side by side, leaving out the least important first.
+
+    `least` says how many cells a column needs, whatever it holds.
+    """
+    needs = {
+        index: max(width(name), (least or {}).get(name, 0), *(width(row[index]) for row in rows)) + _GAP
+        for index, name in enumerate(names)
+        if name not in gives_way or any(row[index] for row in rows)
+    }
+    for name in gives_way:
+        if sum(needs.values()) - _GAP <= cells:
+            break
+        needs.pop(names.index(name), None)
+    return list(needs)
+
+
+def _make_table(names: Sequence[str], columns: Sequence[int]) -> Table:
+    padding = (0, _GAP - 1, 0, 0)
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", show_edge=False, pad_edge=False, padding=padding)
+    for column in columns:
+        name = names[column]
+        is_long = name in {"version", "note"}
+        table.add_column(
+            name,
+            no_wrap=not is_long,
+            overflow="fold" if is_long else "ellipsis",
+            justify="right" if name == "took" else "left",
+        )
+    return table
+
+
+def _write_cell(name: str, text: str) -> Text:
+    style = _STYLES.get(text, "") if name in {"state", "outcome"} else "" if name in {"version", "note"} else "dim"
+    return Text(text, style=style)

@@ -1,0 +1,98 @@
+"""The report on a terminal: permanent lines in colour, and below them, live, what runs now."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from tasks.report.layout import lay_out
+from tasks.report.scene import Scene, advance, draw
+from tasks.report.tables import tabulate_history, tabulate_status
+from tasks.runner import events
+from tasks.runner.plain.lines import Line, Manner, write_database
+from tasks.runner.plain.plans import say_findings
+from tasks.runner.plain.tables import summarize
+from tasks.runner.plain.words import say, say_error
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_REFRESHES = 8
+_STARTS = (events.LockAwaited, events.StepStarted, events.Waiting)
+
+
+class TerminalReport:
+    """Print events on a terminal; to be used as a context manager, so that the terminal is left as it was."""
+
+    def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
+        self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
+        self._verbose = verbose
+        self._what = "migration"
+        self._told = ""
+        self._scene: Scene | None = None
+        self._live: Live | None = None
+
+    def __enter__(self) -> TerminalReport:
+        """Give itself; nothing is drawn before something runs."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Take away what was drawn and show the cursor again."""
+        self._stop()
+
+    def tell(self, event: events.Event) -> None:
+        """Print what stays of an event, and draw what it changes."""
+        if isinstance(event, events.FilesFound):
+            self._what = event.what
+        scene = advance(self._scene or Scene(), event, time.monotonic())
+        if scene is None:
+            self._stop()
+        elif self._live or isinstance(event, _STARTS):
+            self._scene = scene
+        self._print(event)
+        if self._scene and not self._live:
+            self._start()
+        self._told = event.message if isinstance(event, events.StepFailed) else ""
+
+    def _start(self) -> None:
+        self._live = Live(console=self._console, get_renderable=self._draw, refresh_per_second=_REFRESHES, transient=True)
+        self._live.start()
+
+    def _draw(self) -> Group:
+        return draw(self._scene or Scene(), time.monotonic(), self._console)
+
+    def _stop(self) -> None:
+        live, self._live, self._scene = self._live, None, None
+        if live:
+            live.stop()
+
+    def _print(self, event: events.Event) -> None:
+        manner = Manner(verbose=self._verbose, width=self._console.width, what=self._what)
+        match event:
+            case events.LockAwaited() | events.Waiting() | events.IndexAdvanced():
+                return
+            case events.StatusRead():
+                self._print_status(event, manner)
+            case events.HistoryRead() if event.rows:
+                heading = Text(write_database(event.environment, event.database), style="bold")
+                table = tabulate_history(event, self._console.width, manner)
+                self._console.print(Group(heading, "", table))
+            case events.ErrorRaised():
+                self._print_lines(say_error(event, manner, told=self._told))
+            case _:
+                self._print_lines(say(event, manner))
+
+    def _print_status(self, event: events.StatusRead, manner: Manner) -> None:
+        heading = f"{write_database(event.environment, event.database)}: {summarize(event)}"
+        self._print_lines([Line(heading, "head")])
+        if event.rows:
+            self._console.print(Group("", tabulate_status(event, self._console.width), ""))
+        self._print_lines(say_findings(event.findings, manner))
+
+    def _print_lines(self, lines: list[Line]) -> None:
+        if lines:
+            self._console.print(Group(*(lay_out(line, self._console) for line in lines)))

@@ -1,0 +1,200 @@
+"""A sample of every event, and the streams of some runs."""
+
+from dataclasses import replace
+
+from tasks.runner.events import (
+    CheckMade,
+    ConnectionLost,
+    EnvironmentKnown,
+    EnvironmentsListed,
+    EnvironmentStatus,
+    ErrorRaised,
+    Event,
+    FilesFound,
+    FilesRead,
+    Finding,
+    Heartbeat,
+    HistoryRead,
+    HistoryRow,
+    IndexAdvanced,
+    LockAwaited,
+    NoticeRaised,
+    OutcomeRead,
+    PlanMade,
+    PlannedStatement,
+    PlannedStep,
+    ProbeRead,
+    RepairProposed,
+    Retried,
+    RunFinished,
+    RunStarted,
+    Session,
+    Skipped,
+    StatementFinished,
+    StatementStarted,
+    StatusesRead,
+    StatusRead,
+    StatusRow,
+    StepFailed,
+    StepFinished,
+    StepStarted,
+    Waiting,
+)
+
+USERS = "20250701093000_create_users"
+ASSETS = "20250702101500_create_assets"
+SEARCH = "20251103120000_add_semantic_search"
+URL = "gaia@localhost:5432/gaia"
+RUN_ID = "8f3a52c1-77aa-4c11-9d1f-0d5f4c7f1b2e"
+
+PSQL = Session(
+    pid=123,
+    user="gaia",
+    application="psql",
+    client="10.0.0.7",
+    state="idle in transaction",
+    since="2025-11-22T12:01:02.123456+00:00",
+    query="LOCK TABLE users\n  IN ACCESS EXCLUSIVE MODE",
+)
+DIFF = f"""--- {USERS}.sql as applied
++++ {USERS}.sql as it is now
+@@ -3,4 +3,4 @@
+ CREATE TABLE users (
+-    email text
++    email text NOT NULL
+ );"""
+EDITED = Finding(
+    kind="edited",
+    version=USERS,
+    message="the file differs from what was applied",
+    refuses=True,
+    hint="undo the edit, or run `inv db.repair` to record the new text.",
+    diff=DIFF,
+)
+LATE = Finding(kind="late", version=ASSETS, message=f"is older than {SEARCH}, which is applied already")
+USERS_STEP = PlannedStep(
+    action="migrate",
+    version=USERS,
+    file=f"migrations/up/{USERS}.sql",
+    segments=(True,),
+    done=0,
+    statements=(
+        PlannedStatement(line=5, text="CREATE TABLE users (\n    id uuid PRIMARY KEY\n)", segment=1),
+        PlannedStatement(line=12, text="COMMENT ON TABLE users IS 'People who log in'", segment=1),
+    ),
+)
+SEARCH_STEP = PlannedStep(
+    action="migrate",
+    version=SEARCH,
+    file=f"migrations/up/{SEARCH}.sql",
+    segments=(True, False, True),
+    done=1,
+    statements=(
+        PlannedStatement(line=5, text="CREATE EXTENSION IF NOT EXISTS vector", segment=1),
+        PlannedStatement(line=9, text="CREATE INDEX CONCURRENTLY chunks_embedding ON chunks", segment=2),
+        PlannedStatement(line=102, text="ANALYZE chunks", segment=3),
+    ),
+)
+ERROR = ErrorRaised(
+    message='syntax error at or near "TABEL"',
+    hint="mend the file and run the command again.",
+    state=f"nothing of {ASSETS} was kept; 2 migrations before it stand.",
+    file=f"migrations/up/{ASSETS}.sql",
+    line=3,
+    column=8,
+    source="CREATE TABEL users (",
+    sqlstate="42601",
+    exit_code=1,
+)
+STATUS = StatusRead(
+    environment="prod",
+    database=URL,
+    rows=(
+        StatusRow(USERS, "applied", "2025-07-01T10:00:00.5+00:00", "carl", 12),
+        StatusRow(ASSETS, "late", note="older than the newest applied"),
+        StatusRow("20250703080000_create_chat", "edited", "2025-07-03T10:00:00Z", "deploy", 83_412),
+        StatusRow("20250704080000_create_rbac", "missing", "2025-07-04T10:00:00Z", "deploy", 8),
+        StatusRow("20250705080000_create_personas", "interrupted", note="2 of 3 segments done"),
+        StatusRow(SEARCH, "pending"),
+    ),
+    findings=(EDITED, LATE),
+    total=9,
+)
+FAILED_ROW = HistoryRow(
+    id=7,
+    run_id=RUN_ID,
+    version=ASSETS,
+    action="migrate",
+    outcome="failed",
+    segments_done=0,
+    segments_total=1,
+    actor="carl",
+    host="laptop",
+    git_revision="2f1c9a7d5b3e4f60718293a4b5c6d7e8f9012345",
+    git_dirty=True,
+    tool_version="0.1.0",
+    sqlstate="42601",
+    error='syntax error at or near "TABEL"\nLINE 3: CREATE TABEL users (',
+    at="2025-11-22T12:00:00Z",
+    duration_ms=3,
+)
+FINISHED_ROW = replace(
+    FAILED_ROW, id=6, version=USERS, outcome="finished", segments_done=1, git_dirty=False, sqlstate="", error=""
+)
+
+SAMPLES: tuple[Event, ...] = (
+    RunStarted(RUN_ID, "migrate", "local", URL, "carl"),
+    FilesFound(12),
+    Skipped((USERS, ASSETS)),
+    PlanMade("migrate", True, (USERS_STEP, SEARCH_STEP), (EDITED, LATE)),
+    LockAwaited(PSQL, 4.0),
+    StepStarted("migrate", SEARCH, 2, 3, 7, 3),
+    StatementStarted(SEARCH, 9, "CREATE INDEX CONCURRENTLY chunks_embedding\n  ON chunks", 4, 7),
+    StatementFinished(SEARCH, 9, 4, 7, 1234),
+    Waiting(SEARCH, 12, 4.02, (PSQL,)),
+    IndexAdvanced(SEARCH, 9, "building index: scanning table", 43),
+    Retried(SEARCH, 9, 2, 10, "canceling statement due to lock timeout", 1.5, (PSQL,)),
+    NoticeRaised(SEARCH, "NOTICE", 'extension "vector" already exists, skipping'),
+    StepFinished("migrate", USERS, 12),
+    StepFailed("migrate", ASSETS, 'syntax error at or near "TABEL"'),
+    RunFinished("migrate", 2, 1234),
+    STATUS,
+    HistoryRead("prod", URL, (FAILED_ROW, FINISHED_ROW)),
+    RepairProposed(USERS, "record the new checksum", "The file was edited after it was applied.", DIFF),
+    Heartbeat(),
+    FilesRead((USERS, ASSETS), ("a" * 64, "b" * 64), "0.1.0", 1),
+    ConnectionLost(RUN_ID, "ssh: timed out"),
+    OutcomeRead(RUN_ID, "failed", (USERS,), ERROR.message, ERROR.sqlstate),
+    EnvironmentsListed((EnvironmentKnown("prod", "fly app gaia-prod", True, 2),)),
+    ProbeRead((CheckMade("ledger", False, "no table schema_migrations", "inv db.migrate makes it"),)),
+    StatusesRead((EnvironmentStatus("staging", "", STATUS.rows), EnvironmentStatus("prod", "not reached", ()))),
+    ERROR,
+)
+
+
+def sample(kind: type[Event]) -> Event:
+    """Give the sample of a class of events."""
+    return next(event for event in SAMPLES if isinstance(event, kind))
+
+
+MIGRATION: tuple[Event, ...] = (
+    RunStarted(RUN_ID, "migrate", "local", URL, "carl"),
+    FilesFound(14),
+    Skipped(tuple(f"2025060{number}000000_old" for number in range(1, 9))),
+    PlanMade("migrate", False, (USERS_STEP,), (LATE,)),
+    StepStarted("migrate", USERS, 1, 2, 2),
+    StatementStarted(USERS, 5, "CREATE TABLE users (\n    id uuid PRIMARY KEY\n)", 1, 2),
+    StatementFinished(USERS, 5, 1, 2, 8),
+    StatementStarted(USERS, 12, "COMMENT ON TABLE users IS 'People who log in'", 2, 2),
+    StatementFinished(USERS, 12, 2, 2, 1),
+    StepFinished("migrate", USERS, 12),
+    StepStarted("migrate", SEARCH, 2, 2, 3),
+    StatementStarted(SEARCH, 9, "CREATE INDEX CONCURRENTLY chunks_embedding ON chunks USING hnsw (embedding)", 1, 3),
+)
+"""A run up to its second statement file's index build."""
+
+FAILURE: tuple[Event, ...] = (
+    *MIGRATION,
+    StepFailed("migrate", SEARCH, ERROR.message),
+    ERROR,
+)
