@@ -1,0 +1,1 @@
+"""What tests stand on: servers, databases, poolers, project folders and waiting."""

@@ -1,0 +1,69 @@
+"""A database of a test's own, made on a shared server in a moment."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from tests.kit.servers import Server
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Database:
+    """A database, and one connection for the test's own questions."""
+
+    server: Server
+    name: str
+    _connection: psycopg.Connection[Any] | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """Return the URL of the database."""
+        return self.server.url(self.name)
+
+    def connect(self, **settings: Any) -> psycopg.Connection[Any]:
+        """Return a new connection, autocommit unless told otherwise; to be used in a `with`."""
+        return psycopg.connect(self.url, **{"autocommit": True, **settings})
+
+    def execute(self, text: str, *parameters: object) -> psycopg.Cursor[Any]:
+        """Run SQL; several statements at once if there are no parameters."""
+        if self._connection is None or self._connection.closed:
+            self._connection = self.connect()
+        return self._connection.execute(text, parameters or None)
+
+    def query(self, text: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Run a query and return its rows."""
+        return self.execute(text, *parameters).fetchall()
+
+    def close(self) -> None:
+        """Close the connection that `execute` and `query` use."""
+        if self._connection is not None:
+            self._connection.close()
+
+
+def ask(url: str, question: str) -> object:
+    """Return the one value that answers a question to the database at this URL."""
+    with psycopg.connect(url) as connection:
+        row = connection.execute(question).fetchone()
+    assert row is not None
+    return row[0]
+
+
+@contextmanager
+def fresh_database(server: Server) -> Iterator[Database]:
+    """Make an empty database on the server, and drop it afterwards together with the sessions in it."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    server.administer(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+    database = Database(server, name)
+    try:
+        yield database
+    finally:
+        database.close()
+        server.administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -1,0 +1,57 @@
+"""A command that asks, and somebody at its terminal who answers."""
+
+import errno
+import os
+import pty
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+QUESTION = "[y/N] "
+END_OF_INPUT = "\x04"
+_DEADLINE_S = 30
+
+
+def hold_dialogue(
+    command: Sequence[str], answers: Sequence[str | signal.Signals], *, cwd: Path, environment: dict[str, str]
+) -> tuple[int, str]:
+    """Run a command in a terminal of its own, give it one answer (or signal) a question, and return exit code and output."""
+    own, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=cwd, env=environment, start_new_session=True
+    )
+    os.close(theirs)
+    try:
+        output = b""
+        for count, answer in enumerate(answers, 1):
+            while output.decode(errors="replace").count(QUESTION) < count:
+                piece = _read(own)
+                assert piece, f"ended before question {count}: {output.decode()}"
+                output += piece
+            if isinstance(answer, signal.Signals):
+                process.send_signal(answer)
+            else:
+                os.write(own, answer.encode())
+        while piece := _read(own):
+            output += piece
+        return process.wait(_DEADLINE_S), output.decode().replace("\r\n", "\n")
+    finally:
+        process.kill()
+        process.wait()
+        os.close(own)
+
+
+def _read(terminal: int) -> bytes:
+    """Read what comes next; nothing at the end, which Linux reports as EIO."""
+    deadline = time.monotonic() + _DEADLINE_S
+    while not select.select([terminal], [], [], 1)[0]:
+        assert time.monotonic() < deadline, "nothing came for too long"
+    try:
+        return os.read(terminal, 65536)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return b""

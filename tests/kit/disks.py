@@ -1,0 +1,28 @@
+"""A disk that is soon full."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.kit.waiting import wait_until
+
+
+@contextmanager
+def mount_small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    """Mount a file system of this size at `folder`; skip the test where that is not allowed."""
+    folder.mkdir(exist_ok=True)
+    if os.geteuid() != 0:
+        pytest.skip("a small disk can only be mounted by root")
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0755", "tmpfs", str(folder)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        pytest.skip(f"a small disk cannot be mounted here: {result.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        # A server that has just ended may still be about to leave.
+        wait_until(lambda: subprocess.run(["umount", str(folder)], check=False).returncode == 0, what="umount")

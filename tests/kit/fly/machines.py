@@ -1,0 +1,226 @@
+"""A machine: what Fly's API says of it, and what is really there."""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.kit.fly import boot
+from tests.kit.fly.certificates import write_key_pair
+from tests.kit.fly.images import copy_files
+from tests.kit.fly.processes import end_processes, find_processes
+from tests.kit.fly.state import MachineFolder, Record, State, locked, read_json, read_json_lines, write_whole
+
+_CREATED = "2026-08-21T10:00:00Z"
+
+
+def make_record(app: str, **properties: Any) -> Record:
+    """Make what `fly machine list --json` shows of a new machine; a property that is given replaces the usual one."""
+    machine_id = secrets.token_hex(7)
+    group = properties.pop("group", "app")
+    release = properties.pop("release", 1)
+    metadata = {"fly_platform_version": "v2", "fly_process_group": group, "fly_release_version": str(release)}
+    return {
+        "id": machine_id,
+        "name": f"{secrets.choice(('damp', 'red', 'shy'))}-wind-{secrets.randbelow(10_000)}",
+        "state": "started",
+        "region": "ams",
+        "image_ref": {"registry": "registry.fly.io", "repository": app, "tag": "deployment-1", "digest": "sha256:0"},
+        "instance_id": secrets.token_hex(13).upper(),
+        "private_ip": f"fdaa:0:{secrets.token_hex(2)}:a7b:{secrets.token_hex(2)}:{secrets.token_hex(2)}:{secrets.token_hex(2)}:2",
+        "created_at": _CREATED,
+        "updated_at": _CREATED,
+        "config": {"env": {"FLY_PROCESS_GROUP": group}, "metadata": metadata, "image": f"registry.fly.io/{app}"},
+        "events": [],
+        "checks": [],
+        "host_status": "ok",
+        **properties,
+    }
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine of an app."""
+
+    state: State
+    app_name: str
+    id: str
+
+    @property
+    def folder(self) -> MachineFolder:
+        """Return the machine's files."""
+        return self.state.machine_folder(self.id)
+
+    @property
+    def app(self) -> Path:
+        """Return the folder that stands for the machine's /app."""
+        return self.folder.app
+
+    @property
+    def record(self) -> Record:
+        """Return what Fly's API says of the machine."""
+        app = self.state.read_app(self.app_name) or {}
+        return next(record for record in app["machines"] if record["id"] == self.id)
+
+    def change_record(self, **properties: Any) -> None:
+        """Change what Fly's API says of the machine."""
+        with self.state.change_app(self.app_name) as app:
+            next(record for record in app["machines"] if record["id"] == self.id).update(properties)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the environment that commands have on the machine."""
+        return dict(read_json(self.folder.environment, {}))
+
+    def change_environment(self, **variables: str | None) -> None:
+        """Set variables on the machine, or remove those that are None."""
+        changed = {**self.environment, **variables}
+        write_whole(self.folder.environment, json.dumps({name: value for name, value in changed.items() if value is not None}))
+
+    @property
+    def ssh_port(self) -> int:
+        """Return the port of the machine's SSH server on this computer, without a proxy between."""
+        return boot.find_port(self.state, self.folder)
+
+    @property
+    def connections(self) -> int:
+        """Return how many connections came through proxies, the refused ones among them."""
+        return len(read_json_lines(self.folder.dials))
+
+    @property
+    def commands(self) -> list[str]:
+        """Return the commands that were sent to the machine, word by word as they arrived."""
+        return list(read_json_lines(self.folder.commands))
+
+    def processes(self, containing: str = "") -> list[psutil.Process]:
+        """Return what runs on the machine and has this text in its command line; not its SSH server."""
+        return find_processes(lambda process: self._owns(process, containing))
+
+    def kill(self, containing: str = "", number: int = signal.SIGKILL) -> int:
+        """Send a signal to those processes and return how many they were."""
+        processes = self.processes(containing)
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+        return len(processes)
+
+    def refuse(self, times: int) -> None:
+        """Let the next connections fail, as they do while the SSH server of a machine that was just started comes up."""
+        self._set_faults(refusals=times)
+
+    def fall_silent(self) -> None:
+        """Accept connections from now on, and never say a word."""
+        self._set_faults(silent=True)
+
+    def stop(self) -> None:
+        """Stop the machine, in the middle of whatever it does."""
+        self.change_record(state="stopped")
+        self.end()
+
+    def vanish(self) -> None:
+        """Stop the machine as the failure of its host does: nobody is told, the connections stay open and dead."""
+        self.change_record(state="stopped", host_status="unreachable")
+        for process in self._find_servers():
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
+        self.kill()
+
+    def end(self) -> None:
+        """Kill everything that runs on the machine, its SSH server included."""
+        with locked(self.folder.path):
+            end_processes(self._find_servers() + self.processes())
+            self.folder.server.unlink(missing_ok=True)
+        boot.reap_servers()
+
+    def change_host_key(self) -> None:
+        """Give the SSH server another key, as a deploy does; it starts anew."""
+        self.end()
+        write_key_pair(self.folder.host_key)
+
+    def start_in(self, folder: Path) -> None:
+        """Let commands start in this folder from now on; on Fly it is `/` or the image's WORKDIR."""
+        link = self.folder.path / "cwd"
+        link.unlink(missing_ok=True)
+        link.symlink_to(folder)
+
+    def deploy(self, files: Path) -> None:
+        """Bring the migrations and seeds of a project folder onto the machine."""
+        copy_files(self.folder, files)
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replace a text in a file of /app, so that the machine has another version of the tool."""
+        path = self.app / file
+        text = path.read_text()
+        assert old in text, f"{file} does not contain {old!r}"
+        path.write_text(text.replace(old, new))
+
+    def fill_disk(self) -> None:
+        """Fill the machine's disk to the last byte; it should be a small one of its own."""
+        assert os.path.ismount(self.folder.disk), "the machine has no disk of its own; add it with disk_megabytes"
+        with (self.folder.disk / "filling").open("wb", buffering=0) as file:
+            block = bytes(65536)
+            while block:
+                try:
+                    file.write(block)
+                except OSError:
+                    block = block[: len(block) // 2]
+
+    def empty_disk(self) -> None:
+        """Undo `fill_disk`."""
+        (self.folder.disk / "filling").unlink()
+
+    def remove(self) -> None:
+        """End the machine and remove its files."""
+        self.end()
+        shutil.rmtree(self.folder.path, ignore_errors=True)
+
+    def _set_faults(self, **faults: Any) -> None:
+        with locked(self.folder.path):
+            write_whole(self.folder.faults, json.dumps({**read_json(self.folder.faults, {}), **faults}))
+
+    def _find_servers(self) -> list[psutil.Process]:
+        running = read_json(self.folder.server, None)
+        if running is None:
+            return []
+        try:
+            server = psutil.Process(running["pid"])
+            return [server, *server.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def _owns(self, process: psutil.Process, containing: str) -> bool:
+        return process.environ().get("FLY_MACHINE_ID") == self.id and containing in " ".join(process.cmdline())
+
+
+def make_machine(state: State, record: Record, app_name: str, environment: dict[str, str], *, starts_in_app: bool) -> Machine:
+    """Make the files of a machine, but for those on its disk."""
+    machine = Machine(state, app_name, record["id"])
+    machine.folder.disk.mkdir(parents=True)
+    write_key_pair(machine.folder.host_key)
+    machine.start_in(machine.app if starts_in_app else machine.folder.disk)
+    machine.change_environment(**environment)
+    return machine
+
+
+def describe_environment(machine: MachineFolder, record: Record, app_name: str) -> dict[str, str]:
+    """Return what Fly and the image put into the environment: https://fly.io/docs/machines/runtime-environment/."""
+    programs: Sequence[str] = (str(machine.disk / "bin"), "/usr/local/bin", "/usr/bin", "/bin")
+    return {
+        "PATH": ":".join(programs),
+        "HOME": str(machine.disk / "home"),
+        "TMPDIR": str(machine.temporary),
+        "LANG": "C.UTF-8",
+        "FLY_APP_NAME": app_name,
+        "FLY_MACHINE_ID": machine.id,
+        "FLY_ALLOC_ID": machine.id,
+        "FLY_REGION": record["region"],
+        "FLY_PRIVATE_IP": record["private_ip"],
+    }

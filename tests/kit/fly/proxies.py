@@ -1,0 +1,47 @@
+"""The proxies that run, to be killed and frozen."""
+
+import json
+import os
+import signal
+from dataclasses import dataclass
+
+import psutil
+
+from tests.kit.fly.processes import end_processes, is_running
+from tests.kit.fly.state import State
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A `fly proxy` that runs: its process, its local port, and where it leads."""
+
+    pid: int
+    port: int
+    app: str
+    host: str
+
+    def kill(self) -> None:
+        """Kill it and wait for its end."""
+        end_processes([psutil.Process(self.pid)])
+
+    def freeze(self) -> None:
+        """Stop it; what it is told and has to say waits."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+
+def find_proxies(state: State) -> list[Proxy]:
+    """Return the proxies of a stand-in that still run."""
+    started = [Proxy(**json.loads(path.read_text())) for path in sorted(state.proxies.glob("*.json"))]
+    return [proxy for proxy in started if _runs(proxy, state)]
+
+
+def _runs(proxy: Proxy, state: State) -> bool:
+    try:
+        process = psutil.Process(proxy.pid)
+        return is_running(process) and str(state.folder) in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,185 @@
+"""What the stand-in remembers, in a folder: apps, machines, tokens, faults. The test and the `fly` program share it.
+
+Only the standard library is imported here: `fly` and the machines start a Python without site-packages, in a few milliseconds.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Record = dict[str, Any]
+"""A machine or an app as Fly's API gives it in JSON."""
+
+APP_DIRECTORY_VARIABLE = "APP_DIR"
+"""The variable of a machine that says where its image keeps the app, for the stand-in has no /app."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process alone."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that whoever reads it meanwhile sees the old text or the new one."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    unfinished.write_text(text)
+    unfinished.replace(path)
+
+
+def read_json(path: Path, default: Any) -> Any:
+    """Read a JSON file, which may not be there yet."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return default
+
+
+def append_json(path: Path, value: object) -> None:
+    """Add one line to a file of JSON lines."""
+    with path.open("a") as file:
+        file.write(json.dumps(value) + "\n")
+
+
+def read_json_lines(path: Path) -> list[Any]:
+    """Read a file of JSON lines, which may not be there yet."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@dataclass(frozen=True)
+class MachineFolder:
+    """The files of one machine: on `disk` what the machine sees, beside it what only the stand-in knows."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """Return the machine's id."""
+        return self.path.name
+
+    @property
+    def disk(self) -> Path:
+        """Return the machine's disk: its app, its programs, its temporary files."""
+        return self.path / "disk"
+
+    @property
+    def app(self) -> Path:
+        """Return the folder that stands for /app."""
+        return self.disk / "app"
+
+    @property
+    def temporary(self) -> Path:
+        """Return the folder that stands for /tmp; the machine's TMPDIR names it."""
+        return self.disk / "tmp"
+
+    @property
+    def environment(self) -> Path:
+        """Return the file of the machine's environment."""
+        return self.path / "environment.json"
+
+    @property
+    def host_key(self) -> Path:
+        """Return the file of the SSH server's own key."""
+        return self.path / "host_key"
+
+    @property
+    def server(self) -> Path:
+        """Return the file that names the running SSH server: its pid and its port."""
+        return self.path / "server.json"
+
+    @property
+    def faults(self) -> Path:
+        """Return the file of what is wrong with the machine's SSH server."""
+        return self.path / "faults.json"
+
+    @property
+    def dials(self) -> Path:
+        """Return the file with a line for each connection that came through a proxy."""
+        return self.path / "dials.jsonl"
+
+    @property
+    def commands(self) -> Path:
+        """Return the file with a line for each command that was run over SSH."""
+        return self.path / "commands.jsonl"
+
+
+@dataclass(frozen=True)
+class State:
+    """The folder of one stand-in for Fly."""
+
+    folder: Path
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Return what was settled when the stand-in was made: programs, the server's kind, the folder of the repository."""
+        return dict(read_json(self.folder / "settings.json", {}))
+
+    @property
+    def tokens(self) -> dict[str, dict[str, str]]:
+        """Return what each token may: its kind, organization and app."""
+        return dict(read_json(self.folder / "tokens.json", {}))
+
+    @property
+    def faults(self) -> Record:
+        """Return what is wrong with the `fly` program."""
+        return dict(read_json(self.folder / "faults.json", {}))
+
+    @property
+    def authority(self) -> Path:
+        """Return the file of the key that signs certificates; its public half is beside it."""
+        return self.folder / "authority"
+
+    @property
+    def proxies(self) -> Path:
+        """Return the folder with a file for each proxy that was started."""
+        return self.folder / "proxies"
+
+    @property
+    def calls(self) -> Path:
+        """Return the file with a line for each call of `fly`."""
+        return self.folder / "calls.jsonl"
+
+    def write(self, name: str, value: object) -> None:
+        """Write one of the JSON files."""
+        write_whole(self.folder / f"{name}.json", json.dumps(value))
+
+    def machine_folder(self, machine_id: str) -> MachineFolder:
+        """Return the folder of a machine."""
+        return MachineFolder(self.folder / "machines" / machine_id)
+
+    def read_apps(self) -> list[Record]:
+        """Return all apps."""
+        return [json.loads(path.read_text()) for path in sorted((self.folder / "apps").glob("*.json"))]
+
+    def read_app(self, name: str) -> Record | None:
+        """Return one app with its machines, or None if there is no such app."""
+        app: Record | None = read_json(self.folder / "apps" / f"{name}.json", None)
+        return app
+
+    @contextmanager
+    def change_app(self, name: str) -> Iterator[Record]:
+        """Give an app to be changed, while nobody else changes one."""
+        with locked(self.folder / "apps"):
+            app = self.read_app(name) or {}
+            yield app
+            self.write(f"apps/{name}", app)
+
+    def find_machine(self, address: str) -> Record | None:
+        """Return the machine that a 6PN address, or the name APP.internal, leads to."""
+        name = address.removesuffix(".internal")
+        for app in self.read_apps():
+            for machine in app["machines"]:
+                named = name != address and app["name"] == name and machine["state"] == "started"
+                if named or machine["private_ip"] == address:
+                    return dict(machine)
+        return None

@@ -1,0 +1,134 @@
+"""A project folder with migrations and seeds, and the tool's commands run on it as real processes."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+TIMEOUT_S = 60
+
+
+@dataclass(frozen=True)
+class Project:
+    """A temporary project folder and the database that its commands work on."""
+
+    root: Path
+    database_url: str
+    _started: list["subprocess.Popen[str]"] = field(default_factory=list, repr=False)
+
+    @property
+    def migrations(self) -> Path:
+        """Return the folder of `up` and `down`."""
+        return self.root / "migrations"
+
+    @property
+    def seeds(self) -> Path:
+        """Return the folder of the seeds."""
+        return self.root / "seeds"
+
+    def at(self, database_url: str) -> "Project":
+        """Return the same project with another database."""
+        return replace(self, database_url=database_url)
+
+    def write_up(self, version: str, text: str | bytes) -> Path:
+        """Write the up file of a version."""
+        return _write(self.migrations / "up" / f"{version}.sql", text)
+
+    def write_down(self, version: str, text: str | bytes) -> Path:
+        """Write the down file of a version."""
+        return _write(self.migrations / "down" / f"{version}.sql", text)
+
+    def write_seed(self, name: str, text: str | bytes) -> Path:
+        """Write a seed."""
+        return _write(self.seeds / f"{name}.sql", text)
+
+    def migrate(
+        self,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        check: int | None = None,
+        input: str | None = None,
+        timeout: float = TIMEOUT_S,
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run `scripts/migrate.py` to its end. With `check`, fail unless it exits with that code."""
+        return self._run(_migrate_command(arguments), env, check, input, timeout)
+
+    def inv(
+        self,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        check: int | None = None,
+        input: str | None = None,
+        timeout: float = TIMEOUT_S,
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run `inv` with the repository's tasks to its end. With `check`, fail unless it exits with that code."""
+        command = [sys.executable, "-m", "invoke", "--search-root", str(REPOSITORY), *arguments]
+        return self._run(command, env, check, input, timeout)
+
+    def start(self, *arguments: str, env: dict[str, str] | None = None) -> "subprocess.Popen[str]":
+        """Start `scripts/migrate.py` and return the running process. It is killed after the test if it still runs."""
+        process = subprocess.Popen(
+            _migrate_command(arguments),
+            cwd=self.root,
+            env=self._environment(env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        self._started.append(process)
+        return process
+
+    def end_processes(self) -> None:
+        """Kill what was started and still runs."""
+        for process in self._started:
+            process.kill()
+            process.communicate()
+
+    def _run(
+        self, command: list[str], env: dict[str, str] | None, check: int | None, text: str | None, timeout: float
+    ) -> "subprocess.CompletedProcess[str]":
+        result = subprocess.run(
+            command,
+            cwd=self.root,
+            env=self._environment(env),
+            input=text or "",
+            capture_output=True,
+            encoding="utf-8",
+            timeout=timeout,
+            check=False,
+        )
+        assert check is None or result.returncode == check, (
+            f"exit code {result.returncode}, not {check}\nstdout:\n{result.stdout}\nstderr:\n{result.stderr}"
+        )
+        return result
+
+    def _environment(self, additions: dict[str, str] | None) -> dict[str, str]:
+        clean = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self.root),
+            "LC_ALL": "C.UTF-8",
+            "DATABASE_URL": self.database_url,
+            "MIGRATIONS_DIR": str(self.migrations),
+            "SEEDS_DIR": str(self.seeds),
+        }
+        return clean | (additions or {})
+
+
+def make_project(root: Path, database_url: str) -> Project:
+    """Make the empty folders of a project."""
+    for folder in ("migrations/up", "migrations/down", "seeds"):
+        (root / folder).mkdir(parents=True)
+    return Project(root, database_url)
+
+
+def _migrate_command(arguments: tuple[str, ...]) -> list[str]:
+    return [sys.executable, str(REPOSITORY / "scripts" / "migrate.py"), *arguments]
+
+
+def _write(path: Path, text: str | bytes) -> Path:
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path

@@ -1,0 +1,77 @@
+"""The servers that tests share: the embedded PostgreSQL, and the machine's own where there is one."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from tasks.postgres import control
+from tasks.postgres.cluster import Cluster
+
+FAST_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "max_connections": "300",
+    "max_wal_size": "256MB",
+}
+"""Durability is of no use to a server that lives as long as a test run."""
+
+SMALL_CLUSTER_OPTIONS = ("--no-sync", "--locale=C", "--wal-segsize=1")
+
+
+@dataclass
+class Server:
+    """A running PostgreSQL server."""
+
+    cluster: Cluster
+    _connection: psycopg.Connection[Any] | None = field(default=None, repr=False)
+
+    def url(self, database: str = "postgres") -> str:
+        """Return the URL of a database on this server."""
+        return self.cluster.url(database)
+
+    def administer(self, statement: sql.Composed) -> None:
+        """Run one statement in the server's maintenance database."""
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(self.url(), autocommit=True)
+        self._connection.execute(statement)
+
+    def close(self) -> None:
+        """Close the connection that `administer` uses."""
+        if self._connection is not None:
+            self._connection.close()
+
+
+@cache
+def find_machine_programs() -> Path | None:
+    """Return the folder of the newest PostgreSQL server programs that are installed on this machine."""
+    packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), key=lambda path: float(path.parts[-3]))
+    on_path = shutil.which("pg_ctl")
+    found = [*reversed(packaged), *([Path(on_path)] if on_path else [])]
+    return next((path.parent for path in found if path.with_name("initdb").exists()), None)
+
+
+@cache
+def read_major_version(programs: Path) -> int:
+    """Return the major version of the PostgreSQL programs in a folder."""
+    answer = subprocess.run([programs / "initdb", "--version"], capture_output=True, text=True, check=True).stdout
+    return int(re.findall(r"\d+", answer)[0])
+
+
+def start_server(home: Path, programs: Path) -> Server:
+    """Start a server in `home`, or join the one that another worker has started there."""
+    home.mkdir(exist_ok=True)
+    shared = Cluster(home.absolute() / "data", programs)
+    with control.lock(home):
+        if not shared.data.exists():
+            control.create(shared, SMALL_CLUSTER_OPTIONS)
+        control.start(shared, FAST_SETTINGS)
+    return Server(shared)
