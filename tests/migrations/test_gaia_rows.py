@@ -25,9 +25,7 @@ NAMESPACES = {
 def index_files(database: Database) -> None:
     """Write a row of metadata and two chunks for each path, as was done before there were namespaces."""
     for path in NAMESPACES:
-        database.execute(
-            "INSERT INTO kb_semantic_index_metadata (relative_path, mtime, num_chunks) VALUES (%s, 1, 2)", path
-        )
+        database.execute("INSERT INTO kb_semantic_index_metadata (relative_path, mtime, num_chunks) VALUES (%s, 1, 2)", path)
     database.execute(
         "INSERT INTO kb_semantic_chunk_ids (relative_path, chunk_id, chunk_index, embedding)"
         " SELECT relative_path, format('%s#%s', relative_path, place), place, array_fill(place, ARRAY[384])::vector"
@@ -127,9 +125,7 @@ def test_an_extension_that_others_use_stays(database: Database) -> None:
     climb(database)
     database.execute("ALTER TABLE assets ADD COLUMN embedding vector(384)")
     descend(database, last=EXTENSION)
-    columns = database.query(
-        "SELECT count(*) FROM pg_attribute WHERE attrelid = 'assets'::regclass AND attname = 'embedding'"
-    )
+    columns = database.query("SELECT count(*) FROM pg_attribute WHERE attrelid = 'assets'::regclass AND attname = 'embedding'")
     assert columns == [(1,)]
 
 

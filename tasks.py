@@ -1,0 +1,15 @@
+"""Invoke's entry point: the collections that `inv` has.
+
+Invoke loads this file as the module `tasks`; the path below makes the folder beside it importable under that name too, so that
+`tasks.db` is tasks/db.py here as under plain Python.
+"""
+
+from pathlib import Path
+
+from invoke.collection import Collection
+
+__path__ = [str(Path(__file__).parent / "tasks")]
+
+from tasks import alerts, db, env
+
+namespace = Collection(db, env, alerts)

@@ -1,0 +1,21 @@
+"""What is known of an environment without asking anybody."""
+
+from __future__ import annotations
+
+from tasks.environments import LOCAL, Environment
+from tasks.runner.events import EnvironmentKnown
+from tasks.runner.session import describe_database
+
+
+def describe_environment(environment: Environment) -> EnvironmentKnown:
+    """Describe an environment from its settings alone."""
+    url = environment.settings.database_url
+    if url:
+        reached = f"by URL: {describe_database(url)}"
+    elif environment.fly_app:
+        reached = f"on Fly: the app {environment.fly_app}"
+    elif environment.name == LOCAL:
+        reached = "the embedded PostgreSQL in .postgres/"
+    else:
+        reached = f"not configured: set FLY_APP_{environment.name.upper()} in .env, or DATABASE_URL in .env.{environment.name}"
+    return EnvironmentKnown(environment.name, reached, environment.guarded, len(environment.alert_urls))

@@ -1,0 +1,148 @@
+"""The db.* tasks, thin: flags → environment → operation → report."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from tasks.carrying import Manner, carry_out, carry_out_side_by_side, load, refuse_mistakes
+from tasks.overview import ALL
+from tasks.runner.requests import Request
+
+_ENV = {
+    "env": "the environment: local (default), dev, staging, prod, or another that has a .env.NAME; several with commas",
+    "start": "start a machine on Fly where none is started",
+}
+_OUTPUT = {**_ENV, "json": "JSON lines on stdout and nothing else there", "verbose": "name every migration that is skipped"}
+_PLANNED = {
+    **_OUTPUT,
+    "dry_run": "show the plan, in a READ ONLY transaction, and change nothing",
+    "yes": "agree beforehand to what a guarded environment asks",
+    "upload": "send this checkout's files to the Fly machine and run those",
+}
+
+
+@task(
+    help={
+        **_PLANNED,
+        "to": "stop after this version (its timestamp is enough)",
+        "strict": "refuse files that are older than the newest applied one",
+    }
+)
+def migrate(
+    _context: Context,
+    env: str = "local",
+    dry_run: bool = False,
+    to: str = "",
+    strict: bool = False,
+    json: bool = False,
+    verbose: bool = False,
+    yes: bool = False,
+    start: bool = False,
+    upload: bool = False,
+) -> None:
+    """Apply every pending migration."""
+    carry_out(env, Request("migrate", to=to, strict=strict, dry_run=dry_run), Manner(json, verbose, yes, start, upload))
+
+
+@task(help={**_PLANNED, "steps": "how many to undo (1)", "to": "undo everything after this version; 0 undoes all"})
+def rollback(
+    _context: Context,
+    env: str = "local",
+    steps: int = 1,
+    to: str = "",
+    dry_run: bool = False,
+    json: bool = False,
+    verbose: bool = False,
+    yes: bool = False,
+    start: bool = False,
+    upload: bool = False,
+) -> None:
+    """Undo the newest migrations by their down files."""
+    carry_out(env, Request("rollback", to=to, steps=steps, dry_run=dry_run), Manner(json, verbose, yes, start, upload))
+
+
+@task(
+    help={
+        **_ENV,
+        "env": "the environment; several with commas, or all: side by side",
+        "json": "one JSON line on stdout",
+        "check": "exit with 4 if anything is pending, late, edited, missing or interrupted",
+        "limit": "only the newest N",
+        "html": "write the table to this file too",
+        "prometheus": "write gauges to this file, for node_exporter's textfile collector",
+    }
+)
+def status(
+    _context: Context,
+    env: str = "local",
+    check: bool = False,
+    limit: int = 0,
+    json: bool = False,
+    start: bool = False,
+    html: str = "",
+    prometheus: str = "",
+) -> None:
+    """Show the state of every migration: who applied it, when, how long it took; of several environments side by side."""
+    request, manner = Request("status", limit=limit, check=check), Manner(json=json, start=start)
+    if env == ALL or "," in env or html or prometheus:
+        carry_out_side_by_side(env, request, manner, html=html, prometheus=prometheus)
+    else:
+        carry_out(env, request, manner)
+
+
+@task(help={**_ENV, "json": "one JSON line on stdout", "limit": "only the newest N rows (50)", "version": "only this version"})
+def history(
+    _context: Context, env: str = "local", limit: int = 0, version: str = "", json: bool = False, start: bool = False
+) -> None:
+    """Show the log: every attempt, failures included, newest first."""
+    carry_out(env, Request("history", limit=limit, version=version), Manner(json=json, start=start))
+
+
+@task(help={**_ENV, "yes": "agree to every change without being asked", "json": "JSON lines on stdout"})
+def repair(_context: Context, env: str = "local", yes: bool = False, json: bool = False, start: bool = False) -> None:
+    """Make the ledger say what is true: new checksums, rows of missing files, attempts that stopped. Each is confirmed."""
+    carry_out(env, Request("repair"), Manner(json=json, yes=yes, start=start))
+
+
+@task(help=_PLANNED)
+def seed(
+    _context: Context,
+    env: str = "local",
+    dry_run: bool = False,
+    json: bool = False,
+    verbose: bool = False,
+    yes: bool = False,
+    start: bool = False,
+    upload: bool = False,
+) -> None:
+    """Run the seeds that are new or whose text changed."""
+    carry_out(env, Request("seed", dry_run=dry_run), Manner(json, verbose, yes, start, upload))
+
+
+@task(help={"name": "what it does, for example add_user_settings_table"}, positional=["name"])
+def new(_context: Context, name: str) -> None:
+    """Make both files of a new migration, from the template that fits its name."""
+    from datetime import UTC, datetime
+
+    from tasks.runner.new import create_migration
+
+    with refuse_mistakes():
+        made = create_migration(load("local").settings.migrations_dir, name, now=datetime.now(UTC))
+        print(f"✅ Created {made.version}")
+        for path in (made.up, made.down):
+            if path is not None:
+                print(f"   {path}")
+        for note in made.notes:
+            print(f"   {note}")
+
+
+@task
+def stop(_context: Context) -> None:
+    """Stop the embedded PostgreSQL; its data stays."""
+    from tasks.environments import PROJECT
+    from tasks.postgres import embedded
+
+    with refuse_mistakes():
+        stopped = embedded.stop(PROJECT / ".postgres")
+    print("✅ Stopped the embedded PostgreSQL" if stopped else "✅ The embedded PostgreSQL was not running")

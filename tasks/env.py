@@ -1,0 +1,36 @@
+"""The env.* tasks: which environments there are, and what one of them lacks."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from tasks.carrying import load, refuse_mistakes
+from tasks.environments import list_environments
+from tasks.runner.events import CHECK_FOUND, EnvironmentsListed, ProbeRead
+
+
+@task(name="list", help={"json": "one JSON line on stdout"})
+def list_(_context: Context, json: bool = False) -> None:
+    """List the environments with what is known of each; nothing is asked over the network."""
+    from tasks.checks.known import describe_environment
+    from tasks.report import report
+
+    with refuse_mistakes(json=json):
+        known = tuple(describe_environment(load(name)) for name in list_environments())
+        report([EnvironmentsListed(known)], json=json)
+
+
+@task(help={"env": "the environment", "json": "one JSON line on stdout", "start": "start a machine where none is started"})
+def check(_context: Context, env: str = "local", json: bool = False, start: bool = False) -> None:
+    """Find out what an environment has and say what is missing; exit with 4 if something is."""
+    from tasks.checks.environment import check_environment
+    from tasks.report import report
+    from tasks.runner.signals import catch_signals
+
+    with refuse_mistakes(json=json), catch_signals() as stop:
+        checks = check_environment(load(env), stop, start=start)
+        report([ProbeRead(checks)], json=json)
+    if not all(found.passed for found in checks):
+        raise Exit(code=CHECK_FOUND)

@@ -1,0 +1,158 @@
+"""Environments: .env files, flags and the process environment → one valid Environment, or all mistakes at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from tasks.runner.errors import UsageError
+from tasks.runner.secrets import EXAMPLE_URL
+from tasks.runner.settings import SETTING_NAMES, RawSettings, Settings, place_folders, validate
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""The project's folder: here are .env, migrations, seeds and the embedded server."""
+
+LOCAL = "local"
+KNOWN_ENVIRONMENTS = (LOCAL, "dev", "staging", "prod")
+_URL_NAMES = ("DATABASE_URL", "DIRECT_DATABASE_URL")
+_FOLDER_NAMES = ("MIGRATIONS_DIR", "SEEDS_DIR")
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Hold one environment: its name and its valid settings."""
+
+    name: str
+    settings: Settings
+    fly_app: str = ""
+    """The Fly app on whose machines the database is reached; empty where a URL leads there."""
+    fly_folder: str = ""
+    """Where the image has this project; empty for what the machine's APP_DIR says, or else /app."""
+    fly_user: str = "root"
+    alert_urls: tuple[str, ...] = ()
+    """Where a failed run is told: what all environments share, and what this one adds."""
+    guarded: bool = False
+    """Whether writing operations ask for the environment's name first."""
+
+    @property
+    def is_configured(self) -> bool:
+        """Tell whether it is known where the database is."""
+        return bool(self.name == LOCAL or self.fly_app or self.settings.database_url)
+
+
+def load_environment(name: str, *, project: Path = PROJECT, environ: Mapping[str, str] | None = None) -> Environment:
+    """Read and validate the settings of an environment.
+
+    The process's own environment counts first, then .env.<name>, then .env; only `local` takes its database from .env, because
+    that is the file in which everybody keeps the URL of a laptop. Raises UsageError that lists every mistake.
+    """
+    environ = os.environ if environ is None else environ
+    known = list_environments(project)
+    if name not in known:
+        raise UsageError(
+            f"there is no environment {name}",
+            hint=f"Known are {', '.join(known)}; a file .env.{name} would make it known.",
+            state="Nothing was changed.",
+        )
+    problems: list[str] = []
+    raw = read_raw_settings(name, project, environ, problems)
+    settings = validate(raw, problems)
+    app = raw.read(f"FLY_APP_{name.upper().replace('-', '_')}")
+    return Environment(
+        name,
+        place_folders(settings, raw, project),
+        fly_app="" if settings.database_url or name == LOCAL else app,
+        fly_folder=raw.read("FLY_APP_DIR"),
+        fly_user=raw.read("FLY_SSH_USER", "root"),
+        alert_urls=_collect_alert_urls(name, project, environ),
+        guarded=_is_guarded(name, raw),
+    )
+
+
+def _collect_alert_urls(name: str, project: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Add up the addresses of all sources: a nearer one does not silence a farther one."""
+    told: list[str] = []  # the mistakes in these files, which the caller has by now
+    sources = (_read_file(project / ".env", project, told), _read_file(project / f".env.{name}", project, told), environ)
+    urls = " ".join(source.get("ALERT_URLS", "") for source in sources).replace(",", " ").split()
+    return tuple(dict.fromkeys(urls))
+
+
+def _is_guarded(name: str, raw: RawSettings) -> bool:
+    return name in raw.read("GUARDED", "prod").replace(",", " ").split()
+
+
+def list_environments(project: Path = PROJECT) -> tuple[str, ...]:
+    """List the environments by name: the four that every project has, and those that have a file of their own."""
+    named = sorted(path.name.removeprefix(".env.") for path in project.glob(".env.*") if path.is_file())
+    left_out = {*KNOWN_ENVIRONMENTS, "example", "sample"}
+    return (*KNOWN_ENVIRONMENTS, *(name for name in named if name not in left_out))
+
+
+def read_raw_settings(name: str, project: Path, environ: Mapping[str, str], problems: list[str]) -> RawSettings:
+    """Read what was written, the nearer source over the farther one; lines that cannot be read are added to `problems`."""
+    shared = _read_file(project / ".env", project, problems)
+    if name != LOCAL:
+        shared = {key: value for key, value in shared.items() if key not in _URL_NAMES}
+    own = _read_file(project / f".env.{name}", project, problems)
+    return RawSettings(_merge(shared, own, {key: value for key, value in environ.items() if value and _is_setting(key)}))
+
+
+def find_database_url(environment: Environment, *, project: Path = PROJECT) -> str:
+    """Give the URL of an environment's database; `local` starts the embedded PostgreSQL where none is set."""
+    if environment.settings.database_url:
+        return environment.settings.database_url
+    if environment.name != LOCAL:
+        raise UsageError(
+            f"DATABASE_URL not set for {environment.name}",
+            hint=f"Write it into .env.{environment.name}: DATABASE_URL={EXAMPLE_URL}",
+            state="Nothing was changed.",
+        )
+    from tasks.postgres import embedded
+
+    folder = project / ".postgres"
+    return embedded.find_running(folder) or embedded.start(folder)
+
+
+def _is_setting(name: str) -> bool:
+    return name in SETTING_NAMES or name.startswith("FLY_APP_")
+
+
+def _merge(*sources: Mapping[str, str]) -> dict[str, str]:
+    """Lay nearer sources over farther ones.
+
+    The two URLs are one setting in two spellings: a nearer DATABASE_URL is not overruled by a farther DIRECT_DATABASE_URL.
+    """
+    merged: dict[str, str] = {}
+    for source in sources:
+        if any(source.get(name) for name in _URL_NAMES):
+            merged = {key: value for key, value in merged.items() if key not in _URL_NAMES}
+        merged |= source
+    return merged
+
+
+def _read_file(path: Path, project: Path, problems: list[str]) -> dict[str, str]:
+    """Read a .env file, if it is there; names every line which is no setting."""
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
+
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        problems.append(f"{path.name} cannot be read: {error.strerror}")
+        return {}
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        problems.append(f"{path.name}:{line} is not UTF-8")
+        return {}
+    problems += [
+        f"{path.name}:{binding.original.line} is no setting: write NAME=value, a line each"
+        for binding in parse_stream(StringIO(text))
+        if binding.error or (binding.key is not None and binding.value is None)
+    ]
+    values = {key: value for key, value in dotenv_values(stream=StringIO(text)).items() if value}
+    return {key: str(project / value) if key in _FOLDER_NAMES else value for key, value in values.items()}
