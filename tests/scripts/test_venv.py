@@ -1,0 +1,117 @@
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.kit.projects import REPOSITORY
+
+TOOLS = ("bash", "cat", "cksum", "dirname", "head", "rm")
+OLD_PYTHON = """\
+#!{bash}
+case $1 in
+--version) echo Python 3.9.18 ;;
+*) exit 1 ;;
+esac
+"""
+PYTHON_WITHOUT_VENV = """\
+#!{bash}
+case $2 in
+*ensurepip*) exit 1 ;;
+*) exec {python} "$@" ;;
+esac
+"""
+# Makes a real .venv, but with a pip that does nothing: the real one takes fifteen seconds to unpack.
+QUICK_PYTHON = """\
+#!{python}
+import os, pathlib, subprocess, sys
+if sys.argv[1:3] == ["-m", "venv"]:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", sys.argv[3]], check=True)
+    next(pathlib.Path(sys.argv[3]).glob("lib/*/site-packages")).joinpath("pip.py").touch()
+else:
+    os.execv(sys.executable, sys.argv)
+"""
+
+Run = Callable[[], "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """Give a folder that is the whole PATH: what the scripts need, but no Python."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for tool in TOOLS:
+        place = shutil.which(tool)
+        assert place is not None
+        (folder / tool).symlink_to(place)
+    return folder
+
+
+@pytest.fixture
+def ensure_venv(tmp_path: Path, programs: Path) -> Run:
+    """Give a function that makes .venv in a project which requires nothing."""
+    project = tmp_path / "my project"
+    (project / "scripts").mkdir(parents=True)
+    shutil.copy(REPOSITORY / "scripts" / "venv.sh", project / "scripts")
+    (project / "requirements.txt").write_text("# nothing\n")
+    script = 'set -euo pipefail; source "$1"; ensure_venv'
+
+    def run() -> "subprocess.CompletedProcess[str]":
+        command = [str(programs / "bash"), "-c", script, "onboard.sh", str(project / "scripts" / "venv.sh")]
+        return subprocess.run(command, env={"PATH": str(programs)}, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def add_program(folder: Path, name: str, text: str) -> Path:
+    program = folder / name
+    program.write_text(text.format(bash=folder / "bash", python=sys.executable))
+    program.chmod(0o755)
+    return program
+
+
+def test_without_python_the_error_says_what_was_looked_for(ensure_venv: Run) -> None:
+    result = ensure_venv()
+    assert result.returncode == 1
+    assert "Python 3.11 or newer is needed" in result.stderr
+    assert "python3.13 python3.12 python3.11 python3 python\n" in result.stderr
+
+
+def test_a_python_that_is_too_old_is_named(programs: Path, ensure_venv: Run) -> None:
+    python = add_program(programs, "python3", OLD_PYTHON)
+    result = ensure_venv()
+    assert result.returncode == 1
+    assert f"{python} does not fit: Python 3.9.18" in result.stderr
+
+
+def test_a_python_without_venv_is_named_with_the_package_that_it_lacks(programs: Path, ensure_venv: Run) -> None:
+    python = add_program(programs, "python3", PYTHON_WITHOUT_VENV)
+    result = ensure_venv()
+    assert result.returncode == 1
+    assert f"{python} cannot make a virtual environment" in result.stderr
+    assert f"apt install python3.{sys.version_info.minor}-venv" in result.stderr
+
+
+def test_a_venv_is_made_once_and_anew_when_the_requirements_change(tmp_path: Path, programs: Path, ensure_venv: Run) -> None:
+    add_program(programs, "python3", QUICK_PYTHON)
+    project = tmp_path / "my project"
+    assert "Installing" in ensure_venv().stdout
+    inode = (project / ".venv").stat().st_ino
+    again = ensure_venv()
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert (project / ".venv").stat().st_ino == inode
+    (project / "requirements.txt").write_text("# still nothing\n")
+    changed = ensure_venv()
+    assert (changed.returncode, changed.stdout.count("Installing")) == (0, 1)
+
+
+def test_a_venv_that_was_cut_short_is_made_anew(tmp_path: Path, programs: Path, ensure_venv: Run) -> None:
+    add_program(programs, "python3", QUICK_PYTHON)
+    project = tmp_path / "my project"
+    (project / ".venv" / "bin").mkdir(parents=True)
+    (project / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    result = ensure_venv()
+    assert (result.returncode, result.stdout.count("Installing")) == (0, 1)
+    assert (project / ".venv" / "pyvenv.cfg").exists()
