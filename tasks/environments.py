@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from tasks.runner.errors import UsageError
 from tasks.runner.secrets import EXAMPLE_URL
-from tasks.runner.settings import SETTING_NAMES, RawSettings, Settings, place_folders, validate
+from tasks.runner.settings import SETTING_NAMES, RawSettings, Settings, place_folders, read_duration, validate
 
 PROJECT = Path(__file__).resolve().parent.parent
 """The project's folder: here are .env, migrations, seeds and the embedded server."""
@@ -19,6 +20,8 @@ LOCAL = "local"
 KNOWN_ENVIRONMENTS = (LOCAL, "dev", "staging", "prod")
 _URL_NAMES = ("DATABASE_URL", "DIRECT_DATABASE_URL")
 _FOLDER_NAMES = ("MIGRATIONS_DIR", "SEEDS_DIR")
+_BETWEEN_URLS = re.compile(r"\s*,?\s+|,(?=[a-z][\w+.-]*://|$)", re.IGNORECASE)
+"""What separates addresses: white space, or a comma before another one; within one, `?to=a,b` may hold commas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Environment:
     fly_user: str = "root"
     alert_urls: tuple[str, ...] = ()
     """Where a failed run is told: what all environments share, and what this one adds."""
+    alert_after_s: float = 60.0
+    """How long a run may wait for a lock before that is told."""
     guarded: bool = False
     """Whether writing operations ask for the environment's name first."""
 
@@ -59,8 +64,9 @@ def load_environment(name: str, *, project: Path = PROJECT, environ: Mapping[str
         )
     problems: list[str] = []
     raw = read_raw_settings(name, project, environ, problems)
+    alert_after_ms = read_duration(raw, "ALERT_AFTER", "60s", problems)
     settings = validate(raw, problems)
-    app = raw.read(f"FLY_APP_{name.upper().replace('-', '_')}")
+    app = raw.read(name_fly_app(name))
     return Environment(
         name,
         place_folders(settings, raw, project),
@@ -68,15 +74,21 @@ def load_environment(name: str, *, project: Path = PROJECT, environ: Mapping[str
         fly_folder=raw.read("FLY_APP_DIR"),
         fly_user=raw.read("FLY_SSH_USER", "root"),
         alert_urls=_collect_alert_urls(name, project, environ),
+        alert_after_s=alert_after_ms / 1000,
         guarded=_is_guarded(name, raw),
     )
+
+
+def name_fly_app(name: str) -> str:
+    """Name the setting that holds an environment's Fly app: FLY_APP_MY_REVIEW for my-review."""
+    return f"FLY_APP_{name.upper().replace('-', '_')}"
 
 
 def _collect_alert_urls(name: str, project: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Add up the addresses of all sources: a nearer one does not silence a farther one."""
     told: list[str] = []  # the mistakes in these files, which the caller has by now
     sources = (_read_file(project / ".env", project, told), _read_file(project / f".env.{name}", project, told), environ)
-    urls = " ".join(source.get("ALERT_URLS", "") for source in sources).replace(",", " ").split()
+    urls = [url for source in sources for url in _BETWEEN_URLS.split(source.get("ALERT_URLS", "")) if url]
     return tuple(dict.fromkeys(urls))
 
 
@@ -112,8 +124,7 @@ def find_database_url(environment: Environment, *, project: Path = PROJECT) -> s
         )
     from tasks.postgres import embedded
 
-    folder = project / ".postgres"
-    return embedded.find_running(folder) or embedded.start(folder)
+    return embedded.start(project / ".postgres")
 
 
 def _is_setting(name: str) -> bool:
@@ -149,10 +160,14 @@ def _read_file(path: Path, project: Path, problems: list[str]) -> dict[str, str]
         line = error.object.count(b"\n", 0, error.start) + 1
         problems.append(f"{path.name}:{line} is not UTF-8")
         return {}
-    problems += [
-        f"{path.name}:{binding.original.line} is no setting: write NAME=value, a line each"
-        for binding in parse_stream(StringIO(text))
-        if binding.error or (binding.key is not None and binding.value is None)
-    ]
-    values = {key: value for key, value in dotenv_values(stream=StringIO(text)).items() if value}
+    good: list[str] = []
+    for binding in parse_stream(StringIO(text)):
+        original = binding.original.string
+        if binding.error or (binding.key is not None and binding.value is None):
+            blank = len(original) - len(original.lstrip())
+            line = binding.original.line + original.count("\n", 0, blank)
+            problems.append(f"{path.name}:{line} is no setting: write NAME=value, a line each")
+        else:
+            good.append(original)
+    values = {key: value for key, value in dotenv_values(stream=StringIO("".join(good))).items() if value}
     return {key: str(project / value) if key in _FOLDER_NAMES else value for key, value in values.items()}

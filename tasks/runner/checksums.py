@@ -8,11 +8,12 @@ been at rest when it was read, as git's index does it: https://git-scm.com/docs/
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 _CACHE_FROM = 1000
 """The number of files from which the cache pays; fewer are simply read."""
@@ -20,30 +21,60 @@ _REST_NS = 2_000_000_000
 """How long before its reading a file must have been left alone, in nanoseconds: coarser than any file system's clock."""
 
 
-def read_checksums(folder: Path, files: Mapping[str, os.stat_result]) -> tuple[dict[str, str], list[str]]:
+def read_checksums(folder: Path, entries: Mapping[str, os.DirEntry[str]]) -> tuple[dict[str, str], list[str]]:
     """Give the checksum of each file by name, and the name and the reason of each that cannot be read."""
-    cache_file = _find_cache(folder) if len(files) >= _CACHE_FROM else None
-    known = _load(cache_file) if cache_file else {}
-    checksums: dict[str, str] = {}
-    fresh: dict[str, list[str]] = {}
-    problems: list[str] = []
+    if len(entries) < _CACHE_FROM:
+        return _hash(entries)
     now = time.time_ns()
-    for name, stat in files.items():
-        key = f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}" if cache_file else ""
-        entry = known.get(name)
-        if entry is not None and entry[0] == key:
-            checksums[name] = entry[1]
-            continue
+    cache_file = _find_cache(folder)
+    known = _load(cache_file) if cache_file else _Cache({}, {})
+    states, problems = _look(entries)
+    if states == known.states:
+        return known.checksums, problems
+    changed = {name: entries[name] for name, state in states.items() if known.states.get(name) != state}
+    fresh, unreadable = _hash(changed)
+    checksums = {name: fresh.get(name) or known.checksums[name] for name in states if name in fresh or name not in changed}
+    if cache_file:
+        _store(cache_file, _Cache({name: states[name] for name in sorted(checksums) if _had_rest(states[name], now)}, checksums))
+    return checksums, problems + unreadable
+
+
+class _Cache(NamedTuple):
+    """Hold, by the files' names, what their stat was when they were read, and their checksums."""
+
+    states: dict[str, str]
+    checksums: dict[str, str]
+
+
+def _hash(entries: Mapping[str, os.DirEntry[str]]) -> tuple[dict[str, str], list[str]]:
+    """Read files; gives their checksums, and what cannot be read."""
+    checksums: dict[str, str] = {}
+    problems: list[str] = []
+    for name, entry in entries.items():
         try:
-            checksums[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            checksums[name] = hashlib.sha256(Path(entry.path).read_bytes()).hexdigest()
         except OSError as error:
             problems.append(f"{name}: {error.strerror}")
-            continue
-        if now - max(stat.st_mtime_ns, stat.st_ctime_ns) > _REST_NS:
-            fresh[name] = [key, checksums[name]]
-    if cache_file and fresh:
-        _store(cache_file, {name: entry for name, entry in (known | fresh).items() if name in files})
     return checksums, problems
+
+
+def _look(entries: Mapping[str, os.DirEntry[str]]) -> tuple[dict[str, str], list[str]]:
+    """Give what says that a file is still the same: times, inode and size."""
+    states: dict[str, str] = {}
+    problems: list[str] = []
+    for name, entry in entries.items():
+        try:
+            stat = entry.stat()
+            states[name] = f"{stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino} {stat.st_size}"
+        except OSError as error:
+            problems.append(f"{name}: {error.strerror}")
+    return states, problems
+
+
+def _had_rest(state: str, now: int) -> bool:
+    """Tell whether a file had been left alone when it was read, so that another change would show in its times."""
+    mtime, ctime, *_ = state.split()
+    return now - max(int(mtime), int(ctime)) > _REST_NS
 
 
 def _find_cache(folder: Path) -> Path | None:
@@ -52,23 +83,29 @@ def _find_cache(folder: Path) -> Path | None:
     base = os.environ.get("XDG_CACHE_HOME") or (home and f"{home}/.cache")
     if not base:
         return None
-    return Path(base) / "schema-migrations" / f"{hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]}.json"
+    return Path(base) / "schema-migrations" / hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
 
 
-def _load(file: Path) -> dict[str, list[str]]:
+def _load(file: Path) -> _Cache:
+    """Read the cache: for each file three lines; one that is not whole counts as none."""
     try:
-        data = json.loads(file.read_bytes())
+        lines = file.read_text(encoding="utf-8").split("\n")
     except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}
+        return _Cache({}, {})
+    names, states, checksums = lines[::3], lines[1::3], lines[2::3]
+    if names.pop() or not len(names) == len(states) == len(checksums):
+        return _Cache({}, {})
+    return _Cache(dict(zip(names, states, strict=True)), dict(zip(names, checksums, strict=True)))
 
 
-def _store(file: Path, entries: Mapping[str, list[str]]) -> None:
+def _store(file: Path, cache: _Cache) -> None:
     """Write the cache in one move; a cache that cannot be written is only slower."""
     temporary = file.with_suffix(f".{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary.write_text(json.dumps(entries), encoding="utf-8")
+        lines = [f"{name}\n{state}\n{cache.checksums[name]}\n" for name, state in cache.states.items()]
+        temporary.write_text("".join(lines), encoding="utf-8")
         temporary.replace(file)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

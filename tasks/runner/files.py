@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,11 +41,11 @@ class Migrations:
 
     def up_path(self, version: str) -> Path:
         """Name the up file of a version."""
-        return (self.folder if self.flat else self.folder / "up") / f"{version}.sql"
+        return Path(self.folder, "" if self.flat else "up", f"{version}.sql")
 
     def down_path(self, version: str) -> Path:
         """Name the down file of a version, whether it is there or not."""
-        return self.folder / "down" / f"{version}.sql"
+        return Path(self.folder, "down", f"{version}.sql")
 
 
 def read_migrations(folder: Path) -> Migrations:
@@ -63,9 +63,9 @@ def read_migrations(folder: Path) -> Migrations:
     flat = not os.path.lexists(folder / "up") and not os.path.lexists(folder / "down")
     up_folder = folder if flat else folder / "up"
     ups, problems = _list_files(up_folder)
-    downs: dict[str, os.stat_result] = {}
+    downs: dict[str, os.DirEntry[str]] = {}
     if not flat:
-        downs, down_problems = _list_files(folder / "down")
+        downs, down_problems = _list_files(folder / "down", good=ups)
         problems += down_problems + _find_strays(folder) + _find_lone_downs(folder, ups, downs)
     problems += _find_equal_timestamps(ups)
     if problems:
@@ -80,7 +80,7 @@ def read_migrations(folder: Path) -> Migrations:
         problems = [f"{show_path(up_folder)}/{problem}" for problem in unreadable]
         raise FilesError("these files cannot be read:", tuple(problems), hint="Check their permissions.")
     stems = frozenset(name[: -len(".sql")] for name in downs)
-    return Migrations(folder, flat, {name[: -len(".sql")]: checksums[name] for name in sorted(ups)}, stems)
+    return Migrations(folder, flat, {name[: -len(".sql")]: checksums[name] for name in sorted(checksums)}, stems)
 
 
 def read_seed_files(folder: Path) -> tuple[SourceFile, ...]:
@@ -137,35 +137,30 @@ def _guess_encoding(data: bytes) -> str:
 
 def show_path(path: Path) -> str:
     """Write a path relative to the working directory where that is shorter to read."""
-    try:
-        return str(Path(os.path.abspath(path)).relative_to(Path.cwd()))  # noqa: PTH100 - a link is shown by its own name
-    except ValueError:
-        return str(path)
-
-
-def _is_candidate(name: str) -> bool:
-    return name.lower().endswith(".sql") and not name.startswith(("_", "."))
+    here = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118 - a thousand Path objects take longer than reading their files
+    absolute = os.path.abspath(path)  # noqa: PTH100 - a link is shown by its own name
+    return absolute.removeprefix(here) if absolute.startswith(here) else str(path)
 
 
 def _list_files(
-    folder: Path, describe: Callable[[str], str | None] = describe_fault
-) -> tuple[dict[str, os.stat_result], list[str]]:
-    """List the files of one folder with their stat, and say what is wrong with the others.
+    folder: Path, describe: Callable[[str], str | None] = describe_fault, good: Container[str] = ()
+) -> tuple[dict[str, os.DirEntry[str]], list[str]]:
+    """List the files of one folder, and say what is wrong with the others.
 
-    `describe` says which rule a name without its ending breaks.
+    `describe` says which rule a name without its ending breaks; the names in `good` are known to break none.
     """
-    files: dict[str, os.stat_result] = {}
+    files: dict[str, os.DirEntry[str]] = {}
     entries, problems = _scan(folder)
     for entry in entries:
         name = entry.name
-        fault = describe(name[: -len(".sql")])
+        fault = None if name in good else describe(name[: -len(".sql")])
         if fault is None and not name.endswith(".sql"):
             fault = "the ending must be .sql in lower case"
         try:
             if fault is None and not entry.is_file():
                 fault = "is a directory" if entry.is_dir() else "is a broken link" if entry.is_symlink() else "is no file"
             if fault is None:
-                files[name] = entry.stat()
+                files[name] = entry
         except OSError as error:
             fault = f"cannot be read: {error.strerror}"
         if fault is not None:
@@ -177,7 +172,7 @@ def _scan(folder: Path) -> tuple[list[os.DirEntry[str]], list[str]]:
     """List what a folder holds that is named as SQL, and say why it cannot be listed; a missing folder holds nothing."""
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if _is_candidate(entry.name)], []
+            return [entry for entry in entries if entry.name[-4:].lower() == ".sql" and entry.name[0] not in "_."], []
     except FileNotFoundError:
         return [], [f"{show_path(folder)}: is a broken link"] if folder.is_symlink() else []
     except OSError as error:
@@ -202,12 +197,14 @@ def _find_strays(folder: Path) -> list[str]:
     ]
 
 
-def _find_lone_downs(folder: Path, ups: Iterable[str], downs: Iterable[str]) -> list[str]:
-    return [f"{show_path(folder)}/down/{name}: has no up/{name}" for name in sorted(set(downs) - set(ups))]
+def _find_lone_downs(folder: Path, ups: Mapping[str, object], downs: Mapping[str, object]) -> list[str]:
+    return [f"{show_path(folder)}/down/{name}: has no up/{name}" for name in sorted(downs.keys() - ups.keys())]
 
 
-def _find_equal_timestamps(names: Iterable[str]) -> list[str]:
+def _find_equal_timestamps(names: Collection[str]) -> list[str]:
     """Name the files that share a timestamp, so that their order would be left to their descriptions."""
+    if len({name[:14] for name in names}) == len(names):
+        return []
     ordered = sorted(names)
     groups: dict[str, list[str]] = {}
     for before, name in itertools.pairwise(ordered):

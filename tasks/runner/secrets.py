@@ -74,8 +74,9 @@ def _find_in_url(url: str) -> tuple[str, ...]:
 
 def _find_in_statement(text: str) -> list[str]:
     """List the passwords in a statement: with their quotes, and without them where they are long enough."""
-    quoted = {text[start:stop] for start, stop in _find_spans(text)}
-    return [*quoted, *(bare for secret in quoted if len(bare := secret.strip("'")) >= _SHORTEST)]
+    found = {text[start:stop] for start, stop in _find_spans(text)}
+    quoted = [secret for secret in found if secret[0] in "'$"]
+    return [*quoted, *(bare for secret in found if len(bare := secret.strip("'")) >= _SHORTEST)]
 
 
 def _read_conninfo(url: str) -> tuple[set[str], set[str]]:
@@ -114,6 +115,6 @@ def _find_in_urls(text: str) -> list[tuple[int, int]]:
         space = _SPACE.search(text, start)
         position = space.start() if space else len(text)
         colon, at = text.find(":", start, position), text.rfind("@", start, position)
-        if 0 <= colon < at and not text.startswith(EXAMPLE_URL, sign - len("postgresql")):
+        if 0 <= colon < at - 1 and not text.startswith(EXAMPLE_URL, sign - len("postgresql")):
             spans.append((colon + 1, at))
     return spans

@@ -21,6 +21,7 @@ SETTING_NAMES = (
     "LOCK_TIMEOUT",
     "LOCK_ATTEMPTS",
     "ALERT_URLS",
+    "ALERT_AFTER",
     "FLY_APP_DEV",
     "FLY_APP_STAGING",
     "FLY_APP_PROD",
@@ -63,7 +64,7 @@ class DatabaseUrlMissingError(RunnerError):
 def validate(raw: RawSettings, problems: Iterable[str] = ()) -> Settings:
     """Turn raw settings into valid ones; raises UsageError that names every mistake at once, `problems` included."""
     problems = [*problems, *_find_url_faults(raw)]
-    lock_timeout_ms = _read_duration(raw.read("LOCK_TIMEOUT", "5s"), problems)
+    lock_timeout_ms = read_duration(raw, "LOCK_TIMEOUT", "5s", problems)
     attempts = raw.read("LOCK_ATTEMPTS", "10")
     if not _COUNT.fullmatch(attempts) or not 1 <= int(attempts) <= 10_000:
         problems.append(f"LOCK_ATTEMPTS={attempts}: write a whole number from 1 to 10000, for example LOCK_ATTEMPTS=10")
@@ -101,10 +102,12 @@ def _find_url_faults(raw: RawSettings) -> Iterator[str]:
             yield f"{name}: {fault}; for example {EXAMPLE_URL}"
 
 
-def _read_duration(text: str, problems: list[str]) -> int:
+def read_duration(raw: RawSettings, name: str, default: str, problems: list[str]) -> int:
+    """Read a span of time in milliseconds; one that cannot be read is added to `problems`, with an example."""
+    text = raw.read(name, default)
     match = _DURATION.fullmatch(text)
     milliseconds = int(match[1]) * _UNITS_MS[match[2]] if match else 0
     if not 0 < milliseconds <= _LONGEST_MS:
-        problems.append(f"LOCK_TIMEOUT={text}: write a number with ms, s or min, at most a day, for example LOCK_TIMEOUT=5s")
+        problems.append(f"{name}={text}: write a number with ms, s or min, at most a day, for example {name}={default}")
         return 1
     return milliseconds

@@ -1,0 +1,61 @@
+"""Servers and accounts that refuse."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from tasks.postgres.cluster import Cluster
+from tests.kit.databases import Database, fresh_database
+from tests.kit.own_servers import OwnServer, copy_cluster, remove_server
+from tests.kit.servers import Server, find_machine_programs, read_major_version
+
+KNOWS_IS_JSON = 16
+
+
+@pytest.fixture
+def older_database(servers: Callable[[Path], Server]) -> Iterator[Database]:
+    """Give an empty database on the machine's own server, which knows less SQL than the parser."""
+    programs = find_machine_programs()
+    if programs is None or read_major_version(programs) >= KNOWS_IS_JSON:
+        pytest.skip("no PostgreSQL older than 16 is installed on this machine")
+    with fresh_database(servers(programs)) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def guarded_server(embedded: Server, template: Cluster) -> Iterator[OwnServer]:
+    """Give a server that lets nobody in without a password but the superuser; for tests that leave it as it is."""
+    home = Path(tempfile.mkdtemp(dir=embedded.cluster.data.parents[1]))
+    home.chmod(0o711)
+    server = copy_cluster(template, home)
+    server.start(superuser_reserved_connections="0", max_connections="20")
+    server.allow("local all postgres trust", "local all all scram-sha-256")
+    yield server
+    remove_server(server)
+
+
+@pytest.fixture
+def guarded_database(guarded_server: OwnServer) -> Iterator[Database]:
+    """Give an empty database on the guarded server."""
+    with fresh_database(guarded_server) as database:
+        yield database
+
+
+@pytest.fixture
+def make_role(guarded_database: Database) -> Iterator[Callable[..., str]]:
+    """Give a function that makes a role with a password and options, and returns its name."""
+    made: list[sql.Identifier] = []
+
+    def make(password: str, options: str = "LOGIN") -> str:
+        name = f"{guarded_database.name}_role{len(made)}"
+        made.append(sql.Identifier(name))
+        text = f"CREATE ROLE {{}} {options} PASSWORD {{}}"
+        guarded_database.server.administer(sql.SQL(text).format(made[-1], sql.Literal(password)))
+        return name
+
+    yield make
+    for role in made:
+        guarded_database.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(role).as_string())

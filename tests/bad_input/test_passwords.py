@@ -1,0 +1,140 @@
+"""A password appears nowhere: not in words, events, errors or the log."""
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+
+from tasks.runner import MigrationRunner
+from tasks.runner.errors import ConnectError
+from tasks.runner.session import describe_database
+from tests.bad_input.refusals import V, refuse, snapshot
+from tests.kit.databases import Database
+from tests.kit.projects import Project
+
+ODD = "p@ss:w/or$d %s'\"\\&=é"
+PIECES = ("p@ss", "w/or", "p%40ss", "%3Aw", "or$d", "or%24d")
+
+
+def as_url(user: str, password: str, host: str, name: str) -> str:
+    return f"postgresql://{user}:{quote(password, safe='')}@/{name}?host={quote(host, safe='')}&port=5432"
+
+
+def as_parameter(user: str, password: str, host: str, name: str) -> str:
+    return f"postgresql:///{name}?host={quote(host, safe='')}&port=5432&user={user}&password={quote(password, safe='')}"
+
+
+def as_conninfo(user: str, password: str, host: str, name: str) -> str:
+    escaped = password.replace("\\", "\\\\").replace("'", "\\'")
+    return f"host={host} port=5432 dbname={name} user={user} password='{escaped}'"
+
+
+@pytest.mark.parametrize("spell", [as_url, as_parameter, as_conninfo])
+def test_a_password_of_odd_signs_works_and_shows_nowhere(
+    project: Project,
+    guarded_database: Database,
+    make_role: Callable[..., str],
+    spell: Callable[[str, str, str, str], str],
+) -> None:
+    user = make_role(ODD, "LOGIN SUPERUSER")
+    url = spell(user, ODD, str(guarded_database.server.cluster.socket_folder), guarded_database.name)
+    quoted = url.replace("'", "''")
+    project.write_up(V, f"SELECT 1 AS \"{ODD[:3]}\", '{quoted}';\nSELECT nix, '{quoted}';\n")
+    refusal = refuse(project.at(url), "migrate", "--verbose", code=1)
+    assert 'column "nix" does not exist' in refusal.error.message
+    assert refusal.place == (f"{V}.sql", 2, 8)
+    history = project.at(url).migrate("history", check=0).stdout
+    log = str(guarded_database.query("SELECT l::text FROM schema_migrations_log l"))
+    for text in (refusal.stdout, refusal.stderr, history, log):
+        assert "nix" in text
+        assert not [piece for piece in PIECES if piece in text]
+
+
+@pytest.mark.parametrize("password", ["a", "no", "postgres"])
+def test_a_password_that_innocent_words_hold_leaves_these_alone(
+    project: Project, guarded_database: Database, make_role: Callable[..., str], password: str
+) -> None:
+    user = make_role(password, "LOGIN SUPERUSER")
+    url = as_url(user, password, str(guarded_database.server.cluster.socket_folder), guarded_database.name)
+    project.write_up(V, f"SELECT nowhere, '{url}';\n")
+    refusal = refuse(project.at(url), code=1)
+    assert 'column "nowhere" does not exist' in refusal.error.message
+    assert f"{user}:***@" in refusal.error.source
+    assert f":{password}@" not in refusal.stdout + refusal.stderr
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:p@ss:w/or$d@localhost/db",
+        "me:or$d@localhost/db",
+        "host=localhost password=or$d p@ss user=me",
+        "postgresql://me:or$d%zz@localhost/db",
+    ],
+)
+def test_a_password_in_a_url_that_cannot_be_read_shows_nowhere(project: Project, url: str) -> None:
+    refusal = refuse(project.at(url), code=2)
+    assert refusal.error.message.startswith("DATABASE_URL: ")
+    assert "postgresql://user:password@host:5432/database" in refusal.stderr
+    assert not [piece for piece in PIECES if piece in refusal.stdout + refusal.stderr]
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("ALTER ROLE nobody_known PASSWORD 'geheim-92'", 1),
+        ("ALTER ROLE nobody_known WITH ENCRYPTED PASSWORD $x$geheim-92$x$ VALID UNTIL 'infinity'", 1),
+        ("ALTER ROLE postgres\n  PASSWORD\n  'geheim-92' NIX", 3),
+        ("ALTER ROLE postgres PASSWORT 'geheim-92'", 3),
+        ("ALTER ROLE postgres PASSWORD 'x' 'geheim-92'", 3),
+        ("CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1 port=1 user=me password=geheim-92' PUBLICATION p", 1),
+        ("CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1 port=1 password=''geheim-92'' user=me' PUBLICATION p", 1),
+        ("CREATE SUBSCRIPTION s CONNECTION 'postgresql://me:geheim-92@127.0.0.1:1/db' PUBLICATION p", 1),
+        ("CREATE USER MAPPING FOR nobody_known SERVER nowhere OPTIONS (user 'me', password 'geheim-92')", 1),
+        ("DO $$ BEGIN\n  EXECUTE 'ALTER ROLE nobody_known PASSWORD ''geheim-92''';\nEND $$", 1),
+        ("DO $$ BEGIN RAISE NOTICE 'use %', 'postgresql://me:geheim-92@h/db'; PERFORM 1/0; END $$", 1),
+    ],
+)
+def test_a_password_in_a_statement_shows_nowhere(project: Project, database: Database, statement: str, code: int) -> None:
+    project.write_up(V, f"SELECT 1;\n{statement};\n")
+    refusal = refuse(project, "migrate", "--verbose", code=code)
+    assert "geheim" not in refusal.stdout + refusal.stderr
+    assert "geheim" not in str(snapshot(database))
+
+
+def test_a_password_in_a_plan_shows_nowhere(project: Project) -> None:
+    project.write_up(V, "ALTER ROLE nobody_known PASSWORD 'geheim-92';\n")
+    for output in ("--json", "--verbose"):
+        result = project.migrate("migrate", "--dry-run", output, check=0)
+        assert "ALTER ROLE nobody_known PASSWORD ***" in result.stdout
+
+
+def test_the_diff_of_an_edited_file_hides_passwords_and_the_stored_text_keeps_them(project: Project, database: Database) -> None:
+    text = "CREATE TABLE t ();\nCOMMENT ON TABLE t IS 'host=x password=geheim-92';\n"
+    project.write_up(V, text)
+    project.migrate(check=0)
+    project.write_up(V, text.replace("92", "93") + "SELECT 1;\n")
+    refusal = refuse(project)
+    assert "+SELECT 1;" in refusal.stdout
+    assert "geheim" not in refusal.stdout + refusal.stderr
+    assert database.query("SELECT up_text FROM schema_migrations_scripts") == [(text,)]
+
+
+def test_a_password_in_what_a_blocker_runs_shows_nowhere(project: Project, database: Database) -> None:
+    project.write_up(V, "ALTER TABLE held ADD a int;\n")
+    database.execute("CREATE TABLE held ()")
+    with database.connect(autocommit=False) as holder:
+        holder.execute("LOCK TABLE held; COMMENT ON TABLE held IS 'postgresql://me:geheim-92@h/db'")
+        env = {"LOCK_TIMEOUT": "100ms", "LOCK_ATTEMPTS": "2"}
+        refusal = refuse(project, code=1, env=env)
+    assert '"retried"' in refusal.stdout
+    assert "postgresql://me:***@h/db" in refusal.stdout
+    assert "geheim" not in refusal.stdout + refusal.stderr
+
+
+@pytest.mark.parametrize("url", ["postgresql://me:p@ss:w/or$d@127.0.0.1/db", "me:or$d@localhost/db"])
+def test_a_password_in_a_url_that_only_python_gave_shows_nowhere(url: str) -> None:
+    assert describe_database(url) == "a database whose URL cannot be read"
+    with pytest.raises(ConnectError) as refused:
+        MigrationRunner(url).get_applied_migrations()
+    assert not [piece for piece in PIECES if piece in str(refused.value) + refused.value.hint]

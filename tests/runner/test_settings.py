@@ -1,0 +1,87 @@
+"""Settings as they were written, and as they are valid."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.runner.errors import UsageError
+from tasks.runner.retries import RetryPolicy
+from tasks.runner.settings import (
+    DatabaseUrlMissingError,
+    RawSettings,
+    Settings,
+    place_folders,
+    require_database_url,
+    validate,
+)
+
+
+def read(**values: str) -> Settings:
+    return validate(RawSettings(values))
+
+
+def test_what_nobody_set_has_its_default() -> None:
+    assert read() == Settings("", Path("migrations"), Path("seeds"), RetryPolicy(5000, 10))
+
+
+def test_an_empty_setting_counts_as_not_set() -> None:
+    assert read(DATABASE_URL=" ", LOCK_TIMEOUT="", LOCK_ATTEMPTS="", MIGRATIONS_DIR="") == read()
+
+
+def test_the_direct_url_is_preferred() -> None:
+    both = read(DATABASE_URL="postgresql://pooler/db", DIRECT_DATABASE_URL="postgresql://server/db")
+    assert both.database_url == "postgresql://server/db"
+    assert read(DATABASE_URL="postgresql://pooler/db").database_url == "postgresql://pooler/db"
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"), [("5s", 5000), ("250ms", 250), ("2 min", 120_000), (" 1s ", 1000), ("86400s", 86_400_000)]
+)
+def test_a_duration_has_a_unit(text: str, milliseconds: int) -> None:
+    assert read(LOCK_TIMEOUT=text).policy.lock_timeout_ms == milliseconds
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("LOCK_TIMEOUT", "5"),
+        ("LOCK_TIMEOUT", "0s"),
+        ("LOCK_TIMEOUT", "-1s"),
+        ("LOCK_TIMEOUT", "1.5s"),
+        ("LOCK_TIMEOUT", "5sec"),
+        ("LOCK_TIMEOUT", "1441min"),
+        ("LOCK_TIMEOUT", "٣s"),
+        ("LOCK_TIMEOUT", "9" * 5000 + "s"),
+        ("LOCK_ATTEMPTS", "x"),
+        ("LOCK_ATTEMPTS", "0"),
+        ("LOCK_ATTEMPTS", "10001"),
+        ("LOCK_ATTEMPTS", "²"),
+        ("LOCK_ATTEMPTS", "9" * 5000),
+    ],
+)
+def test_a_number_that_is_none_is_refused_with_an_example(name: str, text: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        read(**{name: text})
+    assert refused.value.message.startswith(f"{name}={text}: write a ")
+    assert "for example" in refused.value.message
+    assert refused.value.state == "Nothing was changed."
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    values = dict.fromkeys(("DATABASE_URL", "DIRECT_DATABASE_URL", "SCRATCH_DATABASE_URL"), "x")
+    with pytest.raises(UsageError) as refused:
+        validate(RawSettings({**values, "LOCK_TIMEOUT": "x", "LOCK_ATTEMPTS": "x"}), [".env:3 is no setting"])
+    lines = refused.value.message.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [".env", *values, "LOCK_TIMEOUT=x", "LOCK_ATTEMPTS=x"]
+
+
+def test_no_database_is_guessed() -> None:
+    with pytest.raises(DatabaseUrlMissingError) as refused:
+        require_database_url(read())
+    assert (refused.value.message, refused.value.exit_code) == ("DATABASE_URL not set", 1)
+
+
+def test_only_folders_that_nobody_named_are_put_into_the_project() -> None:
+    raw = RawSettings({"SEEDS_DIR": "data"})
+    placed = place_folders(validate(raw), raw, Path("/project"))
+    assert (placed.migrations_dir, placed.seeds_dir) == (Path("/project/migrations"), Path("data"))
