@@ -64,13 +64,19 @@ class Project:
         timeout: float = TIMEOUT_S,
     ) -> "subprocess.CompletedProcess[str]":
         """Run `inv` with the repository's tasks to its end. With `check`, fail unless it exits with that code."""
-        command = [sys.executable, "-m", "invoke", "--search-root", str(REPOSITORY), *arguments]
-        return self._run(command, env, check, input, timeout)
+        return self._run(_inv_command(arguments), env, check, input, timeout)
 
     def start(self, *arguments: str, env: dict[str, str] | None = None) -> "subprocess.Popen[str]":
         """Start `scripts/migrate.py` and return the running process. It is killed after the test if it still runs."""
+        return self._start(_migrate_command(arguments), env)
+
+    def start_inv(self, *arguments: str, env: dict[str, str] | None = None) -> "subprocess.Popen[str]":
+        """Start `inv` likewise."""
+        return self._start(_inv_command(arguments), env)
+
+    def _start(self, command: list[str], env: dict[str, str] | None) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
-            _migrate_command(arguments),
+            command,
             cwd=self.root,
             env=self._environment(env),
             stdin=subprocess.PIPE,
@@ -123,6 +129,10 @@ def make_project(root: Path, database_url: str) -> Project:
     for folder in ("migrations/up", "migrations/down", "seeds"):
         (root / folder).mkdir(parents=True)
     return Project(root, database_url)
+
+
+def _inv_command(arguments: tuple[str, ...]) -> list[str]:
+    return [sys.executable, "-m", "invoke", "--search-root", str(REPOSITORY), *arguments]
 
 
 def _migrate_command(arguments: tuple[str, ...]) -> list[str]:

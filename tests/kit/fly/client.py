@@ -43,19 +43,26 @@ def issue_certificate(world: FlyWorld, folder: Path, *flags: str) -> Path:
 
 
 @contextmanager
-def start_proxy(world: FlyWorld, machine: Machine) -> Iterator["subprocess.Popen[str]"]:
-    """Run `fly proxy` to a machine, until it has said that it is ready; its stdin is a pipe that it watches."""
-    command = ["fly", "proxy", "0:22", machine.record["private_ip"], "-a", machine.app_name, "--watch-stdin"]
+def start_fly(world: FlyWorld, *arguments: str, stdin: int = subprocess.DEVNULL) -> Iterator["subprocess.Popen[str]"]:
+    """Run `fly` with pipes, and kill it afterwards."""
     with subprocess.Popen(
-        command, env=world.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ["fly", *arguments], env=world.env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            assert process.stdout is not None
-            ready = process.stdout.readline()
-            assert ready.startswith("Proxying localhost:"), ready + process.communicate(timeout=TIMEOUT_S)[1]
             yield process
         finally:
             process.kill()
+
+
+@contextmanager
+def start_proxy(world: FlyWorld, machine: Machine) -> Iterator["subprocess.Popen[str]"]:
+    """Run `fly proxy` to a machine, and wait until it has said that it is ready; its stdin is a pipe that it watches."""
+    place = (machine.record["private_ip"], "-a", machine.app_name)
+    with start_fly(world, "proxy", "0:22", *place, "--watch-stdin", stdin=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        assert ready.startswith("Proxying localhost:"), ready + process.communicate(timeout=TIMEOUT_S)[1]
+        yield process
 
 
 def make_connection(port: int, key: Path, *, user: str = "root", **settings: Any) -> Connection:

@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import shutil
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
@@ -128,16 +127,19 @@ class Machine:
     def vanish(self) -> None:
         """Stop the machine as the failure of its host does: nobody is told, the connections stay open and dead."""
         self.change_record(state="stopped", host_status="unreachable")
-        for process in self._find_servers():
-            with suppress(psutil.NoSuchProcess):
-                process.suspend()
-        self.kill()
+        with locked(self.folder.path):
+            for process in self._find_servers():
+                with suppress(psutil.NoSuchProcess):
+                    process.suspend()
+            self.folder.server.rename(self.folder.vanished_server)
+        end_processes(self.processes())
 
     def end(self) -> None:
         """Kill everything that runs on the machine, its SSH server included."""
         with locked(self.folder.path):
             end_processes(self._find_servers() + self.processes())
-            self.folder.server.unlink(missing_ok=True)
+            for file in (self.folder.server, self.folder.vanished_server):
+                file.unlink(missing_ok=True)
         boot.reap_servers()
 
     def change_host_key(self) -> None:
@@ -177,24 +179,17 @@ class Machine:
         """Undo `fill_disk`."""
         (self.folder.disk / "filling").unlink()
 
-    def remove(self) -> None:
-        """End the machine and remove its files."""
-        self.end()
-        shutil.rmtree(self.folder.path, ignore_errors=True)
-
     def _set_faults(self, **faults: Any) -> None:
         with locked(self.folder.path):
             write_whole(self.folder.faults, json.dumps({**read_json(self.folder.faults, {}), **faults}))
 
     def _find_servers(self) -> list[psutil.Process]:
-        running = read_json(self.folder.server, None)
-        if running is None:
-            return []
-        try:
-            server = psutil.Process(running["pid"])
-            return [server, *server.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
+        found = []
+        for file in (self.folder.server, self.folder.vanished_server):
+            with suppress(FileNotFoundError, psutil.NoSuchProcess):
+                server = psutil.Process(json.loads(file.read_text())["pid"])
+                found += [server, *server.children(recursive=True)]
+        return found
 
     def _owns(self, process: psutil.Process, containing: str) -> bool:
         return process.environ().get("FLY_MACHINE_ID") == self.id and containing in " ".join(process.cmdline())

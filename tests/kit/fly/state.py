@@ -98,6 +98,11 @@ class MachineFolder:
         return self.path / "server.json"
 
     @property
+    def vanished_server(self) -> Path:
+        """Return the file that names an SSH server which is frozen for good."""
+        return self.path / "vanished.json"
+
+    @property
     def faults(self) -> Path:
         """Return the file of what is wrong with the machine's SSH server."""
         return self.path / "faults.json"

@@ -91,6 +91,8 @@ class FlyWorld:
         machine = make_machine(self.state, record, app, settled | dict(variables or {}), starts_in_app=starts_in_app)
         if disk_megabytes is not None:
             self._stack.enter_context(mount_small_disk(folder.disk, disk_megabytes))
+            # Before the disk goes, all that works on it.
+            self._stack.callback(machine.end)
         unpack_image(image or Image(), folder, files)
         with self.state.change_app(app) as changed:
             changed["machines"].append(record)

@@ -1,0 +1,74 @@
+"""A checkout of its own: the tool, its scripts and its .venv in a folder where a test may write .env files and commit."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.kit.projects import REPOSITORY, TIMEOUT_S
+
+_FOLDERS = ("tasks", "scripts")
+_FILES = ("tasks.py", "requirements.txt", ".gitignore")
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A copy of the tool without migrations, and with a .venv that stands for one that the scripts made."""
+
+    root: Path
+
+    def write_env(self, environment: str = "", **settings: str) -> None:
+        """Write the .env file of an environment, or the one that all share."""
+        text = "".join(f"{name}={value}\n" for name, value in settings.items())
+        (self.root / f".env{environment and f'.{environment}'}").write_text(text)
+
+    def write_up(self, version: str, text: str) -> Path:
+        """Write the up file of a version."""
+        path = self.root / "migrations" / "up" / f"{version}.sql"
+        path.write_text(text)
+        return path
+
+    def inv(
+        self, *arguments: str, env: Mapping[str, str] | None = None, check: int | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run `inv` in the checkout. With `check`, fail unless it exits with that code."""
+        return self.run([str(self.root / ".venv" / "bin" / "inv"), *arguments], env=env, check=check)
+
+    def run(
+        self, command: Sequence[str], *, env: Mapping[str, str] | None = None, check: int | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a command in the checkout, in an environment that has little more than a PATH."""
+        clean = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.root), "LC_ALL": "C.UTF-8"}
+        result = subprocess.run(
+            command,
+            cwd=self.root,
+            env=clean | dict(env or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        assert check is None or result.returncode == check, (result.returncode, result.stdout, result.stderr)
+        return result
+
+
+def make_checkout(root: Path) -> Checkout:
+    """Copy the tool, with the compiled files, for otherwise each copy would compile it again."""
+    for name in _FOLDERS:
+        shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns("*.pyc.*"))
+    for name in _FILES:
+        shutil.copy2(REPOSITORY / name, root)
+    for name in ("migrations/up", "migrations/down", "seeds", ".venv/bin"):
+        (root / name).mkdir(parents=True)
+    for name, words in (("python", []), ("inv", ["-m", "invoke"])):
+        program = root / ".venv" / "bin" / name
+        program.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, *words])} "$@"\n')
+        program.chmod(0o755)
+    checkout = Checkout(root)
+    checkout.run(["bash", "-c", "source scripts/venv.sh && describe_venv >.venv/.made-from"], check=0)
+    return checkout
