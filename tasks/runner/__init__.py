@@ -11,7 +11,7 @@ __all__ = ["MigrationRunner"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import MigrationRunner when it is first asked for: it brings psycopg, and who only wants settings need not wait for that."""
+    """Import MigrationRunner when it is first asked for: it brings psycopg, for which settings alone need not wait."""
     if name != "MigrationRunner":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from tasks.runner.runner import MigrationRunner

@@ -395,14 +395,17 @@ class EnvironmentStatus:
     environment: str
     error: str
     rows: tuple[StatusRow, ...]
+    hint: str = ""
+    """What to do about the error."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatusesRead:
-    """Give the status of several environments, side by side."""
+    """Give the status of several environments, side by side; `total` counts versions before any limit."""
 
     kind: ClassVar[str] = "statuses_read"
     environments: tuple[EnvironmentStatus, ...]
+    total: int
     format: int = EVENT_FORMAT
 
 

@@ -24,7 +24,14 @@ _LAYOUT = """
 SELECT coalesce(n.nspname, current_schema()),
        (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-       to_regclass(quote_ident(coalesce(n.nspname, current_schema())) || '.schema_migrations_meta') IS NOT NULL
+       (SELECT bool_and(to_regclass(quote_ident(coalesce(n.nspname, current_schema())) || '.schema_migrations_' || beside)
+                        IS NOT NULL)
+          FROM unnest(ARRAY['log', 'meta', 'scripts', 'seeds']) beside),
+       c.relkind IN ('r', 'p') AND EXISTS (
+         SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+           JOIN pg_type y ON y.oid = a.atttypid
+          WHERE i.indrelid = c.oid AND i.indisunique AND i.indnkeyatts = 1 AND i.indpred IS NULL
+            AND a.attname = 'version' AND a.attnotnull AND y.typcategory = 'S')
   FROM (SELECT to_regclass('schema_migrations') AS oid) t
   LEFT JOIN pg_class c ON c.oid = t.oid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
 """
@@ -34,7 +41,7 @@ UNION ALL
 SELECT 'log', version, action, outcome, segments_done, segments_total, segments_checksum, sqlstate, error, at::text
   FROM {log} l
  WHERE version IS NOT NULL AND outcome <> 'finished'
-   AND NOT EXISTS (SELECT FROM {log} later WHERE later.version = l.version AND later.id > l.id)
+   AND id = (SELECT max(id) FROM {log} later WHERE later.version = l.version)
 """
 
 
@@ -91,10 +98,10 @@ def read_ledger(connection: psycopg.Connection) -> Ledger:
             hint="CREATE SCHEMA public; or set search_path in DATABASE_URL (?options=-csearch_path%3Dmyschema).",
             state="Nothing was changed.",
         )
-    schema, columns, complete = layout
+    schema, columns, complete, keyed = layout
     if columns is None:
         return Ledger(schema=schema)
-    _check_shape(schema, columns)
+    _check_shape(schema, columns, keyed=keyed)
     ledger = Ledger(schema=schema, exists=True, complete=complete)
     rows = connection.execute(
         sql.SQL('SELECT version, checksum FROM {} ORDER BY applied_at NULLS FIRST, version COLLATE "C"').format(ledger.table())
@@ -139,13 +146,13 @@ def check_environment(ledger: Ledger, environment: str) -> None:
         )
 
 
-def _check_shape(schema: str, columns: list[str]) -> None:
+def _check_shape(schema: str, columns: list[str], *, keyed: bool) -> None:
     """Refuse a schema_migrations that some other tool made."""
     missing = [name for name in _REQUIRED if name not in columns]
-    if missing:
+    fault = f"{', '.join(missing)} missing" if missing else "" if keyed else "version is no text that is the key of a table"
+    if fault:
         raise RefusedError(
-            f"{schema}.schema_migrations has another shape: it has the columns {', '.join(columns)}; "
-            f"{', '.join(missing)} missing",
+            f"{schema}.schema_migrations has another shape: it has the columns {', '.join(columns)}; {fault}",
             hint="Another tool made this table. To start a record beside it, rename it first:\n"
             f"  ALTER TABLE {schema}.schema_migrations RENAME TO schema_migrations_before;",
             state="Nothing was changed.",

@@ -7,13 +7,15 @@ https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 
 from __future__ import annotations
 
+import math
 import random
+import select
 import time
 from collections.abc import Iterator
 
 import psycopg
 
-from tasks.runner.errors import LockLostError
+from tasks.runner.errors import Interruption, LockLostError, RunInterruptedError
 from tasks.runner.events import LockAwaited, Session
 from tasks.runner.session import connect, run_sql
 from tasks.runner.signals import Stop
@@ -25,6 +27,8 @@ LOCK_KEY = 0x6D69677261746564
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 0.5
 _TELL_EVERY_S = 2.0
+_HEARD_S = 0.1
+"""How long an answer of the session that holds the lock counts, in seconds."""
 _HOLDER = f"""
 SELECT {SESSION_COLUMNS} FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
  WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -40,9 +44,23 @@ class RunLock:
         # A prepared statement leaves its portal open, and with it a snapshot for which every concurrent index build waits.
         self._connection.prepare_threshold = None
         self._stop = stop
+        self._heard_at = -math.inf
 
     def acquire(self) -> Iterator[LockAwaited]:
-        """Try for the lock until it is had; between tries no transaction is open. Says every two seconds who has it."""
+        """Try for the lock until it is had; between tries no transaction is open. Says every two seconds who has it.
+
+        Raises RunInterruptedError when a stop is requested.
+        """
+        try:
+            yield from self._acquire()
+        except Interruption as interruption:
+            raise RunInterruptedError(
+                f"stopped by {interruption.signal_name} while it waited for the lock",
+                hint="Run the same command again.",
+                state="Nothing was changed.",
+            ) from interruption
+
+    def _acquire(self) -> Iterator[LockAwaited]:
         start = told = time.monotonic()
         pause = _FIRST_PAUSE_S
         while not self._try():
@@ -54,9 +72,16 @@ class RunLock:
             pause = min(pause * 1.5, _LONGEST_PAUSE_S)
 
     def check(self) -> None:
-        """Raise LockLostError if the session that holds the lock is gone."""
+        """Raise LockLostError if the session that holds the lock is gone.
+
+        A server that ends a session says so, and closes the connection, before it gives the session's locks away: as long as
+        nothing is there to be read, an answer of a moment ago still counts, and the question need not be asked again.
+        """
         try:
-            self._connection.execute("SELECT 1")
+            heard = select.select([self._connection.pgconn.socket], [], [], 0)[0]
+            if heard or time.monotonic() - self._heard_at > _HEARD_S:
+                self._connection.execute("SELECT 1")
+                self._heard_at = time.monotonic()
         except psycopg.Error as error:
             raise LockLostError(
                 f"the session that held the lock was ended: {str(error).strip().splitlines()[0]}",

@@ -91,6 +91,6 @@ class LockedRun:
                 recorder.log(entry)
                 return
             with connect(self._url, name=self._name) as connection:
-                replace(recorder, connection=connection).log(entry)
+                recorder.on(connection).log(entry)
         except (RunnerError, psycopg.Error):
             return

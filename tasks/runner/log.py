@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg
-from psycopg import sql
+from psycopg import pq, sql
 
 from tasks.runner.identity import Identity, Revision
 from tasks.runner.ledger import Ledger
+from tasks.runner.session import run_sql
 
 _LOG_COLUMNS = (
     "run_id, version, action, outcome, segments_done, segments_total, segments_checksum,"
     " actor, host, git_revision, git_dirty, tool_version, sqlstate, error, duration_ms"
 )
 _LOG_VALUES = (
-    "%(run_id)s, %(version)s, %(action)s, %(outcome)s, %(done)s, %(total)s, %(segments_checksum)s,"
-    " %(actor)s, %(host)s, %(commit)s, %(dirty)s, %(tool)s, %(sqlstate)s, %(error)s, %(duration_ms)s"
+    "{run_id}, {version}, {action}, {outcome}, {done}, {total}, {segments_checksum},"
+    " {actor}, {host}, {commit}, {dirty}, {tool}, {sqlstate}, {error}, {duration_ms}"
 )
 _LOG = f"INSERT INTO {{log}} ({_LOG_COLUMNS}) VALUES ({_LOG_VALUES})"
 _WITH_LOG = f"WITH log AS (INSERT INTO {{log}} ({_LOG_COLUMNS}) VALUES ({_LOG_VALUES}))"
 _APPLIED = f"""
 {_WITH_LOG},
-     script AS (INSERT INTO {{scripts}} (version, up_text, down_text) VALUES (%(version)s, %(up_text)s, %(down_text)s)
+     script AS (INSERT INTO {{scripts}} (version, up_text, down_text) VALUES ({{version}}, {{up_text}}, {{down_text}})
                 ON CONFLICT (version) DO UPDATE SET up_text = excluded.up_text, down_text = excluded.down_text)
 INSERT INTO {{ledger}} AS row (version, applied_at, applied_by, checksum, execution_time_ms)
-VALUES (%(version)s, clock_timestamp() AT TIME ZONE 'UTC', %(actor)s, %(checksum)s, %(duration_ms)s)
+VALUES ({{version}}, clock_timestamp() AT TIME ZONE 'UTC', {{actor}}, {{checksum}}, {{duration_ms}})
 """
+_VARIES = ("version", "done", "total", "duration_ms", "checksum", "up_text", "down_text")
+"""What is another in each row of an applied migration; the rest stays the same during a run."""
 _COMPLETE_OWN_ROW = """
 ON CONFLICT (version) DO UPDATE
    SET applied_at = excluded.applied_at, applied_by = coalesce(row.applied_by, excluded.applied_by),
@@ -34,13 +38,13 @@ ON CONFLICT (version) DO UPDATE
 """
 _REVERTED = f"""
 {_WITH_LOG},
-     script AS (DELETE FROM {{scripts}} WHERE version = %(version)s)
-DELETE FROM {{ledger}} WHERE version = %(version)s
+     script AS (DELETE FROM {{scripts}} WHERE version = {{version}})
+DELETE FROM {{ledger}} WHERE version = {{version}}
 """
 _SEEDED = f"""
 {_WITH_LOG}
 INSERT INTO {{seeds}} (name, applied_at, applied_by, checksum, execution_time_ms)
-VALUES (%(version)s, clock_timestamp() AT TIME ZONE 'UTC', %(actor)s, %(checksum)s, %(duration_ms)s)
+VALUES ({{version}}, clock_timestamp() AT TIME ZONE 'UTC', {{actor}}, {{checksum}}, {{duration_ms}})
 ON CONFLICT (name) DO UPDATE
    SET applied_at = excluded.applied_at, applied_by = excluded.applied_by,
        checksum = excluded.checksum, execution_time_ms = excluded.execution_time_ms
@@ -62,48 +66,96 @@ class Entry:
     duration_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Recorder:
     """Write to the ledger of one database on behalf of one run.
 
-    Statements are prepared on the server only where no pooler stands between.
+    What is written may follow other SQL, given as `before`, in one round trip. The server plans the record of an applied
+    migration once for all, unless a pooler stands between.
     """
 
-    connection: psycopg.Connection
-    ledger: Ledger
-    identity: Identity
-    revision: Revision
-    prepare: bool
+    def __init__(
+        self, connection: psycopg.Connection, ledger: Ledger, identity: Identity, revision: Revision, prepare: bool
+    ) -> None:
+        self.connection = connection
+        self.ledger = ledger
+        self.identity = identity
+        self.revision = revision
+        self._prepares = prepare
+        self._prepared = ""
+        self._count = 0
+
+    def on(self, connection: psycopg.Connection) -> Recorder:
+        """Give a recorder that does the same on another session."""
+        return Recorder(connection, self.ledger, self.identity, self.revision, prepare=False)
 
     def log(self, entry: Entry) -> None:
         """Append a row to the log."""
-        self._execute(_LOG, self._describe(entry))
+        self._run(_LOG, self._describe(entry))
 
-    def record_applied(self, entry: Entry, *, checksum: str, up_text: str, down_text: str | None, own_row: bool) -> None:
+    def record_applied(
+        self,
+        entry: Entry,
+        *,
+        checksum: str,
+        up_text: str,
+        down_text: str | None,
+        own_row: bool,
+        before: str = "",
+        deallocates: bool = True,
+    ) -> None:
         """Record a migration as applied, with its texts and its row in the log.
 
         `own_row` says that the file inserted its own row, which is completed; otherwise a row that exists already raises
-        UniqueViolation, because somebody else applied the version.
+        UniqueViolation, because somebody else applied the version. `deallocates` says that the file may have dropped what was
+        prepared.
         """
         values = {"checksum": checksum, "up_text": up_text, "down_text": down_text, **self._describe(entry)}
-        self._execute(_APPLIED + (_COMPLETE_OWN_ROW if own_row else ""), values)
+        if deallocates:
+            self._prepared = ""
+        if own_row or deallocates or not self._prepares:
+            self._run(_APPLIED + (_COMPLETE_OWN_ROW if own_row else ""), values, before)
+            return
+        if not self._prepared:
+            run_sql(self.connection, before)
+            before = ""
+            self._prepare(values)
+        quote = pq.Escaping(self.connection.pgconn).escape_literal
+        arguments = ["NULL" if values[name] is None else quote(str(values[name]).encode()).decode() for name in _VARIES]
+        self._send(f"EXECUTE {self._prepared} ({', '.join(arguments)})", before)
 
-    def record_reverted(self, entry: Entry) -> None:
+    def record_reverted(self, entry: Entry, *, before: str = "") -> None:
         """Take a migration's row and texts out of the ledger, and log that."""
-        self._execute(_REVERTED, self._describe(entry))
+        self._run(_REVERTED, self._describe(entry), before)
 
-    def record_seeded(self, entry: Entry, checksum: str) -> None:
+    def record_seeded(self, entry: Entry, checksum: str, *, before: str = "") -> None:
         """Record a seed with the checksum of the text that ran, and log that."""
-        self._execute(_SEEDED, {"checksum": checksum, **self._describe(entry)})
+        self._run(_SEEDED, {"checksum": checksum, **self._describe(entry)}, before)
 
-    def _execute(self, query: str, values: dict[str, object]) -> None:
-        composed = sql.SQL(query).format(
-            ledger=self.ledger.table(),
-            log=self.ledger.table("_log"),
-            scripts=self.ledger.table("_scripts"),
-            seeds=self.ledger.table("_seeds"),
-        )
-        self.connection.execute(composed, values, prepare=self.prepare)
+    def _prepare(self, values: Mapping[str, object]) -> None:
+        """Have the record of an applied migration planned, under a name that this session has not known yet."""
+        self._count += 1
+        name = f"migrate_applied_{self._count}"
+        parts: dict[str, sql.Composable] = {key: sql.Literal(value) for key, value in values.items()}
+        parts |= {key: sql.SQL(f"${number}") for number, key in enumerate(_VARIES, 1)}
+        result = self.connection.pgconn.prepare(name.encode(), self._compose(_APPLIED, parts).encode())
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            raise psycopg.errors.error_from_result(result, encoding="utf-8")
+        self._prepared = name
+
+    def _run(self, query: str, values: Mapping[str, object], before: str = "") -> None:
+        self._send(self._compose(query, {name: sql.Literal(value) for name, value in values.items()}), before)
+
+    def _compose(self, query: str, parts: Mapping[str, sql.Composable]) -> str:
+        tables = {"ledger": "", "log": "_log", "scripts": "_scripts", "seeds": "_seeds"}
+        named = {name: self.ledger.table(suffix) for name, suffix in tables.items()}
+        return sql.SQL(query).format(**named, **parts).as_string(self.connection)
+
+    def _send(self, text: str, before: str) -> None:
+        """Run the text after what comes before it: apart, where that takes back a file's own encoding."""
+        if before and self.connection.pgconn.parameter_status(b"client_encoding") != b"UTF8":
+            run_sql(self.connection, before)
+            before = ""
+        run_sql(self.connection, f"{before};\n{text}" if before else text)
 
     def _describe(self, entry: Entry) -> dict[str, object]:
         return {

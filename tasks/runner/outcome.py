@@ -30,12 +30,17 @@ def read_outcome(runner: MigrationRunner, run_id: str) -> Iterator[Event]:
 
 
 def describe_outcome(run_id: str, rows: list[tuple[str | None, str, str, str]], *, alive: bool) -> OutcomeRead:
-    """Tell the outcome from a run's rows in the log: (version, outcome, error, SQLSTATE), oldest first. Pure."""
+    """Tell the outcome from a run's rows in the log: (version, outcome, error, SQLSTATE), oldest first. Pure.
+
+    Rows without a version frame a run; a repair has none, because it writes all its rows in one transaction.
+    """
     steps = tuple(version for version, outcome, _, _ in rows if version is not None and outcome == "finished")
-    ends = [row for row in rows if row[0] is None]
-    if ends and ends[-1][1] in ("finished", "failed"):
-        _, outcome, error, sqlstate = ends[-1]
+    frame = [row for row in rows if row[0] is None]
+    if frame and frame[-1][1] in ("finished", "failed"):
+        _, outcome, error, sqlstate = frame[-1]
         return OutcomeRead(run_id, outcome, steps, error, sqlstate)
     if alive:
         return OutcomeRead(run_id, "running", steps)
+    if rows and not frame:
+        return OutcomeRead(run_id, "finished", steps)
     return OutcomeRead(run_id, "died" if rows else "unknown", steps)

@@ -19,11 +19,14 @@ SELECT format('%%I.%%I', n.nspname, c.relname), i.indisvalid
   FROM pg_class t JOIN pg_class c ON c.relnamespace = t.relnamespace JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_index i ON i.indexrelid = c.oid
  WHERE t.oid = to_regclass(%(table)s) AND c.relname = %(name)s AND i.indrelid = t.oid
+   AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = c.oid)
 """
+"""An index that somebody is building is not in pieces: whoever needs its table's lock waits, and looks again."""
+
 _REINDEX_PIECES = """
 SELECT format('%%I.%%I', n.nspname, c.relname), false
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$' AND n.nspname <> 'pg_toast'
+ WHERE NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$'
    AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = c.oid)
 """
 _PENDING_DETACH = (
@@ -65,7 +68,7 @@ def find_remains(connection: psycopg.Connection, target: Target | None) -> Remai
         invalid = tuple(row[0] for row in rows if not row[1])
         return Remains(any(row[1] for row in rows), invalid, _drop_indexes(invalid))
     if target.kind == "reindex":
-        pieces = tuple(row[0] for row in connection.execute(_REINDEX_PIECES).fetchall())
+        pieces = tuple(row[0] for row in connection.execute(_REINDEX_PIECES, {}).fetchall())
         return Remains(False, pieces, _drop_indexes(pieces))
     if target.kind == "detach partition":
         rows = connection.execute(_PENDING_DETACH, {"table": table, "name": name}).fetchall()

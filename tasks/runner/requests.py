@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tasks.runner.runner import MigrationRunner
 
 _WRITING = frozenset({"migrate", "rollback", "seed", "repair"})
+_LONGEST_NUMBER = 9
 HISTORY_LIMIT = 50
 """How many rows of the log are shown where nobody says otherwise."""
 
@@ -82,6 +83,13 @@ def perform(request: Request, runner: MigrationRunner, confirm: Confirm | None) 
     if request.command == "history":
         return read_history(runner, limit=request.limit or HISTORY_LIMIT, version=request.version)
     return read_status(runner, limit=request.limit)
+
+
+def read_number(flag: str, text: str) -> int:
+    """Read a number that somebody typed; raises UsageError for anything else."""
+    if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_NUMBER:
+        raise UsageError(f"{flag}={text} is no number", hint="Write a whole number from 1 on.", state="Nothing was changed.")
+    return int(text)
 
 
 def write_arguments(request: Request) -> tuple[str, ...]:

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 
 import psycopg
-from psycopg import pq
 
 from tasks.runner.errors import Interruption, LockLostError, RunInterruptedError, RunnerError
 from tasks.runner.events import Event, NoticeRaised, StepFailed, StepFinished, StepStarted
-from tasks.runner.failures import build_statement_error, describe_reason, is_lost
+from tasks.runner.failures import build_statement_error, is_lost
 from tasks.runner.lock import RunLock
 from tasks.runner.log import Entry, Recorder
+from tasks.runner.own_rows import OwnRow
 from tasks.runner.plan import Plan, Step, sum_segments
 from tasks.runner.retries import RetryPolicy
 from tasks.runner.secrets import redact
-from tasks.runner.segment_run import SegmentFailed, SegmentRun
-from tasks.runner.session import run_sql
+from tasks.runner.segment_run import SegmentRun
+from tasks.runner.session import roll_back, run_sql
+from tasks.runner.session_state import SessionState
 from tasks.runner.signals import Stop
+from tasks.runner.standing import describe_standing, refuse_settings
 from tasks.runner.waits import Watcher
 
-_CLEAN_SESSION = "CLOSE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD TEMP"
-"""Ends what a file may have left in its session, so that the next one starts as in a session of its own."""
+_MAY_DEALLOCATE = frozenset({"DeallocateStmt", "DiscardStmt", "DoStmt", "CallStmt", "ExecuteStmt", "SelectStmt", ""})
+"""The kinds of statements after which what the session has prepared may be gone; an empty one is a text that nobody parsed."""
+_HELD_UP = frozenset({"55P03", "40P01", "57014"})
+"""The errors of a statement for which a blocker may be the reason: a lock, a deadlock, a timeout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,12 @@ class Surroundings:
     stop: Stop
     pooled: bool
 
+    @property
+    def state(self) -> SessionState:
+        """Return what the session is to be set to."""
+        name = f"migrate-run {self.recorder.identity.run_id}"
+        return SessionState(name, self.pooled, self.connection.info.server_version, self.policy.lock_timeout_ms)
+
 
 class PlanRun:
     """Walk a plan, step by step; each step ends recorded in the ledger, or not at all."""
@@ -52,76 +64,64 @@ class PlanRun:
 
     def walk(self, plan: Plan) -> Iterator[Event]:
         """Run the steps in order; raises RunnerError at the first that fails, after it was logged."""
+        if self._s.pooled:
+            refuse_settings(plan)
+        else:
+            run_sql(self._s.connection, self._s.state.begin_work())
         for position, step in enumerate(plan.steps, 1):
             self._version = step.version
             run = SegmentRun(self._s, step)
+            start = time.monotonic()
             try:
                 self._s.stop.check()
                 self._s.lock.check()
-                yield StepStarted(
-                    step.action, step.version, position, len(plan.steps), len(step.script.statements), step.position
-                )
-                start = time.monotonic()
+                statements = len(step.script.statements)
+                yield StepStarted(step.action, step.version, position, len(plan.steps), statements, step.position)
                 yield from self._run_segments(step, run, start)
-                yield StepFinished(step.action, step.version, _count_ms(start))
-            except SegmentFailed as failure:
-                explained = self._explain(step, run, failure)
-                self._log_failure(step, run, explained)
-                yield from self._take_notices()
-                yield StepFailed(step.action, step.version, explained.message.splitlines()[0])
-                raise explained from failure.error
-            except LockLostError as error:
-                self._roll_back()
-                error.state = self._describe_state(step, run)
+            except (psycopg.Error, LockLostError, Interruption) as failure:
+                error = self._explain(step, run, failure)
                 self._log_failure(step, run, error)
-                yield StepFailed(step.action, step.version, error.message)
-                raise
-            except Interruption as interruption:
-                self._roll_back()
-                stopped = self._build_interrupted(step, run, interruption.signal_name)
-                self._log_failure(step, run, stopped)
-                yield StepFailed(step.action, step.version, stopped.message)
-                raise stopped from interruption
+                yield from self._take_notices()
+                yield StepFailed(step.action, step.version, error.message.splitlines()[0])
+                raise error from failure
             except (KeyboardInterrupt, GeneratorExit):
-                self._roll_back()
-                self._log_failure(step, run, self._build_interrupted(step, run, "the caller"))
+                self._log_failure(step, run, self._explain(step, run, Interruption("the caller")))
                 raise
             self._stands += 1
+            yield StepFinished(step.action, step.version, _count_ms(start))
 
     def _run_segments(self, step: Step, run: SegmentRun, start: float) -> Iterator[Event]:
         """Run the segments that are not done, each recorded as it completes."""
         segments = step.script.segments
+        own_row = OwnRow(self._s.connection, self._s.recorder.ledger, step)
         if not step.script.single_transaction:
-            outcome = "resumed" if step.resumed else "started"
-            self._s.recorder.log(self._build_entry(step, outcome, run.done))
-        if step.done:
+            self._s.recorder.log(self._build_entry(step, "resumed" if step.resumed else "started", run.done))
+        if step.done and not self._s.pooled:
             run.restore_settings()
+
+        def record(done: int, before: str) -> None:
+            self._record(step, done, own_row, start, before)
+
         for index in range(step.done, len(segments)):
             if index > step.done:
                 self._s.lock.check()
-            last = index == len(segments) - 1
+            yield from self._with_notices(run.run_segment(index, partial(record, index + 1)))
+        if step.done == len(segments):
+            yield from self._with_notices(run.record_end(partial(record, step.done)))
 
-            def record(index: int = index, last: bool = last) -> None:
-                self._record(step, index + 1, last, start)
-
-            for event in run.run_segment(index, record, last=last):
-                yield from self._take_notices()
-                yield event
-            yield from self._take_notices()
-        if not self._s.pooled:
-            run_sql(self._s.connection, _CLEAN_SESSION)
-
-    def _record(self, step: Step, done: int, last: bool, start: float) -> None:
-        """Write what a completed segment means to the ledger, in the transaction that is open."""
-        if not last:
+    def _record(self, step: Step, done: int, own_row: OwnRow, start: float, before: str) -> None:
+        """Write what a completed segment means to the ledger, in the transaction that is open, right after some SQL."""
+        if done < len(step.script.segments):
+            run_sql(self._s.connection, before)
+            own_row.hold_back()
             self._s.recorder.log(self._build_entry(step, "started", done))
             return
         entry = self._build_entry(step, "finished", done, duration_ms=_count_ms(start))
         if step.action == "rollback":
-            self._s.recorder.record_reverted(entry)
+            self._s.recorder.record_reverted(entry, before=before)
             return
         if step.action == "seed":
-            self._s.recorder.record_seeded(entry, step.source.checksum)
+            self._s.recorder.record_seeded(entry, step.source.checksum, before=before)
             return
         self._s.recorder.record_applied(
             entry,
@@ -129,6 +129,8 @@ class PlanRun:
             up_text=step.source.text,
             down_text=step.source.down_text,
             own_row=step.script.records_itself,
+            before=before,
+            deallocates=not _MAY_DEALLOCATE.isdisjoint(statement.kind for statement in step.script.statements),
         )
 
     def _build_entry(self, step: Step, outcome: str, done: int, *, duration_ms: int | None = None) -> Entry:
@@ -143,83 +145,45 @@ class PlanRun:
             duration_ms=duration_ms,
         )
 
-    def _explain(self, step: Step, run: SegmentRun, failure: SegmentFailed) -> RunnerError:
-        """Describe a refused statement, after the transaction was rolled back and pieces were cleared."""
+    def _explain(self, step: Step, run: SegmentRun, failure: BaseException) -> RunnerError:
+        """End what is open, and describe what stopped the step and what stands now."""
         lost = is_lost(self._s.connection)
-        self._roll_back()
-        state = self._describe_state(step, run, lost=lost, committing=failure.committing, note=failure.note)
+        with suppress(psycopg.Error):
+            roll_back(self._s.connection)
+        unknown = lost or isinstance(failure, LockLostError)
+        state = describe_standing(step, run, before=self._stands, unknown=unknown)
+        if isinstance(failure, LockLostError):
+            return LockLostError(failure.message, hint=failure.hint, state=state, sqlstate=failure.sqlstate)
+        if isinstance(failure, Interruption):
+            hint = "Run the same command again: it goes on where this one stopped."
+            return RunInterruptedError(f"stopped by {failure.signal_name}", state=state, hint=hint)
+        assert isinstance(failure, psycopg.Error)
+        blockers = run.statements.blockers if failure.sqlstate in _HELD_UP else ()
         return build_statement_error(
-            failure.error,
-            step,
-            failure.statement,
-            state=state,
-            url=self._s.url,
-            lost=lost,
-            blockers=failure.blockers,
-        )
-
-    def _describe_state(
-        self, step: Step, run: SegmentRun, *, lost: bool = False, committing: bool = False, note: str = ""
-    ) -> str:
-        """Say what stands in the database after a step broke off."""
-        total = len(step.script.segments)
-        parts = []
-        if lost and committing:
-            parts.append(f"Whether {step.version} was committed is not known; the next run finds out.")
-        elif run.done:
-            parts.append(f"{run.done} of {total} segments of {step.version} stand; the next run goes on after them.")
-        else:
-            parts.append(f"Nothing of {step.version} was kept.")
-        if lost and run.alone:
-            parts = [f"Whether the statement of {step.version} took effect is not known; the next run finds out."]
-        if note:
-            parts.append(note)
-        if self._stands:
-            plural = "migrations" if self._stands > 1 else "migration"
-            parts.append(f"{self._stands} {plural} before it in this run stand{'' if self._stands > 1 else 's'}.")
-        return " ".join(parts)
-
-    def _build_interrupted(self, step: Step, run: SegmentRun, who: str) -> RunInterruptedError:
-        return RunInterruptedError(
-            f"stopped by {who}",
-            state=self._describe_state(step, run),
-            hint="Run the same command again: it goes on where this one stopped.",
+            failure, step, run.statements.statement, state=state, url=self._s.url, lost=lost, blockers=blockers
         )
 
     def _log_failure(self, step: Step, run: SegmentRun, error: RunnerError) -> None:
-        """Log a failed attempt, unless the session is gone: then the log's last row says that it is not known."""
-        if is_lost(self._s.connection):
+        """Log a failed attempt, unless the session is gone, or the right to write with the lock.
+
+        The log's last row then says that it is not known how the attempt ended.
+        """
+        if is_lost(self._s.connection) or isinstance(error, LockLostError):
             return
         entry = self._build_entry(step, "failed", run.done)
-        try:
-            self._s.recorder.log(
-                Entry(
-                    entry.action,
-                    entry.outcome,
-                    entry.version,
-                    entry.done,
-                    entry.total,
-                    entry.segments_checksum,
-                    error.sqlstate,
-                    redact(error.message, self._s.url),
-                )
-            )
-        except psycopg.Error:
-            return
-
-    def _roll_back(self) -> None:
-        """End what is open; a session that cannot be asked any more is rolled back by the server."""
-        connection = self._s.connection
-        if is_lost(connection) or connection.info.transaction_status == pq.TransactionStatus.IDLE:
-            return
-        try:
-            run_sql(connection, "ROLLBACK")
-        except psycopg.Error as error:
-            self._notices.append(NoticeRaised(self._version, "WARNING", describe_reason(error)))
+        with suppress(psycopg.Error):
+            self._s.recorder.log(replace(entry, sqlstate=error.sqlstate, error=redact(error.message, self._s.url)))
 
     def _keep_notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
         text = redact(diagnostic.message_primary or "", self._s.url)
         self._notices.append(NoticeRaised(self._version, diagnostic.severity_nonlocalized or "NOTICE", text))
+
+    def _with_notices(self, events: Iterator[Event]) -> Iterator[Event]:
+        """Put what the server says meanwhile before the event that it led to."""
+        for event in events:
+            yield from self._take_notices()
+            yield event
+        yield from self._take_notices()
 
     def _take_notices(self) -> Iterator[NoticeRaised]:
         taken, self._notices = self._notices, []

@@ -12,7 +12,8 @@ from psycopg import errors, pq
 from psycopg.conninfo import conninfo_to_dict
 
 from tasks.runner.errors import ConnectError, Interruption
-from tasks.runner.secrets import redact
+from tasks.runner.secrets import EXAMPLE_URL, redact
+from tasks.runner.urls import find_fault
 
 if TYPE_CHECKING:
     from tasks.runner.signals import Stop
@@ -24,11 +25,13 @@ _HINTS = (
     ("password authentication failed", "Check user and password in DATABASE_URL."),
     ("no password supplied", "DATABASE_URL names no password, and the server wants one."),
     ("does not exist", "Check the names of database and user in DATABASE_URL; `createdb NAME` makes a database."),
-    ("could not translate host name", "Check the host in DATABASE_URL; is the network (VPN, WireGuard) up?"),
+    ("not permitted to log in", "The user in DATABASE_URL may not log in; ALTER ROLE … LOGIN allows it."),
+    ("failed to resolve host", "Check the host in DATABASE_URL; is the network (VPN, WireGuard) up?"),
     ("Connection refused", "Is the server running, and is the port in DATABASE_URL right?"),
     ("No such file or directory", "Is the server running? Its socket is not where DATABASE_URL says."),
     ("timeout expired", "The server did not answer in time; is the host in DATABASE_URL right, and the network up?"),
     ("too many clients", "Wait until sessions end, or raise max_connections."),
+    ("too many connections", "Wait until sessions end, or raise the limit of the role or database (CONNECTION LIMIT)."),
     ("no pg_hba.conf entry", "The server's pg_hba.conf does not let this user in from here."),
 )
 
@@ -38,22 +41,21 @@ def connect(url: str, *, name: str) -> psycopg.Connection:
 
     Raises ConnectError with the server's reason and what to look at; the URL's password never shows.
     """
-    try:
-        known = conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
-        raise ConnectError(
-            f"DATABASE_URL is no PostgreSQL URL: {redact(url)}",
-            hint="Write postgresql://user:password@host:5432/database (no +driver after postgresql).",
-            state="Nothing was changed.",
-        ) from error
+    fault = find_fault(url)
+    if fault:
+        raise ConnectError(f"the database's URL: {fault}", hint=f"Write {EXAMPLE_URL}", state="Nothing was changed.")
+    known = conninfo_to_dict(url)
     defaults = {key: value for key, value in _CONNECT_DEFAULTS.items() if key not in known}
+    # Migrations are sent as UTF-8, whatever the database keeps its text in.
+    fixed = {"application_name": name, "client_encoding": "UTF8"}
     try:
-        return psycopg.connect(url, autocommit=True, **{**defaults, "application_name": name})  # type: ignore[arg-type]
+        return psycopg.connect(url, autocommit=True, **{**defaults, **fixed})  # type: ignore[arg-type]
     except psycopg.OperationalError as error:
-        reason = redact(str(error).strip(), url)
+        said = str(error).strip().removeprefix("connection failed: ").removeprefix("connection is bad: ")
+        reason = redact(said, url)
         raise ConnectError(
             f"no connection to {describe_database(url)}: {reason}",
-            hint=next((hint for part, hint in _HINTS if part in reason), "Check DATABASE_URL."),
+            hint=next((hint for part, hint in _HINTS if part in said), "Check DATABASE_URL."),
             state="Nothing was changed.",
             sqlstate=error.sqlstate or "",
         ) from error
@@ -61,10 +63,9 @@ def connect(url: str, *, name: str) -> psycopg.Connection:
 
 def describe_database(url: str) -> str:
     """Name user, host, port and database of a URL, without its password."""
-    try:
-        parts = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        return redact(url)
+    if find_fault(url):
+        return "a database whose URL cannot be read"
+    parts = conninfo_to_dict(url)
     user = f"{parts['user']}@" if parts.get("user") else ""
     port = f":{parts['port']}" if parts.get("port") else ""
     return f"{user}{parts.get('host') or 'localhost'}{port}/{parts.get('dbname') or ''}"
@@ -115,13 +116,13 @@ class Execution:
                 else:
                     self.results.append(result)
         except psycopg.Error:
+            self._take_last_words()
+            self._raise_refusal()
             raise
         except BaseException:
             self._cancel()
             raise
-        for result in self.results:
-            if result.status == pq.ExecStatus.FATAL_ERROR:
-                raise errors.error_from_result(result, encoding=self._encoding)
+        self._raise_refusal()
 
     def finish(self) -> Execution:
         """Wait for the end without looking round."""
@@ -144,6 +145,17 @@ class Execution:
                 self._pgconn.consume_input()
             elif not writable:
                 yield time.monotonic() - start
+
+    def _raise_refusal(self) -> None:
+        for result in self.results:
+            if result.status == pq.ExecStatus.FATAL_ERROR:
+                raise errors.error_from_result(result, encoding=self._encoding)
+
+    def _take_last_words(self) -> None:
+        """Take what the server said before it closed the session: more than that it is closed."""
+        result = self._pgconn.get_result() if self._pgconn.status == pq.ConnStatus.BAD else None
+        if result is not None and result.error_field(pq.DiagnosticField.SQLSTATE):
+            self.results.append(result)
 
     def _send_copy_data(self) -> None:
         """Feed the inline data of COPY ... FROM STDIN."""
@@ -180,11 +192,22 @@ class Execution:
             self._connection.close()
         except psycopg.Error:
             self._connection.close()
+        except KeyboardInterrupt:
+            # Whoever interrupts a second time does not wait for an answer; without the session, nobody else does either.
+            self._connection.close()
+            raise
 
 
 def run_sql(connection: psycopg.Connection, sql: str) -> None:
     """Run one or several statements of our own, in one round trip."""
     Execution(connection, sql).finish()
+
+
+def roll_back(connection: psycopg.Connection) -> None:
+    """End the open transaction, if there is one; a session that is gone was rolled back by the server."""
+    if connection.closed or connection.broken or connection.info.transaction_status == pq.TransactionStatus.IDLE:
+        return
+    run_sql(connection, "ROLLBACK")
 
 
 def is_pooled(connection: psycopg.Connection) -> bool:

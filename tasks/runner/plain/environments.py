@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.runner.plain.cells import clean, clean_lines
-from tasks.runner.plain.lines import INDENT, Line, Manner, Role, count, write_moment
+from tasks.runner.plain.lines import INDENT, Line, Manner, Role, count, hang, write_moment
 
 if TYPE_CHECKING:
     from tasks.runner.events import (
         ConnectionLost,
+        EnvironmentKnown,
         EnvironmentsListed,
         OutcomeRead,
         ProbeRead,
@@ -17,8 +19,13 @@ if TYPE_CHECKING:
         StatusRow,
     )
 
+ENVIRONMENT_COLUMNS = ("environment", "reached", "guarded", "alerts")
+DAY, MINUTE = len("2025-01-01"), len("2025-01-01 00:00")
+"""How much of a moment is written."""
+
 _RUN_ID = 8
-_DAY = len("2025-01-01")
+_BAD = frozenset({"failed", "edited", "missing", "interrupted", "unreached"})
+_OPEN = frozenset({"pending", "late"})
 _OUTCOMES = {
     "finished": "✅ The run {run} had finished over there: {steps}",
     "failed": "❌ The run {run} had failed over there, after {steps}",
@@ -32,13 +39,14 @@ def say_environments(event: EnvironmentsListed, _manner: Manner) -> list[Line]:
     """List the environments with what is known of each."""
     from tasks.runner.plain.tables import align
 
-    rows = [("environment", "reached", "guarded", "alerts")]
-    rows += [
-        (clean(known.name), clean(known.reached), "guarded" if known.guarded else "", str(known.alerts or ""))
-        for known in event.environments
-    ]
-    head, *body = align(rows)
+    head, *body = align([ENVIRONMENT_COLUMNS, *map(write_environment_row, event.environments)])
     return [Line(head, "head"), *map(Line, body)]
+
+
+def write_environment_row(known: EnvironmentKnown) -> tuple[str, ...]:
+    """Give the cells of an environment's row, in the order of ENVIRONMENT_COLUMNS."""
+    alerts = f"to {known.alerts} address{'es' if known.alerts > 1 else ''}" if known.alerts else ""
+    return clean(known.name), clean(known.reached), "guarded" if known.guarded else "", alerts
 
 
 def say_probe(event: ProbeRead, _manner: Manner) -> list[Line]:
@@ -47,7 +55,8 @@ def say_probe(event: ProbeRead, _manner: Manner) -> list[Line]:
     for check in event.checks:
         first, *rest = clean_lines(check.found) or [""]
         lines.append(Line(f"{'✅' if check.passed else '❌'} {clean(check.name)}: {first}", "good" if check.passed else "bad"))
-        lines += [Line(f"{INDENT}{text}") for text in (*rest, *clean_lines(check.hint))]
+        lines += [Line(f"{INDENT}{text}") for text in rest]
+        lines += hang(INDENT if check.passed else f"{INDENT}Next:  ", check.hint) if check.hint.strip() else []
     return lines
 
 
@@ -55,41 +64,72 @@ def say_statuses(event: StatusesRead, _manner: Manner) -> list[Line]:
     """Show a row for each migration and a column for each environment."""
     from tasks.runner.plain.tables import align
 
-    heads = [clean(column.environment) for column in event.environments]
-    rows: list[tuple[str, ...]] = [("version", *heads)]
-    for version, cells in order_rows(event):
-        written = (
-            "not reached" if column.error else write_cell(row) for column, row in zip(event.environments, cells, strict=True)
-        )
-        rows.append((clean(version), *written))
-    head, *body = align(rows)
-    unreached = [
-        Line(f"❌ {clean(column.environment)}: {'; '.join(clean_lines(column.error))}", "bad")
-        for column in event.environments
-        if column.error
-    ]
-    return [
-        Line(head, "head"),
-        *(Line(text, _choose_role(text)) for text in body),
-        *([Line("")] if unreached else []),
-        *unreached,
-    ]
+    lines = say_side_by_side(event)
+    rows = order_rows(event)
+    if rows:
+        heads = ("version", *(clean(column.environment) for column in event.environments))
+        written = [(clean(version), *(write_cell(cell) for cell in cells)) for version, cells in rows]
+        head, *body = align([heads, *written])
+        roles = (_choose_role(cells) for _, cells in rows)
+        lines += [Line(""), Line(head, "head"), *(Line(text, role) for text, role in zip(body, roles, strict=True))]
+    unreached = say_unreached(event)
+    return [*lines, Line(""), *unreached] if unreached else lines
 
 
-def order_rows(event: StatusesRead) -> tuple[tuple[str, tuple[StatusRow | None, ...]], ...]:
+def say_side_by_side(event: StatusesRead) -> list[Line]:
+    """Say what the table below is about."""
+    shown = len(order_rows(event))
+    versions = count(event.total, "version") if shown == event.total else f"the newest {shown} of {count(event.total, 'version')}"
+    names = ", ".join(clean(column.environment) for column in event.environments)
+    return [Line(f"{names}: {versions}; times are UTC", "head")]
+
+
+def say_unreached(event: StatusesRead) -> list[Line]:
+    """Say of each environment that could not be reached why, and what to do."""
+    lines: list[Line] = []
+    for column in event.environments:
+        if column.error:
+            lines += hang(f"❌ {clean(column.environment)} was not reached: ", column.error, "bad")
+            lines += hang(f"{INDENT}Next:  ", column.hint) if column.hint.strip() else []
+    return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Hold what one environment says of one version: a kind, and the row where there is one.
+
+    `kind` is a state, or failed (the last try did), none (it does not know the version), or unreached.
+    """
+
+    kind: str
+    row: StatusRow | None = None
+
+
+def order_rows(event: StatusesRead) -> tuple[tuple[str, tuple[Cell, ...]], ...]:
     """Give a row for each version, oldest first, with what each environment says of it."""
     columns = [{row.version: row for row in column.rows} for column in event.environments]
     versions = sorted({version for column in columns for version in column})
-    return tuple((version, tuple(column.get(version) for column in columns)) for version in versions)
+    reached = [not column.error for column in event.environments]
+    return tuple(
+        (version, tuple(_make_cell(column.get(version), is_there) for column, is_there in zip(columns, reached, strict=True)))
+        for version in versions
+    )
 
 
-def write_cell(row: StatusRow | None) -> str:
-    """Write what one environment says of one version: its state, and when it was applied."""
+def write_cell(cell: Cell, length: int = MINUTE) -> str:
+    """Write what one environment says of one version: when it was applied (so much of the moment), or its state."""
+    row = cell.row
     if row is None:
-        return "-"
-    if row.failed:
-        return "failed"
-    return write_moment(row.applied_at)[:_DAY] if row.state == "applied" and row.applied_at else clean(row.state)
+        return "not reached" if cell.kind == "unreached" else "-"
+    if cell.kind == "applied":
+        return write_moment(row.applied_at)[:length] or "applied"
+    return "rollback failed" if cell.kind == "failed" and row.state == "applied" else clean(cell.kind)
+
+
+def _make_cell(row: StatusRow | None, is_there: bool) -> Cell:
+    if row is None:
+        return Cell("none" if is_there else "unreached")
+    return Cell("failed" if row.failed else row.state, row)
 
 
 def say_lost(event: ConnectionLost, _manner: Manner) -> list[Line]:
@@ -106,6 +146,6 @@ def say_outcome(event: OutcomeRead, _manner: Manner) -> list[Line]:
     return [Line(line, role), *(Line(f"{INDENT}✅ {clean(version)}") for version in event.steps)]
 
 
-def _choose_role(text: str) -> Role:
-    bad = ("failed", "edited", "missing", "interrupted")
-    return "bad" if any(f" {word}" in text for word in bad) else "warn" if " pending" in text or " late" in text else "plain"
+def _choose_role(cells: tuple[Cell, ...]) -> Role:
+    kinds = {cell.kind for cell in cells}
+    return "bad" if kinds & _BAD else "warn" if kinds & _OPEN else "plain"

@@ -1,0 +1,53 @@
+"""Saying what stands in the database after a step broke off, and what cannot stand at all behind a pooler."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.runner.alone_run import COMMITTING_KINDS
+from tasks.runner.errors import Place, RefusedError
+from tasks.runner.plan import Plan, Step
+
+if TYPE_CHECKING:
+    from tasks.runner.segment_run import SegmentRun
+
+
+def describe_standing(step: Step, run: SegmentRun, *, before: int, unknown: bool) -> str:
+    """Say what of a step stands, and how many steps before it; `unknown` says that the run did not see how its last act ended."""
+    parts = []
+    total, alone = len(step.script.segments), run.alone
+    if run.done:
+        parts.append(f"{run.done} of {total} segments of {step.version} stand; the next run goes on after them.")
+    if unknown and alone is not None:
+        found_out = alone.target is not None and alone.target.kind != "other"
+        following = "finds out" if found_out else "runs it again"
+        parts.append(f"Whether the statement on line {alone.line} took effect is not known; the next run {following}.")
+    elif unknown and run.committing:
+        parts.append(
+            f"Whether {'more of ' if run.done else ''}{step.version} was committed is not known; the next run finds out."
+        )
+    elif not run.done and (alone is None or alone.kind not in COMMITTING_KINDS):
+        parts.append(f"Nothing of {step.version} was kept.")
+    if run.note:
+        parts.append(run.note)
+    if before:
+        parts.append(f"{before} migration{'s' if before > 1 else ''} before it in this run stand{'' if before > 1 else 's'}.")
+    return " ".join(parts)
+
+
+def refuse_settings(plan: Plan) -> None:
+    """Raise RefusedError for a statement outside a transaction that relies on settings, which a pooler does not keep."""
+    for step in plan.steps:
+        for index, segment in enumerate(step.script.segments):
+            settings = step.script.settings_before(index)
+            if segment.transactional or not settings or index < step.done:
+                continue
+            alone, setting = segment.statements[0], settings[-1]
+            raise RefusedError(
+                f"{alone.label} runs outside a transaction, and a pooler does not keep for it what line {setting.line} sets: "
+                f"{setting.label}",
+                hint="Set DIRECT_DATABASE_URL to the server itself: DATABASE_URL leads to a pooler.\n"
+                "Or do without the setting, for example by writing the schema before the name.",
+                state="Nothing was changed.",
+                place=Place(step.source.shown, alone.line),
+            )

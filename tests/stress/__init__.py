@@ -1,0 +1,1 @@
+"""Tests of the runner under stress: many at once, killed, starved, blocked."""

@@ -1,0 +1,41 @@
+"""What the tests under stress share."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.kit.projects import REPOSITORY
+from tests.stress.mortal import Request
+
+
+@dataclass
+class Answer:
+    """How a child of the mortal program ended: what it told, an error, or the signal that killed it."""
+
+    events: list[tuple[str, str]] = field(default_factory=list)
+    error: str = ""
+    signal: int = 0
+
+
+@pytest.fixture(scope="session")
+def ask_mortal() -> Iterator[Callable[[Request], Answer]]:
+    """Give a function that has a process carry out a request, to its end or to its death."""
+    command = [sys.executable, "-m", "tests.stress.mortal"]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        stdin, stdout = process.stdin, process.stdout
+        assert stdin is not None
+        assert stdout is not None
+
+        def ask(request: Request) -> Answer:
+            stdin.write(request.to_json() + "\n")
+            stdin.flush()
+            answer: dict[str, Any] = json.loads(stdout.readline())
+            return Answer(**answer)
+
+        yield ask
+        stdin.close()

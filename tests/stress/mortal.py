@@ -1,0 +1,78 @@
+"""A program whose children run operations and die in the midst of them: `python -m tests.stress.mortal`.
+
+It takes one request a line on its standard input, as JSON, and answers with one line: the events that the child told, or why it
+ended. A child is a process of its own, but saves itself the imports.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import tasks.runner.statements.parsing  # noqa: F401 - what a run imports late, the children find imported
+from tasks.runner.errors import RunnerError
+from tasks.runner.events import Event
+from tasks.runner.operations import migrate, rollback
+from tasks.runner.plan import MigrateGoal, RollbackGoal
+from tasks.runner.runner import MigrationRunner
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a child is to do: `to` as in the commands; at event number `end_at`, from 1, it ends as `end` says (kill or close)."""
+
+    url: str
+    folder: str
+    action: str
+    to: str = ""
+    end_at: int = 0
+    end: str = "kill"
+
+    def to_json(self) -> str:
+        """Write the request as one line."""
+        return json.dumps(asdict(self))
+
+
+def serve() -> None:
+    """Answer requests until there are no more."""
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            obey(Request(**json.loads(line)))
+        _, status = os.waitpid(child, 0)
+        if os.WIFSIGNALED(status):
+            print(json.dumps({"signal": os.WTERMSIG(status)}), flush=True)
+
+
+def obey(request: Request) -> None:
+    """Do what a request says, in a child; never returns."""
+    told: list[tuple[str, str]] = []
+    error = ""
+    try:
+        events = open_operation(request)
+        for number, event in enumerate(events, 1):
+            told.append((event.kind, getattr(event, "version", "")))
+            if number == request.end_at:
+                if request.end == "close":
+                    # As when whoever reads the events goes away.
+                    events.close()  # type: ignore[attr-defined]
+                    break
+                os.kill(os.getpid(), signal.SIGKILL)
+    except RunnerError as raised:
+        error = f"{raised.message}\n{raised.state}\n{raised.hint}"
+    print(json.dumps({"events": told, "error": error}), flush=True)
+    os._exit(0)
+
+
+def open_operation(request: Request) -> Iterator[Event]:
+    """Begin the operation that is asked for."""
+    runner = MigrationRunner(request.url, migrations_dir=request.folder)
+    if request.action == "migrate":
+        return migrate(runner, MigrateGoal(to=request.to))
+    return rollback(runner, RollbackGoal(to=request.to))
+
+
+if __name__ == "__main__":
+    serve()

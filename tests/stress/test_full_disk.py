@@ -1,0 +1,58 @@
+"""The server's disk runs full in the middle of a run."""
+
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from tests.kit.databases import fresh_database
+from tests.kit.own_servers import OwnServer
+from tests.kit.projects import Project
+from tests.stress import running
+from tests.stress.holding import find_useless_indexes
+
+FIRST, SECOND = "20250101000000_first", "20250102000000_second"
+MEGABYTE = 1024**2
+LEFT = 4 * MEGABYTE
+ROWS = "SELECT n AS id, md5(n::text) || md5((-n)::text) AS name FROM generate_series(1, 60000) n"
+CASES = {
+    "transaction": (
+        "SELECT 1;",
+        f"CREATE UNLOGGED TABLE items AS {ROWS};",
+        f"Nothing of {SECOND} was kept. 1 migration before it in this run stands.",
+    ),
+    "index": (
+        f"CREATE UNLOGGED TABLE items AS {ROWS};",
+        "CREATE INDEX CONCURRENTLY items_name ON items (name);",
+        f"Nothing of {SECOND} was kept. The invalid index that it left (public.items_name) was dropped.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_full_disk_is_told_and_once_there_is_room_the_next_run_goes_on(
+    case: str, project: Project, new_server: Callable[..., OwnServer]
+) -> None:
+    first, second, state = CASES[case]
+    server = new_server(disk_megabytes=128)
+    server.start()
+    with fresh_database(server) as database:
+        project = project.at(database.url)
+        project.write_up(FIRST, first)
+        if case == "index":
+            project.migrate(check=0)
+        project.write_up(SECOND, second)
+        ballast = server.cluster.data.with_name("ballast")
+        ballast.write_bytes(bytes(shutil.disk_usage(ballast.parent).free - LEFT))
+        error = running.start(project).fail()
+        assert error.sqlstate == "53100"
+        assert "No space left on device" in error.message
+        assert error.hint.endswith("The server's disk is full. Make room, then run the same command again.")
+        assert error.state == state
+        failed = "SELECT version, sqlstate FROM schema_migrations_log WHERE outcome = 'failed' ORDER BY id"
+        assert database.query(failed) == [(SECOND, "53100"), (None, "53100")]
+        ballast.unlink()
+        running.start(project).succeed()
+        assert database.query("SELECT version FROM schema_migrations ORDER BY 1") == [(FIRST,), (SECOND,)]
+        assert database.query("SELECT count(*) FROM items") == [(60000,)]
+        assert find_useless_indexes(database) == []

@@ -1,0 +1,81 @@
+"""A run that is killed, or left, between two statements: the next one ends where an undisturbed one would have."""
+
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from tests.kit.databases import Database
+from tests.kit.projects import Project
+from tests.stress.conftest import Answer
+from tests.stress.mixed_plan import FIRST, VERSIONS, write_plan
+from tests.stress.mortal import Request
+from tests.stress.states import copy_of, read_state
+
+Ask = Callable[[Request], Answer]
+
+CLOSED = [version for version in VERSIONS if version.endswith(("transaction", "segments", "batches"))]
+"""One file of each kind: a transaction, segments of both sorts, and statements that each stand for themselves."""
+
+
+def ask_well(ask_mortal: Ask, request: Request) -> Answer:
+    answer = ask_mortal(request)
+    assert answer.error == ""
+    assert answer.signal == 0
+    return answer
+
+
+def end_at_each_event(ask_mortal: Ask, database: Database, request: Callable[..., Request], end: str) -> None:
+    """End runs on copies of a database, each at another event of the version, and let another run go on each time."""
+    with copy_of(database) as undisturbed:
+        events = ask_well(ask_mortal, request(undisturbed)).events
+        expected = read_state(undisturbed)
+    numbers = [number for number, (_, version) in enumerate(events, 1) if version]
+    assert len(numbers) >= 4
+    for number in numbers:
+        with copy_of(database) as copy:
+            answer = ask_mortal(request(copy, end_at=number, end=end))
+            assert answer.signal == (signal.SIGKILL if end == "kill" else 0)
+            place = f"{end} at {events[number - 1]}, number {number - numbers[0] + 1} of {len(numbers)}"
+            answer = ask_mortal(request(copy))
+            assert (answer.error, answer.signal) == ("", 0), place
+            assert read_state(copy) == expected, place
+
+
+def migrate_ending_at_each_event(version: str, end: str, ask_mortal: Ask, project: Project, database: Database) -> None:
+    write_plan(project)
+    before = [FIRST, *VERSIONS][VERSIONS.index(version)]
+    ask_well(ask_mortal, Request(database.url, str(project.migrations), "migrate", before))
+
+    def request(target: Database, **options: object) -> Request:
+        return Request(target.url, str(project.migrations), "migrate", version, **options)  # type: ignore[arg-type]
+
+    end_at_each_event(ask_mortal, database, request, end)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_run_killed_at_any_event_is_finished_by_the_next(
+    version: str, ask_mortal: Ask, project: Project, database: Database
+) -> None:
+    migrate_ending_at_each_event(version, "kill", ask_mortal, project, database)
+
+
+@pytest.mark.parametrize("version", CLOSED)
+def test_a_run_that_its_caller_leaves_at_any_event_is_finished_by_the_next(
+    version: str, ask_mortal: Ask, project: Project, database: Database
+) -> None:
+    migrate_ending_at_each_event(version, "close", ask_mortal, project, database)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_rollback_killed_at_any_event_is_finished_by_the_next(
+    version: str, ask_mortal: Ask, project: Project, database: Database
+) -> None:
+    write_plan(project)
+    before = [FIRST, *VERSIONS][VERSIONS.index(version)]
+    ask_well(ask_mortal, Request(database.url, str(project.migrations), "migrate", version))
+
+    def request(target: Database, **options: object) -> Request:
+        return Request(target.url, str(project.migrations), "rollback", before, **options)  # type: ignore[arg-type]
+
+    end_at_each_event(ask_mortal, database, request, "kill")

@@ -1,0 +1,146 @@
+"""Another session holds a lock on the table: tries are short, others get their turn, nothing that was committed is repeated."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from tasks.runner.events import Retried, StepFinished
+from tests.kit.databases import Database
+from tests.kit.projects import Project
+from tests.kit.waiting import wait_until
+from tests.stress import running
+from tests.stress.holding import CREATE_SLOW, await_waiting
+
+FIRST, SECOND = "20250101000000_first", "20250102000000_second"
+ALTER = "ALTER TABLE items ADD COLUMN age int;"
+SHORT = {"LOCK_TIMEOUT": "200ms"}
+
+
+@pytest.fixture
+def prepared(project: Project) -> Project:
+    """Give a project whose table `items` is there and whose second migration changes it."""
+    project.write_up(FIRST, f"{CREATE_SLOW} CREATE TABLE others (id int); CREATE TABLE trace (step text);")
+    project.migrate(check=0)
+    project.write_up(SECOND, f"INSERT INTO trace VALUES ('before');\n{ALTER}\nINSERT INTO trace VALUES ('after');")
+    return project
+
+
+def test_it_goes_through_when_the_lock_is_gone(prepared: Project, database: Database) -> None:
+    with database.connect(autocommit=False) as reader:
+        reader.execute("SELECT FROM items")
+        run = running.start(prepared, **SHORT)
+        retried = run.await_event(Retried, attempt=2)
+    assert (retried.line, retried.attempts) == (2, 10)
+    assert retried.reason == "lock not available: canceling statement due to lock timeout"
+    assert [event.version for event in run.succeed().pick(StepFinished)] == [SECOND]
+    assert database.query("SELECT step FROM trace") == [("before",), ("after",)]
+
+
+def test_after_the_last_try_the_blocker_is_named(prepared: Project, database: Database) -> None:
+    with database.connect(autocommit=False, application_name="report of the month") as reader:
+        reader.execute("SELECT 'who', count(*) FROM items")
+        run = running.start(prepared, **SHORT, LOCK_ATTEMPTS="3")
+        error = run.fail()
+        pid = reader.info.backend_pid
+    assert [event.attempt for event in run.pick(Retried)] == [1, 2]
+    assert error.sqlstate == "55P03"
+    assert (error.file, error.line) == (f"migrations/up/{SECOND}.sql", 2)
+    _, blocker = error.message.split("blocked by ")
+    assert blocker.startswith(f"pid {pid} (postgres, report of the month, idle in transaction since 20")
+    assert blocker.endswith("Z): SELECT 'who', count(*) FROM items")
+    assert error.state == f"Nothing of {SECOND} was kept."
+    assert "LOCK_TIMEOUT and LOCK_ATTEMPTS" in error.hint
+    assert database.query("SELECT FROM trace") == []
+
+
+@contextmanager
+def reading_in_a_loop(database: Database, patience: str) -> Iterator[list[str]]:
+    """Read the table over and over, each time with this patience; gives the list of errors, and one word for each success."""
+    ended = threading.Event()
+    outcomes: list[str] = []
+
+    def read() -> None:
+        with database.connect(options=f"-c lock_timeout={patience}") as connection:
+            while not ended.is_set():
+                try:
+                    connection.execute("SELECT count(*) FROM items")
+                    outcomes.append("read")
+                except psycopg.Error as error:
+                    outcomes.append(str(error))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield outcomes
+    finally:
+        ended.set()
+        reader.join()
+
+
+def test_no_reader_waits_longer_than_the_lock_timeout(prepared: Project, database: Database) -> None:
+    with database.connect(autocommit=False) as blocker:
+        blocker.execute("SELECT FROM items")
+        with reading_in_a_loop(database, patience="700ms") as outcomes:
+            run = running.start(prepared, **SHORT)
+            for attempt in (1, 2, 3):
+                run.await_event(Retried, attempt=attempt)
+                before = len(outcomes)
+                wait_until(lambda: len(outcomes) > before + 1, what="the reader's turn")  # noqa: B023
+            blocker.rollback()
+            run.succeed()
+    assert set(outcomes) == {"read"}
+
+
+def test_a_deadlock_is_tried_again(prepared: Project, database: Database) -> None:
+    prepared.write_up(SECOND, "LOCK TABLE others;\nLOCK TABLE items;")
+    with database.connect(autocommit=False) as other:
+        # Only we look for deadlocks, so it is us that the server picks.
+        other.execute("SET deadlock_timeout = '1h'")
+        other.execute("LOCK TABLE items")
+        run = running.start(prepared, LOCK_TIMEOUT="30s")
+        await_waiting(database, "LOCK TABLE items%")
+        other.execute("LOCK TABLE others")
+        retried = run.await_event(Retried)
+        other.rollback()
+    assert (retried.line, retried.reason) == (2, "deadlock: deadlock detected")
+    run.succeed()
+
+
+def test_what_has_committed_a_part_is_not_tried_again(prepared: Project, database: Database) -> None:
+    body = "INSERT INTO trace VALUES ('committed'); COMMIT; LOCK TABLE items;"
+    prepared.write_up(
+        SECOND,
+        f"-- migrate: no-transaction\nCREATE PROCEDURE work() LANGUAGE plpgsql AS $$ BEGIN {body} END $$;\nCALL work();",
+    )
+    with database.connect(autocommit=False) as reader:
+        reader.execute("SELECT FROM items")
+        run = running.start(prepared, LOCK_TIMEOUT="20ms")
+        error = run.fail()
+    assert error.sqlstate == "55P03"
+    assert error.line == 3
+    assert "CALL work() may have committed a part of its work; the next run runs it again." in error.state
+    assert run.pick(Retried) == []
+    assert database.query("SELECT step FROM trace") == [("committed",)]
+
+
+def test_a_statement_that_stands_alone_is_tried_again(prepared: Project, database: Database) -> None:
+    prepared.write_up(SECOND, "VACUUM FULL items;")
+    with database.connect(autocommit=False) as reader:
+        reader.execute("SELECT FROM items")
+        run = running.start(prepared, LOCK_TIMEOUT="20ms")
+        run.await_event(Retried, attempt=2)
+        reader.rollback()
+        run.succeed()
+
+
+def test_a_locked_ledger_is_waited_for_no_longer_than_a_table(prepared: Project, database: Database) -> None:
+    with database.connect(autocommit=False) as other:
+        other.execute("LOCK TABLE schema_migrations IN SHARE MODE")
+        run = running.start(prepared, LOCK_TIMEOUT="20ms")
+        run.await_event(Retried, attempt=2)
+        other.rollback()
+    run.succeed()
+    assert database.query("SELECT step FROM trace") == [("before",), ("after",)]

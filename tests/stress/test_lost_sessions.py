@@ -1,0 +1,142 @@
+"""The server stops, or a session is cut: the error says what stands, and the next run goes on to the same end."""
+
+import os
+import signal
+
+import pytest
+
+from tasks.postgres import cluster
+from tasks.runner.events import Waiting
+from tests.kit.databases import Database, fresh_database
+from tests.kit.own_servers import OwnServer
+from tests.kit.projects import Project
+from tests.kit.waiting import wait_until
+from tests.stress import running
+from tests.stress.holding import (
+    BUILD_SLOW,
+    CREATE_SLOW,
+    PASS_GATE,
+    await_waiting_at_gate,
+    find_useless_indexes,
+    gate_closed,
+)
+
+FIRST, SECOND = "20250101000000_first", "20250102000000_second"
+CASES = {
+    "transaction": (f"CREATE TABLE others (id int);\n{PASS_GATE}", f"Nothing of {SECOND} was kept."),
+    "index": (
+        f"CREATE TABLE others (id int);\n{BUILD_SLOW}",
+        f"1 of 2 segments of {SECOND} stand; the next run goes on after them. "
+        "Whether the statement on line 2 took effect is not known; the next run finds out.",
+    ),
+}
+STANDS = " 1 migration before it in this run stands."
+TERMINATE = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s AND datname = current_database()"
+)
+
+
+def end_server(server: OwnServer, mode: str) -> None:
+    """Stop a server: fast ends its sessions in order, immediate ends its processes as if they had crashed."""
+    if mode == "fast":
+        server.stop()
+        return
+    pid = cluster.read_pid(server.cluster)
+    assert pid is not None
+    server.close()
+    os.kill(pid, signal.SIGQUIT)
+    wait_until(lambda: not cluster.is_postmaster(pid, server.cluster), what="the end of the server")
+
+
+def assert_next_run_goes_on(project: Project, database: Database) -> None:
+    running.start(project).succeed()
+    assert database.query("SELECT version FROM schema_migrations ORDER BY 1") == [(FIRST,), (SECOND,)]
+    assert database.query("SELECT to_regclass('others') IS NOT NULL") == [(True,)]
+    assert find_useless_indexes(database) == []
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+@pytest.mark.parametrize("case", CASES)
+def test_a_server_stops_in_the_middle_of_a_statement(case: str, mode: str, project: Project, own_server: OwnServer) -> None:
+    text, state = CASES[case]
+    with fresh_database(own_server) as database:
+        project = project.at(database.url)
+        project.write_up(FIRST, CREATE_SLOW)
+        project.write_up(SECOND, text)
+        with gate_closed(database):
+            run = running.start(project)
+            await_waiting_at_gate(database)
+            database.close()
+            end_server(own_server, mode)
+        error = run.fail()
+        own_server.start()
+        assert error.state == state + STANDS
+        assert error.hint.startswith("The connection to the server was lost. When it is back, run the same command again")
+        assert error.line == 2
+        if mode == "fast":
+            assert error.message.startswith("terminating connection due to administrator command")
+            assert error.sqlstate == "57P01"
+        assert_next_run_goes_on(project, database)
+
+
+def test_a_server_that_is_down_is_told(project: Project, own_server: OwnServer) -> None:
+    project.write_up(FIRST, "SELECT 1;")
+    own_server.stop()
+    error = running.start(project.at(own_server.url())).fail()
+    assert error.message.startswith("no connection to postgres@")
+    assert error.state == "Nothing was changed."
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_session_that_works_is_cut(case: str, project: Project, database: Database) -> None:
+    text, state = CASES[case]
+    project.write_up(FIRST, CREATE_SLOW)
+    project.write_up(SECOND, text)
+    with gate_closed(database):
+        run = running.start(project)
+        await_waiting_at_gate(database)
+        assert database.query(TERMINATE, "migrate-run %") == [(True,)]
+        error = run.fail()
+    assert error.message.startswith("terminating connection due to administrator command")
+    assert error.state == state + STANDS
+    outcomes = database.query("SELECT outcome, left(error, 22) FROM schema_migrations_log WHERE version IS NULL ORDER BY id")
+    assert outcomes == [("started", None), ("failed", "terminating connection")]
+    assert_next_run_goes_on(project, database)
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        (CASES["transaction"][0], f"Nothing of {SECOND} was kept."),
+        (CASES["index"][0], CASES["index"][1]),
+        (f"{PASS_GATE}\nVACUUM items;\nCREATE TABLE others (id int);", f"Nothing of {SECOND} was kept."),
+    ],
+)
+def test_the_session_that_holds_the_lock_is_cut(text: str, state: str, project: Project, database: Database) -> None:
+    project.write_up(FIRST, CREATE_SLOW)
+    project.write_up(SECOND, text)
+    with gate_closed(database):
+        run = running.start(project)
+        await_waiting_at_gate(database)
+        assert database.query(TERMINATE, "migrate-lock %") == [(True,)]
+    error = run.fail()
+    assert error.message.startswith("the session that held the lock was ended: terminating connection due to administrator")
+    assert error.state == state + STANDS
+    assert "Run the same command again" in error.hint
+    assert database.query("SELECT version FROM schema_migrations") == [(FIRST,)]
+    assert_next_run_goes_on(project, database)
+
+
+def test_a_run_whose_lock_was_cut_leaves_the_log_to_the_one_that_took_over(project: Project, database: Database) -> None:
+    project.write_up(FIRST, f"{CREATE_SLOW}\n{BUILD_SLOW}\nCREATE TABLE others (id int);")
+    with gate_closed(database):
+        first = running.start(project)
+        await_waiting_at_gate(database)
+        database.execute(TERMINATE, "migrate-lock %")
+        second = running.start(project)
+        second.await_event(Waiting)
+    assert first.fail().message.startswith("the session that held the lock was ended")
+    second.succeed()
+    log = "SELECT outcome, segments_done FROM schema_migrations_log WHERE version IS NOT NULL ORDER BY id"
+    assert database.query(log) == [("started", 0), ("started", 1), ("resumed", 1), ("started", 2), ("finished", 3)]
+    project.migrate("status", "--check", check=0)
