@@ -134,3 +134,11 @@ def test_a_dry_run_refuses_what_the_run_would_refuse(operator: Operator) -> None
     assert isinstance(error, RefusedError)
     (plan,) = pick(events, PlanMade)
     assert [(finding.kind, finding.version) for finding in plan.findings] == [("edited", A)]
+
+
+@pytest.mark.parametrize("operation", ["migrate", "roll_back", "seed"])
+def test_a_dry_run_for_another_environment_refuses(operator: Operator, operation: str) -> None:
+    operator.write_tables(A)
+    operator.migrate(environment="prod")
+    with pytest.raises(RefusedError, match="the database says that it is prod"):
+        getattr(operator, operation)(dry_run=True, environment="staging")

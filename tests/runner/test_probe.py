@@ -1,0 +1,157 @@
+"""What a look at a database finds, on real servers: each thing that a run would miss, and what to do about it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tasks.runner import MigrationRunner
+from tasks.runner.errors import ConnectError
+from tasks.runner.events import CheckMade, ProbeRead
+from tasks.runner.probe import probe
+from tests.kit.databases import Database, fresh_database
+from tests.kit.own_servers import OwnServer
+from tests.kit.poolers import Pooler
+from tests.kit.servers import Server, find_machine_programs
+from tests.runner.operating import A, Operator
+
+NAMES = ["database", "server version", "pooler", "privileges", "writable", "extensions", "ledger"]
+
+
+def look(url: str, environment: str = "") -> dict[str, CheckMade]:
+    """Look at a database and give the checks by their names."""
+    (event,) = probe(MigrationRunner(url, environment=environment))
+    assert isinstance(event, ProbeRead)
+    return {check.name: check for check in event.checks}
+
+
+def find_faults(checks: dict[str, CheckMade]) -> list[str]:
+    """Give the names of the checks that failed."""
+    return [name for name, check in checks.items() if not check.passed]
+
+
+@pytest.fixture
+def role(database: Database) -> Iterator[str]:
+    """Give the name of a role that may log in and nothing else; it has to be quoted."""
+    name = f"guest {database.name}"
+    database.execute(f'CREATE ROLE "{name}" LOGIN')
+    yield name
+    database.execute(f'DROP OWNED BY "{name}"; DROP ROLE "{name}"')
+
+
+def url_as(database: Database, role: str) -> str:
+    """Give the URL by which another role reaches a database."""
+    return database.url.replace("postgres@", f"{quote(role)}@", 1)
+
+
+def test_a_database_that_has_everything_passes(operator: Operator) -> None:
+    operator.write_tables(A)
+    operator.migrate(environment="dev")
+    operator.database.execute("CREATE EXTENSION vector")
+    checks = look(operator.database.url, "dev")
+    assert list(checks) == NAMES
+    assert find_faults(checks) == []
+    assert checks["database"].found.endswith(f"/{operator.database.name}")
+    assert checks["server version"].found.startswith("PostgreSQL 18.")
+    assert checks["pooler"] == CheckMade("pooler", True, "none stands between")
+    assert checks["extensions"].found.startswith("vector 0.")
+    assert checks["ledger"].found == "1 applied, says that it is dev"
+
+
+def test_an_empty_database_passes(database: Database) -> None:
+    checks = look(database.url)
+    assert find_faults(checks) == []
+    assert checks["extensions"].found == "none; vector is available"
+    assert checks["ledger"].found == "none yet; the first run makes it"
+    assert database.query("SELECT to_regclass('schema_migrations')") == [(None,)]
+
+
+def test_a_pooler_is_named_with_the_way_round_it(pgbouncer: Pooler) -> None:
+    checks = look(pgbouncer.url)
+    assert find_faults(checks) == []
+    assert checks["pooler"].found.startswith("one stands between")
+    assert "DIRECT_DATABASE_URL" in checks["pooler"].hint
+
+
+def test_a_missing_privilege_comes_with_its_grant(database: Database, role: str) -> None:
+    checks = look(url_as(database, role))
+    assert find_faults(checks) == ["privileges", "extensions"]
+    assert checks["privileges"].found == f'"{role}" may not create tables in the schema public'
+    assert checks["extensions"].found == "none; vector is available, but this user may not create it"
+    assert "CREATE EXTENSION vector;" in checks["extensions"].hint
+    database.execute(checks["privileges"].hint)
+    assert find_faults(look(url_as(database, role))) == ["extensions"]
+
+
+def test_a_ledger_of_somebody_else_comes_with_its_grant(operator: Operator, role: str) -> None:
+    operator.write_tables(A)
+    operator.migrate()
+    url = url_as(operator.database, role)
+    refused = look(url)["ledger"]
+    assert not refused.passed
+    assert "permission denied for table schema_migrations" in refused.found
+    operator.database.execute(f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{role}"')
+    barred = look(url)["ledger"]
+    assert barred.found == (
+        f'"{role}" may not read and write schema_migrations, schema_migrations_log, schema_migrations_meta, '
+        "schema_migrations_scripts, schema_migrations_seeds"
+    )
+    operator.database.execute(barred.hint)
+    assert look(url)["ledger"].passed
+
+
+def test_a_session_that_only_reads_is_told_apart_from_a_replica(database: Database, new_server: Callable[[], OwnServer]) -> None:
+    read_only = look(f"{database.url}&options=-cdefault_transaction_read_only%3Don")
+    assert find_faults(read_only) == ["writable"]
+    assert read_only["writable"].found == "default_transaction_read_only is on"
+    server = new_server()
+    (server.cluster.data / "standby.signal").touch()
+    server.start(hot_standby="on")
+    replica = look(server.url())
+    assert find_faults(replica) == ["writable"]
+    assert replica["writable"].found == "this server is a replica, which only reads"
+    assert "primary" in replica["writable"].hint
+
+
+@pytest.mark.parametrize(
+    ("change", "found", "hint"),
+    [
+        ("DROP TABLE schema_migrations CASCADE; CREATE TABLE schema_migrations (version bigint)", "another shape", "RENAME TO"),
+        ("UPDATE schema_migrations_meta SET value = '99' WHERE key = 'format'", "format 99", "Pull"),
+        ("UPDATE schema_migrations_meta SET value = 'prod' WHERE key = 'environment'", "says that it is prod", "Check --env"),
+    ],
+)
+def test_a_ledger_that_does_not_fit_is_refused(operator: Operator, change: str, found: str, hint: str) -> None:
+    operator.write_tables(A)
+    operator.migrate(environment="dev")
+    operator.database.execute(change)
+    checks = look(operator.database.url, "dev")
+    assert find_faults(checks) == ["ledger"]
+    assert found in checks["ledger"].found
+    assert hint in checks["ledger"].hint
+
+
+def test_without_a_schema_there_is_nowhere_to_create_anything(database: Database) -> None:
+    checks = look(f"{database.url}&options=-csearch_path%3Dnowhere")
+    assert find_faults(checks) == ["privileges", "ledger"]
+    assert checks["privileges"].found == "search_path names no schema that exists"
+    assert "CREATE SCHEMA public" in checks["privileges"].hint
+
+
+def test_a_server_without_pgvector_is_told_so(servers: Callable[[Path], Server]) -> None:
+    programs = find_machine_programs()
+    if programs is None:
+        pytest.skip("this machine has no PostgreSQL of its own")
+    with fresh_database(servers(programs)) as database:
+        if database.query("SELECT FROM pg_available_extensions WHERE name = 'vector'"):
+            pytest.skip("this machine's PostgreSQL has pgvector")
+        checks = look(database.url)
+    assert find_faults(checks) == ["extensions"]
+    assert checks["extensions"].found == "none; vector is not available"
+    assert "pgvector" in checks["extensions"].hint
+
+
+def test_without_a_connection_there_is_nothing_to_check() -> None:
+    with pytest.raises(ConnectError):
+        look("postgresql://me:s3cret@127.0.0.1:1/db")
