@@ -48,13 +48,16 @@ def load(name: str) -> Environment:
 def carry_out(names: str, request: Request, manner: Manner) -> None:
     """Do what is asked for in one environment, or in several one after the other, and print the events.
 
+    All are loaded before the first is touched, so that a mistake in the last one's settings changes nothing.
     Raises Exit with the exit code of the first error, or with 4 when a check found something.
     """
     found = False
+    with refuse_mistakes(json=manner.json):
+        environments = [load(name.strip()) for name in names.split(",")]
     with catch_signals() as stop:
-        for name in names.split(","):
+        for environment in environments:
             with refuse_mistakes(json=manner.json) as seen:
-                last = carry_out_in(load(name.strip()), request, manner, stop, seen)
+                last = carry_out_in(environment, request, manner, stop, seen)
             found = found or (request.check and isinstance(last, StatusRead) and needs_attention(last))
     if found:
         raise Exit(code=CHECK_FOUND)
@@ -62,7 +65,7 @@ def carry_out(names: str, request: Request, manner: Manner) -> None:
 
 def carry_out_in(environment: Environment, request: Request, manner: Manner, stop: Stop, seen: list[str]) -> Event | None:
     """Do what is asked for in one environment and print the events; gives the last one."""
-    confirm_guarded(environment, request, manner, lambda asked: open_events(environment, asked, manner, stop, seen))
+    confirm_guarded(environment, request, manner, stop, lambda asked: open_events(environment, asked, manner, stop, seen))
     events = open_events(environment, request, manner, stop, seen)
     if request.writes:
         events = watch(events, environment, request.command)
@@ -74,27 +77,25 @@ def carry_out_side_by_side(names: str, request: Request, manner: Manner, *, html
 
     Raises Exit with 4 when a check found something, or an environment that could not be reached.
     """
-    from tasks.overview import choose_environments, is_well, read_overview
+    from tasks.overview import choose_environments, is_well, limit_rows, read_overview, read_whole
 
     with refuse_mistakes(json=manner.json), catch_signals() as stop:
-        environments = choose_environments(names)
-        overview = report(
-            read_overview(environments, lambda environment: open_events(environment, request, manner, stop, [])),
-            json=manner.json,
-        )
-        if not isinstance(overview, StatusesRead):
-            return
-        write_files(overview, html, prometheus)
+        whole, environments = read_whole(request), choose_environments(names)
+        overview = read_overview(environments, lambda environment: open_events(environment, whole, manner, stop, []))
+        stop.check()
+        shown = limit_rows(overview, request.limit)
+        report([shown], json=manner.json)
+        write_files(overview, shown, html, prometheus)
     if request.check and not is_well(overview):
         raise Exit(code=CHECK_FOUND)
 
 
-def write_files(overview: StatusesRead, html: str, prometheus: str) -> None:
-    """Write the overview as a page and as gauges, where a file is named."""
+def write_files(overview: StatusesRead, shown: StatusesRead, html: str, prometheus: str) -> None:
+    """Write what is shown as a page, and the whole overview as gauges, where a file is named."""
     if html:
         from tasks.report.page import write_page
 
-        write_page(overview, Path(html))
+        write_page(shown, Path(html))
     if prometheus:
         from tasks.gauges import write_gauges
 
