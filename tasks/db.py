@@ -7,7 +7,7 @@ from invoke.tasks import task
 
 from tasks.carrying import Manner, carry_out, carry_out_side_by_side, load, refuse_mistakes
 from tasks.overview import ALL
-from tasks.runner.requests import Request
+from tasks.runner.requests import Request, read_number
 
 _ENV = {
     "env": "the environment: local (default), dev, staging, prod, or another that has a .env.NAME; several with commas",
@@ -49,7 +49,7 @@ def migrate(
 def rollback(
     _context: Context,
     env: str = "local",
-    steps: int = 1,
+    steps: str = "1",
     to: str = "",
     dry_run: bool = False,
     json: bool = False,
@@ -59,7 +59,9 @@ def rollback(
     upload: bool = False,
 ) -> None:
     """Undo the newest migrations by their down files."""
-    carry_out(env, Request("rollback", to=to, steps=steps, dry_run=dry_run), Manner(json, verbose, yes, start, upload))
+    with refuse_mistakes(json=json):
+        request = Request("rollback", to=to, steps=read_number("--steps", steps), dry_run=dry_run)
+    carry_out(env, request, Manner(json, verbose, yes, start, upload))
 
 
 @task(
@@ -77,14 +79,16 @@ def status(
     _context: Context,
     env: str = "local",
     check: bool = False,
-    limit: int = 0,
+    limit: str = "0",
     json: bool = False,
     start: bool = False,
     html: str = "",
     prometheus: str = "",
 ) -> None:
     """Show the state of every migration: who applied it, when, how long it took; of several environments side by side."""
-    request, manner = Request("status", limit=limit, check=check), Manner(json=json, start=start)
+    with refuse_mistakes(json=json):
+        request = Request("status", limit=read_number("--limit", limit), check=check)
+    manner = Manner(json=json, start=start)
     if env == ALL or "," in env or html or prometheus:
         carry_out_side_by_side(env, request, manner, html=html, prometheus=prometheus)
     else:
@@ -93,10 +97,12 @@ def status(
 
 @task(help={**_ENV, "json": "one JSON line on stdout", "limit": "only the newest N rows (50)", "version": "only this version"})
 def history(
-    _context: Context, env: str = "local", limit: int = 0, version: str = "", json: bool = False, start: bool = False
+    _context: Context, env: str = "local", limit: str = "0", version: str = "", json: bool = False, start: bool = False
 ) -> None:
     """Show the log: every attempt, failures included, newest first."""
-    carry_out(env, Request("history", limit=limit, version=version), Manner(json=json, start=start))
+    with refuse_mistakes(json=json):
+        request = Request("history", limit=read_number("--limit", limit), version=version)
+    carry_out(env, request, Manner(json=json, start=start))
 
 
 @task(help={**_ENV, "yes": "agree to every change without being asked", "json": "JSON lines on stdout"})

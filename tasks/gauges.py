@@ -1,40 +1,63 @@
-"""The status as gauges for Prometheus: a file for node_exporter's textfile collector."""
+"""The status as gauges for Prometheus: a file for node_exporter's textfile collector.
+
+https://github.com/prometheus/node_exporter#textfile-collector
+"""
 
 from __future__ import annotations
 
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
+from tasks.runner.errors import RunnerError
 from tasks.runner.events import EnvironmentStatus, StatusesRead
 
 _OPEN_STATES = frozenset({"pending", "late", "interrupted"})
+_DIFFERING_STATES = frozenset({"edited", "missing"})
+_READABLE_BY_ALL = 0o644
 
 
 def write_gauges(overview: StatusesRead, path: Path, *, now: datetime | None = None) -> None:
-    """Write the gauges in one move, so that the collector never reads half a file."""
+    """Write the gauges in one move, so that the collector never reads half a file, and readable for its account.
+
+    Raises RunnerError where the file cannot be written.
+    """
+    try:
+        # A folder of ours beside the file: one on another disk could not be moved from, and the collector reads only files.
+        with tempfile.TemporaryDirectory(prefix=".gauges-", dir=path.parent) as folder:
+            unfinished = Path(folder) / path.name
+            write_to_textfile(str(unfinished), build_gauges(overview, now or datetime.now(UTC)))
+            unfinished.chmod(_READABLE_BY_ALL)
+            unfinished.replace(path)
+    except OSError as error:
+        raise RunnerError(f"{path} cannot be written: {error.strerror}", hint="Name another file with --prometheus.") from error
+
+
+def build_gauges(overview: StatusesRead, now: datetime) -> CollectorRegistry:
+    """Make the gauges; of an environment that was not reached there is only the one that says so. Pure."""
     registry = CollectorRegistry()
-    pending = Gauge("schema_migrations_pending", "Migrations that are not applied", ["environment"], registry=registry)
-    failed = Gauge("schema_migrations_failed", "Migrations whose last try failed", ["environment"], registry=registry)
-    differing = Gauge(
-        "schema_migrations_differing", "Applied migrations whose file is edited or missing", ["environment"], registry=registry
-    )
-    age = Gauge(
-        "schema_migrations_last_applied_seconds", "Seconds since the last one was applied", ["environment"], registry=registry
-    )
-    reached = Gauge("schema_migrations_reached", "1 if the environment could be reached", ["environment"], registry=registry)
+
+    def make(name: str, text: str) -> Gauge:
+        return Gauge(f"schema_migrations_{name}", text, ["environment"], registry=registry)
+
+    reached = make("reached", "1 if the environment could be reached, else 0")
+    pending = make("pending", "Migrations that are not applied, or not wholly")
+    failed = make("failed", "Migrations whose last try failed")
+    differing = make("differing", "Applied migrations whose file is edited or missing")
+    age = make("seconds_since_last_applied", "Seconds since the last migration was applied")
     for column in overview.environments:
         reached.labels(column.environment).set(0 if column.error else 1)
         if column.error:
             continue
         pending.labels(column.environment).set(sum(row.state in _OPEN_STATES for row in column.rows))
         failed.labels(column.environment).set(sum(row.failed for row in column.rows))
-        differing.labels(column.environment).set(sum(row.state in ("edited", "missing") for row in column.rows))
-        seconds = count_seconds_since_last(column, now or datetime.now(UTC))
+        differing.labels(column.environment).set(sum(row.state in _DIFFERING_STATES for row in column.rows))
+        seconds = count_seconds_since_last(column, now)
         if seconds is not None:
             age.labels(column.environment).set(seconds)
-    write_to_textfile(str(path), registry)
+    return registry
 
 
 def count_seconds_since_last(column: EnvironmentStatus, now: datetime) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.environments import LOCAL, Environment
+from tasks.environments import LOCAL, Environment, name_fly_app
 from tasks.runner.events import EnvironmentKnown
 from tasks.runner.session import describe_database
 
@@ -17,5 +17,6 @@ def describe_environment(environment: Environment) -> EnvironmentKnown:
     elif environment.name == LOCAL:
         reached = "the embedded PostgreSQL in .postgres/"
     else:
-        reached = f"not configured: set FLY_APP_{environment.name.upper()} in .env, or DATABASE_URL in .env.{environment.name}"
+        name = environment.name
+        reached = f"not configured: set {name_fly_app(name)} in .env, or DATABASE_URL in .env.{name}"
     return EnvironmentKnown(environment.name, reached, environment.guarded, len(environment.alert_urls))

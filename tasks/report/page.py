@@ -7,17 +7,22 @@ from html import escape
 from pathlib import Path
 
 from tasks.runner.errors import RunnerError
-from tasks.runner.events import StatusesRead, StatusRow
-from tasks.runner.plain.environments import order_rows, write_cell
+from tasks.runner.events import EnvironmentStatus, StatusesRead
+from tasks.runner.plain.cells import clean_lines
+from tasks.runner.plain.environments import Cell, order_rows, say_side_by_side, write_cell
+from tasks.runner.plain.lines import write_moment
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color: #1f2328; background: #fff }
-table { border-collapse: collapse } th, td { padding: .35rem .8rem; text-align: left; border-bottom: 1px solid #d8dee4 }
-th { position: sticky; top: 0; background: #f6f8fa } td:first-child { font-family: ui-monospace, monospace }
-.applied { color: #1a7f37 } .pending, .late { color: #9a6700 } .edited, .missing, .interrupted, .failed { color: #cf222e }
-.error { color: #cf222e } .none { color: #8c959f }
-@media (prefers-color-scheme: dark) { body { background: #0d1117; color: #e6edf3 } th { background: #161b22 }
-  th, td { border-color: #30363d } }
+:root { color-scheme: light dark }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem }
+table { border-collapse: collapse }
+th, td { padding: .35rem .8rem; text-align: left; border-bottom: 1px solid #8884; white-space: nowrap }
+thead th { position: sticky; top: 0; background: Canvas }
+tbody th { font: 13px ui-monospace, monospace }
+.applied { color: light-dark(#1a7f37, #3fb950) }
+.pending, .late { color: light-dark(#9a6700, #d29922) }
+.edited, .missing, .interrupted, .failed, .unreached { color: light-dark(#cf222e, #f85149) }
+.none { color: GrayText }
 """
 
 
@@ -31,32 +36,34 @@ def write_page(overview: StatusesRead, path: Path, *, now: datetime | None = Non
 
 def render_page(overview: StatusesRead, now: datetime) -> str:
     """Write the page's text. Pure."""
-    heads = "".join(f"<th>{escape(column.environment)}</th>" for column in overview.environments)
-    rows = "\n".join(_render_row(version, cells, overview) for version, cells in order_rows(overview))
-    errors = "\n".join(
-        f'<p class="error"><b>{escape(column.environment)}</b> was not reached: {escape(column.error)}</p>'
-        for column in overview.environments
-        if column.error
-    )
+    heads = "".join(f'<th scope="col">{_escape(column.environment)}</th>' for column in overview.environments)
+    rows = "\n".join(_render_row(version, cells) for version, cells in order_rows(overview))
+    errors = "".join(f"{_render_error(column)}\n" for column in overview.environments if column.error)
+    about = "; ".join(line.text for line in say_side_by_side(overview))
     return (
-        '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Migrations</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>\n'
-        f"<h1>Migrations</h1><p>{now:%Y-%m-%d %H:%M} UTC</p>\n{errors}\n"
-        f"<table><thead><tr><th>version</th>{heads}</tr></thead><tbody>\n{rows}\n</tbody></table></html>\n"
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Migrations</title>\n'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>\n'
+        f"<h1>Migrations</h1>\n<p>{_escape(about)}. Read at {now:%Y-%m-%d %H:%M}.</p>\n{errors}"
+        f'<table><thead><tr><th scope="col">version</th>{heads}</tr></thead><tbody>\n{rows}\n</tbody></table></body></html>\n'
     )
 
 
-def _render_row(version: str, cells: tuple[StatusRow | None, ...], overview: StatusesRead) -> str:
-    written = "".join(
-        '<td class="none">not reached</td>' if column.error else _render_cell(row)
-        for column, row in zip(overview.environments, cells, strict=True)
-    )
-    return f"<tr><td>{escape(version)}</td>{written}</tr>"
+def _render_error(column: EnvironmentStatus) -> str:
+    hint = f"<br>{_escape(column.hint)}" if column.hint else ""
+    return f'<p><b class="unreached">{_escape(column.environment)} was not reached:</b> {_escape(column.error)}{hint}</p>'
 
 
-def _render_cell(row: StatusRow | None) -> str:
-    if row is None:
-        return '<td class="none">-</td>'
-    kind = "failed" if row.failed else row.state
-    title = "; ".join(part for part in (row.applied_at, row.applied_by and f"by {row.applied_by}", row.note) if part)
-    return f'<td class="{escape(kind)}" title="{escape(title)}">{escape(write_cell(row))}</td>'
+def _render_row(version: str, cells: tuple[Cell, ...]) -> str:
+    return f'<tr><th scope="row">{_escape(version)}</th>{"".join(map(_render_cell, cells))}</tr>'
+
+
+def _render_cell(cell: Cell) -> str:
+    row, title = cell.row, ""
+    if row is not None:
+        by = f"by {row.applied_by}" if row.applied_by else ""
+        title = "; ".join(part for part in (row.state, write_moment(row.applied_at), by, row.note) if part)
+    return f'<td class="{_escape(cell.kind)}" title="{_escape(title)}">{_escape(write_cell(cell))}</td>'
+
+
+def _escape(text: str) -> str:
+    return escape("\n".join(clean_lines(text)))

@@ -56,7 +56,7 @@ def advance(scene: Scene, event: events.Event, now: float) -> Scene | None:
             following = replace(scene, waiting=event if event.blockers else None)
         case events.IndexAdvanced():
             following = replace(scene, progress=event, waiting=None)
-        case events.StepFailed() | events.RunFinished() | events.ErrorRaised() | events.RepairProposed():
+        case events.StepFailed() | events.RunFinished() | events.ErrorRaised() | events.RepairProposed() | events.OutcomeRead():
             following = None
     return following
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tasks.runner.events import HistoryRead, StatusRead
     from tasks.runner.plain.lines import Manner
 
-_STYLES = {
+STYLES = {
     "applied": "green",
     "finished": "green",
     "pending": "yellow",
@@ -35,6 +35,8 @@ _STYLES = {
     "interrupted": "bold red",
     "failed": "red",
 }
+"""The colour of each state and outcome."""
+
 # Least important first; what is not named here always stays.
 _STATUS_GIVES_WAY = ("note", "by", "took", "applied at (UTC)")
 _HISTORY_GIVES_WAY = ("run", "revision", "segments", "by", "took", "at (UTC)", "action")
@@ -107,5 +109,5 @@ def _make_table(names: Sequence[str], columns: Sequence[int]) -> Table:
 
 
 def _write_cell(name: str, text: str) -> Text:
-    style = _STYLES.get(text, "") if name in {"state", "outcome"} else "" if name in {"version", "note"} else "dim"
+    style = STYLES.get(text, "") if name in {"state", "outcome"} else "" if name in {"version", "note"} else "dim"
     return Text(text, style=style)

@@ -11,8 +11,10 @@ from rich.text import Text
 
 from tasks.report.layout import lay_out
 from tasks.report.scene import Scene, advance, draw
+from tasks.report.side_by_side import show_statuses, tabulate_environments
 from tasks.report.tables import tabulate_history, tabulate_status
 from tasks.runner import events
+from tasks.runner.plain.environments import say_side_by_side, say_unreached
 from tasks.runner.plain.lines import Line, Manner, write_database
 from tasks.runner.plain.plans import say_findings
 from tasks.runner.plain.tables import summarize
@@ -81,6 +83,10 @@ class TerminalReport:
                 heading = Text(write_database(event.environment, event.database), style="bold")
                 table = tabulate_history(event, self._console.width, manner)
                 self._console.print(Group(heading, "", table))
+            case events.StatusesRead():
+                self._print_statuses(event)
+            case events.EnvironmentsListed():
+                self._console.print(tabulate_environments(event))
             case events.ErrorRaised():
                 self._print_lines(say_error(event, manner, told=self._told))
             case _:
@@ -92,6 +98,12 @@ class TerminalReport:
         if event.rows:
             self._console.print(Group("", tabulate_status(event, self._console.width), ""))
         self._print_lines(say_findings(event.findings, manner))
+
+    def _print_statuses(self, event: events.StatusesRead) -> None:
+        self._print_lines(say_side_by_side(event))
+        if any(column.rows for column in event.environments):
+            self._console.print(Group("", show_statuses(event, self._console.width), ""))
+        self._print_lines(say_unreached(event))
 
     def _print_lines(self, lines: list[Line]) -> None:
         if lines:

@@ -142,6 +142,15 @@ FINISHED_ROW = replace(
     FAILED_ROW, id=6, version=USERS, outcome="finished", segments_done=1, git_dirty=False, sqlstate="", error=""
 )
 
+STATUSES = StatusesRead(
+    (
+        EnvironmentStatus("dev", "", (*STATUS.rows[:1], StatusRow(SEARCH, "applied", "2025-11-22T12:00:00Z", "carl", 8))),
+        EnvironmentStatus("staging", "", (*STATUS.rows[:-1], StatusRow(SEARCH, "pending", failed=True))),
+        EnvironmentStatus("prod", "no connection to gaia@prod/gaia", (), "Is the network up?"),
+    ),
+    total=9,
+)
+
 SAMPLES: tuple[Event, ...] = (
     RunStarted(RUN_ID, "migrate", "local", URL, "carl"),
     FilesFound(12),
@@ -166,8 +175,13 @@ SAMPLES: tuple[Event, ...] = (
     ConnectionLost(RUN_ID, "ssh: timed out"),
     OutcomeRead(RUN_ID, "failed", (USERS,), ERROR.message, ERROR.sqlstate),
     EnvironmentsListed((EnvironmentKnown("prod", "fly app gaia-prod", True, 2),)),
-    ProbeRead((CheckMade("ledger", False, "no table schema_migrations", "inv db.migrate makes it"),)),
-    StatusesRead((EnvironmentStatus("staging", "", STATUS.rows), EnvironmentStatus("prod", "not reached", ()))),
+    ProbeRead(
+        (
+            CheckMade("server version", True, "PostgreSQL 18.1"),
+            CheckMade("ledger", False, "no table schema_migrations", "inv db.migrate makes it"),
+        )
+    ),
+    STATUSES,
     ERROR,
 )
 

@@ -9,13 +9,20 @@ from dataclasses import replace
 
 from tasks.report import report
 from tasks.runner.events import (
+    CheckMade,
+    EnvironmentKnown,
+    EnvironmentsListed,
+    EnvironmentStatus,
     Event,
     HistoryRead,
     IndexAdvanced,
     NoticeRaised,
     PlanMade,
+    ProbeRead,
     RunFinished,
     StatementStarted,
+    StatusesRead,
+    StatusRow,
     StepFailed,
     StepFinished,
     Waiting,
@@ -29,6 +36,7 @@ from tests.report.samples import (
     SAMPLES,
     SEARCH,
     STATUS,
+    STATUSES,
     sample,
 )
 
@@ -72,6 +80,9 @@ def speak_spoilt(text: str) -> Iterator[Event]:
     yield StepFailed("migrate", version, text)
     yield replace(ERROR, source=text, message=f"no {text}", hint=text, state=text)
     yield replace(STATUS, rows=(replace(STATUS.rows[0], version=version, note=text),))
+    yield StatusesRead((EnvironmentStatus("dev", "", (StatusRow(version, "late"),)), EnvironmentStatus(text, text, (), text)), 1)
+    yield EnvironmentsListed((EnvironmentKnown(text, text, False, 0),))
+    yield ProbeRead((CheckMade(text, False, text, text),))
 
 
 def speak_long() -> Iterator[Event]:
@@ -86,10 +97,13 @@ SPEECHES: dict[str, Callable[[], Iterator[Event]]] = {
     "dry-run": lambda: iter((sample(PlanMade), RunFinished("migrate", 0, 3, dry_run=True))),
     "escapes": lambda: speak_spoilt(ESCAPES),
     "fail": lambda: iter(FAILURE),
+    "environments": lambda: iter((sample(EnvironmentsListed),)),
     "history": lambda: iter((sample(HistoryRead),)),
     "long": speak_long,
     "markup": lambda: speak_spoilt(MARKUP),
     "migrate": speak_migrate,
+    "probe": lambda: iter((sample(ProbeRead),)),
+    "side-by-side": lambda: iter((STATUSES,)),
     "status": lambda: iter((STATUS,)),
     "stumble": speak_stumble,
     "wait": speak_wait,

@@ -1,0 +1,63 @@
+"""Checking an environment on Fly: flyctl, token, app, machine, ssh, then the machine's image, then the database from there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from tasks.checks.image import check_image, look_at_image
+from tasks.environments import Environment
+from tasks.remote.flyctl import call_flyctl, find_flyctl, hide_tokens, list_machines
+from tasks.remote.operation import Remote, build_remote
+from tasks.remote.refusals import describe_refusal
+from tasks.runner.errors import RunnerError
+from tasks.runner.events import CheckMade, ErrorRaised, ProbeRead
+from tasks.runner.requests import Request
+from tasks.runner.signals import Stop
+
+if TYPE_CHECKING:
+    from fabric import Connection
+
+
+def check_fly(environment: Environment, stop: Stop, *, start: bool) -> Iterator[CheckMade]:
+    """Make the checks one after the other, until one fails that the next ones need."""
+    from tasks.carrying import Manner
+
+    remote = build_remote(environment, Manner(start=start, json=True), stop)
+    name = "flyctl"
+    with ExitStack() as stack:
+        try:
+            yield CheckMade(name, True, find_flyctl())
+            name = "token"
+            yield CheckMade(name, True, hide_tokens(call_flyctl(["auth", "whoami"], stop)).strip() or "accepted")
+            name = "app"
+            count = len(list_machines(environment.fly_app, stop))
+            yield CheckMade(name, True, f"{environment.fly_app}, with {count} machine{'' if count == 1 else 's'}")
+            name = "machine"
+            machine = remote.find_machine()
+            yield CheckMade(name, True, f"{machine.id} in {machine.region} is started")
+            name = "ssh"
+            connection = remote.enter(stack, preferred=machine.id)
+            yield CheckMade(name, True, f"entered as {environment.fly_user}")
+            name = "image"
+            checks = check_image(look_at_image(connection, environment.fly_folder), environment)
+            yield from checks
+            if all(check.passed for check in checks):
+                name = "runner"
+                yield from _probe_from_there(remote, connection)
+        except RunnerError as error:
+            yield CheckMade(name, False, error.message, error.hint)
+
+
+def _probe_from_there(remote: Remote, connection: Connection) -> Iterator[CheckMade]:
+    """Have the database looked at from the machine."""
+    environment = remote.environment
+    run = remote.build_run(connection, environment.fly_folder, Request("probe"))
+    for event in run:
+        if isinstance(event, ProbeRead):
+            yield from event.checks
+        if isinstance(event, ErrorRaised):
+            yield CheckMade("database", False, event.message, event.hint)
+    if not run.complete:
+        raise describe_refusal(run, folder=environment.fly_folder, environment=environment.name)

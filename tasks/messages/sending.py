@@ -1,0 +1,94 @@
+"""The way of a message: apprise, an address at a time, each in a thread that nobody has to wait for."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from apprise import AppriseResult
+
+SEND_DEADLINE_S = 10.0
+"""How long the end of a run may be held up by services that do not answer."""
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*(?=://)", re.IGNORECASE)
+_STATUS = re.compile(r"\berror=(\d{3})\b")
+_loading = threading.Lock()
+
+
+class Sending:
+    """Send a message to several addresses at once; begins when it is made.
+
+    The threads are daemons, and apprise is kept from making others: a service that never answers must not hold up the end of
+    the process either.
+    """
+
+    def __init__(self, urls: Sequence[str], title: str, body: str, kind: str) -> None:
+        self._faults: dict[int, str] = {}
+        self._urls = urls
+        self._message = (title, body, kind)
+        self._threads = [threading.Thread(target=self._send, args=(index,), daemon=True) for index in range(len(urls))]
+        for thread in self._threads:
+            thread.start()
+
+    def finish(self, deadline_s: float = SEND_DEADLINE_S) -> bool:
+        """Wait for the answers, at most so long, and say on stderr which addresses were not reached; tells whether all were.
+
+        Ctrl-C ends the waiting and nothing else.
+        """
+        end = time.monotonic() + deadline_s
+        with suppress(KeyboardInterrupt):
+            for thread in self._threads:
+                thread.join(max(end - time.monotonic(), 0))
+        faults = [self._faults.get(index, "no answer yet") for index in range(len(self._urls))]
+        for index, fault in enumerate(faults):
+            if fault:
+                print(f"⚠️  The alert could not be sent to {self._name(index)}: {fault}", file=sys.stderr)
+        return not any(faults)
+
+    def _send(self, index: int) -> None:
+        try:
+            self._faults[index] = notify(self._urls[index], *self._message)
+        except Exception as error:
+            self._faults[index] = type(error).__name__
+
+    def _name(self, index: int) -> str:
+        """Name an address without what is secret in it, which may be anything but its scheme."""
+        scheme = _SCHEME.match(self._urls[index])
+        place = f" ({index + 1} of {len(self._urls)})" if len(self._urls) > 1 else ""
+        return f"{scheme[0]}://…{place}" if scheme else f"an address that begins with no scheme://{place}"
+
+
+def notify(url: str, title: str, body: str, kind: str) -> str:
+    """Send a message to one address; gives what went wrong, or nothing."""
+    with _loading:
+        from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
+
+        _silence()
+        sender = Apprise(asset=AppriseAsset(async_mode=False, service_timeout=0))
+        known = sender.add(url)
+    if not known:
+        return "apprise does not know such an address"
+    types = {"failed": NotifyType.FAILURE, "waits": NotifyType.WARNING}
+    result = sender.notify(title=title, body=body, notify_type=types.get(kind, NotifyType.INFO), body_format=NotifyFormat.TEXT)
+    return "" if result else _explain(result)
+
+
+def _silence() -> None:
+    """Keep apprise's log to ourselves: it prints on stderr where nobody listens, and may quote an address."""
+    logger = logging.getLogger("apprise")
+    logger.propagate = False
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+
+
+def _explain(result: AppriseResult) -> str:
+    """Find the HTTP status in what apprise logged; the rest of its words may quote an address."""
+    found = next((match for entry in result.logs() if (match := _STATUS.search(entry.message))), None)
+    return f"HTTP {found[1]}" if found else "no connection, or no answer"

@@ -1,0 +1,94 @@
+"""How far a run has come, and for how long it has been waiting: pure values, no clock."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from tasks.messages.course import Course, advance, count_held_s
+from tasks.runner.events import (
+    ErrorRaised,
+    Event,
+    LockAwaited,
+    Retried,
+    RunStarted,
+    Session,
+    StatementFinished,
+    StatementStarted,
+    StepFinished,
+    StepStarted,
+    Waiting,
+)
+
+V = "20250101000000_create_a"
+BLOCKER = Session(7, "gaia", "psql", "local", "idle in transaction", "2025-01-01T00:00:00Z", "LOCK TABLE a")
+STEP = StepStarted("migrate", V, 1, 2, 3)
+ERROR = ErrorRaised("no", "", "", "", 0, 0, "", "", 1)
+
+
+def begin(number: int) -> StatementStarted:
+    return StatementStarted(V, number, f"statement {number}", number, 3)
+
+
+def end(number: int) -> StatementFinished:
+    return StatementFinished(V, number, number, 3, 1)
+
+
+def wait(seconds_s: float) -> Waiting:
+    return Waiting(V, 2, seconds_s, (BLOCKER,))
+
+
+def follow(*said: tuple[float, Event]) -> Course:
+    course = Course()
+    for now, event in said:
+        course = advance(course, event, now)
+    return course
+
+
+ALONE = Waiting(V, 1, 3.0, ())
+RETRY = Retried(V, 2, 1, 10, "lock timeout", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("said", "held_s"),
+    [
+        ([(0, STEP), (1, begin(1)), (90, ALONE)], 0),
+        ([(0, STEP), (10, begin(2)), (12, wait(2))], 90),
+        ([(0, STEP), (10, begin(2)), (12, wait(2)), (15, wait(5))], 90),
+        ([(10, LockAwaited(None, 0)), (50, LockAwaited(BLOCKER, 40))], 90),
+        ([(10, LockAwaited(BLOCKER, 0)), (40, STEP)], 0),
+        ([(10, RETRY)], 90),
+        ([(0, STEP), (10, begin(2)), (12, wait(2)), (15, RETRY), (20, begin(1)), (21, end(1)), (22, begin(2))], 90),
+        ([(0, STEP), (10, begin(2)), (12, wait(2)), (15, RETRY), (20, begin(1)), (23, ALONE)], 90),
+        ([(0, STEP), (10, begin(2)), (12, wait(2)), (20, end(2))], 0),
+        ([(0, STEP), (10, begin(2)), (12, wait(2)), (20, ALONE)], 0),
+        ([(0, STEP), (10, begin(2)), (12, wait(2)), (20, StepFinished("migrate", V, 9))], 0),
+    ],
+    ids=[
+        "a slow statement waits for nobody",
+        "from when the statement began",
+        "on and on",
+        "for another run",
+        "until the other run is done",
+        "a try that was given up before anybody could look",
+        "all tries of a transaction together",
+        "also while an earlier statement of the next try is slow",
+        "until the statement is done",
+        "until it has its lock and works",
+        "until the step is done",
+    ],
+)
+def test_a_run_is_held_up(said: Sequence[tuple[float, Event]], held_s: float) -> None:
+    assert count_held_s(follow(*said), 100) == held_s
+
+
+def test_whoever_blocked_last_is_kept_where_a_retry_names_nobody() -> None:
+    course = follow((0, STEP), (10, begin(2)), (12, wait(2)), (15, RETRY))
+    assert course.hold is not None
+    assert course.hold.blockers == (BLOCKER,)
+
+
+def test_the_place_is_that_of_the_last_statement_and_a_new_step_has_none() -> None:
+    course = follow((0, RunStarted("r", "migrate", "dev", "db", "me")), (0, STEP), (1, begin(2)), (2, ERROR))
+    assert (course.run_id, course.version, course.line, course.statement) == ("r", V, 2, "statement 2")
+    assert course.error == ERROR
+    assert advance(course, STEP, 3).statement == ""

@@ -1,0 +1,85 @@
+"""The way of a message: a service that does not answer holds nobody up for long, and no secret is told."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tasks.messages.sending import Sending
+from tests.kit.endpoints import REFUSING, SILENT, Endpoint, open_endpoint
+from tests.kit.projects import REPOSITORY, TIMEOUT_S
+from tests.kit.waiting import wait_until
+
+# Some of apprise's many services import what Python is about to remove.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+SEND = """
+import sys
+from tasks.messages.sending import Sending
+sending = Sending([sys.argv[1]], "title", "body", "failed")
+"""
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """Give an endpoint."""
+    with open_endpoint() as endpoint:
+        yield endpoint
+
+
+def test_a_message_arrives_as_it_was_written(endpoint: Endpoint, capfd: pytest.CaptureFixture[str]) -> None:
+    assert Sending([endpoint.url("/a")], "a <title>", "1 < 2 & *so* on\n  \\n", "failed").finish()
+    ((path, content),) = endpoint.messages
+    assert (path, content["title"], content["message"]) == ("/a", "a <title>", "1 < 2 & *so* on\n  \\n")
+    assert content["type"] == "failure"
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("json://127.0.0.1:1/s3cret", "json://…: no connection, or no answer"),
+        ("json://me:s3cret@127.0.0.1:1/", "json://…: no connection, or no answer"),
+        ("no-service://s3cret", "no-service://…: apprise does not know such an address"),
+        ("xoxb-s3cret", "an address that begins with no scheme://: apprise does not know such an address"),
+        ("slack://s3cret", "slack://…: apprise does not know such an address"),
+    ],
+)
+def test_what_fails_is_said_without_what_may_be_secret(url: str, fault: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert not Sending([url], "title", "body", "failed").finish()
+    told = capfd.readouterr()
+    assert told.err == f"⚠️  The alert could not be sent to {fault}\n"
+    assert told.out == ""
+
+
+def test_of_several_addresses_each_gets_its_message_and_those_that_fail_are_named(
+    endpoint: Endpoint, capfd: pytest.CaptureFixture[str]
+) -> None:
+    urls = [endpoint.url(REFUSING), endpoint.url("/one"), endpoint.url(SILENT), endpoint.url("/two")]
+    sending = Sending(urls, "title", "body", "failed")
+    wait_until(lambda: len(endpoint.messages) == len(urls), what="all messages")
+    assert not sending.finish(0.2)
+    assert capfd.readouterr().err.splitlines() == [
+        "⚠️  The alert could not be sent to json://… (1 of 4): HTTP 500",
+        "⚠️  The alert could not be sent to json://… (3 of 4): no answer yet",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("script", "is_interrupted"),
+    [("print(sending.finish(600))", True), ("sys.stdin.readline(); print(sending.finish(0.1))", False)],
+    ids=["Ctrl-C", "deadline"],
+)
+def test_the_process_ends_though_nobody_answered(endpoint: Endpoint, script: str, is_interrupted: bool) -> None:
+    command = [sys.executable, "-c", SEND + script, endpoint.url(f"{SILENT}?rto=600")]
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_until(lambda: endpoint.messages, what="the message")
+        if is_interrupted:
+            process.send_signal(signal.SIGINT)
+        output, errors = process.communicate("\n", timeout=TIMEOUT_S)
+    assert (process.returncode, output) == (0, "False\n")
+    assert errors == "⚠️  The alert could not be sent to json://…: no answer yet\n"

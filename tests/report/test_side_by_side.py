@@ -1,0 +1,114 @@
+"""Several environments side by side: in a real terminal of any width, and as plain lines."""
+
+import re
+
+import pytest
+
+from tasks.runner.events import EnvironmentStatus, StatusesRead, StatusRow
+from tasks.runner.plain import describe
+from tasks.runner.plain.cells import width
+from tests.report.samples import ASSETS, SEARCH, STATUSES, USERS
+from tests.report.terminals import open_terminal, show_screen
+
+UNREACHED = ["❌ prod was not reached: no connection to gaia@prod/gaia", "   Next:  Is the network up?"]
+
+
+def look(name: str, columns: int) -> tuple[str, list[str]]:
+    """Give the raw output of a report and what a person sees."""
+    with open_terminal(name, columns=columns) as terminal:
+        terminal.finish()
+        return terminal.output, show_screen(terminal.output)
+
+
+def read_cells(screen: list[str]) -> dict[str, list[str]]:
+    """Read the table by its versions."""
+    rows = (re.split(r"  +", line) for line in screen)
+    return {row[0]: row[1:] for row in rows if row[0].startswith("2025")}
+
+
+def test_plain_lines_have_a_row_for_each_version_and_the_reasons_below() -> None:
+    lines = describe(STATUSES)
+    assert lines[:3] == [
+        "dev, staging, prod: the newest 6 of 9 versions; times are UTC",
+        "",
+        f"{'version':36}{'dev':18}{'staging':18}prod",
+    ]
+    assert read_cells(lines) == {
+        USERS: ["2025-07-01 10:00", "2025-07-01 10:00", "not reached"],
+        ASSETS: ["-", "late", "not reached"],
+        "20250703080000_create_chat": ["-", "edited", "not reached"],
+        "20250704080000_create_rbac": ["-", "missing", "not reached"],
+        "20250705080000_create_personas": ["-", "interrupted", "not reached"],
+        SEARCH: ["2025-11-22 12:00", "failed", "not reached"],
+    }
+    assert lines[-3:] == ["", *UNREACHED]
+
+
+@pytest.mark.parametrize(
+    ("row", "cell"),
+    [
+        (StatusRow("1", "applied"), "applied"),
+        (StatusRow("1", "applied", "2025-07-01T10:00:00Z", failed=True), "rollback failed"),
+        (StatusRow("1", "interrupted", failed=True), "failed"),
+    ],
+)
+def test_a_cell_says_what_counts_most(row: StatusRow, cell: str) -> None:
+    assert describe(StatusesRead((EnvironmentStatus("dev", "", (row,)),), 1))[-1] == f"1        {cell}"
+
+
+def test_without_versions_there_is_no_table() -> None:
+    nothing = StatusesRead((EnvironmentStatus("dev", "", ()), EnvironmentStatus("prod", "no", ())), 0)
+    assert describe(nothing) == ["dev, prod: 0 versions; times are UTC", "", "❌ prod was not reached: no"]
+
+
+def test_a_wide_terminal_shows_the_same_in_colour() -> None:
+    output, screen = look("side-by-side", 120)
+    assert read_cells(screen) == read_cells(describe(STATUSES))
+    assert screen[-2:] == UNREACHED
+    for text, colour in (("2025-07-01 10:00", "32"), ("late", "35"), ("edited", "31"), ("failed", "31"), ("not reached", "31")):
+        assert re.search(rf"\x1b\[{colour}m{text} *\x1b\[0m", output)
+
+
+def test_a_narrower_one_shows_the_day_alone() -> None:
+    _, screen = look("side-by-side", 75)
+    assert read_cells(screen)[USERS] == ["2025-07-01", "2025-07-01", "not reached"]
+
+
+def test_a_still_narrower_one_folds_the_versions() -> None:
+    _, screen = look("side-by-side", 64)
+    rows = read_cells(screen)
+    assert [cells[0] for version, cells in rows.items() if SEARCH.startswith(version)] == ["2025-11-22"]
+    assert SEARCH not in rows
+
+
+def test_where_no_table_fits_each_version_has_a_paragraph() -> None:
+    _, screen = look("side-by-side", 45)
+    place = screen.index(ASSETS)
+    assert screen[place + 1] == "   dev -, staging late, prod not reached"
+
+
+@pytest.mark.parametrize("name", ["side-by-side", "environments", "probe"])
+@pytest.mark.parametrize("columns", [30, 64])
+def test_nothing_is_wider_than_the_terminal(name: str, columns: int) -> None:
+    _, screen = look(name, columns)
+    assert max(map(width, screen)) <= columns
+
+
+def test_environments_are_a_table_without_empty_columns() -> None:
+    output, screen = look("environments", 80)
+    assert [re.split(r"  +", line) for line in (screen[0], *screen[2:])] == [
+        ["environment", "reached", "guarded", "alerts"],
+        ["prod", "fly app gaia-prod", "guarded", "to 2 addresses"],
+    ]
+    assert "\x1b[33mguarded" in output
+
+
+def test_checks_are_green_or_red_and_say_what_to_do() -> None:
+    output, screen = look("probe", 80)
+    assert screen == [
+        "✅ server version: PostgreSQL 18.1",
+        "❌ ledger: no table schema_migrations",
+        "   Next:  inv db.migrate makes it",
+    ]
+    assert "\x1b[32m✅ server version" in output
+    assert "\x1b[31m❌ ledger" in output

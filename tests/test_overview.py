@@ -1,0 +1,207 @@
+"""Several environments side by side: `inv` as a process in a checkout with a .env file for each, on real databases."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tasks.environments import Environment, load_environment
+from tasks.overview import is_well, limit_rows, read_overview, read_whole
+from tasks.postgres.cluster import ServerError
+from tasks.runner.errors import RunnerError, ToldError, UsageError
+from tasks.runner.events import EnvironmentStatus, Event, StatusesRead, StatusRead, StatusRow, from_json
+from tasks.runner.operations import migrate
+from tasks.runner.plan import MigrateGoal
+from tasks.runner.requests import Request
+from tasks.runner.runner import MigrationRunner
+from tests.kit.checkouts import Checkout, make_checkout
+from tests.kit.databases import Database, fresh_database
+from tests.kit.servers import Server
+from tests.runner.operating import A, B, C
+
+NOWHERE = "postgresql://gaia:s3cret@127.0.0.1:1/gaia"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    """Give a checkout with three migrations, each of which makes a table."""
+    checkout = make_checkout(tmp_path / "checkout")
+    for version in (A, B, C):
+        checkout.write_up(version, f"CREATE TABLE {version[-1]} ();")
+    return checkout
+
+
+@pytest.fixture
+def new_database(embedded: Server) -> Iterator[Callable[[], Database]]:
+    """Give a function that makes an empty database."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(fresh_database(embedded))
+
+
+def prepare(checkout: Checkout, environment: str, url: str, *, to: str = "") -> None:
+    """Make a database an environment's, and migrate it."""
+    checkout.write_env(environment, DATABASE_URL=url)
+    runner = MigrationRunner(url, migrations_dir=checkout.root / "migrations", environment=environment)
+    assert list(migrate(runner, MigrateGoal(to=to)))
+
+
+def read(output: str) -> StatusesRead:
+    """Read the one line of JSON."""
+    event = from_json(output)
+    assert isinstance(event, StatusesRead)
+    return event
+
+
+def test_each_version_has_a_row_and_each_environment_a_column_in_the_order_asked_for(
+    checkout: Checkout, new_database: Callable[[], Database]
+) -> None:
+    prepare(checkout, "dev", new_database().url)
+    prepare(checkout, "staging", new_database().url, to=A)
+    checkout.write_env("prod", DATABASE_URL=NOWHERE)
+    result = checkout.inv("db.status", "--env=staging,prod,dev,staging", "--html=page.html", check=0)
+    head, _, names, *rows = result.stdout.splitlines()
+    assert head == "staging, prod, dev: 3 versions; times are UTC"
+    assert names.split() == ["version", "staging", "prod", "dev"]
+    assert [row.split("  ")[0] for row in rows[:3]] == [A, B, C]
+    assert "pending" in rows[1]
+    assert "not reached" in rows[1]
+    assert rows[4].startswith("❌ prod was not reached: no connection to gaia@127.0.0.1:1/gaia: ")
+    assert any(line.startswith("   Next:  ") for line in rows[5:])
+    assert "s3cret" not in result.stdout
+    assert '<td class="pending"' in (checkout.root / "page.html").read_text()
+
+
+def test_all_are_those_that_are_configured_and_a_check_finds_what_is_not_well(
+    checkout: Checkout, new_database: Callable[[], Database]
+) -> None:
+    prepare(checkout, "dev", new_database().url)
+    prepare(checkout, "review", new_database().url, to=B)
+    url = {"DATABASE_URL": new_database().url}
+    (checkout.root / ".env.moon").write_text("LOCK_TIMEOUT=1s\n")
+    result = checkout.inv("db.status", "--env=all", "--check", "--json", "--limit=2", env=url, check=4)
+    overview = read(result.stdout)
+    assert result.stderr == ""
+    states = {column.environment: [row.state for row in column.rows] for column in overview.environments}
+    assert states == {"local": ["pending"] * 2, "dev": ["applied"] * 2, "review": ["applied", "pending"]}
+    assert overview.total == 3
+    checkout.inv("db.status", "--env=dev,", "--check", check=0)
+
+
+def test_the_embedded_server_is_not_made_only_to_be_asked(checkout: Checkout, database: Database) -> None:
+    prepare(checkout, "dev", database.url)
+    overview = read(checkout.inv("db.status", "--env=all", "--json", check=0).stdout)
+    assert [column.environment for column in overview.environments] == ["dev"]
+    assert not (checkout.root / ".postgres").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--env=dev,moon",), "there is no environment moon"),
+        (("--env=,",), "no environment is meant"),
+        (("--env=all",), "no environment is meant"),
+        (("--env=dev,prod", "--limit=-1"), "--limit=-1 counts nothing"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(checkout: Checkout, arguments: tuple[str, ...], message: str) -> None:
+    assert f"❌ {message}" in checkout.inv("db.status", *arguments, check=2).stderr
+
+
+@contextmanager
+def open_gate(database: Database, barrier: threading.Barrier) -> Iterator[str]:
+    """Give a URL of a database at which nobody gets on before as many others have arrived as the barrier waits for."""
+    folder, port = database.server.cluster.socket_folder, 5432
+
+    def copy(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def pass_on(client: socket.socket) -> None:
+        with client, socket.socket(socket.AF_UNIX) as server, suppress(threading.BrokenBarrierError):
+            barrier.wait(10)
+            server.connect(f"{folder}/.s.PGSQL.{port}")
+            back = threading.Thread(target=copy, args=(server, client))
+            back.start()
+            copy(client, server)
+            back.join()
+
+    def listen() -> None:
+        with suppress(OSError):
+            client, _ = listener.accept()
+            pass_on(client)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)
+        thread = threading.Thread(target=listen)
+        thread.start()
+        yield f"postgresql://postgres@127.0.0.1:{listener.getsockname()[1]}/{database.name}?sslmode=disable"
+        thread.join()
+
+
+def test_all_are_asked_at_once(checkout: Checkout, new_database: Callable[[], Database]) -> None:
+    barrier = threading.Barrier(3)
+    names = ("dev", "staging", "prod")
+    with ExitStack() as stack:
+        for name in names:
+            checkout.write_env(name, DATABASE_URL=stack.enter_context(open_gate(new_database(), barrier)))
+        overview = read(checkout.inv("db.status", f"--env={','.join(names)}", "--json", check=0).stdout)
+    assert [column.error for column in overview.environments] == ["", "", ""]
+
+
+ROW = StatusRow(A, "applied")
+DEV = EnvironmentStatus("dev", "", (ROW, StatusRow(B, "applied")))
+
+
+@pytest.mark.parametrize(
+    ("column", "well"),
+    [
+        (DEV, True),
+        (EnvironmentStatus("dev", "", ()), True),
+        (EnvironmentStatus("dev", "gone", ()), False),
+        *((replace(DEV, rows=(ROW, StatusRow(B, state))), False) for state in ("pending", "late", "edited", "missing")),
+    ],
+)
+def test_well_is_what_was_reached_and_holds_nothing_but_applied_versions(column: EnvironmentStatus, well: bool) -> None:
+    assert is_well(StatusesRead((DEV, column), 2)) is well
+
+
+def test_a_limit_keeps_the_newest_versions_of_all() -> None:
+    prod = EnvironmentStatus("prod", "", (ROW, StatusRow(C, "missing")))
+    limited = limit_rows(StatusesRead((DEV, prod), 3), 2)
+    assert [[row.version for row in column.rows] for column in limited.environments] == [[B], [C]]
+    assert limited.total == 3
+
+
+def test_each_environment_is_asked_for_all_versions() -> None:
+    assert read_whole(Request("status", limit=5, check=True)) == Request("status", check=True)
+    with pytest.raises(UsageError):
+        read_whole(Request("status", limit=-1))
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (RunnerError("no machine; postgresql://me:s3cret@host/db", hint="deploy"), "no machine; postgresql://me:***@host/db"),
+        (ServerError("no server", "start it"), "no server"),
+        (ToldError("", exit_code=1), "it gave no answer"),
+        (LookupError("a mistake of ours"), "LookupError: a mistake of ours"),
+        (None, "it gave no answer"),
+    ],
+)
+def test_what_goes_wrong_in_one_environment_hides_no_other(tmp_path: Path, error: Exception | None, message: str) -> None:
+    def open_status(environment: Environment) -> Iterator[Event]:
+        if environment.name == "dev":
+            yield StatusRead("dev", "db", DEV.rows, (), 2)
+        if error is not None:
+            raise error
+
+    environments = [load_environment(name, project=tmp_path, environ={}) for name in ("prod", "dev")]
+    prod, dev = read_overview(environments, open_status).environments
+    assert (prod.error, dev) == (message, DEV)
+    assert prod.hint == str(getattr(error, "hint", ""))
