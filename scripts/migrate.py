@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 def run() -> int:
     """Run the command with as little garbage collection as it needs.
 
-    What is imported stays, so looking through it for garbage, while it is imported and once more at the end, is a fifth of the time
-    of a run with nothing to do. https://docs.python.org/3/library/gc.html#gc.freeze
+    What is imported stays, so looking through it for garbage, while it is imported and once more at the end, is a fifth of the
+    time of a run with nothing to do. https://docs.python.org/3/library/gc.html#gc.freeze
     """
     gc.disable()
     from tasks.runner.command import main

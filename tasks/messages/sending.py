@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import sys
 import threading
@@ -70,7 +69,6 @@ def notify(url: str, title: str, body: str, kind: str) -> str:
     with _loading:
         from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 
-        _silence()
         sender = Apprise(asset=AppriseAsset(async_mode=False, service_timeout=0))
         known = sender.add(url)
     if not known:
@@ -78,14 +76,6 @@ def notify(url: str, title: str, body: str, kind: str) -> str:
     types = {"failed": NotifyType.FAILURE, "waits": NotifyType.WARNING}
     result = sender.notify(title=title, body=body, notify_type=types.get(kind, NotifyType.INFO), body_format=NotifyFormat.TEXT)
     return "" if result else _explain(result)
-
-
-def _silence() -> None:
-    """Keep apprise's log to ourselves: it prints on stderr where nobody listens, and may quote an address."""
-    logger = logging.getLogger("apprise")
-    logger.propagate = False
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
 
 
 def _explain(result: AppriseResult) -> str:

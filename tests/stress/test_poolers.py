@@ -5,6 +5,7 @@ from contextlib import ExitStack
 import psycopg
 import pytest
 
+from tasks.runner.events import ErrorRaised
 from tests.kit.databases import Database
 from tests.kit.poolers import Pooler
 from tests.kit.projects import Project
@@ -33,7 +34,7 @@ def test_a_setting_that_a_pooler_does_not_keep_is_refused(project: Project, data
     project.write_up(FIRST, "CREATE SCHEMA app;\nCREATE TABLE app.items (id int);")
     project.write_up(SECOND, "SET search_path TO app;\nCREATE INDEX CONCURRENTLY items_id ON items (id);")
     run = running.start(project.at(pgbouncer.url)).finish()
-    error = run.pick(running.ErrorRaised)[-1]
+    error = run.pick(ErrorRaised)[-1]
     assert run.exit_code == 3
     assert (error.file, error.line) == (f"migrations/up/{SECOND}.sql", 2)
     assert "what line 1 sets: SET search_path TO app" in error.message
