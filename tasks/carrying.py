@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,10 +77,11 @@ def carry_out_side_by_side(names: str, request: Request, manner: Manner, *, html
 
     Raises Exit with 4 when a check found something, or an environment that could not be reached.
     """
-    from tasks.overview import choose_environments, is_well, limit_rows, read_overview, read_whole
+    from tasks.overview import choose_environments, is_well, limit_rows, read_overview
 
     with refuse_mistakes(json=manner.json), catch_signals() as stop:
-        whole, environments = read_whole(request), choose_environments(names)
+        # The newest versions of one environment need not be those of another.
+        whole, environments = replace(request, limit=0), choose_environments(names)
         overview = read_overview(environments, lambda environment: open_events(environment, whole, manner, stop, []))
         stop.check()
         shown = limit_rows(overview, request.limit)

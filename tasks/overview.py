@@ -11,13 +11,11 @@ from tasks.environments import LOCAL, PROJECT, Environment, list_environments, l
 from tasks.postgres.cluster import ServerError
 from tasks.runner.errors import RunnerError, UsageError
 from tasks.runner.events import EnvironmentStatus, ErrorRaised, Event, StatusesRead, StatusRead
-from tasks.runner.requests import Request
 from tasks.runner.secrets import redact
 
 ALL = "all"
 _MOST_AT_ONCE = 8
 _URL_NAMES = frozenset({"DATABASE_URL", "DIRECT_DATABASE_URL"})
-_STATE = "Nothing was changed."
 
 
 def choose_environments(text: str) -> tuple[Environment, ...]:
@@ -33,18 +31,8 @@ def choose_environments(text: str) -> tuple[Environment, ...]:
     if ALL in named:
         chosen = tuple(environment for environment in chosen if _is_there(environment))
     if not chosen:
-        raise UsageError("no environment is meant", hint="inv env.list shows which there are.", state=_STATE)
+        raise UsageError("no environment is meant", hint="inv env.list shows which there are.", state="Nothing was changed.")
     return chosen
-
-
-def read_whole(request: Request) -> Request:
-    """Ask for all versions, whatever the limit: the newest of one environment need not be those of another.
-
-    Raises UsageError for a limit that counts nothing.
-    """
-    if request.limit < 0:
-        raise UsageError(f"--limit={request.limit} counts nothing", hint="Write a whole number from 1 on.", state=_STATE)
-    return replace(request, limit=0)
 
 
 def read_overview(environments: Sequence[Environment], open_status: Callable[[Environment], Iterator[Event]]) -> StatusesRead:

@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 
 from tasks.environments import Environment, load_environment
-from tasks.overview import is_well, limit_rows, read_overview, read_whole
+from tasks.overview import is_well, limit_rows, read_overview
 from tasks.postgres.cluster import ServerError
-from tasks.runner.errors import RunnerError, ToldError, UsageError
+from tasks.runner.errors import RunnerError, ToldError
 from tasks.runner.events import EnvironmentStatus, Event, StatusesRead, StatusRead, StatusRow, from_json
 from tasks.runner.operations import migrate
 from tasks.runner.plan import MigrateGoal
-from tasks.runner.requests import Request
 from tasks.runner.runner import MigrationRunner
 from tests.kit.checkouts import Checkout, make_checkout
 from tests.kit.databases import Database, fresh_database
@@ -104,7 +103,7 @@ def test_the_embedded_server_is_not_made_only_to_be_asked(checkout: Checkout, da
         (("--env=dev,moon",), "there is no environment moon"),
         (("--env=,",), "no environment is meant"),
         (("--env=all",), "no environment is meant"),
-        (("--env=dev,prod", "--limit=-1"), "--limit=-1 counts nothing"),
+        (("--env=dev,prod", "--limit=-1"), "--limit=-1 is no number"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(checkout: Checkout, arguments: tuple[str, ...], message: str) -> None:
@@ -176,12 +175,6 @@ def test_a_limit_keeps_the_newest_versions_of_all() -> None:
     limited = limit_rows(StatusesRead((DEV, prod), 3), 2)
     assert [[row.version for row in column.rows] for column in limited.environments] == [[B], [C]]
     assert limited.total == 3
-
-
-def test_each_environment_is_asked_for_all_versions() -> None:
-    assert read_whole(Request("status", limit=5, check=True)) == Request("status", check=True)
-    with pytest.raises(UsageError):
-        read_whole(Request("status", limit=-1))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -22,20 +22,21 @@ _REST_NS = 2_000_000_000
 
 
 def read_checksums(folder: Path, entries: Mapping[str, os.DirEntry[str]]) -> tuple[dict[str, str], list[str]]:
-    """Give the checksum of each file by name, and the name and the reason of each that cannot be read."""
+    """Give the checksum of each file in the order of their names, and the name and the reason of each that cannot be read."""
     if len(entries) < _CACHE_FROM:
         return _hash(entries)
     now = time.time_ns()
     cache_file = _find_cache(folder)
     known = _load(cache_file) if cache_file else _Cache({}, {})
-    states, problems = _look(entries)
+    states, problems = _look(folder, entries)
     if states == known.states:
         return known.checksums, problems
     changed = {name: entries[name] for name, state in states.items() if known.states.get(name) != state}
     fresh, unreadable = _hash(changed)
-    checksums = {name: fresh.get(name) or known.checksums[name] for name in states if name in fresh or name not in changed}
+    kept = (name for name in states if name in fresh or name not in changed)
+    checksums = {name: fresh.get(name) or known.checksums[name] for name in sorted(kept)}
     if cache_file:
-        _store(cache_file, _Cache({name: states[name] for name in sorted(checksums) if _had_rest(states[name], now)}, checksums))
+        _store(cache_file, _Cache({name: states[name] for name in checksums if _had_rest(states[name], now)}, checksums))
     return checksums, problems + unreadable
 
 
@@ -50,7 +51,7 @@ def _hash(entries: Mapping[str, os.DirEntry[str]]) -> tuple[dict[str, str], list
     """Read files; gives their checksums, and what cannot be read."""
     checksums: dict[str, str] = {}
     problems: list[str] = []
-    for name, entry in entries.items():
+    for name, entry in sorted(entries.items()):
         try:
             checksums[name] = hashlib.sha256(Path(entry.path).read_bytes()).hexdigest()
         except OSError as error:
@@ -58,16 +59,21 @@ def _hash(entries: Mapping[str, os.DirEntry[str]]) -> tuple[dict[str, str], list
     return checksums, problems
 
 
-def _look(entries: Mapping[str, os.DirEntry[str]]) -> tuple[dict[str, str], list[str]]:
+def _look(folder: Path, names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     """Give what says that a file is still the same: times, inode and size."""
     states: dict[str, str] = {}
     problems: list[str] = []
-    for name, entry in entries.items():
-        try:
-            stat = entry.stat()
-            states[name] = f"{stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino} {stat.st_size}"
-        except OSError as error:
-            problems.append(f"{name}: {error.strerror}")
+    # From its folder, a file is found sooner than from the root.
+    here = os.open(folder, os.O_RDONLY)
+    try:
+        for name in names:
+            try:
+                stat = os.stat(name, dir_fd=here)
+                states[name] = f"{stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino} {stat.st_size}"
+            except OSError as error:
+                problems.append(f"{name}: {error.strerror}")
+    finally:
+        os.close(here)
     return states, problems
 
 

@@ -80,7 +80,7 @@ def read_migrations(folder: Path) -> Migrations:
         problems = [f"{show_path(up_folder)}/{problem}" for problem in unreadable]
         raise FilesError("these files cannot be read:", tuple(problems), hint="Check their permissions.")
     stems = frozenset(name[: -len(".sql")] for name in downs)
-    return Migrations(folder, flat, {name[: -len(".sql")]: checksums[name] for name in sorted(checksums)}, stems)
+    return Migrations(folder, flat, {name[: -len(".sql")]: checksum for name, checksum in checksums.items()}, stems)
 
 
 def read_seed_files(folder: Path) -> tuple[SourceFile, ...]:

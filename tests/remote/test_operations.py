@@ -162,6 +162,18 @@ def test_each_change_of_a_repair_is_confirmed_at_a_terminal(far: Far) -> None:
     assert far.operator.read_states() == {A: "applied", B: "missing"}
 
 
+def test_ctrl_c_at_a_question_of_a_repair_changes_nothing(far: Far) -> None:
+    far.operator.write_tables(A)
+    far.operator.migrate()
+    far.operator.write(A, "CREATE TABLE a (id bigint);")
+    far.deploy()
+    with open_dialogue(far, "db.repair", STAGED) as dialogue:
+        dialogue.await_words("[y/N] ")
+        dialogue.interrupt()
+        assert dialogue.finish() == 1
+    assert far.operator.read_states() == {A: "edited"}
+
+
 def test_a_repair_without_a_terminal_wants_yes(far: Far) -> None:
     far.operator.write_tables(A)
     far.operator.migrate()

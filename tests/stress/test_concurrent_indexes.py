@@ -4,7 +4,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tasks.runner.events import IndexAdvanced, NoticeRaised, StatementStarted, Waiting
+from tasks.runner import MigrationRunner
+from tasks.runner.errors import StatementError
+from tasks.runner.events import IndexAdvanced, NoticeRaised, StatementFinished, StatementStarted, Waiting
+from tasks.runner.operations import migrate
+from tasks.runner.plan import MigrateGoal
+from tasks.runner.remains import Remains, find_remains
+from tasks.runner.statements import Target
 from tests.kit.databases import Database
 from tests.kit.projects import Project
 from tests.stress import running
@@ -106,6 +112,30 @@ def test_an_index_that_somebody_else_is_building_is_left_alone(prepared: Project
     assert is_valid(database, "items_slow")
 
 
+def test_an_index_that_is_being_built_is_not_in_pieces(prepared: Project, database: Database) -> None:
+    target = Target("create index", name="items_slow", table="items")
+    with database.connect() as other:
+        with gate_closed(database) as connection:
+            other.pgconn.send_query(BUILD_SLOW.encode())
+            await_waiting_at_gate(database)
+            assert find_remains(connection, target) == Remains()
+        while other.pgconn.get_result():
+            pass
+        assert find_remains(other, target) == Remains(done=True)
+
+
+def test_an_index_that_comes_out_invalid_is_an_error(prepared: Project, database: Database) -> None:
+    events = migrate(MigrationRunner(database.url, migrations_dir=prepared.migrations), MigrateGoal())
+    for event in events:
+        if isinstance(event, StatementFinished):
+            database.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'items_name'::regclass")
+            break
+    with pytest.raises(StatementError, match=r"public\.items_name came out invalid") as caught:
+        list(events)
+    assert "The invalid index that it left (public.items_name) was dropped." in caught.value.state
+    assert database.query("SELECT to_regclass('items_name')") == [(None,)]
+
+
 @pytest.mark.parametrize("setting", ["lock_timeout", "statement_timeout"])
 def test_a_timeout_that_a_role_has_does_not_break_a_build(setting: str, prepared: Project, database: Database) -> None:
     name = f"hasty_{database.name}_{setting}"
@@ -115,7 +145,7 @@ def test_a_timeout_that_a_role_has_does_not_break_a_build(setting: str, prepared
         database.server.administer(sql.SQL("ALTER ROLE {} SET {} = '200ms'").format(role, sql.Identifier(setting)))
         prepared.write_up(SECOND, f"{BUILD_SLOW}\n{BUILD}")
         with gate_closed(database):
-            run = running.start(prepared.at(database.url.replace("postgres@", f"{name}@")))
+            run = running.start(prepared.at(database.url.replace("postgres@", f"{name}@")), LOCK_TIMEOUT="200ms")
             run.await_event(IndexAdvanced)
         run.succeed()
     finally:

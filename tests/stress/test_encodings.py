@@ -1,17 +1,23 @@
 """A database that keeps its text in another encoding than the files of the migrations."""
 
+import pytest
 from psycopg import sql
 
 from tests.kit.databases import Database, fresh_database
+from tests.kit.poolers import Pooler
 from tests.kit.projects import Project
 
 
-def test_letters_arrive_in_a_database_of_another_encoding(project: Project, database: Database) -> None:
+@pytest.mark.parametrize("way", ["direct", "pooled"])
+def test_letters_arrive_in_a_database_of_another_encoding(
+    way: str, project: Project, database: Database, pgbouncer: Pooler
+) -> None:
+    project.write_up("20250101000000_create", "CREATE TABLE words (word text);")
+    project.write_up("20250102000000_letters", "INSERT INTO words VALUES ('Größe');")
     with fresh_database(database.server) as latin:
         name = sql.Identifier(latin.name)
         database.server.administer(sql.SQL("DROP DATABASE {}").format(name))
         create = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'"
         database.server.administer(sql.SQL(create).format(name))
-        project.write_up("20250101000000_letters", "CREATE TABLE words (word text);\nINSERT INTO words VALUES ('Größe');")
-        project.at(latin.url).migrate(check=0)
+        project.at(pgbouncer.url_of(latin.name) if way == "pooled" else latin.url).migrate(check=0)
         assert latin.query("SELECT length(word), ascii(substr(word, 3)) FROM words") == [(5, ord("ö"))]

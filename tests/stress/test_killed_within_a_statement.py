@@ -1,5 +1,7 @@
 """A run that is killed while the server works for it: the server may go on, and the next run has to get along with that."""
 
+import signal
+
 import pytest
 
 from tasks.runner.events import NoticeRaised, Waiting
@@ -20,6 +22,7 @@ from tests.stress.holding import (
 )
 
 FIRST, SECOND = "20250101000000_first", "20250102000000_second"
+PATIENT = {"LOCK_TIMEOUT": "60s"}
 TRACE = "CREATE TABLE trace (step text);"
 
 
@@ -54,11 +57,47 @@ def test_the_transaction_of_a_killed_run_is_ended_by_the_next(
     prepare(project, TRACE, f"INSERT INTO trace VALUES ('before'); {PASS_GATE} INSERT INTO trace VALUES ('after');")
     used = project.at(pgbouncer.url) if way == "pooled" else project
     with gate_closed(database):
-        killed = running.start(used)
+        killed = running.start(used, **PATIENT)
         orphan = await_waiting_at_gate(database)
         killed.process.kill()
         following = running.start(used)
         await_end(database, orphan)
+    following.succeed()
+    assert database.query("SELECT step FROM trace") == [("before",), ("after",)]
+    assert_done(database)
+
+
+@pytest.mark.parametrize("way", ["direct", "pooled"])
+def test_a_record_that_a_killed_run_was_about_to_make_is_never_made(
+    way: str, project: Project, database: Database, pgbouncer: Pooler
+) -> None:
+    prepare(project, TRACE, "INSERT INTO trace VALUES ('done');")
+    used = project.at(pgbouncer.url) if way == "pooled" else project
+    with database.connect(autocommit=False) as other:
+        other.execute("LOCK TABLE schema_migrations IN SHARE MODE")
+        killed = running.start(used, **PATIENT)
+        orphan = await_waiting(database, "%schema_migrations%")
+        killed.process.kill()
+        following = running.start(used)
+        await_end(database, orphan)
+        other.rollback()
+    following.succeed()
+    assert database.query("SELECT step FROM trace") == [("done",)]
+    assert_done(database)
+
+
+def test_a_run_that_hangs_and_lost_its_lock_is_ended_by_the_next(project: Project, database: Database) -> None:
+    prepare(project, TRACE, f"INSERT INTO trace VALUES ('before'); {PASS_GATE} INSERT INTO trace VALUES ('after');")
+    with gate_closed(database):
+        hanging = running.start(project, **PATIENT)
+        orphan = await_waiting_at_gate(database)
+        hanging.send(signal.SIGSTOP)
+        database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'migrate-lock %'")
+        following = running.start(project)
+        await_end(database, orphan)
+        hanging.send(signal.SIGCONT)
+        error = hanging.fail()
+    assert error.message.startswith("terminating connection due to administrator command")
     following.succeed()
     assert database.query("SELECT step FROM trace") == [("before",), ("after",)]
     assert_done(database)
@@ -75,7 +114,7 @@ def test_a_procedure_that_commits_does_not_go_on_beside_the_next_run(
     prepare(project, TRACE + procedure, "-- migrate: no-transaction\nCALL work();")
     used = project.at(pgbouncer.url) if way == "pooled" else project
     with gate_closed(database):
-        killed = running.start(used)
+        killed = running.start(used, **PATIENT)
         orphan = await_waiting_at_gate(database)
         killed.process.kill()
         following = running.start(used)
