@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fabric import Config, Connection
+from fabric import Config, Connection, Remote
 from paramiko import AuthenticationException, SSHException
 from paramiko.ssh_exception import NoValidConnectionsError
 
@@ -23,6 +23,15 @@ _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 5.0
 _LONGEST_ANSWER_S = 10.0
 """How long one try waits for the first word of a machine's ssh."""
+
+
+class _Runner(Remote):  # type: ignore[misc]
+    """Run commands as Fabric does, but for its search for prompts to answer, which joins all output anew at every piece."""
+
+    read_chunk_size = 65536
+
+    def respond(self, buffer_: list[str]) -> None:
+        """Answer nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,10 @@ def open_connection(reach: Reach, stop: Stop) -> Iterator[Connection]:
 
 
 def _build_connection(port: int, key: Path, user: str) -> Connection:
-    config = Config(lazy=True, overrides={"load_ssh_configs": False, "run": {"in_stream": False, "pty": False}})
+    config = Config(
+        lazy=True,
+        overrides={"load_ssh_configs": False, "run": {"in_stream": False, "pty": False}, "runners": {"remote": _Runner}},
+    )
     answer_s = min(_LONGEST_ANSWER_S, read_patience().connect_s)
     options: dict[str, Any] = {
         "key_filename": str(key),

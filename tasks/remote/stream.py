@@ -36,6 +36,8 @@ _LOST_CODES = frozenset({-1, 4294967295})
 """What stands for an exit code when the other side never told one: https://docs.paramiko.org/en/stable/api/channel.html"""
 _LAST = (ErrorRaised, FilesRead, HistoryRead, OutcomeRead, ProbeRead, RunFinished, StatusRead)
 """The events that end what a run says."""
+_BYTES = "latin-1"
+"""The encoding in which a character is a byte: Fabric decodes piece by piece, and a piece may end within a letter."""
 _NOISE_LINES = 20
 _LOOK_EVERY_S = 0.2
 _KILL_TIMEOUT_S = 10
@@ -114,7 +116,7 @@ class RemoteRun:
                 wrap(self.script),
                 out_stream=out,
                 err_stream=err,
-                encoding="utf-8",
+                encoding=_BYTES,
                 warn=True,
                 hide=False,
                 in_stream=False,
@@ -168,23 +170,28 @@ def check_format(line: str) -> None:
 class _Lines:
     """A stream that passes on whole lines."""
 
-    encoding = "utf-8"
+    encoding = _BYTES
 
     def __init__(self, pass_on: Any) -> None:
         self._pass_on = pass_on
-        self._rest = ""
+        self._pieces: list[str] = []
 
     def write(self, text: str) -> None:
         """Take a piece of text, which may end anywhere."""
-        *lines, self._rest = (self._rest + text).split("\n")
-        for line in lines:
-            self._pass_on(line)
+        *ends, rest = text.split("\n")
+        for end in ends:
+            self._pieces.append(end)
+            self._pass_whole()
+        self._pieces.append(rest)
 
     def flush(self) -> None:
         """Do nothing: what is whole was passed on."""
 
     def end(self) -> None:
         """Pass on what came after the last line's end."""
-        if self._rest:
-            self._pass_on(self._rest)
-            self._rest = ""
+        if any(self._pieces):
+            self._pass_whole()
+
+    def _pass_whole(self) -> None:
+        line, self._pieces = "".join(self._pieces), []
+        self._pass_on(line.encode(_BYTES).decode(errors="replace"))

@@ -116,7 +116,7 @@ class Execution:
                 else:
                     self.results.append(result)
         except psycopg.Error:
-            self._take_last_words()
+            # What the server said last tells more than that the session is closed.
             self._raise_refusal()
             raise
         except BaseException:
@@ -150,12 +150,6 @@ class Execution:
         for result in self.results:
             if result.status == pq.ExecStatus.FATAL_ERROR:
                 raise errors.error_from_result(result, encoding=self._encoding)
-
-    def _take_last_words(self) -> None:
-        """Take what the server said before it closed the session: more than that it is closed."""
-        result = self._pgconn.get_result() if self._pgconn.status == pq.ConnStatus.BAD else None
-        if result is not None and result.error_field(pq.DiagnosticField.SQLSTATE):
-            self.results.append(result)
 
     def _send_copy_data(self) -> None:
         """Feed the inline data of COPY ... FROM STDIN."""

@@ -94,6 +94,12 @@ def test_what_is_wrong_with_the_tool_over_there_is_named(
     assert "Nothing was changed." in ended.describe()
 
 
+def test_lines_between_the_events_do_not_matter(far: Far) -> None:
+    far.deploy().edit("tasks/runner/run.py", "yield StepFinished(", "print('{\\n[]\\nhello'); yield StepFinished(")
+    assert far.carry_out().error is None
+    assert far.operator.read_tables() == ["a"]
+
+
 @pytest.mark.parametrize("command", ["migrate", "rollback", "status"])
 def test_events_of_a_newer_format_are_refused_before_anything_runs(far: Far, command: str) -> None:
     far.operator.migrate()

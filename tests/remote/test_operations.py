@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tasks.runner.errors import RefusedError, ToldError
-from tasks.runner.events import ErrorRaised, HistoryRead, PlanMade, RunFinished, RunStarted, from_json
+from tasks.runner.events import ErrorRaised, HistoryRead, NoticeRaised, PlanMade, RunFinished, RunStarted, from_json
 from tasks.runner.requests import Request
 from tests.kit.databases import Database
 from tests.kit.fly.world import FlyWorld
@@ -56,6 +56,13 @@ def test_with_json_the_events_pass_through_and_nothing_else(far: Far) -> None:
     assert [event.action for event in events if isinstance(event, RunFinished)] == ["migrate", "seed"]
     assert isinstance(events[-1], HistoryRead)
     assert not {json.loads(line)["kind"] for line in result.stdout.splitlines()} & {"heartbeat", "files_read"}
+
+
+def test_letters_of_all_alphabets_arrive_whole(far: Far) -> None:
+    far.operator.write(A, "DO $$ BEGIN RAISE NOTICE '%', repeat('aä€🐘', 40000); END $$;")
+    far.deploy()
+    (notice,) = far.carry_out().pick(NoticeRaised)
+    assert notice.message == "aä€🐘" * 40000
 
 
 def test_the_log_names_the_engineer_and_the_run(far: Far) -> None:

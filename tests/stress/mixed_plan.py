@@ -58,17 +58,23 @@ ALTER TYPE mood ADD VALUE 'glad';
 VACUUM (ANALYZE) people;
 UPDATE people SET mood = 'glad' WHERE id = 1;
 INSERT INTO trace VALUES ('third segment');
-REINDEX INDEX CONCURRENTLY people_mood;
-REINDEX TABLE CONCURRENTLY people;
-DROP INDEX CONCURRENTLY people_name;
 """
 _SEGMENTS_DOWN = """
-CREATE INDEX CONCURRENTLY people_name ON people (name);
 DELETE FROM trace WHERE step LIKE '% segment';
 UPDATE people SET mood = NULL;
 DROP INDEX CONCURRENTLY people_twice;
 DROP INDEX CONCURRENTLY IF EXISTS people_mail;
 DROP INDEX CONCURRENTLY people_mood;
+"""
+_REBUILDS = """
+REINDEX INDEX CONCURRENTLY people_mood;
+REINDEX TABLE CONCURRENTLY people;
+INSERT INTO trace VALUES ('rebuilt');
+DROP INDEX CONCURRENTLY people_name;
+"""
+_REBUILDS_DOWN = """
+CREATE INDEX CONCURRENTLY people_name ON people (name);
+DELETE FROM trace WHERE step = 'rebuilt';
 """
 _SETTINGS = """
 SET search_path TO app;
@@ -133,6 +139,7 @@ PLAN = {
     "20250101120000_transaction": (_TRANSACTION, _TRANSACTION_DOWN),
     "20250102000000_record_itself": (_RECORDS_ITSELF, _RECORDS_ITSELF_DOWN),
     "20250103000000_segments": (_SEGMENTS, _SEGMENTS_DOWN),
+    "20250103120000_rebuilds": (_REBUILDS, _REBUILDS_DOWN),
     "20250104000000_settings": (_SETTINGS, _SETTINGS_DOWN),
     "20250105000000_pairs": (_PAIRS, _PAIRS_DOWN),
     "20250106000000_batches": (_BATCHES, _BATCHES_DOWN),

@@ -104,20 +104,6 @@ def test_the_session_that_works_is_cut(case: str, project: Project, database: Da
     assert_next_run_goes_on(project, database)
 
 
-def test_the_servers_last_words_are_told_though_they_arrive_with_the_end(project: Project, database: Database) -> None:
-    project.write_up(FIRST, PASS_GATE)
-    with gate_closed(database):
-        run = running.start(project)
-        backend = await_waiting_at_gate(database)
-        run.send(signal.SIGSTOP)
-        database.execute(TERMINATE, "migrate-run %")
-        wait_until(lambda: not database.query("SELECT FROM pg_stat_activity WHERE pid = %s", backend), what="its end")
-        run.send(signal.SIGCONT)
-        error = run.fail()
-    assert error.message.startswith("terminating connection due to administrator command")
-    assert error.sqlstate == "57P01"
-
-
 @pytest.mark.parametrize(
     ("text", "state"),
     [

@@ -1,0 +1,49 @@
+"""The record of applied migrations, which the server plans once for a run: made whatever the files do to their session."""
+
+import pytest
+
+from tests.runner.operating import A, B, C, Operator
+
+PLAIN = "CREATE TABLE a (id int);"
+TRICKY = {
+    "quotes": "CREATE TABLE b (\"it's\" text DEFAULT 'that''s');",
+    "backslashes": r"CREATE TABLE b (path text DEFAULT 'c:\temp\', line text DEFAULT E'a\\b\n');",
+    "placeholders": "CREATE TABLE b (share text DEFAULT '100 % %s %(x)s {y} $1 :z');",
+    "other_letters": "CREATE TABLE b (name text DEFAULT 'Größe ✅');",
+    "carriage_returns": "CREATE TABLE b (\r\n  id int\r\n);\r\n",
+    "another_encoding": "SET client_encoding = 'LATIN1'; CREATE TABLE b (id int); -- Größe",
+    "backslashes_in_literals": r"SET standard_conforming_strings = off; CREATE TABLE b (path text); -- \ '",
+}
+FORGETTING = {
+    "deallocate": "DEALLOCATE ALL;",
+    "block": "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$;",
+    "discard": "-- migrate: no-transaction\nDISCARD ALL;",
+}
+
+
+@pytest.mark.parametrize("text", TRICKY.values(), ids=TRICKY.keys())
+def test_the_stored_text_is_the_files_to_the_letter(any_operator: Operator, text: str) -> None:
+    texts = {A: PLAIN, B: text, C: "CREATE TABLE c (id int);"}
+    for version, up in texts.items():
+        any_operator.write(version, up, f"-- {up.strip()}\nSELECT 1;" if "\n" not in up.strip() else None)
+    any_operator.migrate()
+    stored = any_operator.database.query("SELECT version, up_text, down_text FROM schema_migrations_scripts ORDER BY 1")
+    assert [(version, up) for version, up, _ in stored] == list(texts.items())
+    assert [row.state for row in any_operator.read_status().rows] == ["applied"] * 3
+
+
+@pytest.mark.parametrize("text", FORGETTING.values(), ids=FORGETTING.keys())
+def test_a_file_that_drops_what_is_prepared_hinders_no_record(any_operator: Operator, text: str) -> None:
+    for version, up in {A: PLAIN, B: text, C: "CREATE TABLE c (id int);"}.items():
+        any_operator.write(version, up)
+    any_operator.migrate()
+    assert any_operator.read_applied() == [A, B, C]
+
+
+def test_a_table_that_the_files_put_before_the_ledger_takes_no_record(operator: Operator) -> None:
+    operator.write(A, PLAIN)
+    operator.write(B, "CREATE SCHEMA other; CREATE TABLE other.schema_migrations (version text); SET search_path = other;")
+    operator.write(C, "CREATE TABLE public.c (id int);")
+    operator.migrate()
+    assert operator.read_applied() == [A, B, C]
+    assert operator.database.query("TABLE other.schema_migrations") == []
