@@ -62,3 +62,9 @@ def await_age(database: Database, pid: int) -> None:
     """Wait until the transaction of a session is so old that the runner takes it for a long one."""
     query = "SELECT FROM pg_stat_activity WHERE pid = %s AND xact_start < clock_timestamp() - interval '1.1 seconds'"
     wait_until(lambda: database.query(query, pid), what="the transaction to grow old")
+
+
+def cut(database: Database, application: str) -> None:
+    """Cut the one session of this database whose application name is like this."""
+    ours = "datname = current_database() AND application_name LIKE %s"
+    assert database.query(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}", application) == [(True,)]

@@ -17,6 +17,7 @@ from tests.stress.holding import (
     PASS_GATE,
     await_waiting,
     await_waiting_at_gate,
+    cut,
     find_useless_indexes,
     gate_closed,
 )
@@ -92,7 +93,7 @@ def test_a_run_that_hangs_and_lost_its_lock_is_ended_by_the_next(project: Projec
         hanging = running.start(project, **PATIENT)
         orphan = await_waiting_at_gate(database)
         hanging.send(signal.SIGSTOP)
-        database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'migrate-lock %'")
+        cut(database, "migrate-lock %")
         following = running.start(project)
         await_end(database, orphan)
         hanging.send(signal.SIGCONT)

@@ -17,6 +17,7 @@ from tests.stress.holding import (
     CREATE_SLOW,
     PASS_GATE,
     await_waiting_at_gate,
+    cut,
     find_useless_indexes,
     gate_closed,
 )
@@ -31,9 +32,6 @@ CASES = {
     ),
 }
 STANDS = " 1 migration before it in this run stands."
-TERMINATE = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s AND datname = current_database()"
-)
 
 
 def end_server(server: OwnServer, mode: str) -> None:
@@ -95,7 +93,7 @@ def test_the_session_that_works_is_cut(case: str, project: Project, database: Da
     with gate_closed(database):
         run = running.start(project)
         await_waiting_at_gate(database)
-        assert database.query(TERMINATE, "migrate-run %") == [(True,)]
+        cut(database, "migrate-run %")
         error = run.fail()
     assert error.message.startswith("terminating connection due to administrator command")
     assert error.state == state + STANDS
@@ -118,7 +116,7 @@ def test_the_session_that_holds_the_lock_is_cut(text: str, state: str, project: 
     with gate_closed(database):
         run = running.start(project)
         await_waiting_at_gate(database)
-        assert database.query(TERMINATE, "migrate-lock %") == [(True,)]
+        cut(database, "migrate-lock %")
     error = run.fail()
     assert error.message.startswith("the session that held the lock was ended: terminating connection due to administrator")
     assert error.state == state + STANDS
@@ -132,7 +130,7 @@ def test_a_run_whose_lock_was_cut_leaves_the_log_to_the_one_that_took_over(proje
     with gate_closed(database):
         first = running.start(project)
         await_waiting_at_gate(database)
-        database.execute(TERMINATE, "migrate-lock %")
+        cut(database, "migrate-lock %")
         second = running.start(project)
         second.await_event(Waiting)
     assert first.fail().message.startswith("the session that held the lock was ended")
