@@ -21,7 +21,7 @@ def read_outcome(runner: MigrationRunner, run_id: str) -> Iterator[Event]:
     """Give the outcome of a run."""
     with runner.read() as connection:
         ledger = read_ledger(connection)
-        names = [f"migrate-{part} {run_id}" for part in ("run", "lock")]
+        names = [f"migrate-lock {run_id}", f"migrate-run {run_id}", f"migrate-run {run_id} at work"]
         count = connection.execute(_SESSIONS, [names]).fetchone()
         rows: list[tuple[str | None, str, str, str]] = []
         if ledger.complete:
