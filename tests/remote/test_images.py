@@ -37,6 +37,12 @@ def remove(name: str) -> Callable[[Machine], object]:
     return lambda machine: (machine.app / name).rename(machine.folder.disk / "removed")
 
 
+def die_in_files(machine: Machine) -> None:
+    machine.edit(
+        "tasks/runner/status.py", "yield FilesRead(", "__import__('os').kill(__import__('os').getpid(), 9); yield FilesRead("
+    )
+
+
 def edit_command(old: str, new: str) -> Callable[[Machine], None]:
     return lambda machine: machine.edit("tasks/runner/command.py", old, new)
 
@@ -80,9 +86,10 @@ def link_programs(machine: Machine, *names: str) -> str:
         (replace_program(GARBAGE.format(0)), MIGRATE, "ended with 0 and without a word", "inv env.check"),
         (replace_program(GARBAGE.format(0)), STATUS, "ended with 0 and without a word", "inv env.check"),
         (replace_program(GARBAGE.format(3)), STATUS, "ended with 3 and without a word", "<html>"),
+        (die_in_files, MIGRATE, "the connection to staging was lost: it was closed", "Run the same command again"),
         (replace_program("raise ValueError('FlyV1 fm2_abc')"), STATUS, "ValueError: ***", "inv env.check"),
     ],
-    ids=["command", "flag", "script", "tool", "garbage", "garbage to look at", "garbage and failure", "traceback"],
+    ids=["command", "flag", "script", "tool", "garbage", "garbage to look at", "garbage and failure", "killed", "traceback"],
 )
 def test_what_is_wrong_with_the_tool_over_there_is_named(
     far: Far, spoil: Callable[[Machine], object], request_: Request, reason: str, hint: str
