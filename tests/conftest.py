@@ -1,6 +1,7 @@
 """The fixtures that all tests share; what they are made of is in tests/kit."""
 
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -27,6 +28,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the folder of the shared servers, or learn it from the process that distributes the tests."""
     given: dict[str, Any] | None = getattr(config, "workerinput", None)
     config.stash[_home] = Path(given["home"]) if given else make_home()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Run two tests for each processor: most of their time is waiting for servers and other processes."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -54,8 +54,12 @@ def build_statement_error(
     url: str,
     lost: bool,
     blockers: tuple[Session, ...] = (),
+    shift: int = 0,
 ) -> StatementError:
-    """Describe a refused statement with its place in the file, as the server's position says it."""
+    """Describe a refused statement with its place in the file, as the server's position says it.
+
+    `shift` is the number of characters that were sent before it in the same message.
+    """
     diag, text = error.diag, statement.text if statement else ""
     lines = [part for part in (describe_reason(error), diag.message_detail, diag.context) if part]
     lines += _count_copied(diag.context or "", step, statement)
@@ -69,7 +73,7 @@ def build_statement_error(
         redact("\n".join(lines), url, beside=text),
         hint=redact("\n".join(hints), url),
         state=state,
-        place=hide_passwords(_find_place(error, step, statement), text),
+        place=hide_passwords(_find_place(error, step, statement, shift), text),
         sqlstate=error.sqlstate or "",
     )
 
@@ -85,13 +89,13 @@ def describe_server_error(error: psycopg.Error, url: str) -> RunnerError:
     )
 
 
-def _find_place(error: psycopg.Error, step: Step, statement: Statement | None) -> Place:
+def _find_place(error: psycopg.Error, step: Step, statement: Statement | None, shift: int) -> Place:
     """Give file, line and column; the server counts characters from the beginning of what was sent to it, from 1."""
     source = step.source
     if statement is None:
         return Place(source.shown)
     if error.diag.statement_position:
-        return find_place(source.text, source.shown, statement.offset + int(error.diag.statement_position) - 1)
+        return find_place(source.text, source.shown, statement.offset + int(error.diag.statement_position) - shift - 1)
     if not step.script.parsed:
         return Place(source.shown)
     line = _find_block_line(error.diag.context or "", statement)

@@ -69,8 +69,8 @@ class Entry:
 class Recorder:
     """Write to the ledger of one database on behalf of one run.
 
-    What is written may follow other SQL, given as `before`, in one round trip. The server plans the record of an applied
-    migration once for all, unless a pooler stands between.
+    What is recorded of a step follows other SQL, given as `before`, and commits the open transaction, in one round trip. The
+    server plans the record of an applied migration once for all, unless a pooler stands between.
     """
 
     def __init__(
@@ -88,9 +88,9 @@ class Recorder:
         """Give a recorder that does the same on another session."""
         return Recorder(connection, self.ledger, self.identity, self.revision, prepare=False)
 
-    def log(self, entry: Entry) -> None:
-        """Append a row to the log."""
-        self._run(_LOG, self._describe(entry))
+    def log(self, entry: Entry, *, commits: bool = False) -> None:
+        """Append a row to the log, and commit the open transaction if it `commits`."""
+        self._run(_LOG + ("; COMMIT" if commits else ""), self._describe(entry))
 
     def record_applied(
         self,
@@ -113,7 +113,7 @@ class Recorder:
         if deallocates:
             self._prepared = ""
         if own_row or deallocates or not self._prepares:
-            self._run(_APPLIED + (_COMPLETE_OWN_ROW if own_row else ""), values, before)
+            self._run(f"{_APPLIED}{_COMPLETE_OWN_ROW if own_row else ''}; COMMIT", values, before)
             return
         if not self._prepared:
             run_sql(self.connection, before)
@@ -121,15 +121,15 @@ class Recorder:
             self._prepare(values)
         quote = pq.Escaping(self.connection.pgconn).escape_literal
         arguments = ["NULL" if values[name] is None else quote(str(values[name]).encode()).decode() for name in _VARIES]
-        self._send(f"EXECUTE {self._prepared} ({', '.join(arguments)})", before)
+        self._send(f"EXECUTE {self._prepared} ({', '.join(arguments)}); COMMIT", before)
 
     def record_reverted(self, entry: Entry, *, before: str = "") -> None:
         """Take a migration's row and texts out of the ledger, and log that."""
-        self._run(_REVERTED, self._describe(entry), before)
+        self._run(f"{_REVERTED}; COMMIT", self._describe(entry), before)
 
     def record_seeded(self, entry: Entry, checksum: str, *, before: str = "") -> None:
         """Record a seed with the checksum of the text that ran, and log that."""
-        self._run(_SEEDED, {"checksum": checksum, **self._describe(entry)}, before)
+        self._run(f"{_SEEDED}; COMMIT", {"checksum": checksum, **self._describe(entry)}, before)
 
     def _prepare(self, values: Mapping[str, object]) -> None:
         """Have the record of an applied migration planned, under a name that this session has not known yet."""

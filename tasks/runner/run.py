@@ -110,11 +110,11 @@ class PlanRun:
             yield from self._with_notices(run.record_end(partial(record, step.done)))
 
     def _record(self, step: Step, done: int, own_row: OwnRow, start: float, before: str) -> None:
-        """Write what a completed segment means to the ledger, in the transaction that is open, right after some SQL."""
+        """Write what a completed segment means to the ledger, right after some SQL, and commit both with the segment."""
         if done < len(step.script.segments):
             run_sql(self._s.connection, before)
             own_row.hold_back()
-            self._s.recorder.log(self._build_entry(step, "started", done))
+            self._s.recorder.log(self._build_entry(step, "started", done), commits=True)
             return
         entry = self._build_entry(step, "finished", done, duration_ms=_count_ms(start))
         if step.action == "rollback":
@@ -160,7 +160,14 @@ class PlanRun:
         assert isinstance(failure, psycopg.Error)
         blockers = run.statements.blockers if failure.sqlstate in _HELD_UP else ()
         return build_statement_error(
-            failure, step, run.statements.statement, state=state, url=self._s.url, lost=lost, blockers=blockers
+            failure,
+            step,
+            run.statements.statement,
+            state=state,
+            url=self._s.url,
+            lost=lost,
+            blockers=blockers,
+            shift=run.statements.shift,
         )
 
     def _log_failure(self, step: Step, run: SegmentRun, error: RunnerError) -> None:

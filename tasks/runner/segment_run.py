@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+import psycopg
+
 from tasks.runner.alone_run import AloneRun
 from tasks.runner.errors import Interruption
 from tasks.runner.events import Event
+from tasks.runner.failures import is_lost
 from tasks.runner.plan import Step
 from tasks.runner.session import run_sql
 from tasks.runner.statement_run import StatementRun
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from tasks.runner.run import Surroundings
 
 Record = Callable[[str], None]
-"""Make the record of what was done, right after some SQL."""
+"""Make the record of what was done, right after some SQL, and commit."""
 
 _NOTHING = Segment((), True)
 
@@ -68,16 +71,24 @@ class SegmentRun:
     def _try_transaction(self, segment: Segment, record: Record, last: bool) -> Iterator[Event]:
         """Run the statements of a segment, and make the record of it, in one transaction."""
         connection, state = self._s.connection, self._s.state
-        run_sql(connection, state.begin(segment.begin))
+        begin = state.begin(segment.begin)
+        if self._s.pooled or not segment.statements:
+            run_sql(connection, begin)
+            begin = ""
         if self._s.pooled and segment.statements:
             self.restore_settings()
         for statement in segment.statements:
-            yield from self.statements.run(statement)
+            yield from self.statements.run(statement, begin=begin)
+            begin = ""
         self.statements.statement = self.alone
-        record(state.before_ledger(ends=last, prepares=self._prepares))
         self._s.lock.check()
         self.committing = True
-        run_sql(connection, "COMMIT")
+        try:
+            record(state.before_ledger(ends=last, prepares=self._prepares))
+        except psycopg.Error:
+            # A server that answers with an error has committed nothing.
+            self.committing = is_lost(connection)
+            raise
         self.committing = False
 
     def _run_alone(self, statement: Statement, *, unsure: bool) -> Iterator[Event]:

@@ -25,23 +25,33 @@ _TOLD_EVERY_S = 5.0
 
 
 class StatementRun:
-    """Run statements; `statement` is the one under way or refused, `blockers` are the sessions that it was seen to wait for."""
+    """Run statements, and remember what a failure has to tell.
+
+    `statement` is the one under way or refused, `shift` the number of characters that were sent before it in one message, and
+    `blockers` are the sessions that it was seen to wait for.
+    """
 
     def __init__(self, surroundings: Surroundings, step: Step) -> None:
         self._s = surroundings
         self._step = step
         self._numbers = {id(statement): number for number, statement in enumerate(step.script.statements, 1)}
         self.statement: Statement | None = None
+        self.shift = 0
         self.blockers: tuple[Session, ...] = ()
 
-    def run(self, statement: Statement) -> Iterator[Event]:
-        """Run one statement of the file; raises psycopg.Error when the server refuses it."""
+    def run(self, statement: Statement, *, begin: str = "") -> Iterator[Event]:
+        """Run one statement of the file, in one round trip with the `begin` of its transaction.
+
+        Raises psycopg.Error when the server refuses it.
+        """
         version, line = self._step.version, statement.line
         number, total = self._numbers[id(statement)], len(self._numbers)
         self.statement = statement
         yield StatementStarted(version, line, statement.label, number, total)
         start = time.monotonic()
-        yield from self.run_sql(statement.text, copy_data=statement.copy_data)
+        opening = f"{begin};\n" if begin else ""
+        self.shift = len(opening)
+        yield from self.run_sql(opening + statement.text, copy_data=statement.copy_data)
         self.blockers = ()
         yield StatementFinished(version, line, number, total, round((time.monotonic() - start) * 1000))
 
