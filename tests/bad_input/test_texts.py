@@ -68,6 +68,7 @@ def test_a_syntax_error_is_shown_before_anything_ran(
     [
         ("\ufeffCREATE TABLE mark ();\r\nSELECT 'é😀',\r\n  nix;\r\n", (3, 3), 'column "nix" does not exist'),
         ("CREATE TABLE mark ();\n\tSELECT 'é' FROM\tnowhere;", (2, 18), 'relation "nowhere" does not exist'),
+        ("\n  SELECT 'é', nix;\nCREATE TABLE mark ();", (2, 15), 'column "nix" does not exist'),
         ("CREATE TABLE mark ();\n  SELECT 1/0;", (2, 3), "division by zero"),
         ("CREATE TABLE mark ();\nSELECT $1;", (2, 8), "there is no parameter $1"),
         (
@@ -91,7 +92,7 @@ def test_a_syntax_error_is_shown_before_anything_ran(
             'relation "nowhere" does not exist',
         ),
     ],
-    ids=["column", "table", "expression", "parameter", "block", "called", "body", "sql_body"],
+    ids=["column", "table", "first", "expression", "parameter", "block", "called", "body", "sql_body"],
 )
 def test_an_error_while_it_runs_takes_back_the_file_and_names_the_place(
     project: Project, database: Database, text: str, place: tuple[int, int], message: str
