@@ -51,8 +51,9 @@ class Environment:
 def load_environment(name: str, *, project: Path = PROJECT, environ: Mapping[str, str] | None = None) -> Environment:
     """Read and validate the settings of an environment.
 
-    The process's own environment counts first, then .env.<name>, then .env; only `local` takes its database from .env, because
-    that is the file in which everybody keeps the URL of a laptop. Raises UsageError that lists every mistake.
+    The process's own environment counts first, then .env.<name>, then .env. The database is more careful: only `local` takes it from
+    .env, because that is the file in which everybody keeps the URL of a laptop; and a URL that happens to be exported in a shell does
+    not lead `--env=staging` away from the Fly app or the URL that staging has. Raises UsageError that lists every mistake.
     """
     environ = os.environ if environ is None else environ
     known = list_environments(project)
@@ -109,7 +110,10 @@ def read_raw_settings(name: str, project: Path, environ: Mapping[str, str], prob
     if name != LOCAL:
         shared = {key: value for key, value in shared.items() if key not in _URL_NAMES}
     own = _read_file(project / f".env.{name}", project, problems)
-    return RawSettings(_merge(shared, own, {key: value for key, value in environ.items() if value and _is_setting(key)}))
+    given = {key: value for key, value in environ.items() if value and _is_setting(key)}
+    if name != LOCAL and (any(own.get(key) for key in _URL_NAMES) or (shared | own | given).get(name_fly_app(name))):
+        given = {key: value for key, value in given.items() if key not in _URL_NAMES}
+    return RawSettings(_merge(shared, own, given))
 
 
 def find_database_url(environment: Environment, *, project: Path = PROJECT) -> str:

@@ -44,8 +44,27 @@ def test_only_local_takes_its_database_from_the_shared_file(tmp_path: Path) -> N
 
 
 def test_a_nearer_url_is_not_overruled_by_a_farther_direct_one(tmp_path: Path) -> None:
-    (tmp_path / ".env.dev").write_text(f"DATABASE_URL={OWN}\nDIRECT_DATABASE_URL={OWN}?direct\n".replace("?direct", ""))
-    assert load(tmp_path, "dev", DATABASE_URL=NEAR).settings.database_url == NEAR
+    (tmp_path / ".env.local").write_text(f"DATABASE_URL={OWN}\nDIRECT_DATABASE_URL={OWN}\n")
+    assert load(tmp_path, DATABASE_URL=NEAR).settings.database_url == NEAR
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "url", "app"),
+    [
+        (".env.staging", f"DATABASE_URL={OWN}", OWN, ""),
+        (".env.staging", f"DIRECT_DATABASE_URL={OWN}", OWN, ""),
+        (".env", "FLY_APP_STAGING=gaia-gateway-staging", "", "gaia-gateway-staging"),
+        (".env.staging", "FLY_APP_STAGING=gaia-gateway-staging", "", "gaia-gateway-staging"),
+        (".env", "FLY_APP_DEV=gaia-gateway-dev", NEAR, ""),
+    ],
+    ids=["its URL", "its direct URL", "its app", "its app in its file", "nothing"],
+)
+def test_a_url_of_the_shell_counts_only_for_an_environment_without_an_address(
+    tmp_path: Path, file: str, text: str, url: str, app: str
+) -> None:
+    (tmp_path / file).write_text(f"{text}\n")
+    environment = load(tmp_path, "staging", DATABASE_URL=NEAR)
+    assert (environment.settings.database_url, environment.fly_app) == (url, app)
 
 
 def test_an_empty_setting_of_the_process_hides_nothing(tmp_path: Path) -> None:

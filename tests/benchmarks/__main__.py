@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tasks.postgres import control, embedded
 from tests.benchmarks.disks import describe_disk, time_sync
+from tests.benchmarks.environments import AT_ONCE, BY_HAND, FarBench, open_far_bench
 from tests.benchmarks.measures import IMPORT, Bench
 from tests.benchmarks.timing import Sample
 from tests.benchmarks.tools import OURS, PSQL, install_others, list_tools
@@ -34,6 +35,8 @@ def main() -> None:
         if others is None:
             print("dbmate and yoyo-migrations are skipped: they could not be installed")
         measure(Bench(server, home, tools, options.runs))
+        with open_far_bench(server, home, options.runs) as far:
+            measure_far(far)
 
 
 def measure(bench: Bench) -> None:
@@ -48,6 +51,13 @@ def measure(bench: Bench) -> None:
     _print_aim("fresh, beside psql", fresh[OURS].over(fresh[PSQL]), 1.0)
     _print_aim(f"nothing to do, beside {IMPORT}", idle[100][OURS].over(idle[100][IMPORT]), 1.25)
     _print_aim("nothing to do at 10,000, beside 100", idle[10_000][OURS].over(idle[100][OURS]), 1.5)
+
+
+def measure_far(bench: FarBench) -> None:
+    """Measure and print what the way to Fly costs."""
+    for what, samples in bench.time_overhead().items():
+        _print_samples(f"on Fly: {what}", samples, beside=BY_HAND)
+    _print_samples("status of environments", bench.time_statuses(), beside=AT_ONCE)
 
 
 @contextmanager
@@ -74,11 +84,11 @@ def _print_heading(home: Path, runs: int) -> None:
     print(f"{describe_disk(home)}, where fsync takes {time_sync(home) * 1000:.2f} ms.")
 
 
-def _print_samples(title: str, samples: dict[str, Sample]) -> None:
-    print(f"\n{_LINE.format(title, 'median', 'min', 'max', 'beside ours')}")
+def _print_samples(title: str, samples: dict[str, Sample], *, beside: str = OURS) -> None:
+    print(f"\n{_LINE.format(title, 'median', 'min', 'max', 'beside ours' if beside == OURS else 'compared')}")
     for name, sample in samples.items():
         numbers = [f"{seconds * 1000:,.0f}" for seconds in (sample.median, min(sample.seconds), max(sample.seconds))]
-        print(_LINE.format(f"  {name}", *numbers, f"{sample.over(samples[OURS]):.2f} ×"), flush=True)
+        print(_LINE.format(f"  {name}", *numbers, f"{sample.over(samples[beside]):.2f} ×"), flush=True)
 
 
 def _print_aim(what: str, ratio: float, aim: float) -> None:

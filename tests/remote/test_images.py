@@ -110,7 +110,7 @@ def test_lines_between_the_events_do_not_matter(far: Far) -> None:
 @pytest.mark.parametrize("command", ["migrate", "rollback", "status"])
 def test_events_of_a_newer_format_are_refused_before_anything_runs(far: Far, command: str) -> None:
     far.operator.migrate()
-    far.deploy().edit("tasks/runner/events.py", "EVENT_FORMAT = 1", "EVENT_FORMAT = 2")
+    far.deploy().edit("tasks/runner/events/running.py", "EVENT_FORMAT = 1", "EVENT_FORMAT = 2")
     ended = far.carry_out(Request(command))
     assert isinstance(ended.error, RefusedError)
     assert "the machine has a newer version of this tool" in ended.error.message
