@@ -138,6 +138,9 @@ def test_without_a_database_url_nothing_is_guessed(project: Project, command: st
     result = project.migrate(command, env={"DATABASE_URL": ""}, check=1)
     assert result.stderr.splitlines()[0] == "ERROR: DATABASE_URL not set"
     assert result.stdout == ""
+    (error,) = read_events(project.migrate(command, "--json", env={"DATABASE_URL": ""}, check=1).stdout)
+    assert isinstance(error, ErrorRaised)
+    assert error.message == "DATABASE_URL not set"
 
 
 @pytest.mark.parametrize(

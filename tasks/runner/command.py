@@ -48,6 +48,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             confirm = choose_confirm(stop, yes=getattr(options, "yes", False), json=options.json)
             return _print_events(perform(request, runner, confirm), options)
     except DatabaseUrlMissingError as error:
+        if options.json:
+            JsonReport().tell(describe_error(error, url))
         print(f"ERROR: {error.message}", file=sys.stderr)
         print(f"  Set it, for example: {error.hint}", file=sys.stderr)
         return error.exit_code
