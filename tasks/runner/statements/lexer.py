@@ -55,8 +55,8 @@ def cut(text: str, start: int = 0) -> Iterator[Token]:
         if kind == "block":
             kind, position = "comment", _end_block(text, position)
         elif kind == "dollar":
-            closing = text.find(match.group(), position)
-            kind, position = "quoted", closing + len(match.group()) if closing >= 0 else len(text)
+            closing = text.find(match[kind], position)
+            kind, position = "quoted", closing + len(match["dollar"]) if closing >= 0 else len(text)
         elif kind == "escape":
             kind = "quoted"
         yield Token(kind, begin, position)

@@ -28,6 +28,7 @@ def take(text: str) -> tuple[str, list[tuple[int, str]]]:
         (r'"a\"";" b', [r'"a\"";"', "b"]),
         ("$$a;'$x$b$$ c", ["$$a;'$x$b$$", "c"]),
         ("$é1$ $$ $é1$;", ["$é1$ $$ $é1$", ";"]),
+        ("AS $$ a;\n$$; 'b'", ["AS", "$$ a;\n$$", ";", "'b'"]),
         ("a$$b$$ $1$", ["a$$b$$", "$", "1", "$"]),
         ("-- it's\r\nb", ["-- it's", "b"]),
         ("/* a /* b */ ' */ c", ["/* a /* b */ ' */", "c"]),
@@ -72,6 +73,7 @@ def test_the_data_of_a_copy_is_taken_and_everything_else_keeps_its_place() -> No
     ("text", "data"),
     [
         ("copy t from STDIN;\n1\n\\.\n", ["1\n"]),
+        ("DO $$ BEGIN\nEND\n$$;\nCOPY t FROM stdin;\n1\n\\.\n", ["1\n"]),
         ("COPY t (a, b) FROM stdin WITH (FORMAT csv, HEADER);\na,b\n\\.\n", ["a,b\n"]),
         ("COPY t FROM stdin;\n\\.\n", [""]),
         ("COPY t FROM stdin;", [""]),
