@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import Exit
 
 from tasks.alerts import watch
-from tasks.environments import Environment, find_database_url, load_environment
+from tasks.environments import LOCAL, Environment, find_database_url, load_environment
 from tasks.guard import confirm_guarded
 from tasks.postgres.cluster import ServerError
 from tasks.report import report, report_error
@@ -24,6 +24,8 @@ from tasks.runner.signals import Stop, catch_signals
 
 if TYPE_CHECKING:
     from tasks.runner.runner import MigrationRunner
+
+_CHANGES_SCHEMA = frozenset({"migrate", "rollback"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,12 @@ def open_events(environment: Environment, request: Request, manner: Manner, stop
         return carry_out_remotely(environment, request, manner, stop)
     runner = build_runner(environment, stop)
     seen.append(runner.url)
-    return perform(request, runner, choose_confirm(stop, yes=manner.yes, json=manner.json))
+    events = perform(request, runner, choose_confirm(stop, yes=manner.yes, json=manner.json))
+    if environment.name == LOCAL and request.writes and request.command in _CHANGES_SCHEMA:
+        from tasks.schema_dump import keep_schema_file
+
+        return keep_schema_file(events, runner)
+    return events
 
 
 def build_runner(environment: Environment, stop: Stop) -> MigrationRunner:

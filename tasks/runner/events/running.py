@@ -177,6 +177,15 @@ class RunFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class SchemaWritten:
+    """Say that the file which shows the schema was written, or the problem with it."""
+
+    kind: ClassVar[str] = "schema_written"
+    path: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
     """Say that the process lives, though there is nothing to tell; for a reader whose connection may be frozen."""
 

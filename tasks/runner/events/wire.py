@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Protocol, cast, get_args, get_origin, get_type_hints
 
 from tasks.runner.events.answers import (
     EnvironmentsListed,
@@ -30,6 +30,7 @@ from tasks.runner.events.running import (
     Retried,
     RunFinished,
     RunStarted,
+    SchemaWritten,
     Skipped,
     StatementFinished,
     StatementStarted,
@@ -39,7 +40,7 @@ from tasks.runner.events.running import (
     Waiting,
 )
 
-Event = (
+_Known = (
     RunStarted
     | FilesFound
     | Skipped
@@ -55,6 +56,7 @@ Event = (
     | StepFinished
     | StepFailed
     | RunFinished
+    | SchemaWritten
     | StatusRead
     | HistoryRead
     | RepairProposed
@@ -68,15 +70,26 @@ Event = (
     | ErrorRaised
 )
 
-_CLASSES: dict[str, type[Event]] = {event.kind: event for event in get_args(Event)}
+
+class Answer(Protocol):
+    """An event that only some operations have, and that never crosses a wire: a frozen dataclass in their own room."""
+
+    @property
+    def kind(self) -> str:
+        """Name what the event says."""
+
+
+Event = _Known | Answer
+
+_CLASSES: dict[str, type[_Known]] = {event.kind: event for event in get_args(_Known)}
 
 
 def to_json(event: Event) -> str:
     """Write an event as one line of JSON."""
-    return json.dumps({"kind": event.kind, **asdict(event)}, ensure_ascii=False)
+    return json.dumps({"kind": event.kind, **asdict(cast("_Known", event))}, ensure_ascii=False)
 
 
-def from_json(line: str) -> Event:
+def from_json(line: str) -> _Known:
     """Read an event from its JSON line; raises ValueError for anything else, and ignores fields it does not know."""
     try:
         data = json.loads(line)
@@ -84,7 +97,7 @@ def from_json(line: str) -> Event:
         raise ValueError(f"no JSON: {line[:80]!r}") from error
     if not isinstance(data, dict) or str(data.get("kind")) not in _CLASSES:
         raise ValueError(f"no event: {line[:80]!r}")
-    event: Event = _build(_CLASSES[data["kind"]], data)
+    event: _Known = _build(_CLASSES[data["kind"]], data)
     return event
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tasks.runner import events
@@ -36,6 +36,11 @@ _SOURCE_CELLS = 20
 _WARNINGS = {"WARNING", "ERROR", "FATAL", "PANIC"}
 
 Words = Callable[[Any, Manner], list[Line]]
+
+
+def learn(words: Mapping[type, Words]) -> None:
+    """Add the words for events of a room that is only opened when somebody asks for what it does."""
+    WORDS.update(words)
 
 
 def say(event: events.Event, manner: Manner) -> list[Line]:
@@ -136,6 +141,12 @@ def _fail_step(event: events.StepFailed, _manner: Manner) -> list[Line]:
     return hang(f"❌ Failed {clean(event.version)}: ", event.message, "bad")
 
 
+def _write_schema(event: events.SchemaWritten, _manner: Manner) -> list[Line]:
+    if event.problem:
+        return [Line(f"⚠️  {clean(event.path)} is not written: {clean(event.problem)}", "warn")]
+    return [Line(f"📄 Wrote {clean(event.path)}: commit it with the migration", "dim")]
+
+
 def _finish_run(event: events.RunFinished, manner: Manner) -> list[Line]:
     if event.dry_run:
         return [Line("✅ Dry run: nothing was changed", "good")]
@@ -198,6 +209,7 @@ WORDS: dict[type, Words] = {
     events.StepFinished: _finish_step,
     events.StepFailed: _fail_step,
     events.RunFinished: _finish_run,
+    events.SchemaWritten: _write_schema,
     events.StatusRead: say_status,
     events.HistoryRead: say_history,
     events.RepairProposed: _repair,
