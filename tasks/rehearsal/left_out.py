@@ -1,0 +1,91 @@
+"""What cannot be had without an extension: found by what the server says is missing. Pure.
+
+A statement is left out if it creates such an extension, or fails because something is missing whose name belongs to the extension
+or stands in a statement that was left out before it. Whatever else is missing is an error as ever.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from tasks.runner.errors import RunnerError
+
+_MISSING = frozenset({"42704", "42883", "42P01", "42703", "3F000", "0A000", "58P01"})
+"""Undefined object, function, table, column, schema; an extension that cannot be had."""
+_UNAVAILABLE = frozenset({"0A000", "58P01", "22023"})
+_CREATES = re.compile(r'\bcreate\s+extension\s+(?:if\s+not\s+exists\s+)?("[^"]+"|[\w$]+)', re.IGNORECASE)
+_HANDLES = re.compile(r'\b(?:create|alter|drop|on)\s+extension\s+(?:if\s+(?:not\s+)?exists\s+)?("[^"]+"|[\w$]+)', re.IGNORECASE)
+_QUOTED = re.compile(r'"([^"]+)"')
+_BARE = (
+    re.compile(r"\bfunction ([\w$.]+)\("),
+    re.compile(r"\bcolumn ([\w$.]+) does not exist"),
+    re.compile(r"\boperator does not exist: (.+)"),
+)
+_WORD = re.compile(r"[\w$]+")
+
+_PARTS = {
+    "vector": "vector halfvec sparsevec hnsw ivfflat l2_distance cosine_distance inner_product",
+    "postgis": "geometry geography box2d box3d raster",
+    "citext": "citext",
+    "hstore": "hstore",
+    "ltree": "ltree lquery ltxtquery",
+    "cube": "cube",
+    "isn": "isbn isbn13 ean13 issn",
+    "pg_trgm": "gin_trgm_ops gist_trgm_ops similarity word_similarity show_trgm",
+    "pgcrypto": "crypt gen_salt digest hmac pgp_sym_encrypt pgp_sym_decrypt gen_random_bytes",
+    "uuid-ossp": "uuid_generate_v1 uuid_generate_v1mc uuid_generate_v3 uuid_generate_v4 uuid_generate_v5 uuid_nil",
+    "unaccent": "unaccent",
+    "postgres_fdw": "postgres_fdw",
+    "btree_gist": "gist_int4_ops",
+    "bloom": "bloom",
+}
+"""The types, access methods and functions of well-known extensions that do not bear its name: from their manuals, beginning with
+https://www.postgresql.org/docs/current/contrib.html and https://github.com/pgvector/pgvector"""
+
+
+def find_created(text: str) -> list[str]:
+    """List the extensions that a statement creates, a DO block's too."""
+    return [name.strip('"') for name in _CREATES.findall(text)]
+
+
+def handles_extension(text: str, without: Sequence[str]) -> bool:
+    """Tell whether a statement creates, changes or drops one of these extensions by name."""
+    return any(name.strip('"') in without for name in _HANDLES.findall(text))
+
+
+def find_unavailable(error: RunnerError, text: str) -> str:
+    """Name the extension that a statement creates and the server says it has not; empty where that is not the error."""
+    if error.sqlstate not in _UNAVAILABLE:
+        return ""
+    said = _read_reason(error)
+    return next((name for name in find_created(text) if name in said), "")
+
+
+def needs_left_out(error: RunnerError, without: Sequence[str], texts: Iterable[str]) -> bool:
+    """Tell whether an error is due to extensions that are left out, or to statements left out before, by their texts."""
+    if error.sqlstate not in _MISSING:
+        return False
+    missing = _find_missing(_read_reason(error))
+    for extension in without:
+        parts = {extension.lower(), *_PARTS.get(extension, "").split()}
+        if not parts.isdisjoint(missing) or any(name.startswith(f"{extension.lower()}_") for name in missing):
+            return True
+    return any(name in _WORD.findall(text.lower()) for text in texts for name in missing)
+
+
+def _find_missing(reason: str) -> list[str]:
+    """Find the names of what the server says is missing: the first that it quotes, or what stands where it quotes nothing."""
+    quoted = _QUOTED.search(reason)
+    if quoted:
+        return [quoted[1].rpartition(".")[2].lower()]
+    for pattern in _BARE:
+        match = pattern.search(reason)
+        if match:
+            words = _WORD.findall(match[1].lower())
+            return words if "operator" in pattern.pattern else words[-1:]
+    return []
+
+
+def _read_reason(error: RunnerError) -> str:
+    return error.message.partition("\n")[0]

@@ -1,0 +1,57 @@
+"""A scratch server for the tests of one worker: what is kept on it, and what is swept, is theirs alone."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.postgres.cluster import Cluster
+from tasks.rehearsal.scratch import ScratchServer
+from tests.kit.own_servers import OwnServer, copy_cluster, remove_server
+from tests.kit.projects import REPOSITORY
+from tests.rehearsal.scratching import list_databases
+
+Start = Callable[..., "tuple[subprocess.Popen[str], str]"]
+
+
+@pytest.fixture(scope="session")
+def running(template: Cluster) -> Iterator[OwnServer]:
+    """Give a running server that no other worker uses."""
+    folder = Path(tempfile.mkdtemp(dir=template.data.parent.parent))
+    folder.chmod(0o711)
+    server = copy_cluster(template, folder / "server")
+    server.start()
+    yield server
+    remove_server(server)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def scratch(running: OwnServer) -> Iterator[ScratchServer]:
+    """Give a scratch server on which nothing is kept; fails the test that leaves a scratch database behind."""
+    with ScratchServer(running.url()) as server:
+        yield server
+        server.forget_states()
+        assert list_databases(running, "scratch") == set()
+
+
+@pytest.fixture
+def start_owner(running: OwnServer) -> Iterator[Start]:
+    """Give a function that starts a process which owns a scratch database, and returns both."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*tables: str) -> "tuple[subprocess.Popen[str], str]":
+        command = [sys.executable, "-m", "tests.rehearsal.owning", running.url(), *tables]
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stdout is not None
+        return process, process.stdout.readline().strip()
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,25 @@
+"""A process that owns a scratch database until its standard input ends: `python -m tests.rehearsal.owning URL`."""
+
+import os
+import signal
+import sys
+
+from tasks.rehearsal.replay import state_after
+from tasks.rehearsal.scratch import ScratchServer
+from tests.rehearsal.scratching import make_table
+
+
+def own(url: str, *tables: str) -> None:
+    """Bring a scratch database to a state, tell its name, and hold it."""
+    with ScratchServer(url) as server, state_after(server, [make_table(table) for table in tables]) as database:
+        print(database.name, flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    # A shell that starts a process in the background may have it ignore the signal.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        own(*sys.argv[1:])
+    except KeyboardInterrupt:
+        os._exit(130)

@@ -1,0 +1,44 @@
+"""Two ways to write a database's address are one database."""
+
+import pytest
+
+from tasks.rehearsal.addresses import is_same_database
+
+SAME = [
+    ("postgresql://a@localhost/app", "postgresql://b:secret@127.0.0.1:5432/app"),
+    ("postgresql:///app", "host=localhost dbname=app"),
+    ("postgresql://app@/", "postgresql://localhost/app"),
+    ("postgresql://DB.example.com/app", "postgresql://db.example.com:5432/app?sslmode=require"),
+    ("postgresql://one,two/app", "postgresql://two/app"),
+    ("postgresql:///app?host=/run/postgresql", "postgresql://localhost/app"),
+]
+DIFFERENT = [
+    ("postgresql://localhost/app", "postgresql://localhost/scratch"),
+    ("postgresql://localhost/app", "postgresql://localhost:5433/app"),
+    ("postgresql://localhost/app", "postgresql://db.example.com/app"),
+    ("postgresql:///app?host=/srv/one", "postgresql:///app?host=/srv/two"),
+]
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_the_same_database_is_known_however_it_is_written(one: str, other: str) -> None:
+    assert is_same_database(one, other)
+    assert is_same_database(other, one)
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT)
+def test_different_databases_are_told_apart(one: str, other: str) -> None:
+    assert not is_same_database(one, other)
+
+
+def test_what_the_environment_says_fills_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGHOST", "db.example.com")
+    monkeypatch.setenv("PGPORT", "6000")
+    monkeypatch.setenv("PGDATABASE", "app")
+    assert is_same_database("postgresql://", "postgresql://db.example.com:6000/app")
