@@ -4,6 +4,17 @@ It stands below the runner, which keeps a fingerprint of it in the ledger, and b
 """
 
 from tasks.catalog.reading import read_catalog
-from tasks.catalog.values import Catalog, Change, Difference, Key, compare
+from tasks.catalog.showing import show_difference, write_difference
+from tasks.catalog.values import COLUMN_ORDER, Catalog, Change, Difference, Key, compare
 
-__all__ = ["Catalog", "Change", "Difference", "Key", "compare", "read_catalog"]
+__all__ = [
+    "COLUMN_ORDER",
+    "Catalog",
+    "Change",
+    "Difference",
+    "Key",
+    "compare",
+    "read_catalog",
+    "show_difference",
+    "write_difference",
+]

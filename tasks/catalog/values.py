@@ -18,8 +18,9 @@ COLUMN_ORDER = "column order"
 class Key:
     """Identify an object of a schema.
 
-    `name` is written as SQL would name the object: with its schema, quoted where it must be, with argument types for a routine. An
-    object that belongs to another (a column, a constraint, a trigger) has that one's name as its `parent`, and a name without it.
+    `name` is written as SQL would name the object: with its schema, quoted where it must be, with argument types for a routine.
+    An object that belongs to another (a column, a constraint, a trigger) has that one's name as its `parent`, and a name without
+    it.
     """
 
     kind: str
@@ -40,7 +41,7 @@ class Catalog:
 
     def __post_init__(self) -> None:
         """Sort the objects and make them unchangeable."""
-        object.__setattr__(self, "objects", MappingProxyType(dict(sorted(self.objects.items()))))
+        object.__setattr__(self, "objects", MappingProxyType(dict(sorted(self.objects.items(), key=_identify))))
 
     def __eq__(self, other: object) -> bool:
         """Compare the objects alone: the same schema on two versions of the server is the same schema."""
@@ -118,6 +119,12 @@ def compare(before: Catalog, after: Catalog) -> Difference:
     keys = sorted(before.objects.keys() | after.objects.keys())
     pairs = ((key, before.objects.get(key), after.objects.get(key)) for key in keys)
     return Difference(tuple(Change(key, old, new) for key, old, new in pairs if old != new))
+
+
+def _identify(item: tuple[Key, str]) -> tuple[str, str, str]:
+    """Return what keys are sorted by: tuples compare far faster than they do."""
+    key = item[0]
+    return key.kind, key.name, key.parent
 
 
 def _list_objects(catalog: Catalog) -> list[tuple[str, str, str, str]]:

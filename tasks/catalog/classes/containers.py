@@ -1,0 +1,132 @@
+"""Schemas, extensions and what stands in a schema beside tables: types, domains, sequences, and what has no class of its own."""
+
+from __future__ import annotations
+
+from tasks.catalog.classes.shape import OWNED_SEQUENCES, SCHEMAS, ObjectClass, exclude_members, exclude_parts
+
+_SCHEMAS = f"WITH {SCHEMAS} SELECT 'schema', name, '', '' FROM schemas"
+
+_EXTENSIONS = """
+SELECT 'extension', quote_ident(extname), '', 'SCHEMA ' || quote_ident(nspname)
+FROM pg_extension
+JOIN pg_namespace ON pg_namespace.oid = extnamespace"""
+# Without the version: each server has the one that was packaged for it.
+
+_ENUMS = f"""
+WITH {SCHEMAS}
+SELECT 'type', type.oid::regtype::text, '', 'AS ENUM (' || coalesce(labels, '') || ')'
+FROM pg_type AS type
+JOIN user_schemas ON user_schemas.oid = typnamespace
+LEFT JOIN (
+    SELECT enumtypid, string_agg(quote_literal(enumlabel), ', ' ORDER BY enumsortorder) AS labels FROM pg_enum GROUP BY enumtypid
+) AS enum ON enumtypid = type.oid
+WHERE typtype = 'e' AND {exclude_members("pg_type", "type.oid")}"""
+
+_COMPOSITES = f"""
+WITH {SCHEMAS}
+SELECT 'type', type.oid::regtype::text, '', 'AS (' || coalesce((
+    SELECT string_agg(concat_ws(' ', quote_ident(attname), format_type(atttypid, atttypmod),
+        CASE WHEN attcollation <> part.typcollation THEN 'COLLATE ' || attcollation::regcollation END), ', ' ORDER BY attnum)
+    FROM pg_attribute
+    JOIN pg_type AS part ON part.oid = atttypid
+    WHERE attrelid = type.typrelid AND attnum > 0 AND NOT attisdropped), '') || ')'
+FROM pg_type AS type
+JOIN user_schemas ON user_schemas.oid = typnamespace
+JOIN pg_class ON pg_class.oid = type.typrelid AND relkind = 'c'
+WHERE type.typtype = 'c' AND {exclude_members("pg_type", "type.oid")}"""
+
+_RANGES = f"""
+WITH {SCHEMAS}
+SELECT 'type', type.oid::regtype::text, '', 'AS RANGE (' || concat_ws(', ',
+    'SUBTYPE = ' || format_type(rngsubtype, NULL),
+    CASE WHEN NOT opcdefault THEN 'SUBTYPE_OPCLASS = ' || quote_ident(nspname) || '.' || quote_ident(opcname) END,
+    CASE WHEN rngcollation <> subtype.typcollation THEN 'COLLATION = ' || rngcollation::regcollation END,
+    CASE WHEN rngcanonical <> 0 THEN 'CANONICAL = ' || rngcanonical::regproc END,
+    CASE WHEN rngsubdiff <> 0 THEN 'SUBTYPE_DIFF = ' || rngsubdiff::regproc END,
+    'MULTIRANGE_TYPE_NAME = ' || rngmultitypid::regtype) || ')'
+FROM pg_range
+JOIN pg_type AS type ON type.oid = rngtypid
+JOIN user_schemas ON user_schemas.oid = type.typnamespace
+JOIN pg_type AS subtype ON subtype.oid = rngsubtype
+JOIN pg_opclass ON pg_opclass.oid = rngsubopc
+JOIN pg_namespace ON pg_namespace.oid = opcnamespace
+WHERE {exclude_members("pg_type", "type.oid")}"""
+
+_BASE_TYPES = f"""
+WITH {SCHEMAS}
+SELECT 'type', type.oid::regtype::text, '', CASE WHEN typisdefined THEN '(' || concat_ws(', ',
+    'INPUT = ' || typinput::regproc, 'OUTPUT = ' || typoutput::regproc, 'INTERNALLENGTH = ' || typlen,
+    'ALIGNMENT = ' || typalign::text, 'STORAGE = ' || typstorage::text, 'CATEGORY = ' || quote_literal(typcategory::text),
+    CASE WHEN typbyval THEN 'PASSEDBYVALUE' END) || ')' ELSE '' END
+FROM pg_type AS type
+JOIN user_schemas ON user_schemas.oid = typnamespace
+WHERE (typtype = 'b' AND typsubscript <> 'array_subscript_handler'::regproc OR typtype = 'p')
+  AND {exclude_members("pg_type", "type.oid")}"""
+
+_DOMAINS = f"""
+WITH {SCHEMAS}
+SELECT 'domain', type.oid::regtype::text, '', concat_ws(' ', 'AS ' || format_type(type.typbasetype, type.typtypmod),
+    CASE WHEN type.typcollation <> base.typcollation THEN 'COLLATE ' || type.typcollation::regcollation END,
+    'DEFAULT ' || pg_get_expr(type.typdefaultbin, 0),
+    CASE WHEN type.typnotnull THEN 'NOT NULL' END,
+    (SELECT string_agg('CONSTRAINT ' || quote_ident(conname) || ' ' || pg_get_constraintdef(oid), ' ' ORDER BY conname)
+     FROM pg_constraint WHERE contypid = type.oid AND contype = 'c'))
+FROM pg_type AS type
+JOIN user_schemas ON user_schemas.oid = type.typnamespace
+JOIN pg_type AS base ON base.oid = type.typbasetype
+WHERE type.typtype = 'd' AND {exclude_members("pg_type", "type.oid")}"""
+
+_SEQUENCES = f"""
+WITH {OWNED_SEQUENCES}
+SELECT 'sequence', name, '', concat_ws(' ',
+    CASE relpersistence WHEN 'u' THEN 'UNLOGGED' END,
+    'AS ' || format_type(seqtypid, NULL), 'INCREMENT BY ' || seqincrement, 'MINVALUE ' || seqmin, 'MAXVALUE ' || seqmax,
+    'START WITH ' || seqstart, 'CACHE ' || seqcache, CASE WHEN seqcycle THEN 'CYCLE' END,
+    'OWNED BY ' || table_oid::regclass || '.' || quote_ident(attname))
+FROM sequences
+JOIN pg_sequence ON seqrelid = oid
+LEFT JOIN pg_attribute ON attrelid = table_oid AND attnum = table_column
+WHERE deptype IS DISTINCT FROM 'i'"""
+
+_FIRST_OWN_OID = 16384
+"""Objects below it were made by initdb: https://www.postgresql.org/docs/current/system-catalog-initial-data.html"""
+
+
+def _list_existing(catalog: str) -> str:
+    return f"""
+SELECT identity.type, identity.identity, '', ''
+FROM {catalog} AS object, pg_identify_object('{catalog}'::regclass, object.oid, 0) AS identity
+WHERE object.oid >= {_FIRST_OWN_OID} AND {exclude_members(catalog, "object.oid")}
+  AND {exclude_parts(catalog, "object.oid")}
+  AND coalesce(identity.schema, '') !~ '^"?pg_temp'"""
+
+
+_EXISTING = " UNION ALL ".join(
+    (
+        _list_existing("pg_operator"),
+        _list_existing("pg_opclass"),
+        _list_existing("pg_opfamily"),
+        _list_existing("pg_cast"),
+        _list_existing("pg_collation"),
+        _list_existing("pg_conversion"),
+        _list_existing("pg_language"),
+        _list_existing("pg_transform"),
+        _list_existing("pg_ts_config"),
+        _list_existing("pg_ts_dict"),
+        _list_existing("pg_ts_parser"),
+        _list_existing("pg_ts_template"),
+        _list_existing("pg_am"),
+    )
+)
+
+CLASSES = (
+    ObjectClass("schemas", _SCHEMAS),
+    ObjectClass("extensions", _EXTENSIONS),
+    ObjectClass("enums", _ENUMS),
+    ObjectClass("composite types", _COMPOSITES),
+    ObjectClass("ranges", _RANGES),
+    ObjectClass("base types", _BASE_TYPES),
+    ObjectClass("domains", _DOMAINS),
+    ObjectClass("sequences", _SEQUENCES),
+    ObjectClass("objects of which only the existence is read", _EXISTING),
+)

@@ -1,0 +1,106 @@
+"""What a class of objects is, and the pieces of SQL that several classes share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+OLDEST, NEWEST = 14, 99
+
+LEDGER_TABLES = (
+    "schema_migrations",
+    "schema_migrations_log",
+    "schema_migrations_meta",
+    "schema_migrations_scripts",
+    "schema_migrations_seeds",
+)
+"""The tables of the ledger, which are left out in whatever schema they stand, with all that belongs to them."""
+
+SECRET_NAMES = "user|pass|secret|token|key|credential|conninfo|service|cert"
+"""Words in the name of an option whose value must not leave the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectClass:
+    """Describe how one class of objects is read.
+
+    `query` gives rows of kind, name, parent and definition; a row without a definition is left out (something that another
+    session dropped meanwhile). It runs on the major versions from `since` to `until`.
+    """
+
+    title: str
+    query: str
+    since: int = OLDEST
+    until: int = NEWEST
+
+
+def exclude_members(catalog: str, oid: str) -> str:
+    """Write the condition that an object is no member of an extension.
+
+    It asks for the members of all extensions, which an index finds, instead of asking for each object whose member it is.
+    """
+    return f"""{oid} NOT IN (SELECT objid FROM pg_depend
+        WHERE refclassid = 'pg_extension'::regclass AND classid = '{catalog}'::regclass AND deptype = 'e')"""
+
+
+def exclude_parts(catalog: str, oid: str) -> str:
+    """Write the condition that an object was not made as part of another."""
+    return f"NOT EXISTS (SELECT FROM pg_depend WHERE classid = '{catalog}'::regclass AND objid = {oid} AND deptype = 'i')"
+
+
+def list_options(options: str, *, hide: bool = False) -> str:
+    """Write `OPTIONS (name 'value', …)` of an array of options; `hide` keeps back what may be a secret."""
+    value = f"CASE WHEN option_name ~* '{SECRET_NAMES}' OR option_value ~* 'password|://' THEN '***' ELSE option_value END"
+    return f"""(
+        SELECT 'OPTIONS (' || string_agg(quote_ident(option_name) || ' ' ||
+            quote_literal({value if hide else "option_value"}), ', ' ORDER BY option_name) || ')'
+        FROM pg_options_to_table({options}))"""
+
+
+def list_settings(options: str, prefix: str = "") -> str:
+    """Write `name=value, …` of an array of storage parameters, sorted."""
+    return f"(SELECT string_agg('{prefix}' || setting, ', ' ORDER BY setting) FROM unnest({options}) AS setting)"
+
+
+_LEDGER = ", ".join(f"'{name}'" for name in LEDGER_TABLES)
+
+SCHEMAS = f"""
+schemas AS NOT MATERIALIZED (
+    SELECT oid, quote_ident(nspname) AS name, nspname, nspowner, nspacl
+    FROM pg_namespace
+    WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND {exclude_members("pg_namespace", "oid")}
+),
+user_schemas AS NOT MATERIALIZED (
+    SELECT oid, quote_ident(nspname) AS name
+    FROM pg_namespace
+    WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+)"""
+"""`schemas` are those that are objects of the schema; `user_schemas` also those that an extension made, which people may fill."""
+
+RELATIONS = f"""{SCHEMAS},
+relations AS NOT MATERIALIZED (
+    SELECT class.oid, class.oid::regclass::text AS name, relkind, relname, relnamespace, relowner, relacl, relpersistence, relam,
+        reloptions, reltoastrelid, reltablespace, relispartition, relpartbound, reloftype, relrowsecurity, relforcerowsecurity,
+        relreplident
+    FROM pg_class AS class
+    JOIN user_schemas ON user_schemas.oid = relnamespace
+    WHERE relkind IN ('r', 'p', 'v', 'm', 'f')
+      AND relpersistence <> 't'
+      AND NOT (relkind IN ('r', 'p') AND relname IN ({_LEDGER}))
+      AND {exclude_members("pg_class", "class.oid")}
+)"""
+"""The tables and views, with their names as SQL writes them."""
+
+OWNED_SEQUENCES = f"""{RELATIONS},
+sequences AS NOT MATERIALIZED (
+    SELECT class.oid, class.oid::regclass::text AS name, relowner, relacl, relpersistence, relname, relnamespace,
+        deptype, refobjid AS table_oid, refobjsubid AS table_column
+    FROM pg_class AS class
+    JOIN user_schemas ON user_schemas.oid = relnamespace
+    LEFT JOIN pg_depend ON classid = 'pg_class'::regclass AND objid = class.oid AND refclassid = 'pg_class'::regclass
+        AND refobjsubid > 0 AND deptype IN ('a', 'i')
+    WHERE relkind = 'S'
+      AND relpersistence <> 't'
+      AND {exclude_members("pg_class", "class.oid")}
+      AND (refobjid IS NULL OR refobjid IN (SELECT oid FROM relations))
+)"""
+"""The sequences as well, with the column that owns them."""

@@ -1,0 +1,86 @@
+"""A difference as text for a terminal and as JSON."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tasks.catalog.values import Change, Difference, Key
+
+_SIGNS = {"added": "+", "removed": "-", "changed": "~"}
+_OWNERS = frozenset({"table", "foreign table", "view", "materialized view"})
+_ATTRIBUTES = frozenset({"column order", "replica identity", "clustering", "row security", "comment"})
+"""Kinds that may be named after the table itself."""
+_LONG = 8
+"""Lines from which on only what changed is shown, with some lines around it."""
+
+
+def show_difference(difference: Difference) -> Iterator[str]:
+    """Give the lines of a readable diff: `+ table public.x`, `~ column status of public.orders` and the definitions below it.
+
+    What came or went together with its table or view is counted in that one's line.
+    """
+    whole = {change.key: change.word for change in difference.changes if change.word != "changed" and change.key.kind in _OWNERS}
+    folded: dict[tuple[str, Key], Counter[str]] = {}
+    shown: list[Change] = []
+    for change in difference.changes:
+        owner = _find_owner(change, whole)
+        if owner is None:
+            shown.append(change)
+        else:
+            folded.setdefault((change.word, owner), Counter())[change.key.kind] += 1
+    for change in shown:
+        parts = folded.get((change.word, change.key))
+        yield f"{_SIGNS[change.word]} {change.key}" + (f" (with {_count(parts)})" if parts else "")
+        yield from (f"    {line}" for line in _show_definitions(change))
+
+
+def write_difference(difference: Difference) -> list[dict[str, Any]]:
+    """Give the changes as JSON."""
+    return [
+        {
+            "change": change.word,
+            "kind": change.key.kind,
+            "name": change.key.name,
+            "parent": change.key.parent,
+            "before": change.before,
+            "after": change.after,
+        }
+        for change in difference.changes
+    ]
+
+
+def _find_owner(change: Change, whole: Mapping[Key, str]) -> Key | None:
+    """Return the table or view that was added or removed together with what the change is about."""
+    name = change.key.parent or _name_owner(change.key)
+    owners = (Key(kind, name) for kind in _OWNERS)
+    return next((owner for owner in owners if owner != change.key and whole.get(owner) == change.word), None)
+
+
+def _name_owner(key: Key) -> str:
+    if key.kind not in _ATTRIBUTES:
+        return ""
+    return next((key.name.removeprefix(f"{kind} ") for kind in _OWNERS if key.name.startswith(f"{kind} ")), key.name)
+
+
+def _count(parts: Counter[str]) -> str:
+    counted = ((kind, number) for kind, number in sorted(parts.items()) if kind != "column order")
+    return ", ".join(kind if number == 1 else f"{number} {_make_plural(kind)}" for kind, number in counted)
+
+
+def _make_plural(kind: str) -> str:
+    if kind.endswith(("x", "s")):
+        return kind if kind.endswith("s") else f"{kind}es"
+    return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+
+
+def _show_definitions(change: Change) -> Iterator[str]:
+    before, after = (change.before or "").splitlines(), (change.after or "").splitlines()
+    if change.before is None or change.after is None or len(before) + len(after) < _LONG:
+        yield from (f"- {line}".rstrip() for line in before)
+        yield from (f"+ {line}".rstrip() for line in after)
+        return
+    for line in list(difflib.unified_diff(before, after, lineterm=""))[2:]:
+        yield line if line.startswith("@@") else f"{line[0]} {line[1:]}".rstrip()

@@ -1,0 +1,169 @@
+-- A schema with every class of objects, in words that PostgreSQL 14 to 18 understand. The role catalog_reader must exist.
+CREATE SCHEMA shop;
+CREATE SCHEMA "Größe ""x"" y";
+COMMENT ON SCHEMA shop IS 'what we sell';
+
+CREATE TYPE shop.mood AS ENUM ('sad', 'it''s ok', 'happy');
+ALTER TYPE shop.mood ADD VALUE 'meh' AFTER 'sad';
+CREATE TYPE shop.point AS (x numeric(10, 2), "Y z" text COLLATE "C");
+CREATE TYPE shop.span AS RANGE (SUBTYPE = float8, SUBTYPE_DIFF = float8mi);
+CREATE DOMAIN shop.email AS text COLLATE "C" DEFAULT 'nobody' NOT NULL
+    CONSTRAINT has_at CHECK (VALUE LIKE '%@%') CHECK (length(VALUE) < 200);
+COMMENT ON DOMAIN shop.email IS 'an address';
+COMMENT ON CONSTRAINT has_at ON DOMAIN shop.email IS 'the sign';
+
+CREATE SEQUENCE shop.numbers AS integer INCREMENT BY 5 START WITH 10 MAXVALUE 1000 CACHE 3 CYCLE;
+CREATE FUNCTION shop.touch() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.at := now(); RETURN NEW; END$$;
+CREATE FUNCTION shop.add(a integer, b integer DEFAULT 1, VARIADIC c integer[] DEFAULT '{}') RETURNS integer
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 7 SET search_path TO 'shop', 'public' AS 'SELECT a + b';
+CREATE FUNCTION shop.many(OUT a integer, OUT b text) RETURNS SETOF record LANGUAGE sql BEGIN ATOMIC
+    SELECT m.one, m.two FROM (VALUES (1, 'x'), (2, 'y')) AS m (one, two) WHERE m.one > 0;
+END;
+CREATE PROCEDURE shop."Do it"(INOUT a text) LANGUAGE plpgsql AS 'BEGIN a := ''"json"''; END';
+CREATE AGGREGATE shop.total(integer) (SFUNC = int4pl, STYPE = integer, INITCOND = '0', COMBINEFUNC = int4pl, PARALLEL = SAFE);
+CREATE FUNCTION shop.on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+CREATE EVENT TRIGGER watch ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE') EXECUTE FUNCTION shop.on_ddl();
+ALTER EVENT TRIGGER watch DISABLE;
+
+CREATE TABLE shop.customers (
+    id bigint GENERATED ALWAYS AS IDENTITY (START WITH 100 INCREMENT BY 2) PRIMARY KEY,
+    name varchar(80) COLLATE "C" NOT NULL DEFAULT 'new' || 'comer',
+    mood shop.mood DEFAULT 'happy',
+    email shop.email,
+    "json" jsonb NOT NULL DEFAULT '{}',
+    "Größe" numeric(6, 2) CONSTRAINT "größer als 0" CHECK ("Größe" > 0),
+    "select" text,
+    at timestamptz DEFAULT '2024-01-01 00:00+02',
+    born date DEFAULT '2000-02-03',
+    pause interval DEFAULT '1 day 02:03',
+    kind text DEFAULT 'a' CHECK (kind IN ('a', 'b') OR lower(kind) = ANY (ARRAY['c', 'd'])),
+    upper_name text GENERATED ALWAYS AS (upper(name)) STORED,
+    gone integer,
+    tags text[] NOT NULL DEFAULT ARRAY[]::text[],
+    CONSTRAINT named_unique UNIQUE (name, email) DEFERRABLE INITIALLY DEFERRED
+) WITH (fillfactor = 70, toast.autovacuum_enabled = false);
+ALTER TABLE shop.customers DROP COLUMN gone;
+ALTER TABLE shop.customers ALTER COLUMN tags SET STORAGE EXTERNAL;
+ALTER TABLE shop.customers ALTER COLUMN name SET STATISTICS 50;
+ALTER TABLE shop.customers ALTER COLUMN kind SET (n_distinct = 4);
+ALTER TABLE shop.customers REPLICA IDENTITY FULL;
+COMMENT ON TABLE shop.customers IS 'people''s rows';
+COMMENT ON COLUMN shop.customers."json" IS 'anything';
+COMMENT ON CONSTRAINT named_unique ON shop.customers IS 'one each';
+
+CREATE TABLE shop.orders (
+    id serial PRIMARY KEY,
+    customer bigint NOT NULL,
+    number integer DEFAULT nextval('shop.numbers'),
+    price money DEFAULT 1.5,
+    status text CONSTRAINT status_given NOT NULL,
+    during tstzrange,
+    CONSTRAINT customer_known FOREIGN KEY (customer) REFERENCES shop.customers (id) ON DELETE CASCADE DEFERRABLE,
+    CONSTRAINT no_overlap EXCLUDE USING gist (during WITH &&)
+);
+ALTER TABLE shop.orders ADD CONSTRAINT status_short CHECK (length(status) < 20) NOT VALID;
+CREATE INDEX orders_status ON shop.orders (lower(status) DESC NULLS LAST, customer) INCLUDE (number) WHERE status <> 'done';
+CREATE UNIQUE INDEX "Orders Ümlaut" ON shop.orders (customer, (number + 1));
+CREATE INDEX customers_json ON shop.customers USING gin ("json" jsonb_path_ops) WITH (fastupdate = off);
+ALTER TABLE shop.orders CLUSTER ON "Orders Ümlaut";
+CREATE STATISTICS shop.orders_stats (ndistinct, dependencies) ON customer, status FROM shop.orders;
+ALTER STATISTICS shop.orders_stats SET STATISTICS 12;
+CREATE STATISTICS shop.expression_stats ON (lower(status)), customer FROM shop.orders;
+COMMENT ON STATISTICS shop.orders_stats IS 'help';
+COMMENT ON INDEX shop.orders_status IS 'fast';
+COMMENT ON SEQUENCE shop.numbers IS 'of orders';
+CREATE TRIGGER touch BEFORE INSERT OR UPDATE OF at ON shop.customers FOR EACH ROW WHEN (NEW.name <> '') EXECUTE FUNCTION shop.touch();
+CREATE TRIGGER "not now" AFTER DELETE ON shop.customers REFERENCING OLD TABLE AS was FOR EACH STATEMENT EXECUTE FUNCTION shop.touch();
+ALTER TABLE shop.customers DISABLE TRIGGER "not now";
+CREATE CONSTRAINT TRIGGER later AFTER INSERT ON shop.orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shop.touch();
+COMMENT ON TRIGGER touch ON shop.customers IS 'keeps at';
+
+CREATE TABLE shop.events (id bigint GENERATED BY DEFAULT AS IDENTITY, at date NOT NULL, note text, PRIMARY KEY (id, at))
+    PARTITION BY RANGE (at);
+CREATE TABLE shop.events_2024 PARTITION OF shop.events FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+CREATE TABLE shop.events_rest PARTITION OF shop.events (note DEFAULT 'rest') DEFAULT PARTITION BY RANGE (at);
+CREATE TABLE shop.events_rest_x PARTITION OF shop.events_rest FOR VALUES FROM (MINVALUE) TO ('1999-01-01');
+CREATE INDEX events_note ON shop.events (note);
+CREATE TRIGGER touch AFTER INSERT ON shop.events FOR EACH ROW EXECUTE FUNCTION shop.touch();
+ALTER TABLE shop.events ADD FOREIGN KEY (id) REFERENCES shop.orders (id);
+CREATE TABLE shop.event_notes (id bigint, at date, FOREIGN KEY (id, at) REFERENCES shop.events (id, at));
+CREATE TABLE shop.base (a integer NOT NULL, b text CHECK (b <> ''));
+CREATE TABLE shop.child (c integer) INHERITS (shop.base);
+CREATE UNLOGGED TABLE shop.fast (a integer);
+CREATE TABLE shop.typed OF shop.point;
+
+CREATE VIEW shop.plain AS SELECT id, name, "json", "json" ->> 'a' AS a FROM shop.customers WHERE name <> 'customers.name';
+CREATE VIEW shop.counted AS SELECT status, count(*) AS n FROM shop.orders GROUP BY status HAVING count(*) > 1 ORDER BY status;
+CREATE VIEW shop.joined AS SELECT c.name, o.* FROM shop.customers c JOIN shop.orders o ON o.customer = c.id;
+CREATE VIEW shop.crossed AS SELECT c.name, o.id FROM shop.customers c, shop.orders o;
+CREATE VIEW shop.nested AS SELECT c.name, (SELECT max(o.id) FROM shop.orders o WHERE o.customer = c.id) AS newest
+    FROM shop.customers c WHERE EXISTS (SELECT FROM shop.orders o WHERE o.customer = c.id AND c.mood = 'sad');
+CREATE VIEW shop.derived AS SELECT s.name, s.up FROM (SELECT name, upper_name AS up FROM shop.customers) AS s;
+CREATE VIEW shop.merged AS SELECT id, status FROM shop.orders UNION ALL SELECT id, name FROM shop.customers;
+CREATE VIEW shop.listed AS WITH big AS (SELECT id FROM shop.orders WHERE id > 5) SELECT id FROM big;
+CREATE VIEW shop.looped AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT i FROM n;
+CREATE VIEW shop.constants AS SELECT 1 AS one, 'x'::text AS x;
+CREATE VIEW shop.given AS VALUES (1, 'a'), (2, 'b');
+CREATE VIEW shop.generated AS SELECT i FROM generate_series(1, 3) AS g (i);
+CREATE VIEW shop.ordinal AS SELECT g.i, n FROM unnest(ARRAY['a', 'b']) WITH ORDINALITY AS g (i, n) WHERE trim(BOTH g.i) <> '';
+CREATE VIEW shop.rows AS SELECT r.a, r.b FROM ROWS FROM (generate_series(1, 2), generate_series(1, 3)) AS r (a, b);
+CREATE VIEW shop.lateral AS SELECT c.id, l.n FROM shop.customers c LEFT JOIN LATERAL (SELECT count(*) AS n FROM shop.orders o
+    WHERE o.customer = c.id) AS l ON true;
+CREATE VIEW shop.using AS SELECT id, o.status FROM shop.orders o JOIN shop.event_notes n USING (id);
+CREATE VIEW shop.ranked AS SELECT id, row_number() OVER w AS r, sum(number) FILTER (WHERE number > 0) OVER (PARTITION BY customer) AS s
+    FROM shop.orders WINDOW w AS (PARTITION BY status ORDER BY id);
+CREATE VIEW shop.whole AS SELECT c, c.id FROM shop.customers c;
+CREATE VIEW shop."Sehr schön" WITH (security_barrier) AS SELECT "Größe" AS "select", "select" AS "Größe" FROM shop.customers;
+CREATE VIEW shop.changeable AS SELECT a FROM shop.base WHERE a > 1 WITH LOCAL CHECK OPTION;
+CREATE VIEW shop.timed AS SELECT at AT TIME ZONE 'UTC' AS utc, extract(year FROM at) AS y, CASE WHEN mood = 'sad' THEN 1 ELSE 2 END AS c,
+    coalesce(name, kind) AS n, tags[1] AS t FROM shop.customers WHERE (name, kind) IN (SELECT 'a', 'b') AND id IN (1, 2);
+CREATE VIEW shop.distinctly AS SELECT DISTINCT ON (customer) customer, id FROM shop.orders ORDER BY customer, id DESC LIMIT 10;
+CREATE VIEW shop.sampled AS SELECT o.id FROM shop.orders o TABLESAMPLE system (10);
+CREATE VIEW shop.grouped AS SELECT lower(o.status) AS low, o.customer + 1 AS c FROM shop.orders o GROUP BY lower(o.status), o.customer + 1;
+CREATE VIEW shop.rolled AS SELECT status, customer, count(*) FROM shop.orders GROUP BY ROLLUP (status, customer);
+CREATE VIEW shop.field AS SELECT (p.v).x FROM (SELECT ROW(1, 'a')::shop.point AS v) AS p;
+CREATE MATERIALIZED VIEW shop.kept AS SELECT status, max(id) AS m FROM shop.orders GROUP BY status WITH NO DATA;
+CREATE UNIQUE INDEX kept_status ON shop.kept (status);
+COMMENT ON VIEW shop.plain IS 'simple';
+COMMENT ON COLUMN shop.plain.a IS 'of a view';
+ALTER VIEW shop.changeable ALTER COLUMN a SET DEFAULT 7;
+CREATE RULE quiet AS ON INSERT TO shop.constants DO INSTEAD NOTHING;
+CREATE RULE moved AS ON UPDATE TO shop.plain DO INSTEAD
+    UPDATE shop.customers SET name = NEW.name WHERE id = OLD.id AND EXISTS (SELECT FROM shop.orders WHERE customer = OLD.id);
+COMMENT ON RULE quiet ON shop.constants IS 'no';
+
+ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY;
+ALTER TABLE shop.orders FORCE ROW LEVEL SECURITY;
+CREATE POLICY own ON shop.orders AS RESTRICTIVE FOR UPDATE TO catalog_reader USING (customer = 1) WITH CHECK (status <> 'x');
+CREATE POLICY "Any one" ON shop.orders USING (customer IN (SELECT id FROM shop.customers WHERE name = current_user));
+COMMENT ON POLICY own ON shop.orders IS 'mine';
+
+GRANT USAGE ON SCHEMA shop TO catalog_reader;
+GRANT ALL ON shop.customers TO catalog_reader;
+GRANT SELECT, INSERT ON shop.orders TO catalog_reader WITH GRANT OPTION;
+GRANT SELECT ON shop.plain TO PUBLIC;
+GRANT UPDATE (status, number) ON shop.orders TO PUBLIC;
+GRANT USAGE ON SEQUENCE shop.numbers TO catalog_reader;
+REVOKE EXECUTE ON FUNCTION shop.touch() FROM PUBLIC;
+GRANT EXECUTE ON PROCEDURE shop."Do it"(text) TO catalog_reader;
+REVOKE USAGE ON TYPE shop.mood FROM PUBLIC;
+REVOKE DELETE ON shop.base FROM CURRENT_USER;
+REVOKE ALL ON shop.fast FROM CURRENT_USER;
+ALTER DEFAULT PRIVILEGES IN SCHEMA shop GRANT SELECT ON TABLES TO catalog_reader;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO catalog_reader;
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+
+CREATE PUBLICATION partly FOR TABLE shop.base, shop.typed WITH (publish = 'insert, delete');
+CREATE PUBLICATION everything FOR ALL TABLES;
+CREATE FOREIGN DATA WRAPPER nowhere OPTIONS (debug 'true');
+-- The passwords must not be found in a catalog.
+CREATE SERVER "Far away" TYPE 'x' VERSION '2' FOREIGN DATA WRAPPER nowhere OPTIONS (host 'example.org', password 'hunter2');
+CREATE USER MAPPING FOR PUBLIC SERVER "Far away" OPTIONS (user 'u', password 'hunter2');
+CREATE FOREIGN TABLE shop.remote (a integer OPTIONS (column_name 'A') NOT NULL, b text) SERVER "Far away" OPTIONS (table_name 'x');
+GRANT USAGE ON FOREIGN SERVER "Far away" TO catalog_reader;
+CREATE COLLATION shop.plain_c FROM "C";
+CREATE OPERATOR shop.=== (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4eq);
+CREATE TEXT SEARCH CONFIGURATION shop.words (COPY = pg_catalog.simple);
+CREATE TABLE "Größe ""x"" y"."Ta ble" ("Spal.te" integer PRIMARY KEY, "ö" shop.mood[]);
+CREATE VIEW "Größe ""x"" y"."Sicht" AS SELECT "Ta ble"."Spal.te" FROM "Größe ""x"" y"."Ta ble";
+COMMENT ON COLUMN "Größe ""x"" y"."Ta ble"."Spal.te" IS 'Ä "quoted" ''one''';

@@ -1,0 +1,50 @@
+"""Each class of objects is read: what changes is seen, and nothing else is."""
+
+import pytest
+
+from tasks.catalog import Catalog, compare, read_catalog
+from tests.catalog.cases import CASES, Case
+from tests.kit.databases import Database
+
+
+def read(database: Database) -> Catalog:
+    with database.connect() as connection:
+        return read_catalog(connection)
+
+
+@pytest.mark.usefixtures("roles")
+@pytest.mark.parametrize("case", CASES, ids=[case.title for case in CASES])
+def test_a_change_is_seen_as_what_it_is(any_database: Database, case: Case) -> None:
+    with any_database.connect() as connection:
+        if connection.info.server_version // 10000 < case.since:
+            pytest.skip(f"PostgreSQL {case.since} and later have it")
+    if case.setup:
+        any_database.execute(case.setup)
+    before = read(any_database)
+    any_database.execute(case.change)
+    difference = compare(before, read(any_database))
+    assert tuple(f"{change.word} {change.key}" for change in difference.changes) == case.seen
+
+
+def test_an_empty_database_has_what_every_database_has(any_database: Database) -> None:
+    assert [str(key) for key in read(any_database).objects] == ["extension plpgsql", "schema public"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind", "definition"),
+    [
+        ("CREATE TABLE t (c integer NOT NULL DEFAULT 1)", "column", "integer NOT NULL DEFAULT 1"),
+        ("CREATE TABLE t (c serial)", "column", "integer NOT NULL DEFAULT nextval('public.t_c_seq'::regclass)"),
+        ("CREATE TYPE e AS ENUM ('b', 'a')", "type", "AS ENUM ('b', 'a')"),
+        ("CREATE TABLE t (c integer); CREATE INDEX i ON t (c)", "index", "CREATE INDEX i ON public.t USING btree (c)"),
+        (
+            "CREATE TABLE t (c integer); CREATE VIEW v AS SELECT c FROM t WHERE t.c > 1",
+            "view",
+            "AS SELECT c\n   FROM public.t\n  WHERE (c > 1)",
+        ),
+        ("CREATE TABLE t (c integer PRIMARY KEY)", "constraint", "PRIMARY KEY (c)"),
+    ],
+)
+def test_a_definition_is_what_one_would_write(any_database: Database, statement: str, kind: str, definition: str) -> None:
+    any_database.execute(statement)
+    assert [text for _, text in read(any_database).of_kind(kind)] == [definition]

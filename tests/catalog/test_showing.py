@@ -1,0 +1,68 @@
+"""A difference is shown so that a person finds what changed, and written so that a program does."""
+
+import json
+
+import pytest
+
+from tasks.catalog import COLUMN_ORDER, Catalog, Key, compare, show_difference, write_difference
+
+TABLE = {
+    Key("table", "public.x"): "",
+    Key("column", "id", "public.x"): "integer",
+    Key("column", "name", "public.x"): "text",
+    Key("index", "public.i", "public.x"): "CREATE INDEX i ON public.x USING btree (id)",
+    Key("policy", "p", "public.x"): "FOR ALL",
+    Key("row security", "public.x"): "ENABLE ROW LEVEL SECURITY",
+    Key("comment", "table public.x"): "COMMENT ON TABLE public.x IS 'x'",
+    Key(COLUMN_ORDER, "public.x"): "id, name",
+}
+
+
+def show(before: dict[Key, str], after: dict[Key, str]) -> list[str]:
+    return list(show_difference(compare(Catalog(before), Catalog(after))))
+
+
+@pytest.mark.parametrize(("sign", "before", "after"), [("+", {}, TABLE), ("-", TABLE, {})])
+def test_what_belongs_to_a_table_is_folded_under_it(sign: str, before: dict[Key, str], after: dict[Key, str]) -> None:
+    assert show(before, after) == [f"{sign} table public.x (with 2 columns, comment, index, policy, row security)"]
+
+
+def test_a_changed_column_shows_both_definitions() -> None:
+    key = Key("column", "status", "public.orders")
+    assert show({key: "text"}, {key: "text NOT NULL"}) == [
+        "~ column status of public.orders",
+        "    - text",
+        "    + text NOT NULL",
+    ]
+
+
+def test_a_part_that_was_added_to_a_table_that_stays_is_shown() -> None:
+    key = Key("index", "public.i", "public.x")
+    assert show({k: v for k, v in TABLE.items() if k != key}, TABLE) == [f"+ {key}", f"    + {TABLE[key]}"]
+
+
+def test_a_part_that_went_while_a_view_came_in_the_place_of_its_table_is_not_folded_under_the_view() -> None:
+    shown = show({Key("trigger", "t", "public.x"): "CREATE"}, {Key("view", "public.x"): "AS SELECT 1"})
+    assert shown == ["- trigger t of public.x", "    - CREATE", "+ view public.x", "    + AS SELECT 1"]
+
+
+def test_a_long_definition_shows_only_what_changed_and_what_is_around() -> None:
+    lines = [f"line {number}" for number in range(30)]
+    changed = [*lines[:15], "another", *lines[16:]]
+    key = Key("function", "public.f()")
+    shown = show({key: "\n".join(lines)}, {key: "\n".join(changed)})
+    assert shown[0] == "~ function public.f()"
+    assert {"    - line 15", "    + another", "      line 14"} <= set(shown)
+    assert len(shown) < 12
+
+
+def test_equal_schemas_show_nothing() -> None:
+    assert show(TABLE, dict(reversed(TABLE.items()))) == []
+
+
+def test_a_difference_is_written_as_json() -> None:
+    written = write_difference(compare(Catalog({Key("column", "a", "t"): "text"}), Catalog({Key("table", "ü"): ""})))
+    assert json.loads(json.dumps(written)) == [
+        {"change": "removed", "kind": "column", "name": "a", "parent": "t", "before": "text", "after": None},
+        {"change": "added", "kind": "table", "name": "ü", "parent": "", "before": None, "after": ""},
+    ]
