@@ -51,9 +51,9 @@ class Environment:
 def load_environment(name: str, *, project: Path = PROJECT, environ: Mapping[str, str] | None = None) -> Environment:
     """Read and validate the settings of an environment.
 
-    The process's own environment counts first, then .env.<name>, then .env. The database is more careful: only `local` takes it from
-    .env, because that is the file in which everybody keeps the URL of a laptop; and a URL that happens to be exported in a shell does
-    not lead `--env=staging` away from the Fly app or the URL that staging has. Raises UsageError that lists every mistake.
+    The process's own environment counts first, then .env.<name>, then .env. The database is more careful: only `local` takes it
+    from .env, because that is the file in which everybody keeps the URL of a laptop; and a URL that happens to be exported in a
+    shell does not lead `--env=staging` away from the app or the URL that staging has. Raises UsageError that lists every mistake.
     """
     environ = os.environ if environ is None else environ
     known = list_environments(project)

@@ -46,6 +46,7 @@ def build_gauges(overview: StatusesRead, now: datetime) -> CollectorRegistry:
     pending = make("pending", "Migrations that are not applied, or not wholly")
     failed = make("failed", "Migrations whose last try failed")
     differing = make("differing", "Applied migrations whose file is edited or missing")
+    drifted = make("drifted", "1 if the schema is another than the runs made it, else 0")
     age = make("seconds_since_last_applied", "Seconds since the last migration was applied")
     for column in overview.environments:
         reached.labels(column.environment).set(0 if column.error else 1)
@@ -54,6 +55,7 @@ def build_gauges(overview: StatusesRead, now: datetime) -> CollectorRegistry:
         pending.labels(column.environment).set(sum(row.state in _OPEN_STATES for row in column.rows))
         failed.labels(column.environment).set(sum(row.failed for row in column.rows))
         differing.labels(column.environment).set(sum(row.state in _DIFFERING_STATES for row in column.rows))
+        drifted.labels(column.environment).set(column.drifted)
         seconds = count_seconds_since_last(column, now)
         if seconds is not None:
             age.labels(column.environment).set(seconds)

@@ -54,8 +54,11 @@ def limit_rows(overview: StatusesRead, limit: int) -> StatusesRead:
 
 
 def is_well(overview: StatusesRead) -> bool:
-    """Tell whether every environment could be reached and holds nothing but applied versions. Pure."""
-    return all(not column.error and all(row.state == "applied" for row in column.rows) for column in overview.environments)
+    """Tell whether every environment could be reached, holds nothing but applied versions, and has not drifted. Pure."""
+    return all(
+        not column.error and not column.drifted and all(row.state == "applied" for row in column.rows)
+        for column in overview.environments
+    )
 
 
 def _is_there(environment: Environment) -> bool:
@@ -75,7 +78,8 @@ def _read_column(environment: Environment, open_status: Callable[[Environment], 
     try:
         for event in open_status(environment):
             if isinstance(event, StatusRead):
-                return EnvironmentStatus(environment.name, "", event.rows)
+                drifted = any(finding.kind == "drifted" for finding in event.findings)
+                return EnvironmentStatus(environment.name, "", event.rows, drifted=drifted)
             if isinstance(event, ErrorRaised):
                 message, hint = event.message, event.hint
     except (RunnerError, ServerError) as error:

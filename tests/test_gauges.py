@@ -28,6 +28,7 @@ STAGING = EnvironmentStatus(
         StatusRow("6", "pending", failed=True),
         StatusRow("7", "pending"),
     ),
+    drifted=True,
 )
 EMPTY = EnvironmentStatus("dev", "", ())
 GONE = EnvironmentStatus("prod", 'no "connection"', ())
@@ -52,6 +53,7 @@ def test_the_states_are_counted(tmp_path: Path) -> None:
         "pending": {"dev": 0, "staging": 4},
         "failed": {"dev": 0, "staging": 2},
         "differing": {"dev": 0, "staging": 2},
+        "drifted": {"dev": 0, "staging": 1},
         "seconds_since_last_applied": {"staging": 90},
     }
 

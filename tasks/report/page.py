@@ -39,6 +39,11 @@ def render_page(overview: StatusesRead, now: datetime) -> str:
     heads = "".join(f'<th scope="col">{_escape(column.environment)}</th>' for column in overview.environments)
     rows = "\n".join(_render_row(version, cells) for version, cells in order_rows(overview))
     errors = "".join(f"{_render_error(column)}\n" for column in overview.environments if column.error)
+    errors += "".join(
+        f'<p><b class="late">{_escape(column.environment)} has drifted:</b> its schema was changed besides the migrations.</p>\n'
+        for column in overview.environments
+        if column.drifted
+    )
     about = "; ".join(line.text for line in say_side_by_side(overview))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Migrations</title>\n'

@@ -95,6 +95,7 @@ def _build_parser() -> argparse.ArgumentParser:
     repair = add("repair", "make the ledger say what is true, each change confirmed", "--yes", "--dry-run")
     repair.add_argument("--agree", action="append", default=[], metavar="CHANGE:VERSION", help="agree to this change")
     add("files", "list the migrations of this checkout with their checksums")
+    add("catalog", "read the schema and the texts that were applied")
     add("probe", "look at the database without changing it")
     outcome = add("outcome", "tell how a run ended")
     outcome.add_argument("--version", required=True, metavar="RUN", help="the run's id")

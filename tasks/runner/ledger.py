@@ -12,7 +12,7 @@ from psycopg import sql
 from tasks.runner.errors import RefusedError
 from tasks.runner.session import run_sql
 
-LEDGER_FORMAT = 1
+LEDGER_FORMAT = 2
 """The format of the ledger's tables; a database that says a newer one is refused."""
 
 _BROKEN_OFF = frozenset({"", "57014", "57P01", "57P02", "57P03", "57P05", "08006", "08003", "08000"})
@@ -80,6 +80,20 @@ class Ledger:
     checksums: Mapping[str, str | None] = field(default_factory=dict)
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
     environment: str = ""
+    format: int = 0
+    expected: str = ""
+    """What the schema is expected to be, as tasks.runner.expectation writes it."""
+    old_names: Mapping[str, str] = field(default_factory=dict)
+    """By which names the database still knows versions that were renamed since."""
+
+    @property
+    def current(self) -> bool:
+        """Tell whether all tables are there, in the format that this tool writes."""
+        return self.complete and self.format == LEDGER_FORMAT
+
+    def recorded_name(self, version: str) -> str:
+        """Give the name under which the database knows a version."""
+        return self.old_names.get(version, version)
 
     def table(self, suffix: str = "") -> sql.Identifier:
         """Name one of the ledger's tables with its schema, so that no search_path can lead elsewhere."""
@@ -117,15 +131,20 @@ def read_ledger(connection: psycopg.Connection) -> Ledger:
             meta[name] = value
         else:
             attempts[name] = Attempt(value, outcome, done, total, checksum or "", sqlstate or "", error or "", at)
-    _check_format(meta.get("format", ""))
-    return Ledger(schema, True, True, checksums, attempts, meta.get("environment", ""))
+    number = _check_format(meta.get("format", ""))
+    return Ledger(schema, True, True, checksums, attempts, meta.get("environment", ""), number, meta.get("schema", ""))
 
 
 def ensure_ledger(connection: psycopg.Connection, ledger: Ledger) -> None:
-    """Create the ledger's tables where they are missing; the caller holds the lock."""
+    """Create the ledger's tables where they are missing, and bring them to this format; the caller holds the lock."""
+    run_sql(connection, f"BEGIN;{compose_tables(connection, ledger)};COMMIT")
+
+
+def compose_tables(connection: psycopg.Connection, ledger: Ledger) -> str:
+    """Give the SQL that creates the ledger's tables, to be run in a transaction, whose search_path it sets."""
     text = (Path(__file__).parent / "ledger.sql").read_text(encoding="utf-8")
     path = sql.SQL("SET LOCAL search_path TO {}").format(sql.Identifier(ledger.schema)).as_string(connection)
-    run_sql(connection, f"BEGIN; SET LOCAL client_min_messages = warning; {path};\n{text}\n;COMMIT")
+    return f"SET LOCAL client_min_messages = warning; {path};\n{text}\n"
 
 
 def remember_environment(connection: psycopg.Connection, ledger: Ledger, environment: str) -> None:
@@ -153,17 +172,19 @@ def _check_shape(schema: str, columns: list[str], *, keyed: bool) -> None:
     if fault:
         raise RefusedError(
             f"{schema}.schema_migrations has another shape: it has the columns {', '.join(columns)}; {fault}",
-            hint="Another tool made this table. To start a record beside it, rename it first:\n"
+            hint="Another tool made this table. To take over what it records: inv db.adopt\n"
+            "To start a record beside it instead, rename it first:\n"
             f"  ALTER TABLE {schema}.schema_migrations RENAME TO schema_migrations_before;",
             state="Nothing was changed.",
         )
 
 
-def _check_format(text: str) -> None:
-    """Refuse a ledger that a newer tool wrote."""
+def _check_format(text: str) -> int:
+    """Give the number of the format; refuse a ledger that a newer tool wrote."""
     if not text.isdigit() or int(text) > LEDGER_FORMAT:
         raise RefusedError(
             f"the ledger has format {text or 'unknown'}, this tool knows formats up to {LEDGER_FORMAT}",
             hint="Pull: a newer version of this tool wrote it.",
             state="Nothing was changed.",
         )
+    return int(text)

@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS schema_migrations_log (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run_id UUID NOT NULL,
     version VARCHAR(255),
-    action VARCHAR(20) NOT NULL CHECK (action IN ('migrate', 'rollback', 'repair', 'seed', 'adopt')),
+    action VARCHAR(20) NOT NULL,
     outcome VARCHAR(20) NOT NULL CHECK (outcome IN ('started', 'finished', 'failed', 'resumed')),
     segments_done INTEGER NOT NULL DEFAULT 0 CHECK (segments_done >= 0),
     segments_total INTEGER NOT NULL DEFAULT 0,
@@ -54,4 +54,12 @@ CREATE TABLE IF NOT EXISTS schema_migrations_meta (
     key VARCHAR(40) PRIMARY KEY,
     value TEXT NOT NULL
 );
-INSERT INTO schema_migrations_meta (key, value) VALUES ('format', '1') ON CONFLICT (key) DO NOTHING;
+-- What a ledger of format 1 lacks.
+ALTER TABLE schema_migrations_log ADD COLUMN IF NOT EXISTS note TEXT;
+ALTER TABLE schema_migrations_log
+    DROP CONSTRAINT IF EXISTS schema_migrations_log_action_check,
+    ADD CONSTRAINT schema_migrations_log_action_check
+        CHECK (action IN ('migrate', 'rollback', 'repair', 'seed', 'adopt', 'rename'));
+
+INSERT INTO schema_migrations_meta (key, value) VALUES ('format', '2') ON CONFLICT (key)
+    DO UPDATE SET value = excluded.value WHERE schema_migrations_meta.value <> excluded.value;

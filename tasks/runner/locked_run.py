@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from tasks.runner.errors import RunnerError
+from tasks.runner.errors import LockLostError, RunnerError
 from tasks.runner.events import Event
+from tasks.runner.expectation import Expecter
 from tasks.runner.identity import read_revision
 from tasks.runner.ledger import Ledger, check_environment, ensure_ledger, read_ledger, remember_environment
 from tasks.runner.lock import RunLock
 from tasks.runner.log import Entry, Recorder
 from tasks.runner.orphans import end_orphans
 from tasks.runner.plan import Plan, renew
+from tasks.runner.renames import renew_renames
 from tasks.runner.run import PlanRun, Surroundings
 from tasks.runner.runner import refuse
 from tasks.runner.secrets import redact
@@ -24,6 +26,8 @@ from tasks.runner.waits import Watcher
 
 if TYPE_CHECKING:
     from tasks.runner.runner import MigrationRunner
+
+_CHANGES_SCHEMA = frozenset({"migrate", "rollback"})
 
 
 class LockedRun:
@@ -54,21 +58,31 @@ class LockedRun:
             run_sql(connection, "SET client_connection_check_interval = '5s'")
         yield from end_orphans(connection, watcher, runner.stop, own=self._name)
         ledger = self._prepare_ledger(connection)
+        renames = renew_renames(made.renames, ledger)
+        if renames:
+            self._make_recorder(connection, ledger, pooled).record_renames(renames)
+            ledger = read_ledger(connection)
         made = renew(made, ledger)
         refuse(made)
         if not made.steps:
             return
-        recorder = Recorder(connection, ledger, runner.identity, read_revision(runner.migrations_dir), prepare=not pooled)
+        recorder = self._make_recorder(connection, ledger, pooled)
         recorder.log(Entry(made.action, "started"))
+        expecter = Expecter(connection, ledger)
+        if made.action in _CHANGES_SCHEMA:
+            expecter.begin()
         surroundings = Surroundings(self._url, connection, recorder, lock, watcher, runner.policy, runner.stop, pooled)
         try:
             yield from PlanRun(surroundings).walk(made)
         except RunnerError as error:
             self._log_end(recorder, Entry(made.action, "failed", sqlstate=error.sqlstate, error=error.message))
+            if not isinstance(error, LockLostError):
+                expecter.settle()
             raise
         except (KeyboardInterrupt, GeneratorExit):
             self._log_end(recorder, Entry(made.action, "failed", error="stopped by the caller"))
             raise
+        expecter.settle()
         recorder.log(Entry(made.action, "finished"))
 
     def _prepare_ledger(self, connection: psycopg.Connection) -> Ledger:
@@ -76,12 +90,16 @@ class LockedRun:
         ledger = read_ledger(connection)
         environment = self._runner.environment
         check_environment(ledger, environment)
-        if not ledger.complete:
+        if not ledger.current:
             ensure_ledger(connection, ledger)
             ledger = read_ledger(connection)
         if environment and not ledger.environment:
             remember_environment(connection, ledger, environment)
         return ledger
+
+    def _make_recorder(self, connection: psycopg.Connection, ledger: Ledger, pooled: bool) -> Recorder:
+        revision = read_revision(self._runner.migrations_dir)
+        return Recorder(connection, ledger, self._runner.identity, revision, prepare=not pooled)
 
     def _log_end(self, recorder: Recorder, entry: Entry) -> None:
         """Log how the run ended, on a new session where the old one is gone; a server that is down keeps no log."""

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import psycopg
 from psycopg import pq, sql
 
 from tasks.runner.identity import Identity, Revision
 from tasks.runner.ledger import Ledger
+from tasks.runner.renames import Rename
 from tasks.runner.session import run_sql
 
 _LOG_COLUMNS = (
     "run_id, version, action, outcome, segments_done, segments_total, segments_checksum,"
-    " actor, host, git_revision, git_dirty, tool_version, sqlstate, error, duration_ms"
+    " actor, host, git_revision, git_dirty, tool_version, sqlstate, error, duration_ms, note"
 )
 _LOG_VALUES = (
     "{run_id}, {version}, {action}, {outcome}, {done}, {total}, {segments_checksum},"
-    " {actor}, {host}, {commit}, {dirty}, {tool}, {sqlstate}, {error}, {duration_ms}"
+    " {actor}, {host}, {commit}, {dirty}, {tool}, {sqlstate}, {error}, {duration_ms}, {note}"
 )
 _LOG = f"INSERT INTO {{log}} ({_LOG_COLUMNS}) VALUES ({_LOG_VALUES})"
 _WITH_LOG = f"WITH log AS (INSERT INTO {{log}} ({_LOG_COLUMNS}) VALUES ({_LOG_VALUES}))"
@@ -49,6 +51,27 @@ ON CONFLICT (name) DO UPDATE
    SET applied_at = excluded.applied_at, applied_by = excluded.applied_by,
        checksum = excluded.checksum, execution_time_ms = excluded.execution_time_ms
 """
+_RENAMED = f"""
+{_WITH_LOG},
+     script AS (UPDATE {{scripts}} SET version = {{version}} WHERE version = {{recorded}}
+                   AND NOT EXISTS (SELECT FROM {{scripts}} WHERE version = {{version}}))
+UPDATE {{ledger}} SET version = {{version}}, checksum = coalesce({{checksum}}, checksum) WHERE version = {{recorded}}
+"""
+_DROPPED = f"""
+{_WITH_LOG},
+     script AS (DELETE FROM {{scripts}} WHERE version = {{recorded}})
+DELETE FROM {{ledger}} WHERE version = {{recorded}}
+"""
+_ADOPTED = f"""
+WITH ledger AS (
+       INSERT INTO {{ledger}} (version, applied_at, applied_by, checksum)
+       VALUES ({{version}}, coalesce({{applied_at}}::timestamp, now() AT TIME ZONE 'UTC'), {{applied_by}}, {{checksum}})
+       ON CONFLICT (version) DO NOTHING RETURNING 1),
+     script AS (
+       INSERT INTO {{scripts}} (version, up_text, down_text) SELECT {{version}}, {{up_text}}, {{down_text}} FROM ledger
+       ON CONFLICT (version) DO UPDATE SET up_text = excluded.up_text, down_text = excluded.down_text)
+INSERT INTO {{log}} ({_LOG_COLUMNS}) SELECT {_LOG_VALUES} FROM ledger
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +87,8 @@ class Entry:
     sqlstate: str = ""
     error: str = ""
     duration_ms: int | None = None
+    note: str = ""
+    """What speaks for it: the name before a renaming, the evidence of an adoption."""
 
 
 class Recorder:
@@ -131,6 +156,26 @@ class Recorder:
         """Record a seed with the checksum of the text that ran, and log that."""
         self._run(f"{_SEEDED}; COMMIT", {"checksum": checksum, **self._describe(entry)}, before)
 
+    def record_renames(self, renames: Iterable[Rename]) -> None:
+        """Give rows of the ledger the names that their versions have today, and log that, all in one transaction."""
+        with self.connection.transaction():
+            for rename in renames:
+                note = f"dropped: {rename.recorded}" if rename.drops else f"was {rename.recorded}"
+                values = self._describe(Entry("rename", "finished", rename.version, note=note))
+                values |= {"recorded": rename.recorded, "checksum": rename.checksum or None}
+                self._run(_DROPPED if rename.drops else _RENAMED, values)
+
+    def record_adopted(
+        self, version: str, *, applied_at: datetime | None, checksum: str, up_text: str, down_text: str | None, evidence: str
+    ) -> None:
+        """Record a migration that the database has already, and log what speaks for that; a row that exists stays as it is.
+
+        `applied_at` is in UTC, None if nobody knows. The caller holds the transaction.
+        """
+        values = self._describe(Entry("adopt", "finished", version, note=evidence))
+        values |= {"applied_at": applied_at, "applied_by": f"adopted by {self.identity.actor}"[:255], "checksum": checksum}
+        self._run(_ADOPTED, {**values, "up_text": up_text, "down_text": down_text})
+
     def _prepare(self, values: Mapping[str, object]) -> None:
         """Have the record of an applied migration planned, under a name that this session has not known yet."""
         self._count += 1
@@ -174,4 +219,5 @@ class Recorder:
             "sqlstate": entry.sqlstate or None,
             "error": entry.error or None,
             "duration_ms": entry.duration_ms,
+            "note": entry.note or None,
         }

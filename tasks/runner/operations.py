@@ -41,7 +41,7 @@ def carry_out(runner: MigrationRunner, made: Plan, begun: float, *, dry_run: boo
     done = 0
     yield PlanMade(made.action, dry_run, show_plan(made), made.findings)
     refuse(made)
-    if made.steps and not dry_run:
+    if (made.steps or made.renames) and not dry_run:
         for event in runner.run(made):
             done += event.kind == "step_finished"
             yield event

@@ -15,6 +15,7 @@ from tasks.runner.errors import RefusedError, UsageError
 from tasks.runner.events import Finding, PlannedStatement, PlannedStep
 from tasks.runner.files import Migrations
 from tasks.runner.ledger import Attempt, Ledger
+from tasks.runner.renames import Rename
 
 if TYPE_CHECKING:
     from tasks.runner.statements import Script
@@ -90,6 +91,8 @@ class Plan:
     action: str
     steps: tuple[Step, ...]
     findings: tuple[Finding, ...] = ()
+    renames: tuple[Rename, ...] = ()
+    """The rows of the ledger that get the names of today before the first step."""
 
     @property
     def refusals(self) -> tuple[Finding, ...]:

@@ -18,6 +18,7 @@ from tasks.runner.lock import RunLock
 from tasks.runner.log import Entry, Recorder
 from tasks.runner.operations import start
 from tasks.runner.plan import find_differences
+from tasks.runner.renames import Rename, read_renamed_ledger, renew_renames
 from tasks.runner.runner import MigrationRunner
 from tasks.runner.session import connect, is_pooled
 from tasks.runner.sources import add_diffs
@@ -51,7 +52,7 @@ def repair(runner: MigrationRunner, confirm: Confirm | None) -> Iterator[Event]:
     begun = time.monotonic()
     migrations = read_migrations(runner.migrations_dir)
     with runner.read() as connection:
-        ledger = read_ledger(connection)
+        ledger, renames, _ = read_renamed_ledger(connection, migrations)
         check_environment(ledger, runner.environment)
         proposals = propose_repairs(ledger, add_diffs(connection, ledger, migrations, find_differences(migrations, ledger)))
     agreed = []
@@ -66,7 +67,7 @@ def repair(runner: MigrationRunner, confirm: Confirm | None) -> Iterator[Event]:
             state="Nothing was changed.",
         )
     if agreed:
-        _apply(runner, migrations, agreed)
+        _apply(runner, migrations, agreed, renames)
     yield RunFinished("repair", len(agreed), round((time.monotonic() - begun) * 1000))
 
 
@@ -110,7 +111,7 @@ def propose_repairs(ledger: Ledger, findings: tuple[Finding, ...]) -> tuple[Repa
     return tuple(proposals)
 
 
-def _apply(runner: MigrationRunner, migrations: Migrations, agreed: list[RepairProposed]) -> None:
+def _apply(runner: MigrationRunner, migrations: Migrations, agreed: list[RepairProposed], renames: tuple[Rename, ...]) -> None:
     """Write the agreed changes in one transaction, under the lock."""
     lock = RunLock(runner.url, run_id=runner.identity.run_id, stop=runner.stop)
     try:
@@ -118,12 +119,13 @@ def _apply(runner: MigrationRunner, migrations: Migrations, agreed: list[RepairP
             continue
         with connect(runner.url, name=f"migrate-run {runner.identity.run_id}") as connection:
             ledger = read_ledger(connection)
-            if not ledger.complete:
+            if not ledger.current:
                 ensure_ledger(connection, ledger)
                 ledger = read_ledger(connection)
             prepare = not is_pooled(connection)
             recorder = Recorder(connection, ledger, runner.identity, read_revision(runner.migrations_dir), prepare)
             with connection.transaction():
+                recorder.record_renames(renew_renames(renames, ledger))
                 for proposal in agreed:
                     _write(_Session(connection, ledger, migrations), recorder, proposal)
     finally:

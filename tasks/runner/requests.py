@@ -66,6 +66,15 @@ def perform(request: Request, runner: MigrationRunner, confirm: Confirm | None) 
         if request.agree or request.dry_run:
             return repair(runner, lambda proposal: f"{proposal.change}:{proposal.version}" in request.agree)
         return repair(runner, confirm)
+    return _answer(request, runner)
+
+
+def _answer(request: Request, runner: MigrationRunner) -> Iterator[Event]:
+    """Begin an operation that only reads."""
+    if request.command == "catalog":
+        from tasks.runner.schema_reading import read_schema
+
+        return read_schema(runner)
     if request.command == "files":
         from tasks.runner.status import read_files
 

@@ -15,6 +15,7 @@ from tasks.runner.files import Migrations, read_migrations
 from tasks.runner.identity import Identity
 from tasks.runner.ledger import Ledger, check_environment, read_ledger
 from tasks.runner.plan import Goal, MigrateGoal, Plan, RollbackGoal, choose, plan
+from tasks.runner.renames import read_renamed_ledger
 from tasks.runner.retries import RetryPolicy
 from tasks.runner.session import connect, run_sql
 from tasks.runner.signals import Stop
@@ -97,15 +98,17 @@ class MigrationRunner:
         """Read files and ledger and make the plan of a goal; nothing is written, in a READ ONLY transaction."""
         migrations = read_migrations(migrations_dir or self.migrations_dir)
         with self.read() as connection:
-            ledger = read_ledger(connection)
+            ledger, renames, told = read_renamed_ledger(connection, migrations)
             check_environment(ledger, self.environment)
             choice = choose(migrations, ledger, goal)
+            choice = replace(choice, findings=(*told, *choice.findings))
             if not choice.versions and not choice.findings:
                 return Preparation(ledger, migrations, Plan(choice.action, ()))
             from tasks.runner.sources import add_diffs, check_syntax, read_sources
 
             choice = replace(choice, findings=add_diffs(connection, ledger, migrations, choice.findings))
             made = plan(choice, read_sources(connection, ledger, migrations, choice), ledger.attempts)
+            made = replace(made, renames=renames)
             run_sql(connection, "ROLLBACK")
             check_syntax(connection, made)
         return Preparation(ledger, migrations, made)
@@ -129,7 +132,7 @@ class MigrationRunner:
 
         made = self.prepare(goal, folder).plan
         refuse(made)
-        if not made.steps:
+        if not made.steps and not made.renames:
             return []
         return [event.version for event in self.run(made) if isinstance(event, StepFinished)]
 

@@ -55,6 +55,8 @@ class Settings:
     migrations_dir: Path
     seeds_dir: Path
     policy: RetryPolicy
+    scratch_url: str = ""
+    """The server for rehearsals; empty for the embedded one."""
 
 
 class DatabaseUrlMissingError(RunnerError):
@@ -76,6 +78,7 @@ def validate(raw: RawSettings, problems: Iterable[str] = ()) -> Settings:
         migrations_dir=Path(raw.read("MIGRATIONS_DIR", "migrations")),
         seeds_dir=Path(raw.read("SEEDS_DIR", "seeds")),
         policy=RetryPolicy(lock_timeout_ms, int(attempts)),
+        scratch_url=raw.read("SCRATCH_DATABASE_URL"),
     )
 
 

@@ -98,7 +98,7 @@ def _read_stored(connection: psycopg.Connection, ledger: Ledger, version: str) -
     if not ledger.complete:
         return None, None
     query = sql.SQL("SELECT up_text, down_text FROM {} WHERE version = %s").format(ledger.table("_scripts"))
-    row = connection.execute(query, [version]).fetchone()
+    row = connection.execute(query, [ledger.recorded_name(version)]).fetchone()
     return (row[0], row[1]) if row else (None, None)
 
 

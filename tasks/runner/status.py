@@ -9,10 +9,12 @@ import psycopg
 from psycopg import sql
 
 from tasks.runner.events import Event, FilesRead, Finding, HistoryRead, HistoryRow, StatusRead, StatusRow
+from tasks.runner.expectation import parse_expectation, read_sum
 from tasks.runner.files import read_migrations
 from tasks.runner.identity import TOOL_VERSION
 from tasks.runner.ledger import LEDGER_FORMAT, Ledger, check_environment, read_ledger
 from tasks.runner.plan import MigrateGoal, choose, find_version
+from tasks.runner.renames import read_renamed_ledger
 from tasks.runner.runner import MigrationRunner
 from tasks.runner.session import describe_database
 from tasks.runner.sources import add_diffs
@@ -33,15 +35,26 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
     """Give the state of every version, oldest first; with a limit, only the newest so many."""
     migrations = read_migrations(runner.migrations_dir)
     with runner.read() as connection:
-        ledger = read_ledger(connection)
+        ledger, _, _ = read_renamed_ledger(connection, migrations)
         check_environment(ledger, runner.environment)
         choice = choose(migrations, ledger, MigrateGoal())
         findings = add_diffs(connection, ledger, migrations, choice.findings)
         states = list_states(ledger, choice.versions, findings)
         shown = list(states)[-limit:] if limit else list(states)
         details = _read_details(connection, ledger, shown)
+        findings += _find_drift(connection, ledger)
     rows = tuple(_build_row(version, states[version], details.get(version), ledger) for version in shown)
     yield StatusRead(runner.environment or ledger.environment, describe_database(runner.url), rows, findings, len(states))
+
+
+def _find_drift(connection: psycopg.Connection, ledger: Ledger) -> tuple[Finding, ...]:
+    """Compare the schema with what the last run left; where that is not known, nothing is said."""
+    expectation = parse_expectation(ledger.expected)
+    now = None if expectation is None else read_sum(connection)
+    if expectation is None or now is None or not expectation.has_drifted(now):
+        return ()
+    hint = f"See what differs: inv db.drift{f' --env={ledger.environment}' if ledger.environment else ''}"
+    return (Finding("drifted", "", "the schema has drifted: somebody changed it besides the migrations", hint=hint),)
 
 
 def read_history(runner: MigrationRunner, *, limit: int = 50, version: str = "") -> Iterator[Event]:
@@ -86,7 +99,8 @@ def _read_details(connection: psycopg.Connection, ledger: Ledger, versions: list
     if not ledger.exists:
         return {}
     query = sql.SQL(_DETAILS).format(ledger=ledger.table())
-    return {row[0]: row[1:] for row in connection.execute(query, [versions])}
+    recorded = {ledger.recorded_name(version): version for version in versions}
+    return {recorded[row[0]]: row[1:] for row in connection.execute(query, [list(recorded)])}
 
 
 def _build_row(version: str, state: str, details: tuple[Any, ...] | None, ledger: Ledger) -> StatusRow:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from tasks.runner.events import (
+    CatalogRead,
     CheckMade,
     ConnectionLost,
     EnvironmentKnown,
@@ -39,6 +40,7 @@ from tasks.runner.events import (
     StepFailed,
     StepFinished,
     StepStarted,
+    StoredScript,
     Waiting,
 )
 
@@ -169,6 +171,7 @@ SAMPLES: tuple[Event, ...] = (
     StepFailed("migrate", ASSETS, 'syntax error at or near "TABEL"'),
     RunFinished("migrate", 2, 1234),
     SchemaWritten("migrations/schema.sql"),
+    CatalogRead("dev", URL, 180004, (("table", "public.users", "", ""),), (StoredScript(USERS, "abc", "SELECT 1;", None),)),
     STATUS,
     HistoryRead("prod", URL, (FAILED_ROW, FINISHED_ROW)),
     RepairProposed(USERS, "record the new checksum", "The file was edited after it was applied.", DIFF),

@@ -7,6 +7,7 @@ import pytest
 
 from tasks.runner.errors import RefusedError
 from tasks.runner.identity import Identity
+from tasks.runner.ledger import LEDGER_FORMAT
 from tests.runner.operating import A, B, Operator
 
 LOG_ROW = {"run_id": "'00000000-0000-0000-0000-000000000000'", "action": "'migrate'", "outcome": "'started'"}
@@ -113,10 +114,10 @@ def test_a_database_remembers_its_format_and_its_environment(any_operator: Opera
     any_operator.make_runner().ensure_migration_table()
     any_operator.make_runner(environment="staging").ensure_migration_table()
     rows = any_operator.database.query("SELECT key, value FROM schema_migrations_meta ORDER BY key")
-    assert rows == [("environment", "staging"), ("format", "1")]
+    assert rows == [("environment", "staging"), ("format", str(LEDGER_FORMAT))]
 
 
-@pytest.mark.parametrize("written", ["2", "10", "next"])
+@pytest.mark.parametrize("written", [str(LEDGER_FORMAT + 1), "10", "next"])
 def test_a_ledger_of_a_newer_format_is_refused(operator: Operator, written: str) -> None:
     operator.write_tables(A)
     operator.make_runner().ensure_migration_table()

@@ -6,6 +6,7 @@ Times in milliseconds end in `_ms`, in seconds in `_s`; moments are ISO 8601 str
 
 from tasks.runner.events.answers import (
     CHECK_FOUND,
+    CatalogRead,
     EnvironmentsListed,
     FilesRead,
     HistoryRead,
@@ -48,12 +49,15 @@ from tasks.runner.events.values import (
     PlannedStep,
     Session,
     StatusRow,
+    StoredScript,
 )
-from tasks.runner.events.wire import Event, from_json, to_json
+from tasks.runner.events.wire import Answer, Event, WireEvent, from_json, to_json
 
 __all__ = [
     "CHECK_FOUND",
     "EVENT_FORMAT",
+    "Answer",
+    "CatalogRead",
     "CheckMade",
     "ConnectionLost",
     "EnvironmentKnown",
@@ -90,7 +94,9 @@ __all__ = [
     "StepFailed",
     "StepFinished",
     "StepStarted",
+    "StoredScript",
     "Waiting",
+    "WireEvent",
     "from_json",
     "needs_attention",
     "to_json",

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tasks.runner.events.running import EVENT_FORMAT
-from tasks.runner.events.values import CheckMade, EnvironmentKnown, EnvironmentStatus, Finding, HistoryRow, StatusRow
+from tasks.runner.events.values import (
+    CheckMade,
+    EnvironmentKnown,
+    EnvironmentStatus,
+    Finding,
+    HistoryRow,
+    StatusRow,
+    StoredScript,
+)
 
 CHECK_FOUND = 4
 """The exit code of a check that found something."""
@@ -33,6 +41,22 @@ class HistoryRead:
     environment: str
     database: str
     rows: tuple[HistoryRow, ...]
+    format: int = EVENT_FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogRead:
+    """Give the schema of a database, and the texts that were applied to it in the order of their application.
+
+    Each of the `objects` is its kind, its name, its parent's name and its definition.
+    """
+
+    kind: ClassVar[str] = "catalog_read"
+    environment: str
+    database: str
+    server_version: int
+    objects: tuple[tuple[str, ...], ...]
+    scripts: tuple[StoredScript, ...]
     format: int = EVENT_FORMAT
 
 

@@ -22,7 +22,7 @@ class Session:
 class Finding:
     """Name something about the files and the ledger that a person should know.
 
-    `kind` is one of late, edited, missing, interrupted, broken; `refuses` says that a run will not start because of it.
+    `kind` is one of late, edited, missing, interrupted, broken, drifted; `refuses` says that a run will not start because of it.
     """
 
     kind: str
@@ -31,6 +31,16 @@ class Finding:
     refuses: bool = False
     hint: str = ""
     diff: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredScript:
+    """Hold what the ledger keeps of an applied version; the texts are None where it keeps none."""
+
+    version: str
+    checksum: str
+    up_text: str | None
+    down_text: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +133,5 @@ class EnvironmentStatus:
     rows: tuple[StatusRow, ...]
     hint: str = ""
     """What to do about the error."""
+    drifted: bool = False
+    """Whether the schema is another than the runs made it."""

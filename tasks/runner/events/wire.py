@@ -9,6 +9,7 @@ from types import NoneType, UnionType
 from typing import Any, Protocol, cast, get_args, get_origin, get_type_hints
 
 from tasks.runner.events.answers import (
+    CatalogRead,
     EnvironmentsListed,
     FilesRead,
     HistoryRead,
@@ -40,7 +41,7 @@ from tasks.runner.events.running import (
     Waiting,
 )
 
-_Known = (
+WireEvent = (
     RunStarted
     | FilesFound
     | Skipped
@@ -62,6 +63,7 @@ _Known = (
     | RepairProposed
     | Heartbeat
     | FilesRead
+    | CatalogRead
     | ConnectionLost
     | OutcomeRead
     | EnvironmentsListed
@@ -79,17 +81,17 @@ class Answer(Protocol):
         """Name what the event says."""
 
 
-Event = _Known | Answer
+Event = WireEvent | Answer
 
-_CLASSES: dict[str, type[_Known]] = {event.kind: event for event in get_args(_Known)}
+_CLASSES: dict[str, type[WireEvent]] = {event.kind: event for event in get_args(WireEvent)}
 
 
 def to_json(event: Event) -> str:
     """Write an event as one line of JSON."""
-    return json.dumps({"kind": event.kind, **asdict(cast("_Known", event))}, ensure_ascii=False)
+    return json.dumps({"kind": event.kind, **asdict(cast("WireEvent", event))}, ensure_ascii=False)
 
 
-def from_json(line: str) -> _Known:
+def from_json(line: str) -> WireEvent:
     """Read an event from its JSON line; raises ValueError for anything else, and ignores fields it does not know."""
     try:
         data = json.loads(line)
@@ -97,7 +99,7 @@ def from_json(line: str) -> _Known:
         raise ValueError(f"no JSON: {line[:80]!r}") from error
     if not isinstance(data, dict) or str(data.get("kind")) not in _CLASSES:
         raise ValueError(f"no event: {line[:80]!r}")
-    event: _Known = _build(_CLASSES[data["kind"]], data)
+    event: WireEvent = _build(_CLASSES[data["kind"]], data)
     return event
 
 

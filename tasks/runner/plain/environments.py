@@ -85,9 +85,12 @@ def say_side_by_side(event: StatusesRead) -> list[Line]:
 
 
 def say_unreached(event: StatusesRead) -> list[Line]:
-    """Say of each environment that could not be reached why, and what to do."""
+    """Say of each environment that could not be reached why, and what to do; and which have drifted."""
     lines: list[Line] = []
     for column in event.environments:
+        if column.drifted:
+            name = clean(column.environment)
+            lines += hang(f"⚠️  {name} has drifted: ", f"inv db.drift --env={name} shows what somebody changed by hand", "warn")
         if column.error:
             lines += hang(f"❌ {clean(column.environment)} was not reached: ", column.error, "bad")
             lines += hang(f"{INDENT}Next:  ", column.hint) if column.hint.strip() else []
