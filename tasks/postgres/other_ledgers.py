@@ -1,0 +1,146 @@
+"""How other migration tools remember in a database what was applied: one row a tool, each with its source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class OtherTool:
+    """Describe the table in which a tool keeps its record; `version`, `label` and what follows are SQL over its columns."""
+
+    name: str
+    table: str
+    columns: tuple[str, ...]
+    """The columns by which its table is known; it may have more, unless `exact`."""
+    version: str
+    """What identifies a migration: a number, a timestamp, a file's name."""
+    source: str
+    exact: bool = False
+    label: str = "NULL"
+    """The name of the migration's file or folder, or the best that the table has of it."""
+    applied_at: str = "NULL"
+    """A moment in UTC, without time zone."""
+    checksum: str = "NULL"
+    ok: str = "true"
+    """Whether the row says that the migration is applied: not failed, not rolled back."""
+    order: str = "1"
+    cumulative: bool = False
+    """Whether one row stands for everything up to it, so that what came before is not recorded."""
+    ordered: bool = True
+    """Whether versions can be put in order by themselves; a hash cannot."""
+
+
+_FLYWAY_UNDONE = """EXISTS (
+    SELECT FROM {table} AS later
+     WHERE later.version = row.version AND later.installed_rank > row.installed_rank
+       AND (later.type = 'DELETE' OR later.type LIKE 'UNDO%'))"""
+
+OTHER_TOOLS = (
+    OtherTool(
+        name="the old shell script",
+        table="schema_migrations",
+        columns=("id", "migration_name", "applied_at", "checksum", "execution_time_ms"),
+        version="migration_name",
+        label="migration_name",
+        applied_at="applied_at",
+        checksum="checksum",
+        order="id",
+        source="the Gaia Platform's own databases",
+    ),
+    OtherTool(
+        name="golang-migrate",
+        table="schema_migrations",
+        columns=("version", "dirty"),
+        exact=True,
+        version="version::text",
+        ok="NOT dirty",
+        cumulative=True,
+        source="https://github.com/golang-migrate/migrate/blob/master/database/postgres/postgres.go (ensureVersionTable)",
+    ),
+    OtherTool(
+        name="dbmate or Rails",
+        table="schema_migrations",
+        columns=("version",),
+        exact=True,
+        version="version::text",
+        order="version",
+        source="https://github.com/amacneil/dbmate/blob/main/pkg/driver/postgres/postgres.go (CreateMigrationsTable), "
+        "https://github.com/rails/rails/blob/main/activerecord/lib/active_record/schema_migration.rb",
+    ),
+    OtherTool(
+        name="Flyway",
+        table="flyway_schema_history",
+        columns=("installed_rank", "version", "description", "type", "script", "installed_on", "success"),
+        version="coalesce(version, script)",
+        label="script",
+        applied_at="installed_on",
+        checksum="checksum::text",
+        ok=f"success AND type NOT LIKE 'UNDO%' AND type NOT IN ('BASELINE', 'DELETE', 'SCHEMA') AND NOT {_FLYWAY_UNDONE}",
+        order="installed_rank",
+        source="https://documentation.red-gate.com/fd/flyway-schema-history-table-273973417.html",
+    ),
+    OtherTool(
+        name="Alembic",
+        table="alembic_version",
+        columns=("version_num",),
+        version="version_num",
+        cumulative=True,
+        ordered=False,
+        source="https://alembic.sqlalchemy.org/en/latest/branches.html",
+    ),
+    OtherTool(
+        name="yoyo",
+        table="_yoyo_migration",
+        columns=("migration_hash", "migration_id", "applied_at_utc"),
+        version="migration_id",
+        label="migration_id",
+        applied_at="applied_at_utc",
+        order="applied_at_utc, migration_id",
+        source="https://ollycope.com/software/yoyo/latest/",
+    ),
+    OtherTool(
+        name="sqlx",
+        table="_sqlx_migrations",
+        columns=("version", "description", "installed_on", "success", "checksum"),
+        version="version::text",
+        label="version || '_' || replace(description, ' ', '_')",
+        applied_at="installed_on AT TIME ZONE 'UTC'",
+        checksum="encode(checksum, 'hex')",
+        ok="success",
+        order="version",
+        source="https://github.com/launchbadge/sqlx/blob/main/sqlx-postgres/src/migrate.rs (ensure_migrations_table)",
+    ),
+    OtherTool(
+        name="Prisma",
+        table="_prisma_migrations",
+        columns=("id", "checksum", "finished_at", "migration_name", "rolled_back_at"),
+        version="migration_name",
+        label="migration_name",
+        applied_at="finished_at AT TIME ZONE 'UTC'",
+        checksum="checksum",
+        ok="finished_at IS NOT NULL AND rolled_back_at IS NULL",
+        order="finished_at, migration_name",
+        source="https://github.com/prisma/prisma-engines/blob/main/schema-engine/ARCHITECTURE.md#the-_prisma_migrations-table",
+    ),
+    OtherTool(
+        name="diesel",
+        table="__diesel_schema_migrations",
+        columns=("version", "run_on"),
+        version="version",
+        applied_at="run_on",
+        order="version",
+        source="https://docs.rs/diesel_migrations/latest/diesel_migrations/",
+    ),
+    OtherTool(
+        name="node-pg-migrate",
+        table="pgmigrations",
+        columns=("id", "name", "run_on"),
+        version="name",
+        label="name",
+        applied_at="run_on",
+        order="id",
+        source="https://github.com/salsita/node-pg-migrate/blob/main/src/runner.ts (nameColumn, runOnColumn)",
+    ),
+)
+"""The more particular first: the first whose columns are there is the one."""

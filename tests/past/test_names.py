@@ -1,0 +1,51 @@
+"""What the names of old files say."""
+
+import pytest
+
+from tasks.past.names import OldName, read_name
+from tasks.runner.names import VERSION_PATTERN
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("003_add_rbac_tables", OldName("003_add_rbac_tables", "numbered", (3,), "add_rbac_tables")),
+        ("001-add-users", OldName("001-add-users", "numbered", (1,), "add_users")),
+        ("1.2 add users", OldName("1.2 add users", "numbered", (1, 2), "add_users")),
+        ("007", OldName("007", "numbered", (7,), "migration")),
+        ("003_2fa", OldName("003_2fa", "numbered", (3,), "migration_2fa")),
+        ("V1__Create_Users", OldName("V1__Create_Users", "numbered", (1,), "create_users")),
+        ("V1_2__add_users", OldName("V1_2__add_users", "numbered", (1, 2), "add_users")),
+        ("V1.2__add_users", OldName("V1.2__add_users", "numbered", (1, 2), "add_users")),
+        ("R__refresh_views", OldName("R__refresh_views", "repeatable", None, "refresh_views")),
+        ("000001_init.up", OldName("000001_init", "numbered", (1,), "init")),
+        ("supabase_profiles", OldName("supabase_profiles", "unnumbered", None, "supabase_profiles")),
+        ("init-local-database", OldName("init-local-database", "unnumbered", None, "init_local_database")),
+        ("Vector search", OldName("Vector search", "unnumbered", None, "vector_search")),
+        ("таблица", OldName("таблица", "unnumbered", None, "migration")),
+        ("20250813140000_x", OldName("20250813140000_x", "timestamped", None, "x")),
+        ("2025-08-13-140000_x", OldName("2025-08-13-140000_x", "timestamped", None, "x")),
+    ],
+)
+def test_a_name_is_read(stem: str, name: OldName) -> None:
+    read = read_name(stem)
+    assert read == name
+    assert VERSION_PATTERN.fullmatch(f"20250101000000_{read.description}")
+
+
+@pytest.mark.parametrize(
+    ("stem", "timestamp"),
+    [
+        ("20250813140000_x", "20250813140000"),
+        ("2025-08-13-140000_x", "20250813140000"),
+        ("20250899140000_x", ""),
+        ("003_x", ""),
+        ("1414549381268_x", ""),
+    ],
+)
+def test_a_timestamp_is_one_only_if_it_is_a_moment(stem: str, timestamp: str) -> None:
+    assert read_name(stem).timestamp == timestamp
+
+
+def test_a_description_that_is_too_long_is_cut() -> None:
+    assert VERSION_PATTERN.fullmatch(f"20250101000000_{read_name('001_' + 'x' * 300).description}")
