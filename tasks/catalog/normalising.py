@@ -86,6 +86,12 @@ _QUOTED_KEYWORD = re.compile(f'(?<!")"({"|".join(_LATER_KEYWORDS)})"(?!")')
 _TEXT_AFTER = {"function": "\nAS ", "procedure": "\nAS ", "comment": " IS '"}
 """What stands before a text of a person's own, which stays as it is."""
 
+_CAST_ITEM = r"\('(?:[^']|'')*'::character varying(?:\(\d+\))?\)::text"
+_CAST_ITEMS = re.compile(rf"ARRAY\[({_CAST_ITEM}(?:, {_CAST_ITEM})*)\]")
+_CAST = re.compile(r"\(('(?:[^']|'')*'::character varying(?:\(\d+\))?)\)::text")
+"""What the server makes of `x IN ('a', 'b')` for a varchar once it reads its own text of that again: a cast of each string, where
+the first text casts the list. A dump that was loaded is no other schema."""
+
 _VIEWS = frozenset({"view", "materialized view"})
 
 
@@ -96,7 +102,14 @@ def normalise(kind: str, definition: str, server_version: int) -> str:
     if kind in _TEXT_AFTER:
         written, mark, text = definition.partition(_TEXT_AFTER[kind])
         return unquote_keywords(written) + mark + text
-    return unquote_keywords(definition)
+    return join_casts(unquote_keywords(definition))
+
+
+def join_casts(text: str) -> str:
+    """Write a list of strings with one cast, as it was written before a dump was loaded."""
+    if ")::text, (" not in text and ")::text]" not in text:
+        return text
+    return _CAST_ITEMS.sub(lambda match: "(ARRAY[" + _CAST.sub(r"\1", match[1]) + "])::text[]", text)
 
 
 def unquote_keywords(text: str) -> str:

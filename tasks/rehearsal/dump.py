@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from tasks.catalog.normalising import join_casts
 from tasks.postgres import embedded
 from tasks.rehearsal.scratch import open_server
 from tasks.runner.errors import RunnerError
@@ -25,6 +26,8 @@ _SETTINGS = re.compile(r"(SET \w+ = |SELECT pg_catalog\.set_config\('search_path
 _KEPT_SETTINGS = "SET check_function_bodies = false;\nSELECT pg_catalog.set_config('search_path', '', false);\n"
 """What the text needs: a function may name a table that comes after it."""
 _OWNER = re.compile(r"ALTER DEFAULT PRIVILEGES FOR ROLE \S+ ")
+_TEXTS = ("CREATE FUNCTION", "CREATE PROCEDURE", "COMMENT")
+"""What begins a statement that holds a text of a person's own."""
 _PUBLIC = re.compile(r"(CREATE SCHEMA public|COMMENT ON SCHEMA public IS 'standard public schema')$")
 
 
@@ -53,7 +56,14 @@ def clean_dump(text: str) -> str:
     # psql's commands, which guard against a hostile server.
     text = re.sub(r"^\\(un)?restrict .*\n", "", text, flags=re.MULTILINE)
     statements = [statement for statement in _split(text) if not _SETTINGS.match(statement) and not _PUBLIC.match(statement)]
-    return "\n".join([_KEPT_SETTINGS, *(f"{_OWNER.sub('ALTER DEFAULT PRIVILEGES ', part)};\n" for part in statements)])
+    return "\n".join([_KEPT_SETTINGS, *(f"{_settle(statement)};\n" for statement in statements)])
+
+
+def _settle(statement: str) -> str:
+    """Write a statement without what depends on whose the database is, or on whether a dump was loaded into it."""
+    if statement.startswith(_TEXTS):
+        return statement
+    return join_casts(_OWNER.sub("ALTER DEFAULT PRIVILEGES ", statement))
 
 
 def _split(text: str) -> list[str]:

@@ -91,6 +91,7 @@ def _build_parser() -> argparse.ArgumentParser:
     history = add("history", "show the log, failures included")
     history.add_argument("--limit", type=_read_count, default=0, metavar="N", help=f"only the newest N rows ({HISTORY_LIMIT})")
     history.add_argument("--version", default="", help="only this version")
+    add("load", "build an empty database from migrations/schema.sql")
     add("seed", "run the seeds that are new or changed", "--dry-run")
     repair = add("repair", "make the ledger say what is true, each change confirmed", "--yes", "--dry-run")
     repair.add_argument("--agree", action="append", default=[], metavar="CHANGE:VERSION", help="agree to this change")

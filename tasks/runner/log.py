@@ -164,6 +164,8 @@ class Recorder:
                 values = self._describe(Entry("rename", "finished", rename.version, note=note))
                 values |= {"recorded": rename.recorded, "checksum": rename.checksum or None}
                 self._run(_DROPPED if rename.drops else _RENAMED, values)
+                if rename.squashed:
+                    self._run("DELETE FROM {scripts} WHERE version = {version}", values)
 
     def record_adopted(
         self, version: str, *, applied_at: datetime | None, checksum: str, up_text: str, down_text: str | None, evidence: str

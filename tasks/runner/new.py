@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tasks.runner.errors import RunnerError
 from tasks.runner.names import newest_timestamp, next_timestamp, to_snake_case
-from tasks.runner.templates import render
+from tasks.runner.templates import MigrationText, render
 
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 
@@ -27,7 +27,9 @@ class NewMigration:
     notes: tuple[str, ...] = ()
 
 
-def create_migration(directory: Path, name: str, *, now: datetime) -> NewMigration:
+def create_migration(
+    directory: Path, name: str, *, now: datetime, compose: Callable[[str], MigrationText] = render
+) -> NewMigration:
     """Make the up and down file of a new migration, dated `now` or right after the newest file, whichever is later.
 
     Folders that are missing are made; a file that exists is never written to. A flat folder (`.sql` files, neither
@@ -39,7 +41,7 @@ def create_migration(directory: Path, name: str, *, now: datetime) -> NewMigrati
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with _hold_folder(directory):
-            return _create_files(directory, description, now)
+            return _create_files(directory, description, now, compose)
     except OSError as error:
         raise RunnerError(
             f"Cannot make a migration at {error.filename or directory}: {error.strerror}.",
@@ -61,14 +63,14 @@ def _hold_folder(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _create_files(directory: Path, description: str, now: datetime) -> NewMigration:
+def _create_files(directory: Path, description: str, now: datetime, compose: Callable[[str], MigrationText]) -> NewMigration:
     flat = _is_flat(directory)
     folders = (directory,) if flat else (directory / "up", directory / "down")
     for folder in folders:
         folder.mkdir(exist_ok=True)
     newest = newest_timestamp(name for folder in folders for name in _list_sql(folder))
     version = f"{next_timestamp(now, newest)}_{description}"
-    text = render(version)
+    text = compose(version)
     paths = tuple(folder / f"{version}.sql" for folder in folders)
     write_all_or_none(tuple(zip(paths, (text.up, text.down), strict=False)))
     notes = _note_flat(directory, flat) + _note_clock(version, newest, now)

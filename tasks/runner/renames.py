@@ -12,6 +12,7 @@ from tasks.runner.errors import FilesError
 from tasks.runner.events import Finding
 from tasks.runner.files import Migrations, show_path
 from tasks.runner.ledger import Ledger, read_ledger
+from tasks.runner.squashes import Squash, find_partial, read_squashes, resolve_squashes
 
 RENAMES_FILE = "renames.toml"
 """The file beside up/ and down/ that tells which version an old name is now."""
@@ -25,7 +26,10 @@ _HEADERS_HEAD = """\
 _SUPERSEDED_HEAD = """\
 # Files that no longer count, and why; they are kept in _superseded/.
 """
-_TABLES = ("renames", "headers", "superseded")
+_SQUASHED_HEAD = """\
+# Versions that became one. A database that has them all has that one, with this SHA-256, and runs nothing.
+"""
+_TABLES = ("renames", "headers", "superseded", "squashed")
 _ENDINGS = (".sql", ".up")
 
 
@@ -38,6 +42,10 @@ class Renames:
     """By old name: the checksum of the file before its header was written, and after."""
     superseded: Mapping[str, str] = field(default_factory=dict)
     """By old name: why the file went to _superseded/."""
+    squashed: Mapping[str, Squash] = field(default_factory=dict)
+    """By version: those that became it."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """By old name: the version it was before that became part of another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +53,15 @@ class Rename:
     """Describe one row of the ledger that is to get its version's name of today.
 
     `drops` says that the row goes, because another row has that name already. `checksum` is what to record instead of the
-    checksum under the old name, empty to leave it.
+    checksum under the old name, empty to leave it. `squashed` says that the version is more than what was recorded, so that the
+    text which was stored is not its text.
     """
 
     recorded: str
     version: str
     drops: bool = False
     checksum: str = ""
+    squashed: bool = False
 
 
 def strip_ending(name: str) -> str:
@@ -84,16 +94,31 @@ def read_renames(folder: Path, versions: Iterable[str]) -> Renames:
     return renames
 
 
+def read_targets(folder: Path) -> frozenset[str]:
+    """List the versions that renames.toml names, whether they have a file or not; without the file, none."""
+    path = folder / RENAMES_FILE
+    tables = _parse(path.read_bytes(), show_path(path)) if path.exists() else {}
+    given, squashed = tables.get("renames", {}), tables.get("squashed", {})
+    named = {strip_ending(version) for version in given.values() if isinstance(version, str)} if isinstance(given, dict) else set()
+    parts = {part for each in squashed.values() for part in each.get("versions", ())} if isinstance(squashed, dict) else set()
+    return frozenset(named - parts | (set(squashed) - parts if isinstance(squashed, dict) else set()))
+
+
 def write_renames(renames: Renames) -> str:
     """Give the text of renames.toml."""
     lines = [_HEAD, "[renames]\n"]
-    lines += [f"{_quote(old)} = {_quote(version)}\n" for old, version in renames.versions.items()]
+    parts = {part for squash in renames.squashed.values() for part in squash.versions}
+    named = {old: renames.parts.get(old, version) for old, version in renames.versions.items() if old not in parts}
+    lines += [f"{_quote(old)} = {_quote(version)}\n" for old, version in named.items()]
     if renames.headers:
         lines += ["\n", _HEADERS_HEAD, "[headers]\n"]
         lines += [f"{_quote(old)} = [{_quote(was)}, {_quote(now)}]\n" for old, (was, now) in renames.headers.items()]
     if renames.superseded:
         lines += ["\n", _SUPERSEDED_HEAD, "[superseded]\n"]
         lines += [f"{_quote(old)} = {_quote(reason)}\n" for old, reason in renames.superseded.items()]
+    for version, squash in renames.squashed.items():
+        lines += ["\n", _SQUASHED_HEAD, f"[squashed.{_quote(version)}]\nchecksum = {_quote(squash.checksum)}\nversions = [\n"]
+        lines += [*(f"    {_quote(part)},\n" for part in squash.versions), "]\n"]
     return "".join(lines)
 
 
@@ -109,7 +134,7 @@ def read_renamed_ledger(
 
 def apply_renames(ledger: Ledger, renames: Renames) -> tuple[Ledger, tuple[Rename, ...]]:
     """Give the ledger as it will be under the names of today, and the rows to rename. Pure."""
-    found = {recorded: renames.versions.get(strip_ending(recorded)) for recorded in ledger.checksums}
+    found = _find_versions(ledger, renames)
     if not any(found.values()):
         return ledger, ()
     todo: list[Rename] = []
@@ -124,10 +149,25 @@ def apply_renames(ledger: Ledger, renames: Renames) -> tuple[Ledger, tuple[Renam
         else:
             was, now = renames.headers.get(strip_ending(recorded), ("", ""))
             fresh = now if checksum == was else ""
-            todo.append(Rename(recorded, version, checksum=fresh))
+            squash = renames.squashed.get(version)
+            if squash:
+                fresh = squash.checksum
+            todo.append(Rename(recorded, version, checksum=fresh, squashed=squash is not None))
             checksums[version] = fresh or checksum
             old_names[version] = recorded
     return replace(ledger, checksums=checksums, old_names=old_names), tuple(todo)
+
+
+def _find_versions(ledger: Ledger, renames: Renames) -> dict[str, str | None]:
+    """Give what each recorded name means now: what became part of another only where all of that is there."""
+    names = {recorded: strip_ending(recorded) for recorded in ledger.checksums}
+    parts = {recorded: renames.parts.get(name, renames.versions.get(name, recorded)) for recorded, name in names.items()}
+    wholes = resolve_squashes(parts.values(), renames.squashed).wholes
+    found: dict[str, str | None] = {}
+    for recorded, name in names.items():
+        is_part = name in renames.parts
+        found[recorded] = wholes.get(parts[recorded]) if is_part else renames.versions.get(name)
+    return found
 
 
 def find_renames(ledger: Ledger, renames: Renames, todo: Iterable[Rename]) -> list[Finding]:
@@ -142,6 +182,8 @@ def find_renames(ledger: Ledger, renames: Renames, todo: Iterable[Rename]) -> li
         )
         for rename in todo
     ]
+    names = [renames.parts.get(strip_ending(name), renames.versions.get(strip_ending(name), name)) for name in ledger.checksums]
+    findings += find_partial(resolve_squashes(names, renames.squashed))
     findings += [
         Finding(
             "interrupted",
@@ -178,19 +220,33 @@ def _parse(data: bytes, shown: str) -> dict[str, object]:
 def _check(tables: dict[str, object], versions: frozenset[str]) -> tuple[Renames, list[str]]:
     """Resolve each old name, and say what is wrong with the others."""
     problems = [f"{key}: only {_list_tables()} may stand here" for key in tables if key not in _TABLES]
-    given, headers, superseded = (tables.get(key, {}) for key in _TABLES)
-    if not (isinstance(given, dict) and isinstance(headers, dict) and isinstance(superseded, dict)):
+    given, headers, superseded, squashed = (tables.get(key, {}) for key in _TABLES)
+    if not (
+        isinstance(given, dict) and isinstance(headers, dict) and isinstance(superseded, dict) and isinstance(squashed, dict)
+    ):
         return Renames(), [*problems, f"{', '.join(_TABLES)} must be tables: {_list_tables()}"]
-    known = _read_names(given, problems)
+    named = _read_names(given, problems)
+    squashes = read_squashes(squashed, problems)
+    part_of = {part: version for version, squash in squashes.items() for part in squash.versions}
+    known = {**named, **part_of}
     resolved: dict[str, str] = {}
     for old in known:
         version, problem = _resolve(old, known, versions)
         if problem:
             problems.append(f"{old}: {problem}")
         resolved[old] = version
-    pairs = _read_pairs(headers, known, problems)
+    pairs = _read_pairs(headers, named, problems)
     problems += [f"{old}: the reason in [superseded] must be text" for old, why in superseded.items() if not isinstance(why, str)]
-    return Renames(resolved, pairs, {strip_ending(old): str(why) for old, why in superseded.items()}), problems
+    reasons = {strip_ending(old): str(why) for old, why in superseded.items()}
+    parts = {old: part for old in known if (part := _find_part(old, known, part_of))} if not problems else {}
+    return Renames(resolved, pairs, reasons, squashes, parts), problems
+
+
+def _find_part(old: str, known: Mapping[str, str], part_of: Mapping[str, str]) -> str:
+    """Follow an old name to the version that became part of another, if it leads there."""
+    while old in known and old not in part_of:
+        old = known[old]
+    return old if old in part_of else ""
 
 
 def _read_names(given: Mapping[str, object], problems: list[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tasks.runner.repair import Confirm
     from tasks.runner.runner import MigrationRunner
 
-_WRITING = frozenset({"migrate", "rollback", "seed", "repair"})
+_WRITING = frozenset({"migrate", "rollback", "seed", "repair", "load"})
 _LONGEST_NUMBER = 9
 HISTORY_LIMIT = 50
 """How many rows of the log are shown where nobody says otherwise."""
@@ -60,6 +60,10 @@ def perform(request: Request, runner: MigrationRunner, confirm: Confirm | None) 
         from tasks.runner.seeds import seed
 
         return seed(runner, dry_run=request.dry_run)
+    if request.command == "load":
+        from tasks.runner.load import load_schema
+
+        return load_schema(runner)
     if request.command == "repair":
         from tasks.runner.repair import repair
 

@@ -43,7 +43,7 @@ def parse_schema_file(text: str, shown: str) -> SchemaFile:
     first, *lines = head.split("\n")
     found = [_VERSION.fullmatch(line) for line in lines]
     if f"{first}\n" != _FIRST or None in found:
-        line = found.index(None) + 2 if None in found else 1
+        line = 1 if f"{first}\n" != _FIRST else found.index(None) + 2
         raise FilesError(
             f"{shown}:{line} is not as `inv db.migrate` writes it",
             (),

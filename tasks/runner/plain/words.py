@@ -24,7 +24,7 @@ from tasks.runner.plain.lines import (
 from tasks.runner.plain.plans import say_plan, say_repair
 from tasks.runner.plain.tables import say_history, say_status
 
-_RUNNING = {"migrate": "Migrating", "rollback": "Rolling back", "seed": "Seeding", "repair": "Repairing"}
+_RUNNING = {"migrate": "Migrating", "rollback": "Rolling back", "seed": "Seeding", "repair": "Repairing", "load": "Loading"}
 _DONE = {"rollback": "↩️  Rolled back", "seed": "🌱 Seeded", "repair": "🔧 Repaired"}
 _IDLE = {
     "rollback": "✅ Nothing to roll back",
@@ -156,6 +156,7 @@ def _finish_run(event: events.RunFinished, manner: Manner) -> list[Line]:
         "rollback": f"✅ Rolled back {count(event.steps, 'migration')}",
         "seed": "✅ All seeds completed!",
         "repair": f"✅ Repaired the ledger: {count(event.steps, 'change')}",
+        "load": f"✅ Loaded the schema of {count(event.steps, 'migration')}",
     }
     lines = [Line(closing.get(event.action, "✅ All migrations completed!"), "good")]
     if manner.verbose:

@@ -1,0 +1,45 @@
+"""The words for a drift."""
+
+from __future__ import annotations
+
+from tasks.catalog import show_difference
+from tasks.rehearsal.drift import DriftRead, MigrationWritten
+from tasks.runner.plain.cells import clean
+from tasks.runner.plain.lines import INDENT, Line, Manner, Role, count, hang, write_database
+from tasks.runner.plain.words import learn
+
+_SIGNS: dict[str, Role] = {"+": "added", "-": "removed", "~": "warn", "@": "dim"}
+
+
+def learn_words() -> None:
+    """Teach the report the words for a drift."""
+    learn({DriftRead: _say_drift, MigrationWritten: _say_written})
+
+
+def _say_drift(event: DriftRead, _manner: Manner) -> list[Line]:
+    where = write_database(event.environment, event.database)
+    lines = [Line(f"{where}: {count(event.objects, 'object')} beside a replay of {count(event.versions, 'migration')}", "dim")]
+    for text in event.unchecked:
+        lines += hang("⚠️  not checked: ", text, "warn")
+    if not event.changes:
+        return [*lines, Line("✅ No drift: the schema is what the migrations make", "good")]
+    number = len(event.changes.changes)
+    lines.append(Line(f"❌ {count(number, 'change')} besides the migrations (+ there is, - there should be)", "bad"))
+    lines += [_show(text) for text in show_difference(event.changes)]
+    env = f" --env={clean(event.environment)}" if event.environment else ""
+    next_step = f"inv db.drift{env} --as-migration NAME writes this as a migration; or undo it by hand"
+    return [*lines, *hang(f"{INDENT}Next:  ", next_step)]
+
+
+def _say_written(event: MigrationWritten, _manner: Manner) -> list[Line]:
+    lines = [Line(f"✅ Created {clean(event.version)}", "good"), *(Line(f"{INDENT}{clean(path)}") for path in event.paths)]
+    for text in event.by_hand:
+        lines += hang("⚠️  to do by hand: ", text, "warn")
+    if event.problem:
+        return [*lines, *hang("❌ Not proved on scratch: ", event.problem, "bad")]
+    return [*lines, Line(f"{INDENT}Proved on scratch: up makes this schema, down takes it back. Review it, then commit.", "dim")]
+
+
+def _show(text: str) -> Line:
+    shown = clean(text.lstrip(" "))
+    return Line(f"{INDENT}{' ' * (len(text) - len(text.lstrip(' ')))}{shown}", _SIGNS.get(shown[:1], "plain"))

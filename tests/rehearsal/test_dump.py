@@ -1,0 +1,89 @@
+"""The schema as SQL: readable, loadable, and the same from every server."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tasks.catalog import compare, read_catalog
+from tasks.rehearsal.dump import clean_dump, dump_schema
+from tests.kit.databases import Database, fresh_database
+from tests.kit.projects import REPOSITORY
+from tests.kit.servers import Server, find_machine_programs
+
+SCHEMA = """
+CREATE SCHEMA "Odd one";
+CREATE TYPE mood AS ENUM ('sad', 'so so');
+CREATE TABLE "Odd one".a (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, how mood DEFAULT 'sad', kind varchar(9) NOT NULL,
+                          CHECK (kind IN ('x', 'it''s')));
+CREATE TABLE b (id serial, a_id int REFERENCES "Odd one".a ON DELETE CASCADE, note text DEFAULT ';');
+CREATE VIEW v AS SELECT a.id, a.kind FROM "Odd one".a WHERE a.kind <> '--';
+CREATE INDEX ON b (lower(note));
+CREATE FUNCTION twice(x int) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+    -- doubles it
+    RETURN x * 2;
+END
+$$;
+CREATE FUNCTION half(x int) RETURNS int BEGIN ATOMIC SELECT CASE WHEN x > 1 THEN x / 2 ELSE 0 END; END;
+COMMENT ON TABLE b IS 'a; b -- c';
+GRANT SELECT ON b TO PUBLIC;
+"""
+
+
+@pytest.fixture
+def older(servers: Callable[[Path], Server]) -> Server:
+    """Give the machine's own server."""
+    programs = find_machine_programs()
+    if programs is None:
+        pytest.skip("needs a PostgreSQL that is installed on the machine")
+    return servers(programs)
+
+
+def dump(database: Database, embedded: Server) -> str:
+    return dump_schema(database.url, embedded_directory=embedded.cluster.data.parent)
+
+
+def test_gaias_schema_loads_into_an_empty_database_and_is_equal(database: Database, embedded: Server) -> None:
+    for path in sorted((REPOSITORY / "migrations" / "up").glob("*.sql")):
+        database.execute(path.read_text().replace("CONCURRENTLY ", ""))
+    text = dump(database, embedded)
+    with fresh_database(embedded) as other:
+        other.execute(text)
+        with database.connect() as one, other.connect() as two:
+            assert compare(read_catalog(one), read_catalog(two)).changes == ()
+        assert dump(other, embedded) == text
+
+
+def test_the_same_schema_gives_the_same_bytes_from_an_older_server(database: Database, embedded: Server, older: Server) -> None:
+    database.execute(SCHEMA)
+    with fresh_database(older) as other:
+        other.execute(SCHEMA)
+        assert dump(other, embedded) == dump(database, embedded)
+
+
+def test_statements_are_kept_whole_and_nothing_else_is(database: Database, embedded: Server) -> None:
+    database.execute(SCHEMA)
+    database.execute("CREATE TABLE schema_migrations (version text PRIMARY KEY)")
+    text = dump(database, embedded)
+    assert "    -- doubles it\n" in text
+    assert "COMMENT ON TABLE public.b IS 'a; b -- c';\n" in text
+    assert "schema_migrations" not in text
+    assert [line for line in text.splitlines() if line.startswith(("--", "\\", "SET default", "SET statement"))] == []
+
+
+@pytest.mark.parametrize(
+    ("dumped", "kept"),
+    [
+        ("SET row_security = off;\n\n--\n-- Name: t\n--\n\nCREATE TABLE t ();\n", "CREATE TABLE t ();"),
+        ("\\restrict abc\nCREATE TABLE t ();\n\\unrestrict abc\n", "CREATE TABLE t ();"),
+        ("CREATE SCHEMA public;\nCREATE SCHEMA publicity;\n", "CREATE SCHEMA publicity;"),
+        (
+            "ALTER DEFAULT PRIVILEGES FOR ROLE me IN SCHEMA s GRANT SELECT ON TABLES TO PUBLIC;\n",
+            "ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO PUBLIC;",
+        ),
+    ],
+    ids=["settings and comments", "commands of psql", "what every database has", "owners"],
+)
+def test_noise_is_left_out(dumped: str, kept: str) -> None:
+    assert clean_dump(dumped).partition("\n\n")[2].strip() == kept

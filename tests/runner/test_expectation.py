@@ -1,0 +1,115 @@
+"""Whether the schema is what the runs made it, from one number in the ledger."""
+
+from collections.abc import Generator
+from typing import cast
+
+import pytest
+
+from tasks.runner.events import Event
+from tasks.runner.operations import migrate
+from tasks.runner.plan import MigrateGoal
+from tests.kit.databases import Database
+from tests.kit.projects import Project
+from tests.runner.operating import A, B, C, Operator, break_off
+
+
+@pytest.fixture
+def operator(project: Project, database: Database) -> Operator:
+    """Give somebody with two migrations, the first of them applied."""
+    operator = Operator(project, database)
+    operator.write_tables(A, B)
+    operator.migrate(to=A)
+    return operator
+
+
+def has_drifted(operator: Operator) -> bool:
+    return any(finding.kind == "drifted" for finding in operator.read_status().findings)
+
+
+def begin(operator: Operator) -> Generator[Event, None, None]:
+    return cast("Generator[Event, None, None]", migrate(operator.make_runner(), MigrateGoal()))
+
+
+def test_a_migration_and_its_rollback_are_no_drift(operator: Operator) -> None:
+    assert not has_drifted(operator)
+    operator.migrate()
+    assert not has_drifted(operator)
+    operator.roll_back()
+    assert not has_drifted(operator)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE TABLE by_hand ()",
+        "ALTER TABLE a ADD COLUMN by_hand int",
+        "CREATE INDEX ON a (id)",
+        "GRANT SELECT ON a TO PUBLIC",
+        "DROP TABLE a",
+    ],
+)
+def test_a_change_by_hand_is_a_drift(operator: Operator, change: str) -> None:
+    operator.database.execute(change)
+    assert has_drifted(operator)
+
+
+def test_rows_and_seeds_are_no_drift(operator: Operator) -> None:
+    operator.database.execute("INSERT INTO a VALUES (1)")
+    operator.project.write_seed("001_one", "INSERT INTO a VALUES (2);")
+    operator.seed()
+    assert not has_drifted(operator)
+
+
+def test_a_run_does_not_wash_a_drift_away(operator: Operator) -> None:
+    operator.database.execute("CREATE TABLE by_hand ()")
+    operator.migrate()
+    assert has_drifted(operator)
+    operator.database.execute("DROP TABLE by_hand")
+    assert not has_drifted(operator)
+
+
+def test_what_stood_before_the_first_run_is_no_drift(project: Project, database: Database) -> None:
+    database.execute("CREATE TABLE before ()")
+    operator = Operator(project, database)
+    operator.write_tables(A)
+    operator.migrate()
+    assert not has_drifted(operator)
+
+
+def test_a_run_that_fails_after_some_steps_is_no_drift(operator: Operator) -> None:
+    operator.write(C, "SELECT 1/0;")
+    break_off(begin(operator))
+    assert operator.read_applied() == [A, B]
+    assert not has_drifted(operator)
+
+
+def test_a_run_that_died_is_no_drift_and_the_next_one_knows_of_an_earlier_drift(operator: Operator) -> None:
+    operator.database.execute("CREATE TABLE by_hand ()")
+    running = begin(operator)
+    for event in running:
+        if event.kind == "step_finished":
+            break
+    # As after a SIGKILL: what was noted at the beginning stands, and nothing else is written.
+    text = operator.database.query("SELECT value FROM schema_migrations_meta WHERE key = 'schema'")
+    running.close()
+    operator.database.execute("UPDATE schema_migrations_meta SET value = %s WHERE key = 'schema'", *text[0])
+    assert has_drifted(operator)
+    operator.database.execute("DROP TABLE by_hand")
+    operator.write_tables(C)
+    operator.migrate()
+    assert has_drifted(operator)
+
+
+def test_a_sum_of_another_tool_is_not_held_against_the_schema(operator: Operator) -> None:
+    operator.database.execute("UPDATE schema_migrations_meta SET value = '999:settled:00' WHERE key = 'schema'")
+    assert not has_drifted(operator)
+    operator.migrate()
+    operator.database.execute("CREATE TABLE by_hand ()")
+    assert has_drifted(operator)
+
+
+def test_a_status_does_not_wait_for_somebody_elses_lock(operator: Operator) -> None:
+    operator.database.execute("CREATE VIEW v AS SELECT * FROM a")
+    with operator.database.connect(autocommit=False) as other:
+        other.execute("LOCK TABLE a IN ACCESS EXCLUSIVE MODE")
+        assert operator.read_states() == {A: "applied", B: "pending"}

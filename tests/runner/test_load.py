@@ -1,0 +1,111 @@
+"""Building a database from migrations/schema.sql."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tasks.catalog import compare, read_catalog
+from tasks.runner.events import NoticeRaised
+from tasks.runner.load import load_schema
+from tasks.runner.schema_file import NAME
+from tasks.schema_dump import write_schema_file
+from tests.kit.databases import Database, fresh_database
+from tests.kit.projects import Project
+from tests.kit.servers import Server
+from tests.runner.operating import A, B, C, Operator, break_off, pick
+
+
+@pytest.fixture
+def operator(project: Project, database: Database) -> Operator:
+    """Give somebody whose first two migrations are applied, and shown in the schema file."""
+    operator = Operator(project, database)
+    operator.write(A, "CREATE TABLE a (id int PRIMARY KEY, how text CHECK (how IN ('x', 'y')));", "DROP TABLE a;")
+    operator.write(B, "CREATE TABLE b (a_id int REFERENCES a);", "DROP TABLE b;")
+    operator.migrate()
+    for event in write_schema_file(operator.make_runner()):
+        assert event.problem == ""
+    return operator
+
+
+@pytest.fixture
+def newcomer(operator: Operator, embedded: Server) -> Iterator[Operator]:
+    """Give somebody with the same files and an empty database."""
+    with fresh_database(embedded) as empty:
+        yield Operator(operator.project.at(empty.url), empty)
+
+
+def test_the_schema_and_the_ledger_are_those_of_the_migrations(operator: Operator, newcomer: Operator) -> None:
+    list(load_schema(newcomer.make_runner()))
+    with operator.database.connect() as one, newcomer.database.connect() as other:
+        assert compare(read_catalog(one), read_catalog(other)).changes == ()
+    question = "SELECT version, checksum FROM schema_migrations ORDER BY 1"
+    assert newcomer.database.query(question) == operator.database.query(question)
+    assert newcomer.read_states() == {A: "applied", B: "applied"}
+    newcomer.roll_back(steps=2)
+    assert newcomer.read_tables() == []
+
+
+def test_what_came_after_the_file_is_pending(newcomer: Operator) -> None:
+    newcomer.write_tables(C)
+    list(load_schema(newcomer.make_runner()))
+    assert newcomer.read_states() == {A: "applied", B: "applied", C: "pending"}
+
+
+def test_a_database_with_something_in_it_is_refused(newcomer: Operator) -> None:
+    newcomer.database.execute("CREATE VIEW mine AS SELECT 1")
+    _, error = break_off(load_schema(newcomer.make_runner()))
+    assert error.exit_code == 3
+    assert "not empty" in error.message
+    assert newcomer.read_tables() == []
+
+
+def test_a_ledger_with_versions_is_refused(operator: Operator) -> None:
+    _, error = break_off(load_schema(operator.make_runner()))
+    assert (error.exit_code, "applied migrations" in error.message) == (3, True)
+
+
+@pytest.mark.parametrize("act", ["edit", "remove"])
+def test_a_file_that_does_not_fit_its_migrations_is_refused(newcomer: Operator, act: str) -> None:
+    if act == "edit":
+        newcomer.write(B, "CREATE TABLE b ();")
+    else:
+        newcomer.remove(B)
+    _, error = break_off(load_schema(newcomer.make_runner()))
+    assert error.exit_code == 3
+    assert B in error.message
+    assert "inv db.migrate" in error.hint
+    assert newcomer.read_tables() == []
+
+
+def test_a_statement_that_fails_names_its_line_and_leaves_nothing(newcomer: Operator) -> None:
+    path = newcomer.project.migrations / NAME
+    text = path.read_text() + "CREATE TABLE public.z (\n    id nowhere\n);\n"
+    path.write_text(text)
+    _, error = break_off(load_schema(newcomer.make_runner()))
+    assert error.place is not None
+    assert (error.place.line, error.place.source.strip()) == (text.count("\n") - 1, "id nowhere")
+    assert error.state == "Nothing was kept."
+    assert newcomer.read_tables() == []
+    assert newcomer.read_applied() == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [("-- The schema", "<<<<<<< HEAD\n-- The schema", 1), (f"-- {B}", f"=======\n-- {B}", 3)],
+    ids=["first line", "a version's line"],
+)
+def test_a_conflict_left_in_the_file_is_named(newcomer: Operator, old: str, new: str, line: int) -> None:
+    path = newcomer.project.migrations / NAME
+    path.write_text(path.read_text().replace(old, new, 1))
+    _, error = break_off(load_schema(newcomer.make_runner()))
+    assert error.place is not None
+    assert error.place.line == line
+    assert "conflict" in error.hint
+
+
+def test_a_migration_that_writes_rows_is_named(operator: Operator, newcomer: Operator) -> None:
+    operator.write(C, "INSERT INTO a VALUES (1);")
+    operator.migrate()
+    list(write_schema_file(operator.make_runner()))
+    (notice,) = pick(load_schema(newcomer.make_runner()), NoticeRaised)
+    assert C in notice.message

@@ -1,0 +1,71 @@
+"""db.drift as people call it: `inv` as a process, the shared server as the scratch server."""
+
+import json
+
+import pytest
+
+from tests.kit.databases import Database
+from tests.kit.projects import Project
+from tests.kit.servers import Server
+from tests.runner.operating import A, B, C, Operator
+
+
+@pytest.fixture
+def operator(project: Project, database: Database) -> Operator:
+    """Give somebody whose two migrations are applied."""
+    operator = Operator(project, database)
+    operator.write(A, "CREATE TABLE a (id int PRIMARY KEY);", "DROP TABLE a;")
+    operator.write(B, "CREATE TABLE b (id int);\nCREATE INDEX CONCURRENTLY b_id ON b (id);", "DROP TABLE b;")
+    operator.migrate()
+    return operator
+
+
+def find(operator: Operator, embedded: Server, *arguments: str, check: int = 0) -> str:
+    env = {"SCRATCH_DATABASE_URL": embedded.url()}
+    result = operator.project.inv("db.drift", *arguments, env=env, check=check)
+    return result.stdout + result.stderr
+
+
+def test_what_the_migrations_make_is_no_drift(operator: Operator, embedded: Server) -> None:
+    assert "No drift" in find(operator, embedded)
+
+
+def test_a_change_by_hand_is_shown_with_both_definitions(operator: Operator, embedded: Server) -> None:
+    operator.database.execute('ALTER TABLE a ADD COLUMN "By hand" int; DROP INDEX b_id')
+    told = find(operator, embedded, check=4)
+    assert '+ column "By hand" of public.a' in told
+    assert "- index public.b_id of public.b" in told
+    events = [json.loads(line) for line in find(operator, embedded, "--json", check=4).splitlines()]
+    keys = [change["key"]["name"] for change in events[-1]["changes"]["changes"]]
+    assert '"By hand"' in keys
+
+
+def test_a_checkout_that_is_behind_or_ahead_raises_no_alarm(operator: Operator, embedded: Server) -> None:
+    operator.remove(B)
+    operator.write_tables(C)
+    assert "No drift" in find(operator, embedded)
+
+
+def test_migrations_are_replayed_in_the_order_in_which_they_were_applied(
+    project: Project, database: Database, embedded: Server
+) -> None:
+    operator = Operator(project, database)
+    operator.write(B, "CREATE TABLE t (b int);")
+    operator.migrate()
+    operator.write(A, "ALTER TABLE t ADD COLUMN a int;")
+    operator.migrate()
+    assert "No drift" in find(operator, embedded)
+
+
+def test_a_text_that_nobody_keeps_is_named(operator: Operator, embedded: Server) -> None:
+    operator.database.execute("DELETE FROM schema_migrations_scripts WHERE version = %s", B)
+    assert "No drift" in find(operator, embedded)
+    operator.write(B, "CREATE TABLE b ();")
+    told = find(operator, embedded, check=1)
+    assert f"does not keep the text of {B}" in told
+    assert "State: Nothing was changed." in told
+
+
+def test_the_target_is_no_scratch_server(operator: Operator) -> None:
+    result = operator.project.inv("db.drift", env={"SCRATCH_DATABASE_URL": operator.database.url}, check=3)
+    assert "SCRATCH_DATABASE_URL" in result.stderr

@@ -1,0 +1,68 @@
+"""migrations/schema.sql after runs on the local database: `inv` as a process."""
+
+import pytest
+
+from tasks.runner.events import SchemaWritten, from_json
+from tasks.runner.schema_file import NAME
+from tests.kit.databases import Database
+from tests.kit.projects import Project
+from tests.runner.operating import A, B, Operator
+
+
+@pytest.fixture
+def operator(project: Project, database: Database) -> Operator:
+    """Give somebody with two migrations."""
+    operator = Operator(project, database)
+    operator.write_tables(A, B)
+    return operator
+
+
+def read(operator: Operator) -> str:
+    path = operator.project.migrations / NAME
+    return path.read_text() if path.exists() else ""
+
+
+def test_runs_on_the_local_database_keep_the_file_in_step(operator: Operator) -> None:
+    told = operator.project.inv("db.migrate", f"--to={A}", check=0).stdout
+    assert "Wrote" in told
+    assert "CREATE TABLE public.a (" in read(operator)
+    assert "public.b" not in read(operator)
+    operator.project.inv("db.migrate", check=0)
+    assert "CREATE TABLE public.b (" in read(operator)
+    operator.project.inv("db.rollback", check=0)
+    assert "public.b" not in read(operator)
+
+
+def test_a_run_with_nothing_to_do_leaves_the_file_and_makes_one_that_is_missing(operator: Operator) -> None:
+    operator.project.inv("db.migrate", check=0)
+    text = read(operator)
+    (operator.project.migrations / NAME).write_text("mine")
+    operator.project.inv("db.migrate", check=0)
+    assert read(operator) == "mine"
+    (operator.project.migrations / NAME).unlink()
+    operator.project.inv("db.migrate", check=0)
+    assert read(operator) == text
+
+
+@pytest.mark.parametrize("arguments", [("db.migrate", "--dry-run"), ("db.migrate", "--env=dev"), ("db.seed",)])
+def test_other_runs_do_not_write_it(operator: Operator, arguments: tuple[str, ...]) -> None:
+    operator.project.inv(*arguments, check=0)
+    assert read(operator) == ""
+
+
+def test_a_database_that_is_not_of_this_checkout_is_told_and_stops_nothing(operator: Operator) -> None:
+    operator.migrate(to=A)
+    operator.remove(A)
+    lines = operator.project.inv("db.migrate", "--json", check=0).stdout.splitlines()
+    (written,) = (event for event in map(from_json, lines) if isinstance(event, SchemaWritten))
+    assert A in written.problem
+    assert read(operator) == ""
+    assert operator.read_tables() == ["a", "b"]
+
+
+def test_a_flat_folder_has_none(project: Project, database: Database) -> None:
+    for folder in ("up", "down"):
+        (project.migrations / folder).rmdir()
+    (project.migrations / f"{A}.sql").write_text("CREATE TABLE a ();")
+    project.inv("db.migrate", check=0)
+    assert sorted(path.name for path in project.migrations.iterdir()) == [f"{A}.sql"]
