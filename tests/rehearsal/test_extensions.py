@@ -1,0 +1,131 @@
+"""A scratch server may lack an extension: it is named, or what needs it is left out and told."""
+
+import pytest
+
+from tasks.rehearsal.errors import MissingExtensionError
+from tasks.rehearsal.left_out import find_created, needs_left_out
+from tasks.rehearsal.pieces import Piece
+from tasks.rehearsal.replay import read_left_out, replay, run_piece, state_after
+from tasks.rehearsal.scratch import ScratchServer
+from tasks.runner.errors import RunnerError
+from tests.kit.databases import Database
+from tests.kit.own_servers import OwnServer
+from tests.kit.projects import REPOSITORY
+from tests.rehearsal.scratching import list_tables, query
+
+GUARDED = "DO $$ BEGIN IF true THEN\n  CREATE EXTENSION nothing_like_it;\nEND IF; END $$;"
+VECTOR = (
+    Piece(
+        "enable", "CREATE EXTENSION IF NOT EXISTS vector;\nCREATE TABLE plain (id int);", "DROP EXTENSION vector;", "enable.sql"
+    ),
+    Piece(
+        "column", "CREATE TABLE t (id int);\nALTER TABLE t ADD COLUMN e vector(3);", "ALTER TABLE t DROP COLUMN e;", "column.sql"
+    ),
+    Piece(
+        "index",
+        "CREATE INDEX CONCURRENTLY t_id ON t (id);\nCREATE INDEX CONCURRENTLY t_e ON t USING hnsw (e vector_l2_ops);\n"
+        "COMMENT ON INDEX t_e IS 'nearest';\nCOMMENT ON INDEX t_id IS 'by id';",
+        "DROP INDEX t_e; DROP INDEX t_id;",
+        "index.sql",
+    ),
+)
+LEFT_OUT = [
+    ("enable.sql:1 CREATE EXTENSION IF NOT EXISTS vector",),
+    ("column.sql:2 ALTER TABLE t ADD COLUMN e vector(3)",),
+    (
+        "index.sql:2 CREATE INDEX CONCURRENTLY t_e ON t USING hnsw (e vector_l2_ops)",
+        "index.sql:3 COMMENT ON INDEX t_e IS 'nearest'",
+    ),
+]
+CAUSES = [
+    ("42704", 'type "vector" does not exist', True),
+    ("42704", 'access method "hnsw" does not exist', True),
+    ("42704", 'operator class "vector_cosine_ops" does not exist for access method "btree"', True),
+    ("42883", "operator does not exist: vector <=> vector", True),
+    ("42703", 'column "e" of relation "t" does not exist', True),
+    ("42703", "column x.e does not exist", True),
+    ("42P01", 'relation "t_e" does not exist', True),
+    ("42703", 'column "typo" of relation "t" does not exist', False),
+    ("42P01", 'relation "others" does not exist', False),
+    ("42704", 'type "money2" does not exist', False),
+    ("23505", 'duplicate key value violates unique constraint "t_e"', False),
+]
+
+
+@pytest.fixture
+def without_vector(running: OwnServer) -> ScratchServer:
+    """Give a scratch server that does without pgvector, though it has it."""
+    return ScratchServer(running.url(), without=["vector"])
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("SELECT 1;\nCREATE EXTENSION nothing_like_it;", 2), (GUARDED, 2)], ids=["plainly", "in a block"]
+)
+def test_an_extension_that_is_not_there_is_named_with_what_to_set(scratch: ScratchServer, text: str, line: int) -> None:
+    (outcome,) = replay(scratch, [Piece("enable", text, shown="up/enable.sql")])
+    error = outcome.error
+    assert isinstance(error, MissingExtensionError)
+    assert (error.extension, error.exit_code) == ("nothing_like_it", 1)
+    assert error.message == f"the scratch server has no extension nothing_like_it, which up/enable.sql:{line} creates"
+    assert "SCRATCH_DATABASE_URL" in error.hint
+    assert "--without-extension nothing_like_it" in error.hint
+
+
+def test_what_needs_an_extension_is_left_out_and_told(without_vector: ScratchServer) -> None:
+    with without_vector as server:
+        outcomes = list(replay(server, VECTOR))
+    assert [outcome.error for outcome in outcomes] == [None, None, None]
+    assert [outcome.unchecked for outcome in outcomes] == LEFT_OUT
+    assert {key.name for key, _ in outcomes[-1].after.of_kind("table")} == {"public.plain", "public.t"}
+
+
+def test_what_was_left_out_is_known_to_a_copy_and_to_the_way_down(without_vector: ScratchServer) -> None:
+    with without_vector as server:
+        for _ in range(2):
+            with state_after(server, VECTOR) as database:
+                assert read_left_out(database) == tuple(place for places in LEFT_OUT for place in places)
+                assert query(database, "SELECT relname::text FROM pg_class WHERE relname LIKE 't\\_%'") == [("t_id",)]
+                assert [run_piece(database, piece, "down") for piece in reversed(VECTOR)] == [None, None, None]
+                assert list_tables(database) == ["plain", "t"]
+        server.forget_states()
+
+
+def test_other_mistakes_remain_errors_without_an_extension(without_vector: ScratchServer) -> None:
+    with without_vector as server:
+        *_, wrong = replay(server, [*VECTOR, Piece("typo", "ALTER TABLE t DROP COLUMN typo;")])
+    assert wrong.error is not None
+    assert 'column "typo" of relation "t" does not exist' in wrong.error.message
+    assert wrong.unchecked == ()
+
+
+def test_the_projects_own_migrations_run_without_pgvector_everywhere(any_database: Database) -> None:
+    folder = REPOSITORY / "migrations" / "up"
+    pieces = [Piece(path.stem, path.read_text(encoding="utf-8"), shown=path.name) for path in sorted(folder.glob("*.sql"))]
+    with ScratchServer(any_database.server.url(), without=["vector"]) as server:
+        outcomes = list(replay(server, pieces))
+    assert {outcome.piece.name: str(outcome.error) for outcome in outcomes if outcome.error} == {}
+    unchecked = [outcome.unchecked for outcome in outcomes if outcome.unchecked]
+    assert [places[0].partition(":")[0][15:] for places in unchecked] == [
+        "enable_vector_extension.sql",
+        "add_embeddings_to_semantic_chunks.sql",
+        "index_semantic_chunk_embeddings.sql",
+    ]
+
+
+@pytest.mark.parametrize(("sqlstate", "message", "expected"), CAUSES)
+def test_what_an_error_is_due_to_is_read_from_what_is_missing(sqlstate: str, message: str, expected: bool) -> None:
+    texts = ["ALTER TABLE t ADD COLUMN e vector(3)", "CREATE INDEX t_e ON t USING hnsw (e vector_l2_ops)"]
+    assert needs_left_out(RunnerError(message, sqlstate=sqlstate), ["vector"], texts) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("CREATE EXTENSION vector", ["vector"]),
+        ('create extension if not exists "uuid-ossp" with schema public', ["uuid-ossp"]),
+        ("DO $$ BEGIN CREATE EXTENSION a; CREATE EXTENSION b; END $$", ["a", "b"]),
+        ("DROP EXTENSION vector", []),
+    ],
+)
+def test_the_extensions_that_a_statement_creates_are_found(text: str, names: list[str]) -> None:
+    assert find_created(text) == names
