@@ -7,16 +7,20 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.postgres import control, embedded
+from tests.benchmarks.catalogs import DUMP, READ, CatalogBench
 from tests.benchmarks.disks import describe_disk, time_sync
 from tests.benchmarks.environments import AT_ONCE, BY_HAND, FarBench, open_far_bench
 from tests.benchmarks.measures import IMPORT, Bench
+from tests.benchmarks.replays import FIRST, ReplayBench
 from tests.benchmarks.timing import Sample
 from tests.benchmarks.tools import OURS, PSQL, install_others, list_tools
+from tests.benchmarks.verifications import FIRST as VERIFY
+from tests.benchmarks.verifications import VerifyBench
 from tests.kit.servers import Server
 
 _LINE = "{:<34} {:>9} {:>9} {:>9} {:>12}"
@@ -27,16 +31,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--runs", type=int, default=7, help="how often each command runs (7)")
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="where the server keeps its data (/var/tmp)")
+    parser.add_argument("parts", nargs="*", choices=[*_PARTS, []], help=f"what to measure (all): {', '.join(_PARTS)}")
     options = parser.parse_args()
-    others = install_others()
     with _start_server(options.folder) as (server, home):
-        tools = list_tools(server.cluster.programs, others)
         _print_heading(home, options.runs)
-        if others is None:
-            print("dbmate and yoyo-migrations are skipped: they could not be installed")
-        measure(Bench(server, home, tools, options.runs))
-        with open_far_bench(server, home, options.runs) as far:
-            measure_far(far)
+        for part in options.parts or _PARTS:
+            _PARTS[part](server, home, options.runs)
+
+
+def measure_runs(server: Server, home: Path, runs: int) -> None:
+    """Install the tools to compare with, and measure runs."""
+    others = install_others()
+    if others is None:
+        print("dbmate and yoyo-migrations are skipped: they could not be installed")
+    measure(Bench(server, home, list_tools(server.cluster.programs, others), runs))
+
+
+def measure_fly(server: Server, home: Path, runs: int) -> None:
+    """Measure the way to Fly."""
+    with open_far_bench(server, home, runs) as far:
+        measure_far(far)
+
+
+def measure_rehearsals(server: Server, home: Path, runs: int) -> None:
+    """Measure replays, the reading of a large schema, and verify."""
+    _print_samples("replay of 1,000 migrations", ReplayBench(server, home, runs).time(), beside=FIRST)
+    catalog = CatalogBench(server, runs).time()
+    _print_samples("a schema of 2,000 tables", catalog, beside=DUMP)
+    _print_samples("verify of Gaia's migrations", VerifyBench(server, home, runs).time(), beside=VERIFY)
+    print("\nWhat we aim at, as medians of the pairs:")
+    _print_aim("reading a schema, beside pg_dump", catalog[READ].over(catalog[DUMP]), 0.5)
 
 
 def measure(bench: Bench) -> None:
@@ -93,6 +117,13 @@ def _print_samples(title: str, samples: dict[str, Sample], *, beside: str = OURS
 
 def _print_aim(what: str, ratio: float, aim: float) -> None:
     print(f"  {what:<54} {ratio:.2f} × (at most {aim:.2f}): {'met' if ratio <= aim else 'not met'}")
+
+
+_PARTS: dict[str, Callable[[Server, Path, int], None]] = {
+    "runs": measure_runs,
+    "fly": measure_fly,
+    "rehearsals": measure_rehearsals,
+}
 
 
 if __name__ == "__main__":
