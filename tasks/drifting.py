@@ -89,6 +89,6 @@ def _find_drift(environment: Environment, manner: Manner, stop: Stop, seen: list
         found = find_drift(read, read_migrations(settings.migrations_dir), server, timeout_s=wish.timeout_s)
         yield from answer(read, found)
         if wish.name and found.changes:
-            from tasks.rehearsal.adopting import write_migration
+            from tasks.rehearsal.keeping import write_migration
 
-            yield write_migration(found, server, settings.migrations_dir, wish.name)
+            yield write_migration(found, server, settings.migrations_dir, wish.name, environment=environment.name)

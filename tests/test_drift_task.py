@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.kit.databases import Database
+from tasks.catalog import compare, read_catalog
+from tests.kit.databases import Database, fresh_database
 from tests.kit.projects import Project
 from tests.kit.servers import Server
 from tests.runner.operating import A, B, C, Operator
@@ -69,3 +70,27 @@ def test_a_text_that_nobody_keeps_is_named(operator: Operator, embedded: Server)
 def test_the_target_is_no_scratch_server(operator: Operator) -> None:
     result = operator.project.inv("db.drift", env={"SCRATCH_DATABASE_URL": operator.database.url}, check=3)
     assert "SCRATCH_DATABASE_URL" in result.stderr
+
+
+def test_a_drift_is_written_as_a_migration_that_is_proved(operator: Operator, embedded: Server) -> None:
+    operator.database.execute(
+        """ALTER TABLE a ADD COLUMN "By hand" varchar(9) NOT NULL DEFAULT 'x' CHECK ("By hand" IN ('x', 'y'));
+           CREATE TABLE "Näw" (id int PRIMARY KEY, a_id int REFERENCES a); CREATE INDEX ON "Näw" (a_id); DROP INDEX b_id"""
+    )
+    told = find(operator, embedded, "--as-migration=keep what was changed", check=4)
+    assert "Proved on scratch" in told
+    (up,) = (operator.project.migrations / "up").glob("*_keep_what_was_changed.sql")
+    assert 'CREATE TABLE public."Näw"' in up.read_text()
+    with fresh_database(embedded) as elsewhere:
+        other = Operator(operator.project.at(elsewhere.url), elsewhere)
+        other.migrate()
+        with operator.database.connect() as one, elsewhere.connect() as two:
+            assert compare(read_catalog(one), read_catalog(two)).changes == ()
+        other.roll_back()
+        assert other.database.query("SELECT to_regclass('b_id')::text") == [("b_id",)]
+
+
+def test_a_name_that_cannot_be_one_is_refused_and_nothing_is_written(operator: Operator, embedded: Server) -> None:
+    operator.database.execute("CREATE TABLE by_hand ()")
+    find(operator, embedded, "--as-migration=/", check=2)
+    assert len(list((operator.project.migrations / "up").iterdir())) == 2

@@ -41,6 +41,7 @@ class MigrationWritten:
     """Say that a drift was written as a migration, with what is left to do by hand."""
 
     kind: ClassVar[str] = "migration_written"
+    environment: str
     version: str
     paths: tuple[str, ...]
     by_hand: tuple[str, ...] = ()

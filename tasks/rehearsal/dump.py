@@ -51,6 +51,14 @@ def dump_schema(url: str, *, embedded_directory: Path) -> str:
         return clean_dump(_run_pg_dump(scratch.url))
 
 
+def dump_with_rows(url: str) -> str:
+    """Give schema and rows of a database as SQL, without the ledger and without owners; indexes, foreign keys and triggers come last.
+
+    Raises RunnerError when the embedded server's pg_dump cannot read it.
+    """
+    return clean_dump(_run_pg_dump(url, "--column-inserts"))
+
+
 def clean_dump(text: str) -> str:
     """Leave out of a dump its comments, its settings, and what every database has."""
     # psql's commands, which guard against a hostile server.
@@ -86,13 +94,13 @@ def _split(text: str) -> list[str]:
     return statements
 
 
-def _run_pg_dump(url: str) -> str:
+def _run_pg_dump(url: str, content: str = "--schema-only") -> str:
     """Run the embedded server's pg_dump; the password travels in the environment, which other users cannot read."""
     parts = conninfo_to_dict(url)
     password = str(parts.pop("password", "") or "")
     shown = {name: str(value) for name, value in parts.items() if value is not None}
     program = embedded.find_programs() / "pg_dump"
-    options = ["--schema-only", "--no-owner", "--no-tablespaces", "--no-subscriptions", f"--exclude-table={_LEDGER}"]
+    options = [content, "--no-owner", "--no-tablespaces", "--no-subscriptions", f"--exclude-table={_LEDGER}"]
     command = [str(program), *options, f"--dbname={make_conninfo(**shown)}"]
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", **({"PGPASSWORD": password} if password else {})}
     result = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)

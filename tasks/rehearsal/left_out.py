@@ -74,6 +74,14 @@ def needs_left_out(error: RunnerError, without: Sequence[str], texts: Iterable[s
     return any(name in _WORD.findall(text.lower()) for text in texts for name in missing)
 
 
+def find_part(error: RunnerError) -> str:
+    """Name the well-known extension to which belongs what an error misses; empty where none is known."""
+    if error.sqlstate not in _MISSING:
+        return ""
+    missing = set(_find_missing(_read_reason(error)))
+    return next((name for name, parts in _PARTS.items() if missing & {name, *parts.split()}), "")
+
+
 def _find_missing(reason: str) -> list[str]:
     """Find the names of what the server says is missing: the first that it quotes, or what stands where it quotes nothing."""
     quoted = _QUOTED.search(reason)

@@ -19,6 +19,8 @@ class Selection:
     chosen: tuple[str, ...]
     reason: str
     applied: frozenset[str] = frozenset()
+    asked: bool = False
+    """Whether an environment said what is pending."""
 
     def list_chosen(self) -> list[Piece]:
         """List the pieces to rehearse."""

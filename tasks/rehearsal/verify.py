@@ -25,7 +25,8 @@ from tasks.runner.session import connect
 from tasks.runner.statements import read_script
 
 _NO_DOWN = (
-    "Write {path}. If there is no way back, let that file hold nothing but the reason:\n-- migrate: irreversible the dropped rows are gone"
+    "Write {path}.\nIf there is no way back, let that file hold nothing but the reason:\n"
+    "-- migrate: irreversible the dropped rows are gone"
 )
 
 

@@ -37,7 +37,10 @@ def _say_written(event: MigrationWritten, _manner: Manner) -> list[Line]:
         lines += hang("⚠️  to do by hand: ", text, "warn")
     if event.problem:
         return [*lines, *hang("❌ Not proved on scratch: ", event.problem, "bad")]
-    return [*lines, Line(f"{INDENT}Proved on scratch: up makes this schema, down takes it back. Review it, then commit.", "dim")]
+    lines.append(Line(f"{INDENT}Proved on scratch: up makes this schema, down takes it back. Review it, then commit.", "dim"))
+    env = f" --env={clean(event.environment)}" if event.environment else ""
+    next_step = f"inv db.adopt{env} records it where it is in place; inv db.migrate brings it everywhere else"
+    return [*lines, *hang(f"{INDENT}Next:  ", next_step)]
 
 
 def _show(text: str) -> Line:

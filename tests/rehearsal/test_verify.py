@@ -1,0 +1,151 @@
+"""Each migration goes up, down and up again on scratch, and what is not as it should be is found."""
+
+import pytest
+
+from tasks.rehearsal.scratch import ScratchServer
+from tests.rehearsal.verifying import VERSIONS, list_found, make_pieces, verify_last, verify_pieces
+
+A = ("CREATE TABLE a (id int PRIMARY KEY, x int, y int);", "DROP TABLE a;")
+B = ("CREATE TABLE b (id int);", "DROP TABLE b;")
+COUNTS = "DO $$ BEGIN IF EXISTS (SELECT FROM a) THEN CREATE TABLE b (); END IF; INSERT INTO a SELECT count(*) FROM a; END $$;"
+ODD = (
+    'CREATE SCHEMA "S p ü"; CREATE TABLE "S p ü"."T ""x" ("ß%s" int DEFAULT 1); CREATE INDEX "I \'x" ON "S p ü"."T ""x" ("ß%s");'
+)
+
+GOOD = {
+    "table": B,
+    "column at the end": ("ALTER TABLE a ADD COLUMN z int;", "ALTER TABLE a DROP COLUMN z;"),
+    "concurrent index": ("CREATE INDEX CONCURRENTLY i ON a (x);", "DROP INDEX CONCURRENTLY i;"),
+    "irreversible": ("ALTER TABLE a DROP COLUMN x;", "-- migrate: irreversible the values of x are gone"),
+    "odd names": (ODD, 'DROP SCHEMA "S p ü" CASCADE;'),
+    "function": ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';", "DROP FUNCTION f;"),
+}
+BAD = {
+    "up_fails": ("SELECT 1;\nSELECT 1 / 0;", "SELECT 1;"),
+    "down_fails": ("CREATE TABLE b ();", "SELECT 1;\nDROP TABLE nothing;"),
+    "no_down": ("CREATE TABLE b ();", None),
+    "not_restored": ("CREATE TABLE IF NOT EXISTS b (); CREATE OR REPLACE VIEW v AS SELECT 1;", "DROP TABLE b;"),
+    "up_again_fails": ("INSERT INTO a VALUES (1);", "SELECT 1;"),
+    "not_repeated": (COUNTS, "DROP TABLE IF EXISTS b;"),
+}
+ANSWERS = {
+    "up_fails": (None, None),
+    "down_fails": (False, None),
+    "no_down": (None, None),
+    "not_restored": (False, True),
+    "up_again_fails": (True, False),
+    "not_repeated": (True, False),
+}
+
+
+@pytest.mark.parametrize("text", GOOD.values(), ids=GOOD.keys())
+def test_a_migration_that_can_go_back_is_clean(scratch: ScratchServer, text: tuple[str, str]) -> None:
+    verified = verify_last(scratch, A, text)
+    assert verified.findings == ()
+    assert verified.works
+    reversible = "irreversible" not in text[1]
+    assert (verified.restores, verified.repeats) == ((True, True) if reversible else (None, None))
+    assert verified.irreversible == ("" if reversible else "the values of x are gone")
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_is_wrong_with_a_migration_is_found(scratch: ScratchServer, what: str) -> None:
+    verified = verify_last(scratch, A, BAD[what])
+    assert list_found(verified) == [what]
+    assert verified.works == (what != "up_fails")
+    assert (verified.restores, verified.repeats) == ANSWERS[what]
+
+
+@pytest.mark.parametrize(("what", "place"), [("up_fails", f"up/{VERSIONS[1]}.sql"), ("down_fails", f"down/{VERSIONS[1]}.sql")])
+def test_an_error_comes_with_its_place(scratch: ScratchServer, what: str, place: str) -> None:
+    (found,) = verify_last(scratch, A, BAD[what]).findings
+    assert found.error is not None
+    assert (found.error.file, found.error.line) == (place, 2)
+    assert found.error.source.startswith(("SELECT 1 / 0", "DROP TABLE nothing"))
+    assert "no other was changed" in found.error.state
+
+
+def test_what_down_leaves_behind_is_shown_as_a_diff_and_as_values(scratch: ScratchServer) -> None:
+    (found,) = verify_last(scratch, A, BAD["not_restored"]).findings
+    assert found.diff[0].startswith("+ view public.v")
+    assert {"change": "added", "kind": "view", "name": "public.v"}.items() <= found.changes[-1].items()
+
+
+def test_the_order_of_columns_is_a_mild_finding_of_its_own(scratch: ScratchServer) -> None:
+    verified = verify_last(scratch, A, ("ALTER TABLE a DROP COLUMN x;", "ALTER TABLE a ADD COLUMN x int;"))
+    assert [(found.what, found.mild) for found in verified.findings] == [("not_restored", True)]
+    assert verified.restores
+    assert "order of columns" in verified.findings[0].message
+
+
+def test_an_irreversible_down_that_holds_statements_is_no_such_thing(scratch: ScratchServer) -> None:
+    down = "-- migrate: irreversible the rows are gone\nDROP TABLE b;"
+    assert list_found(verify_last(scratch, A, ("CREATE TABLE b ();", down))) == ["down_fails"]
+
+
+def test_what_follows_a_migration_that_fails_is_verified_without_it(scratch: ScratchServer) -> None:
+    pieces = make_pieces(A, ("SELECT 1 / 0;", ""), B)
+    first, broken, last = verify_pieces(scratch, pieces, chosen=VERSIONS[:3])
+    assert (list_found(first), list_found(broken), list_found(last)) == ([], ["up_fails"], [])
+
+
+def test_a_predecessor_that_fails_and_was_not_chosen_is_named(scratch: ScratchServer) -> None:
+    verified = verify_last(scratch, A, ("SELECT 1 / 0;", ""), B)
+    assert list_found(verified) == ["predecessor_fails"]
+    assert not verified.works
+    assert verified.findings[0].error is not None
+    assert verified.findings[0].error.file == f"up/{VERSIONS[1]}.sql"
+
+
+LATE = {
+    "safe": ("CREATE TABLE late (id int);", "DROP TABLE late;"),
+    "differs": ("CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';", "DROP FUNCTION f;"),
+    "fails": ("ALTER TABLE a RENAME COLUMN x TO z;", "ALTER TABLE a RENAME COLUMN z TO x;"),
+}
+
+
+@pytest.mark.parametrize(("name", "late", "found"), [("safe", "safe", []), ("differs", "differs", ["late_differs"])])
+def test_a_late_file_is_tried_in_both_orders(scratch: ScratchServer, name: str, late: str, found: list[str]) -> None:
+    after = ("CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2';", "SELECT 1;")
+    pieces = make_pieces(A, LATE[name], after)
+    (verified,) = verify_pieces(scratch, pieces, chosen=[VERSIONS[1]], applied=[VERSIONS[0], VERSIONS[2]])
+    assert (verified.late, list_found(verified)) == (late, found)
+
+
+def test_a_late_file_that_what_runs_after_it_cannot_bear_is_found(scratch: ScratchServer) -> None:
+    pieces = make_pieces(A, LATE["fails"], ("ALTER TABLE a DROP COLUMN x;", "ALTER TABLE a ADD COLUMN x int;"))
+    (verified,) = verify_pieces(scratch, pieces, chosen=[VERSIONS[1]], applied=[VERSIONS[0], VERSIONS[2]])
+    assert (verified.late, list_found(verified)) == ("differs", ["late_fails", "late_fails"])
+
+
+def test_a_file_in_its_turn_is_not_late(scratch: ScratchServer) -> None:
+    (verified,) = verify_pieces(scratch, make_pieces(A, B), applied=[VERSIONS[0]])
+    assert verified.late == ""
+
+
+def test_a_migration_that_never_ends_is_stopped_and_found(scratch: ScratchServer) -> None:
+    (found,) = verify_last(scratch, A, ("SELECT pg_sleep(600);", ""), timeout_s=0.5).findings
+    assert found.what == "up_fails"
+    assert found.error is not None
+    assert "not done after 0.5 s" in found.error.message
+
+
+@pytest.mark.parametrize(
+    ("up", "message", "hint"),
+    [
+        ("DROP DATABASE gaia;", "a rehearsal drops no database", "cannot drop the database it runs in"),
+        ("GRANT SELECT ON a TO app_reader;", 'role "app_reader" does not exist', "make it on the scratch server"),
+        ("CREATE TABLE crm.t ();", 'schema "crm" does not exist', "No migration before this one makes this schema"),
+    ],
+)
+def test_what_only_a_target_has_or_loses_is_explained(scratch: ScratchServer, up: str, message: str, hint: str) -> None:
+    (found,) = verify_last(scratch, A, (up, "SELECT 1;")).findings
+    assert found.error is not None
+    assert message in found.error.message
+    assert hint in found.error.hint
+
+
+def test_statements_that_were_not_run_are_listed(scratch: ScratchServer) -> None:
+    verified = verify_last(scratch, ("ALTER SYSTEM SET work_mem = '5MB';\nCREATE TABLE a ();", "DROP TABLE a;"))
+    assert list_found(verified) == []
+    assert verified.unchecked == (f"up/{VERSIONS[0]}.sql:1 ALTER SYSTEM SET work_mem = '5MB'",)

@@ -1,0 +1,139 @@
+"""db.verify and db.test-crash as people call them: `inv` as a process, with the shared server as the scratch server."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.databases import Database
+from tests.kit.projects import Project
+from tests.kit.servers import Server, find_machine_programs
+from tests.runner.operating import A, B, C, Operator
+
+BAD_DOWN = ("CREATE TABLE c (id int);\nCREATE VIEW v AS SELECT 1 AS one;", "DROP TABLE c;")
+
+
+@pytest.fixture
+def operator(project: Project, database: Database) -> Operator:
+    """Give somebody who prepares the database without the cost of a process."""
+    return Operator(project, database)
+
+
+def run(operator: Operator, *arguments: str, check: int, **env: str) -> "subprocess.CompletedProcess[str]":
+    """Run `inv` with a scratch server."""
+    settings = {"SCRATCH_DATABASE_URL": operator.database.server.url(), **env}
+    return operator.project.inv(*arguments, env=settings, check=check)
+
+
+def read_answers(result: "subprocess.CompletedProcess[str]") -> list[dict[str, Any]]:
+    """Read the JSON lines of a result."""
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_the_pending_migrations_of_the_environment_are_verified(operator: Operator) -> None:
+    operator.write_tables(A)
+    operator.migrate()
+    operator.write_tables(B)
+    result = run(operator, "db.verify", check=0)
+    first, verified, last = result.stdout.splitlines()
+    assert first.startswith("Verifying 1 of 2 migrations (pending in local) on a scratch PostgreSQL ")
+    assert verified.startswith(f"✅ {B}: up, down, up (")
+    assert last.startswith("✅ Verified 1 migration (")
+    assert operator.read_tables() == ["a"]
+
+
+def test_findings_are_shown_and_end_with_4(operator: Operator) -> None:
+    operator.write_tables(A)
+    operator.write(C, *BAD_DOWN)
+    operator.write(B, "SELECT 1 / 0;", "SELECT 1;")
+    result = run(operator, "db.verify", "--all", check=4)
+    lines = [line.strip() for line in result.stdout.splitlines()]
+    assert f"❌ {C}: down does not restore the schema" in lines
+    assert any(line.startswith("+ view public.v") for line in lines)
+    assert f"❌ {B}: up fails" in lines
+    assert any("division by zero" in line for line in lines)
+    assert any(line.startswith("1 | SELECT 1 / 0") for line in lines)
+    assert lines[-1].startswith("❌ Found something in 2 of 3 migrations")
+    assert result.stderr == ""
+
+
+def test_with_json_each_answer_is_a_line(operator: Operator) -> None:
+    operator.write_tables(A)
+    operator.write(C, *BAD_DOWN)
+    answers = read_answers(run(operator, "db.verify", "--all", "--with-data", "--json", check=4))
+    assert [answer["kind"] for answer in answers] == ["verify_started", *["migration_verified"] * 2, "verify_finished"]
+    assert answers[1]["findings"] == []
+    assert [found["what"] for found in answers[2]["findings"]] == ["not_restored", "up_again_fails"]
+    assert answers[-1]["found"] == 1
+
+
+def test_all_and_one_need_no_access_to_an_environment(operator: Operator) -> None:
+    operator.write_tables(A, B)
+    closed = "postgresql://me:s3cret@127.0.0.1:1/db"
+    assert len(read_answers(run(operator, "db.verify", "--all", "--json", check=0, DATABASE_URL=closed))) == 4
+    (_, verified, _) = read_answers(run(operator, "db.verify", f"--only={B[:14]}", "--json", check=0, DATABASE_URL=closed))
+    assert verified["version"] == B
+    started, *_ = read_answers(run(operator, "db.verify", "--json", check=0, DATABASE_URL=closed))
+    assert "cannot be asked" in started["reason"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "exit_code", "message"),
+    [
+        (("db.verify", "--only=2024"), {}, 2, "there is no version 2024"),
+        (("db.verify", "--only=2025", "--all"), {}, 2, "--only and --all contradict each other"),
+        (("db.verify", "--timeout=soon"), {}, 2, "--timeout=soon is no time"),
+        (("db.verify", "--env=moon"), {}, 2, "there is no environment moon"),
+        (("db.verify",), {"SCRATCH_DATABASE_URL": "postgresql://me:s3cret@127.0.0.1:1/db"}, 1, "no scratch server"),
+        (("db.test-crash", "--only=2024"), {}, 2, "there is no version 2024"),
+        (("db.test-crash",), {"SCRATCH_DATABASE_URL": "nothing"}, 2, "SCRATCH_DATABASE_URL: "),
+    ],
+)
+def test_what_cannot_be_done_is_refused(
+    operator: Operator, arguments: tuple[str, ...], env: dict[str, str], exit_code: int, message: str
+) -> None:
+    operator.write_tables(A)
+    result = run(operator, *arguments, check=exit_code, **env)
+    assert message in result.stderr
+    assert "s3cret" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_the_target_is_no_scratch_server(operator: Operator) -> None:
+    operator.write_tables(A)
+    result = run(operator, "db.verify", "--all", check=3, SCRATCH_DATABASE_URL=operator.database.url)
+    assert "names the target's own database" in result.stderr
+
+
+@pytest.mark.skipif(find_machine_programs() is None, reason="there is no older server on this machine")
+def test_an_older_scratch_server_than_the_target_is_refused(operator: Operator, servers: Callable[[Path], Server]) -> None:
+    programs = find_machine_programs()
+    assert programs is not None
+    operator.write_tables(A)
+    result = run(operator, "db.verify", check=1, SCRATCH_DATABASE_URL=servers(programs).url())
+    assert "older than the target's" in result.stderr
+
+
+def test_an_extension_can_be_left_out(operator: Operator) -> None:
+    operator.write(A, "CREATE EXTENSION nothing_such;\nCREATE TABLE a (id int);", "DROP TABLE a;")
+    assert "has no extension nothing_such" in run(operator, "db.verify", check=4).stdout
+    lines = run(operator, "db.verify", "--without-extension=other,nothing_such", check=0).stdout.splitlines()
+    assert lines[1] == "Without other, nothing_such: what needs that is not checked"
+    assert any("not checked:" in line and "CREATE EXTENSION nothing_such" in line for line in lines)
+
+
+def test_runs_are_killed_and_resumed(operator: Operator) -> None:
+    operator.write_tables(A)
+    operator.migrate()
+    operator.write(B, "CREATE TABLE b (id int);\nCREATE INDEX CONCURRENTLY i ON b (id);")
+    lines = run(operator, "db.test-crash", check=0).stdout.splitlines()
+    assert lines[0].startswith("Killing runs of 1 of 2 migrations (pending in local) after each statement")
+    assert lines[1] == f"✅ {B}: killed after statement 1 of 2 (line 1), resumed, equal"
+    assert "2 killed runs of 1 migration" in lines[-1]
+    operator.write(C, "-- migrate: no-transaction\nDO $$ BEGIN INSERT INTO a VALUES (1); COMMIT; END $$;")
+    answers = read_answers(run(operator, "db.test-crash", f"--only={C[:14]}", "--json", check=4))
+    assert [answer["kind"] for answer in answers] == ["crash_test_started", "crash_resumed", "crash_test_finished"]
+    assert answers[1]["findings"][0]["diff"] == ["~ public.a: 2 instead of 1"]
