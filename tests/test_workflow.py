@@ -121,7 +121,7 @@ class Runner:
         script = self.temporary / "step.sh"
         script.write_text(step["run"])
         variables = {"RUNNER_TEMP": str(self.temporary), "GITHUB_STEP_SUMMARY": str(self.temporary / "summary.md")}
-        variables["DATABASE_URL"] = self.database.url
+        variables |= {"DATABASE_URL": self.database.url, "SCRATCH_DATABASE_URL": self.database.server.url()}
         return self.checkout.run(["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)], env=variables)
 
 
@@ -136,6 +136,7 @@ def runner(tmp_path: Path, database: Database) -> Runner:
     runner.commit()
     runner.git("checkout", "--quiet", "-b", "more")
     checkout.write_up(B, "CREATE TABLE b ();\nVACUUM;")
+    checkout.write_down(B, "DROP TABLE b;")
     runner.commit()
     return runner
 
@@ -152,8 +153,10 @@ def test_the_summary_is_the_plan_of_what_the_pull_request_adds(workflow: dict[st
         if "run" in step:
             result = runner.run(step)
             assert result.returncode == 0, (step, result.stdout, result.stderr)
-    head, fence, *lines, end = runner.summary.splitlines()
+    plan, _, verified = runner.summary.partition("## What verify found\n")
+    head, fence, *lines, end = plan.splitlines()
     assert (head, fence, end) == ("## What this pull request would run", "~~~~", "~~~~")
+    assert f"✅ {B}: up, down, up, with rows" in verified
     assert "Dry run: 1 migration would be applied; nothing is changed" in lines
     assert f"  1. {B}" in lines
     assert "       line 2  VACUUM" in lines
@@ -164,8 +167,18 @@ def test_a_pull_request_that_edits_what_is_applied_fails_and_shows_it(workflow: 
     runner.checkout.write_up(A, "CREATE TABLE a (id int);")
     runner.commit()
     merge(runner)
-    first, second, _ = (step for step in list_steps(workflow, "plan") if "run" in step)
+    first, second, *_ = (step for step in list_steps(workflow, "plan") if "run" in step)
     assert runner.run(first).returncode == 0
     assert runner.run(second).returncode == 3
     assert "-CREATE TABLE a ();" in runner.summary
     assert runner.summary.endswith("~~~~\n")
+
+
+def test_a_pull_request_whose_down_is_no_way_back_fails(workflow: dict[str, Any], runner: Runner) -> None:
+    runner.checkout.write_down(B, "SELECT 1;")
+    runner.commit()
+    merge(runner)
+    base, _, verify, _ = (step for step in list_steps(workflow, "plan") if "run" in step)
+    assert runner.run(base).returncode == 0
+    assert runner.run(verify).returncode == 4
+    assert "table public.b" in runner.summary

@@ -28,7 +28,14 @@ class Checkout:
 
     def write_up(self, version: str, text: str) -> Path:
         """Write the up file of a version."""
-        path = self.root / "migrations" / "up" / f"{version}.sql"
+        return self._write("up", version, text)
+
+    def write_down(self, version: str, text: str) -> Path:
+        """Write the down file of a version."""
+        return self._write("down", version, text)
+
+    def _write(self, folder: str, version: str, text: str) -> Path:
+        path = self.root / "migrations" / folder / f"{version}.sql"
         path.write_text(text)
         return path
 

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tasks.postgres import embedded
+from tasks.runner.schema_file import NAME
 from tests.kit.checkouts import Checkout, make_checkout
 from tests.kit.projects import REPOSITORY
 
@@ -38,6 +39,7 @@ def test_a_newcomer_has_gaias_schema_and_data_and_a_second_time_nothing_changes(
     assert query(clone, "SELECT name FROM personas") == [("Mu",)]
     assert "All migrations completed!" in first.stdout
     assert "Your database is ready" in first.stdout
+    assert (clone.root / "migrations" / NAME).read_bytes() == (REPOSITORY / "migrations" / NAME).read_bytes()
     log = query(clone, "SELECT count(*) FROM schema_migrations_log")
     second = clone.run(["./scripts/onboard.sh"], check=0)
     assert "Your database is ready" in second.stdout
