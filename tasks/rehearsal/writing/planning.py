@@ -56,6 +56,7 @@ def decide(before: Schema, after: Schema, *, newest: bool) -> Work:
         else:
             _decide_change(work, key, (before, after), newest=newest)
     _leave_what_needs_hands(work, before, after)
+    _leave_what_is_held(work, before, after)
     _make_dependents_anew(work, before, after)
     return work
 
@@ -131,6 +132,17 @@ def _leave_what_needs_hands(work: Work, before: Schema, after: Schema) -> None:
                 work.by_hand.add(each)
                 if each not in before.objects:
                     waiting.append(each)
+
+
+def _leave_what_is_held(work: Work, before: Schema, after: Schema) -> None:
+    """Leave to a person the dropping of what is needed by an old object that a person must drop first."""
+    waiting = [key for key in work.by_hand if key not in after.objects]
+    while waiting:
+        for needed in before.needs.get(waiting.pop(), ()):
+            if needed in work.dropped and needed not in after.objects:
+                work.dropped.discard(needed)
+                work.by_hand.add(needed)
+                waiting.append(needed)
 
 
 def _make_dependents_anew(work: Work, before: Schema, after: Schema) -> None:

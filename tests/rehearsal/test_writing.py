@@ -1,0 +1,196 @@
+"""The SQL that is written from two schemas leads from one to the other, and back."""
+
+import pytest
+
+from tasks.catalog import Catalog, compare, read_catalog, show_difference
+from tasks.rehearsal.pieces import Piece
+from tasks.rehearsal.scratch import ScratchServer
+from tasks.rehearsal.writing import Written, prove, write_pair, write_sql
+from tests.catalog.cases import CASES, Case
+from tests.catalog.conftest import OTHER, READER, make_role
+from tests.kit.databases import Database
+from tests.kit.projects import REPOSITORY
+
+T = "CREATE TABLE t (id integer, name text, n integer);"
+OWN_CASES = {
+    "a column in the middle": (T, "ALTER TABLE t DROP name"),
+    "a type with a view above": (
+        T + "CREATE VIEW v AS SELECT id, name FROM t; CREATE VIEW w AS SELECT id FROM v; GRANT SELECT ON w TO PUBLIC;"
+        "COMMENT ON COLUMN w.id IS 'x'; CREATE MATERIALIZED VIEW m AS SELECT * FROM w; CREATE INDEX mi ON m (id)",
+        "DROP VIEW v CASCADE; ALTER TABLE t ALTER id TYPE bigint; CREATE VIEW v AS SELECT id, name FROM t;"
+        "CREATE VIEW w AS SELECT id FROM v; GRANT SELECT ON w TO PUBLIC; COMMENT ON COLUMN w.id IS 'x';"
+        "CREATE MATERIALIZED VIEW m AS SELECT * FROM w; CREATE INDEX mi ON m (id)",
+    ),
+    "a type with no cast": (
+        T + "ALTER TABLE t ALTER name SET DEFAULT '1'",
+        "ALTER TABLE t ALTER name DROP DEFAULT, ALTER name TYPE integer USING 1, ALTER name SET DEFAULT 2",
+    ),
+    "both ends of a key": (
+        "CREATE TABLE a (id integer PRIMARY KEY); CREATE TABLE b (a integer REFERENCES a)",
+        "ALTER TABLE b DROP CONSTRAINT b_a_fkey; ALTER TABLE a ALTER id TYPE text; ALTER TABLE b ALTER a TYPE text,"
+        "ADD CONSTRAINT b_a_fkey FOREIGN KEY (a) REFERENCES a",
+    ),
+    "tables that refer to each other": (
+        "",
+        "CREATE TABLE a (id integer PRIMARY KEY, b integer); CREATE TABLE b (id integer PRIMARY KEY, a integer REFERENCES a);"
+        "ALTER TABLE a ADD FOREIGN KEY (b) REFERENCES b; CREATE TABLE c (id serial, up integer REFERENCES a)",
+    ),
+    "what a function gives": (
+        "CREATE FUNCTION f() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1'; CREATE TABLE t (a integer DEFAULT f());"
+        "CREATE VIEW v AS SELECT f() AS f",
+        "DROP VIEW v; ALTER TABLE t ALTER a DROP DEFAULT; DROP FUNCTION f();"
+        "CREATE FUNCTION f() RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT 1'; ALTER TABLE t ALTER a SET DEFAULT f();"
+        "CREATE VIEW v AS SELECT f() AS f",
+    ),
+    "what a table needs": (
+        "",
+        "SET check_function_bodies = off;"
+        "CREATE SCHEMA s; CREATE TYPE s.e AS ENUM ('a', 'b'); CREATE DOMAIN s.d AS s.e DEFAULT 'a';"
+        "CREATE FUNCTION s.f(s.e) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT ''x'' FROM nowhere_yet';"
+        "CREATE SEQUENCE s.q; CREATE TABLE s.t (id bigint DEFAULT nextval('s.q') PRIMARY KEY, d s.d, e s.e DEFAULT 'b',"
+        "x text DEFAULT s.f('a'), y integer GENERATED ALWAYS AS (1 + 1) STORED CHECK (y > 0));"
+        "CREATE FUNCTION s.g() RETURNS SETOF s.t LANGUAGE sql AS 'SELECT * FROM s.t';"
+        "CREATE FUNCTION s.h() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT max(id) FROM s.t; END;"
+        "CREATE VIEW s.a AS SELECT * FROM s.g(); CREATE VIEW s.b AS SELECT id, s.h() FROM s.a",
+    ),
+    "a table becomes a view": (T, "DROP TABLE t; CREATE VIEW t AS SELECT 1 AS id"),
+    "a procedure becomes a function": (
+        "CREATE PROCEDURE p(a text) LANGUAGE sql AS ''",
+        "DROP PROCEDURE p; CREATE FUNCTION p(a text) RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+    ),
+    "a sequence is let go": ("CREATE TABLE t (id serial)", "ALTER TABLE t ALTER id DROP DEFAULT; DROP SEQUENCE t_id_seq"),
+    "a sequence outlives its table": (
+        "CREATE TABLE t (id serial)",
+        "ALTER SEQUENCE t_id_seq OWNED BY NONE; DROP TABLE t",
+    ),
+    "a generated column": (T, "ALTER TABLE t ADD g integer GENERATED ALWAYS AS (id + 1) STORED"),
+    "identity": (
+        T,
+        "ALTER TABLE t ALTER id SET NOT NULL, ALTER id ADD GENERATED ALWAYS AS IDENTITY (START WITH 7 CACHE 3 CYCLE)",
+    ),
+    "a domain": (
+        "CREATE DOMAIN d AS text CHECK (VALUE <> ''); CREATE TABLE t (d d)",
+        "ALTER DOMAIN d SET DEFAULT 'x y'; ALTER DOMAIN d DROP CONSTRAINT d_check;"
+        "ALTER DOMAIN d ADD CONSTRAINT e CHECK (length(VALUE) > 1)",
+    ),
+    "another key": (
+        "CREATE TABLE a (id integer NOT NULL PRIMARY KEY, b integer NOT NULL); CREATE TABLE c (a integer)",
+        "ALTER TABLE a DROP CONSTRAINT a_pkey, ADD PRIMARY KEY (id, b); CREATE UNIQUE INDEX i ON a (b);"
+        "ALTER TABLE c ADD FOREIGN KEY (a) REFERENCES a (b)",
+    ),
+    "partitions": (
+        "",
+        "CREATE TABLE p (id integer, at date NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);"
+        "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2024-01-01') TO ('2025-01-01'); CREATE INDEX i ON p (at);"
+        "CREATE TABLE q (a integer NOT NULL CHECK (a > 0)); CREATE TABLE r (b text) INHERITS (q)",
+    ),
+    "odd names": (
+        'CREATE SCHEMA "Größe ""x"" y"; CREATE TABLE "Größe ""x"" y"."Ta.ble" ("ö \'z\'" integer, "DEFAULT x" text)',
+        """ALTER TABLE "Größe ""x"" y"."Ta.ble" ALTER "ö 'z'" SET DEFAULT 1, ADD CONSTRAINT "É" CHECK ("ö 'z'" > 0),
+        ALTER "DEFAULT x" TYPE varchar(3); CREATE TYPE "E E" AS ENUM ('it''s', 'a, b'); CREATE TABLE "select" ("from" "E E"[]);
+        COMMENT ON COLUMN "Größe ""x"" y"."Ta.ble"."ö 'z'" IS 'x IS y'; CREATE SEQUENCE "S S" OWNED BY "select"."from" """,
+    ),
+}
+ALL = [*CASES, *(Case(title, *texts, ()) for title, texts in OWN_CASES.items())]
+
+
+def read(database: Database) -> Catalog:
+    with database.connect() as connection:
+        return read_catalog(connection)
+
+
+def run(database: Database, written: Written) -> Catalog:
+    with database.connect(autocommit=False) as connection:
+        for statement in written.statements:
+            connection.execute(statement)
+    return read(database)
+
+
+def leave_out(found: Catalog, wanted: Catalog, written: Written) -> list[str]:
+    """Show what is missing besides what is named as left to do by hand."""
+    keys = {change.key for change in written.by_hand}
+    difference = compare(found, wanted)
+    return list(show_difference(type(difference)(tuple(change for change in difference.changes if change.key not in keys))))
+
+
+@pytest.mark.parametrize("case", ALL, ids=[case.title for case in ALL])
+def test_what_is_written_leads_there_and_back(database: Database, case: Case) -> None:
+    make_role(database, READER)
+    make_role(database, OTHER)
+    if case.setup:
+        database.execute(case.setup)
+    before = read(database)
+    database.execute(case.change)
+    after = read(database)
+    back = write_sql(after, before)
+    assert leave_out(run(database, back), before, back) == []
+    forth = write_sql(read(database), after)
+    assert leave_out(run(database, forth), after, forth) == []
+
+
+BY_HAND = [
+    ("", "CREATE TYPE e AS ENUM ('a', 'b'); CREATE TABLE t (e e)", "", []),
+    ("CREATE TYPE e AS ENUM ('a', 'b'); CREATE TABLE t (e e)", "ALTER TYPE e ADD VALUE 'c'", "back", ["type public.e"]),
+    ("CREATE TABLE t (a integer, b integer)", "ALTER TABLE t DROP a; ALTER TABLE t ADD a integer", "", ["column order public.t"]),
+    ("", "CREATE COLLATION c FROM \"C\"; CREATE TABLE t (a text COLLATE c)", "",
+     ["collation public.c", "column a of public.t", "column order public.t", "table public.t"]),
+    ("", "CREATE SCHEMA s; CREATE COLLATION s.c FROM \"C\"", "back", ["collation s.c", "schema s"]),
+    ("CREATE TYPE c AS (a integer)", "CREATE TABLE t OF c; CREATE INDEX i ON t (a)", "",
+     ["column a of public.t", "column order public.t", "index public.i of public.t", "table public.t"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("setup", "change", "way", "left"), BY_HAND)
+def test_what_cannot_be_written_is_named(database: Database, setup: str, change: str, way: str, left: list[str]) -> None:
+    if setup:
+        database.execute(setup)
+    before = read(database)
+    database.execute(change)
+    written = write_sql(read(database), before) if way else write_sql(before, read(database))
+    assert [str(found.key) for found in written.by_hand] == left
+
+
+def test_the_whole_schema_of_the_platform_is_written_and_taken_back(database: Database) -> None:
+    empty = read(database)
+    for path in sorted((REPOSITORY / "migrations" / "up").glob("*.sql")):
+        database.execute(path.read_text().replace("CONCURRENTLY", ""))
+    full = read(database)
+    back = write_sql(full, empty)
+    assert back.by_hand == ()
+    assert compare(run(database, back), empty).changes == ()
+    forth = write_sql(empty, full)
+    assert forth.by_hand == ()
+    assert compare(run(database, forth), full).changes == ()
+
+
+def test_equal_schemas_need_nothing(database: Database) -> None:
+    database.execute("CREATE TABLE t (id serial PRIMARY KEY)")
+    assert write_sql(read(database), read(database)) == Written((), ())
+
+
+def test_a_pair_is_proved_on_scratch(database: Database, scratch: ScratchServer) -> None:
+    base = [Piece("base", "CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (id integer, e e);")]
+    database.execute(base[0].up)
+    before = read(database)
+    database.execute("ALTER TYPE e ADD VALUE 'b'; ALTER TABLE t ADD x text; CREATE COLLATION c FROM \"C\"")
+    pair = write_pair(before, read(database), name="20250101000000_adopt", heading="Adopt")
+    assert "--   added collation public.c\n" in pair.up
+    assert "--   changed type public.e\n" in pair.down
+    assert "-- loses the rows' values\nALTER TABLE public.t DROP COLUMN x;" in pair.down
+    assert prove(scratch, base, pair, read(database)) == ()
+    database.execute("ALTER TABLE t ADD y text")
+    (left,) = prove(scratch, base, pair, read(database))
+    assert [str(change.key) for change in left.only(["column"]).changes] == ["column y of public.t"]
+
+
+def test_rows_stay_where_a_column_changes_its_type(database: Database) -> None:
+    database.execute("CREATE TABLE t (a text, b integer, c varchar(9)); INSERT INTO t VALUES ('1', 2, 'long')")
+    before = read(database)
+    database.execute("CREATE TYPE e AS ENUM ('1'); CREATE TABLE w (a e, b bigint, c varchar(9)); DROP TABLE t;")
+    database.execute("ALTER TABLE w RENAME TO t")
+    after = read(database)
+    database.execute(
+        "DROP TABLE t; DROP TYPE e; CREATE TABLE t (a text, b integer, c varchar(9)); INSERT INTO t VALUES ('1', 2, 'x')"
+    )
+    assert run(database, write_sql(before, after)) == after
+    assert database.query("SELECT a::text, b, c FROM t") == [("1", 2, "x")]
