@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tasks.past.ledgers import LedgerRow, OtherLedger
+from tasks.runner.other_ledgers import LedgerRow, OtherLedger
 from tasks.runner.renames import strip_ending
+from tasks.runner.takeover import Adoption
 
 Number = tuple[int, ...]
 
@@ -133,4 +134,13 @@ def _explain_hash(ledger: OtherLedger) -> str:
     return (
         f"{ledger.tool.name} records the newest revision alone, by a hash that has no order; name the version that it means in "
         "renames.toml, or let the schema tell"
+    )
+
+
+def describe_matches(other: OtherLedger, matches: Iterable[Match]) -> tuple[Adoption, ...]:
+    """Turn what another tool's rows mean into what is to be recorded. Pure."""
+    table = f"{other.schema}.{other.tool.table}"
+    return tuple(
+        Adoption(match.version, f"{other.tool.name}: {table} has {match.row.version} ({match.by})", match.row.applied_at)
+        for match in matches
     )

@@ -38,7 +38,7 @@ from tasks.runner.identity import Identity, read_revision
 from tasks.runner.requests import Request, write_arguments
 from tasks.runner.signals import Stop
 
-_COMPARED = frozenset({"migrate", "repair"})
+_COMPARED = frozenset({"migrate", "repair", "adopt"})
 """Operations that do what the files say, so that the files there must be those here."""
 _START_DEADLINE_S = 90.0
 _POLL_S = 0.5

@@ -16,6 +16,7 @@ from tasks.remote.shell import PID_PREFIX, wrap
 from tasks.runner.errors import RefusedError
 from tasks.runner.events import (
     EVENT_FORMAT,
+    AdoptionWritten,
     CatalogRead,
     ErrorRaised,
     Event,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 _LOST_CODES = frozenset({-1, 4294967295})
 """What stands for an exit code when the other side never told one: https://docs.paramiko.org/en/stable/api/channel.html"""
-_LAST = (CatalogRead, ErrorRaised, FilesRead, HistoryRead, OutcomeRead, ProbeRead, RunFinished, StatusRead)
+_LAST = (AdoptionWritten, CatalogRead, ErrorRaised, FilesRead, HistoryRead, OutcomeRead, ProbeRead, RunFinished, StatusRead)
 """The events that end what a run says."""
 _BYTES = "latin-1"
 """The encoding in which a character is a byte: Fabric decodes piece by piece, and a piece may end within a letter."""

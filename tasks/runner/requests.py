@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tasks.runner.repair import Confirm
     from tasks.runner.runner import MigrationRunner
 
-_WRITING = frozenset({"migrate", "rollback", "seed", "repair", "load"})
+_WRITING = frozenset({"migrate", "rollback", "seed", "repair", "load", "adopt"})
 _LONGEST_NUMBER = 9
 HISTORY_LIMIT = 50
 """How many rows of the log are shown where nobody says otherwise."""
@@ -32,7 +32,7 @@ class Request:
     limit: int = 0
     version: str = ""
     agree: tuple[str, ...] = ()
-    """The changes of a repair that were agreed to, each as CHANGE:VERSION."""
+    """What was agreed to: the changes of a repair, each as CHANGE:VERSION, or the adoptions, packed."""
 
     @property
     def writes(self) -> bool:
@@ -64,6 +64,10 @@ def perform(request: Request, runner: MigrationRunner, confirm: Confirm | None) 
         from tasks.runner.load import load_schema
 
         return load_schema(runner)
+    if request.command == "adopt":
+        from tasks.runner.adopting import adopt
+
+        return adopt(runner, request.version, request.agree)
     if request.command == "repair":
         from tasks.runner.repair import repair
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import psycopg
 from psycopg import sql
 
 from tasks.catalog import Catalog, Key, read_catalog
-from tasks.runner.events import CatalogRead, Event, StoredScript
+from tasks.postgres.other_ledgers import OTHER_TOOLS
+from tasks.runner.events import CatalogRead, Event, OtherRecord, StoredScript
 from tasks.runner.ledger import Ledger, check_environment, read_ledger
+from tasks.runner.other_ledgers import LedgerRow, OtherLedger, find_other_ledger
 from tasks.runner.runner import MigrationRunner
 from tasks.runner.session import describe_database
 
@@ -22,7 +25,8 @@ SELECT l.version, coalesce(l.checksum, ''), s.up_text, s.down_text
 def read_schema(runner: MigrationRunner) -> Iterator[Event]:
     """Give the objects of the database, and the texts that were applied to it, in the order of their application."""
     with runner.read() as connection:
-        ledger = read_ledger(connection)
+        other = find_other_ledger(connection)
+        ledger = Ledger() if other is not None and other.is_in_the_way else read_ledger(connection)
         check_environment(ledger, runner.environment)
         catalog = read_catalog(connection)
         scripts = _read_scripts(connection, ledger)
@@ -32,6 +36,7 @@ def read_schema(runner: MigrationRunner) -> Iterator[Event]:
         catalog.server_version,
         tuple((key.kind, key.name, key.parent, definition) for key, definition in catalog.objects.items()),
         scripts,
+        None if other is None else describe_record(other),
     )
 
 
@@ -39,6 +44,27 @@ def build_catalog(event: CatalogRead) -> Catalog:
     """Make the schema of the event that carries it."""
     objects = {Key(kind, name, parent): definition for kind, name, parent, definition in event.objects}
     return Catalog(objects, event.server_version)
+
+
+def describe_record(other: OtherLedger) -> OtherRecord:
+    """Give another tool's record as an event carries it. Pure."""
+    rows = tuple(
+        (row.version, row.name, row.applied_at.isoformat() if row.applied_at else "", row.checksum, "true" if row.ok else "")
+        for row in other.rows
+    )
+    return OtherRecord(other.schema, other.tool.table, other.tool.name, rows)
+
+
+def build_record(record: OtherRecord | None) -> OtherLedger | None:
+    """Make another tool's record of the event's value; None where there is none, or the tool is not known here. Pure."""
+    tools = [tool for tool in OTHER_TOOLS if record and (tool.name, tool.table) == (record.tool, record.table)]
+    if record is None or not tools:
+        return None
+    rows = tuple(
+        LedgerRow(version, name, datetime.fromisoformat(at) if at else None, checksum, bool(ok))
+        for version, name, at, checksum, ok in record.rows
+    )
+    return OtherLedger(tools[0], record.schema, rows)
 
 
 def _read_scripts(connection: psycopg.Connection, ledger: Ledger) -> tuple[StoredScript, ...]:

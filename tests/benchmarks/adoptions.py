@@ -37,16 +37,20 @@ def main() -> None:
         cluster = embedded.find_server(home)
         try:
             with ScratchServer(cluster.url("postgres")) as server:
-                _print(measure(server, options.histories, options.confirm))
+                counts: Counter[str] = Counter()
+                try:
+                    measure(server, options.histories, options.confirm, counts)
+                except KeyboardInterrupt:
+                    print("stopped early; so far:")
+                _print(counts)
         finally:
             control.stop(cluster)
     finally:
         shutil.rmtree(home)
 
 
-def measure(server: ScratchServer, histories: int, confirm: int) -> Counter[str]:
+def measure(server: ScratchServer, histories: int, confirm: int, counts: Counter[str]) -> None:
     """Count the answers over so many histories."""
-    counts: Counter[str] = Counter()
 
     @settings(
         max_examples=histories,
@@ -79,7 +83,6 @@ def measure(server: ScratchServer, histories: int, confirm: int) -> Counter[str]
             print_wrong(history, finding, answers)
 
     judge()
-    return counts
 
 
 def grade(history: History, finding: Finding) -> dict[str, str]:

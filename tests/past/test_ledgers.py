@@ -4,9 +4,10 @@ from datetime import datetime
 
 import pytest
 
-from tasks.past.ledgers import LedgerRow, OtherLedger, find_other_ledger, recognise
+from tasks.runner.other_ledgers import LedgerRow, OtherLedger, find_other_ledger, recognise
 from tasks.past.mapping import Mapped, map_versions, read_number
-from tasks.past.takeover import describe_matches, take_over
+from tasks.past.mapping import describe_matches
+from tasks.runner.takeover import take_over
 from tasks.postgres.other_ledgers import OTHER_TOOLS, OtherTool
 from tasks.runner.errors import RefusedError
 from tasks.runner.files import read_migrations

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from tasks.runner.events import (
+    AdoptionWritten,
     CatalogRead,
     CheckMade,
     ConnectionLost,
@@ -171,6 +172,7 @@ SAMPLES: tuple[Event, ...] = (
     StepFailed("migrate", ASSETS, 'syntax error at or near "TABEL"'),
     RunFinished("migrate", 2, 1234),
     SchemaWritten("migrations/schema.sql"),
+    AdoptionWritten((USERS, ASSETS), "schema_migrations_old", 12),
     CatalogRead("dev", URL, 180004, (("table", "public.users", "", ""),), (StoredScript(USERS, "abc", "SELECT 1;", None),)),
     STATUS,
     HistoryRead("prod", URL, (FAILED_ROW, FINISHED_ROW)),

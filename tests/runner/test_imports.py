@@ -51,7 +51,13 @@ def test_the_parser_is_imported_when_there_is_something_to_read(project: Project
 
 @pytest.mark.parametrize(
     ("room", "below"),
-    [("runner", ("runner", "catalog", "postgres")), ("catalog", ("catalog", "postgres")), ("postgres", ("postgres",))],
+    [
+        ("past", ("past", "rehearsal", "runner", "catalog", "postgres")),
+        ("rehearsal", ("rehearsal", "runner", "catalog", "postgres")),
+        ("runner", ("runner", "catalog", "postgres")),
+        ("catalog", ("catalog", "postgres")),
+        ("postgres", ("postgres",)),
+    ],
 )
 def test_a_room_imports_only_what_is_below_it(room: str, below: tuple[str, ...]) -> None:
     allowed = tuple(f"tasks.{name}" for name in below)

@@ -6,6 +6,7 @@ Times in milliseconds end in `_ms`, in seconds in `_s`; moments are ISO 8601 str
 
 from tasks.runner.events.answers import (
     CHECK_FOUND,
+    AdoptionWritten,
     CatalogRead,
     EnvironmentsListed,
     FilesRead,
@@ -45,6 +46,7 @@ from tasks.runner.events.values import (
     EnvironmentStatus,
     Finding,
     HistoryRow,
+    OtherRecord,
     PlannedStatement,
     PlannedStep,
     Session,
@@ -56,6 +58,7 @@ from tasks.runner.events.wire import Answer, Event, WireEvent, from_json, to_jso
 __all__ = [
     "CHECK_FOUND",
     "EVENT_FORMAT",
+    "AdoptionWritten",
     "Answer",
     "CatalogRead",
     "CheckMade",
@@ -74,6 +77,7 @@ __all__ = [
     "IndexAdvanced",
     "LockAwaited",
     "NoticeRaised",
+    "OtherRecord",
     "OutcomeRead",
     "PlanMade",
     "PlannedStatement",

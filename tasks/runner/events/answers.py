@@ -12,6 +12,7 @@ from tasks.runner.events.values import (
     EnvironmentStatus,
     Finding,
     HistoryRow,
+    OtherRecord,
     StatusRow,
     StoredScript,
 )
@@ -57,7 +58,19 @@ class CatalogRead:
     server_version: int
     objects: tuple[tuple[str, ...], ...]
     scripts: tuple[StoredScript, ...]
+    record: OtherRecord | None = None
+    """What another tool recorded here."""
     format: int = EVENT_FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptionWritten:
+    """Say which versions were recorded, and under which name the contents of another tool's table are kept."""
+
+    kind: ClassVar[str] = "adoption_written"
+    versions: tuple[str, ...]
+    kept: str = ""
+    duration_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,19 @@ class StoredScript:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherRecord:
+    """Hold what another tool recorded: its table's schema and name, the tool, and its rows.
+
+    Each row is version, name, moment of application (empty if unknown), checksum, and `true` if it counts as applied.
+    """
+
+    schema: str
+    table: str
+    tool: str
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedStatement:
     """Show one statement of a planned step."""
 

@@ -9,6 +9,7 @@ from types import NoneType, UnionType
 from typing import Any, Protocol, cast, get_args, get_origin, get_type_hints
 
 from tasks.runner.events.answers import (
+    AdoptionWritten,
     CatalogRead,
     EnvironmentsListed,
     FilesRead,
@@ -64,6 +65,7 @@ WireEvent = (
     | Heartbeat
     | FilesRead
     | CatalogRead
+    | AdoptionWritten
     | ConnectionLost
     | OutcomeRead
     | EnvironmentsListed

@@ -24,7 +24,7 @@ from tasks.runner.plain.lines import (
 from tasks.runner.plain.plans import say_plan, say_repair
 from tasks.runner.plain.tables import say_history, say_status
 
-_RUNNING = {"migrate": "Migrating", "rollback": "Rolling back", "seed": "Seeding", "repair": "Repairing", "load": "Loading"}
+_RUNNING = {"migrate": "Migrating", "rollback": "Rolling back", "seed": "Seeding", "repair": "Repairing", "load": "Loading", "adopt": "Recording"}
 _DONE = {"rollback": "↩️  Rolled back", "seed": "🌱 Seeded", "repair": "🔧 Repaired"}
 _IDLE = {
     "rollback": "✅ Nothing to roll back",
@@ -147,6 +147,13 @@ def _write_schema(event: events.SchemaWritten, _manner: Manner) -> list[Line]:
     return [Line(f"📄 Wrote {clean(event.path)}: commit it with the migration", "dim")]
 
 
+def _write_adoption(event: events.AdoptionWritten, _manner: Manner) -> list[Line]:
+    lines = [Line(f"✅ Recorded {count(len(event.versions), 'migration')} as applied", "good")]
+    if event.kept:
+        lines.append(Line(f"{INDENT}The other tool's table is kept as {clean(event.kept)}", "dim"))
+    return lines
+
+
 def _finish_run(event: events.RunFinished, manner: Manner) -> list[Line]:
     if event.dry_run:
         return [Line("✅ Dry run: nothing was changed", "good")]
@@ -211,6 +218,7 @@ WORDS: dict[type, Words] = {
     events.StepFailed: _fail_step,
     events.RunFinished: _finish_run,
     events.SchemaWritten: _write_schema,
+    events.AdoptionWritten: _write_adoption,
     events.StatusRead: say_status,
     events.HistoryRead: say_history,
     events.RepairProposed: _repair,

@@ -9,13 +9,13 @@ from datetime import datetime
 import psycopg
 from psycopg import sql
 
-from tasks.past.ledgers import OtherLedger, find_other_ledger
-from tasks.past.mapping import Match
+from tasks.catalog import Catalog, Key
 from tasks.runner.errors import RefusedError
 from tasks.runner.files import Migrations, read_source
 from tasks.runner.identity import Identity, Revision
 from tasks.runner.ledger import Ledger, compose_tables, read_ledger
 from tasks.runner.log import Recorder
+from tasks.runner.other_ledgers import OtherLedger, find_other_ledger
 from tasks.runner.session import run_sql
 
 KEPT_NAME = "schema_migrations_old"
@@ -29,15 +29,6 @@ class Adoption:
     version: str
     evidence: str
     applied_at: datetime | None = None
-
-
-def describe_matches(other: OtherLedger, matches: Iterable[Match]) -> tuple[Adoption, ...]:
-    """Turn what another tool's rows mean into what is to be recorded. Pure."""
-    table = f"{other.schema}.{other.tool.table}"
-    return tuple(
-        Adoption(match.version, f"{other.tool.name}: {table} has {match.row.version} ({match.by})", match.row.applied_at)
-        for match in matches
-    )
 
 
 def take_over(
@@ -108,3 +99,19 @@ def _find_free_name(connection: psycopg.Connection, schema: str) -> str:
         number += 1
         name = f"{KEPT_NAME}{number}"
     return name
+
+
+def leave_out_records(live: Catalog, other: OtherLedger | None) -> Catalog:
+    """Leave out of a schema the tables in which another tool keeps or kept its record. Pure."""
+    names = {KEPT_NAME, *((other.tool.table,) if other else ())}
+    kept = {key: text for key, text in live.objects.items() if not _belongs(key, names)}
+    return Catalog(kept, live.server_version)
+
+
+def _belongs(key: Key, names: set[str]) -> bool:
+    """Tell whether an object is one of some tables, or a part of one, its sequence or index."""
+    for text in (key.name, key.parent):
+        bare = text.rpartition(".")[2].strip('"')
+        if any(bare == name or (key.kind == "sequence" and bare.startswith(f"{name}_")) for name in names):
+            return True
+    return False

@@ -1,0 +1,122 @@
+"""Which objects of a schema a migration may touch, and which may decide what it does: from the words of its text. Pure.
+
+Both err on the side of too many. A text that composes SQL while it runs may touch everything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+from tasks.catalog import Key
+
+_WORD = re.compile(r"[^\W\d][\w$]*")
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_READS = re.compile(r"\b(?:references|from|join|insert\s+into|update)\s+(?:only\s+)?[\w$.\"]+", re.IGNORECASE)
+"""What only looks at a table, or changes its rows."""
+_DYNAMIC = re.compile(
+    r"\bexecute\s+(?!function\b|procedure\b|on\b)|\bon\s+all\s|\bdefault\s+privileges\b|\bowned\s+by\s+(?:current|session)_"
+    r"|\bimport\s+foreign\b|\bquery_to_xml\b",
+    re.IGNORECASE,
+)
+"""What may reach objects that the text does not name."""
+_WHOLE = re.compile(
+    r"\b(?:create|drop)\s+(?:unlogged\s+|foreign\s+|materialized\s+|or\s+replace\s+)*(?:table|view|schema|extension)\b"
+    r"|\brename\b|\bcascade\b|\bset\s+schema\b|\bowned\b|\binherit\b|\battach\b|\bdetach\b|\bcreate\s+table\b",
+    re.IGNORECASE,
+)
+"""What reaches all parts of a table at once."""
+_SPREADS = re.compile(r"\b(?:rename|cascade|drop|alter|set\s+schema)\b", re.IGNORECASE)
+"""What may change the definitions of objects that name the one it is about."""
+_NAMED_PARTS = frozenset({"column"})
+
+
+class Reach:
+    """Tell of one migration's text what it may touch and what it may heed."""
+
+    def __init__(self, text: str) -> None:
+        bare = _COMMENT.sub(" ", text)
+        self._words = _split(bare)
+        self._targets = _split(_READS.sub(" ", bare))
+        self._dynamic = bool(_DYNAMIC.search(bare))
+        self._whole = bool(_WHOLE.search(bare))
+        self._spreads = bool(_SPREADS.search(bare))
+        self._learnt: set[Key] = set()
+        self._touched: dict[tuple[Key, frozenset[str]], bool] = {}
+        self._heeded: dict[tuple[Key, str, int], bool] = {}
+
+    def learn(self, key: Key) -> bool:
+        """Note that it was seen to touch an object; tells whether that is news."""
+        if key in self._learnt:
+            return False
+        self._learnt.add(key)
+        return True
+
+    def touches(self, key: Key, mentioned: frozenset[str] = frozenset()) -> bool:
+        """Tell whether it may create, change or drop an object, whose definitions mention some words."""
+        if self._dynamic or key in self._learnt:
+            return True
+        asked = key, mentioned
+        if asked not in self._touched:
+            self._touched[asked] = self._may_touch(key, mentioned)
+        return self._touched[asked]
+
+    def heeds(self, key: Key, definition: str, names: frozenset[str]) -> bool:
+        """Tell whether what it does may depend on an object with a definition; the `names` of all objects only grow."""
+        if self._dynamic or key in self._learnt:
+            return True
+        asked = key, definition, len(names)
+        if asked not in self._heeded:
+            mentioned = self._words & names & _mention(definition)
+            self._heeded[asked] = bool(mentioned) or not self._words.isdisjoint(_name(key))
+        return self._heeded[asked]
+
+    def _may_touch(self, key: Key, mentioned: frozenset[str]) -> bool:
+        if key.kind in _NAMED_PARTS:
+            owner, part = _last(key.parent), _last(key.name)
+            direct = owner in self._targets and (self._whole or part in self._targets)
+        else:
+            direct = not self._targets.isdisjoint(_name(key))
+        return direct or ((self._spreads or self._whole) and not self._targets.isdisjoint(mentioned))
+
+
+def list_names(keys: Iterable[Key]) -> frozenset[str]:
+    """Collect the words by which SQL would speak of objects; a column is spoken of with its table."""
+    return frozenset().union(*(_name(key) for key in keys))
+
+
+def list_mentions(definitions: Mapping[Key, set[str]], names: frozenset[str]) -> dict[Key, frozenset[str]]:
+    """Collect the names in all definitions that each object was seen with."""
+    return {key: frozenset().union(*(_mention(text) for text in texts)) & names for key, texts in definitions.items()}
+
+
+@cache
+def _mention(definition: str) -> frozenset[str]:
+    return _split(definition) - _COMMON
+
+
+def _split(text: str) -> frozenset[str]:
+    return frozenset(word.lower() for word in _WORD.findall(text))
+
+
+@cache
+def _name(key: Key) -> frozenset[str]:
+    """Name the words by which SQL would speak of an object: its own, and its table's; not its schema's where that is public."""
+    if key.kind in _NAMED_PARTS:
+        return frozenset({_last(key.parent)})
+    words = _split(f"{key.name.partition('(')[0]} {key.parent}")
+    return (words - _COMMON) or words
+
+
+def _last(name: str) -> str:
+    words = _WORD.findall(name)
+    return words[-1].lower() if words else name
+
+
+_COMMON = _split(
+    """public table create index on using btree primary key unique check not null default as select from where and or integer
+    text foreign references constraint function returns language sql plpgsql for each row execute trigger before after update
+    insert delete enum int bigint boolean uuid timestamp with without time zone varchar character varying now true false"""
+)
+"""Words of nearly every definition, by which no object is meant."""

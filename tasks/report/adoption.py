@@ -1,0 +1,88 @@
+"""The words for an adoption."""
+
+from __future__ import annotations
+
+from tasks.past.answers import AdoptionRead, AdoptionRow
+from tasks.runner.plain.cells import clean, cut, pad, width
+from tasks.runner.plain.lines import INDENT, Line, Manner, Role, count, hang, write_database
+from tasks.runner.plain.words import learn
+
+_ROLES: dict[str, Role] = {"present": "good", "superseded": "dim", "absent": "plain", "partial": "warn", "cannot tell": "warn"}
+_NAMED = 5
+
+
+def learn_words() -> None:
+    """Teach the report the words for an adoption."""
+    learn({AdoptionRead: _say_read})
+
+
+def _say_read(event: AdoptionRead, manner: Manner) -> list[Line]:
+    lines = [Line(f"{write_database(event.environment, event.database)}: {_sum_up(event)}", "head")]
+    if event.empty:
+        return [*lines, Line("✅ The database is empty: nothing to adopt; inv db.migrate makes it", "good")]
+    if event.tool:
+        lines.append(Line(f"It has the record of {clean(event.tool)}, which is held against the schema", "dim"))
+    lines += [Line(""), *_tabulate(event, manner), Line("")]
+    for row in event.rows:
+        lines += _say_contradiction(row)
+    for text in event.unmatched:
+        lines += hang("⚠️  no migration here: ", text, "warn")
+    lines += _say_rest("no file explains", event.strangers, manner)
+    lines += _say_rest("missing, or not as the files make it", event.lacking, manner)
+    return [*lines, *_conclude(event)]
+
+
+def _sum_up(event: AdoptionRead) -> str:
+    kinds = [row.verdict for row in event.rows]
+    parts = [f"{kinds.count(kind)} {kind}" for kind in _ROLES if kind in kinds]
+    return f"{count(len(event.rows), 'migration')}: {', '.join(parts)}" if parts else "no migrations"
+
+
+def _tabulate(event: AdoptionRead, manner: Manner) -> list[Line]:
+    versions = max(width(clean(row.version)) for row in event.rows)
+    verdicts = max(width(row.verdict) for row in event.rows)
+    lines = []
+    for row in event.rows:
+        sign = "+" if row.proposed else "?" if row.undecided else " "
+        head = f"{sign} {pad(clean(row.version), versions)}  {pad(row.verdict, verdicts)}  "
+        role = _ROLES.get(row.verdict, "plain")
+        text = clean(row.evidence) + (" (recorded)" if row.recorded else "")
+        lines.append(Line(head + text if manner.verbose else cut(head + text, max(manner.width, len(head) + 20)), role))
+        if manner.verbose:
+            lines += [Line(f"{INDENT}  there: {clean(name)}", "dim") for name in row.there]
+            lines += [Line(f"{INDENT}  not so: {clean(name)}", "dim") for name in row.lacking]
+        if row.following and (manner.verbose or row.verdict == "partial" or "fail" in row.following):
+            lines.append(Line(f"{INDENT}  {clean(row.following)}", "dim"))
+    return lines
+
+
+def _say_contradiction(row: AdoptionRow) -> list[Line]:
+    if not row.contradicted:
+        return []
+    if row.claimed == "you":
+        return hang("⚠️  ", f"{row.version}: what you say of it is against the evidence: {row.verdict}, {row.evidence}", "warn")
+    text = f"{row.version}: {row.claimed} says that it was applied, the schema says otherwise: {row.verdict}, {row.evidence}"
+    return hang("❌ ", text, "bad")
+
+
+def _say_rest(what: str, names: tuple[str, ...], manner: Manner) -> list[Line]:
+    if not names:
+        return []
+    shown = names if manner.verbose else names[:_NAMED]
+    rest = f" and {len(names) - len(shown)} more (--verbose)" if len(names) > len(shown) else ""
+    return hang(f"⚠️  {what}: ", f"{', '.join(clean(name) for name in shown)}{rest}", "warn")
+
+
+def _conclude(event: AdoptionRead) -> list[Line]:
+    proposed = [row for row in event.rows if row.proposed]
+    undecided = [row.version for row in event.rows if row.undecided]
+    lines = []
+    if event.proved:
+        having = sum(row.recorded or row.proposed for row in event.rows)
+        lines.append(Line(f"✅ Proved: replaying these {having} on an empty database gives exactly this schema", "good"))
+    if undecided:
+        lines += hang("❓ ", f"The schema cannot tell about {', '.join(undecided[:_NAMED])}: decide with", "warn")
+        lines.append(Line(f"{INDENT}--assume-present VERSION or --assume-absent VERSION", "warn"))
+    if not proposed:
+        return [*lines, Line("✅ Nothing to record", "good")]
+    return [*lines, Line(f"+ {count(len(proposed), 'migration')} to be recorded as applied; --apply writes this", "head")]

@@ -1,0 +1,134 @@
+"""The hard cases: which files a schema speaks for, where names are used twice and things come and go."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from tasks.catalog import Catalog
+from tasks.past.investigation import investigate
+from tasks.rehearsal.pieces import Piece
+from tasks.rehearsal.replay import replay
+from tasks.rehearsal.scratch import ScratchServer
+
+_KINDS = {"P": "present", "A": "absent", "S": "superseded", "?": "cannot tell", "~": "partial"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Files, which of them were applied (x), and the verdict on each: P, A, S, ~ for partial, ? for cannot tell."""
+
+    applied: str
+    verdicts: str
+    files: tuple[str, ...]
+
+
+T = "CREATE TABLE t (id int);"
+T_AGAIN = "CREATE TABLE IF NOT EXISTS t (id int);"
+T_OTHER = "CREATE TABLE IF NOT EXISTS t (id int, more text);"
+
+CASES = {
+    "created twice alike": Case("x.", "??", (T_AGAIN, T_AGAIN)),
+    "created twice, the second came": Case(".x", "AP", (T_AGAIN, T_OTHER)),
+    "created twice, the first came": Case("x.", "P?", (T_AGAIN, T_OTHER)),
+    "created twice alike, with a sequence that none names": Case("x.", "??", ("CREATE TABLE IF NOT EXISTS s (id serial);",) * 2),
+    "created twice, with a sequence that none names": Case(
+        ".x", "AP", ("CREATE TABLE IF NOT EXISTS s (id serial);", "CREATE TABLE IF NOT EXISTS s (id serial, more int);")
+    ),
+    "dropped later": Case("xx", "??", (T, "DROP TABLE t;")),
+    "not dropped yet": Case("x.", "PA", (T, "DROP TABLE t;")),
+    "changed in type and back": Case(
+        "xxx",
+        "P??",
+        (T, "ALTER TABLE t ALTER COLUMN id TYPE bigint;", "ALTER TABLE t ALTER COLUMN id TYPE int;"),
+    ),
+    "changed in type, not yet back": Case(
+        "xx.",
+        "PPA",
+        (T, "ALTER TABLE t ALTER COLUMN id TYPE bigint;", "ALTER TABLE t ALTER COLUMN id TYPE int;"),
+    ),
+    "the same index under two names": Case("x.x", "PAP", (T, "CREATE INDEX one ON t (id);", "CREATE INDEX two ON t (id);")),
+    "a view over a changed column": Case(
+        "xxx",
+        "PPP",
+        (T, "CREATE VIEW v AS SELECT id FROM t;", "ALTER TABLE t RENAME COLUMN id TO number;"),
+    ),
+    "labels added to an enum": Case(
+        "xx.", "PPA", ("CREATE TYPE e AS ENUM ('a');", "ALTER TYPE e ADD VALUE 'b';", "ALTER TYPE e ADD VALUE 'c';")
+    ),
+    "a column renamed": Case("xx", "PP", (T, "ALTER TABLE t RENAME COLUMN id TO number;")),
+    "a table renamed": Case("xx", "SP", (T, "ALTER TABLE t RENAME TO renamed;")),
+    "a function replaced": Case(
+        ".x",
+        "SP",
+        tuple(f"CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT {number}';" for number in (1, 2)),
+    ),
+    "rows only": Case("xx", "P?", (T, "INSERT INTO t VALUES (1);")),
+    "rows only, without their table": Case("..x", "AAP", (T, "INSERT INTO t VALUES (1);", "CREATE TABLE u (id int);")),
+    "fails after another": Case("x.", "PA", (T, "CREATE TABLE t (id int, more text);")),
+    "fails wherever it is tried": Case("x.", "PA", (T, "CREATE TABLE nowhere.t (id int);")),
+    "fails after another, which was not applied": Case(".x", "AP", (T, "CREATE TABLE t (id int, more text);")),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_the_evidence_tells_what_can_be_known(scratch: ScratchServer, case: Case) -> None:
+    pieces = make_pieces(case.files)
+    found = investigate(scratch, pieces, make_live(scratch, pieces, case.applied))
+    assert [verdict.kind for verdict in found.verdicts] == [_KINDS[sign] for sign in case.verdicts]
+    assert found.proved
+
+
+def test_what_is_said_decides_what_the_schema_leaves_open(scratch: ScratchServer) -> None:
+    pieces = make_pieces((T, "DROP TABLE t;"))
+    live = make_live(scratch, pieces, "xx")
+    said = investigate(scratch, pieces, live, forced={"f0": True})
+    assert [verdict.kind for verdict in said.verdicts] == ["superseded", "present"]
+    denied = investigate(scratch, pieces, live, forced={"f1": False})
+    assert [verdict.kind for verdict in denied.verdicts] == ["absent", "absent"]
+
+
+def test_what_is_said_does_not_count_against_the_schema(scratch: ScratchServer) -> None:
+    pieces = make_pieces((T, "CREATE TABLE u (id int);"))
+    found = investigate(scratch, pieces, make_live(scratch, pieces, "x."), forced={"f1": True, "f0": True})
+    assert [verdict.kind for verdict in found.verdicts] == ["present", "absent"]
+    assert found.contradicted == ("f1",)
+
+
+def test_half_of_a_file_by_hand_is_partial_with_both_halves_named(scratch: ScratchServer) -> None:
+    pieces = make_pieces((T, "CREATE INDEX one ON t (id);\nCREATE INDEX two ON t (id);"))
+    found = investigate(scratch, pieces, read_after(scratch, T, "CREATE INDEX two ON t (id);"))
+    verdict = found.verdicts[1]
+    assert verdict.kind == "partial"
+    assert verdict.there == ("index public.two of public.t",)
+    assert verdict.lacking == ("index public.one of public.t",)
+    assert not found.proved
+
+
+def test_an_object_of_somebody_else_is_a_stranger_and_disturbs_no_verdict(scratch: ScratchServer) -> None:
+    pieces = make_pieces((T, "CREATE TABLE u (id int);"))
+    found = investigate(scratch, pieces, read_after(scratch, T, "CREATE TABLE by_hand ();", "ALTER TABLE t ADD COLUMN odd int;"))
+    assert [verdict.kind for verdict in found.verdicts] == ["present", "absent"]
+    assert "table public.by_hand" in found.strangers
+    assert "column odd of public.t" in found.strangers
+
+
+def make_pieces(texts: tuple[str, ...]) -> tuple[Piece, ...]:
+    return tuple(Piece(f"f{number}", text) for number, text in enumerate(texts))
+
+
+def make_live(scratch: ScratchServer, pieces: tuple[Piece, ...], applied: str) -> Catalog:
+    return read_after(scratch, *(piece.up for piece, mark in zip(pieces, applied, strict=True) if mark == "x"))
+
+
+def read_after(scratch: ScratchServer, *texts: str) -> Catalog:
+    outcomes = list(replay(scratch, [Piece(f"by hand {number}", text) for number, text in enumerate(texts)]))
+    assert [outcome.error for outcome in outcomes] == [None] * len(texts)
+    return outcomes[-1].after
+
+
+def test_a_file_that_fails_on_scratch_is_left_open_where_something_is_not_explained(scratch: ScratchServer) -> None:
+    pieces = make_pieces((T, "CREATE TABLE nowhere.t (id int);"))
+    live = read_after(scratch, T, "CREATE SCHEMA nowhere; CREATE TABLE nowhere.t (id int);")
+    verdict = investigate(scratch, pieces, live).verdicts[1]
+    assert verdict.kind == "cannot tell"
+    assert 'schema "nowhere" does not exist' in verdict.reason
