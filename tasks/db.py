@@ -5,9 +5,16 @@ from __future__ import annotations
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.carrying import Manner, carry_out, carry_out_side_by_side, load, refuse_mistakes
+from tasks.adopting import adopt as adopt
+from tasks.carrying import Manner, carry_out, carry_out_side_by_side, refuse_mistakes
+from tasks.carrying import load as load_environment
+from tasks.cleaning import cleanup_legacy as cleanup_legacy
+from tasks.cleaning import squash as squash
+from tasks.drifting import drift as drift
 from tasks.overview import ALL
 from tasks.runner.requests import Request, read_number
+from tasks.verifying import crash_test as crash_test
+from tasks.verifying import verify as verify
 
 _ENV = {
     "env": "the environment: local (default), dev, staging, prod, or another that has a .env.NAME; several with commas",
@@ -126,6 +133,12 @@ def seed(
     carry_out(env, Request("seed", dry_run=dry_run), Manner(json, verbose, yes, start, upload))
 
 
+@task(help={**_ENV, "json": "JSON lines on stdout", "yes": "agree beforehand to what a guarded environment asks"})
+def load(_context: Context, env: str = "local", json: bool = False, yes: bool = False, start: bool = False) -> None:
+    """Build an empty database from migrations/schema.sql, and record its migrations as applied."""
+    carry_out(env, Request("load"), Manner(json=json, yes=yes, start=start))
+
+
 @task(help={"name": "what it does, for example add_user_settings_table"}, positional=["name"])
 def new(_context: Context, name: str) -> None:
     """Make both files of a new migration, from the template that fits its name."""
@@ -134,7 +147,7 @@ def new(_context: Context, name: str) -> None:
     from tasks.runner.new import create_migration
 
     with refuse_mistakes():
-        made = create_migration(load("local").settings.migrations_dir, name, now=datetime.now(UTC))
+        made = create_migration(load_environment("local").settings.migrations_dir, name, now=datetime.now(UTC))
         print(f"✅ Created {made.version}")
         for path in (made.up, made.down):
             if path is not None:

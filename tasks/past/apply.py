@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.past.git import Repository
@@ -48,24 +48,24 @@ def carry_out(proposal: Proposal) -> Iterator[Act]:
     path = proposal.folder / RENAMES_FILE
     text = write_renames(_merge_renames(proposal)).encode()
     if not path.exists() or path.read_bytes() != text:
-        _write(path, text)
+        write_file(path, text)
         yield Act("wrote", path)
     for move in moves:
         yield from _carry_out_move(move)
 
 
 def _plan_moves(folder: Path, placement: Placement) -> Iterator[_Move]:
-    """Name where the files of a placement go. Pure."""
+    """Name where the files of a placement go, the down first: left behind, it would be a way back of nothing. Pure."""
     old = placement.file
     if not placement.version:
-        yield from (_Move(path, folder / SUPERSEDED_FOLDER / path.name) for path in (old.path, old.down) if path)
+        yield from (_Move(path, folder / SUPERSEDED_FOLDER / path.name) for path in (old.down, old.path) if path)
         return
     name = f"{placement.version}.sql"
     # A file that keeps its name may be applied under it: a header would make it an edited one.
     renamed = placement.version != old.name.stem
-    yield _Move(old.path, folder / "up" / name, describe_version(placement.version) if renamed else "")
     if old.down:
         yield _Move(old.down, folder / "down" / name, describe_version(placement.version, undoes=True) if renamed else "")
+    yield _Move(old.path, folder / "up" / name, describe_version(placement.version) if renamed else "")
 
 
 def _check_places(moves: tuple[_Move, ...]) -> None:
@@ -81,25 +81,27 @@ def _check_places(moves: tuple[_Move, ...]) -> None:
 
 
 def _carry_out_move(move: _Move) -> Iterator[Act]:
-    """Move one file and write its header, as far as that is not done."""
+    """Write a file's header and move it, as far as that is not done; the header first: a file in its place is complete."""
     repository = Repository(_find_folder(move.source))
-    if move.source != move.target:
-        if move.source.exists():
-            move.target.parent.mkdir(parents=True, exist_ok=True)
-            if repository.tracks(move.source):
-                repository.move(move.source, move.target)
-            else:
-                move.source.rename(move.target)
-            yield Act("moved", move.target)
-        elif repository.tracks(move.source):
-            repository.record_move(move.source, move.target)
-            yield Act("recorded the move of", move.target)
+    path = move.source if move.source.exists() else move.target
     if move.description:
-        data = move.target.read_bytes()
+        data = path.read_bytes()
         complete = add_header(data, move.target.stem, move.description)
         if complete != data:
-            _write(move.target, complete)
-            yield Act("wrote the header of", move.target)
+            write_file(path, complete)
+            yield Act("wrote the header of", path)
+    if move.source == move.target:
+        return
+    if move.source.exists():
+        move.target.parent.mkdir(parents=True, exist_ok=True)
+        if repository.tracks(move.source):
+            repository.move(move.source, move.target)
+        else:
+            move.source.rename(move.target)
+        yield Act("moved", move.target)
+    elif repository.tracks(move.source):
+        repository.record_move(move.source, move.target)
+        yield Act("recorded the move of", move.target)
 
 
 def _merge_renames(proposal: Proposal) -> Renames:
@@ -113,7 +115,12 @@ def _merge_renames(proposal: Proposal) -> Renames:
         pair = _sum_header(placement)
         if pair:
             headers[placement.file.name.stem] = pair
-    return Renames({**before.versions, **proposal.renames}, headers, {**before.superseded, **proposal.superseded})
+    return replace(
+        before,
+        versions={**before.versions, **proposal.renames},
+        headers=headers,
+        superseded={**before.superseded, **proposal.superseded},
+    )
 
 
 def _sum_header(placement: Placement) -> tuple[str, str] | None:
@@ -126,7 +133,7 @@ def _sum_header(placement: Placement) -> tuple[str, str] | None:
     return None if complete == data else (hashlib.sha256(data).hexdigest(), hashlib.sha256(complete).hexdigest())
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
     """Write a file in one move, so that it never stands half written; it keeps its permissions."""
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_bytes(data)

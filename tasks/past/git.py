@@ -68,6 +68,13 @@ class Repository:
         """Move a file on the disk and in the index."""
         self._tell("mv", "--", str(source.absolute()), str(target.absolute()))
 
+    def remove(self, path: Path) -> None:
+        """Remove a file from the disk, and from the index if git knows it."""
+        if self.tracks(path):
+            self._tell("rm", "--quiet", "--force", "--", str(path.absolute()))
+        else:
+            path.unlink()
+
     def record_move(self, source: Path, target: Path) -> None:
         """Move a file in the index alone, which has been moved on the disk already."""
         self._tell("add", "--force", "--", str(target.absolute()))

@@ -34,8 +34,7 @@ def read_old_files(folder: Path, *others: Path) -> tuple[OldFile, ...]:
     """
     if not folder.is_dir():
         raise FilesError(f"there is no folder {show_path(folder)}", (), hint="Name the folder of the old files.")
-    listed = [path for path in folder.iterdir() if path.suffix.lower() == ".sql" and path.name[0] not in "_."]
-    paths = sorted(dict.fromkeys([*listed, *others]))
+    paths = sorted(dict.fromkeys([*list_sql(folder), *others]))
     problems = [f"{show_path(path)}: {fault}" for path in paths if (fault := _describe_fault(path))]
     files, lone = pair_files(path for path in paths if path.is_file())
     problems += [f"{show_path(path)}: is a way back, and there is no file whose" for path in lone]
@@ -47,6 +46,12 @@ def read_old_files(folder: Path, *others: Path) -> tuple[OldFile, ...]:
             hint="Move them elsewhere, or put _ before the name: such files are left out.",
         )
     return tuple(sorted(files, key=lambda file: file.order))
+
+
+def list_sql(folder: Path) -> list[Path]:
+    """List the SQL files of a folder; beside up/, schema.sql is what this tool keeps there."""
+    listed = [path for path in folder.iterdir() if path.suffix.lower() == ".sql" and path.name[0] not in "_."]
+    return [path for path in listed if path.name != "schema.sql" or not (folder / "up").is_dir()]
 
 
 def pair_files(paths: Iterable[Path]) -> tuple[list[OldFile], list[Path]]:

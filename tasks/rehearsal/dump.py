@@ -52,7 +52,7 @@ def dump_schema(url: str, *, embedded_directory: Path) -> str:
 
 
 def dump_with_rows(url: str) -> str:
-    """Give schema and rows of a database as SQL, without the ledger and without owners; indexes, foreign keys and triggers come last.
+    """Give schema and rows of a database as SQL, without ledger and owners; indexes, foreign keys and triggers come last.
 
     Raises RunnerError when the embedded server's pg_dump cannot read it.
     """

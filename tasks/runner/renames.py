@@ -99,7 +99,9 @@ def read_targets(folder: Path) -> frozenset[str]:
     path = folder / RENAMES_FILE
     tables = _parse(path.read_bytes(), show_path(path)) if path.exists() else {}
     given, squashed = tables.get("renames", {}), tables.get("squashed", {})
-    named = {strip_ending(version) for version in given.values() if isinstance(version, str)} if isinstance(given, dict) else set()
+    named = (
+        {strip_ending(version) for version in given.values() if isinstance(version, str)} if isinstance(given, dict) else set()
+    )
     parts = {part for each in squashed.values() for part in each.get("versions", ())} if isinstance(squashed, dict) else set()
     return frozenset(named - parts | (set(squashed) - parts if isinstance(squashed, dict) else set()))
 

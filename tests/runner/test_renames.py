@@ -36,7 +36,7 @@ def know_as(operator: Operator, recorded: str, version: str = A) -> None:
     [
         ("[renames", "is not TOML"),
         (b"\xff", "is not UTF-8"),
-        (f'[names]\n"{OLD}" = "{A}"', "names: only [renames], [headers], [superseded] may stand here"),
+        (f'[names]\n"{OLD}" = "{A}"', "names: only [renames], [headers], [superseded], [squashed] may stand here"),
         ("renames = 1", "must be tables"),
         ('[superseded]\n"x" = 1', "x: the reason in [superseded] must be text"),
         (f'[renames]\n"{OLD}" = 1', f"{OLD}: the version on the right must be text in quotes"),

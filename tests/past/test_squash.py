@@ -1,0 +1,190 @@
+"""Making one migration of many: the same schema, the same rows, proved on scratch; and who has them runs nothing."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tasks.past.cleaning_answers import FileChanged, SquashFinished, SquashPlanned
+from tasks.past.squash import plan_squash, read_state, refuse_difference, squash_files
+from tasks.rehearsal.scratch import ScratchDatabase, ScratchServer
+from tasks.runner.errors import FilesError, RefusedError, UsageError
+from tasks.runner.events import Event
+from tasks.runner.files import read_migrations
+from tests.kit.databases import Database, fresh_database
+from tests.kit.servers import Server
+from tests.runner.operating import Operator, list_done, pick
+
+PLACES, ROUTES, STAFF, LATER = "20250101000000_places", "20250102000000_routes", "20250103000000_staff", "20250104000000_later"
+ONE = "20250103000000_squashed_schema"
+FILES = {
+    PLACES: "CREATE TYPE kind AS ENUM ('port', 'town'); CREATE TABLE places (id serial PRIMARY KEY, kind kind, name text);"
+    " INSERT INTO places (kind, name) VALUES ('port', E'O''Hara;\\n--'), ('town', NULL);",
+    ROUTES: "CREATE TABLE routes (start int REFERENCES places, stop int REFERENCES places, id int GENERATED ALWAYS AS IDENTITY);"
+    " INSERT INTO routes VALUES (1, 2); CREATE VIEW ports AS SELECT * FROM places WHERE kind = 'port';",
+    STAFF: "CREATE TABLE staff (id int PRIMARY KEY, boss int REFERENCES staff, seen int DEFAULT 0);"
+    " CREATE FUNCTION count_seen() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.seen = NEW.seen + 1; RETURN NEW; END; $$;"
+    " INSERT INTO staff VALUES (1, NULL), (2, 1); UPDATE staff SET boss = 2 WHERE id = 1;"
+    " CREATE TRIGGER seen BEFORE INSERT ON staff FOR EACH ROW EXECUTE FUNCTION count_seen();"
+    " INSERT INTO staff VALUES (3, 3);",
+    LATER: "ALTER TABLE staff ADD name text; INSERT INTO places (name) VALUES ('new');",
+}
+ROWS = "SELECT s.*, p.*, r.* FROM staff s, places p, routes r ORDER BY 1, 4, 7"
+
+
+@pytest.fixture
+def server(embedded: Server) -> Iterator[ScratchServer]:
+    with ScratchServer(embedded.url()) as server:
+        yield server
+
+
+@pytest.fixture
+def filled(operator: Operator) -> Operator:
+    """Give an operator of a project with some migrations."""
+    for version, text in FILES.items():
+        operator.write(version, text, "SELECT 1;")
+    return operator
+
+
+def squash(operator: Operator, server: ScratchServer, to: str = "20250103", *, apply: bool = True) -> list[Event]:
+    return list(squash_files(plan_squash(operator.project.migrations, to, server), apply=apply))
+
+
+def test_the_one_gives_what_the_many_gave_and_later_files_follow(
+    filled: Operator, server: ScratchServer, embedded: Server
+) -> None:
+    filled.migrate()
+    rows = filled.database.query(ROWS)
+    events = squash(filled, server)
+    assert list(read_migrations(filled.project.migrations).checksums) == [ONE, LATER]
+    assert pick(events, SquashPlanned)[0].rows == 6
+    assert list_done(filled.migrate()) == []
+    assert filled.read_applied() == [ONE, LATER]
+    with fresh_database(embedded) as fresh:
+        operator = replace(filled, database=fresh)
+        assert list_done(operator.migrate()) == [ONE, LATER]
+        assert fresh.query(ROWS) == rows
+        assert fresh.query("SHOW search_path") == [('"$user", public',)]
+
+
+def test_older_servers_take_the_one_too(filled: Operator, any_database: Database) -> None:
+    with ScratchServer(any_database.server.url()) as server:
+        squash(filled, server)
+    operator = replace(filled, database=any_database)
+    assert list_done(operator.migrate()) == [ONE, LATER]
+
+
+def test_a_dry_run_shows_and_changes_nothing(filled: Operator, server: ScratchServer) -> None:
+    before = {path: path.read_bytes() for path in filled.project.migrations.rglob("*.sql")}
+    planned, finished = squash(filled, server, apply=False)
+    assert isinstance(planned, SquashPlanned)
+    assert planned.versions == (PLACES, ROUTES, STAFF)
+    assert "INSERT INTO public.staff" in planned.text
+    assert "-- migrate: irreversible" in planned.down
+    assert finished == SquashFinished(ONE, 3, applied=False)
+    assert {path: path.read_bytes() for path in filled.project.migrations.rglob("*.sql")} == before
+
+
+def test_a_squash_of_a_squash_serves_who_has_the_first_files(filled: Operator, server: ScratchServer) -> None:
+    filled.migrate()
+    squash(filled, server)
+    squash(filled, server, LATER)
+    later = "20250104000000_squashed_schema"
+    assert list(read_migrations(filled.project.migrations).checksums) == [later]
+    assert list_done(filled.migrate()) == []
+    assert filled.read_applied() == [later]
+    assert filled.read_states() == {later: "applied"}
+
+
+def test_a_run_that_was_broken_off_after_any_act_is_completed(filled: Operator, server: ScratchServer) -> None:
+    folder = filled.project.migrations
+    for acts in range(1, 9):
+        events = squash_files(plan_squash(folder, "20250103", server), apply=True)
+        done = pick(itertools.islice(events, 1 + acts), FileChanged)
+        events.close()  # type: ignore[attr-defined]
+        squash(filled, server)
+        assert list(read_migrations(folder).checksums) == [ONE, LATER]
+        assert read_migrations(folder).downs == {ONE, LATER}
+        assert len(done) == acts
+        for path in (*folder.rglob(f"{ONE}.sql"), folder / "renames.toml"):
+            path.unlink()
+        for version, text in FILES.items():
+            filled.write(version, text, "SELECT 1;")
+
+
+@pytest.mark.parametrize(
+    ("to", "error", "message"),
+    [
+        ("20250101", UsageError, "is the first migration"),
+        ("2024", UsageError, "there is no version 2024"),
+    ],
+)
+def test_what_cannot_be_squashed_is_refused(
+    filled: Operator, server: ScratchServer, to: str, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        squash(filled, server, to)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE ROLE squash_test_role",
+        "DO $$ BEGIN CREATE ROLE squash_test_role; END $$",
+        "GRANT pg_monitor TO CURRENT_USER",
+        "COMMENT ON DATABASE postgres IS 'x'; ALTER DATABASE postgres SET work_mem = '1MB'",
+    ],
+)
+def test_what_reaches_beyond_the_database_would_be_lost_and_is_refused(
+    filled: Operator, server: ScratchServer, text: str
+) -> None:
+    filled.write(ROUTES, f"SELECT 1;\n{text};")
+    with pytest.raises(RefusedError, match=rf"{ROUTES}\.sql:2 reaches beyond the database"):
+        squash(filled, server)
+
+
+def test_a_flat_folder_is_refused(operator: Operator, server: ScratchServer, tmp_path: Path) -> None:
+    (tmp_path / f"{PLACES}.sql").write_text("SELECT 1;")
+    with pytest.raises(UsageError, match="has no up/ and down/"):
+        plan_squash(tmp_path, PLACES, server)
+    (tmp_path / "no name.sql").write_text("SELECT 1;")
+    with pytest.raises(FilesError):
+        plan_squash(tmp_path, PLACES, server)
+
+
+def test_what_the_one_file_would_do_otherwise_is_refused_with_the_difference(operator: Operator, server: ScratchServer) -> None:
+    rate = "CREATE OR REPLACE FUNCTION rate() RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT {}';"
+    table = "CREATE TABLE prices (net int, gross int GENERATED ALWAYS AS (net * rate()) STORED); INSERT INTO prices VALUES (1);"
+    operator.write(PLACES, rate.format(2) + table)
+    operator.write(ROUTES, rate.format(3))
+    with pytest.raises(RefusedError, match=r"~ rows of public\.prices: 1 are missing, 1 are others"):
+        squash(operator, server, ROUTES)
+    assert list(read_migrations(operator.project.migrations).checksums) == [PLACES, ROUTES]
+
+
+def fill(database: ScratchDatabase, text: str) -> None:
+    with psycopg.connect(database.url) as connection:
+        connection.execute(text)
+
+
+def test_a_proof_that_fails_tells_the_difference(server: ScratchServer) -> None:
+    with server.make() as wanted, server.make() as actual:
+        fill(wanted, "CREATE TABLE a (id serial); CREATE TABLE b (); INSERT INTO a DEFAULT VALUES")
+        fill(actual, "CREATE TABLE a (id serial); INSERT INTO a VALUES (7)")
+        with pytest.raises(RefusedError) as refused:
+            refuse_difference(read_state(wanted), read_state(actual))
+    assert "- table public.b" in refused.value.message
+    assert "~ rows of public.a: 1 are missing, 1 are others" in refused.value.message
+    assert "~ sequence public.a_id_seq stands elsewhere" in refused.value.message
+
+
+def test_the_command_says_that_it_is_proved(filled: Operator, embedded: Server) -> None:
+    scratch = {"SCRATCH_DATABASE_URL": embedded.url()}
+    shown = filled.project.inv("db.squash", "--to=20250103", "--dry-run", env=scratch, check=0).stdout
+    assert f"3 migrations become {ONE}, with 6 rows" in shown
+    assert "✅ Dry run: nothing was changed; proved on scratch: the same schema, the same rows" in shown
+    assert ONE in filled.project.inv("db.squash", "--to=20250103", "--json", env=scratch, check=0).stdout
+    filled.project.migrate(check=0)

@@ -1,0 +1,124 @@
+"""What is said of an old file: from its error, its text, and what others make."""
+
+import pytest
+
+from tasks.catalog import Change, Difference, Key
+from tasks.past.verdicts import (
+    Need,
+    Verdict,
+    blank_records,
+    find_need,
+    find_records,
+    is_empty,
+    judge_error,
+    moves_rows,
+    rank_culprits,
+)
+from tasks.rehearsal.errors import MissingExtensionError
+from tasks.runner.errors import RunnerError
+
+
+def fail(message: str, sqlstate: str) -> RunnerError:
+    return RunnerError(message, sqlstate=sqlstate)
+
+
+NO_SCHEMA = fail('schema "auth" does not exist', "3F000")
+NO_TABLE = fail('relation "profiles" does not exist', "42P01")
+
+
+@pytest.mark.parametrize(
+    ("error", "need"),
+    [
+        (NO_SCHEMA, Need("schema", "auth")),
+        (fail('role "anon" does not exist', "42704"), Need("role", "anon")),
+        (fail('type "vector" does not exist', "42704"), Need("extension", "vector")),
+        (fail('type "mood" does not exist', "42704"), Need("type", "mood")),
+        (fail("function uuid_generate_v4() does not exist", "42883"), Need("extension", "uuid-ossp")),
+        (MissingExtensionError("postgis", place=None, sqlstate="0A000"), Need("extension", "postgis")),
+        (fail('column "role_id" does not exist', "42703"), None),
+        (NO_TABLE, None),
+    ],
+)
+def test_what_is_not_here_is_read_from_the_error(error: RunnerError, need: Need | None) -> None:
+    assert find_need(error) == need
+
+
+def judge(error: RunnerError, text: str = "SELECT 1", culprit: str = "", **others: str) -> Verdict:
+    earlier = (
+        [("000_auth", "CREATE TABLE profiles ();", Verdict("needs", need=Need("schema", "auth")))] if "earlier" in others else []
+    )
+    return judge_error(error, text, culprit, earlier, others.values())
+
+
+def test_an_error_on_account_of_another_file_supersedes() -> None:
+    verdict = judge(fail('column "x" does not exist\nLINE 1', "42703"), culprit="003_new")
+    assert (verdict.kind, verdict.culprit) == ("superseded", "003_new")
+    assert verdict.reason == 'fails after 003_new: column "x" does not exist (42703)'
+    assert verdict.goes_aside
+
+
+def test_what_a_file_lacks_that_needs_something_itself_is_needed_too() -> None:
+    verdict = judge(NO_TABLE, earlier="")
+    assert (verdict.kind, verdict.need) == ("needs", Need("schema", "auth"))
+    assert "000_auth" in verdict.reason
+
+
+def test_a_table_that_no_file_makes_is_not_here() -> None:
+    assert judge(NO_TABLE, other="SELECT * FROM profiles").need == Need("table", "profiles")
+
+
+def test_a_table_that_a_file_makes_is_an_error_of_order() -> None:
+    assert judge(NO_TABLE, other='CREATE UNLOGGED TABLE IF NOT EXISTS public."profiles" (id int)').kind == "fails"
+
+
+def test_an_extension_can_be_had_and_so_the_file_stays() -> None:
+    assert not judge(MissingExtensionError("vector", place=None, sqlstate="0A000")).goes_aside
+    assert judge(NO_SCHEMA).goes_aside
+
+
+def test_a_page_of_markup_is_no_sql() -> None:
+    verdict = judge(fail("syntax error", "42601"), text="\n<!DOCTYPE html>\n<p>Not found</p>")
+    assert verdict == Verdict("fails", "is no SQL, but a page of markup: <!DOCTYPE html>")
+
+
+def add(*keys: Key) -> Difference:
+    return Difference(tuple(Change(key, None, "") for key in keys))
+
+
+def test_culprits_are_those_that_made_what_the_text_names_and_the_error_tells_of_first() -> None:
+    effects = {
+        1: add(Key("table", "public.users")),
+        2: add(Key("table", "public.roles"), Key("column", "id", "public.roles")),
+        3: add(Key("table", "public.other")),
+        4: add(Key("function", "public.level(integer)")),
+    }
+    text = "CREATE TABLE x (u int REFERENCES users, r int REFERENCES roles (role_id)); SELECT level(1)"
+    assert rank_culprits(text, 'relation "roles" does not exist', effects) == [2, 4, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "moves"),
+    [
+        ("UPDATE a SET b = 1", True),
+        ("INSERT INTO a SELECT 1", True),
+        ("INSERT INTO a VALUES (1)", False),
+        ("SELECT setval('a_id_seq', 5)", True),
+        ("SELECT count(*) FROM a", False),
+        ("CREATE TABLE a ()", False),
+        ("no sql at all", False),
+    ],
+)
+def test_statements_that_change_rows_are_known(text: str, moves: bool) -> None:
+    assert moves_rows(text) is moves
+
+
+@pytest.mark.parametrize(("text", "empty"), [("-- only\n/* words */ ;", True), ("SELECT 1", False), ("\ufeff\n", True)])
+def test_a_file_without_statements_is_known(text: str, empty: bool) -> None:
+    assert is_empty(text) is empty
+
+
+def test_a_file_that_records_itself_is_known_and_its_lines_stay() -> None:
+    text = "SELECT 1;\nINSERT INTO public.schema_migrations (version)\nVALUES ('003');\nSELECT 'schema_migrations';"
+    assert find_records(text) == [(2, "INSERT INTO public.schema_migrations (version)\nVALUES ('003');")]
+    assert blank_records(text).split("\n")[0::3] == ["SELECT 1;", "SELECT 'schema_migrations';"]
+    assert find_records(blank_records(text)) == []
