@@ -40,11 +40,14 @@ def test_a_list_shows_each_environment_with_what_is_known_of_it(tmp_path: Path) 
     ("name", "environ", "known"),
     [
         ("local", {"DATABASE_URL": "postgresql://me:s3cret@h/db"}, ("by URL: me@h/db", False, 0)),
-        ("dev", {"FLY_APP_DEV": "gaia-dev", "DATABASE_URL": "postgresql://h/db"}, ("by URL: h/db", False, 0)),
+        ("dev", {"DATABASE_URL": "postgresql://h/db"}, ("by URL: h/db", False, 0)),
+        ("dev", {"FLY_APP_DEV": "gaia-dev", "DATABASE_URL": "postgresql://h/db"}, ("on Fly: the app gaia-dev", False, 0)),
         ("prod", {"FLY_APP_PROD": "gaia", "ALERT_URLS": "a://1 b://2"}, ("on Fly: the app gaia", True, 2)),
     ],
 )
-def test_a_url_counts_before_an_app(tmp_path: Path, name: str, environ: dict[str, str], known: tuple[str, bool, int]) -> None:
+def test_it_is_known_where_a_database_is(
+    tmp_path: Path, name: str, environ: dict[str, str], known: tuple[str, bool, int]
+) -> None:
     environment = load_environment(name, project=tmp_path, environ=environ)
     assert describe_environment(environment) == EnvironmentKnown(name, *known)
 

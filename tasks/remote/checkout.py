@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tasks.runner.events import FilesRead
 
-_SENT_CODE = ("tasks/__init__.py", "tasks/runner", "tasks/postgres", "scripts/migrate.py")
+_SENT_CODE = ("tasks/__init__.py", "tasks/runner", "tasks/catalog", "tasks/postgres", "scripts/migrate.py")
 _TIMEOUT_S = 60
 _SHOWN = 5
 """How many versions a message names before it only counts them."""

@@ -8,6 +8,7 @@ from tasks.remote.flyctl import hide_tokens
 from tasks.remote.shell import NO_FOLDER, NO_PYTHON
 from tasks.runner.errors import RunnerError
 from tasks.runner.secrets import redact
+from tasks.runner.settings import URL_MISSING
 
 if TYPE_CHECKING:
     from tasks.remote.stream import RemoteRun
@@ -30,7 +31,7 @@ _REASONS = (
     ("No module named", "the image's Python lacks a package of the runner", f"Its Dockerfile needs:\n{REQUIREMENTS_LINES}"),
     ("invalid choice", *_OLDER),
     ("unrecognized arguments", *_OLDER),
-    ("DATABASE_URL not set", "the machine has no DATABASE_URL", "Set it: fly secrets set DATABASE_URL=… ; or attach a database."),
+    (URL_MISSING, "the machine has no DATABASE_URL", "Set it: fly secrets set DATABASE_URL=… ; or attach a database."),
     ("No space left on device", "the machine's disk is full", "Make room there, or deploy anew."),
     ("executable file not found", "the image has no /bin/sh", "The runner needs a shell there; use release_command instead."),
 )

@@ -29,6 +29,7 @@ from tasks.runner.events import (
     StatusRead,
     from_json,
 )
+from tasks.runner.settings import URL_MISSING
 from tasks.runner.signals import Stop
 
 if TYPE_CHECKING:
@@ -149,6 +150,10 @@ class RemoteRun:
             if len(self.noise) < _NOISE_LINES and line.strip():
                 self.noise.append(line)
         check_format(line)
+        if isinstance(event, ErrorRaised) and event.message == URL_MISSING:
+            # What a machine lacks is told with what to do about it on Fly.
+            self.errors.append(event.message)
+            return None
         return event
 
 

@@ -59,6 +59,9 @@ class Settings:
     """The server for rehearsals; empty for the embedded one."""
 
 
+URL_MISSING = "DATABASE_URL not set"
+
+
 class DatabaseUrlMissingError(RunnerError):
     """Refuse to guess a database."""
 
@@ -94,7 +97,7 @@ def place_folders(settings: Settings, raw: RawSettings, project: Path) -> Settin
 def require_database_url(settings: Settings) -> str:
     """Give the database's URL; raises DatabaseUrlMissingError instead of guessing one."""
     if not settings.database_url:
-        raise DatabaseUrlMissingError("DATABASE_URL not set", hint=f"DATABASE_URL={EXAMPLE_URL}")
+        raise DatabaseUrlMissingError(URL_MISSING, hint=f"DATABASE_URL={EXAMPLE_URL}")
     return settings.database_url
 
 

@@ -4,14 +4,13 @@ from datetime import datetime
 
 import pytest
 
-from tasks.runner.other_ledgers import LedgerRow, OtherLedger, find_other_ledger, recognise
-from tasks.past.mapping import Mapped, map_versions, read_number
-from tasks.past.mapping import describe_matches
-from tasks.runner.takeover import take_over
+from tasks.past.mapping import Mapped, describe_matches, map_versions, read_number
 from tasks.postgres.other_ledgers import OTHER_TOOLS, OtherTool
 from tasks.runner.errors import RefusedError
 from tasks.runner.files import read_migrations
 from tasks.runner.identity import Identity, Revision
+from tasks.runner.other_ledgers import LedgerRow, OtherLedger, find_other_ledger, recognise
+from tasks.runner.takeover import take_over
 from tests.kit.databases import Database
 from tests.runner.operating import A, B, C, Operator, list_done
 

@@ -9,6 +9,7 @@ import pytest
 from tasks.runner.errors import RefusedError, ToldError
 from tasks.runner.events import ErrorRaised, HistoryRead, NoticeRaised, PlanMade, RunFinished, RunStarted, from_json
 from tasks.runner.requests import Request
+from tasks.runner.schema_file import NAME
 from tests.kit.databases import Database
 from tests.kit.fly.world import FlyWorld
 from tests.kit.projects import Project
@@ -40,7 +41,9 @@ def test_the_words_are_those_of_a_run_here(far: Far, new_database: Callable[[], 
     chain = ("db.migrate", "db.seed", "db.status", "db.rollback", "--steps=2")
     here = far.inv(*chain, DATABASE_URL=new_database().url)
     there = far.inv(*(word for task in chain for word in ((task, STAGED) if task.startswith("db.") else (task,))))
-    assert leave_out_what_changes(there.stdout) == leave_out_what_changes(here.stdout)
+    # Only a run on the local database writes the file that shows the schema.
+    words = "".join(line for line in here.stdout.splitlines(keepends=True) if NAME not in line)
+    assert leave_out_what_changes(there.stdout) == leave_out_what_changes(words)
     assert there.stderr == here.stderr == ""
     assert far.operator.read_tables() == ["a"]
 

@@ -24,7 +24,14 @@ from tasks.runner.plain.lines import (
 from tasks.runner.plain.plans import say_plan, say_repair
 from tasks.runner.plain.tables import say_history, say_status
 
-_RUNNING = {"migrate": "Migrating", "rollback": "Rolling back", "seed": "Seeding", "repair": "Repairing", "load": "Loading", "adopt": "Recording"}
+_RUNNING = {
+    "migrate": "Migrating",
+    "rollback": "Rolling back",
+    "seed": "Seeding",
+    "repair": "Repairing",
+    "load": "Loading",
+    "adopt": "Recording",
+}
 _DONE = {"rollback": "↩️  Rolled back", "seed": "🌱 Seeded", "repair": "🔧 Repaired"}
 _IDLE = {
     "rollback": "✅ Nothing to roll back",
