@@ -133,6 +133,7 @@ def build_runner(environment: Environment, stop: Stop) -> MigrationRunner:
         policy=environment.settings.policy,
         identity=Identity(),
         stop=stop,
+        watch_drift=environment.settings.watch_drift,
     )
 
 

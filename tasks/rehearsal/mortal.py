@@ -39,7 +39,7 @@ def _obey(request: dict[str, Any]) -> None:
     done = 0
     os.chdir(request["here"])
     try:
-        runner = MigrationRunner(request["url"], migrations_dir=request["folder"])
+        runner = MigrationRunner(request["url"], migrations_dir=request["folder"], watch_drift=False)
         for event in migrate(runner, MigrateGoal(only=request["version"])):
             if isinstance(event, StatementStarted):
                 answer["statements"].append([event.line, event.text])

@@ -43,6 +43,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
                 policy=settings.policy,
                 identity=Identity(run_id=options.run_id) if options.run_id else None,
                 stop=stop,
+                watch_drift=settings.watch_drift,
             )
             request = _build_request(options)
             confirm = choose_confirm(stop, yes=getattr(options, "yes", False), json=options.json)

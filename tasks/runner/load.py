@@ -79,7 +79,7 @@ def _load(
         ledger = read_ledger(connection)
     if runner.environment and not ledger.environment:
         remember_environment(connection, ledger, runner.environment)
-    expecter = Expecter(connection, ledger)
+    expecter = Expecter(connection, ledger, watch=runner.watch_drift)
     try:
         run_sql(connection, "BEGIN")
         _run_body(runner, connection, source, schema)

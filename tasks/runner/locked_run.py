@@ -68,7 +68,7 @@ class LockedRun:
             return
         recorder = self._make_recorder(connection, ledger, pooled)
         recorder.log(Entry(made.action, "started"))
-        expecter = Expecter(connection, ledger)
+        expecter = Expecter(connection, ledger, watch=runner.watch_drift)
         if made.action in _CHANGES_SCHEMA:
             expecter.begin()
         surroundings = Surroundings(self._url, connection, recorder, lock, watcher, runner.policy, runner.stop, pooled)

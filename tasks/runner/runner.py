@@ -36,7 +36,8 @@ class Preparation:
 class MigrationRunner:
     """Bring one database to the schema that a folder of migrations says.
 
-    `environment` is checked against what the database says of itself; `stop` lets a signal end a run at a safe point.
+    `environment` is checked against what the database says of itself; `stop` lets a signal end a run at a safe point; with
+    `watch_drift`, the ledger keeps what the schema should be.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class MigrationRunner:
         policy: RetryPolicy | None = None,
         identity: Identity | None = None,
         stop: Stop | None = None,
+        watch_drift: bool = True,
     ) -> None:
         self.url = database_url
         self.migrations_dir = Path(migrations_dir)
@@ -57,6 +59,7 @@ class MigrationRunner:
         self.policy = policy or RetryPolicy()
         self.identity = identity or Identity()
         self.stop = stop or Stop()
+        self.watch_drift = watch_drift
 
     def ensure_migration_table(self) -> None:
         """Create the ledger's tables if they are not there; waits for a run that is under way."""

@@ -28,6 +28,7 @@ SETTING_NAMES = (
     "FLY_APP_DIR",
     "FLY_SSH_USER",
     "GUARDED",
+    "WATCH_DRIFT",
 )
 _UNITS_MS = {"ms": 1, "s": 1000, "min": 60_000}
 _URL_NAMES = ("DATABASE_URL", "DIRECT_DATABASE_URL", "SCRATCH_DATABASE_URL")
@@ -57,6 +58,8 @@ class Settings:
     policy: RetryPolicy
     scratch_url: str = ""
     """The server for rehearsals; empty for the embedded one."""
+    watch_drift: bool = True
+    """Whether runs note what the schema should be, and the status compares: each looks at the whole catalog for that."""
 
 
 URL_MISSING = "DATABASE_URL not set"
@@ -74,6 +77,9 @@ def validate(raw: RawSettings, problems: Iterable[str] = ()) -> Settings:
     if not _COUNT.fullmatch(attempts) or not 1 <= int(attempts) <= 10_000:
         problems.append(f"LOCK_ATTEMPTS={attempts}: write a whole number from 1 to 10000, for example LOCK_ATTEMPTS=10")
         attempts = "1"
+    watch_drift = raw.read("WATCH_DRIFT", "on").lower()
+    if watch_drift not in ("on", "off"):
+        problems.append(f"WATCH_DRIFT={watch_drift}: write on or off")
     if problems:
         raise UsageError("\n".join(problems), hint="Mend the settings and run the command again.", state="Nothing was changed.")
     return Settings(
@@ -82,6 +88,7 @@ def validate(raw: RawSettings, problems: Iterable[str] = ()) -> Settings:
         seeds_dir=Path(raw.read("SEEDS_DIR", "seeds")),
         policy=RetryPolicy(lock_timeout_ms, int(attempts)),
         scratch_url=raw.read("SCRATCH_DATABASE_URL"),
+        watch_drift=watch_drift == "on",
     )
 
 

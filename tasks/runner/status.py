@@ -42,7 +42,7 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
         states = list_states(ledger, choice.versions, findings)
         shown = list(states)[-limit:] if limit else list(states)
         details = _read_details(connection, ledger, shown)
-        findings += _find_drift(connection, ledger)
+        findings += _find_drift(connection, ledger) if runner.watch_drift else ()
     rows = tuple(_build_row(version, states[version], details.get(version), ledger) for version in shown)
     yield StatusRead(runner.environment or ledger.environment, describe_database(runner.url), rows, findings, len(states))
 

@@ -84,7 +84,16 @@ def _move_away(connection: psycopg.Connection, other: OtherLedger) -> str:
         return ""
     name = _find_free_name(connection, other.schema)
     connection.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(table, sql.Identifier(name)))
+    _rename_key(connection, sql.Identifier(other.schema, name), f"{name}_pkey")
     return name
+
+
+def _rename_key(connection: psycopg.Connection, table: sql.Identifier, name: str) -> None:
+    """Rename the primary key of a table, whose index would keep ours from having its name."""
+    query = "SELECT conname::text FROM pg_constraint WHERE contype = 'p' AND conrelid = %s::regclass"
+    for (key,) in connection.execute(query, [table.as_string(connection)]).fetchall():
+        rename = sql.SQL("ALTER TABLE {} RENAME CONSTRAINT {} TO {}")
+        connection.execute(rename.format(table, sql.Identifier(key), sql.Identifier(name)))
 
 
 def _find_free_name(connection: psycopg.Connection, schema: str) -> str:

@@ -49,7 +49,7 @@ class Checkout:
         self, command: Sequence[str], *, env: Mapping[str, str] | None = None, check: int | None = None
     ) -> "subprocess.CompletedProcess[str]":
         """Run a command in the checkout, in an environment that has little more than a PATH."""
-        clean = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.root), "LC_ALL": "C.UTF-8"}
+        clean = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.root), "LC_ALL": "C.UTF-8", "WATCH_DRIFT": "off"}
         result = subprocess.run(
             command,
             cwd=self.root,

@@ -118,6 +118,7 @@ class Project:
             "HOME": str(self.root),
             "LC_ALL": "C.UTF-8",
             "DATABASE_URL": self.database_url,
+            "WATCH_DRIFT": "off",
             "MIGRATIONS_DIR": str(self.migrations),
             "SEEDS_DIR": str(self.seeds),
         }

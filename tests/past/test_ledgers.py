@@ -112,6 +112,8 @@ def test_after_a_takeover_migrate_runs_the_rest_and_status_agrees(operator: Oper
     rows = operator.database.query(f"SELECT t::text FROM {other.tool.table} t ORDER BY 1")
     kept = adopt(operator, other, map_versions(other, VERSIONS, MAPPINGS))
     assert kept == ("schema_migrations_old" if other.tool.table == "schema_migrations" else "")
+    key = "SELECT conname::text FROM pg_constraint WHERE contype = 'p' AND conrelid = 'schema_migrations'::regclass"
+    assert operator.database.query(key) == [("schema_migrations_pkey",)]
     assert operator.database.query(f"SELECT t::text FROM {kept or other.tool.table} t ORDER BY 1") == rows
     assert operator.read_states() == {A: "applied", B: "applied", C: "pending"}
     assert list_done(operator.migrate()) == [C]

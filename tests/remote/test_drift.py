@@ -17,8 +17,8 @@ def far(fly: FlyWorld, project: Project, database: Database) -> Iterator[Far]:
     """Give an engineer whose two migrations are applied on staging."""
     with work_far(fly, project, database) as far:
         far.operator.write_tables(A, B)
-        far.deploy()
-        far.operator.migrate(environment="staging")
+        far.deploy(variables={"WATCH_DRIFT": "on"})
+        far.operator.migrate(environment="staging", watch_drift=True)
         yield far
 
 

@@ -34,6 +34,8 @@ class Operator:
 
     project: Project
     database: Database
+    watch_drift: bool = False
+    """Most tests have no use for a look at the whole catalog before and after each run."""
 
     def write(self, version: str, up: str, down: str | None = None) -> None:
         """Write the up file of a version, and its down file if there is a text for it."""
@@ -54,7 +56,7 @@ class Operator:
     def make_runner(self, **options: Any) -> MigrationRunner:
         """Give a runner for the project."""
         folders = {"migrations_dir": self.project.migrations, "seeds_dir": self.project.seeds}
-        return MigrationRunner(self.database.url, **{"policy": IMPATIENT, **folders, **options})
+        return MigrationRunner(self.database.url, **{"policy": IMPATIENT, "watch_drift": self.watch_drift, **folders, **options})
 
     def migrate(self, *, to: str = "", strict: bool = False, dry_run: bool = False, **options: Any) -> list[Event]:
         """Migrate, and give all events."""

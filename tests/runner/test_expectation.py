@@ -1,6 +1,7 @@
 """Whether the schema is what the runs made it, from one number in the ledger."""
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -16,7 +17,7 @@ from tests.runner.operating import A, B, C, Operator, break_off
 @pytest.fixture
 def operator(project: Project, database: Database) -> Operator:
     """Give somebody with two migrations, the first of them applied."""
-    operator = Operator(project, database)
+    operator = Operator(project, database, watch_drift=True)
     operator.write_tables(A, B)
     operator.migrate(to=A)
     return operator
@@ -70,7 +71,7 @@ def test_a_run_does_not_wash_a_drift_away(operator: Operator) -> None:
 
 def test_what_stood_before_the_first_run_is_no_drift(project: Project, database: Database) -> None:
     database.execute("CREATE TABLE before ()")
-    operator = Operator(project, database)
+    operator = Operator(project, database, watch_drift=True)
     operator.write_tables(A)
     operator.migrate()
     assert not has_drifted(operator)
@@ -113,3 +114,12 @@ def test_a_status_does_not_wait_for_somebody_elses_lock(operator: Operator) -> N
     with operator.database.connect(autocommit=False) as other:
         other.execute("LOCK TABLE a IN ACCESS EXCLUSIVE MODE")
         assert operator.read_states() == {A: "applied", B: "pending"}
+
+
+def test_whoever_does_not_watch_is_told_of_no_drift_and_leaves_none_to_be_told_of(operator: Operator) -> None:
+    careless = replace(operator, watch_drift=False)
+    operator.database.execute("CREATE TABLE by_hand ()")
+    assert not has_drifted(careless)
+    assert has_drifted(operator)
+    careless.migrate()
+    assert not has_drifted(operator)

@@ -30,6 +30,7 @@ sys.path.insert(0, {repository!r})
 from tests.kit.fly.program.main import main
 sys.exit(main({folder!r}))
 """
+_VARIABLES = {"WATCH_DRIFT": "off"}
 _TRAPS = {"SLOGAN": """it's  "two  words" $HOME `id` \\ *""", "EMPTY": ""}
 
 
@@ -85,7 +86,7 @@ class FlyWorld:
         """
         record = make_record(app, **properties)
         folder = self.state.machine_folder(record["id"])
-        settled = describe_environment(folder, record, app) | _TRAPS | {APP_DIRECTORY_VARIABLE: str(folder.app)}
+        settled = describe_environment(folder, record, app) | _TRAPS | _VARIABLES | {APP_DIRECTORY_VARIABLE: str(folder.app)}
         if database is not None:
             settled["DATABASE_URL"] = set_trap(database.url)
         machine = make_machine(self.state, record, app, settled | dict(variables or {}), starts_in_app=starts_in_app)
