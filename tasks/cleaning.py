@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.tasks import task
 
 from tasks.carrying import load, refuse_mistakes
 from tasks.environments import PROJECT
-from tasks.rehearsal.scratch import ScratchServer, open_server
 from tasks.runner.requests import read_number
-from tasks.runner.settings import Settings
+
+if TYPE_CHECKING:
+    from tasks.rehearsal.scratch import ScratchServer
+    from tasks.runner.settings import Settings
 
 _SCRATCH = {
     "without_extension": "leave out what needs these extensions (with commas), where the scratch server lacks them",
@@ -87,6 +90,8 @@ def squash(
 @contextmanager
 def _open_scratch(settings: Settings, without: str = "") -> Iterator[ScratchServer]:
     """Open the scratch server; the database of local is never changed by any of this, and so it is not asked for."""
+    from tasks.rehearsal.scratch import open_server
+
     left_out = without.replace(",", " ").split()
     with open_server(
         settings.scratch_url, embedded_directory=PROJECT / ".postgres", target_url=settings.database_url, without=left_out
