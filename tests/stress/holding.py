@@ -67,4 +67,5 @@ def await_age(database: Database, pid: int) -> None:
 def cut(database: Database, application: str) -> None:
     """Cut the one session of this database whose application name is like this."""
     ours = "datname = current_database() AND application_name LIKE %s"
-    assert database.query(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}", application) == [(True,)]
+    # With a timeout, the answer comes when the session is gone, and its last word is on its way.
+    assert database.query(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {ours}", application) == [(True,)]
