@@ -16,6 +16,7 @@ from tasks.environments import PROJECT, Environment
 from tasks.runner.errors import Interruption, RefusedError, RunnerError
 from tasks.runner.requests import Request
 from tasks.runner.signals import Stop, catch_signals
+from tasks.scratching import open_scratch
 
 if TYPE_CHECKING:
     from tasks.past.adopt import Assumptions, Examination, Subject
@@ -108,13 +109,11 @@ def _read_far(environment: Environment, migrations: Migrations, manner: Manner, 
 def _examine(case: _Case, assumed: Assumptions, manner: Manner, seen: list[str]) -> Examination:
     from tasks.past.adopt import examine
     from tasks.rehearsal.dump import dump_schema
-    from tasks.rehearsal.scratch import open_server
     from tasks.report import report
 
     here, runner = PROJECT / ".postgres", case.runner
     dump = None if runner is None else lambda: dump_schema(runner.url, embedded_directory=here)
-    scratch = case.environment.settings.scratch_url
-    with open_server(scratch, embedded_directory=here, target_url=seen[-1] if seen else "") as server:
+    with open_scratch(case.environment.settings, target=seen[-1] if seen else "") as server:
         examination = examine(case.subject, case.migrations, server, assumed, dump)
     report([examination.answer], json=manner.json, verbose=manner.verbose)
     return examination

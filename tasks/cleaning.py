@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.tasks import task
 
 from tasks.carrying import load, refuse_mistakes
-from tasks.environments import PROJECT
 from tasks.runner.requests import read_number
+from tasks.scratching import open_scratch, read_extensions
 
 if TYPE_CHECKING:
-    from tasks.rehearsal.scratch import ScratchServer
-    from tasks.runner.settings import Settings
+    pass
 
 _SCRATCH = {
     "without_extension": "leave out what needs these extensions (with commas), where the scratch server lacks them",
@@ -52,7 +49,7 @@ def cleanup_legacy(
     with refuse_mistakes(json=json):
         settings, timeout_s = load("local").settings, read_number("--timeout", timeout)
         files = find_old_files(folder, settings.migrations_dir)
-        with _open_scratch(settings, without_extension) as server:
+        with open_scratch(settings, target=settings.database_url, without=read_extensions(without_extension)) as server:
             cleanup = plan_cleanup(files, settings.migrations_dir, server, write_downs=write_downs, timeout_s=timeout_s)
             report(clean_up(cleanup, server, apply=apply), json=json)
 
@@ -82,18 +79,6 @@ def squash(
     learn_words()
     with refuse_mistakes(json=json):
         settings, timeout_s = load("local").settings, read_number("--timeout", timeout)
-        with _open_scratch(settings) as server:
+        with open_scratch(settings, target=settings.database_url) as server:
             made = plan_squash(settings.migrations_dir, to, server, timeout_s=timeout_s)
             report(squash_files(made, apply=not dry_run), json=json, verbose=verbose)
-
-
-@contextmanager
-def _open_scratch(settings: Settings, without: str = "") -> Iterator[ScratchServer]:
-    """Open the scratch server; the database of local is never changed by any of this, and so it is not asked for."""
-    from tasks.rehearsal.scratch import open_server
-
-    left_out = without.replace(",", " ").split()
-    with open_server(
-        settings.scratch_url, embedded_directory=PROJECT / ".postgres", target_url=settings.database_url, without=left_out
-    ) as server:
-        yield server

@@ -10,11 +10,12 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from tasks.carrying import Manner, load, open_events, refuse_mistakes
-from tasks.environments import PROJECT, Environment
+from tasks.environments import Environment
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import CHECK_FOUND, CatalogRead, Event
 from tasks.runner.requests import Request, read_number
 from tasks.runner.signals import Stop, catch_signals
+from tasks.scratching import open_scratch, read_extensions
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,7 @@ def drift(
             yield event
 
     with catch_signals() as stop, refuse_mistakes(json=json) as seen:
-        without = tuple(part for part in without_extension.replace(",", " ").split() if part)
-        wish = _Wish(as_migration, without, read_number("--timeout", timeout))
+        wish = _Wish(as_migration, read_extensions(without_extension), read_number("--timeout", timeout))
         report(look(_find_drift(load(env), Manner(json=json, start=start), stop, seen, wish)), json=json)
     if changed:
         raise Exit(code=CHECK_FOUND)
@@ -71,7 +71,6 @@ def drift(
 def _find_drift(environment: Environment, manner: Manner, stop: Stop, seen: list[str], wish: _Wish) -> Iterator[Event]:
     """Read the schema there, replay its ledger's texts on scratch, and say what differs; with a name, write that down."""
     from tasks.rehearsal.drift import answer, find_drift
-    from tasks.rehearsal.scratch import open_server
     from tasks.runner.files import read_migrations
 
     read = None
@@ -83,9 +82,8 @@ def _find_drift(environment: Environment, manner: Manner, stop: Stop, seen: list
     if read is None:
         hint = f"inv env.check --env={environment.name} looks at what is missing."
         raise RunnerError("the schema could not be read", hint=hint)
-    settings, here = environment.settings, PROJECT / ".postgres"
-    target = seen[-1] if seen else ""
-    with open_server(settings.scratch_url, embedded_directory=here, target_url=target, without=wish.without) as server:
+    settings, target = environment.settings, seen[-1] if seen else ""
+    with open_scratch(settings, target=target, without=wish.without) as server:
         found = find_drift(read, read_migrations(settings.migrations_dir), server, timeout_s=wish.timeout_s)
         yield from answer(read, found)
         if wish.name and found.changes:

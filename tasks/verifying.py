@@ -12,6 +12,7 @@ from invoke.tasks import task
 from tasks.carrying import Manner, load, refuse_mistakes
 from tasks.runner.errors import UsageError
 from tasks.runner.events import CHECK_FOUND
+from tasks.scratching import open_scratch, read_extensions
 
 if TYPE_CHECKING:
     from tasks.picking import Wish
@@ -48,7 +49,7 @@ def verify(
     json: bool = False,
 ) -> None:
     """Prove on a scratch database that migrations go up, down and up again; exit with 4 if something is found."""
-    without = [name for given in without_extension for name in given.replace(",", " ").split()]
+    without = [name for given in without_extension for name in read_extensions(given)]
 
     def answer(server: ScratchServer, selection: Selection) -> Iterator[Event]:
         from tasks.rehearsal.verify import Thoroughness
@@ -86,9 +87,8 @@ def _rehearse(
 
     A signal is no request here but an end: nothing but scratch databases can be left, and they go on the way out.
     """
-    from tasks.environments import PROJECT
     from tasks.picking import pick
-    from tasks.rehearsal.scratch import check_version, open_server
+    from tasks.rehearsal.scratch import check_version
     from tasks.report import report
     from tasks.report.verification import learn_words
     from tasks.runner.session import connect
@@ -99,9 +99,7 @@ def _rehearse(
         environment, asked = load(env), wish()
         selection = pick(environment, asked, Manner(json=json), Stop(), seen)
         settings = environment.settings
-        with open_server(
-            settings.scratch_url, embedded_directory=PROJECT / ".postgres", target_url=settings.database_url, without=without
-        ) as server:
+        with open_scratch(settings, target=settings.database_url, without=without) as server:
             seen.append(server.url)
             if settings.database_url and selection.asked:
                 with connect(settings.database_url, name="migrate-read") as connection:

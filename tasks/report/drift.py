@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from tasks.catalog import show_difference
 from tasks.rehearsal.drift import DriftRead, MigrationWritten
+from tasks.report.changes import write_change
 from tasks.runner.plain.cells import clean
-from tasks.runner.plain.lines import INDENT, Line, Manner, Role, count, hang, write_database
+from tasks.runner.plain.lines import INDENT, Line, Manner, count, hang, write_database
 from tasks.runner.plain.words import learn
-
-_SIGNS: dict[str, Role] = {"+": "added", "-": "removed", "~": "warn", "@": "dim"}
 
 
 def learn_words() -> None:
@@ -25,7 +24,7 @@ def _say_drift(event: DriftRead, _manner: Manner) -> list[Line]:
         return [*lines, Line("✅ No drift: the schema is what the migrations make", "good")]
     number = len(event.changes.changes)
     lines.append(Line(f"❌ {count(number, 'change')} besides the migrations (+ there is, - there should be)", "bad"))
-    lines += [_show(text) for text in show_difference(event.changes)]
+    lines += [write_change(text) for text in show_difference(event.changes)]
     env = f" --env={clean(event.environment)}" if event.environment else ""
     next_step = f"inv db.drift{env} --as-migration NAME writes this as a migration; or undo it by hand"
     return [*lines, *hang(f"{INDENT}Next:  ", next_step)]
@@ -41,8 +40,3 @@ def _say_written(event: MigrationWritten, _manner: Manner) -> list[Line]:
     env = f" --env={clean(event.environment)}" if event.environment else ""
     next_step = f"inv db.adopt{env} records it where it is in place; inv db.migrate brings it everywhere else"
     return [*lines, *hang(f"{INDENT}Next:  ", next_step)]
-
-
-def _show(text: str) -> Line:
-    shown = clean(text.lstrip(" "))
-    return Line(f"{INDENT}{' ' * (len(text) - len(text.lstrip(' ')))}{shown}", _SIGNS.get(shown[:1], "plain"))

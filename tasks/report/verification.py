@@ -14,15 +14,15 @@ from tasks.rehearsal.answers import (
     VerifyFinished,
     VerifyStarted,
 )
+from tasks.report.changes import write_change
 from tasks.runner.plain.cells import clean, first_line
-from tasks.runner.plain.lines import INDENT, Line, Manner, Role, count, hang, write_duration
+from tasks.runner.plain.lines import INDENT, Line, Manner, count, hang, write_duration
 from tasks.runner.plain.words import learn, say_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MAJOR = 10000
-_SIGNS: dict[str, Role] = {"+": "added", "-": "removed", "~": "warn", "@": "dim"}
 
 
 def learn_words() -> None:
@@ -109,12 +109,7 @@ def _say_findings(name: str, findings: Sequence[Found], manner: Manner) -> list[
         lines += hang(f"{sign} {clean(name)}: ", found.message, "warn" if found.mild else "bad")
         if found.error:
             lines += [Line(INDENT + line.text, line.role) for line in say_error(found.error, manner)]
-        lines += [Line(f"{INDENT}{clean_tail(text)}", _SIGNS.get(text.lstrip()[:1], "plain")) for text in found.diff]
+        lines += [write_change(text) for text in found.diff]
         if found.hint:
             lines += hang(f"{INDENT}Next:  ", found.hint)
     return lines
-
-
-def clean_tail(text: str) -> str:
-    """Clean a line of a diff, and keep its indentation."""
-    return " " * (len(text) - len(text.lstrip(" "))) + clean(text.lstrip(" "))

@@ -23,6 +23,7 @@ from tasks.runner.runner import MigrationRunner
 from tasks.runner.schema_file import NAME, SchemaFile, find_outdated, parse_schema_file
 from tasks.runner.secrets import redact
 from tasks.runner.session import Execution, connect, roll_back, run_sql
+from tasks.runner.takeover import Adoption, record_adoptions
 
 _EVERYWHERE = frozenset({"schema", "extension", "comment", "grant", "default privilege", "default privileges"})
 """Kinds of objects that a database may have before anybody made a table in it."""
@@ -85,8 +86,7 @@ def _load(
         _run_body(runner, connection, source, schema)
         run_sql(connection, "RESET ALL")
         recorder = Recorder(connection, ledger, runner.identity, read_revision(runner.migrations_dir), prepare=False)
-        for version in schema.checksums:
-            _record(recorder, migrations, version)
+        record_adoptions(recorder, (Adoption(version, f"loaded from {NAME}") for version in schema.checksums), migrations)
         run_sql(connection, "COMMIT")
     except BaseException:
         if not is_lost(connection):
@@ -115,13 +115,6 @@ def _run_body(runner: MigrationRunner, connection: psycopg.Connection, source: S
             place=place,
             sqlstate=error.sqlstate or "",
         ) from error
-
-
-def _record(recorder: Recorder, migrations: Migrations, version: str) -> None:
-    up = read_source(migrations.up_path(version))
-    down = read_source(migrations.down_path(version)).text if version in migrations.downs else None
-    evidence = f"loaded from {NAME}"
-    recorder.record_adopted(version, applied_at=None, checksum=up.checksum, up_text=up.text, down_text=down, evidence=evidence)
 
 
 def _refuse_full(has_rows: bool, catalog: Catalog) -> None:
