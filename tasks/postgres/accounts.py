@@ -14,8 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.postgres.folder_lock import lock
+
 SYSTEM_ACCOUNT = "pgserver"
 """The account that root makes for the server when the project folder belongs to root."""
+
+_ACCOUNTS_FOLDER = Path("/etc")
 
 _log = logging.getLogger(__name__)
 
@@ -87,13 +91,17 @@ def _find_account(*, uid: int | None = None, name: str = "") -> Account | None:
 
 
 def _create_system_account() -> Account:
+    """Make the account, one process at a time: of two useradd at once, the second may give it another number."""
     command = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/bin/false", SYSTEM_ACCOUNT]
-    try:
-        reason = subprocess.run(command, capture_output=True, text=True, check=False).stderr.strip()
-    except OSError as error:
-        reason = str(error)
-    # A useradd that lost a race against another one fails, yet the account is there.
-    account = _find_account(name=SYSTEM_ACCOUNT)
+    with lock(_ACCOUNTS_FOLDER):
+        account = _find_account(name=SYSTEM_ACCOUNT)
+        if account is not None:
+            return account
+        try:
+            reason = subprocess.run(command, capture_output=True, text=True, check=False).stderr.strip()
+        except OSError as error:
+            reason = str(error)
+        account = _find_account(name=SYSTEM_ACCOUNT)
     if account is None:
         raise AccountError(f"the account {SYSTEM_ACCOUNT} cannot be made: {reason}")
     return account

@@ -1,14 +1,12 @@
 """Making, starting and stopping a PostgreSQL server of any version, by its own programs."""
 
-import fcntl
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tasks.postgres.accounts import Account, AccountError, choose_account, find_owner, open_passage, open_programs
@@ -26,20 +24,6 @@ from tasks.postgres.cluster import (
 TIMEOUT_S = 60
 
 _DEAD_PID = 2**31 - 1
-
-
-@contextmanager
-def lock(home: Path) -> Iterator[None]:
-    """Keep other processes from starting or stopping the server in `home` meanwhile.
-
-    The folder itself is locked: there is no lock file to be left behind or to belong to the wrong account.
-    """
-    handle = os.open(home, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def create(cluster: Cluster, options: Sequence[str]) -> None:

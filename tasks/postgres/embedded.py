@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tasks.postgres import cluster, control
 from tasks.postgres.cluster import Cluster, ServerError
+from tasks.postgres.folder_lock import lock
 
 DATABASE = "gaia_local"
 MAJOR_VERSION = "18"
@@ -55,7 +56,7 @@ def start(directory: Path, settings: Mapping[str, str] | None = None) -> str:
         directory.mkdir(parents=True, exist_ok=True)
         server = find_server(directory)
         if not cluster.is_ready(server):
-            with control.lock(directory):
+            with lock(directory):
                 _check_version(server)
                 if not server.data.exists():
                     control.create(server, _INITDB_OPTIONS)
@@ -69,7 +70,7 @@ def stop(directory: Path) -> bool:
     with _explain(directory):
         if not directory.is_dir():
             return False
-        with control.lock(directory):
+        with lock(directory):
             return control.stop(find_server(directory))
 
 

@@ -11,6 +11,7 @@ from psycopg import sql
 
 from tasks.postgres import cluster, control
 from tasks.postgres.cluster import Cluster
+from tasks.postgres.folder_lock import lock
 from tests.kit.servers import FAST_SETTINGS, SMALL_CLUSTER_OPTIONS, Server
 from tests.kit.waiting import wait_until
 
@@ -68,7 +69,7 @@ class OwnServer(Server):
 def copy_cluster(template: Cluster, home: Path) -> OwnServer:
     """Make a cluster in `home` as a copy of the template, which is made when it is missing; it is not started."""
     template.data.parent.mkdir(exist_ok=True)
-    with control.lock(template.data.parent):
+    with lock(template.data.parent):
         if not template.data.exists():
             control.create(template, SMALL_CLUSTER_OPTIONS)
     home.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from tasks.postgres import control
 from tasks.postgres.cluster import Cluster
+from tasks.postgres.folder_lock import lock
 
 FAST_SETTINGS = {
     "fsync": "off",
@@ -70,7 +71,7 @@ def start_server(home: Path, programs: Path) -> Server:
     """Start a server in `home`, or join the one that another worker has started there."""
     home.mkdir(exist_ok=True)
     shared = Cluster(home.absolute() / "data", programs)
-    with control.lock(home):
+    with lock(home):
         if not shared.data.exists():
             control.create(shared, SMALL_CLUSTER_OPTIONS)
         control.start(shared, FAST_SETTINGS)

@@ -1,13 +1,23 @@
 import os
+import re
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tasks.postgres.accounts import SYSTEM_ACCOUNT
 from tasks.postgres.embedded import EmbeddedServerError, find_running, find_server, start
+from tests.kit.projects import REPOSITORY
 from tests.kit.servers import FAST_SETTINGS
+
+
+def may_mount() -> bool:
+    """Tell whether this process may have folders of its own mounted."""
+    return os.geteuid() == 0 and subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every directory")
@@ -52,3 +62,20 @@ def test_a_socket_that_somebody_else_put_in_place_of_the_servers_is_not_taken_fo
         assert find_running(directory) is None
     place.with_name("moved").rename(place)
     assert find_running(directory)
+
+
+@pytest.mark.skipif(not may_mount(), reason="only root, where it may mount, can have an /etc of its own")
+def test_processes_that_need_the_account_at_once_get_the_same(tmp_path: Path) -> None:
+    script = f"""
+    cp -a /etc {tmp_path} && mount --bind {tmp_path}/etc /etc
+    sed -i /^{SYSTEM_ACCOUNT}:/d /etc/passwd /etc/shadow /etc/group /etc/gshadow
+    for number in 1 2 3 4 5 6; do
+        {sys.executable} -c 'from tasks.postgres.accounts import *; print(choose_account(Path("/")))' &
+    done
+    wait
+    """
+    command = ["unshare", "--mount", "bash", "-ec", script]
+    output = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    told = re.findall(r"Account\([^)]*\)", output)
+    assert len(told) == 6, output
+    assert len(set(told)) == 1
