@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from subprocess import Popen
 
 import pytest
 
@@ -16,6 +15,7 @@ from tests.kit.checkouts import make_checkout
 from tests.kit.databases import Database
 from tests.kit.endpoints import REFUSING, SILENT, Endpoint, open_endpoint
 from tests.kit.fly.world import set_trap
+from tests.kit.forkserver import Running
 from tests.kit.projects import Project
 from tests.kit.waiting import wait_until
 from tests.runner.operating import A, B, Operator
@@ -46,7 +46,7 @@ def environment(endpoint: Endpoint, tmp_path: Path) -> Environment:
     return load_environment("staging", project=tmp_path, environ={"ALERT_URLS": endpoint.url()})
 
 
-def finish(process: "Popen[str]", exit_code: int) -> str:
+def finish(process: Running, exit_code: int) -> str:
     """Wait for a process and give what it said on stderr; fail unless it exits with this code."""
     output, errors = process.communicate(timeout=60)
     assert process.returncode == exit_code, (output, errors)

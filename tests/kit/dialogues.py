@@ -5,10 +5,11 @@ import os
 import pty
 import select
 import signal
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from tests.kit.forkserver import start_process
 
 QUESTION = "[y/N] "
 END_OF_INPUT = "\x04"
@@ -20,9 +21,7 @@ def hold_dialogue(
 ) -> tuple[int, str]:
     """Run a command in a terminal of its own, give it one answer (or signal) a question, and return exit code and output."""
     own, theirs = pty.openpty()
-    process = subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=cwd, env=environment, start_new_session=True
-    )
+    process = start_process(command, cwd=cwd, environment=environment, streams=(theirs, theirs, theirs), new_session=True)
     os.close(theirs)
     try:
         output = b""

@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tests.kit.forkserver import Running, start_process
+
 REPOSITORY = Path(__file__).parents[2]
 TIMEOUT_S = 60
 
@@ -16,7 +18,7 @@ class Project:
 
     root: Path
     database_url: str
-    _started: list["subprocess.Popen[str]"] = field(default_factory=list, repr=False)
+    _started: list[Running] = field(default_factory=list, repr=False)
 
     @property
     def migrations(self) -> Path:
@@ -66,25 +68,16 @@ class Project:
         """Run `inv` with the repository's tasks to its end. With `check`, fail unless it exits with that code."""
         return self._run(_inv_command(arguments), env, check, input, timeout)
 
-    def start(self, *arguments: str, env: dict[str, str] | None = None) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str, env: dict[str, str] | None = None) -> Running:
         """Start `scripts/migrate.py` and return the running process. It is killed after the test if it still runs."""
         return self._start(_migrate_command(arguments), env)
 
-    def start_inv(self, *arguments: str, env: dict[str, str] | None = None) -> "subprocess.Popen[str]":
+    def start_inv(self, *arguments: str, env: dict[str, str] | None = None) -> Running:
         """Start `inv` likewise."""
         return self._start(_inv_command(arguments), env)
 
-    def _start(self, command: list[str], env: dict[str, str] | None) -> "subprocess.Popen[str]":
-        process = subprocess.Popen(
-            command,
-            cwd=self.root,
-            env=self._environment(env),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
+    def _start(self, command: list[str], env: dict[str, str] | None) -> Running:
+        process = start_process(command, cwd=self.root, environment=self._environment(env))
         self._started.append(process)
         return process
 
@@ -97,16 +90,13 @@ class Project:
     def _run(
         self, command: list[str], env: dict[str, str] | None, check: int | None, text: str | None, timeout: float
     ) -> "subprocess.CompletedProcess[str]":
-        result = subprocess.run(
-            command,
-            cwd=self.root,
-            env=self._environment(env),
-            input=text or "",
-            capture_output=True,
-            encoding="utf-8",
-            timeout=timeout,
-            check=False,
-        )
+        with start_process(command, cwd=self.root, environment=self._environment(env)) as process:
+            try:
+                output, errors = process.communicate(text or "", timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+            result = subprocess.CompletedProcess(command, process.wait(), output, errors)
         assert check is None or result.returncode == check, (
             f"exit code {result.returncode}, not {check}\nstdout:\n{result.stdout}\nstderr:\n{result.stderr}"
         )

@@ -5,13 +5,13 @@ import os
 import pty
 import select
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from tests.kit.forkserver import Running, start_process
 from tests.kit.projects import REPOSITORY
 from tests.remote.operating import Far
 
@@ -22,7 +22,7 @@ _DEADLINE_S = 60
 class Dialogue:
     """A command at a terminal of its own, and what it printed so far."""
 
-    process: "subprocess.Popen[bytes]"
+    process: Running
     handle: int
     printed: bytes = b""
 
@@ -76,14 +76,12 @@ def open_dialogue(far: Far, *arguments: str, **env: str) -> Iterator[Dialogue]:
         "SEEDS_DIR": str(project.seeds),
     }
     own, theirs = pty.openpty()
-    process = subprocess.Popen(
+    process = start_process(
         [sys.executable, "-m", "invoke", "--search-root", str(REPOSITORY), *arguments],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
         cwd=project.root,
-        env=known | far.env | env,
-        start_new_session=True,
+        environment=known | far.env | env,
+        streams=(theirs, theirs, theirs),
+        new_session=True,
     )
     os.close(theirs)
     try:

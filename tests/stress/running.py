@@ -1,11 +1,11 @@
 """A run of `scripts/migrate.py` as a process of its own, followed by its events."""
 
 import signal
-import subprocess
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tasks.runner.events import ErrorRaised, Event, from_json
+from tests.kit.forkserver import Running
 from tests.kit.projects import Project
 
 T = TypeVar("T", bound=Event)
@@ -15,7 +15,7 @@ T = TypeVar("T", bound=Event)
 class Run:
     """A running process, and the events that were read of it so far."""
 
-    process: "subprocess.Popen[str]"
+    process: Running
     events: list[Event] = field(default_factory=list)
     exit_code: int | None = None
     errors: str = ""

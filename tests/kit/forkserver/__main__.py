@@ -1,0 +1,156 @@
+"""The server: `python -m tests.kit.forkserver DESCRIPTOR`, where the descriptor is a socket that requests come by."""
+
+import atexit
+import gc
+import importlib
+import os
+import pkgutil
+import runpy
+import select
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+import tasks
+from tests.kit.forkserver.request import STREAMS, Request, receive_request, send_number
+
+_IMPORTED_LATE = (
+    "apprise",
+    "fabric",
+    "invoke.main",
+    "pglast.parser",
+    "prometheus_client",
+    "psycopg",
+    "rich.live",
+    "rich.progress",
+    "rich.table",
+    "rich.traceback",
+)
+"""What the tool imports only where it needs it."""
+
+_NOT_FLUSHED = 120
+"""The exit code of Python where the reader of what it prints is gone."""
+
+
+def main() -> None:
+    """Import everything, then serve requests until there are no more."""
+    for name in (*_IMPORTED_LATE, *(module.name for module in pkgutil.walk_packages(tasks.__path__, "tasks."))):
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    with socket.socket(fileno=int(sys.argv[1])) as channel:
+        serve(channel)
+
+
+def serve(channel: socket.socket) -> None:
+    """Start a process for each request, and tell how each ends; returns when there are no more requests."""
+    wake, woken = socket.socketpair()
+    woken.setblocking(False)
+    signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    running: dict[int, socket.socket] = {}
+    while True:
+        ready, _, _ = select.select([channel, wake], [], [])
+        if wake in ready:
+            wake.recv(4096)
+            tell_ended(running)
+        if channel in ready:
+            received = receive_request(channel)
+            if received is None:
+                return
+            request, (*streams, answers) = received
+            child = os.fork()
+            if child == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for each in (channel, wake, woken, *running.values()):
+                    each.close()
+                os.close(answers)
+                live(request, streams)
+            for descriptor in streams:
+                os.close(descriptor)
+            running[child] = socket.socket(fileno=answers)
+            send_number(running[child], child)
+
+
+def tell_ended(running: dict[int, socket.socket]) -> None:
+    """Tell of each process that has ended how."""
+    while running:
+        child, how = os.waitpid(-1, os.WNOHANG)
+        if child == 0:
+            return
+        with running.pop(child) as answers, suppress(BrokenPipeError):
+            send_number(answers, how)
+
+
+def live(request: Request, streams: list[int]) -> NoReturn:
+    """Run the program and end as Python does, but for the clearing up of memory, which takes long in a fork."""
+    code: object = 0
+    try:
+        become(request, streams)
+    except SystemExit as end:
+        code = end.code
+        if code is not None and not isinstance(code, int):
+            print(code, file=sys.stderr)
+            code = 1
+    except KeyboardInterrupt:
+        sys.excepthook(*sys.exc_info())
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        code = _NOT_FLUSHED
+    os._exit(code if isinstance(code, int) else 0)
+
+
+def become(request: Request, streams: list[int]) -> None:
+    """Take over streams, place and environment of a request, and run its program as Python would; it may raise SystemExit."""
+    if request.new_session:
+        os.setsid()
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+    for descriptor in streams:
+        if descriptor >= STREAMS:
+            os.close(descriptor)
+    _open_streams()
+    os.chdir(request.cwd)
+    os.environ.clear()
+    os.environ.update(request.environment)
+    time.tzset()
+    tempfile.tempdir = None
+    if request.words[0] == "-m":
+        _, module, *arguments = request.words
+        sys.argv, sys.path[0] = [module, *arguments], request.cwd
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    else:
+        script = request.words[0]
+        sys.argv, sys.path[0] = request.words, str(Path(script).parent)
+        runpy.run_path(script, run_name="__main__")
+
+
+def _open_streams() -> None:
+    """Open the standard streams anew, as Python does when it starts."""
+    sys.stdin = sys.__stdin__ = os.fdopen(0, encoding=sys.stdin.encoding, errors=sys.stdin.errors, closefd=False)  # type: ignore[misc]
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        old = getattr(sys, name)
+        buffering = 1 if number == STREAMS - 1 or os.isatty(number) else -1
+        new = os.fdopen(number, "w", buffering, encoding=old.encoding, errors=old.errors, closefd=False)
+        setattr(sys, name, new)
+        setattr(sys, f"__{name}__", new)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""What travels between a test and the server: a request with the streams of the process, then its id, then how it ended."""
+
+import json
+import socket
+import struct
+from dataclasses import asdict, dataclass
+
+_LENGTH = struct.Struct("!Q")
+_NUMBER = struct.Struct("!i")
+STREAMS = 3
+"""Standard input, output and error."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A program of Python, by the words that follow `python` on a command line, and where it runs."""
+
+    words: list[str]
+    cwd: str
+    environment: dict[str, str]
+    new_session: bool = False
+
+
+def send_request(channel: socket.socket, request: Request, descriptors: list[int]) -> None:
+    """Send a request with its streams and the descriptor for the answers."""
+    text = json.dumps(asdict(request)).encode()
+    socket.send_fds(channel, [_LENGTH.pack(len(text))], descriptors)
+    channel.sendall(text)
+
+
+def receive_request(channel: socket.socket) -> tuple[Request, list[int]] | None:
+    """Receive the next request; None when there will be no more."""
+    head, descriptors, _, _ = socket.recv_fds(channel, _LENGTH.size, STREAMS + 1)
+    if not head:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    text = b""
+    while len(text) < length:
+        text += channel.recv(length - len(text))
+    return Request(**json.loads(text)), descriptors
+
+
+def send_number(channel: socket.socket, number: int) -> None:
+    """Send the process's id, or how it ended as `os.waitpid` says it."""
+    channel.sendall(_NUMBER.pack(number))
+
+
+def receive_number(channel: socket.socket) -> int:
+    """Receive what `send_number` sent; raises TimeoutError where the channel has a timeout, EOFError if the server is gone."""
+    data = channel.recv(_NUMBER.size)
+    if not data:
+        raise EOFError("the process's parent is gone")
+    number: int = _NUMBER.unpack(data)[0]
+    return number
