@@ -1,4 +1,4 @@
-"""Reading a schema from a database: one query for each class of objects, all of them in one snapshot and one message."""
+"""Reading a schema from a database: one query for each class of objects that is there, all in one snapshot and one message."""
 
 from __future__ import annotations
 
@@ -24,10 +24,14 @@ SETTINGS = {
     "bytea_output": "hex",
     "lc_monetary": "C",
     "jit": "off",
+    "enable_mergejoin": "off",
+    "enable_memoize": "off",
+    "max_parallel_workers_per_gather": "0",
 }
 """What the text of a definition depends on, for as long as the reading takes: with no search_path every name has its schema.
 
-Compilation is switched off because it costs more than these queries do.
+Compilation is switched off because it costs more than these queries do, and so are plans that take longer to think of than they
+save, on a schema of thousands of tables too.
 """
 
 
@@ -48,9 +52,15 @@ def read_catalog(connection: psycopg.Connection) -> Catalog:
 
 def _read_objects(connection: psycopg.Connection, version: int) -> Iterator[tuple[Key, str]]:
     settings = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in SETTINGS.items())
-    queries = [each.query for each in CLASSES if each.since <= version // 10000 <= each.until]
+    classes = [each for each in CLASSES if each.since <= version // 10000 <= each.until]
+    present = ", ".join(f"EXISTS (SELECT {each.trace})" for each in classes)
     with connection.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(";\n".join((f"SELECT {settings}", *queries)))
+        cursor.execute(f"SELECT {settings};\nSELECT {present}")
+        cursor.nextset()
+        row = cursor.fetchone()
+        assert row is not None
+        queries = [each.query for each, is_present in zip(classes, row, strict=True) if is_present]
+        cursor.execute(";\n".join(("SELECT", *queries)))
         while cursor.nextset():
             for kind, name, parent, definition in cursor.fetchall():
                 if definition is not None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SEND_DEADLINE_S = 10.0
 """How long the end of a run may be held up by services that do not answer."""
 
+_LONGEST_WAIT_S = 0.5
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*(?=://)", re.IGNORECASE)
 _STATUS = re.compile(r"\berror=(\d{3})\b")
 _loading = threading.Lock()
@@ -44,7 +45,9 @@ class Sending:
         end = time.monotonic() + deadline_s
         with suppress(KeyboardInterrupt):
             for thread in self._threads:
-                thread.join(max(end - time.monotonic(), 0))
+                while thread.is_alive() and (left := end - time.monotonic()) > 0:
+                    # A Ctrl-C that comes just before the waiting begins is noticed only after it.
+                    thread.join(min(left, _LONGEST_WAIT_S))
         faults = [self._faults.get(index, "no answer yet") for index in range(len(self._urls))]
         for index, fault in enumerate(faults):
             if fault:

@@ -1,23 +1,26 @@
 """Each class of objects is read: what changes is seen, and nothing else is."""
 
+from pathlib import Path
+
 import pytest
 
 from tasks.catalog import Catalog, compare, read_catalog
+from tasks.catalog.classes import CLASSES
 from tests.catalog.cases import CASES, Case
 from tests.kit.databases import Database
 
+RICH = (Path(__file__).parent / "rich.sql").read_text(encoding="utf-8")
+
 
 def read(database: Database) -> Catalog:
-    with database.connect() as connection:
-        return read_catalog(connection)
+    return database.ask(read_catalog)
 
 
 @pytest.mark.usefixtures("roles")
 @pytest.mark.parametrize("case", CASES, ids=[case.title for case in CASES])
 def test_a_change_is_seen_as_what_it_is(any_database: Database, case: Case) -> None:
-    with any_database.connect() as connection:
-        if connection.info.server_version // 10000 < case.since:
-            pytest.skip(f"PostgreSQL {case.since} and later have it")
+    if any_database.ask(lambda connection: connection.info.server_version) // 10000 < case.since:
+        pytest.skip(f"PostgreSQL {case.since} and later have it")
     if case.setup:
         any_database.execute(case.setup)
     before = read(any_database)
@@ -48,3 +51,20 @@ def test_an_empty_database_has_what_every_database_has(any_database: Database) -
 def test_a_definition_is_what_one_would_write(any_database: Database, statement: str, kind: str, definition: str) -> None:
     any_database.execute(statement)
     assert [text for _, text in read(any_database).of_kind(kind)] == [definition]
+
+
+@pytest.mark.usefixtures("roles")
+def test_what_is_there_left_its_trace(any_database: Database) -> None:
+    """A class whose trace is missing is not asked for."""
+    any_database.execute(RICH)
+    version = any_database.query("SELECT current_setting('server_version_num')::integer")[0][0] // 10000
+    for each in CLASSES:
+        if each.since <= version <= each.until and any_database.query(each.query):
+            assert any_database.query(f"SELECT EXISTS (SELECT {each.trace})") == [(True,)], each.title
+
+
+def test_what_every_database_has_leaves_no_trace(any_database: Database) -> None:
+    """Else a class would be asked for in vain everywhere."""
+    traced = [each for each in CLASSES if each.trace]
+    found = [each.title for each in traced if any_database.query(f"SELECT EXISTS (SELECT {each.trace})") == [(True,)]]
+    assert found == []

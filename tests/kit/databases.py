@@ -2,16 +2,17 @@
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql
 
 from tests.kit.servers import Server, read_major_version
 
+T = TypeVar("T")
 _CHOOSES_STRATEGY_SINCE = 15
 _numbers = itertools.count(1)
 
@@ -33,11 +34,15 @@ class Database:
         """Return a new connection, autocommit unless told otherwise; to be used in a `with`."""
         return psycopg.connect(self.url, **{"autocommit": True, **settings})
 
-    def execute(self, text: str, *parameters: object) -> psycopg.Cursor[Any]:
-        """Run SQL; several statements at once if there are no parameters."""
+    def ask(self, question: Callable[[psycopg.Connection[Any]], T]) -> T:
+        """Answer a question by the test's own connection, which knows the catalog already."""
         if self._connection is None or self._connection.closed:
             self._connection = self.connect()
-        return self._connection.execute(text, parameters or None)
+        return question(self._connection)
+
+    def execute(self, text: str, *parameters: object) -> psycopg.Cursor[Any]:
+        """Run SQL; several statements at once if there are no parameters."""
+        return self.ask(lambda connection: connection.execute(text, parameters or None))
 
     def query(self, text: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Run a query and return its rows."""
@@ -58,12 +63,16 @@ def ask(url: str, question: str) -> object:
 
 
 @contextmanager
-def fresh_database(server: Server) -> Iterator[Database]:
-    """Make an empty database on the server, and drop it afterwards together with the sessions in it."""
+def fresh_database(server: Server, template: str = "template1") -> Iterator[Database]:
+    """Make an empty database on the server, and drop it afterwards together with the sessions in it.
+
+    It begins as a copy of the template, in which there must be no session.
+    """
     name = f"test_{os.getpid()}_{next(_numbers)}"
     # Half the work of what is written to the log; 14 knows no other way. Durability is of no use here.
     strategy = "STRATEGY FILE_COPY" if read_major_version(server.cluster.programs) >= _CHOOSES_STRATEGY_SINCE else ""
-    server.administer(sql.SQL(f"CREATE DATABASE {{}} TEMPLATE template0 {strategy}").format(sql.Identifier(name)))
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {} " + strategy)
+    server.administer(create.format(sql.Identifier(name), sql.Identifier(template)))
     database = Database(server, name)
     try:
         yield database

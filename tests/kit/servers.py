@@ -75,4 +75,6 @@ def start_server(home: Path, programs: Path) -> Server:
         if not shared.data.exists():
             control.create(shared, SMALL_CLUSTER_OPTIONS)
         control.start(shared, FAST_SETTINGS)
+        # The first session leaves a file behind by which later ones, in copies too, know the catalog at once.
+        psycopg.connect(shared.url("template1")).close()
     return Server(shared)

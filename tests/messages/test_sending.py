@@ -77,9 +77,12 @@ def test_the_process_ends_though_nobody_answered(endpoint: Endpoint, script: str
     with subprocess.Popen(
         command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        wait_until(lambda: endpoint.messages, what="the message")
-        if is_interrupted:
-            process.send_signal(signal.SIGINT)
-        output, errors = process.communicate("\n", timeout=TIMEOUT_S)
+        try:
+            wait_until(lambda: endpoint.messages, what="the message")
+            if is_interrupted:
+                process.send_signal(signal.SIGINT)
+            output, errors = process.communicate("\n", timeout=TIMEOUT_S)
+        finally:
+            process.kill()
     assert (process.returncode, output) == (0, "False\n")
     assert errors == "⚠️  The alert could not be sent to json://…: no answer yet\n"

@@ -95,14 +95,13 @@ ALL = [*CASES, *(Case(title, *texts, ()) for title, texts in OWN_CASES.items())]
 
 
 def read(database: Database) -> Catalog:
-    with database.connect() as connection:
-        return read_catalog(connection)
+    return database.ask(read_catalog)
 
 
 def run(database: Database, written: Written) -> Catalog:
-    with database.connect(autocommit=False) as connection:
+    with database.ask(lambda connection: connection).transaction():
         for statement in written.statements:
-            connection.execute(statement)
+            database.execute(statement)
     return read(database)
 
 

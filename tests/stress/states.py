@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from psycopg import sql
 
 from tests.kit.databases import Database, fresh_database
 from tests.stress.holding import find_useless_indexes
@@ -46,12 +44,5 @@ def read_state(database: Database) -> State:
 def copy_of(original: Database) -> Iterator[Database]:
     """Make a database as a copy of another, to which nobody may be connected."""
     original.close()
-    with fresh_database(original.server) as empty:
-        copy = replace(empty, name=f"{empty.name}_copy", _connection=None)
-        names = sql.Identifier(copy.name), sql.Identifier(original.name)
-        copy.server.administer(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
-        try:
-            yield copy
-        finally:
-            copy.close()
-            copy.server.administer(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(names[0]))
+    with fresh_database(original.server, original.name) as copy:
+        yield copy

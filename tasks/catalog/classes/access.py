@@ -140,7 +140,7 @@ FROM worded JOIN numbered USING (number)
 GROUP BY kind, role, part, parent, before, target"""
 
 CLASSES = (
-    ObjectClass("row security", _ROW_SECURITY),
-    ObjectClass("policies", _POLICIES),
+    ObjectClass("row security", _ROW_SECURITY, trace="FROM pg_class WHERE relrowsecurity OR relforcerowsecurity"),
+    ObjectClass("policies", _POLICIES, trace="FROM pg_policy"),
     ObjectClass("grants and default privileges", _GRANTS),
 )

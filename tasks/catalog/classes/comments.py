@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from tasks.catalog.classes.shape import LEDGER_TABLES, ObjectClass
+from tasks.catalog.classes.shape import FIRST_OWN_OID, LEDGER_TABLES, ObjectClass
 
 _LEDGER = ", ".join(f"'{name}'" for name in LEDGER_TABLES)
+
+_IS_OWN = f"""(objoid >= {FIRST_OWN_OID} OR objoid = to_regnamespace('public') AND classoid = 'pg_namespace'::regclass
+            AND description <> 'standard public schema')"""
 
 _COMMENTS = f"""
 WITH described AS MATERIALIZED (
@@ -36,8 +39,7 @@ WITH described AS MATERIALIZED (
         CASE classoid WHEN 'pg_constraint'::regclass THEN (SELECT contypid FROM pg_constraint WHERE oid = objoid) ELSE 0 END
             AS domain
     FROM pg_description, pg_identify_object(classoid, objoid, objsubid) AS identity
-    WHERE (objoid >= 16384 OR objoid = to_regnamespace('public') AND classoid = 'pg_namespace'::regclass
-            AND description <> 'standard public schema')
+    WHERE {_IS_OWN}
       AND classoid NOT IN ('pg_extension'::regclass, 'pg_largeobject'::regclass)
       AND NOT EXISTS (SELECT FROM pg_depend AS member
         WHERE (member.classid, member.objid) = (classoid, objoid) AND member.deptype = 'e')
@@ -63,4 +65,4 @@ WHERE (relation IS NULL OR relpersistence <> 't'
     AND NOT (relkind IN ('r', 'p') AND relname IN ({_LEDGER}))
     AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = relation AND deptype = 'e'))"""
 
-CLASSES = (ObjectClass("comments", _COMMENTS),)
+CLASSES = (ObjectClass("comments", _COMMENTS, trace=f"FROM pg_description WHERE {_IS_OWN}"),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.catalog.classes.shape import OWNED_SEQUENCES, SCHEMAS, ObjectClass, exclude_members, exclude_parts
+from tasks.catalog.classes.shape import FIRST_OWN_OID, OWNED_SEQUENCES, SCHEMAS, ObjectClass, exclude_members, exclude_parts
 
 _SCHEMAS = f"WITH {SCHEMAS} SELECT 'schema', name, '', '' FROM schemas"
 
@@ -52,6 +52,7 @@ JOIN pg_opclass ON pg_opclass.oid = rngsubopc
 JOIN pg_namespace ON pg_namespace.oid = opcnamespace
 WHERE {exclude_members("pg_type", "type.oid")}"""
 
+_IS_BASE = "(typtype = 'b' AND typsubscript <> 'array_subscript_handler'::regproc OR typtype = 'p')"
 _BASE_TYPES = f"""
 WITH {SCHEMAS}
 SELECT 'type', type.oid::regtype::text, '', CASE WHEN typisdefined THEN '(' || concat_ws(', ',
@@ -60,7 +61,7 @@ SELECT 'type', type.oid::regtype::text, '', CASE WHEN typisdefined THEN '(' || c
     CASE WHEN typbyval THEN 'PASSEDBYVALUE' END) || ')' ELSE '' END
 FROM pg_type AS type
 JOIN user_schemas ON user_schemas.oid = typnamespace
-WHERE (typtype = 'b' AND typsubscript <> 'array_subscript_handler'::regproc OR typtype = 'p')
+WHERE {_IS_BASE}
   AND {exclude_members("pg_type", "type.oid")}"""
 
 _DOMAINS = f"""
@@ -88,45 +89,42 @@ JOIN pg_sequence ON seqrelid = oid
 LEFT JOIN pg_attribute ON attrelid = table_oid AND attnum = table_column
 WHERE deptype IS DISTINCT FROM 'i'"""
 
-_FIRST_OWN_OID = 16384
-"""Objects below it were made by initdb: https://www.postgresql.org/docs/current/system-catalog-initial-data.html"""
-
 
 def _list_existing(catalog: str) -> str:
     return f"""
 SELECT identity.type, identity.identity, '', ''
 FROM {catalog} AS object, pg_identify_object('{catalog}'::regclass, object.oid, 0) AS identity
-WHERE object.oid >= {_FIRST_OWN_OID} AND {exclude_members(catalog, "object.oid")}
+WHERE object.oid >= {FIRST_OWN_OID} AND {exclude_members(catalog, "object.oid")}
   AND {exclude_parts(catalog, "object.oid")}
   AND coalesce(identity.schema, '') !~ '^"?pg_temp'"""
 
 
-_EXISTING = " UNION ALL ".join(
-    (
-        _list_existing("pg_operator"),
-        _list_existing("pg_opclass"),
-        _list_existing("pg_opfamily"),
-        _list_existing("pg_cast"),
-        _list_existing("pg_collation"),
-        _list_existing("pg_conversion"),
-        _list_existing("pg_language"),
-        _list_existing("pg_transform"),
-        _list_existing("pg_ts_config"),
-        _list_existing("pg_ts_dict"),
-        _list_existing("pg_ts_parser"),
-        _list_existing("pg_ts_template"),
-        _list_existing("pg_am"),
-    )
+_CATALOGS = (
+    "pg_operator",
+    "pg_opclass",
+    "pg_opfamily",
+    "pg_cast",
+    "pg_collation",
+    "pg_conversion",
+    "pg_language",
+    "pg_transform",
+    "pg_ts_config",
+    "pg_ts_dict",
+    "pg_ts_parser",
+    "pg_ts_template",
+    "pg_am",
 )
+_EXISTING = " UNION ALL ".join(map(_list_existing, _CATALOGS))
+_ANY_EXISTING = " UNION ALL ".join(f"SELECT FROM {catalog} WHERE oid >= {FIRST_OWN_OID}" for catalog in _CATALOGS)
 
 CLASSES = (
     ObjectClass("schemas", _SCHEMAS),
     ObjectClass("extensions", _EXTENSIONS),
-    ObjectClass("enums", _ENUMS),
-    ObjectClass("composite types", _COMPOSITES),
-    ObjectClass("ranges", _RANGES),
-    ObjectClass("base types", _BASE_TYPES),
-    ObjectClass("domains", _DOMAINS),
-    ObjectClass("sequences", _SEQUENCES),
-    ObjectClass("objects of which only the existence is read", _EXISTING),
+    ObjectClass("enums", _ENUMS, trace="FROM pg_type WHERE typtype = 'e'"),
+    ObjectClass("composite types", _COMPOSITES, trace="FROM pg_class WHERE relkind = 'c'"),
+    ObjectClass("ranges", _RANGES, trace=f"FROM pg_range WHERE rngtypid >= {FIRST_OWN_OID}"),
+    ObjectClass("base types", _BASE_TYPES, trace=f"FROM pg_type WHERE oid >= {FIRST_OWN_OID} AND {_IS_BASE}"),
+    ObjectClass("domains", _DOMAINS, trace=f"FROM pg_type WHERE oid >= {FIRST_OWN_OID} AND typtype = 'd'"),
+    ObjectClass("sequences", _SEQUENCES, trace="FROM pg_class WHERE relkind = 'S'"),
+    ObjectClass("objects of which only the existence is read", _EXISTING, trace=f"FROM ({_ANY_EXISTING}) AS any_existing"),
 )

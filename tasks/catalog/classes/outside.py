@@ -51,9 +51,9 @@ WHERE {exclude_members("pg_foreign_server", "server.oid")}"""
 # Without the options: they hold passwords, and not every role may read them.
 
 CLASSES = (
-    ObjectClass("publications", _select_publications("''", "NULL"), until=14),
-    ObjectClass("publications", _select_publications(_COLUMNS_AND_ROWS, _TABLES_IN_SCHEMAS), since=15),
-    ObjectClass("foreign-data wrappers", _WRAPPERS),
-    ObjectClass("servers", _SERVERS),
-    ObjectClass("user mappings", _USER_MAPPINGS),
+    ObjectClass("publications", _select_publications("''", "NULL"), "FROM pg_publication", until=14),
+    ObjectClass("publications", _select_publications(_COLUMNS_AND_ROWS, _TABLES_IN_SCHEMAS), "FROM pg_publication", since=15),
+    ObjectClass("foreign-data wrappers", _WRAPPERS, trace="FROM pg_foreign_data_wrapper"),
+    ObjectClass("servers", _SERVERS, trace="FROM pg_foreign_server"),
+    ObjectClass("user mappings", _USER_MAPPINGS, trace="FROM pg_foreign_server"),
 )

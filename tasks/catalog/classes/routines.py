@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.catalog.classes.shape import SCHEMAS, ObjectClass, exclude_members, exclude_parts
+from tasks.catalog.classes.shape import FIRST_OWN_OID, SCHEMAS, ObjectClass, exclude_members, exclude_parts
 
 
 def _name_modify(column: str) -> str:
@@ -41,6 +41,6 @@ JOIN user_schemas ON user_schemas.oid = pronamespace
 WHERE {exclude_members("pg_proc", "proc.oid")}"""
 
 CLASSES = (
-    ObjectClass("functions and procedures", _ROUTINES),
-    ObjectClass("aggregates", _AGGREGATES),
+    ObjectClass("functions and procedures", _ROUTINES, trace=f"FROM pg_proc WHERE oid >= {FIRST_OWN_OID}"),
+    ObjectClass("aggregates", _AGGREGATES, trace=f"FROM pg_aggregate WHERE aggfnoid::oid >= {FIRST_OWN_OID}"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.catalog.classes.shape import RELATIONS, ObjectClass, exclude_members, list_settings
+from tasks.catalog.classes.shape import FIRST_OWN_OID, RELATIONS, ObjectClass, exclude_members, list_settings
 
 _CONSTRAINTS = f"""
 WITH {RELATIONS}
@@ -78,9 +78,11 @@ WHERE {exclude_members("pg_event_trigger", "pg_event_trigger.oid")}"""
 CLASSES = (
     ObjectClass("constraints", _CONSTRAINTS),
     ObjectClass("indexes", _INDEXES),
-    ObjectClass("views and materialized views", _VIEWS),
-    ObjectClass("triggers", _TRIGGERS),
-    ObjectClass("rules", _RULES),
-    ObjectClass("statistics objects", _STATISTICS),
-    ObjectClass("event triggers", _EVENT_TRIGGERS),
+    ObjectClass(
+        "views and materialized views", _VIEWS, trace=f"FROM pg_class WHERE oid >= {FIRST_OWN_OID} AND relkind IN ('v', 'm')"
+    ),
+    ObjectClass("triggers", _TRIGGERS, trace="FROM pg_trigger"),
+    ObjectClass("rules", _RULES, trace=f"FROM pg_rewrite WHERE oid >= {FIRST_OWN_OID} AND rulename <> '_RETURN'"),
+    ObjectClass("statistics objects", _STATISTICS, trace="FROM pg_statistic_ext"),
+    ObjectClass("event triggers", _EVENT_TRIGGERS, trace="FROM pg_event_trigger"),
 )

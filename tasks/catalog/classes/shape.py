@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 OLDEST, NEWEST = 14, 99
 
+FIRST_OWN_OID = 16384
+"""Objects below it were made by initdb: https://www.postgresql.org/docs/current/system-catalog-initial-data.html"""
+
 LEDGER_TABLES = (
     "schema_migrations",
     "schema_migrations_log",
@@ -24,11 +27,13 @@ class ObjectClass:
     """Describe how one class of objects is read.
 
     `query` gives rows of kind, name, parent and definition; a row without a definition is left out (something that another
-    session dropped meanwhile). It runs on the major versions from `since` to `until`.
+    session dropped meanwhile). It runs on the major versions from `since` to `until`. `trace` is what every such object leaves in
+    the catalog, as FROM and WHERE: where nothing did, the query need not be asked, and planning it is most of its price.
     """
 
     title: str
     query: str
+    trace: str = ""
     since: int = OLDEST
     until: int = NEWEST
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.catalog.classes.shape import OWNED_SEQUENCES, RELATIONS, ObjectClass, list_options, list_settings
+from tasks.catalog.classes.shape import FIRST_OWN_OID, OWNED_SEQUENCES, RELATIONS, ObjectClass, list_options, list_settings
 from tasks.catalog.values import COLUMN_ORDER
 
 _TABLES = f"""
@@ -112,6 +112,8 @@ CLASSES = (
     ObjectClass("columns", _COLUMNS),
     ObjectClass("column orders", _COLUMN_ORDERS),
     ObjectClass("storage and statistics of columns", _COLUMN_SETTINGS),
-    ObjectClass("replica identities", _REPLICA_IDENTITIES),
-    ObjectClass("clusterings", _CLUSTERINGS),
+    ObjectClass(
+        "replica identities", _REPLICA_IDENTITIES, trace=f"FROM pg_class WHERE oid >= {FIRST_OWN_OID} AND relreplident <> 'd'"
+    ),
+    ObjectClass("clusterings", _CLUSTERINGS, trace="FROM pg_index WHERE indisclustered"),
 )
