@@ -68,7 +68,7 @@ def obey(request: Request) -> None:
 
 def open_operation(request: Request) -> Iterator[Event]:
     """Begin the operation that is asked for."""
-    runner = MigrationRunner(request.url, migrations_dir=request.folder)
+    runner = MigrationRunner(request.url, migrations_dir=request.folder, watch_drift=False)
     if request.action == "migrate":
         return migrate(runner, MigrateGoal(to=request.to))
     return rollback(runner, RollbackGoal(to=request.to))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.kit.fly.state import MachineFolder, State, locked, read_json, write_whole
+from tests.kit.fly.state import MachineFolder, State, hallpass_command, locked, read_json, write_whole
 
 SSHD = "sshd"
 PYTHON = "python"
@@ -61,11 +61,6 @@ def find_sshd() -> dict[str, str] | None:
     if program is None or sftp_program is None or not _may_log_in():
         return None
     return {"sshd": program, "sftp_program": sftp_program}
-
-
-def hallpass_command(python: str, machine: MachineFolder) -> list[str]:
-    """Return the command that runs what SSH_ORIGINAL_COMMAND says on the machine."""
-    return [python, "-SE", str(Path(__file__).with_name("hallpass.py")), str(machine.path)]
 
 
 def reap_servers() -> None:

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import paramiko
 
-from tests.kit.fly.boot import hallpass_command
 from tests.kit.fly.certificates import find_fault
 from tests.kit.fly.sftp import DiskFiles
-from tests.kit.fly.state import MachineFolder, State, write_whole
+from tests.kit.fly.state import MachineFolder, State, hallpass_command, write_whole
 
 KILLED = 0xFFFFFFFF
 _BLOCK = 32768

@@ -118,6 +118,11 @@ class MachineFolder:
         return self.path / "commands.jsonl"
 
 
+def hallpass_command(python: str, machine: MachineFolder) -> list[str]:
+    """Return the command that runs what SSH_ORIGINAL_COMMAND says on the machine."""
+    return [python, "-SE", str(Path(__file__).with_name("hallpass.py")), str(machine.path)]
+
+
 @dataclass(frozen=True)
 class State:
     """The folder of one stand-in for Fly."""

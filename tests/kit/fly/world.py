@@ -25,11 +25,15 @@ from tests.kit.fly.state import APP_DIRECTORY_VARIABLE, Record, State, read_json
 from tests.kit.projects import REPOSITORY
 
 _PROGRAM = """\
-import sys
+import gc, os, sys
+gc.disable()
 sys.path.insert(0, {repository!r})
 from tests.kit.fly.program.main import main
-sys.exit(main({folder!r}))
+code = main({folder!r})
+sys.stdout.flush()
+os._exit(code)
 """
+"""It is called some thousand times, so it takes out no garbage and does not clear up at its end."""
 _VARIABLES = {"WATCH_DRIFT": "off"}
 _TRAPS = {"SLOGAN": """it's  "two  words" $HOME `id` \\ *""", "EMPTY": ""}
 

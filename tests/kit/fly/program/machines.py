@@ -2,13 +2,15 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from tests.kit.fly.boot import hallpass_command
 from tests.kit.fly.program.options import EXECUTE, READ, START, FlyError, Parser, parse
-from tests.kit.fly.state import Record, State
+from tests.kit.fly.state import Record, State, hallpass_command
+
+if TYPE_CHECKING:
+    import subprocess
 
 
 def list_machines(state: State, arguments: Sequence[str]) -> None:
@@ -63,6 +65,9 @@ def execute(state: State, arguments: Sequence[str]) -> None:
 
 
 def _run(state: State, machine_id: str, command: str, timeout_s: int) -> "subprocess.CompletedProcess[str]":
+    # Only a call of this command needs it.
+    import subprocess
+
     words = hallpass_command(state.settings["python"], state.machine_folder(machine_id))
     environment = {**os.environ, "SSH_ORIGINAL_COMMAND": command}
     try:

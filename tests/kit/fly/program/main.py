@@ -3,26 +3,27 @@
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
-from tests.kit.fly.program import accounts, machines, proxy, ssh
 from tests.kit.fly.program.options import FlyError
 from tests.kit.fly.state import State, append_json
 
-_COMMANDS: dict[str, Callable[[State, Sequence[str]], None]] = {
-    "version": accounts.show_version,
-    "auth token": accounts.show_token,
-    "auth whoami": accounts.show_user,
-    "orgs list": accounts.list_orgs,
-    "apps list": accounts.list_apps,
-    "status": accounts.show_status,
-    "machine list": machines.list_machines,
-    "machine start": machines.start_machines,
-    "machine exec": machines.execute,
-    "ssh issue": ssh.issue,
-    "ssh console": ssh.console,
-    "proxy": proxy.proxy,
+_COMMANDS = {
+    "version": "accounts.show_version",
+    "auth token": "accounts.show_token",
+    "auth whoami": "accounts.show_user",
+    "orgs list": "accounts.list_orgs",
+    "apps list": "accounts.list_apps",
+    "status": "accounts.show_status",
+    "machine list": "machines.list_machines",
+    "machine start": "machines.start_machines",
+    "machine exec": "machines.execute",
+    "ssh issue": "ssh.issue",
+    "ssh console": "ssh.console",
+    "proxy": "proxy.proxy",
 }
+"""The function for each command, by its module, which is imported for that command alone."""
 _OTHER_NAMES = {"machines": "machine", "m": "machine", "ls": "list", "org": "orgs", "app": "apps"}
 
 
@@ -35,7 +36,7 @@ def main(folder: str) -> int:
         if name not in _COMMANDS:
             raise FlyError(f'unknown command "{name}" for "flyctl"')
         _apply_faults(state, name)
-        _COMMANDS[name](state, arguments)
+        _find_function(_COMMANDS[name])(state, arguments)
     except FlyError as error:
         sys.stdout.flush()
         print(f"Error: {error}", file=sys.stderr)
@@ -43,6 +44,12 @@ def main(folder: str) -> int:
     except KeyboardInterrupt:
         return 127
     return 0
+
+
+def _find_function(path: str) -> Callable[[State, Sequence[str]], None]:
+    module, _, name = path.partition(".")
+    function: Callable[[State, Sequence[str]], None] = getattr(import_module(f"tests.kit.fly.program.{module}"), name)
+    return function
 
 
 def _read_command(words: Sequence[str]) -> tuple[str, Sequence[str]]:

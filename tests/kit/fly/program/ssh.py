@@ -9,9 +9,8 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.kit.fly.boot import hallpass_command
 from tests.kit.fly.program.options import CONNECT, ISSUE, FlyError, Parser, make_config_folder, parse
-from tests.kit.fly.state import Record, State
+from tests.kit.fly.state import Record, State, hallpass_command
 
 _SHELLS = ("sh", "/bin/sh", "bash", "/bin/bash")
 _HIDDEN = ("fly_app_release_command", "fly_app_console")
