@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.kit.forkserver import run_process
 from tests.kit.projects import REPOSITORY, TIMEOUT_S
 
 _FOLDERS = ("tasks", "scripts")
@@ -43,23 +44,14 @@ class Checkout:
         self, *arguments: str, env: Mapping[str, str] | None = None, check: int | None = None
     ) -> "subprocess.CompletedProcess[str]":
         """Run `inv` in the checkout. With `check`, fail unless it exits with that code."""
-        return self.run([str(self.root / ".venv" / "bin" / "inv"), *arguments], env=env, check=check)
+        return self.run([sys.executable, "-m", "invoke", *arguments], env=env, check=check)
 
     def run(
         self, command: Sequence[str], *, env: Mapping[str, str] | None = None, check: int | None = None
     ) -> "subprocess.CompletedProcess[str]":
         """Run a command in the checkout, in an environment that has little more than a PATH."""
         clean = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.root), "LC_ALL": "C.UTF-8", "WATCH_DRIFT": "off"}
-        result = subprocess.run(
-            command,
-            cwd=self.root,
-            env=clean | dict(env or {}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        result = run_process(command, cwd=self.root, environment=clean | dict(env or {}), timeout=TIMEOUT_S, own_tool=True)
         assert check is None or result.returncode == check, (result.returncode, result.stdout, result.stderr)
         return result
 

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.kit.forkserver import Running, start_process
+from tests.kit.forkserver import Running, run_process, start_process
 
 REPOSITORY = Path(__file__).parents[2]
 TIMEOUT_S = 60
@@ -90,13 +90,7 @@ class Project:
     def _run(
         self, command: list[str], env: dict[str, str] | None, check: int | None, text: str | None, timeout: float
     ) -> "subprocess.CompletedProcess[str]":
-        with start_process(command, cwd=self.root, environment=self._environment(env)) as process:
-            try:
-                output, errors = process.communicate(text or "", timeout)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
-            result = subprocess.CompletedProcess(command, process.wait(), output, errors)
+        result = run_process(command, cwd=self.root, environment=self._environment(env), input=text or "", timeout=timeout)
         assert check is None or result.returncode == check, (
             f"exit code {result.returncode}, not {check}\nstdout:\n{result.stdout}\nstderr:\n{result.stderr}"
         )

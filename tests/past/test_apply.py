@@ -2,7 +2,6 @@
 
 import hashlib
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from tasks.past.proposal import Placement, Proposal
 from tasks.runner.errors import FilesError, RunnerError
 from tasks.runner.files import read_migrations
 from tasks.runner.renames import read_renames
+from tests.kit.forkserver import inherit_environment, run_process
 from tests.kit.projects import REPOSITORY
 from tests.past.mortal import FILES, UNTRACKED, make_proposal
 from tests.past.repositories import TestRepository, make_repository
@@ -121,7 +121,7 @@ def test_a_run_that_is_killed_after_any_act_is_completed_by_the_next(old: TestRe
     for number in range(acts):
         root = fill(make_repository(tmp_path / f"killed{number}")).root
         command = [sys.executable, "-m", "tests.past.mortal", str(root), str(number)]
-        died = subprocess.run(command, cwd=REPOSITORY, check=False, timeout=60)
+        died = run_process(command, cwd=REPOSITORY, environment=inherit_environment(), timeout=60)
         assert died.returncode == -signal.SIGKILL
         assert len(list_acts(root)) == acts - number
         assert read_tree(root) == read_tree(whole.root)

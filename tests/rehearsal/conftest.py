@@ -1,7 +1,6 @@
 """A scratch server for the tests of one worker: what is kept on it, and what is swept, is theirs alone."""
 
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,11 +10,12 @@ import pytest
 
 from tasks.postgres.cluster import Cluster
 from tasks.rehearsal.scratch import ScratchServer
+from tests.kit.forkserver import Running, start_process
 from tests.kit.own_servers import OwnServer, copy_cluster, remove_server
 from tests.kit.projects import REPOSITORY
 from tests.rehearsal.scratching import list_databases
 
-Start = Callable[..., "tuple[subprocess.Popen[str], str]"]
+Start = Callable[..., tuple[Running, str]]
 
 
 @pytest.fixture(scope="session")
@@ -42,11 +42,11 @@ def scratch(running: OwnServer) -> Iterator[ScratchServer]:
 @pytest.fixture
 def start_owner(running: OwnServer) -> Iterator[Start]:
     """Give a function that starts a process which owns a scratch database, and returns both."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[Running] = []
 
-    def start(*tables: str) -> "tuple[subprocess.Popen[str], str]":
+    def start(*tables: str) -> tuple[Running, str]:
         command = [sys.executable, "-m", "tests.rehearsal.owning", running.url(), *tables]
-        process = subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process = start_process(command, cwd=REPOSITORY, environment={"LC_ALL": "C.UTF-8"})
         started.append(process)
         assert process.stdout is not None
         return process, process.stdout.readline().strip()

@@ -9,12 +9,13 @@ import re
 import select
 import signal
 import struct
-import subprocess
 import sys
 import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.kit.forkserver import inherit_environment, start_process
 
 ROOT = Path(__file__).parents[2]
 _DEADLINE_S = 30
@@ -30,15 +31,14 @@ class Terminal:
         modes[3] &= ~termios.ECHO
         termios.tcsetattr(theirs, termios.TCSANOW, modes)
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        kept = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "NO_COLOR", "CI"}}
-        self._process = subprocess.Popen(
+        inherited = inherit_environment(TERM="xterm-256color")
+        kept = {name: value for name, value in inherited.items() if name not in {"COLUMNS", "LINES", "NO_COLOR", "CI"}}
+        self._process = start_process(
             [sys.executable, "-m", "tests.report.speaker", *arguments],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
             cwd=ROOT,
-            env={**kept, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **(environment or {})},
-            start_new_session=True,
+            environment=kept | (environment or {}),
+            streams=(theirs, theirs, theirs),
+            new_session=True,
         )
         os.close(theirs)
         self._bytes = b""

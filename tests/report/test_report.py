@@ -11,20 +11,14 @@ import pytest
 from tasks.report import report, report_error
 from tasks.report.tables import choose_columns
 from tasks.runner.events import Event, from_json
+from tests.kit.forkserver import inherit_environment, run_process
 from tests.report.samples import ERROR, FAILURE, SAMPLES, USERS
 from tests.report.terminals import ROOT
 
 
 def _speak(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tests.report.speaker", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    command = [sys.executable, "-m", "tests.report.speaker", *arguments]
+    return run_process(command, cwd=ROOT, environment=inherit_environment(**environment), timeout=60)
 
 
 @pytest.mark.parametrize("forced", [{}, {"FORCE_COLOR": "1", "TERM": "xterm-256color"}])

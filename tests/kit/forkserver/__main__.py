@@ -131,6 +131,9 @@ def become(request: Request, streams: list[int]) -> None:
     os.environ.update(request.environment)
     time.tzset()
     tempfile.tempdir = None
+    if request.own_tool:
+        for name in [name for name in sys.modules if name.partition(".")[0] in ("tasks", "tests")]:
+            del sys.modules[name]
     if request.words[0] == "-m":
         _, module, *arguments = request.words
         sys.argv, sys.path[0] = [module, *arguments], request.cwd

@@ -98,6 +98,12 @@ Running = Process | subprocess.Popen[str]
 """A running program of Python, forked or begun from nothing."""
 
 
+def inherit_environment(**additions: str) -> dict[str, str]:
+    """Give our own environment with additions, but for what Python reads when it starts: so that it can be forked."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_READ_AT_START)}
+    return kept | _LOCALE | additions
+
+
 def start_process(
     command: Sequence[str],
     *,
@@ -105,8 +111,9 @@ def start_process(
     environment: Mapping[str, str],
     streams: tuple[int, int, int] | None = None,
     new_session: bool = False,
+    own_tool: bool = False,
 ) -> Running:
-    """Start a command; without `streams`, they are pipes.
+    """Start a command; without `streams`, they are pipes. With `own_tool`, `cwd` holds the code that it runs.
 
     It is forked if it is this Python with `-m MODULE` or a script; other programs begin from nothing, and so does Python in an
     environment which it would read when it starts, other than what the server has.
@@ -114,7 +121,7 @@ def start_process(
     program, *words = command
     read_at_start = {name: value for name, value in environment.items() if name.startswith(_READ_AT_START)}
     if program == sys.executable and read_at_start == _LOCALE:
-        return _fork(Request(words, str(cwd), dict(environment), new_session), streams)
+        return _fork(Request(words, str(cwd), dict(environment), new_session, own_tool), streams)
     stdin, stdout, stderr = streams or (subprocess.PIPE,) * 3
     return subprocess.Popen(
         command,
@@ -126,6 +133,25 @@ def start_process(
         encoding="utf-8",
         start_new_session=new_session,
     )
+
+
+def run_process(
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    timeout: float,
+    input: str = "",
+    own_tool: bool = False,
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end, as `start_process` starts it. Raises subprocess.TimeoutExpired."""
+    with start_process(command, cwd=cwd, environment=environment, own_tool=own_tool) as process:
+        try:
+            output, errors = process.communicate(input, timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(command, process.wait(), output, errors)
 
 
 def _fork(request: Request, streams: tuple[int, int, int] | None) -> Process:

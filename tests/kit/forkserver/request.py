@@ -13,12 +13,16 @@ STREAMS = 3
 
 @dataclass(frozen=True)
 class Request:
-    """A program of Python, by the words that follow `python` on a command line, and where it runs."""
+    """A program of Python, by the words that follow `python` on a command line, and where it runs.
+
+    With `own_tool` it does not find this repository's code imported: the folder where it runs has its own.
+    """
 
     words: list[str]
     cwd: str
     environment: dict[str, str]
     new_session: bool = False
+    own_tool: bool = False
 
 
 def send_request(channel: socket.socket, request: Request, descriptors: list[int]) -> None:
