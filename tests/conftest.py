@@ -32,8 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Run two tests for each processor: most of their time is waiting for servers and other processes."""
-    return 2 * (os.cpu_count() or 1)
+    """Run one test more than there are processors, since some wait; each worker reads all the tests, so that more cost more."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
-from tasks.runner.ledger import LEDGER_FORMAT
+from tasks.runner.identity import LEDGER_FORMAT
 
 if TYPE_CHECKING:
     from tasks.rehearsal.pieces import Piece

@@ -1,4 +1,7 @@
-"""The command line of scripts/migrate.py: flags → operation → lines; the one place where its errors become exit codes."""
+"""The command line of scripts/migrate.py: flags → operation → lines; the one place where its errors become exit codes.
+
+The runner, and with it the driver, is imported only where a database is asked.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,17 @@ from tasks.runner.errors import RunnerError, describe_error
 from tasks.runner.events import CHECK_FOUND, ErrorRaised, Event, StatusRead, needs_attention
 from tasks.runner.heartbeat import beat
 from tasks.runner.identity import Identity
+from tasks.runner.listing import list_files
 from tasks.runner.plain import JsonReport, PlainReport, relay
 from tasks.runner.requests import HISTORY_LIMIT, Request, perform
-from tasks.runner.runner import MigrationRunner
-from tasks.runner.settings import DatabaseUrlMissingError, RawSettings, place_folders, require_database_url, validate
+from tasks.runner.settings import (
+    DatabaseUrlMissingError,
+    RawSettings,
+    find_migrations_dir,
+    place_folders,
+    require_database_url,
+    validate,
+)
 from tasks.runner.signals import catch_signals
 
 _HELP = ("-h", "--help")
@@ -33,8 +43,12 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         with catch_signals() as stop:
             raw = RawSettings(environ)
+            if options.command == "files":
+                return _print_events(list_files(find_migrations_dir(raw, PROJECT)), options)
             settings = place_folders(validate(raw), raw, PROJECT)
-            url = settings.database_url if options.command == "files" else require_database_url(settings)
+            url = require_database_url(settings)
+            from tasks.runner.runner import MigrationRunner
+
             runner = MigrationRunner(
                 url,
                 migrations_dir=settings.migrations_dir,

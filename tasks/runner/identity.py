@@ -11,6 +11,9 @@ from pathlib import Path
 
 TOOL_VERSION = "0.1.0"
 
+LEDGER_FORMAT = 2
+"""The format of the ledger's tables; a database that says a newer one is refused."""
+
 
 def _read_actor() -> str:
     """Name the person: MIGRATE_ACTOR where somebody runs this for another, else the operating system's user."""

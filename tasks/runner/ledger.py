@@ -10,10 +10,8 @@ import psycopg
 from psycopg import sql
 
 from tasks.runner.errors import RefusedError
+from tasks.runner.identity import LEDGER_FORMAT
 from tasks.runner.session import run_sql
-
-LEDGER_FORMAT = 2
-"""The format of the ledger's tables; a database that says a newer one is refused."""
 
 _BROKEN_OFF = frozenset({"", "57014", "57P01", "57P02", "57P03", "57P05", "08006", "08003", "08000"})
 """How a statement ends without the server refusing it: cancelled, or the session lost.

@@ -84,9 +84,9 @@ def _answer(request: Request, runner: MigrationRunner) -> Iterator[Event]:
 
         return read_schema(runner)
     if request.command == "files":
-        from tasks.runner.status import read_files
+        from tasks.runner.listing import list_files
 
-        return read_files(runner)
+        return list_files(runner.migrations_dir)
     if request.command == "probe":
         from tasks.runner.probe import probe
 

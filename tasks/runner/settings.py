@@ -96,9 +96,15 @@ def place_folders(settings: Settings, raw: RawSettings, project: Path) -> Settin
     """Put folders that nobody named into the project, so that a command works from wherever it is called."""
     return replace(
         settings,
-        migrations_dir=settings.migrations_dir if raw.read("MIGRATIONS_DIR") else project / "migrations",
+        migrations_dir=find_migrations_dir(raw, project),
         seeds_dir=settings.seeds_dir if raw.read("SEEDS_DIR") else project / "seeds",
     )
+
+
+def find_migrations_dir(raw: RawSettings, project: Path) -> Path:
+    """Give the folder of migrations that was named, or the project's."""
+    named = raw.read("MIGRATIONS_DIR")
+    return Path(named) if named else project / "migrations"
 
 
 def require_database_url(settings: Settings) -> str:

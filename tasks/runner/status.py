@@ -8,11 +8,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from tasks.runner.events import Event, FilesRead, Finding, HistoryRead, HistoryRow, StatusRead, StatusRow
+from tasks.runner.events import Event, Finding, HistoryRead, HistoryRow, StatusRead, StatusRow
 from tasks.runner.expectation import parse_expectation, read_sum
 from tasks.runner.files import read_migrations
-from tasks.runner.identity import TOOL_VERSION
-from tasks.runner.ledger import LEDGER_FORMAT, Ledger, check_environment, read_ledger
+from tasks.runner.ledger import Ledger, check_environment, read_ledger
 from tasks.runner.plan import MigrateGoal, choose, find_version
 from tasks.runner.renames import read_renamed_ledger
 from tasks.runner.runner import MigrationRunner
@@ -74,13 +73,6 @@ def read_history(runner: MigrationRunner, *, limit: int = 50, version: str = "")
 def _list_logged(connection: psycopg.Connection, ledger: Ledger) -> list[str]:
     query = sql.SQL("SELECT DISTINCT version FROM {} WHERE version IS NOT NULL ORDER BY 1").format(ledger.table("_log"))
     return [row[0] for row in connection.execute(query)]
-
-
-def read_files(runner: MigrationRunner) -> Iterator[Event]:
-    """List the migrations of the folder with their checksums; no database is asked."""
-    migrations = read_migrations(runner.migrations_dir)
-    checksums = migrations.checksums
-    yield FilesRead(tuple(checksums), tuple(checksums.values()), TOOL_VERSION, LEDGER_FORMAT)
 
 
 def list_states(ledger: Ledger, pending: tuple[str, ...], findings: tuple[Finding, ...]) -> dict[str, str]:

@@ -39,7 +39,7 @@ def remove(name: str) -> Callable[[Machine], object]:
 
 def die_in_files(machine: Machine) -> None:
     machine.edit(
-        "tasks/runner/status.py", "yield FilesRead(", "__import__('os').kill(__import__('os').getpid(), 9); yield FilesRead("
+        "tasks/runner/listing.py", "yield FilesRead(", "__import__('os').kill(__import__('os').getpid(), 9); yield FilesRead("
     )
 
 

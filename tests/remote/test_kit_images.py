@@ -71,6 +71,7 @@ def test_an_image_has_only_what_the_runner_needs(fly: FlyWorld) -> None:
 )
 def test_an_image_may_lack_something(fly: FlyWorld, image: Image, message: str) -> None:
     machine = fly.add_app("gaia-dev", image=image)[0]
+    machine.change_environment(DATABASE_URL="postgresql://localhost:1/nothing")
     if not image.has_python:
         machine.change_environment(PATH=f"{machine.folder.disk}/bin:/nowhere")
     assert message in migrate(fly, machine)["stderr"]

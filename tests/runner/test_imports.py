@@ -49,6 +49,12 @@ def test_the_parser_is_imported_when_there_is_something_to_read(project: Project
     assert "pglast" not in list_imported(run_script("status"), project)
 
 
+def test_the_driver_is_not_imported_to_list_files(project: Project) -> None:
+    project.write_up(A, "CREATE TABLE a ();")
+    assert "psycopg" not in list_imported(run_script("files"), project)
+    assert "psycopg" in list_imported(run_script("status"), project)
+
+
 @pytest.mark.parametrize(
     ("room", "below"),
     [

@@ -6,8 +6,7 @@ import psycopg
 import pytest
 
 from tasks.runner.errors import RefusedError
-from tasks.runner.identity import Identity
-from tasks.runner.ledger import LEDGER_FORMAT
+from tasks.runner.identity import LEDGER_FORMAT, Identity
 from tests.runner.operating import A, B, Operator
 
 LOG_ROW = {"run_id": "'00000000-0000-0000-0000-000000000000'", "action": "'migrate'", "outcome": "'started'"}

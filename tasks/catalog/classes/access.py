@@ -7,7 +7,7 @@ called.
 
 from __future__ import annotations
 
-from tasks.catalog.classes.shape import OWNED_SEQUENCES, RELATIONS, ObjectClass, exclude_members
+from tasks.catalog.classes.shape import FIRST_OWN_OID, OWNED_SEQUENCES, RELATIONS, ObjectClass, exclude_members
 
 _ROW_SECURITY = f"""
 WITH {RELATIONS}
@@ -139,8 +139,23 @@ SELECT kind,
 FROM worded JOIN numbered USING (number)
 GROUP BY kind, role, part, parent, before, target"""
 
+# What initdb granted on a schema, public above all, is no trace: https://www.postgresql.org/docs/current/catalog-pg-init-privs.html
+_ANY_GRANT = f"""FROM (
+    SELECT FROM pg_class WHERE oid >= {FIRST_OWN_OID} AND relacl IS NOT NULL
+    UNION ALL SELECT FROM pg_attribute WHERE attrelid >= {FIRST_OWN_OID} AND attacl IS NOT NULL
+    UNION ALL SELECT FROM pg_proc WHERE oid >= {FIRST_OWN_OID} AND proacl IS NOT NULL
+    UNION ALL SELECT FROM pg_type WHERE oid >= {FIRST_OWN_OID} AND typacl IS NOT NULL
+    UNION ALL SELECT FROM pg_foreign_data_wrapper WHERE fdwacl IS NOT NULL
+    UNION ALL SELECT FROM pg_foreign_server WHERE srvacl IS NOT NULL
+    UNION ALL SELECT FROM pg_default_acl
+    UNION ALL SELECT FROM pg_namespace AS schema WHERE oid >= {FIRST_OWN_OID} AND nspacl IS NOT NULL
+    UNION ALL SELECT FROM pg_namespace AS schema WHERE nspname = 'public' AND NOT EXISTS (
+        SELECT FROM pg_init_privs
+        WHERE classoid = 'pg_namespace'::regclass AND objoid = schema.oid AND privtype = 'i' AND initprivs = nspacl)
+) AS granted"""
+
 CLASSES = (
     ObjectClass("row security", _ROW_SECURITY, trace="FROM pg_class WHERE relrowsecurity OR relforcerowsecurity"),
     ObjectClass("policies", _POLICIES, trace="FROM pg_policy"),
-    ObjectClass("grants and default privileges", _GRANTS),
+    ObjectClass("grants and default privileges", _GRANTS, trace=_ANY_GRANT),
 )
