@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.kit.fly.state import MachineFolder, State, hallpass_command, locked, read_json, write_whole
+from tasks.postgres.folder_lock import lock
+from tests.kit.fly.state import MachineFolder, State, hallpass_command, read_json, write_whole
 
 SSHD = "sshd"
 PYTHON = "python"
@@ -70,7 +71,7 @@ def reap_servers() -> None:
 
 def find_port(state: State, machine: MachineFolder) -> int:
     """Return the port of the machine's SSH server on this computer, which is started if it does not run."""
-    with locked(machine.path):
+    with lock(machine.path):
         running = read_json(machine.server, None)
         if running is None:
             running = _start_sshd(state, machine) if state.settings["server"] == SSHD else _start_python(state, machine)

@@ -12,11 +12,12 @@ from typing import Any
 
 import psutil
 
+from tasks.postgres.folder_lock import lock
 from tests.kit.fly import boot
 from tests.kit.fly.certificates import write_key_pair
 from tests.kit.fly.images import copy_files
 from tests.kit.fly.processes import end_processes, find_processes
-from tests.kit.fly.state import MachineFolder, Record, State, locked, read_json, read_json_lines, write_whole
+from tests.kit.fly.state import MachineFolder, Record, State, read_json, read_json_lines, write_whole
 
 _CREATED = "2026-08-21T10:00:00Z"
 
@@ -127,7 +128,7 @@ class Machine:
     def vanish(self) -> None:
         """Stop the machine as the failure of its host does: nobody is told, the connections stay open and dead."""
         self.change_record(state="stopped", host_status="unreachable")
-        with locked(self.folder.path):
+        with lock(self.folder.path):
             for process in self._find_servers():
                 with suppress(psutil.NoSuchProcess):
                     process.suspend()
@@ -136,7 +137,7 @@ class Machine:
 
     def end(self) -> None:
         """Kill everything that runs on the machine, its SSH server included."""
-        with locked(self.folder.path):
+        with lock(self.folder.path):
             end_processes(self._find_servers() + self.processes())
             for file in (self.folder.server, self.folder.vanished_server):
                 file.unlink(missing_ok=True)
@@ -180,7 +181,7 @@ class Machine:
         (self.folder.disk / "filling").unlink()
 
     def _set_faults(self, **faults: Any) -> None:
-        with locked(self.folder.path):
+        with lock(self.folder.path):
             write_whole(self.folder.faults, json.dumps({**read_json(self.folder.faults, {}), **faults}))
 
     def _find_servers(self) -> list[psutil.Process]:

@@ -3,7 +3,6 @@
 Only the standard library is imported here: `fly` and the machines start a Python without site-packages, in a few milliseconds.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -12,22 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.postgres.folder_lock import lock
+
 Record = dict[str, Any]
 """A machine or an app as Fly's API gives it in JSON."""
 
 APP_DIRECTORY_VARIABLE = "APP_DIR"
 """The variable of a machine that says where its image keeps the app, for the stand-in has no /app."""
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process alone."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -179,7 +169,7 @@ class State:
     @contextmanager
     def change_app(self, name: str) -> Iterator[Record]:
         """Give an app to be changed, while nobody else changes one."""
-        with locked(self.folder / "apps"):
+        with lock(self.folder / "apps"):
             app = self.read_app(name) or {}
             yield app
             self.write(f"apps/{name}", app)

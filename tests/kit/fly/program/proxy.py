@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
+from tasks.postgres.folder_lock import lock
 from tests.kit.fly.boot import find_port
 from tests.kit.fly.program.options import CONNECT, FlyError, Parser, make_config_folder, parse
-from tests.kit.fly.state import State, append_json, locked, read_json, write_whole
+from tests.kit.fly.state import State, append_json, read_json, write_whole
 
 _SSH_PORT = 22
 _BLOCK = 65536
@@ -116,7 +117,7 @@ def _dial(state: State, host: str, port: int) -> socket.socket | None:
     if machine is None or machine["state"] != "started" or port != _SSH_PORT:
         return None
     folder = state.machine_folder(machine["id"])
-    with locked(folder.path):
+    with lock(folder.path):
         append_json(folder.dials, {"pid": os.getpid()})
         faults = read_json(folder.faults, {})
         if faults.get("refusals", 0) > 0:

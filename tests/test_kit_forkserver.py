@@ -1,0 +1,68 @@
+"""A forked program is as one that began from nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kit.forkserver import Running, start_process
+
+FORKED = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "NAME": "Übung"}
+FROM_NOTHING = FORKED | {"PYTHONUTF8": "0"}
+"""What Python reads when it starts keeps it from being forked."""
+PROGRAMS = {
+    "the end": "",
+    "streams": "print('to you'); print('aside', file=sys.stderr); print(sys.stdin.read().upper())",
+    "a number": "sys.exit(3)",
+    "a reason": "sys.exit('no')",
+    "nothing to say": "sys.exit(None)",
+    "what was not flushed": "sys.stdout.write('half a line'); sys.exit(1)",
+    "a place of its own": "print(os.getcwd(), sys.argv, sys.path[0], os.environ['NAME'], len(os.environ), __name__)",
+    "letters": "print(sys.stdout.encoding, sys.stdout.errors, sys.stderr.errors, sys.stdin.errors, 'ß')",
+    "no terminal": "print([os.isatty(number) for number in range(3)], sys.stdout.line_buffering, sys.stderr.line_buffering)",
+    "the end of its threads": "threading.Thread(target=lambda: print('done')).start()",
+    "what is done at the end": "atexit.register(print, 'at the end')",
+    "a signal": "os.kill(os.getpid(), signal.SIGTERM)",
+    "a kill": "os.kill(os.getpid(), signal.SIGKILL)",
+    "Ctrl-C": "os.kill(os.getpid(), signal.SIGINT); signal.pause()",
+    "its children": "print(subprocess.run(['sh', '-c', 'exit 7']).returncode, signal.getsignal(signal.SIGCHLD))",
+    "an error": "raise ValueError('broken')",
+}
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "program.py"
+    path.write_text(f"import atexit, os, signal, subprocess, sys, threading\n{text}\n")
+    return path
+
+
+def run(path: Path, environment: dict[str, str]) -> tuple[type[Running], int, str, str]:
+    with start_process([sys.executable, str(path), "a", "b c"], cwd=path.parent, environment=environment) as process:
+        output, errors = process.communicate("input", timeout=60)
+        # Of a traceback, the places differ.
+        return type(process), process.wait(), output, errors.splitlines()[-1] if errors else ""
+
+
+@pytest.mark.parametrize("text", PROGRAMS.values(), ids=PROGRAMS.keys())
+def test_a_forked_program_does_and_ends_as_one_that_began_from_nothing(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, text.replace("len(os.environ)", "len(os.environ) - ('PYTHONUTF8' in os.environ)"))
+    forked, *told = run(path, FORKED)
+    begun, *expected = run(path, FROM_NOTHING)
+    assert told == expected
+    assert (forked is subprocess.Popen, begun is subprocess.Popen) == (False, True)
+
+
+def test_a_forked_program_can_be_stopped_and_waited_for(tmp_path: Path) -> None:
+    path = write(tmp_path, "print('begun', flush=True); sys.stdin.read()")
+    with start_process([sys.executable, str(path)], cwd=tmp_path, environment=FORKED, new_session=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        assert (process.poll(), os.getsid(process.pid)) == (None, process.pid)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.01)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == process.poll() == -signal.SIGTERM
+        process.kill()
