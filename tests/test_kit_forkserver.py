@@ -6,9 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
+from tests.kit.fly import relays
+from tests.kit.fly.relays import serve_relays
 from tests.kit.forkserver import Running, start_process
+from tests.kit.waiting import wait_until
+
+RELAY = (sys.executable, "-SE", str(relays.RELAY))
 
 FORKED = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "NAME": "Übung"}
 FROM_NOTHING = FORKED | {"PYTHONUTF8": "0"}
@@ -53,6 +59,36 @@ def test_a_forked_program_does_and_ends_as_one_that_began_from_nothing(tmp_path:
     begun, *expected = run(path, FROM_NOTHING)
     assert told == expected
     assert (forked is subprocess.Popen, begun is subprocess.Popen) == (False, True)
+
+
+@pytest.mark.parametrize("text", PROGRAMS.values(), ids=PROGRAMS.keys())
+def test_a_relay_ends_as_the_program_that_it_stands_for(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, text.replace("len(os.environ)", "len(os.environ) - ('PYTHONUTF8' in os.environ)"))
+    expected = run(path, FROM_NOTHING)[1:]
+    done = subprocess.run(
+        [*RELAY, str(serve_relays()), "false", str(path), "a", "b c"],
+        cwd=tmp_path,
+        env=FORKED,
+        input="input",
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr.splitlines()[-1] if done.stderr else "") == expected
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_with_a_relay_ends_the_program_that_it_stands_for(tmp_path: Path, number: signal.Signals) -> None:
+    path = write(tmp_path, "print(os.getpid(), flush=True); signal.pause()")
+    command = [*RELAY, str(serve_relays()), "false", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        process.send_signal(number)
+        assert process.stdout.read() == ""
+    assert process.returncode == -number
+    wait_until(lambda: not psutil.pid_exists(pid), what="the end of the program")
 
 
 def test_a_forked_program_can_be_stopped_and_waited_for(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_a_process_that_is_killed_over_there_died(far: Far) -> None:
 
 def test_a_run_that_has_not_begun_yet_is_not_taken_for_dead(far: Far) -> None:
     far.operator.write_tables(A)
-    far.deploy()
+    far.deploy(image=Image(forked=False))
 
     def lose() -> None:
         for process in far.machine.processes("migrate.py"):

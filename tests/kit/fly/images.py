@@ -1,17 +1,15 @@
 """What is on a machine's disk: the app as it was deployed, and a Python with the packages that the image has."""
 
-import importlib.util
 import shlex
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.kit.fly.packages import RUNNER_PACKAGES, find_packages
+from tests.kit.fly.relays import call_relay, serve_relays
 from tests.kit.fly.state import MachineFolder
 from tests.kit.projects import REPOSITORY
-
-RUNNER_PACKAGES = ("psycopg", "psycopg_binary", "pglast", "typing_extensions")
-"""What the runner needs on a machine, and so what an image has: no Invoke, no Fabric, no rich."""
 
 _ROOMS = ("tasks/runner", "tasks/catalog", "tasks/postgres")
 _TOOL = ("scripts/migrate.py", "tasks/__init__.py")
@@ -21,11 +19,15 @@ _FILES = ("migrations", "seeds")
 
 @dataclass(frozen=True)
 class Image:
-    """Say what an image consists of: with the app or without, with Python or without, and which packages."""
+    """Say what an image consists of: with the app or without, with Python or without, and which packages.
+
+    Where a test stops the runner's process itself, it must not be `forked`: what bears its command line is a relay then.
+    """
 
     has_app: bool = True
     has_python: bool = True
     packages: tuple[str, ...] = RUNNER_PACKAGES
+    forked: bool = True
 
 
 def unpack_image(image: Image, machine: MachineFolder, files: Path) -> None:
@@ -55,20 +57,14 @@ def copy_files(machine: MachineFolder, files: Path) -> None:
 
 def _write_python(image: Image, machine: MachineFolder) -> None:
     packages = machine.disk / "packages"
-    for name in image.packages:
-        for path in _find_package(name):
-            (packages / path.name).symlink_to(path)
+    for path in find_packages(image.packages):
+        (packages / path.name).symlink_to(path)
     for name in ("python", "python3"):
         program = machine.disk / "bin" / name
         # -S leaves out everything that is installed here.
-        program.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(packages))} exec {shlex.quote(sys.executable)} -S "$@"\n')
+        text = f"#!/bin/sh\nexport PYTHONPATH={shlex.quote(str(packages))}\n"
+        if image.forked and image.packages == RUNNER_PACKAGES:
+            relay = call_relay(serve_relays(), own_tool=True)
+            text += f'case "$1" in *migrate.py) [ ! -e "$1" ] || exec {relay} "$@";; esac\n'
+        program.write_text(f'{text}exec {shlex.quote(sys.executable)} -S "$@"\n')
         program.chmod(0o755)
-
-
-def _find_package(name: str) -> list[Path]:
-    """Return what belongs to a package in site-packages: its code, its metadata, its libraries."""
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.origin is None:
-        return []
-    code = Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
-    return [code, *code.parent.glob(f"{name}-*.dist-info"), *code.parent.glob(f"{name}.libs")]

@@ -21,6 +21,7 @@ from tests.kit.fly.images import Image, unpack_image
 from tests.kit.fly.machines import Machine, describe_environment, make_machine, make_record
 from tests.kit.fly.processes import end_processes, find_processes
 from tests.kit.fly.proxies import Proxy, find_proxies
+from tests.kit.fly.relays import call_relay, serve_relays
 from tests.kit.fly.state import APP_DIRECTORY_VARIABLE, Record, State, read_json_lines
 from tests.kit.projects import REPOSITORY
 
@@ -234,5 +235,9 @@ def _write_program(folder: Path) -> None:
     script.write_text(_PROGRAM.format(repository=str(REPOSITORY), folder=str(folder)))
     for name in ("fly", "flyctl"):
         program = folder / "bin" / name
-        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -SE {shlex.quote(str(script))} "$@"\n')
+        # What goes on for long, or has a terminal, is a process of its own.
+        relay = call_relay(serve_relays(), str(script), own_tool=False)
+        alone = f"{shlex.quote(sys.executable)} -SE {shlex.quote(str(script))}"
+        text = f'case "$1 $2" in proxy*|"ssh console") exec {alone} "$@";; *) exec {relay} "$@";; esac'
+        program.write_text(f"#!/bin/sh\n{text}\n")
         program.chmod(0o755)

@@ -5,6 +5,6 @@ of such a process's time would go into imports. A fork is as real a process and 
 nothing, importing late and no more than it needs, is for the tests of scripts and of imports to show.
 """
 
-from tests.kit.forkserver.process import Running, inherit_environment, run_process, start_process
+from tests.kit.forkserver.process import Running, inherit_environment, run_process, start_process, start_server
 
-__all__ = ["Running", "inherit_environment", "run_process", "start_process"]
+__all__ = ["Running", "inherit_environment", "run_process", "start_process", "start_server"]

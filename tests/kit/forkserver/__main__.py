@@ -1,4 +1,8 @@
-"""The server: `python -m tests.kit.forkserver DESCRIPTOR`, where the descriptor is a socket that requests come by."""
+"""The server: `python -m tests.kit.forkserver DESCRIPTOR [PATH]`.
+
+The descriptor is a socket that requests come by; when that is closed, the server ends. With a path it listens there for relays,
+and has imported what the programs on a machine have: it is to be started without site-packages then.
+"""
 
 import atexit
 import gc
@@ -13,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,6 +37,14 @@ _IMPORTED_LATE = (
     "rich.traceback",
 )
 """What the tool imports only where it needs it."""
+_FOR_RELAYS = (
+    "pglast.parser",
+    "psycopg",
+    "tests.kit.fly.program.accounts",
+    "tests.kit.fly.program.machines",
+    "tests.kit.fly.program.main",
+    "tests.kit.fly.program.ssh",
+)
 
 _NOT_FLUSHED = 120
 """The exit code of Python where the reader of what it prints is gone."""
@@ -40,53 +52,84 @@ _NOT_FLUSHED = 120
 
 def main() -> None:
     """Import everything, then serve requests until there are no more."""
-    for name in (*_IMPORTED_LATE, *(module.name for module in pkgutil.walk_packages(tasks.__path__, "tasks."))):
+    number, *paths = sys.argv[1:]
+    tool = (module.name for module in pkgutil.walk_packages(tasks.__path__, "tasks."))
+    for name in _FOR_RELAYS if paths else (*_IMPORTED_LATE, *tool):
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
-    with socket.socket(fileno=int(sys.argv[1])) as channel:
-        serve(channel)
+    with ExitStack() as stack:
+        channel = stack.enter_context(socket.socket(fileno=int(number)))
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+        for path in paths:
+            listener.bind(path)
+            listener.listen()
+        Server(channel, listener if paths else None).serve()
 
 
-def serve(channel: socket.socket) -> None:
-    """Start a process for each request, and tell how each ends; returns when there are no more requests."""
-    wake, woken = socket.socketpair()
-    woken.setblocking(False)
-    signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    running: dict[int, socket.socket] = {}
-    while True:
-        ready, _, _ = select.select([channel, wake], [], [])
-        if wake in ready:
-            wake.recv(4096)
-            tell_ended(running)
-        if channel in ready:
-            received = receive_request(channel)
-            if received is None:
-                return
-            request, (*streams, answers) = received
-            child = os.fork()
-            if child == 0:
-                signal.set_wakeup_fd(-1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                for each in (channel, wake, woken, *running.values()):
-                    each.close()
-                os.close(answers)
-                live(request, streams)
-            for descriptor in streams:
-                os.close(descriptor)
-            running[child] = socket.socket(fileno=answers)
-            send_number(running[child], child)
+class Server:
+    """Start a process for each request, tell how each ends, and kill those of which nobody wants to know that any more."""
 
+    def __init__(self, channel: socket.socket, listener: socket.socket | None) -> None:
+        self._channel = channel
+        self._listener = listener
+        self._wake, self._woken = socket.socketpair()
+        self._running: dict[int, socket.socket] = {}
+        self._left: set[int] = set()
 
-def tell_ended(running: dict[int, socket.socket]) -> None:
-    """Tell of each process that has ended how."""
-    while running:
-        child, how = os.waitpid(-1, os.WNOHANG)
+    def serve(self) -> None:
+        """Serve until the channel is closed."""
+        self._woken.setblocking(False)
+        signal.set_wakeup_fd(self._woken.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        listeners = [self._listener] if self._listener else []
+        while True:
+            watched = {answers: child for child, answers in self._running.items() if child not in self._left}
+            ready, _, _ = select.select([self._channel, self._wake, *listeners, *watched], [], [])
+            if self._wake in ready:
+                self._wake.recv(4096)
+                self._tell_ended()
+            for child in (watched[each] for each in ready if each in watched):
+                if child in self._running:
+                    self._left.add(child)
+                    os.kill(child, signal.SIGKILL)
+            if self._channel in ready:
+                received = receive_request(self._channel)
+                if received is None:
+                    return
+                request, (*streams, answers) = received
+                self._start(request, streams, socket.socket(fileno=answers))
+            if self._listener in ready:
+                relay, _ = self._listener.accept()
+                received = receive_request(relay)
+                if received is not None:
+                    self._start(*received, relay)
+
+    def _start(self, request: Request, streams: list[int], answers: socket.socket) -> None:
+        child = os.fork()
         if child == 0:
-            return
-        with running.pop(child) as answers, suppress(BrokenPipeError):
-            send_number(answers, how)
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for each in (self._channel, self._wake, self._woken, answers, *self._running.values()):
+                each.close()
+            if self._listener:
+                self._listener.close()
+            live(request, streams)
+        for descriptor in streams:
+            os.close(descriptor)
+        self._running[child] = answers
+        with suppress(BrokenPipeError):
+            send_number(answers, child)
+
+    def _tell_ended(self) -> None:
+        """Tell of each process that has ended how."""
+        while self._running:
+            child, how = os.waitpid(-1, os.WNOHANG)
+            if child == 0:
+                return
+            self._left.discard(child)
+            with self._running.pop(child) as answers, suppress(BrokenPipeError):
+                send_number(answers, how)
 
 
 def live(request: Request, streams: list[int]) -> NoReturn:

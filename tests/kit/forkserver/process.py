@@ -176,11 +176,16 @@ def _open_pipes() -> "tuple[list[int], list[IO[str] | None]]":
 @cache
 def _serve() -> socket.socket:
     """Start the server, which ends with this process, and return the channel to it."""
+    return start_server([sys.executable], {"PATH": os.environ.get("PATH", os.defpath), **_LOCALE})
+
+
+def start_server(python: list[str], environment: Mapping[str, str], *paths: str) -> socket.socket:
+    """Start a server with a Python, listening at a path if one is given; it ends with this process, or with the channel."""
     ours, theirs = socket.socketpair()
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.kit.forkserver", str(theirs.fileno())],
+        [*python, "-m", "tests.kit.forkserver", str(theirs.fileno()), *paths],
         cwd=_REPOSITORY,
-        env={"PATH": os.environ.get("PATH", os.defpath), **_LOCALE},
+        env=environment,
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
