@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -102,3 +103,13 @@ def test_a_forked_program_can_be_stopped_and_waited_for(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait() == process.poll() == -signal.SIGTERM
         process.kill()
+
+
+def test_a_relay_that_ends_before_it_has_asked_holds_up_nobody(tmp_path: Path) -> None:
+    path = write(tmp_path, "print('served')")
+    with socket.socket(socket.AF_UNIX) as channel:
+        channel.connect(str(serve_relays()))
+        socket.send_fds(channel, [(99).to_bytes(8, "big")], [0, 1, 2])
+        channel.sendall(b"{")
+    command = [*RELAY, str(serve_relays()), "false", str(path)]
+    assert subprocess.run(command, capture_output=True, check=True, timeout=60).stdout == b"served\n"

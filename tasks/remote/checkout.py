@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from tasks.runner.events import FilesRead
 
-_SENT_CODE = ("tasks/__init__.py", "tasks/runner", "tasks/catalog", "tasks/postgres", "scripts/migrate.py")
+SENT_CODE = ("tasks/__init__.py", "tasks/runner", "tasks/catalog", "tasks/postgres", "scripts/migrate.py")
+"""What runs on a machine: the runner, and the rooms below it."""
+
 _TIMEOUT_S = 60
 _SHOWN = 5
 """How many versions a message names before it only counts them."""
@@ -104,7 +106,7 @@ def _pack(project: Path, migrations: Path, seeds: Path) -> io.BytesIO:
     """Pack what a run there needs."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w:gz") as archive:
-        for name in _SENT_CODE:
+        for name in SENT_CODE:
             archive.add(project / name, arcname=name, filter=_leave_out_caches)
         archive.add(migrations, arcname="migrations", filter=_leave_out_caches)
         if seeds.is_dir():

@@ -83,10 +83,6 @@ def _answer(request: Request, runner: MigrationRunner) -> Iterator[Event]:
         from tasks.runner.schema_reading import read_schema
 
         return read_schema(runner)
-    if request.command == "files":
-        from tasks.runner.listing import list_files
-
-        return list_files(runner.migrations_dir)
     if request.command == "probe":
         from tasks.runner.probe import probe
 

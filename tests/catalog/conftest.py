@@ -10,6 +10,9 @@ from tasks.postgres import embedded as embedded_server
 from tests.kit.databases import Database, fresh_database
 from tests.kit.servers import Server, find_machine_programs
 
+RICH = (Path(__file__).parent / "rich.sql").read_text(encoding="utf-8")
+"""A schema with every class of objects."""
+
 READER, OTHER = "catalog_reader", "catalog_other"
 
 

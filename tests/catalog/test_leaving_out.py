@@ -9,10 +9,9 @@ from psycopg.rows import dict_row
 from tasks.catalog import Catalog, read_catalog
 from tasks.catalog.classes import LEDGER_TABLES
 from tasks.catalog.reading import SETTINGS
-from tests.catalog.conftest import READER
+from tests.catalog.conftest import READER, RICH
 from tests.kit.databases import Database
 
-RICH = (Path(__file__).parent / "rich.sql").read_text(encoding="utf-8")
 LEDGER = Path(__file__).parents[2] / "tasks" / "runner" / "ledger.sql"
 
 

@@ -1,15 +1,12 @@
 """Each class of objects is read: what changes is seen, and nothing else is."""
 
-from pathlib import Path
-
 import pytest
 
 from tasks.catalog import Catalog, compare, read_catalog
 from tasks.catalog.classes import CLASSES
 from tests.catalog.cases import CASES, Case
+from tests.catalog.conftest import RICH
 from tests.kit.databases import Database
-
-RICH = (Path(__file__).parent / "rich.sql").read_text(encoding="utf-8")
 
 
 def read(database: Database) -> Catalog:

@@ -1,16 +1,13 @@
 """The same schema on two versions of the server is read as the same."""
 
-from pathlib import Path
-
 import pytest
 
 from tasks.catalog import Catalog, compare, read_catalog, show_difference
 from tasks.catalog.normalising import NORMALISATIONS, normalise
-from tests.catalog.conftest import READER
+from tests.catalog.conftest import READER, RICH
 from tests.kit.databases import Database
 from tests.migrations.gaia import UP, VERSIONS
 
-RICH = (Path(__file__).parent / "rich.sql").read_text(encoding="utf-8")
 WITH_VECTORS = ("enable_vector_extension", "add_embeddings_to_semantic_chunks", "index_semantic_chunk_embeddings")
 """Migrations that need pgvector, which the machine's server may not have."""
 

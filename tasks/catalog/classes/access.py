@@ -30,16 +30,18 @@ SELECT 'policy', quote_ident(polname), name, concat_ws(' ',
 FROM pg_policy
 JOIN relations ON relations.oid = polrelid"""
 
+_UNTOUCHED_SCHEMA = """acldefault('n', nspowner) || CASE WHEN nspname <> 'public' THEN NULL
+            WHEN current_setting('server_version_num')::integer < 150000 THEN ARRAY[makeaclitem(0, nspowner, 'USAGE', false),
+                makeaclitem(0, nspowner, 'CREATE', false)]
+            ELSE ARRAY[makeaclitem(0, nspowner, 'USAGE', false)] END"""
+
 # Each source gives: the kind of object made of it; the one that it belongs to; what is granted on; what stands before GRANT and
 # in brackets after a privilege; the letter that acldefault knows; owner; access list; and the one that an untouched object has.
 _GRANTED = f"""
 granted AS MATERIALIZED (
     SELECT 'grant' AS kind, name AS parent, 'SCHEMA ' || name AS target, '' AS before, '' AS part, 'n'::"char" AS code,
         nspowner AS owner, nspacl AS acl,
-        acldefault('n', nspowner) || CASE WHEN nspname <> 'public' THEN NULL
-            WHEN current_setting('server_version_num')::integer < 150000 THEN ARRAY[makeaclitem(0, nspowner, 'USAGE', false),
-                makeaclitem(0, nspowner, 'CREATE', false)]
-            ELSE ARRAY[makeaclitem(0, nspowner, 'USAGE', false)] END AS untouched
+        {_UNTOUCHED_SCHEMA} AS untouched
     FROM schemas WHERE nspacl IS NOT NULL
     UNION ALL
     SELECT 'grant', name, 'TABLE ' || name, '', '', 'r', relowner, relacl, acldefault('r', relowner)
@@ -139,7 +141,7 @@ SELECT kind,
 FROM worded JOIN numbered USING (number)
 GROUP BY kind, role, part, parent, before, target"""
 
-# What initdb granted on a schema, public above all, is no trace: https://www.postgresql.org/docs/current/catalog-pg-init-privs.html
+# What public has as everywhere is no trace; on 14 it is written otherwise, and asked for in vain.
 _ANY_GRANT = f"""FROM (
     SELECT FROM pg_class WHERE oid >= {FIRST_OWN_OID} AND relacl IS NOT NULL
     UNION ALL SELECT FROM pg_attribute WHERE attrelid >= {FIRST_OWN_OID} AND attacl IS NOT NULL
@@ -148,10 +150,7 @@ _ANY_GRANT = f"""FROM (
     UNION ALL SELECT FROM pg_foreign_data_wrapper WHERE fdwacl IS NOT NULL
     UNION ALL SELECT FROM pg_foreign_server WHERE srvacl IS NOT NULL
     UNION ALL SELECT FROM pg_default_acl
-    UNION ALL SELECT FROM pg_namespace AS schema WHERE oid >= {FIRST_OWN_OID} AND nspacl IS NOT NULL
-    UNION ALL SELECT FROM pg_namespace AS schema WHERE nspname = 'public' AND NOT EXISTS (
-        SELECT FROM pg_init_privs
-        WHERE classoid = 'pg_namespace'::regclass AND objoid = schema.oid AND privtype = 'i' AND initprivs = nspacl)
+    UNION ALL SELECT FROM pg_namespace WHERE (oid >= {FIRST_OWN_OID} OR nspname = 'public') AND nspacl <> {_UNTOUCHED_SCHEMA}
 ) AS granted"""
 
 CLASSES = (

@@ -1,6 +1,6 @@
 """What the stand-in remembers, in a folder: apps, machines, tokens, faults. The test and the `fly` program share it.
 
-Only the standard library is imported here: `fly` and the machines start a Python without site-packages, in a few milliseconds.
+Nothing that is installed is imported here: `fly` and the machines start a Python without site-packages, in a few milliseconds.
 """
 
 import json

@@ -102,7 +102,9 @@ class Server:
             if self._listener in ready:
                 relay, _ = self._listener.accept()
                 received = receive_request(relay)
-                if received is not None:
+                if received is None:
+                    relay.close()
+                else:
                     self._start(*received, relay)
 
     def _start(self, request: Request, streams: list[int], answers: socket.socket) -> None:
@@ -118,7 +120,7 @@ class Server:
         for descriptor in streams:
             os.close(descriptor)
         self._running[child] = answers
-        with suppress(BrokenPipeError):
+        with suppress(ConnectionError):
             send_number(answers, child)
 
     def _tell_ended(self) -> None:
@@ -128,7 +130,7 @@ class Server:
             if child == 0:
                 return
             self._left.discard(child)
-            with self._running.pop(child) as answers, suppress(BrokenPipeError):
+            with self._running.pop(child) as answers, suppress(ConnectionError):
                 send_number(answers, how)
 
 

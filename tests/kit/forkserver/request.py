@@ -1,6 +1,7 @@
 """What travels between a test and the server: a request with the streams of the process, then its id, then how it ended."""
 
 import json
+import os
 import socket
 import struct
 from dataclasses import asdict, dataclass
@@ -33,14 +34,19 @@ def send_request(channel: socket.socket, request: Request, descriptors: list[int
 
 
 def receive_request(channel: socket.socket) -> tuple[Request, list[int]] | None:
-    """Receive the next request; None when there will be no more."""
+    """Receive the next request; None when there will be no more, or when who sent it ended meanwhile."""
     head, descriptors, _, _ = socket.recv_fds(channel, _LENGTH.size, STREAMS + 1)
     if not head:
         return None
     (length,) = _LENGTH.unpack(head)
     text = b""
     while len(text) < length:
-        text += channel.recv(length - len(text))
+        piece = channel.recv(length - len(text))
+        if not piece:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            return None
+        text += piece
     return Request(**json.loads(text)), descriptors
 
 
