@@ -1,5 +1,6 @@
 """The fixtures that all tests share; what they are made of is in tests/kit."""
 
+import gc
 import itertools
 import os
 import shutil
@@ -15,7 +16,7 @@ from tasks.postgres import embedded as embedded_server
 from tasks.postgres.cluster import Cluster
 from tests.kit.databases import Database, fresh_database
 from tests.kit.disks import mount_small_disk
-from tests.kit.home import make_home, remove_home
+from tests.kit.home import choose_files_place, make_home, remove_home
 from tests.kit.own_servers import OwnServer, copy_cluster, remove_server
 from tests.kit.poolers import Pooler, start_pgbouncer
 from tests.kit.projects import Project, make_project
@@ -27,7 +28,8 @@ _home = pytest.StashKey[Path]()
 def pytest_configure(config: pytest.Config) -> None:
     """Make the folder of the shared servers, or learn it from the process that distributes the tests."""
     given: dict[str, Any] | None = getattr(config, "workerinput", None)
-    config.stash[_home] = Path(given["home"]) if given else make_home()
+    config.stash[_home] = home = Path(given["home"]) if given else make_home()
+    config.option.basetemp = config.option.basetemp or choose_files_place(home)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -40,6 +42,12 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker process where the shared servers are."""
     node.workerinput["home"] = str(node.config.stash[_home])
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage the thousands of tests, which stay to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -1,6 +1,7 @@
 """A forked program is as one that began from nothing."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,9 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tasks.runner.identity import TOOL_VERSION
 from tests.kit.fly import relays
 from tests.kit.fly.relays import serve_relays
 from tests.kit.forkserver import Running, start_process
+from tests.kit.projects import REPOSITORY
 from tests.kit.waiting import wait_until
 
 RELAY = (sys.executable, "-SE", str(relays.RELAY))
@@ -113,3 +116,34 @@ def test_a_relay_that_ends_before_it_has_asked_holds_up_nobody(tmp_path: Path) -
         channel.sendall(b"{")
     command = [*RELAY, str(serve_relays()), "false", str(path)]
     assert subprocess.run(command, capture_output=True, check=True, timeout=60).stdout == b"served\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, f"{TOOL_VERSION} True"),
+        ({"tasks/runner/identity.py": "raise SystemExit('a version of its own')"}, "a version of its own"),
+        ({"tasks/runner/retries.py": None}, "ModuleNotFoundError: No module named 'tasks.runner.retries'"),
+        ({"tasks/runner/later.py": "raise SystemExit('came with it')"}, "came with it"),
+    ],
+    ids=["the same", "another file", "a file less", "a file more"],
+)
+def test_a_program_that_brings_the_tool_runs_its_own(tmp_path: Path, changes: dict[str, str | None], expected: str) -> None:
+    shutil.copytree(REPOSITORY / "tasks", tmp_path / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
+    program = tmp_path / "scripts" / "program.py"
+    program.parent.mkdir()
+    program.write_text(
+        "import sys; from pathlib import Path; sys.path.insert(0, str(Path(__file__).parent.parent))\n"
+        "from tasks.runner import command, identity\n"
+        "import tasks.runner.retries\n"
+        "if Path('tasks/runner/later.py').exists():\n    import tasks.runner.later\n"
+        "sys.exit(f'{identity.TOOL_VERSION} {({command.PROJECT, Path(identity.__file__).parents[2]} == {Path.cwd()})}')\n"
+    )
+    for name, text in changes.items():
+        if text is None:
+            (tmp_path / name).unlink()
+        else:
+            (tmp_path / name).write_text(text)
+    command = [*RELAY, str(serve_relays()), "true", str(program)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=60, encoding="utf-8")
+    assert done.stderr.splitlines()[-1] == expected

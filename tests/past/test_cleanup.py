@@ -119,15 +119,16 @@ def test_files_that_do_nothing_or_fail_after_another_name_it(tmp_path: Path, ser
 
 
 def test_a_run_that_was_broken_off_after_any_act_is_completed_as_it_was_begun(tmp_path: Path, server: ScratchServer) -> None:
-    whole = tmp_path / "whole"
-    TestRepository(whole).write(SMALL)
+    whole, root = tmp_path / "whole", tmp_path / "broken"
+    for each in (whole, root):
+        TestRepository(each).write(SMALL)
     clean(whole, server, apply=True)
+    proposal = plan_cleanup(find_old_files([], root / "migrations"), root / "migrations", server).proposal
     # Modification times date these files, and so the versions of two copies differ: their names are compared without them.
     for acts in itertools.count():
-        root = tmp_path / f"broken{acts}"
+        shutil.rmtree(root)
         TestRepository(root).write(SMALL)
-        files = find_old_files([], root / "migrations")
-        done = list(itertools.islice(carry_out(plan_cleanup(files, root / "migrations", server).proposal), acts))
+        done = list(itertools.islice(carry_out(proposal), acts))
         events = clean(root, server, apply=True)
         assert [name.partition("/")[0] + name[-9:] for name in read_tree(root)] == [
             name.partition("/")[0] + name[-9:] for name in read_tree(whole)

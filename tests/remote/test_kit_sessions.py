@@ -1,14 +1,18 @@
 """Tests of a session on the stand-in's machines: what a command finds there, and what it does not."""
 
 import io
-from collections.abc import Iterator
+import shlex
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from fabric import Connection
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from paramiko.ssh_exception import AuthenticationException
 
 from tests.kit.fly.client import connect, issue_certificate, make_connection, shell
+from tests.kit.fly.hallpass import split_words
 from tests.kit.fly.images import Image
 from tests.kit.fly.machines import Machine
 from tests.kit.fly.world import FlyWorld, make_world
@@ -152,3 +156,16 @@ def test_a_certificate_with_another_key_is_refused(world: FlyWorld, machine: Mac
 
 def test_a_certificate_of_another_authority_is_refused(world: FlyWorld, machine: Machine, tmp_path: Path, fly: FlyWorld) -> None:
     assert is_refused(machine, issue_certificate(fly, tmp_path / "new"))
+
+
+def split_or_refuse(split: Callable[[str], list[str]], command: str) -> list[str] | str:
+    try:
+        return split(command)
+    except ValueError as error:
+        return str(error)
+
+
+@given(st.text(alphabet="ab \t\"'\\", max_size=12))
+@settings(max_examples=500, database=None, deadline=None)
+def test_a_command_is_split_as_by_shlex(command: str) -> None:
+    assert split_or_refuse(split_words, command) == split_or_refuse(shlex.split, command)

@@ -27,6 +27,11 @@ class Image:
     packages: tuple[str, ...] = RUNNER_PACKAGES
     forked: bool = True
 
+    @property
+    def is_imported(self) -> bool:
+        """Tell whether what runs here is forked from a process that has imported it."""
+        return self.forked and self.packages == RUNNER_PACKAGES
+
 
 def unpack_image(image: Image, machine: MachineFolder, files: Path) -> None:
     """Fill a machine's disk: the tool of this repository, and the migrations and seeds of a project folder."""
@@ -37,15 +42,16 @@ def unpack_image(image: Image, machine: MachineFolder, files: Path) -> None:
     if image.has_app:
         # An image may hold more than what runs, but copying it for each machine takes a tenth of the suite's time.
         for name in SENT_CODE:
-            _copy_code(REPOSITORY / name, machine.app / name)
+            _copy_code(REPOSITORY / name, machine.app / name, compiled=not image.is_imported)
         copy_files(machine, files)
 
 
-def _copy_code(source: Path, target: Path) -> None:
-    """Copy a file, or a folder with its compiled files, for otherwise each new machine would compile the tool again."""
+def _copy_code(source: Path, target: Path, *, compiled: bool) -> None:
+    """Copy a file, or a folder, with its `compiled` files where a program begins from nothing, which would compile them again."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.pyc.*"), dirs_exist_ok=True)
+        left_out = shutil.ignore_patterns("*.pyc.*" if compiled else "__pycache__")
+        shutil.copytree(source, target, ignore=left_out, dirs_exist_ok=True)
     else:
         shutil.copy2(source, target)
 
@@ -66,7 +72,7 @@ def _write_python(image: Image, machine: MachineFolder) -> None:
         program = machine.disk / "bin" / name
         # -S leaves out everything that is installed here.
         text = f"#!/bin/sh\nexport PYTHONPATH={shlex.quote(str(packages))}\n"
-        if image.forked and image.packages == RUNNER_PACKAGES:
+        if image.is_imported:
             relay = call_relay(serve_relays(), own_tool=True)
             text += f'case "$1" in *migrate.py) [ ! -e "$1" ] || exec {relay} "$@";; esac\n'
         program.write_text(f'{text}exec {shlex.quote(sys.executable)} -S "$@"\n')

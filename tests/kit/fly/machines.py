@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,12 +78,12 @@ class Machine:
     @property
     def environment(self) -> dict[str, str]:
         """Return the environment that commands have on the machine."""
-        return dict(read_json(self.folder.environment, {}))
+        entries = self.folder.environment.read_text().split("\0")
+        return dict(entry.split("=", 1) for entry in entries if entry)
 
     def change_environment(self, **variables: str | None) -> None:
         """Set variables on the machine, or remove those that are None."""
-        changed = {**self.environment, **variables}
-        write_whole(self.folder.environment, json.dumps({name: value for name, value in changed.items() if value is not None}))
+        self._write_environment({**self.environment, **variables})
 
     @property
     def ssh_port(self) -> int:
@@ -184,6 +184,10 @@ class Machine:
         with lock(self.folder.path):
             write_whole(self.folder.faults, json.dumps({**read_json(self.folder.faults, {}), **faults}))
 
+    def _write_environment(self, variables: Mapping[str, str | None]) -> None:
+        entries = [f"{name}={value}\0" for name, value in variables.items() if value is not None]
+        write_whole(self.folder.environment, "".join(entries))
+
     def _find_servers(self) -> list[psutil.Process]:
         found = []
         for file in (self.folder.server, self.folder.vanished_server):
@@ -202,7 +206,7 @@ def make_machine(state: State, record: Record, app_name: str, environment: dict[
     machine.folder.disk.mkdir(parents=True)
     write_key_pair(machine.folder.host_key)
     machine.start_in(machine.app if starts_in_app else machine.folder.disk)
-    machine.change_environment(**environment)
+    machine._write_environment(environment)
     return machine
 
 

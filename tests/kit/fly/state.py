@@ -74,8 +74,8 @@ class MachineFolder:
 
     @property
     def environment(self) -> Path:
-        """Return the file of the machine's environment."""
-        return self.path / "environment.json"
+        """Return the file of the machine's environment: NAME=VALUE, each ended by a NUL, as in /proc/PID/environ."""
+        return self.path / "environment"
 
     @property
     def host_key(self) -> Path:

@@ -21,8 +21,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NoReturn
 
-import tasks
 from tests.kit.forkserver.request import STREAMS, Request, receive_request, send_number
+from tests.kit.forkserver.tool import take_tool
 
 _IMPORTED_LATE = (
     "apprise",
@@ -45,6 +45,7 @@ _FOR_RELAYS = (
     "tests.kit.fly.program.main",
     "tests.kit.fly.program.ssh",
 )
+_ON_MACHINES = ("tasks.runner", "tasks.catalog")
 
 _NOT_FLUSHED = 120
 """The exit code of Python where the reader of what it prints is gone."""
@@ -53,9 +54,13 @@ _NOT_FLUSHED = 120
 def main() -> None:
     """Import everything, then serve requests until there are no more."""
     number, *paths = sys.argv[1:]
-    tool = (module.name for module in pkgutil.walk_packages(tasks.__path__, "tasks."))
-    for name in _FOR_RELAYS if paths else (*_IMPORTED_LATE, *tool):
+    late, rooms = (_FOR_RELAYS, _ON_MACHINES) if paths else (_IMPORTED_LATE, ("tasks",))
+    for name in late:
         importlib.import_module(name)
+    for name in rooms:
+        room = importlib.import_module(name)
+        for module in pkgutil.walk_packages(room.__path__, f"{name}."):
+            importlib.import_module(module.name)
     gc.collect()
     gc.freeze()
     with ExitStack() as stack:
@@ -177,8 +182,8 @@ def become(request: Request, streams: list[int]) -> None:
     time.tzset()
     tempfile.tempdir = None
     if request.own_tool:
-        for name in [name for name in sys.modules if name.partition(".")[0] in ("tasks", "tests")]:
-            del sys.modules[name]
+        # A script is in a folder of the tool's own folder.
+        take_tool(Path.cwd() if request.words[0] == "-m" else Path(request.words[0]).absolute().parent.parent)
     if request.words[0] == "-m":
         _, module, *arguments = request.words
         sys.argv, sys.path[0] = [module, *arguments], request.cwd
