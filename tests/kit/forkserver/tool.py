@@ -4,20 +4,23 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+_MOVABLE = ("tasks.runner", "tasks.catalog", "tasks.postgres")
+"""The rooms whose modules do not know from their import on where they are, but for those below."""
 _READ_THEIR_PLACE = ("tasks.runner.command",)
-"""The modules that look at import where they are."""
 _ROOMS = ("tasks", "tests")
 
 
 def take_tool(own: Path) -> None:
-    """Make imported modules of the tool the ones of the folder `own`, or forget them all where a file there is another.
+    """Make imported modules of the tool the ones of the folder `own`, or forget them all.
 
-    A file is the same by its size and its time, to the second: an archive keeps no more of that.
+    They are forgotten where a file there is another, or where some are imported that cannot be moved. A file is the same by its
+    size and its time, to the second: an archive keeps no more of that.
     """
     imported = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "tasks"}
     ours = Path(sys.modules["tasks"].__file__ or "").parent.parent
     places = {name: Path(module.__file__ or "").relative_to(ours) for name, module in imported.items()}
-    if all(_describe(own / place) == _describe(ours / place) for place in places.values()):
+    movable = all(name == "tasks" or name.startswith(_MOVABLE) for name in imported)
+    if movable and all(_describe(own / place) == _describe(ours / place) for place in places.values()):
         for name, module in imported.items():
             if name in _READ_THEIR_PLACE:
                 _forget(name)
