@@ -78,4 +78,4 @@ def fresh_database(server: Server, template: str = "template1") -> Iterator[Data
         yield database
     finally:
         database.close()
-        server.administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        server.drop(name)

@@ -3,6 +3,8 @@
 import re
 import shutil
 import subprocess
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -26,6 +28,7 @@ FAST_SETTINGS = {
 """Durability is of no use to a server that lives as long as a test run."""
 
 SMALL_CLUSTER_OPTIONS = ("--no-sync", "--locale=C", "--wal-segsize=1")
+_DROPS_AT_ONCE = 8
 
 
 @dataclass
@@ -45,10 +48,43 @@ class Server:
             self._connection = psycopg.connect(self.url(), autocommit=True)
         self._connection.execute(statement)
 
+    def drop(self, database: str) -> None:
+        """Drop a database together with the sessions in it."""
+        self.administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
+
     def close(self) -> None:
         """Close the connection that `administer` uses."""
         if self._connection is not None:
             self._connection.close()
+
+
+class SharedServer(Server):
+    """A server that lives until all tests are done: databases are dropped while the next test runs.
+
+    Most of a drop is waiting, for a checkpoint and for other sessions to take note.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__(cluster)
+        self._behind = Server(cluster)
+        # Connects now: a test may count what its process has open.
+        self._behind.administer(sql.SQL("SELECT").format())
+        self._thread = ThreadPoolExecutor(1)
+        self._drops: deque[Future[None]] = deque()
+
+    def drop(self, database: str) -> None:
+        """Have a database dropped together with the sessions in it; waits where many are to be dropped already."""
+        self._drops.append(self._thread.submit(self._behind.drop, database))
+        while len(self._drops) > _DROPS_AT_ONCE or (self._drops and self._drops[0].done()):
+            self._drops.popleft().result()
+
+    def close(self) -> None:
+        """Wait for the drops, and close the connections."""
+        super().close()
+        for drop in self._drops:
+            drop.result()
+        self._thread.shutdown()
+        self._behind.close()
 
 
 @cache
@@ -77,4 +113,4 @@ def start_server(home: Path, programs: Path) -> Server:
         control.start(shared, FAST_SETTINGS)
         # The first session leaves a file behind by which later ones, in copies too, know the catalog at once.
         psycopg.connect(shared.url("template1")).close()
-    return Server(shared)
+    return SharedServer(shared)
