@@ -7,6 +7,7 @@ because arguments can be seen by everybody on the machine.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+import tasks.runner.locked_run
 import tasks.runner.statements.parsing  # noqa: F401 - what a run imports late, the children find imported
 from tasks.runner.errors import RunnerError, describe_error
 from tasks.runner.events import StatementFinished, StatementStarted
@@ -24,6 +26,8 @@ from tasks.runner.runner import MigrationRunner
 
 def serve() -> None:
     """Answer requests until there are no more."""
+    # A child that collects garbage would copy the memory that it shares with us.
+    gc.freeze()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

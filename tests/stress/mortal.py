@@ -4,6 +4,7 @@ It takes one request a line on its standard input, as JSON, and answers with one
 ended. A child is a process of its own, but saves itself the imports.
 """
 
+import gc
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
+import tasks.runner.locked_run
 import tasks.runner.statements.parsing  # noqa: F401 - what a run imports late, the children find imported
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import Event
@@ -37,6 +39,7 @@ class Request:
 
 def serve() -> None:
     """Answer requests until there are no more."""
+    gc.freeze()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

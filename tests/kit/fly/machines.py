@@ -102,7 +102,7 @@ class Machine:
 
     def processes(self, containing: str = "") -> list[psutil.Process]:
         """Return what runs on the machine and has this text in its command line; not its SSH server."""
-        return find_processes(lambda process: self._owns(process, containing))
+        return find_processes(self.id, lambda process: self._owns(process, containing))
 
     def kill(self, containing: str = "", number: int = signal.SIGKILL) -> int:
         """Send a signal to those processes and return how many they were."""

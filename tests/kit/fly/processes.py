@@ -2,20 +2,36 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
 from tests.kit.waiting import wait_until
 
+_KERNEL_SHOWS = Path("/proc/self/environ").exists()
 
-def find_processes(is_wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
-    """Return the processes that are wanted; those that may not be looked at, or end meanwhile, are not."""
+
+def find_processes(mark: str, is_wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
+    """Return the processes that are wanted, which have the mark in their command line or their environment.
+
+    Those that may not be looked at, or end meanwhile, are not.
+    """
     found = []
-    for process in psutil.process_iter():
+    for pid in psutil.pids():
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            if is_wanted(process):
+            if _may_have(pid, mark.encode()) and is_wanted(process := psutil.Process(pid)):
                 found.append(process)
     return found
+
+
+def _may_have(pid: int, mark: bytes) -> bool:
+    """Look for a mark as the kernel shows it, where it does: for hundreds of processes that is much quicker than psutil."""
+    try:
+        return any(mark in Path(f"/proc/{pid}/{file}").read_bytes() for file in ("cmdline", "environ"))
+    except PermissionError:
+        return False
+    except OSError:
+        return not _KERNEL_SHOWS
 
 
 def end_processes(processes: Iterable[psutil.Process]) -> None:

@@ -191,7 +191,7 @@ class FlyWorld:
             for machine in machines:
                 machine.end()
         folder = str(self.state.folder)
-        end_processes(find_processes(lambda process: any(folder in word for word in process.cmdline())))
+        end_processes(find_processes(folder, lambda process: any(folder in word for word in process.cmdline())))
 
     def _add_record(self, record: Record, app: str) -> Record:
         with self.state.change_app(app) as changed:
