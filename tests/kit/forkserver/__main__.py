@@ -47,6 +47,7 @@ _FOR_RELAYS = (
 )
 _ON_MACHINES = ("tasks.runner", "tasks.catalog")
 
+_OBJECTS_TO_COLLECT = 100_000
 _NOT_FLUSHED = 120
 """The exit code of Python where the reader of what it prints is gone."""
 
@@ -63,6 +64,8 @@ def main() -> None:
             importlib.import_module(module.name)
     gc.collect()
     gc.freeze()
+    # What lives for a moment needs no more of it, and it would copy the memory that is shared.
+    gc.set_threshold(_OBJECTS_TO_COLLECT)
     with ExitStack() as stack:
         channel = stack.enter_context(socket.socket(fileno=int(number)))
         listener = stack.enter_context(socket.socket(socket.AF_UNIX))
