@@ -14,6 +14,7 @@ from psycopg import sql
 from tests.benchmarks.timing import Command, Sample, time_in_turn
 from tests.kit.databases import Database
 from tests.kit.fly.boot import PYTHON, SSHD, find_sshd
+from tests.kit.fly.images import Image
 from tests.kit.fly.world import FlyWorld, make_world
 from tests.kit.projects import REPOSITORY
 from tests.kit.servers import Server
@@ -70,9 +71,9 @@ class FarBench:
         return Database(self.server, f"far_{name}")
 
     def _make_empty(self, name: str) -> None:
-        database = sql.Identifier(f"far_{name}")
-        self.server.administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
-        self.server.administer(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(database))
+        database = self._database(name).name
+        self.server.drop(database)
+        self.server.administer(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(database)))
 
 
 @contextmanager
@@ -82,5 +83,6 @@ def open_far_bench(server: Server, home: Path, runs: int) -> Iterator[FarBench]:
     with ExitStack() as stack:
         fly = stack.enter_context(make_world(home / "fly", kind))
         for name in _APPS:
-            fly.add_app(f"gaia-gateway-{name}", Database(server, f"far_{name}"))
+            # A machine of Fly has nothing imported.
+            fly.add_app(f"gaia-gateway-{name}", Database(server, f"far_{name}"), image=Image(forked=False))
         yield FarBench(server, fly, home, runs)
