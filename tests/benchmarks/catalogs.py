@@ -48,9 +48,8 @@ class CatalogBench:
         return time_in_turn(commands, self.runs, warm_up=True)
 
     def _make_database(self, tables: int) -> None:
-        name = sql.Identifier(_DATABASE)
-        self.server.administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-        self.server.administer(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(name))
+        self.server.drop(_DATABASE)
+        self.server.administer(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(_DATABASE)))
         with psycopg.connect(self.server.url(_DATABASE), autocommit=True) as connection:
             for first in range(1, tables + 1, _TABLES_IN_A_TRANSACTION):
                 numbers = range(first, min(first + _TABLES_IN_A_TRANSACTION, tables + 1))

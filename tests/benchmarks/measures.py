@@ -77,7 +77,6 @@ class Bench:
 
     def _make_empty(self, database: str) -> None:
         """Make the database anew, and write out what is in memory, so that no run pays for the one before it."""
-        name = sql.Identifier(database)
-        self.server.administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-        self.server.administer(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(name))
+        self.server.drop(database)
+        self.server.administer(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(database)))
         self.server.administer(sql.SQL("CHECKPOINT").format())
