@@ -1,6 +1,5 @@
 """The fixtures that all tests share; what they are made of is in tests/kit."""
 
-import compileall
 import gc
 import itertools
 import os
@@ -20,7 +19,7 @@ from tests.kit.disks import mount_small_disk
 from tests.kit.home import choose_files_place, make_home, remove_home
 from tests.kit.own_servers import OwnServer, copy_cluster, remove_server
 from tests.kit.poolers import Pooler, start_pgbouncer
-from tests.kit.projects import REPOSITORY, Project, make_project
+from tests.kit.projects import Project, make_project
 from tests.kit.servers import Server, find_machine_programs, read_major_version, start_server
 
 _home = pytest.StashKey[Path]()
@@ -29,16 +28,8 @@ _home = pytest.StashKey[Path]()
 def pytest_configure(config: pytest.Config) -> None:
     """Make the folder of the shared servers, or learn it from the process that distributes the tests."""
     given: dict[str, Any] | None = getattr(config, "workerinput", None)
-    if not given:
-        _compile()
     config.stash[_home] = home = Path(given["home"]) if given else make_home()
     config.option.basetemp = config.option.basetemp or choose_files_place(home)
-
-
-def _compile() -> None:
-    """Compile what the tests' programs import, or each of them would do it anew where Python is told not to keep it."""
-    for folder in ("tasks", "tests/kit"):
-        compileall.compile_dir(REPOSITORY / folder, quiet=2)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -24,12 +24,13 @@ _PREFIX = "migrate_cache_"
 _FORMAT = 1
 """To be raised when the same files leave another state, because pieces are run in another way."""
 _MEGABYTE = 1 << 20
-_OLDEST_LAST = """
-SELECT datname::text FROM pg_database WHERE starts_with(datname, %s)
+_KEPT = """
+FROM pg_database WHERE starts_with(datname, %s)
  ORDER BY shobj_description(oid, 'pg_database') DESC NULLS LAST, datname
 """
-_SIZE = "SELECT pg_database_size(oid) FROM pg_database WHERE datname = %s"
-"""To be asked only of a few: the server looks at each file of the database."""
+_NAMES = f"SELECT datname::text {_KEPT}"
+_SIZES = f"SELECT datname::text, pg_database_size(oid) {_KEPT}"
+"""For a size, the server looks at each file of the database: to be asked only where it decides."""
 _NOW = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
 
@@ -59,7 +60,7 @@ def find_longest(connection: psycopg.Connection, names: Sequence[str]) -> int:
 
 def list_kept(connection: psycopg.Connection) -> list[str]:
     """List the states that are kept, the last used first."""
-    return [row[0] for row in connection.execute(_OLDEST_LAST, [_PREFIX])]
+    return [row[0] for row in connection.execute(_NAMES, [_PREFIX])]
 
 
 def touch(connection: psycopg.Connection, name: str) -> None:
@@ -83,8 +84,8 @@ def keep(connection: psycopg.Connection, draft: str, name: str) -> bool:
 def forget_oldest(connection: psycopg.Connection, limits: CacheLimits) -> None:
     """Drop the states that were not used for longest until the limits are met; one that is being copied stays for now."""
     size = 0
-    for number, name in enumerate(list_kept(connection), 1):
-        size += sum(row[0] for row in connection.execute(_SIZE, [name]))
+    for number, (name, database_size) in enumerate(connection.execute(_SIZES, [_PREFIX]).fetchall(), 1):
+        size += database_size
         if number > limits.databases or size > limits.megabytes * _MEGABYTE:
             with suppress(psycopg.Error):
                 connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))

@@ -12,8 +12,9 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NoReturn
 
 import tasks.runner.locked_run
 import tasks.runner.statements.parsing  # noqa: F401 - what a run imports late, the children find imported
@@ -24,21 +25,21 @@ from tasks.runner.plan import MigrateGoal
 from tasks.runner.runner import MigrationRunner
 
 
-def serve() -> None:
-    """Answer requests until there are no more."""
+def serve(obey: Callable[[dict[str, Any]], NoReturn]) -> None:
+    """Answer requests until there are no more, each in a child that obeys it and dies, or ends."""
     # A child that collects garbage would copy the memory that it shares with us.
     gc.freeze()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            _obey(json.loads(line))
+            obey(json.loads(line))
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):
             print(json.dumps({"signal": os.WTERMSIG(status)}), flush=True)
 
 
-def _obey(request: dict[str, Any]) -> None:
-    """Apply one version, and die after so many statements; never returns."""
+def _apply(request: dict[str, Any]) -> NoReturn:
+    """Apply one version, and die after so many statements."""
     answer: dict[str, Any] = {"statements": [], "error": None}
     done = 0
     os.chdir(request["here"])
@@ -58,4 +59,4 @@ def _obey(request: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    serve()
+    serve(_apply)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tasks.runner.events import FilesRead
 
-SENT_CODE = ("tasks/__init__.py", "tasks/runner", "tasks/catalog", "tasks/postgres", "scripts/migrate.py")
+_SENT_CODE = ("tasks/__init__.py", "tasks/runner", "tasks/catalog", "tasks/postgres", "scripts/migrate.py")
 """What runs on a machine: the runner, and the rooms below it."""
 
 _TIMEOUT_S = 60
@@ -106,13 +106,18 @@ def _pack(project: Path, migrations: Path, seeds: Path) -> io.BytesIO:
     """Pack what a run there needs."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w:gz") as archive:
-        for name in SENT_CODE:
-            archive.add(project / name, arcname=name, filter=_leave_out_caches)
+        pack_code(archive, project)
         archive.add(migrations, arcname="migrations", filter=_leave_out_caches)
         if seeds.is_dir():
             archive.add(seeds, arcname="seeds", filter=_leave_out_caches)
     data.seek(0)
     return data
+
+
+def pack_code(archive: tarfile.TarFile, project: Path) -> None:
+    """Put the code that runs on a machine into an archive."""
+    for name in _SENT_CODE:
+        archive.add(project / name, arcname=name, filter=_leave_out_caches)
 
 
 def _leave_out_caches(member: tarfile.TarInfo) -> tarfile.TarInfo | None:

@@ -123,7 +123,8 @@ def test_a_run_that_was_broken_off_after_any_act_is_completed_as_it_was_begun(tm
     for each in (whole, root):
         TestRepository(each).write(SMALL)
     clean(whole, server, apply=True)
-    proposal = plan_cleanup(find_old_files([], root / "migrations"), root / "migrations", server).proposal
+    folder = root / "migrations"
+    proposal = plan_cleanup(find_old_files([], folder), folder, server).proposal
     # Modification times date these files, and so the versions of two copies differ: their names are compared without them.
     for acts in itertools.count():
         shutil.rmtree(root)
@@ -133,7 +134,6 @@ def test_a_run_that_was_broken_off_after_any_act_is_completed_as_it_was_begun(tm
         assert [name.partition("/")[0] + name[-9:] for name in read_tree(root)] == [
             name.partition("/")[0] + name[-9:] for name in read_tree(whole)
         ]
-        folder = root / "migrations"
         assert all(text.startswith(b"-- Migration: ") for name, text in read_tree(root).items() if "/up/" in name)
         renames = read_renames(folder, read_migrations(folder).checksums)
         assert {pair[1] for pair in renames.headers.values()} == set(read_migrations(folder).checksums.values())

@@ -4,16 +4,14 @@ It takes one request a line on its standard input, as JSON, and answers with one
 ended. A child is a process of its own, but saves itself the imports.
 """
 
-import gc
 import json
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import Any, NoReturn
 
-import tasks.runner.locked_run
-import tasks.runner.statements.parsing  # noqa: F401 - what a run imports late, the children find imported
+from tasks.rehearsal.mortal import serve
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import Event
 from tasks.runner.operations import migrate, rollback
@@ -37,20 +35,9 @@ class Request:
         return json.dumps(asdict(self))
 
 
-def serve() -> None:
-    """Answer requests until there are no more."""
-    gc.freeze()
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            obey(Request(**json.loads(line)))
-        _, status = os.waitpid(child, 0)
-        if os.WIFSIGNALED(status):
-            print(json.dumps({"signal": os.WTERMSIG(status)}), flush=True)
-
-
-def obey(request: Request) -> None:
-    """Do what a request says, in a child; never returns."""
+def obey(line: dict[str, Any]) -> NoReturn:
+    """Do what a request says, in a child."""
+    request = Request(**line)
     told: list[tuple[str, str]] = []
     error = ""
     try:
@@ -78,4 +65,4 @@ def open_operation(request: Request) -> Iterator[Event]:
 
 
 if __name__ == "__main__":
-    serve()
+    serve(obey)

@@ -25,7 +25,7 @@ def ask_well(ask_mortal: Ask, request: Request) -> Answer:
     return answer
 
 
-def end_at_each_event(ask_mortal: Ask, database: Database, request: Callable[..., Request], end: str) -> None:
+def assert_next_finishes(ask_mortal: Ask, database: Database, request: Callable[..., Request], end: str) -> None:
     """End runs on copies of a database, each at another event of the version, and let another run go on each time."""
     with copy_of(database) as undisturbed:
         events = ask_well(ask_mortal, request(undisturbed)).events
@@ -43,7 +43,7 @@ def end_at_each_event(ask_mortal: Ask, database: Database, request: Callable[...
             assert read_state(copy) == expected, place
 
 
-def migrate_ending_at_each_event(version: str, end: str, ask_mortal: Ask, project: Project, database: Database) -> None:
+def assert_next_migrate_finishes(version: str, end: str, ask_mortal: Ask, project: Project, database: Database) -> None:
     write_plan(project)
     before = [FIRST, *VERSIONS][VERSIONS.index(version)]
     ask_well(ask_mortal, Request(database.url, str(project.migrations), "migrate", before))
@@ -51,21 +51,21 @@ def migrate_ending_at_each_event(version: str, end: str, ask_mortal: Ask, projec
     def request(target: Database, **options: object) -> Request:
         return Request(target.url, str(project.migrations), "migrate", version, **options)  # type: ignore[arg-type]
 
-    end_at_each_event(ask_mortal, database, request, end)
+    assert_next_finishes(ask_mortal, database, request, end)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_run_killed_at_any_event_is_finished_by_the_next(
     version: str, ask_mortal: Ask, project: Project, database: Database
 ) -> None:
-    migrate_ending_at_each_event(version, "kill", ask_mortal, project, database)
+    assert_next_migrate_finishes(version, "kill", ask_mortal, project, database)
 
 
 @pytest.mark.parametrize("version", CLOSED)
 def test_a_run_that_its_caller_leaves_at_any_event_is_finished_by_the_next(
     version: str, ask_mortal: Ask, project: Project, database: Database
 ) -> None:
-    migrate_ending_at_each_event(version, "close", ask_mortal, project, database)
+    assert_next_migrate_finishes(version, "close", ask_mortal, project, database)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -79,4 +79,4 @@ def test_a_rollback_killed_at_any_event_is_finished_by_the_next(
     def request(target: Database, **options: object) -> Request:
         return Request(target.url, str(project.migrations), "rollback", before, **options)  # type: ignore[arg-type]
 
-    end_at_each_event(ask_mortal, database, request, "kill")
+    assert_next_finishes(ask_mortal, database, request, "kill")

@@ -1,14 +1,16 @@
 """What is on a machine's disk: the app as it was deployed, and a Python with the packages that the image has."""
 
+import io
 import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tasks.remote.checkout import SENT_CODE
+from tasks.remote.checkout import pack_code
 from tests.kit.fly.packages import RUNNER_PACKAGES, find_packages
 from tests.kit.fly.relays import call_relay, serve_relays
 from tests.kit.fly.state import MachineFolder
@@ -29,11 +31,6 @@ class Image:
     packages: tuple[str, ...] = RUNNER_PACKAGES
     forked: bool = True
 
-    @property
-    def is_imported(self) -> bool:
-        """Tell whether what runs here is forked from a process that has imported it."""
-        return self.forked and self.packages == RUNNER_PACKAGES
-
 
 def unpack_image(image: Image, machine: MachineFolder, files: Path) -> None:
     """Fill a machine's disk: the tool of this repository, and the migrations and seeds of a project folder."""
@@ -44,19 +41,17 @@ def unpack_image(image: Image, machine: MachineFolder, files: Path) -> None:
     if image.has_app:
         machine.app.mkdir(exist_ok=True)
         unpack = ["tar", "-xf", "-", "-C", str(machine.app)]
-        subprocess.run(unpack, input=_pack_code(compiled=not image.is_imported), check=True)
+        subprocess.run(unpack, input=_pack_code(), check=True)
         copy_files(machine, files)
 
 
 @cache
-def _pack_code(*, compiled: bool) -> bytes:
-    """Pack the code that runs on machines; with its `compiled` files for programs that begin from nothing.
-
-    An image may hold more than that, and each file could be copied alone: for hundreds of machines, both take long.
-    """
-    left_out = "*.pyc.*" if compiled else "__pycache__"
-    pack = ["tar", "-cf", "-", f"--exclude={left_out}", "-C", str(REPOSITORY), *SENT_CODE]
-    return subprocess.run(pack, stdout=subprocess.PIPE, check=True).stdout
+def _pack_code() -> bytes:
+    """Pack the code that runs on machines; an image may hold more, but for hundreds of machines that takes long."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as archive:
+        pack_code(archive, REPOSITORY)
+    return data.getvalue()
 
 
 def copy_files(machine: MachineFolder, files: Path) -> None:
@@ -75,7 +70,7 @@ def _write_python(image: Image, machine: MachineFolder) -> None:
         program = machine.disk / "bin" / name
         # -S leaves out everything that is installed here.
         text = f"#!/bin/sh\nexport PYTHONPATH={shlex.quote(str(packages))}\n"
-        if image.is_imported:
+        if image.forked and image.packages == RUNNER_PACKAGES:
             relay = call_relay(serve_relays(), own_tool=True)
             text += f'case "$1" in *migrate.py) [ ! -e "$1" ] || exec {relay} "$@";; esac\n'
         program.write_text(f'{text}exec {shlex.quote(sys.executable)} -S "$@"\n')

@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ import psutil
 from tasks.postgres.folder_lock import lock
 from tests.kit.fly import boot
 from tests.kit.fly.certificates import write_key_pair
+from tests.kit.fly.hallpass import read_environment
 from tests.kit.fly.images import copy_files
 from tests.kit.fly.processes import end_processes, find_processes
 from tests.kit.fly.state import MachineFolder, Record, State, read_json, read_json_lines, write_whole
@@ -78,12 +79,13 @@ class Machine:
     @property
     def environment(self) -> dict[str, str]:
         """Return the environment that commands have on the machine."""
-        entries = self.folder.environment.read_text().split("\0")
-        return dict(entry.split("=", 1) for entry in entries if entry)
+        return read_environment(str(self.folder.environment))
 
     def change_environment(self, **variables: str | None) -> None:
         """Set variables on the machine, or remove those that are None."""
-        self._write_environment({**self.environment, **variables})
+        changed = {**self.environment, **variables}
+        entries = [f"{name}={value}\0" for name, value in changed.items() if value is not None]
+        write_whole(self.folder.environment, "".join(entries))
 
     @property
     def ssh_port(self) -> int:
@@ -184,10 +186,6 @@ class Machine:
         with lock(self.folder.path):
             write_whole(self.folder.faults, json.dumps({**read_json(self.folder.faults, {}), **faults}))
 
-    def _write_environment(self, variables: Mapping[str, str | None]) -> None:
-        entries = [f"{name}={value}\0" for name, value in variables.items() if value is not None]
-        write_whole(self.folder.environment, "".join(entries))
-
     def _find_servers(self) -> list[psutil.Process]:
         found = []
         for file in (self.folder.server, self.folder.vanished_server):
@@ -206,7 +204,8 @@ def make_machine(state: State, record: Record, app_name: str, environment: dict[
     machine.folder.disk.mkdir(parents=True)
     write_key_pair(machine.folder.host_key)
     machine.start_in(machine.app if starts_in_app else machine.folder.disk)
-    machine._write_environment(environment)
+    machine.folder.environment.touch()
+    machine.change_environment(**environment)
     return machine
 
 

@@ -74,7 +74,7 @@ class MachineFolder:
 
     @property
     def environment(self) -> Path:
-        """Return the file of the machine's environment: NAME=VALUE, each ended by a NUL, as in /proc/PID/environ."""
+        """Return the file of the machine's environment."""
         return self.path / "environment"
 
     @property

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tests.kit.forkserver.request import STREAMS, Request, receive_request, send_number
-from tests.kit.forkserver.tool import take_tool
+from tests.kit.forkserver.tool import MOVABLE_ROOMS, READS_ITS_PLACE, take_tool
 
 _IMPORTED_LATE = (
     "apprise",
@@ -45,9 +45,7 @@ _FOR_RELAYS = (
     "tests.kit.fly.program.main",
     "tests.kit.fly.program.ssh",
 )
-_ON_MACHINES = ("tasks.runner", "tasks.catalog")
 
-_OBJECTS_TO_COLLECT = 100_000
 _NOT_FLUSHED = 120
 """The exit code of Python where the reader of what it prints is gone."""
 
@@ -55,17 +53,16 @@ _NOT_FLUSHED = 120
 def main() -> None:
     """Import everything, then serve requests until there are no more."""
     number, *paths = sys.argv[1:]
-    late, rooms = (_FOR_RELAYS, _ON_MACHINES) if paths else (_IMPORTED_LATE, ("tasks",))
+    late, rooms = (_FOR_RELAYS, MOVABLE_ROOMS) if paths else (_IMPORTED_LATE, ("tasks",))
     for name in late:
         importlib.import_module(name)
     for name in rooms:
         room = importlib.import_module(name)
         for module in pkgutil.walk_packages(room.__path__, f"{name}."):
-            importlib.import_module(module.name)
+            if not paths or module.name != READS_ITS_PLACE:
+                importlib.import_module(module.name)
     gc.collect()
     gc.freeze()
-    # What lives for a moment needs no more of it, and it would copy the memory that is shared.
-    gc.set_threshold(_OBJECTS_TO_COLLECT)
     with ExitStack() as stack:
         channel = stack.enter_context(socket.socket(fileno=int(number)))
         listener = stack.enter_context(socket.socket(socket.AF_UNIX))

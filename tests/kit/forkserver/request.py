@@ -16,7 +16,7 @@ STREAMS = 3
 class Request:
     """A program of Python, by the words that follow `python` on a command line, and where it runs.
 
-    With `own_tool` it does not find this repository's code imported: the folder where it runs has its own.
+    With `own_tool` it runs the tool of its own folder, not this repository's.
     """
 
     words: list[str]

@@ -4,10 +4,9 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-_MOVABLE = ("tasks.runner", "tasks.catalog", "tasks.postgres")
-"""The rooms whose modules do not know from their import on where they are, but for those below."""
-_READ_THEIR_PLACE = ("tasks.runner.command",)
-_ROOMS = ("tasks", "tests")
+MOVABLE_ROOMS = ("tasks.runner", "tasks.catalog", "tasks.postgres")
+"""What runs on machines. Its modules do not know from their import on where they are, but for one."""
+READS_ITS_PLACE = "tasks.runner.command"
 
 
 def take_tool(own: Path) -> None:
@@ -19,22 +18,13 @@ def take_tool(own: Path) -> None:
     imported = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "tasks"}
     ours = Path(sys.modules["tasks"].__file__ or "").parent.parent
     places = {name: Path(module.__file__ or "").relative_to(ours) for name, module in imported.items()}
-    movable = all(name == "tasks" or name.startswith(_MOVABLE) for name in imported)
+    movable = all(name == "tasks" or name.startswith(MOVABLE_ROOMS) for name in imported)
     if movable and all(_describe(own / place) == _describe(ours / place) for place in places.values()):
         for name, module in imported.items():
-            if name in _READ_THEIR_PLACE:
-                _forget(name)
-            else:
-                _move(module, own / places[name])
+            _move(module, own / places[name])
         return
-    for name in [name for name in sys.modules if name.partition(".")[0] in _ROOMS]:
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("tasks", "tests")]:
         del sys.modules[name]
-
-
-def _forget(name: str) -> None:
-    room, _, last = name.rpartition(".")
-    delattr(sys.modules[room], last)
-    del sys.modules[name]
 
 
 def _describe(path: Path) -> tuple[int, int] | None:
