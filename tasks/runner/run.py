@@ -151,7 +151,7 @@ class PlanRun:
         with suppress(psycopg.Error):
             roll_back(self._s.connection)
         unknown = lost or isinstance(failure, LockLostError)
-        state = describe_standing(step, run, before=self._stands, unknown=unknown)
+        state = describe_standing(step, run, before=self._stands, unknown=unknown, lost=lost)
         if isinstance(failure, LockLostError):
             return LockLostError(failure.message, hint=failure.hint, state=state, sqlstate=failure.sqlstate)
         if isinstance(failure, Interruption):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -35,6 +36,7 @@ class SegmentRun:
     def __init__(self, surroundings: Surroundings, step: Step) -> None:
         self._s = surroundings
         self._step = step
+        self._state = replace(surroundings.state, awaits_disk=not step.script.single_transaction)
         self._prepares = any(statement.kind == "PrepareStmt" for statement in step.script.statements)
         self.statements = StatementRun(surroundings, step)
         self.done = step.done
@@ -70,7 +72,7 @@ class SegmentRun:
 
     def _try_transaction(self, segment: Segment, record: Record, last: bool) -> Iterator[Event]:
         """Run the statements of a segment, and make the record of it, in one transaction."""
-        connection, state = self._s.connection, self._s.state
+        connection, state = self._s.connection, self._state
         begin = state.begin(segment.begin)
         if self._s.pooled or not segment.statements:
             run_sql(connection, begin)

@@ -29,6 +29,12 @@ class SessionState:
     pooled: bool
     server_version: int
     lock_timeout_ms: int
+    awaits_disk: bool = True
+    """Whether each commit waits until it is on the disk.
+
+    The server writes its log in order, so a crash takes only the newest commits, each with its record: of a run that goes on,
+    nobody has to wait for each. https://www.postgresql.org/docs/current/wal-async-commit.html
+    """
 
     def begin_work(self) -> str:
         """Say once, before the first file, what holds for the whole run; nothing where a pooler stands between."""
@@ -37,7 +43,7 @@ class SessionState:
     def begin(self, text: str = "") -> str:
         """Begin a transaction; only SETs, because what follows may be SET TRANSACTION."""
         name = f"; SET LOCAL application_name = '{self.name}{AT_WORK}'" if self.pooled else ""
-        return f"{text or 'BEGIN'}; {self._lock_timeout}{name}"
+        return f"{text or 'BEGIN'}; {self._for_transaction}{name}"
 
     def before_ledger(self, *, ends: bool, prepares: bool) -> str:
         """Run deferred checks while the file's settings hold, then become ourselves, to write the ledger.
@@ -47,10 +53,10 @@ class SessionState:
         """
         if not ends and not self.pooled:
             ourselves = "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL role TO DEFAULT"
-            return f"SET CONSTRAINTS ALL IMMEDIATE; {ourselves}; {self._lock_timeout}"
+            return f"SET CONSTRAINTS ALL IMMEDIATE; {ourselves}; {self._for_transaction}"
         ourselves = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL"
         forget = f"{_FORGET}; {_FORGET_PREPARED}" if prepares else _FORGET
-        return f"SET CONSTRAINTS ALL IMMEDIATE; {ourselves}; {self._settings}; {self._lock_timeout}; {forget}"
+        return f"SET CONSTRAINTS ALL IMMEDIATE; {ourselves}; {self._settings}; {self._for_transaction}; {forget}"
 
     @property
     def _settings(self) -> str:
@@ -64,5 +70,6 @@ class SessionState:
         return f"{name}; SET client_connection_check_interval = '5s'"
 
     @property
-    def _lock_timeout(self) -> str:
-        return f"SET LOCAL lock_timeout = {self.lock_timeout_ms}"
+    def _for_transaction(self) -> str:
+        commit = "" if self.awaits_disk else "; SET LOCAL synchronous_commit = off"
+        return f"SET LOCAL lock_timeout = {self.lock_timeout_ms}{commit}"

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from tasks.runner.segment_run import SegmentRun
 
 
-def describe_standing(step: Step, run: SegmentRun, *, before: int, unknown: bool) -> str:
-    """Say what of a step stands, and how many steps before it; `unknown` says that the run did not see how its last act ended."""
+def describe_standing(step: Step, run: SegmentRun, *, before: int, unknown: bool, lost: bool) -> str:
+    """Say what of a step stands, and how many steps before it.
+
+    `unknown` says that the run did not see how its last act ended; `lost`, that the session is gone, perhaps with the server.
+    """
     parts = []
     total, alone = len(step.script.segments), run.alone
     if run.done:
@@ -31,7 +34,12 @@ def describe_standing(step: Step, run: SegmentRun, *, before: int, unknown: bool
     if run.note:
         parts.append(run.note)
     if before:
-        parts.append(f"{before} migration{'s' if before > 1 else ''} before it in this run stand{'' if before > 1 else 's'}.")
+        # Any other step has waited for the disk since.
+        unsafe = lost and step.script.single_transaction
+        crash = f", or run{'' if before > 1 else 's'} again if the server crashed" if unsafe else ""
+        parts.append(
+            f"{before} migration{'s' if before > 1 else ''} before it in this run stand{'' if before > 1 else 's'}{crash}."
+        )
     return " ".join(parts)
 
 

@@ -157,6 +157,23 @@ def test_what_a_file_sets_is_gone_for_the_ledger_and_for_the_next_file(any_opera
     assert any_operator.read_applied() == [A, B]
 
 
+def test_only_a_file_of_several_transactions_waits_for_the_disk(any_operator: Operator) -> None:
+    any_operator.write_tables(A)
+    any_operator.migrate()
+    database = any_operator.database
+    database.execute(f"ALTER DATABASE {database.name} SET synchronous_commit = on")
+    database.execute("CREATE TABLE seen (version text, waits text)")
+    database.execute(
+        "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " INSERT INTO public.seen VALUES (NEW.version, current_setting('synchronous_commit')); RETURN NULL; END $$"
+    )
+    database.execute("CREATE TRIGGER see AFTER INSERT ON schema_migrations FOR EACH ROW EXECUTE FUNCTION see()")
+    any_operator.write(B, "SELECT 1;")
+    any_operator.write(C, "SELECT 1;\nVACUUM pg_class;")
+    any_operator.migrate()
+    assert database.query("TABLE seen") == [(B, "off"), (C, "on")]
+
+
 def test_a_notice_of_the_server_is_passed_on(operator: Operator) -> None:
     operator.write(A, "DO $$ BEGIN RAISE NOTICE 'here we are'; END $$;")
     assert pick(operator.migrate(), NoticeRaised) == [NoticeRaised(A, "NOTICE", "here we are")]
