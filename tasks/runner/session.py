@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import time
 from collections.abc import Iterator
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
 _CONNECT_DEFAULTS = {"connect_timeout": "10", "keepalives_idle": "30", "keepalives_interval": "10"}
 _COPY_CHUNK = 65536
+_REMARKABLE = frozenset({pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH})
 _CANCEL_TIMEOUT_S = 10.0
+_WATCHED_S = 0.0005 if (os.cpu_count() or 1) > 1 else 0.0
+"""How long an answer is looked for without a pause: falling asleep and being woken takes longer than many a statement.
+On a single processor, the server could not work meanwhile."""
 _HINTS = (
     ("password authentication failed", "Check user and password in DATABASE_URL."),
     ("no password supplied", "DATABASE_URL names no password, and the server wants one."),
@@ -75,8 +80,8 @@ class Execution:
     """Run one statement; iterating gives the seconds gone by, once a second, until it is done.
 
     The statement travels by the simple protocol, so that anything that psql accepts is accepted here, and the caller can
-    look at other things (who blocks us?) while the server works. `results` holds the server's answers afterwards.
-    Raises psycopg.Error for what the server refused, and Interruption when a stop was requested (after cancelling).
+    look at other things (who blocks us?) while the server works. Raises psycopg.Error for what the server refused, and
+    Interruption when a stop was requested (after cancelling).
     """
 
     def __init__(
@@ -95,7 +100,7 @@ class Execution:
         self._stop = stop
         self._pulse_s = pulse_s
         self._encoding = "utf-8"
-        self.results: list[pq.abc.PGresult] = []
+        self._refusal: pq.abc.PGresult | None = None
 
     def __iter__(self) -> Iterator[float]:
         """Send the statement and wait for it, giving the seconds gone by at each pulse."""
@@ -104,17 +109,16 @@ class Execution:
             if self._stop:
                 self._stop.check()
             self._pgconn.send_query(self._sql)
-            while True:
+            if self._pgconn.flush():
                 yield from self._wait(start)
+            while True:
+                if self._pgconn.is_busy() and not self._watch():
+                    yield from self._wait(start)
                 result = self._pgconn.get_result()
                 if result is None:
                     break
-                if result.status == pq.ExecStatus.COPY_IN:
-                    self._send_copy_data()
-                elif result.status in (pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH):
-                    raise errors.FeatureNotSupported("COPY ... TO STDOUT has nowhere to go in a migration")
-                else:
-                    self.results.append(result)
+                if result.status in _REMARKABLE:
+                    self._mind(result)
         except psycopg.Error:
             # What the server said last tells more than that the session is closed.
             self._raise_refusal()
@@ -129,6 +133,16 @@ class Execution:
         for _ in self:
             pass
         return self
+
+    def _watch(self) -> bool:
+        """Look for an answer for a moment; tells whether it is there."""
+        is_busy, consume_input, now = self._pgconn.is_busy, self._pgconn.consume_input, time.monotonic
+        until = now() + _WATCHED_S
+        while is_busy():
+            if now() > until:
+                return False
+            consume_input()
+        return True
 
     def _wait(self, start: float) -> Iterator[float]:
         """Wait until an answer is there; yields at each pulse, raises Interruption on a stop."""
@@ -147,12 +161,20 @@ class Execution:
                 yield time.monotonic() - start
 
     def _raise_refusal(self) -> None:
-        for result in self.results:
-            if result.status == pq.ExecStatus.FATAL_ERROR:
-                raise errors.error_from_result(result, encoding=self._encoding)
+        if self._refusal is not None:
+            raise errors.error_from_result(self._refusal, encoding=self._encoding)
+
+    def _mind(self, result: pq.abc.PGresult) -> None:
+        """Remember a refusal, and feed a COPY ... FROM STDIN."""
+        if result.status == pq.ExecStatus.FATAL_ERROR:
+            self._refusal = self._refusal or result
+        elif result.status == pq.ExecStatus.COPY_IN:
+            self._send_copy_data()
+        else:
+            raise errors.FeatureNotSupported("COPY ... TO STDOUT has nowhere to go in a migration")
 
     def _send_copy_data(self) -> None:
-        """Feed the inline data of COPY ... FROM STDIN."""
+        """Send the inline data of the file."""
         if self._copy_data is None:
             self._pgconn.put_copy_end(b"the file holds no data after this COPY ... FROM STDIN")
         else:
