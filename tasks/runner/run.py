@@ -45,11 +45,10 @@ class Surroundings:
     stop: Stop
     pooled: bool
 
-    @property
-    def state(self) -> SessionState:
-        """Return what the session is to be set to."""
+    def describe_session(self, *, awaits_disk: bool = True) -> SessionState:
+        """Say what the session is to be set to."""
         name = f"migrate-run {self.recorder.identity.run_id}"
-        return SessionState(name, self.pooled, self.connection.info.server_version, self.policy.lock_timeout_ms)
+        return SessionState(name, self.pooled, self.connection.info.server_version, self.policy.lock_timeout_ms, awaits_disk)
 
 
 class PlanRun:
@@ -67,7 +66,7 @@ class PlanRun:
         if self._s.pooled:
             refuse_settings(plan)
         else:
-            run_sql(self._s.connection, self._s.state.begin_work())
+            run_sql(self._s.connection, self._s.describe_session().begin_work())
         for position, step in enumerate(plan.steps, 1):
             self._version = step.version
             run = SegmentRun(self._s, step)

@@ -37,8 +37,9 @@ def redact(text: str, url: str = "", *, beside: str = "") -> str:
     Those are what stands as a password in a URL, a conninfo string or a statement, and, wherever they stand, the password of
     `url` and those that the text `beside` holds: the server's words may quote a statement.
     """
-    for secret in (*_find_in_url(url), *_find_in_statement(beside)):
-        text = text.replace(secret, _HIDDEN)
+    if url or beside:
+        for secret in (*_find_in_url(url), *_find_in_statement(beside)):
+            text = text.replace(secret, _HIDDEN)
     pieces: list[str] = []
     last = 0
     for start, stop in _find_spans(text):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -36,7 +35,7 @@ class SegmentRun:
     def __init__(self, surroundings: Surroundings, step: Step) -> None:
         self._s = surroundings
         self._step = step
-        self._state = replace(surroundings.state, awaits_disk=not step.script.single_transaction)
+        self._state = surroundings.describe_session(awaits_disk=not step.script.single_transaction)
         self._prepares = any(statement.kind == "PrepareStmt" for statement in step.script.statements)
         self.statements = StatementRun(surroundings, step)
         self.done = step.done
