@@ -34,8 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Run one test more than there are processors, since some wait; each worker reads all the tests, so that more cost more."""
-    return (os.cpu_count() or 1) + 1
+    """Run two tests more than there are processors, since some wait; each worker reads all the tests, so that more cost more."""
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.hookimpl(optionalhook=True)
