@@ -118,7 +118,7 @@ class Execution:
                 if result is None:
                     break
                 if result.status in _REMARKABLE:
-                    self._mind(result)
+                    self._heed(result)
         except psycopg.Error:
             # What the server said last tells more than that the session is closed.
             self._raise_refusal()
@@ -164,7 +164,7 @@ class Execution:
         if self._refusal is not None:
             raise errors.error_from_result(self._refusal, encoding=self._encoding)
 
-    def _mind(self, result: pq.abc.PGresult) -> None:
+    def _heed(self, result: pq.abc.PGresult) -> None:
         """Remember a refusal, and feed a COPY ... FROM STDIN."""
         if result.status == pq.ExecStatus.FATAL_ERROR:
             self._refusal = self._refusal or result
