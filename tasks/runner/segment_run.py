@@ -28,14 +28,16 @@ _NOTHING = Segment((), True)
 class SegmentRun:
     """Run the segments of one step, and remember what a failure has to tell.
 
-    `done` counts the segments that stand; `committing` says that a COMMIT is under way; `alone` is a statement outside any
-    transaction whose effect is not recorded yet; `note` says what was done about its remains.
+    `awaits_disk` says whether each commit waits for the disk; `done` counts the segments that stand; `committing` says that a
+    COMMIT is under way; `alone` is a statement outside any transaction whose effect is not recorded yet; `note` says what was
+    done about its remains.
     """
 
     def __init__(self, surroundings: Surroundings, step: Step) -> None:
         self._s = surroundings
         self._step = step
-        self._state = surroundings.describe_session(awaits_disk=not step.script.single_transaction)
+        self.awaits_disk = not step.script.single_transaction
+        self._state = surroundings.describe_session(awaits_disk=self.awaits_disk)
         self._prepares = any(statement.kind == "PrepareStmt" for statement in step.script.statements)
         self.statements = StatementRun(surroundings, step)
         self.done = step.done

@@ -99,7 +99,6 @@ class Execution:
         self._copy_data = copy_data
         self._stop = stop
         self._pulse_s = pulse_s
-        self._encoding = "utf-8"
         self._refusal: pq.abc.PGresult | None = None
 
     def __iter__(self) -> Iterator[float]:
@@ -109,10 +108,8 @@ class Execution:
             if self._stop:
                 self._stop.check()
             self._pgconn.send_query(self._sql)
-            if self._pgconn.flush():
-                yield from self._wait(start)
             while True:
-                if self._pgconn.is_busy() and not self._watch():
+                if self._pgconn.is_busy():
                     yield from self._wait(start)
                 result = self._pgconn.get_result()
                 if result is None:
@@ -128,11 +125,10 @@ class Execution:
             raise
         self._raise_refusal()
 
-    def finish(self) -> Execution:
+    def finish(self) -> None:
         """Wait for the end without looking round."""
         for _ in self:
             pass
-        return self
 
     def _watch(self) -> bool:
         """Look for an answer for a moment; tells whether it is there."""
@@ -146,6 +142,8 @@ class Execution:
 
     def _wait(self, start: float) -> Iterator[float]:
         """Wait until an answer is there; yields at each pulse, raises Interruption on a stop."""
+        if not self._pgconn.flush() and self._watch():
+            return
         readers: list[int | Stop] = [self._pgconn.socket, *([self._stop] if self._stop else [])]
         while True:
             unsent = self._pgconn.flush()
@@ -162,7 +160,7 @@ class Execution:
 
     def _raise_refusal(self) -> None:
         if self._refusal is not None:
-            raise errors.error_from_result(self._refusal, encoding=self._encoding)
+            raise errors.error_from_result(self._refusal, encoding="utf-8")
 
     def _heed(self, result: pq.abc.PGresult) -> None:
         """Remember a refusal, and feed a COPY ... FROM STDIN."""

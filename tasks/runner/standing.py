@@ -34,12 +34,10 @@ def describe_standing(step: Step, run: SegmentRun, *, before: int, unknown: bool
     if run.note:
         parts.append(run.note)
     if before:
-        # Any other step has waited for the disk since.
-        unsafe = lost and step.script.single_transaction
-        crash = f", or run{'' if before > 1 else 's'} again if the server crashed" if unsafe else ""
-        parts.append(
-            f"{before} migration{'s' if before > 1 else ''} before it in this run stand{'' if before > 1 else 's'}{crash}."
-        )
+        migrations, stand, run_again = ("migrations", "stand", "run") if before > 1 else ("migration", "stands", "runs")
+        # What a step has waited for is on the disk with all before it.
+        crash = f", or {run_again} again if the server crashed" if lost and not run.awaits_disk else ""
+        parts.append(f"{before} {migrations} before it in this run {stand}{crash}.")
     return " ".join(parts)
 
 
