@@ -49,7 +49,7 @@ class CatalogBench:
 
     def _make_database(self, tables: int) -> None:
         self.server.drop(_DATABASE)
-        self.server.administer(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(_DATABASE)))
+        self.server.create(_DATABASE)
         with psycopg.connect(self.server.url(_DATABASE), autocommit=True) as connection:
             for first in range(1, tables + 1, _TABLES_IN_A_TRANSACTION):
                 numbers = range(first, min(first + _TABLES_IN_A_TRANSACTION, tables + 1))

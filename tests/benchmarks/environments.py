@@ -9,8 +9,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from psycopg import sql
-
 from tests.benchmarks.timing import Command, Sample, time_in_turn
 from tests.kit.databases import Database
 from tests.kit.fly.boot import PYTHON, SSHD, find_sshd
@@ -53,13 +51,13 @@ class FarBench:
 
     def _migrate(self) -> dict[str, Command]:
         machine = self.fly.machine("gaia-gateway-staging")
-        url = self._database("staging").url
+        url = _find_database(self.server, "staging").url
         by_hand = self._command([str(machine.app / "scripts" / "migrate.py"), "migrate", "--json"], DATABASE_URL=url)
         return {FROM_HERE: self._far("db.migrate", "staging"), BY_HAND: by_hand}
 
     def _far(self, task: str, name: str, *flags: str) -> Command:
         arguments = ["-m", "invoke", "--search-root", str(REPOSITORY), task, f"--env={name}", *flags]
-        variables = {"FLY_SSH_USER": self.fly.login, "DATABASE_URL": self._database("local").url}
+        variables = {"FLY_SSH_USER": self.fly.login, "DATABASE_URL": _find_database(self.server, "local").url}
         return self._command(arguments, **self.fly.env, **variables)
 
     def _command(self, arguments: list[str], **variables: str) -> Command:
@@ -67,13 +65,10 @@ class FarBench:
         folders = {"MIGRATIONS_DIR": str(REPOSITORY / "migrations"), "SEEDS_DIR": str(REPOSITORY / "seeds")}
         return Command([sys.executable, *arguments], {**common, **folders, **variables})
 
-    def _database(self, name: str) -> Database:
-        return Database(self.server, f"far_{name}")
-
     def _make_empty(self, name: str) -> None:
-        database = self._database(name).name
+        database = _find_database(self.server, name).name
         self.server.drop(database)
-        self.server.administer(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(database)))
+        self.server.create(database)
 
 
 @contextmanager
@@ -84,5 +79,9 @@ def open_far_bench(server: Server, home: Path, runs: int) -> Iterator[FarBench]:
         fly = stack.enter_context(make_world(home / "fly", kind))
         for name in _APPS:
             # A machine of Fly has nothing imported.
-            fly.add_app(f"gaia-gateway-{name}", Database(server, f"far_{name}"), image=Image(forked=False))
+            fly.add_app(f"gaia-gateway-{name}", _find_database(server, name), image=Image(forked=False))
         yield FarBench(server, fly, home, runs)
+
+
+def _find_database(server: Server, name: str) -> Database:
+    return Database(server, f"far_{name}")

@@ -82,9 +82,9 @@ class Bench:
 
         The one before it is put aside: where files were deleted a moment ago, some file systems make new ones much slower.
         """
-        name, used = sql.Identifier(database), sql.Identifier(f"{database}_{self._made[database]}")
         if self._made[database]:
-            self.server.administer(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(name, used))
+            names = map(sql.Identifier, (database, f"{database}_{self._made[database]}"))
+            self.server.administer(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*names))
         self._made[database] += 1
-        self.server.administer(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(name))
+        self.server.create(database)
         self.server.administer(sql.SQL("CHECKPOINT").format())

@@ -48,6 +48,10 @@ class Server:
             self._connection = psycopg.connect(self.url(), autocommit=True)
         self._connection.execute(statement)
 
+    def create(self, database: str) -> None:
+        """Create an empty database."""
+        self.administer(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(database)))
+
     def drop(self, database: str) -> None:
         """Drop a database together with the sessions in it."""
         self.administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))

@@ -1,5 +1,7 @@
 """The server crashes: of what it had not on the disk yet, the ledger knows as little as the schema."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.kit.databases import Database, fresh_database
@@ -15,10 +17,11 @@ TABLES = "SELECT relname::text FROM pg_class WHERE relname ~ '^table_[0-9]+$' OR
 
 
 @pytest.fixture
-def server(own_server: OwnServer) -> OwnServer:
+def server(new_server: Callable[..., OwnServer]) -> OwnServer:
     """Give a server whose commits wait for the disk, and that writes nothing behind their backs for a while."""
-    own_server.restart(synchronous_commit="on", wal_writer_delay="10s")
-    return own_server
+    server = new_server()
+    server.start(synchronous_commit="on", wal_writer_delay="10s")
+    return server
 
 
 def write_tables(project: Project) -> None:
@@ -29,7 +32,7 @@ def write_tables(project: Project) -> None:
 def crash(server: OwnServer, database: Database) -> None:
     database.close()
     server.kill()
-    server.start(synchronous_commit="on")
+    server.start()
 
 
 def test_what_a_crash_takes_of_a_run_the_next_run_makes_again(project: Project, server: OwnServer) -> None:

@@ -131,9 +131,10 @@ def test_a_statement_that_stands_alone_is_tried_again(prepared: Project, databas
     with database.connect(autocommit=False) as reader:
         reader.execute("SELECT FROM items")
         run = running.start(prepared, LOCK_TIMEOUT="20ms")
-        run.await_event(Retried, attempt=2)
+        retried = run.await_event(Retried, attempt=2)
         reader.rollback()
-        run.succeed()
+    assert (retried.line, retried.reason) == (1, "lock not available: canceling statement due to lock timeout")
+    assert [event.version for event in run.succeed().pick(StepFinished)] == [SECOND]
 
 
 def test_a_locked_ledger_is_waited_for_no_longer_than_a_table(prepared: Project, database: Database) -> None:
