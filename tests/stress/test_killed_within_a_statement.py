@@ -1,12 +1,11 @@
 """A run that is killed while the server works for it: the server may go on, and the next run has to get along with that."""
 
-import signal
-
 import pytest
 
 from tasks.runner.events import NoticeRaised, Waiting
 from tests.kit.databases import Database
 from tests.kit.poolers import Pooler
+from tests.kit.processes import freeze, thaw
 from tests.kit.projects import Project
 from tests.kit.waiting import wait_until
 from tests.stress import running
@@ -92,11 +91,11 @@ def test_a_run_that_hangs_and_lost_its_lock_is_ended_by_the_next(project: Projec
     with gate_closed(database):
         hanging = running.start(project, **PATIENT)
         orphan = await_waiting_at_gate(database)
-        hanging.send(signal.SIGSTOP)
+        freeze(hanging.process.pid)
         cut(database, "migrate-lock %")
         following = running.start(project)
         await_end(database, orphan)
-        hanging.send(signal.SIGCONT)
+        thaw(hanging.process.pid)
         error = hanging.fail()
     assert error.message.startswith("terminating connection due to administrator command")
     following.succeed()

@@ -1,6 +1,5 @@
 """SIGINT and SIGTERM: what runs is rolled back and logged, the lock is released, and the last words say what stands."""
 
-import os
 import signal
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from tasks.runner.events import LockAwaited, Retried, StatementStarted, StepFini
 from tasks.runner.lock import LOCK_KEY
 from tests.kit.databases import Database, fresh_database
 from tests.kit.own_servers import OwnServer
+from tests.kit.processes import freeze, thaw
 from tests.kit.projects import Project
 from tests.kit.waiting import wait_until
 from tests.stress import running
@@ -171,13 +171,13 @@ def test_a_second_interrupt_ends_a_run_that_the_server_does_not_answer(project: 
         with gate_closed(database):
             run = running.start(project.at(database.url))
             backend = await_waiting_at_gate(database)
-            os.kill(backend, signal.SIGSTOP)
+            freeze(backend)
             try:
                 run.send(signal.SIGINT)
                 wait_until(lambda: is_asked_to_cancel(backend), what="the request to cancel")
                 run.send(signal.SIGINT)
                 run.finish()
             finally:
-                os.kill(backend, signal.SIGCONT)
+                thaw(backend)
     assert run.exit_code == 1
     assert run.errors == "stopped at once; `status` shows what stands\n"

@@ -17,8 +17,8 @@ from tests.kit.fly import boot
 from tests.kit.fly.certificates import write_key_pair
 from tests.kit.fly.hallpass import read_environment
 from tests.kit.fly.images import copy_files
-from tests.kit.fly.processes import end_processes, find_processes
 from tests.kit.fly.state import MachineFolder, Record, State, read_json, read_json_lines, write_whole
+from tests.kit.processes import end_processes, find_processes
 
 _CREATED = "2026-08-21T10:00:00Z"
 

@@ -1,14 +1,12 @@
 """The proxies that run, to be killed and frozen."""
 
 import json
-import os
-import signal
 from dataclasses import dataclass
 
 import psutil
 
-from tests.kit.fly.processes import end_processes, is_running
 from tests.kit.fly.state import State
+from tests.kit.processes import end_processes, freeze, is_running, thaw
 
 
 @dataclass(frozen=True)
@@ -26,11 +24,11 @@ class Proxy:
 
     def freeze(self) -> None:
         """Stop it; what it is told and has to say waits."""
-        os.kill(self.pid, signal.SIGSTOP)
+        freeze(self.pid)
 
     def thaw(self) -> None:
         """Let it go on."""
-        os.kill(self.pid, signal.SIGCONT)
+        thaw(self.pid)
 
 
 def find_proxies(state: State) -> list[Proxy]:

@@ -19,10 +19,10 @@ from tests.kit.fly import boot, home
 from tests.kit.fly.certificates import write_key_pair
 from tests.kit.fly.images import Image, unpack_image
 from tests.kit.fly.machines import Machine, describe_environment, make_machine, make_record
-from tests.kit.fly.processes import end_processes, find_processes
 from tests.kit.fly.proxies import Proxy, find_proxies
 from tests.kit.fly.relays import call_relay, serve_relays
 from tests.kit.fly.state import APP_DIRECTORY_VARIABLE, Record, State, read_json_lines
+from tests.kit.processes import end_processes, find_processes
 from tests.kit.projects import REPOSITORY
 
 _PROGRAM = """\

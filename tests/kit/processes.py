@@ -1,5 +1,7 @@
-"""Processes of the stand-in, found by what they are and ended for good."""
+"""Processes of the machine: found by what they are, frozen, and ended for good."""
 
+import os
+import signal
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -49,3 +51,17 @@ def is_running(process: psutil.Process) -> bool:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def freeze(pid: int) -> None:
+    """Stop a process from doing anything, and wait until it stands still.
+
+    One that has not come to run yet takes signals of lower numbers first, those sent after this one too.
+    """
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, what="a process to stand still")
+
+
+def thaw(pid: int) -> None:
+    """Let a frozen process go on."""
+    os.kill(pid, signal.SIGCONT)
