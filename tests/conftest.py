@@ -4,6 +4,7 @@ import gc
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -27,6 +28,8 @@ _home = pytest.StashKey[Path]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the folder of the shared servers, or learn it from the process that distributes the tests."""
+    # What a script starts in the background is born deaf to an interrupt, and so would be all that the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     given: dict[str, Any] | None = getattr(config, "workerinput", None)
     config.stash[_home] = home = Path(given["home"]) if given else make_home()
     config.option.basetemp = config.option.basetemp or choose_files_place(home)
