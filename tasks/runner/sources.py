@@ -17,6 +17,10 @@ from tasks.runner.files import Migrations, read_source, show_path
 from tasks.runner.ledger import Ledger
 from tasks.runner.plan import Choice, Plan, Source
 from tasks.runner.secrets import redact
+from tasks.runner.statements.sqltext import shorten
+
+_SEVERAL = "SELECT 1;SELECT 1;"
+"""What makes several statements of a text. It stands before it, since messages quote what follows a place."""
 
 
 def read_sources(connection: psycopg.Connection, ledger: Ledger, migrations: Migrations, choice: Choice) -> dict[str, Source]:
@@ -54,17 +58,17 @@ def check_syntax(connection: psycopg.Connection, made: Plan) -> None:
     for step in made.steps:
         if step.script.parsed:
             continue
-        text = step.script.statements[0].text
-        result = connection.pgconn.prepare(b"", f"{text}\n;SELECT 1;SELECT 1".encode())
+        text, start = step.script.statements[0].text, step.script.statements[0].offset
+        result = connection.pgconn.prepare(b"", f"{_SEVERAL}{text}".encode())
         position = result.error_field(pq.DiagnosticField.STATEMENT_POSITION)
         if result.status == pq.ExecStatus.FATAL_ERROR and position:
             reason = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"syntax error").decode()
-            offset = step.script.statements[0].offset + int(position) - 1
+            offset = min(int(position) - 1 - len(_SEVERAL), len(text.rstrip()))
             raise RefusedError(
-                redact(reason, beside=text),
+                redact(shorten(reason, text[offset:]), beside=text),
                 hint="Mend the file and run the command again.",
                 state="Nothing was changed.",
-                place=hide_passwords(find_place(step.source.text, step.source.shown, offset), text),
+                place=hide_passwords(find_place(step.source.text, step.source.shown, start + offset), text),
                 sqlstate="42601",
             )
 

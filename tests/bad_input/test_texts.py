@@ -155,6 +155,9 @@ def test_a_file_of_five_megabytes_runs(project: Project, database: Database) -> 
     [
         ("SELECT 'é';\nCREATE GADGET g;\nSELECT (", (2, 8), 'syntax error at or near "GADGET"'),
         ("BEGIN;\nSELECT 1; CREATE GADGET g;\nCOMMIT;", (2, 18), 'syntax error at or near "GADGET"'),
+        ("CREATE TABLE t (\n\n", (1, 17), "syntax error at end of input"),
+        ("SELECT 1;\nSELECT 'é\n\nSELECT 2;\n", (2, 8), """unterminated quoted string at or near "'é …\""""),
+        (f"SELECT 1;/* {'é' * 99}", (1, 10), f'unterminated /* comment at or near "/* {"é" * 57} …"'),
     ],
 )
 def test_sql_that_neither_the_parser_nor_the_server_knows_is_refused_in_the_words_of_the_server(

@@ -15,7 +15,7 @@ from tasks.runner.statements.lexer import find_statement, trim
 from tasks.runner.statements.psql import needs_psql, take_copy_data
 from tasks.runner.statements.script import Script, Statement
 from tasks.runner.statements.segments import group
-from tasks.runner.statements.sqltext import ScriptError, SqlText, take_text
+from tasks.runner.statements.sqltext import ScriptError, SqlText, shorten, take_text
 from tasks.runner.statements.unparsed import Complaint, keep_whole
 
 _KIND = re.compile(r'"stmt":\{"(\w+)"')
@@ -101,7 +101,8 @@ def _parse(sql: SqlText, copies: Mapping[int, str]) -> list[tuple[Statement, Nod
     except ParseError as error:
         message, offset = (*error.args, None)[:2]
         # Without a place it is the end of the text, or the statement whose tree is too deep.
-        return Complaint(str(message), offset if offset is not None else counted or len(sql.text.rstrip()))
+        offset = offset if offset is not None else counted or len(sql.text.rstrip())
+        return Complaint(shorten(str(message), sql.text[offset:]), offset)
     except RecursionError:
         return Complaint("the statement nests too deep for the parser", counted)
     return found

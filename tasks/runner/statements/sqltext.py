@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from tasks.runner.errors import Place, RefusedError
 
 BYTE_ORDER_MARK = "\ufeff"
+_QUOTED = 60
+"""How many characters a message quotes of a text at most."""
 
 
 class ScriptError(RefusedError):
@@ -34,6 +36,12 @@ class SqlText:
     def error(self, offset: int, message: str, *, hint: str) -> ScriptError:
         """Make the error that points at a character of the text."""
         return ScriptError(message, hint=hint, place=self.place(offset))
+
+
+def shorten(message: str, rest: str) -> str:
+    """Quote in a message the beginning of a line where it quotes the rest of the text, as it does for what is not closed."""
+    beginning = rest.partition("\n")[0][:_QUOTED].rstrip()
+    return message.replace(rest, beginning if beginning == rest.rstrip() else f"{beginning} …") if rest else message
 
 
 def blank(text: str) -> str:

@@ -27,7 +27,8 @@ def test_a_text_that_the_parser_does_not_know_goes_whole_in_one_transaction() ->
         (f"SELECT 'é';\r\n\r\nSELECT 'ü'; {NEWER};\r\n", 3, 20, f"SELECT 'ü'; {NEWER};", "GADGET"),
         ("SELECT 1;\nSELECT (2", 2, 10, "SELECT (2", "end of input"),
         ("SELECT 1;\nSELECT (2\n\n", 2, 10, "SELECT (2", "end of input"),
-        ("SELECT 1;\nSELECT 'é", 2, 8, "SELECT 'é", "unterminated"),
+        ("SELECT 1;\nSELECT 'é\r\n", 2, 8, "SELECT 'é", """unterminated quoted string at or near "'é\""""),
+        ("SELECT 1;\nSELECT 'é\nSELECT 2;", 2, 8, "SELECT 'é", """unterminated quoted string at or near "'é …\""""),
         ("SELECT :'name';", 1, 8, "SELECT :'name';", 'near ":"'),
     ],
 )
