@@ -119,7 +119,7 @@ def choose(migrations: Migrations, ledger: Ledger, goal: Goal) -> Choice:
         Finding(
             "interrupted",
             version,
-            f"its rollback stopped after {attempt.segments_done} of {attempt.segments_total} segments",
+            f"is half rolled back: {attempt.segments_done} of {attempt.segments_total} segments of its down file are done",
             refuses=True,
             hint="Finish it first: inv db.rollback",
         )
@@ -141,7 +141,7 @@ def find_differences(migrations: Migrations, ledger: Ledger) -> list[Finding]:
                 Finding(
                     "edited",
                     version,
-                    "the file differs from what was applied",
+                    "differs from what was applied",
                     refuses=True,
                     hint="Put the file back and make a new migration for the change (inv db.new NAME),\n"
                     "or record the new text as the applied one: inv db.repair",
@@ -301,7 +301,7 @@ def _describe_changed(version: str, attempt: Attempt, shown: str) -> Finding:
     return Finding(
         "interrupted",
         version,
-        f"{attempt.segments_done} of its {attempt.segments_total} segments are done, but {shown} no longer begins with them",
+        f"has {attempt.segments_done} of its {attempt.segments_total} segments done, but {shown} no longer begins with them",
         refuses=True,
         hint="Put the finished statements back as they were (what follows them may change), then run again;\n"
         "or undo by hand what they did and forget the attempt: inv db.repair",

@@ -72,7 +72,7 @@ def spoil_down(project: Project) -> None:
 @pytest.mark.parametrize(
     ("prepare", "arguments", "message", "hint"),
     [
-        (edit, ("migrate",), f"{V} the file differs from what was applied", "inv db.repair"),
+        (edit, ("migrate",), f"{V} differs from what was applied", "inv db.repair"),
         (come_late, ("migrate", "--strict"), f"{LATE} is older than {V}", "without --strict"),
         (make_irreversible, ("rollback",), f"{V} cannot be rolled back: the rows are gone", "inv db.new"),
         (spoil_down, ("rollback",), f"down/{V}.sql:1 is not UTF-8: byte 0xfc", "iconv"),

@@ -88,7 +88,7 @@ def test_an_edited_file_stops_the_run_and_is_shown_as_a_diff(operator: Operator)
     operator.write(A, "CREATE TABLE a (id bigint);")
     operator.write_tables(B)
     runner = operator.make_runner()
-    with pytest.raises(RefusedError, match=f"{A} the file differs from what was applied") as refused:
+    with pytest.raises(RefusedError, match=f"{A} differs from what was applied") as refused:
         runner.run_migrations()
     assert "inv db.repair" in refused.value.hint
     (finding,) = operator.read_status().findings

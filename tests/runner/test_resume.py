@@ -89,7 +89,7 @@ def test_a_file_can_break_off_more_than_once(operator: Operator) -> None:
 def test_a_run_refuses_when_the_finished_part_was_changed(any_operator: Operator, text: str) -> None:
     fail(any_operator)
     any_operator.write(A, text)
-    with pytest.raises(RefusedError, match="1 of its 3 segments are done, but") as refused:
+    with pytest.raises(RefusedError, match="has 1 of its 3 segments done, but") as refused:
         any_operator.migrate()
     assert "Put the finished statements back" in refused.value.hint
     assert "inv db.repair" in refused.value.hint

@@ -182,7 +182,7 @@ def test_an_interrupted_rollback_goes_on_where_it_stopped(any_operator: Operator
 def test_migrating_refuses_while_a_rollback_is_interrupted(any_operator: Operator) -> None:
     interrupt_rollback(any_operator)
     any_operator.write_tables(C)
-    with pytest.raises(RefusedError, match="its rollback stopped after 1 of 2 segments") as refused:
+    with pytest.raises(RefusedError, match="is half rolled back: 1 of 2 segments of its down file are done") as refused:
         any_operator.migrate()
     assert refused.value.hint == "Finish it first: inv db.rollback"
     assert any_operator.read_tables() == ["b"]

@@ -185,7 +185,7 @@ def test_a_late_file_is_named_before_it_runs() -> None:
 
 def test_an_edited_file_is_shown_with_its_diff_and_what_to_do() -> None:
     lines = describe(PlanMade("migrate", True, (), (EDITED,)))
-    assert lines[0] == f"❌ {USERS} (edited): the file differs from what was applied"
+    assert lines[0] == f"❌ {USERS} (edited): differs from what was applied"
     assert lines[1:-2] == [f"     {line}" for line in DIFF.splitlines()]
     assert lines[-2] == "   Next:  undo the edit, or run `inv db.repair` to record the new text."
 
