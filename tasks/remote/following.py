@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tasks.remote.patience import read_patience
 from tasks.remote.shell import ALIVE, build_look
-from tasks.runner.errors import Interruption, RunnerError
+from tasks.runner.errors import COUNTS_ANEW, GO_ON, Interruption, RunnerError
 from tasks.runner.events import ErrorRaised, Event, OutcomeRead, RunFinished
 from tasks.runner.identity import Identity
 from tasks.runner.requests import Request
@@ -97,9 +97,10 @@ def _conclude(remote: Remote, lost: Lost, known: OutcomeRead) -> Iterator[Event]
         "died": f"the run died over there: {words}" if words else "the run died over there without a word",
         "unknown": "the run ended before it began to change anything",
     }
+    look = f"inv db.status --env={remote.environment.name}"
     raise RunnerError(
         reasons[known.outcome],
-        hint=f"Run the same command again: it goes on where this one stopped. inv db.status --env={remote.environment.name}",
+        hint=f"{COUNTS_ANEW} {look}" if lost.command == "rollback" else f"{GO_ON} {look}",
         state=f"Done and recorded before: {', '.join(known.steps)}." if known.steps else "The run recorded no step as done.",
         sqlstate=known.sqlstate,
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import psycopg
 
-from tasks.runner.errors import Place, RunnerError, StatementError
+from tasks.runner.errors import GO_ON, Place, RunnerError, StatementError
 from tasks.runner.events import Session
 from tasks.runner.plan import Step
 from tasks.runner.secrets import redact, redact_line
@@ -30,7 +30,7 @@ _HINTS = {
 _BLOCK = re.compile(r"\binline_code_block\D+(\d+)")
 _COPIED = re.compile(r"^COPY .+?, \D+ (\d+)", re.MULTILINE)
 """Where the server's words name a line, whichever language it speaks."""
-_LOST = "The connection to the server was lost. When it is back, run the same command again: it goes on where this one stopped."
+_LOST = "The connection to the server was lost. When it is back,"
 _DEFAULT = "Mend the file and run the command again."
 
 
@@ -55,16 +55,19 @@ def build_statement_error(
     lost: bool,
     blockers: tuple[Session, ...] = (),
     shift: int = 0,
+    way_on: str = GO_ON,
 ) -> StatementError:
     """Describe a refused statement with its place in the file, as the server's position says it.
 
-    `shift` is the number of characters that were sent before it in the same message.
+    `shift` is the number of characters that were sent before it in the same message, `way_on` says how the run goes on.
     """
     diag, text = error.diag, statement.text if statement else ""
     lines = [part for part in (describe_reason(error), diag.message_detail, diag.context) if part]
     lines += _count_copied(diag.context or "", step, statement)
     hints = [diag.message_hint] if diag.message_hint else []
-    hints.append(_LOST if lost else _HINTS.get(error.sqlstate or "", _DEFAULT))
+    hints.append(_go_on_when_back(way_on) if lost else _HINTS.get(error.sqlstate or "", _DEFAULT))
+    if way_on != GO_ON and not lost:
+        hints.append(way_on)
     lines += [
         f"blocked by pid {b.pid} ({b.user}, {b.application or 'no application name'}, {b.state} since {b.since}): {b.query}"
         for b in blockers
@@ -80,13 +83,17 @@ def build_statement_error(
 
 def describe_server_error(error: psycopg.Error, url: str) -> RunnerError:
     """Describe an error that the server raised while the ledger was read or written, outside any statement of a file."""
-    hint = _HINTS.get(error.sqlstate or "", _LOST if error.sqlstate is None else "")
+    hint = _HINTS.get(error.sqlstate or "", _go_on_when_back(GO_ON) if error.sqlstate is None else "")
     return RunnerError(
         redact(describe_reason(error), url),
         hint=hint or "Mend that and run the same command again.",
         state="No migration was running.",
         sqlstate=error.sqlstate or "",
     )
+
+
+def _go_on_when_back(way_on: str) -> str:
+    return f"{_LOST} {way_on[0].lower()}{way_on[1:]}"
 
 
 def _find_place(error: psycopg.Error, step: Step, statement: Statement | None, shift: int) -> Place:

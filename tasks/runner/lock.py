@@ -85,7 +85,7 @@ class RunLock:
         except psycopg.Error as error:
             raise LockLostError(
                 f"the session that held the lock was ended: {str(error).strip().splitlines()[0]}",
-                hint="Another run may have begun meanwhile. Run the same command again: it goes on where this one stopped.",
+                hint="Another run may have begun meanwhile.",
             ) from error
 
     def release(self) -> None:

@@ -23,7 +23,7 @@ from tasks.runner.segment_run import SegmentRun
 from tasks.runner.session import roll_back, run_sql
 from tasks.runner.session_state import SessionState
 from tasks.runner.signals import Stop
-from tasks.runner.standing import describe_standing, refuse_settings
+from tasks.runner.standing import describe_standing, describe_way_on, refuse_settings
 from tasks.runner.waits import Watcher
 
 _MAY_DEALLOCATE = frozenset({"DeallocateStmt", "DiscardStmt", "DoStmt", "CallStmt", "ExecuteStmt", "SelectStmt", ""})
@@ -78,13 +78,13 @@ class PlanRun:
                 yield StepStarted(step.action, step.version, position, len(plan.steps), statements, step.position)
                 yield from self._run_segments(step, run, start)
             except (psycopg.Error, LockLostError, Interruption) as failure:
-                error = self._explain(step, run, failure)
+                error = self._explain(plan, step, run, failure)
                 self._log_failure(step, run, error)
                 yield from self._take_notices()
                 yield StepFailed(step.action, step.version, error.message.splitlines()[0])
                 raise error from failure
             except (KeyboardInterrupt, GeneratorExit):
-                self._log_failure(step, run, self._explain(step, run, Interruption("the caller")))
+                self._log_failure(step, run, self._explain(plan, step, run, Interruption("the caller")))
                 raise
             self._stands += 1
             yield StepFinished(step.action, step.version, _count_ms(start))
@@ -144,18 +144,18 @@ class PlanRun:
             duration_ms=duration_ms,
         )
 
-    def _explain(self, step: Step, run: SegmentRun, failure: BaseException) -> RunnerError:
+    def _explain(self, plan: Plan, step: Step, run: SegmentRun, failure: BaseException) -> RunnerError:
         """End what is open, and describe what stopped the step and what stands now."""
         lost = is_lost(self._s.connection)
         with suppress(psycopg.Error):
             roll_back(self._s.connection)
         unknown = lost or isinstance(failure, LockLostError)
         state = describe_standing(step, run, before=self._stands, unknown=unknown, lost=lost)
+        way_on = describe_way_on(plan, run, before=self._stands, lost=lost)
         if isinstance(failure, LockLostError):
-            return LockLostError(failure.message, hint=failure.hint, state=state, sqlstate=failure.sqlstate)
+            return LockLostError(failure.message, hint=f"{failure.hint} {way_on}", state=state, sqlstate=failure.sqlstate)
         if isinstance(failure, Interruption):
-            hint = "Run the same command again: it goes on where this one stopped."
-            return RunInterruptedError(f"stopped by {failure.signal_name}", state=state, hint=hint)
+            return RunInterruptedError(f"stopped by {failure.signal_name}", state=state, hint=way_on)
         assert isinstance(failure, psycopg.Error)
         blockers = run.statements.blockers if failure.sqlstate in _HELD_UP else ()
         return build_statement_error(
@@ -167,6 +167,7 @@ class PlanRun:
             lost=lost,
             blockers=blockers,
             shift=run.statements.shift,
+            way_on=way_on,
         )
 
     def _log_failure(self, step: Step, run: SegmentRun, error: RunnerError) -> None:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.runner.alone_run import COMMITTING_KINDS
-from tasks.runner.errors import Place, RefusedError
+from tasks.runner.errors import COUNTS_ANEW, GO_ON, Place, RefusedError
 from tasks.runner.plan import Plan, Step
 
 if TYPE_CHECKING:
     from tasks.runner.segment_run import SegmentRun
+
+_ACTS = {
+    "migrate": ("migration", "{}", ", or {} again if the server crashed"),
+    "seed": ("seed", "{}", ", or {} again if the server crashed"),
+    "rollback": ("rollback", "the rollback of {}", ", unless the server crashed"),
+}
+"""What each action calls its steps, how it names one, and what a crash of the server makes of those that it has done."""
 
 
 def describe_standing(step: Step, run: SegmentRun, *, before: int, unknown: bool, lost: bool) -> str:
@@ -19,26 +26,35 @@ def describe_standing(step: Step, run: SegmentRun, *, before: int, unknown: bool
     """
     parts = []
     total, alone = len(step.script.segments), run.alone
+    act, name, crashed = _ACTS[step.action]
+    name = name.format(step.version)
     if run.done:
-        parts.append(f"{run.done} of {total} segments of {step.version} stand; the next run goes on after them.")
+        parts.append(f"{run.done} of {total} segments of {name} stand; the next run goes on after them.")
     if unknown and alone is not None:
         found_out = alone.target is not None and alone.target.kind != "other"
         following = "finds out" if found_out else "runs it again"
         parts.append(f"Whether the statement on line {alone.line} took effect is not known; the next run {following}.")
     elif unknown and run.committing:
-        parts.append(
-            f"Whether {'more of ' if run.done else ''}{step.version} was committed is not known; the next run finds out."
-        )
+        parts.append(f"Whether {'more of ' if run.done else ''}{name} was committed is not known; the next run finds out.")
     elif not run.done and (alone is None or alone.kind not in COMMITTING_KINDS):
-        parts.append(f"Nothing of {step.version} was kept.")
+        parts.append(f"Nothing of {name} was kept.")
     if run.note:
         parts.append(run.note)
     if before:
-        migrations, stand, run_again = ("migrations", "stand", "run") if before > 1 else ("migration", "stands", "runs")
+        several = before > 1
         # What a step has waited for is on the disk with all before it.
-        crash = f", or {run_again} again if the server crashed" if lost and not run.awaits_disk else ""
-        parts.append(f"{before} {migrations} before it in this run {stand}{crash}.")
+        crash = crashed.format("run" if several else "runs") if lost and not run.awaits_disk else ""
+        parts.append(f"{before} {act}{'s' if several else ''} before it in this run stand{'' if several else 's'}{crash}.")
     return " ".join(parts)
+
+
+def describe_way_on(plan: Plan, run: SegmentRun, *, before: int, lost: bool) -> str:
+    """Say how to go on after a step broke off with so many done before it: the same rollback would count its steps anew."""
+    if plan.action != "rollback" or not (before or (lost and run.committing)):
+        return GO_ON
+    if lost:
+        return f"{COUNTS_ANEW} inv db.status"
+    return f"A rollback counts its steps anew; what is left of this one: --steps {len(plan.steps) - before}"
 
 
 def refuse_settings(plan: Plan) -> None:

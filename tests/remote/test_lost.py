@@ -66,6 +66,17 @@ def test_a_run_that_fails_over_there_ends_with_its_error(far: Far) -> None:
     assert far.operator.read_tables() == ["b"]
 
 
+def test_after_a_rollback_that_failed_over_there_one_looks_first(far: Far) -> None:
+    far.operator.write(A, "CREATE TABLE a ();", f"{PASS_GATE}SELECT 1/0;")
+    far.operator.migrate()
+    far.deploy(variables=PATIENT)
+    with gate_closed(far.operator.database) as gate:
+        deeds = {StatementStarted: far.fly.kill_proxy, ConnectionLost: gate.close}
+        ended = far.carry_out(Request("rollback"), deeds)
+    assert ended.error is not None
+    assert ended.error.hint.endswith("a rollback counts its steps anew: inv db.status --env=staging")
+
+
 def test_a_frozen_connection_counts_as_lost_after_a_silence(far: Far) -> None:
     far.operator.write(A, SLOW)
     far.deploy(variables=PATIENT)

@@ -74,7 +74,19 @@ def test_a_down_and_the_end_of_its_row_are_one_transaction(any_operator: Operato
     assert any_operator.read_applied() == [A, B]
     assert any_operator.read_history(version=B)[0].sqlstate == "22012"
     assert any_operator.read_status().rows[1].note == "last try failed: division by zero"
-    assert failed.value.state == f"Nothing of {B} was kept."
+    assert failed.value.state == f"Nothing of the rollback of {B} was kept."
+    assert failed.value.hint == "Mend the file and run the command again."
+
+
+def test_a_rollback_that_fails_after_others_says_how_many_steps_are_left(any_operator: Operator) -> None:
+    apply(any_operator, A, B, C)
+    any_operator.project.write_down(B, "SELECT 1/0;")
+    with pytest.raises(StatementError, match="division by zero") as failed:
+        any_operator.roll_back(steps=3)
+    assert failed.value.state == f"Nothing of the rollback of {B} was kept. 1 rollback before it in this run stands."
+    assert failed.value.hint.splitlines()[1] == "A rollback counts its steps anew; what is left of this one: --steps 2"
+    any_operator.project.write_down(B, "DROP TABLE b;")
+    assert list_done(any_operator.roll_back(steps=2)) == [B, A]
 
 
 def test_the_stored_text_runs_where_the_checkout_lacks_the_file(any_operator: Operator) -> None:

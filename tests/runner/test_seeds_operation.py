@@ -72,12 +72,14 @@ def test_a_seed_and_its_row_are_one_transaction(seeding: Operator) -> None:
 
 def test_a_seed_that_fails_leaves_nothing_and_is_logged(seeding: Operator) -> None:
     seeding.seed()
+    seeding.project.write_seed("000_nothing", "SELECT 1;")
     seeding.project.write_seed("001_mu", f"{MU.replace('Mu', 'Nu')}\nSELECT 1/0;")
     seeding.project.write_seed("002_xi", MU.replace("Mu", "Xi"))
     with pytest.raises(StatementError, match="division by zero") as failed:
         seeding.seed()
     assert failed.value.place is not None
     assert (Path(failed.value.place.file).name, failed.value.place.line) == ("001_mu.sql", 2)
+    assert failed.value.state == "Nothing of 001_mu was kept. 1 seed before it in this run stands."
     assert read_names(seeding) == ["Mu"]
     (row,) = [row for row in seeding.read_history(version="001_mu") if row.outcome == "failed"]
     assert (row.action, row.sqlstate, row.error) == ("seed", "22012", "division by zero")

@@ -104,6 +104,23 @@ def test_the_session_that_works_is_cut(case: str, project: Project, database: Da
     assert_next_run_goes_on(project, database)
 
 
+def test_after_a_rollback_whose_session_is_cut_one_looks_first(project: Project, database: Database) -> None:
+    project.write_up(FIRST, CREATE_SLOW)
+    project.write_up(SECOND, "CREATE TABLE others (id int);")
+    project.migrate(check=0)
+    project.write_down(SECOND, "DROP TABLE others;")
+    project.write_down(FIRST, f"DROP TABLE items; {PASS_GATE}")
+    with gate_closed(database):
+        run = running.start(project, "rollback", "--steps", "2")
+        await_waiting_at_gate(database)
+        cut(database, "migrate-run %")
+        error = run.fail()
+    first, crash = f"Nothing of the rollback of {FIRST} was kept.", "stands, unless the server crashed."
+    assert error.state == f"{first} 1 rollback before it in this run {crash}"
+    assert error.hint.endswith("look first what is applied now, since a rollback counts its steps anew: inv db.status")
+    assert database.query("SELECT version FROM schema_migrations") == [(FIRST,)]
+
+
 @pytest.mark.parametrize(
     ("text", "state"),
     [
