@@ -10,6 +10,7 @@ from tasks.runner import MigrationRunner
 from tasks.runner.errors import FilesError, RefusedError, StatementError, UsageError
 from tasks.runner.events import StepFinished, StepStarted
 from tasks.runner.plan import MigrateGoal
+from tests.kit.waiting import wait_until
 from tests.runner.operating import A, B, C, Operator, pick
 
 
@@ -18,12 +19,11 @@ def count_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def count_sessions(operator: Operator) -> int:
-    ((sessions,),) = operator.database.query(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        " AND backend_type = 'client backend'"
-    )
-    return int(sessions)
+def await_end_of_sessions(operator: Operator) -> None:
+    """Wait until no session is left but our own: the server ends one a moment after its client left."""
+    others = "datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    query = f"SELECT FROM pg_stat_activity WHERE {others}"
+    wait_until(lambda: not operator.database.query(query), what="the end of all other sessions")
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_a_run_that_nobody_listens_to_any_more_is_rolled_back_and_logged(operato
     events.close()  # type: ignore[attr-defined]
     assert operator.read_tables() == []
     assert operator.read_log() == [("migrate", "started", ""), ("migrate", "failed", A), ("migrate", "failed", "")]
-    assert count_sessions(operator) == 0
+    await_end_of_sessions(operator)
     assert runner.run_migrations() == [A, B]
 
 
@@ -166,7 +166,7 @@ def test_runners_leave_neither_descriptors_nor_sessions(operator: Operator) -> N
         runner.get_applied_migrations()
         del runner
     assert count_descriptors() == before
-    assert count_sessions(operator) == 0
+    await_end_of_sessions(operator)
 
 
 def test_a_runner_that_was_never_used_leaves_nothing() -> None:
