@@ -65,9 +65,10 @@ def build_statement_error(
     lines = [part for part in (describe_reason(error), diag.message_detail, diag.context) if part]
     lines += _count_copied(diag.context or "", step, statement)
     hints = [diag.message_hint] if diag.message_hint else []
-    hints.append(_go_on_when_back(way_on) if lost else _HINTS.get(error.sqlstate or "", _DEFAULT))
-    if way_on != GO_ON and not lost:
-        hints.append(way_on)
+    if lost:
+        hints.append(_go_on_when_back(way_on))
+    else:
+        hints += [_HINTS.get(error.sqlstate or "", _DEFAULT), *([way_on] if way_on != GO_ON else [])]
     lines += [
         f"blocked by pid {b.pid} ({b.user}, {b.application or 'no application name'}, {b.state} since {b.since}): {b.query}"
         for b in blockers

@@ -12,6 +12,7 @@ import random
 import select
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import psycopg
 from psycopg import pq
@@ -95,11 +96,10 @@ class RunLock:
         """Let the next runner go on, at once if the server answers: it ends a session only some time after its client left."""
         pgconn = self._connection.pgconn
         try:
-            if pgconn.transaction_status == pq.TransactionStatus.INTRANS:
-                pgconn.send_query(b"ROLLBACK")
-                select.select([pgconn.socket], [], [], _RELEASE_S)
-        except psycopg.Error:
-            pass
+            with suppress(psycopg.Error):
+                if pgconn.transaction_status == pq.TransactionStatus.INTRANS:
+                    pgconn.send_query(b"ROLLBACK")
+                    select.select([pgconn.socket], [], [], _RELEASE_S)
         finally:
             self._connection.close()
 

@@ -4,9 +4,10 @@ from tasks.runner.lock import LOCK_KEY, RunLock
 from tasks.runner.signals import Stop
 from tests.kit.databases import Database, ask
 from tests.kit.poolers import Pooler
+from tests.stress.holding import cut
 
 TRY = f"SELECT pg_try_advisory_xact_lock({LOCK_KEY})"
-HELD = "pg_locks JOIN pg_database d ON d.oid = database AND datname = current_database() WHERE locktype = 'advisory'"
+HOLDER = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'migrate-lock %'"
 
 
 def take_lock(url: str) -> RunLock:
@@ -25,13 +26,13 @@ def test_the_lock_is_free_as_soon_as_it_was_given_back(any_database: Database) -
 
 def test_a_pooler_keeps_the_session_that_held_the_lock(database: Database, pgbouncer: Pooler) -> None:
     lock = take_lock(pgbouncer.url)
-    holder = database.query(f"SELECT pid FROM {HELD}")
+    holder = database.query(HOLDER)
     lock.release()
     assert [(ask(pgbouncer.url, "SELECT pg_backend_pid()"),)] == holder
 
 
 def test_a_session_that_is_gone_has_nothing_to_give_back(database: Database) -> None:
     lock = take_lock(database.url)
-    assert database.query(f"SELECT pg_terminate_backend(pid, 10000) FROM {HELD}") == [(True,)]
+    cut(database, "migrate-lock %")
     lock.release()
     assert database.query(TRY) == [(True,)]

@@ -77,7 +77,8 @@ def test_a_repair_is_finished_by_its_rows(operator: Operator) -> None:
     operator.remove(A)
     run_id = find_run(operator.repair())
     # The server ends a session a moment after its client left; until then, the run is taken to go on.
-    wait_until(lambda: read(operator, run_id).outcome == "finished", what="the end of the repair to be told")
+    wait_until(lambda: read(operator, run_id).outcome != "running", what="the end of the session")
+    assert read(operator, run_id).outcome == "finished"
 
 
 def test_an_empty_database_knows_no_run(operator: Operator) -> None:
