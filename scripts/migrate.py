@@ -18,7 +18,7 @@ def run() -> int:
     time of a run with nothing to do. https://docs.python.org/3/library/gc.html#gc.freeze
     """
     gc.disable()
-    from tasks.runner.command import main
+    from tasks.console.script import main
 
     gc.freeze()
     gc.enable()

@@ -9,10 +9,10 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from tasks.environments import Environment, load_environment
-from tasks.messages.course import Course, advance, count_held_s
-from tasks.messages.sending import Sending
-from tasks.messages.troubles import Trouble, describe_end, describe_trial, describe_trouble, describe_wait
+from tasks.alerting.delivery import Sending
+from tasks.alerting.message import Trouble, describe_end, describe_trial, describe_trouble, describe_wait
+from tasks.alerting.progress import Course, advance, count_held_s
+from tasks.config.environments import Environment, load_environment
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import Event
 
@@ -60,7 +60,7 @@ def _close(events: Iterator[Event]) -> None:
 @task(help={"env": "the environment whose addresses are tried"})
 def test(_context: Context, env: str = "local") -> None:  # noqa: PT028 - a task, no test
     """Send a trial message to every address of ALERT_URLS; exit with 1 if one was not reached."""
-    from tasks.carrying import refuse_mistakes
+    from tasks.commands.dispatch import refuse_mistakes
 
     with refuse_mistakes():
         environment = load_environment(env)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.adopting import adopt as adopt
-from tasks.carrying import Manner, carry_out, carry_out_side_by_side, refuse_mistakes
-from tasks.carrying import load as load_environment
-from tasks.cleaning import cleanup_legacy as cleanup_legacy
-from tasks.cleaning import squash as squash
-from tasks.drifting import drift as drift
-from tasks.overview import ALL
-from tasks.runner.requests import Request, read_number
-from tasks.verifying import crash_test as crash_test
-from tasks.verifying import verify as verify
+from tasks.commands.adopt import adopt as adopt
+from tasks.commands.cleanup_legacy import cleanup_legacy as cleanup_legacy
+from tasks.commands.cleanup_legacy import squash as squash
+from tasks.commands.dispatch import Manner, carry_out, carry_out_side_by_side, refuse_mistakes
+from tasks.commands.dispatch import load as load_environment
+from tasks.commands.drift import drift as drift
+from tasks.commands.overview import ALL
+from tasks.commands.verify import crash_test as crash_test
+from tasks.commands.verify import verify as verify
+from tasks.runner.operations.requests import Request, read_number
 
 _ENV = {
     "env": "the environment: local (default), dev, staging, prod, or another that has a .env.NAME; several with commas",
@@ -144,7 +144,7 @@ def new(_context: Context, name: str) -> None:
     """Make both files of a new migration, from the template that fits its name."""
     from datetime import UTC, datetime
 
-    from tasks.runner.new import create_migration
+    from tasks.runner.files.new import create_migration
 
     with refuse_mistakes():
         made = create_migration(load_environment("local").settings.migrations_dir, name, now=datetime.now(UTC))
@@ -159,8 +159,8 @@ def new(_context: Context, name: str) -> None:
 @task
 def stop(_context: Context) -> None:
     """Stop the embedded PostgreSQL; its data stays."""
-    from tasks.environments import PROJECT
-    from tasks.postgres import embedded
+    from tasks.config.environments import PROJECT
+    from tasks.postgres.server import embedded
 
     with refuse_mistakes():
         stopped = embedded.stop(PROJECT / ".postgres")

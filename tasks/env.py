@@ -6,15 +6,15 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from tasks.carrying import load, refuse_mistakes
-from tasks.environments import list_environments
+from tasks.commands.dispatch import load, refuse_mistakes
+from tasks.config.environments import list_environments
 from tasks.runner.events import CHECK_FOUND, EnvironmentsListed, ProbeRead
 
 
 @task(name="list", help={"json": "one JSON line on stdout"})
 def list_(_context: Context, json: bool = False) -> None:
     """List the environments with what is known of each; nothing is asked over the network."""
-    from tasks.checks.known import describe_environment
+    from tasks.checks.summary import describe_environment
     from tasks.report import report
 
     with refuse_mistakes(json=json):

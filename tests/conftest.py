@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tasks.postgres import embedded as embedded_server
-from tasks.postgres.cluster import Cluster
+from tasks.postgres.server import embedded as embedded_server
+from tasks.postgres.server.cluster import Cluster
 from tests.kit.databases import Database, fresh_database
 from tests.kit.disks import mount_small_disk
 from tests.kit.home import choose_files_place, make_home, remove_home

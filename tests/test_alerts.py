@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tasks.alerts import watch
-from tasks.environments import Environment, load_environment
+from tasks.config.environments import Environment, load_environment
+from tasks.runner.database.run_lock import LOCK_KEY
 from tasks.runner.errors import RefusedError, RunnerError, ToldError
 from tasks.runner.events import ErrorRaised, Event, LockAwaited, RunStarted, StatementStarted
-from tasks.runner.lock import LOCK_KEY
 from tests.kit.checkouts import make_checkout
 from tests.kit.databases import Database
 from tests.kit.endpoints import REFUSING, SILENT, Endpoint, open_endpoint

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.checks.known import describe_environment
-from tasks.environments import load_environment
+from tasks.checks.summary import describe_environment
+from tasks.config.environments import load_environment
 from tasks.runner.events import EnvironmentKnown, ProbeRead, from_json
 from tests.kit.checkouts import make_checkout
 from tests.kit.databases import Database

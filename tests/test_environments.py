@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.environments import Environment, find_database_url, list_environments, load_environment
+from tasks.config.environments import Environment, find_database_url, list_environments, load_environment
 from tasks.runner.errors import UsageError
 
 NEAR = "postgresql://near/db"

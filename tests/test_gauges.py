@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tasks.gauges import write_gauges
+from tasks.report.prometheus import write_gauges
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import EnvironmentStatus, StatusesRead, StatusRow
 from tests.kit.databases import Database

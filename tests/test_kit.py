@@ -63,7 +63,7 @@ def test_a_process_that_was_started_ends_with_its_test(project: Project) -> None
 
 
 def test_the_servers_of_a_killed_run_are_removed_by_the_next_one() -> None:
-    killed = "from tests.kit import home, servers; from tasks.postgres.embedded import find_programs; import os;"
+    killed = "from tests.kit import home, servers; from tasks.postgres.server.embedded import find_programs; import os;"
     killed += "place = home.make_home(); servers.start_server(place / 'one', find_programs()); print(place); os.abort()"
     following = "from tests.kit import home; home.remove_home(home.make_home())"
     left = Path(run_python(killed, check=False))

@@ -134,7 +134,7 @@ def test_a_program_that_brings_the_tool_runs_its_own(tmp_path: Path, changes: di
     program.parent.mkdir()
     program.write_text(
         "import sys; from pathlib import Path; sys.path.insert(0, str(Path(__file__).parent.parent))\n"
-        "from tasks.runner import command, identity\n"
+        "from tasks.console import script as command\nfrom tasks.runner import identity\n"
         "import tasks.runner.retries\n"
         "if Path('tasks/runner/later.py').exists():\n    import tasks.runner.later\n"
         "sys.exit(f'{identity.TOOL_VERSION} {({command.PROJECT, Path(identity.__file__).parents[2]} == {Path.cwd()})}')\n"

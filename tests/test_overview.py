@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks.environments import Environment, load_environment
-from tasks.overview import is_well, limit_rows, read_overview
-from tasks.postgres.cluster import ServerError
+from tasks.commands.overview import is_well, limit_rows, read_overview
+from tasks.config.environments import Environment, load_environment
+from tasks.postgres.server.cluster import ServerError
 from tasks.runner.errors import RunnerError, ToldError
 from tasks.runner.events import EnvironmentStatus, Event, StatusesRead, StatusRead, StatusRow, from_json
-from tasks.runner.operations import migrate
-from tasks.runner.plan import MigrateGoal
-from tasks.runner.runner import MigrationRunner
+from tasks.runner.execution.migration_runner import MigrationRunner
+from tasks.runner.operations.migrate import migrate
+from tasks.runner.planning.plan import MigrateGoal
 from tests.kit.checkouts import Checkout, make_checkout
 from tests.kit.databases import Database, fresh_database
 from tests.kit.servers import Server

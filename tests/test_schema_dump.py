@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.runner.events import SchemaWritten, from_json
-from tasks.runner.schema_file import NAME
+from tasks.runner.files.schema_file import NAME
 from tests.kit.databases import Database
 from tests.kit.projects import Project
 from tests.runner.operating import A, B, Operator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.environments import Environment, find_database_url
-from tasks.postgres.cluster import ServerError
+from tasks.config.environments import Environment, find_database_url
+from tasks.postgres.server.cluster import ServerError
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import CheckMade, ProbeRead
 from tasks.runner.signals import Stop
@@ -21,8 +21,8 @@ def check_environment(environment: Environment, stop: Stop, *, start: bool) -> t
 
 
 def _check_url(environment: Environment, stop: Stop) -> Iterator[CheckMade]:
-    from tasks.runner.probe import probe
-    from tasks.runner.runner import MigrationRunner
+    from tasks.runner.execution.migration_runner import MigrationRunner
+    from tasks.runner.operations.probe import probe
 
     name = "DATABASE_URL"
     try:

@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from tasks.checks.image import check_image, look_at_image
-from tasks.environments import Environment
-from tasks.remote.flyctl import call_flyctl, find_flyctl, hide_tokens, list_machines
-from tasks.remote.operation import Remote, build_remote
-from tasks.remote.refusals import describe_refusal
+from tasks.config.environments import Environment
+from tasks.fly.failures import describe_refusal
+from tasks.fly.flyctl import call_flyctl, find_flyctl, hide_tokens, list_machines
+from tasks.fly.operation import Remote, build_remote
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import CheckMade, ErrorRaised, ProbeRead
-from tasks.runner.requests import Request
+from tasks.runner.operations.requests import Request
 from tasks.runner.signals import Stop
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def check_fly(environment: Environment, stop: Stop, *, start: bool) -> Iterator[CheckMade]:
     """Make the checks one after the other, until one fails that the next ones need."""
-    from tasks.carrying import Manner
+    from tasks.commands.dispatch import Manner
 
     remote = build_remote(environment, Manner(start=start, json=True), stop)
     name = "flyctl"

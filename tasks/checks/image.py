@@ -6,16 +6,16 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tasks.remote.patience import read_patience
-from tasks.remote.refusals import REQUIREMENTS_LINES
-from tasks.remote.shell import quote_folder, wrap
+from tasks.fly.failures import REQUIREMENTS_LINES
+from tasks.fly.remote_commands import quote_folder, wrap
+from tasks.fly.timeouts import read_patience
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import CheckMade
 
 if TYPE_CHECKING:
     from fabric import Connection
 
-    from tasks.environments import Environment
+    from tasks.config.environments import Environment
 
 OLDEST_PYTHON = (3, 11)
 _PACKAGES = ("psycopg", "pglast")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from tasks.rehearsal.pieces import Piece
+from tasks.rehearsal.model import Piece
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from tasks.runner.plain import JsonReport, PlainReport, relay
+from tasks.console import JsonReport, PlainReport, relay
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tasks.past.answers import AdoptionRead, AdoptionRow
-from tasks.runner.plain.cells import clean, cut, pad, width
-from tasks.runner.plain.lines import INDENT, Line, Manner, Role, count, hang, write_database
-from tasks.runner.plain.words import learn
+from tasks.adopt.events import AdoptionRead, AdoptionRow
+from tasks.console.cells import clean, cut, pad, width
+from tasks.console.lines import INDENT, Line, Manner, Role, count, hang, write_database
+from tasks.console.words import learn
 
 _ROLES: dict[str, Role] = {"present": "good", "superseded": "dim", "absent": "plain", "partial": "warn", "cannot tell": "warn"}
 _NAMED = 5

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tasks.past.cleaning_answers import CleanupFinished, CleanupPlanned, FileChanged, SquashFinished, SquashPlanned
-from tasks.runner.plain.cells import clean
-from tasks.runner.plain.lines import INDENT, Line, Manner, Role, count, hang, write_moment
-from tasks.runner.plain.tables import align
-from tasks.runner.plain.words import learn
+from tasks.console.cells import clean
+from tasks.console.lines import INDENT, Line, Manner, Role, count, hang, write_moment
+from tasks.console.tables import align
+from tasks.console.words import learn
+from tasks.legacy.events import CleanupFinished, CleanupPlanned, FileChanged, SquashFinished, SquashPlanned
 
 _MAJOR = 10000
 _COLUMNS = ("verdict", "file", "becomes", "written (UTC)", "known from")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tasks.catalog import show_difference
-from tasks.rehearsal.drift import DriftRead, MigrationWritten
-from tasks.report.changes import write_change
-from tasks.runner.plain.cells import clean
-from tasks.runner.plain.lines import INDENT, Line, Manner, count, hang, write_database
-from tasks.runner.plain.words import learn
+from tasks.console.cells import clean
+from tasks.console.lines import INDENT, Line, Manner, count, hang, write_database
+from tasks.console.words import learn
+from tasks.rehearsal.drift.drift import DriftRead, MigrationWritten
+from tasks.report.schema_changes import write_change
 
 
 def learn_words() -> None:

@@ -8,8 +8,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from tasks.runner.plain.cells import width
-from tasks.runner.plain.tables import (
+from tasks.console.cells import width
+from tasks.console.tables import (
     HISTORY_COLUMNS,
     STATUS_COLUMNS,
     write_error,
@@ -20,8 +20,8 @@ from tasks.runner.plain.tables import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tasks.console.lines import Manner
     from tasks.runner.events import HistoryRead, StatusRead
-    from tasks.runner.plain.lines import Manner
 
 STYLES = {
     "applied": "green",

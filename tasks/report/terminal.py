@@ -9,16 +9,16 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from tasks.report.layout import lay_out
-from tasks.report.scene import Scene, advance, draw
-from tasks.report.side_by_side import show_statuses, tabulate_environments
+from tasks.console.environments import say_side_by_side, say_unreached
+from tasks.console.lines import Line, Manner, write_database
+from tasks.console.plans import say_findings
+from tasks.console.tables import summarize
+from tasks.console.words import say, say_error
+from tasks.report.live import Scene, advance, draw
+from tasks.report.overview import show_statuses, tabulate_environments
 from tasks.report.tables import tabulate_history, tabulate_status
+from tasks.report.wrapping import lay_out
 from tasks.runner import events
-from tasks.runner.plain.environments import say_side_by_side, say_unreached
-from tasks.runner.plain.lines import Line, Manner, write_database
-from tasks.runner.plain.plans import say_findings
-from tasks.runner.plain.tables import summarize
-from tasks.runner.plain.words import say, say_error
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.rehearsal.answers import (
+from tasks.console.cells import clean, first_line
+from tasks.console.lines import INDENT, Line, Manner, count, hang, write_duration
+from tasks.console.words import learn, say_error
+from tasks.rehearsal.events import (
     CrashResumed,
     CrashTestFinished,
     CrashTestSkipped,
@@ -14,10 +17,7 @@ from tasks.rehearsal.answers import (
     VerifyFinished,
     VerifyStarted,
 )
-from tasks.report.changes import write_change
-from tasks.runner.plain.cells import clean, first_line
-from tasks.runner.plain.lines import INDENT, Line, Manner, count, hang, write_duration
-from tasks.runner.plain.words import learn, say_error
+from tasks.report.schema_changes import write_change
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

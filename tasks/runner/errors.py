@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tasks.runner.events import ErrorRaised
-from tasks.runner.secrets import redact, redact_line
+from tasks.runner.redaction import redact, redact_line
 
 GO_ON = "Run the same command again: it goes on where this one stopped."
 COUNTS_ANEW = "Look first what is applied now, since a rollback counts its steps anew:"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.runner.errors import RunnerError, UsageError
+from tasks.runner.redaction import EXAMPLE_URL
 from tasks.runner.retries import RetryPolicy
-from tasks.runner.secrets import EXAMPLE_URL
 from tasks.runner.urls import find_fault
 
 SETTING_NAMES = (

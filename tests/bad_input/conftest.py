@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from tasks.postgres.cluster import Cluster
+from tasks.postgres.server.cluster import Cluster
 from tests.kit.databases import Database, fresh_database
 from tests.kit.own_servers import OwnServer, copy_cluster, remove_server
 from tests.kit.servers import Server, find_machine_programs, read_major_version

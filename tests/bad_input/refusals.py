@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from tasks.console.cells import width
 from tasks.runner.events import ErrorRaised, from_json
-from tasks.runner.plain.cells import width
 from tests.kit.databases import Database
 from tests.kit.projects import Project
 

@@ -6,8 +6,8 @@ from urllib.parse import quote
 import pytest
 
 from tasks.runner import MigrationRunner
+from tasks.runner.database.session import describe_database
 from tasks.runner.errors import ConnectError
-from tasks.runner.session import describe_database
 from tests.bad_input.refusals import V, refuse, snapshot
 from tests.kit.databases import Database
 from tests.kit.projects import Project

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.postgres import control, embedded
+from tasks.postgres.server import control, embedded
 from tests.benchmarks.catalogs import DUMP, READ, CatalogBench
 from tests.benchmarks.disks import describe_disk, time_sync
 from tests.benchmarks.environments import AT_ONCE, BY_HAND, FarBench, open_far_bench

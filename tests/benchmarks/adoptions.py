@@ -14,9 +14,9 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, settings
 
-from tasks.past.investigation import Finding, investigate
-from tasks.postgres import control, embedded
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.adopt.investigate import Finding, investigate
+from tasks.postgres.server import control, embedded
+from tasks.rehearsal.scratch.server import ScratchServer
 from tests.past.random_histories import History, Sketch, make_history, sketches
 
 RIGHT, WRONG, MOOT, DOUBT, CONFIRMED = "right", "wrong", "superseded, whether it ran or not", "cannot tell", "of these, shown"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from psycopg import sql
 
-from tasks.postgres.cluster import SUPERUSER
+from tasks.postgres.server.cluster import SUPERUSER
 from tests.benchmarks.folders import Folders, write_folders
 from tests.benchmarks.timing import Sample, time_in_turn
 from tests.benchmarks.tools import Place, Tool, import_driver

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.rehearsal.scratch.server import ScratchServer
 from tests.benchmarks.folders import write_folders
 from tests.benchmarks.timing import Command, Sample, time_in_turn
 from tests.kit.servers import Server
@@ -20,8 +20,8 @@ _ROOT = Path(__file__).parent.parent.parent
 _PROGRAM = """
 import sys, uuid
 from pathlib import Path
-from tasks.rehearsal.replay import Piece, state_after
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.rehearsal.replay.replay import Piece, state_after
+from tasks.rehearsal.scratch.server import ScratchServer
 url, folder, more = sys.argv[1:]
 pieces = [Piece(path.stem, path.read_text()) for path in sorted(Path(folder).glob("*.sql"))]
 pieces += [Piece(f"new_{n}", f"CREATE TABLE more_{n} (); -- {uuid.uuid4()}") for n in range(int(more))]

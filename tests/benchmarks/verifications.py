@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.rehearsal.scratch.server import ScratchServer
 from tests.benchmarks.timing import Command, Sample, time_in_turn
 from tests.kit.projects import REPOSITORY
 from tests.kit.servers import Server

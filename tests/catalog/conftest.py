@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tasks.postgres import embedded as embedded_server
+from tasks.postgres.server import embedded as embedded_server
 from tests.kit.databases import Database, fresh_database
 from tests.kit.servers import Server, find_machine_programs
 

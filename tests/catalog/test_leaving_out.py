@@ -12,7 +12,7 @@ from tasks.catalog.reading import SETTINGS
 from tests.catalog.conftest import READER, RICH
 from tests.kit.databases import Database
 
-LEDGER = Path(__file__).parents[2] / "tasks" / "runner" / "ledger.sql"
+LEDGER = Path(__file__).parents[2] / "tasks" / "runner" / "ledger" / "ledger.sql"
 
 
 def read(database: Database) -> Catalog:

@@ -6,8 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tasks.postgres import control, embedded
-from tasks.postgres.cluster import Cluster
+from tasks.postgres.server import control, embedded
+from tasks.postgres.server.cluster import Cluster
 
 ENOUGH_MEMORY = 2 * 1024**3
 _PREFIX = "gaia-tests-"

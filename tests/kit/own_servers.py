@@ -9,9 +9,9 @@ from pathlib import Path
 
 from psycopg import sql
 
-from tasks.postgres import cluster, control
-from tasks.postgres.cluster import Cluster
-from tasks.postgres.folder_lock import lock
+from tasks.postgres.server import cluster, control
+from tasks.postgres.server.cluster import Cluster
+from tasks.postgres.server.folder_lock import lock
 from tests.kit.servers import FAST_SETTINGS, SMALL_CLUSTER_OPTIONS, Server
 from tests.kit.waiting import wait_until
 

@@ -12,8 +12,8 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from tasks.postgres import accounts
-from tasks.postgres.cluster import SUPERUSER
+from tasks.postgres.server import accounts
+from tasks.postgres.server.cluster import SUPERUSER
 from tests.kit.databases import Database
 from tests.kit.waiting import wait_until
 

@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from tasks.postgres import control
-from tasks.postgres.cluster import Cluster
-from tasks.postgres.folder_lock import lock
+from tasks.postgres.server import control
+from tasks.postgres.server.cluster import Cluster
+from tasks.postgres.server.folder_lock import lock
 
 FAST_SETTINGS = {
     "fsync": "off",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tasks.messages.course import Course, advance, count_held_s
+from tasks.alerting.progress import Course, advance, count_held_s
 from tasks.runner.events import (
     ErrorRaised,
     Event,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.messages.sending import Sending
+from tasks.alerting.delivery import Sending
 from tests.kit.endpoints import REFUSING, SILENT, Endpoint, open_endpoint
 from tests.kit.projects import REPOSITORY, TIMEOUT_S
 from tests.kit.waiting import wait_until
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 SEND = """
 import sys
-from tasks.messages.sending import Sending
+from tasks.alerting.delivery import Sending
 sending = Sending([sys.argv[1]], "title", "body", "failed")
 """
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tasks.past.adopt import Assumptions, Examination, examine, read_subject
-from tasks.past.answers import AdoptionRow
-from tasks.rehearsal.dump import dump_schema
-from tasks.rehearsal.scratch import ScratchServer
-from tasks.runner.adopting import adopt, pack
+from tasks.adopt.events import AdoptionRow
+from tasks.adopt.examine import Assumptions, Examination, examine, read_subject
+from tasks.rehearsal.scratch.dump import dump_schema
+from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.events import AdoptionWritten
-from tasks.runner.files import read_migrations
+from tasks.runner.files.checkout import read_migrations
+from tasks.runner.operations.adopt import adopt, pack
 from tests.runner.operating import Operator
 
 USERS = "20250101000000_create_users"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.rehearsal.scratch.server import ScratchServer
 from tests.kit.databases import Database
 from tests.kit.projects import Project
 from tests.past.adopting import Adopter

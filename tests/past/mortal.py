@@ -8,10 +8,10 @@ import signal
 import sys
 from pathlib import Path
 
-from tasks.past.apply import carry_out
-from tasks.past.legacy_files import OldFile
-from tasks.past.names import read_name
-from tasks.past.proposal import Placement, Proposal
+from tasks.legacy.apply import carry_out
+from tasks.legacy.files import OldFile
+from tasks.legacy.names import read_name
+from tasks.legacy.proposal import Placement, Proposal
 
 FILES = {
     "init.sql": "CREATE TABLE users (id int);\n",

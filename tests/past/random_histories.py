@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from tasks.catalog import Catalog
-from tasks.rehearsal.pieces import Outcome, Piece
-from tasks.rehearsal.replay import replay
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.rehearsal.model import Outcome, Piece
+from tasks.rehearsal.replay.replay import replay
+from tasks.rehearsal.scratch.server import ScratchServer
 
 _STATEMENTS = {
     "CREATE TABLE {maybe_new} {t} (id int, {c} {y});": 5,

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from tasks.past.adopt import Assumptions, examine, read_subject
-from tasks.runner.adopting import adopt, pack
+from tasks.adopt.examine import Assumptions, examine, read_subject
 from tasks.runner.errors import RefusedError
-from tasks.runner.files import read_migrations
+from tasks.runner.files.checkout import read_migrations
+from tasks.runner.operations.adopt import adopt, pack
 from tests.kit.own_servers import OwnServer
 from tests.past.adopting import EMAIL, FILES, INDEX, ORDERS, ROWS, USERS, VIEW, Adopter, read_verdicts
 

@@ -2,8 +2,8 @@
 
 from hypothesis import HealthCheck, Phase, given, settings
 
-from tasks.past.investigation import investigate
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.adopt.investigate import investigate
+from tasks.rehearsal.scratch.server import ScratchServer
 from tests.past.random_histories import Sketch, make_history, sketches
 
 

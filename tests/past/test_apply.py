@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.past.apply import carry_out
-from tasks.past.legacy_files import OldFile
-from tasks.past.names import read_name
-from tasks.past.proposal import Placement, Proposal
+from tasks.legacy.apply import carry_out
+from tasks.legacy.files import OldFile
+from tasks.legacy.names import read_name
+from tasks.legacy.proposal import Placement, Proposal
 from tasks.runner.errors import FilesError, RunnerError
-from tasks.runner.files import read_migrations
-from tasks.runner.renames import read_renames
+from tasks.runner.files.checkout import read_migrations
+from tasks.runner.ledger.renames import read_renames
 from tests.kit.forkserver import inherit_environment, run_process
 from tests.kit.projects import REPOSITORY
 from tests.past.mortal import FILES, UNTRACKED, make_proposal

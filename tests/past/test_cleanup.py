@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks.past.apply import carry_out
-from tasks.past.cleaning_answers import CleanupFinished, CleanupPlanned, FileChanged, OldFileJudged
-from tasks.past.cleanup import clean_up, find_old_files, plan_cleanup
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.legacy.apply import carry_out
+from tasks.legacy.cleanup import clean_up, find_old_files, plan_cleanup
+from tasks.legacy.events import CleanupFinished, CleanupPlanned, FileChanged, OldFileJudged
+from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import FilesError, UsageError
 from tasks.runner.events import Event
-from tasks.runner.files import read_migrations
-from tasks.runner.renames import read_renames
+from tasks.runner.files.checkout import read_migrations
+from tasks.runner.ledger.renames import read_renames
 from tests.kit.projects import Project
 from tests.kit.servers import Server
 from tests.past.history import LEGACY, SUPERSEDED, UNNUMBERED

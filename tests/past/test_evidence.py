@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from tasks.adopt.investigate import investigate
 from tasks.catalog import Catalog
-from tasks.past.investigation import investigate
-from tasks.rehearsal.pieces import Piece
-from tasks.rehearsal.replay import replay
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.rehearsal.model import Piece
+from tasks.rehearsal.replay.replay import replay
+from tasks.rehearsal.scratch.server import ScratchServer
 
 _KINDS = {"P": "present", "A": "absent", "S": "superseded", "?": "cannot tell", "~": "partial"}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.past.headers import add_header, describe_version
+from tasks.legacy.headers import add_header, describe_version
 
 V = "20250101000000_add_users"
 BOTH = b"-- Migration: 20250101000000_add_users.sql\n-- Description: Add users\n"

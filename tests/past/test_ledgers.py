@@ -4,13 +4,13 @@ from datetime import datetime
 
 import pytest
 
-from tasks.past.mapping import Mapped, describe_matches, map_versions, read_number
-from tasks.postgres.other_ledgers import OTHER_TOOLS, OtherTool
+from tasks.adopt.foreign_versions import Mapped, describe_matches, map_versions, read_number
+from tasks.postgres.other_tools import OTHER_TOOLS, OtherTool
 from tasks.runner.errors import RefusedError
-from tasks.runner.files import read_migrations
+from tasks.runner.files.checkout import read_migrations
 from tasks.runner.identity import Identity, Revision
-from tasks.runner.other_ledgers import LedgerRow, OtherLedger, find_other_ledger, recognise
-from tasks.runner.takeover import take_over
+from tasks.runner.ledger.foreign import LedgerRow, OtherLedger, find_other_ledger, recognise
+from tasks.runner.ledger.takeover import take_over
 from tests.kit.databases import Database
 from tests.runner.operating import A, B, C, Operator, list_done
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.past.legacy_files import read_old_files
+from tasks.legacy.files import read_old_files
 from tasks.runner.errors import FilesError
 from tests.past.history import INIT, LEGACY, PERSONAS
 

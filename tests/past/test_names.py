@@ -2,8 +2,8 @@
 
 import pytest
 
-from tasks.past.names import OldName, read_name
-from tasks.runner.names import VERSION_PATTERN
+from tasks.legacy.names import OldName, read_name
+from tasks.runner.files.versions import VERSION_PATTERN
 
 
 @pytest.mark.parametrize(

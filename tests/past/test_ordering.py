@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.past.dates import FileDate
-from tasks.past.legacy_files import OldFile
-from tasks.past.names import read_name
-from tasks.past.ordering import Errors, Order, Replays, choose_order, settle_dates
-from tasks.rehearsal.pieces import Piece
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.legacy.dates import FileDate
+from tasks.legacy.files import OldFile
+from tasks.legacy.names import read_name
+from tasks.legacy.ordering import Errors, Order, Replays, choose_order, settle_dates
+from tasks.rehearsal.model import Piece
+from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import RunnerError
 from tests.kit.servers import Server
 

@@ -4,11 +4,11 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tasks.past.dates import FileDate
-from tasks.past.legacy_files import OldFile
-from tasks.past.names import read_name
-from tasks.past.proposal import propose_names
-from tasks.runner.names import VERSION_PATTERN
+from tasks.legacy.dates import FileDate
+from tasks.legacy.files import OldFile
+from tasks.legacy.names import read_name
+from tasks.legacy.proposal import propose_names
+from tasks.runner.files.versions import VERSION_PATTERN
 
 DAY = datetime(2025, 1, 1, tzinfo=UTC)
 

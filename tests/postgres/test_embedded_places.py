@@ -5,7 +5,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tasks.postgres.embedded import EmbeddedServerError, find_programs, find_running, find_server, start, stop
+from tasks.postgres.server.embedded import EmbeddedServerError, find_programs, find_running, find_server, start, stop
 from tests.kit.databases import ask
 
 PLACES = {

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.postgres.cluster import Cluster
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.postgres.server.cluster import Cluster
+from tasks.rehearsal.scratch.server import ScratchServer
 from tests.kit.forkserver import Running, start_process
 from tests.kit.own_servers import OwnServer, copy_cluster, remove_server
 from tests.kit.projects import REPOSITORY

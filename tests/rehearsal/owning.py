@@ -4,8 +4,8 @@ import os
 import signal
 import sys
 
-from tasks.rehearsal.replay import state_after
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.rehearsal.replay.replay import state_after
+from tasks.rehearsal.scratch.server import ScratchServer
 from tests.rehearsal.scratching import make_table
 
 

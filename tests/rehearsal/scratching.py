@@ -5,8 +5,8 @@ from typing import Any
 
 import psycopg
 
-from tasks.rehearsal.pieces import Piece
-from tasks.rehearsal.scratch import ScratchDatabase
+from tasks.rehearsal.model import Piece
+from tasks.rehearsal.scratch.server import ScratchDatabase
 from tests.kit.servers import Server
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.rehearsal.addresses import is_same_database
+from tasks.rehearsal.scratch.addresses import is_same_database
 
 SAME = [
     ("postgresql://a@localhost/app", "postgresql://b:secret@127.0.0.1:5432/app"),

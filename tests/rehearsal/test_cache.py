@@ -10,10 +10,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tasks.rehearsal.cache import CacheLimits, name_states
-from tasks.rehearsal.pieces import Piece
-from tasks.rehearsal.replay import state_after
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.rehearsal.model import Piece
+from tasks.rehearsal.replay.replay import state_after
+from tasks.rehearsal.scratch.cache import CacheLimits, name_states
+from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import RunnerError
 from tests.kit.own_servers import OwnServer
 from tests.kit.projects import REPOSITORY
@@ -95,7 +95,7 @@ def test_the_first_error_is_raised_and_the_state_before_it_is_kept(scratch: Scra
 
 def test_a_state_whose_maker_was_killed_before_it_was_whole_is_never_used(running: OwnServer, scratch: ScratchServer) -> None:
     code = (
-        "import os, signal; from tasks.rehearsal import cache; from tests.rehearsal.owning import own;"
+        "import os, signal; from tasks.rehearsal.scratch import cache; from tests.rehearsal.owning import own;"
         f" cache.keep = lambda *_: os.kill(os.getpid(), signal.SIGKILL); own({running.url()!r}, 'a')"
     )
     ended = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.rehearsal.answers import CrashResumed, CrashTestFinished, CrashTestSkipped, Found
-from tasks.rehearsal.crash import crash_and_resume
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.rehearsal.crash_test.crash_test import crash_and_resume
+from tasks.rehearsal.events import CrashResumed, CrashTestFinished, CrashTestSkipped, Found
+from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.selection import Selection
 from tasks.runner.events import Event
 from tests.rehearsal.verifying import VERSIONS, make_pieces

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.catalog import compare, read_catalog
-from tasks.rehearsal.dump import clean_dump, dump_schema
+from tasks.rehearsal.scratch.dump import clean_dump, dump_schema
 from tests.kit.databases import Database, fresh_database
 from tests.kit.projects import REPOSITORY
 from tests.kit.servers import Server, find_machine_programs

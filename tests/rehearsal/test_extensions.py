@@ -3,10 +3,10 @@
 import pytest
 
 from tasks.rehearsal.errors import MissingExtensionError
-from tasks.rehearsal.left_out import find_created, needs_left_out
-from tasks.rehearsal.pieces import Piece
-from tasks.rehearsal.replay import read_left_out, replay, run_piece, state_after
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.rehearsal.model import Piece
+from tasks.rehearsal.replay.extensions import find_created, needs_left_out
+from tasks.rehearsal.replay.replay import read_left_out, replay, run_piece, state_after
+from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import RunnerError
 from tests.kit.databases import Database
 from tests.kit.own_servers import OwnServer

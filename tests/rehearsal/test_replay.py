@@ -6,9 +6,9 @@ import pytest
 
 from tasks.catalog import Key
 from tasks.rehearsal.errors import ServerWideError, TimeLimitError
-from tasks.rehearsal.pieces import Outcome, Piece
-from tasks.rehearsal.replay import replay, run_piece, state_after, try_piece
-from tasks.rehearsal.scratch import ScratchDatabase, ScratchServer
+from tasks.rehearsal.model import Outcome, Piece
+from tasks.rehearsal.replay.replay import replay, run_piece, state_after, try_piece
+from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
 from tasks.runner.errors import RefusedError, RunnerError
 from tests.kit.databases import Database
 from tests.kit.own_servers import OwnServer

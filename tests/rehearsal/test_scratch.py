@@ -8,10 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tasks.postgres import embedded as embedded_server
-from tasks.postgres.cluster import Cluster
+from tasks.postgres.server import embedded as embedded_server
+from tasks.postgres.server.cluster import Cluster
 from tasks.rehearsal.errors import ScratchError
-from tasks.rehearsal.scratch import ScratchServer, check_version, open_server
+from tasks.rehearsal.scratch.server import ScratchServer, check_version, open_server
 from tasks.runner.errors import RefusedError
 from tests.kit.databases import Database
 from tests.kit.own_servers import OwnServer
@@ -114,7 +114,7 @@ def test_an_interrupted_process_drops_what_it_has(running: OwnServer, start_owne
 
 def test_a_process_interrupted_in_a_statement_drops_what_it_has(running: OwnServer) -> None:
     code = (
-        "from tests.rehearsal.owning import *; from tasks.rehearsal.replay import *\n"
+        "from tests.rehearsal.owning import *; from tasks.rehearsal.replay.replay import *\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"with ScratchServer({running.url()!r}) as server: list(replay(server, [Piece('slow', 'SELECT pg_sleep(600)')]))"
     )

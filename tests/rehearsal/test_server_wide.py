@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tasks.rehearsal.pieces import Piece
-from tasks.rehearsal.replay import replay, state_after
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.rehearsal.model import Piece
+from tasks.rehearsal.replay.replay import replay, state_after
+from tasks.rehearsal.scratch.server import ScratchServer
 from tests.kit.own_servers import OwnServer
 from tests.rehearsal.scratching import make_table
 

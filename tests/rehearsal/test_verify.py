@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.rehearsal.scratch.server import ScratchServer
 from tests.rehearsal.verifying import VERSIONS, list_found, make_pieces, verify_last, verify_pieces
 
 A = ("CREATE TABLE a (id int PRIMARY KEY, x int, y int);", "DROP TABLE a;")

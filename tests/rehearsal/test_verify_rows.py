@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from tasks.rehearsal.rows import Unfilled, fill_tables, read_rows
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.rehearsal.scratch.server import ScratchServer
 from tests.rehearsal.verifying import list_found, verify_last
 
 FILLABLE = {

@@ -3,9 +3,9 @@
 import pytest
 
 from tasks.catalog import Catalog, compare, read_catalog, show_difference
-from tasks.rehearsal.pieces import Piece
-from tasks.rehearsal.scratch import ScratchServer
-from tasks.rehearsal.writing import Written, prove, write_pair, write_sql
+from tasks.rehearsal.model import Piece
+from tasks.rehearsal.scratch.server import ScratchServer
+from tasks.rehearsal.sql_diff import Written, prove, write_pair, write_sql
 from tests.catalog.cases import CASES, Case
 from tests.catalog.conftest import OTHER, READER, make_role
 from tests.kit.databases import Database

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from tasks.rehearsal.answers import MigrationVerified, VerifyFinished
-from tasks.rehearsal.pieces import Piece
-from tasks.rehearsal.scratch import ScratchServer
+from tasks.rehearsal.events import MigrationVerified, VerifyFinished
+from tasks.rehearsal.model import Piece
+from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.selection import Selection
-from tasks.rehearsal.verify import Thoroughness, verify
+from tasks.rehearsal.verify.verify import Thoroughness, verify
 
 VERSIONS = [f"2025010{number}000000_v{number}" for number in range(1, 9)]
 

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tasks.carrying import Manner
-from tasks.environments import Environment, load_environment
-from tasks.remote.operation import carry_out_remotely
+from tasks.commands.dispatch import Manner
+from tasks.config.environments import Environment, load_environment
+from tasks.fly.operation import carry_out_remotely
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import ErrorRaised, Event
-from tasks.runner.requests import Request
+from tasks.runner.operations.requests import Request
 from tasks.runner.signals import Stop
 from tests.kit.databases import Database
 from tests.kit.fly.machines import Machine

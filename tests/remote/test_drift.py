@@ -31,7 +31,7 @@ def test_a_drift_on_staging_is_found_here_and_in_its_status(far: Far, embedded: 
 
 
 def test_an_image_that_cannot_send_its_schema_is_to_be_replaced(far: Far, embedded: Server) -> None:
-    far.machine.edit("tasks/runner/command.py", 'add("catalog"', 'add("katalog"')
+    far.machine.edit("tasks/console/script.py", 'add("catalog"', 'add("katalog"')
     told = far.inv("db.drift", "--env=staging", SCRATCH_DATABASE_URL=embedded.url(), check=1)
     assert "older version of this tool" in told.stderr
     assert "Deploy first" in told.stderr

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.checks.environment import check_environment
 from tasks.checks.image import check_image
-from tasks.environments import load_environment
+from tasks.config.environments import load_environment
 from tasks.runner.events import CheckMade, ProbeRead, from_json
 from tasks.runner.signals import Stop
 from tests.kit.databases import Database
@@ -151,7 +151,7 @@ def test_all_that_the_image_and_the_machine_lack_is_named_at_once(far: Far, monk
 
 
 def test_an_older_tool_in_the_image_is_recognised(far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
-    far.deploy().edit("tasks/runner/command.py", 'add("probe"', 'add("problem"')
+    far.deploy().edit("tasks/console/script.py", 'add("probe"', 'add("problem"')
     last = check(far, monkeypatch)[-1]
     assert (last.name, last.passed) == ("runner", False)
     assert "older version of this tool" in last.found

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.remote.checkout import check_same_files
+from tasks.fly.upload import check_same_files
 from tasks.runner.errors import RefusedError, RunnerError, ToldError
 from tasks.runner.events import FilesRead, RunFinished
-from tasks.runner.requests import Request
+from tasks.runner.operations.requests import Request
 from tests.kit.databases import Database
 from tests.kit.fly.images import Image
 from tests.kit.fly.world import FlyWorld

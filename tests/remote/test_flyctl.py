@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.remote.flyctl import hide_tokens
-from tasks.remote.patience import Patience, read_patience
+from tasks.fly.flyctl import hide_tokens
+from tasks.fly.timeouts import Patience, read_patience
 from tasks.runner.errors import UsageError
 from tasks.runner.events import RunStarted
 from tests.kit.databases import Database

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.carrying import Manner
-from tasks.guard import confirm_guarded
+from tasks.commands.confirm import confirm_guarded
+from tasks.commands.dispatch import Manner
 from tasks.runner.errors import RefusedError
 from tasks.runner.events import Event
-from tasks.runner.requests import Request
+from tasks.runner.operations.requests import Request
 from tasks.runner.signals import Stop
 from tests.kit.databases import Database
 from tests.kit.fly.world import FlyWorld

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.runner.errors import RefusedError
 from tasks.runner.events import ErrorRaised, LockAwaited, RunFinished
-from tasks.runner.requests import Request
+from tasks.runner.operations.requests import Request
 from tests.kit.databases import Database
 from tests.kit.fly.images import Image
 from tests.kit.fly.machines import Machine
@@ -39,12 +39,14 @@ def remove(name: str) -> Callable[[Machine], object]:
 
 def die_in_files(machine: Machine) -> None:
     machine.edit(
-        "tasks/runner/listing.py", "yield FilesRead(", "__import__('os').kill(__import__('os').getpid(), 9); yield FilesRead("
+        "tasks/runner/operations/files.py",
+        "yield FilesRead(",
+        "__import__('os').kill(__import__('os').getpid(), 9); yield FilesRead(",
     )
 
 
 def edit_command(old: str, new: str) -> Callable[[Machine], None]:
-    return lambda machine: machine.edit("tasks/runner/command.py", old, new)
+    return lambda machine: machine.edit("tasks/console/script.py", old, new)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,7 @@ def test_what_is_wrong_with_the_tool_over_there_is_named(
 
 
 def test_lines_between_the_events_do_not_matter(far: Far) -> None:
-    far.deploy().edit("tasks/runner/run.py", "yield StepFinished(", "print('{\\n[]\\nhello'); yield StepFinished(")
+    far.deploy().edit("tasks/runner/execution/plan_run.py", "yield StepFinished(", "print('{\\n[]\\nhello'); yield StepFinished(")
     assert far.carry_out().error is None
     assert far.operator.read_tables() == ["a"]
 
@@ -133,7 +135,9 @@ def test_a_machine_without_a_database_url_says_so(far: Far) -> None:
 
 
 def test_a_run_that_breaks_down_is_looked_up_in_the_log(far: Far) -> None:
-    far.deploy().edit("tasks/runner/run.py", "yield StepFinished(", "raise ValueError('broken'); yield StepFinished(")
+    far.deploy().edit(
+        "tasks/runner/execution/plan_run.py", "yield StepFinished(", "raise ValueError('broken'); yield StepFinished("
+    )
     ended = far.carry_out()
     assert "the run died over there: ValueError: broken" in ended.describe()
     assert ended.error is not None

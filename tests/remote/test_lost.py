@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tasks.console import describe
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import ConnectionLost, Heartbeat, OutcomeRead, RunFinished, RunStarted, StatementStarted
-from tasks.runner.plain import describe
-from tasks.runner.requests import Request
+from tasks.runner.operations.requests import Request
 from tests.kit.databases import Database
 from tests.kit.fly.images import Image
 from tests.kit.fly.world import FlyWorld

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tasks.remote.machines import choose_machine, choose_startable, read_machines
+from tasks.fly.machines import choose_machine, choose_startable, read_machines
 from tasks.runner.errors import RefusedError
 
 APP = "gaia-gateway-staging"

@@ -8,8 +8,8 @@ import pytest
 
 from tasks.runner.errors import RefusedError, ToldError
 from tasks.runner.events import ErrorRaised, HistoryRead, NoticeRaised, PlanMade, RunFinished, RunStarted, from_json
-from tasks.runner.requests import Request
-from tasks.runner.schema_file import NAME
+from tasks.runner.files.schema_file import NAME
+from tasks.runner.operations.requests import Request
 from tests.kit.databases import Database
 from tests.kit.fly.world import FlyWorld
 from tests.kit.projects import Project

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.runner.errors import RunInterruptedError, ToldError
 from tasks.runner.events import OutcomeRead
-from tasks.runner.requests import Request
+from tasks.runner.operations.requests import Request
 from tests.kit.databases import Database
 from tests.kit.fly.images import Image
 from tests.kit.fly.world import FlyWorld

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.report.page import render_page, write_page
+from tasks.report.html import render_page, write_page
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import EnvironmentStatus, StatusesRead, StatusRow
 from tests.report.samples import ASSETS, SEARCH, STATUSES, USERS

@@ -8,8 +8,10 @@ from functools import reduce
 import pytest
 from rich.console import Console, Group
 
-from tasks.report.layout import lay_out
-from tasks.report.scene import Scene, advance, draw
+from tasks.console.cells import width
+from tasks.console.lines import Line
+from tasks.report.live import Scene, advance, draw
+from tasks.report.wrapping import lay_out
 from tasks.runner.events import (
     ErrorRaised,
     Event,
@@ -24,8 +26,6 @@ from tasks.runner.events import (
     StepStarted,
     Waiting,
 )
-from tasks.runner.plain.cells import width
-from tasks.runner.plain.lines import Line
 from tests.report.samples import PSQL, SEARCH, sample
 
 STEP = StepStarted("migrate", SEARCH, 2, 3, 4)

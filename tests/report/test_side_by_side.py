@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from tasks.console import describe
+from tasks.console.cells import width
 from tasks.runner.events import EnvironmentStatus, StatusesRead, StatusRow
-from tasks.runner.plain import describe
-from tasks.runner.plain.cells import width
 from tests.report.samples import ASSETS, SEARCH, STATUSES, USERS
 from tests.report.terminals import open_terminal, show_screen
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tasks.runner.plain.cells import width
+from tasks.console.cells import width
 from tests.report.samples import ASSETS, SEARCH, USERS
 from tests.report.speaker import MARKUP
 from tests.report.terminals import open_terminal, show_screen

@@ -6,16 +6,16 @@ from typing import Any, TypeVar
 
 import pytest
 
+from tasks.console import relay
 from tasks.runner import MigrationRunner
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import Event, HistoryRead, HistoryRow, RepairProposed, StatusRead, StepFinished
-from tasks.runner.operations import migrate, rollback
-from tasks.runner.plain import relay
-from tasks.runner.plan import MigrateGoal, RollbackGoal
-from tasks.runner.repair import repair
+from tasks.runner.operations.migrate import migrate, rollback
+from tasks.runner.operations.repair import repair
+from tasks.runner.operations.seed import seed
+from tasks.runner.operations.status import read_history, read_status
+from tasks.runner.planning.plan import MigrateGoal, RollbackGoal
 from tasks.runner.retries import RetryPolicy
-from tasks.runner.seeds import seed
-from tasks.runner.status import read_history, read_status
 from tests.kit.databases import Database
 from tests.kit.projects import Project
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.runner import checksums
-from tasks.runner.checksums import read_checksums
+from tasks.runner.files import checksums
+from tasks.runner.files.checksums import read_checksums
 
 FORGED = "f" * 64
 LONG_AGO_NS = 1_000_000_000 * 10**9

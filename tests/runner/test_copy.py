@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from tasks.postgres.embedded import find_programs
+from tasks.postgres.server.embedded import find_programs
 from tasks.runner.errors import StatementError
 from tests.runner.operating import A, B, Operator
 

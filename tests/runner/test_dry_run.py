@@ -6,11 +6,11 @@ from dataclasses import replace
 import psycopg
 import pytest
 
+from tasks.runner.database.run_lock import LOCK_KEY
 from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.events import Event, PlanMade, RunFinished, StatementStarted, StepStarted
-from tasks.runner.lock import LOCK_KEY
-from tasks.runner.operations import migrate
-from tasks.runner.plan import MigrateGoal
+from tasks.runner.operations.migrate import migrate
+from tasks.runner.planning.plan import MigrateGoal
 from tests.runner.operating import A, B, C, Operator, break_off, pick
 
 EVERYTHING = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"

@@ -58,7 +58,9 @@ def test_the_driver_is_not_imported_to_list_files(project: Project) -> None:
 @pytest.mark.parametrize(
     ("room", "below"),
     [
-        ("past", ("past", "rehearsal", "runner", "catalog", "postgres")),
+        ("squash", ("squash", "legacy", "checkout", "rehearsal", "runner", "catalog", "postgres")),
+        ("legacy", ("legacy", "checkout", "adopt", "rehearsal", "runner", "catalog", "postgres")),
+        ("adopt", ("adopt", "rehearsal", "runner", "catalog", "postgres")),
         ("rehearsal", ("rehearsal", "runner", "catalog", "postgres")),
         ("runner", ("runner", "catalog", "postgres")),
         ("catalog", ("catalog", "postgres")),

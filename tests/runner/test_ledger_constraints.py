@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg.errors import CheckViolation, GeneratedAlways, NotNullViolation, StringDataRightTruncation, UniqueViolation
 
-from tasks.runner import ledger as ledger_module
+from tasks.runner.ledger import reading as ledger_module
 from tests.kit.databases import Database
 from tests.runner.operating import Operator
 

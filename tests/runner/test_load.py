@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from tasks.catalog import compare, read_catalog
+from tasks.commands.schema_file import write_schema_file
 from tasks.runner.events import NoticeRaised
-from tasks.runner.load import load_schema
-from tasks.runner.schema_file import NAME
-from tasks.schema_dump import write_schema_file
+from tasks.runner.files.schema_file import NAME
+from tasks.runner.operations.load import load_schema
 from tests.kit.databases import Database, fresh_database
 from tests.kit.projects import Project
 from tests.kit.servers import Server

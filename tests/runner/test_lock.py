@@ -1,6 +1,6 @@
 """The lock that lets one runner go on at a time."""
 
-from tasks.runner.lock import LOCK_KEY, RunLock
+from tasks.runner.database.run_lock import LOCK_KEY, RunLock
 from tasks.runner.signals import Stop
 from tests.kit.databases import Database, ask
 from tests.kit.poolers import Pooler

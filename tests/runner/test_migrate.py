@@ -2,11 +2,11 @@
 
 import pytest
 
+from tasks.runner.database.run_lock import LOCK_KEY
 from tasks.runner.errors import RefusedError, StatementError, UsageError
 from tasks.runner.events import FilesFound, NoticeRaised, PlanMade, RunFinished, RunStarted, Skipped, StepFailed
-from tasks.runner.lock import LOCK_KEY
-from tasks.runner.operations import migrate
-from tasks.runner.plan import MigrateGoal
+from tasks.runner.operations.migrate import migrate
+from tasks.runner.planning.plan import MigrateGoal
 from tests.runner.operating import A, B, C, Operator, break_off, list_done, pick
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from tasks.runner.errors import RefusedError, UsageError
-from tasks.runner.names import (
+from tasks.runner.files.versions import (
     MAX_DESCRIPTION_LENGTH,
     MAX_VERSION_LENGTH,
     VERSION_PATTERN,

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tasks.runner.errors import RunnerError, UsageError
-from tasks.runner.files import read_migrations
-from tasks.runner.new import create_migration, write_all_or_none
-from tasks.runner.templates import render
+from tasks.runner.files.checkout import read_migrations
+from tasks.runner.files.new import create_migration, write_all_or_none
+from tasks.runner.files.templates import render
 
 NOW = datetime(2025, 8, 13, 14, 0, 0, tzinfo=UTC)
 PROCESSES = 4

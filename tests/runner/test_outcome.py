@@ -3,9 +3,9 @@
 import pytest
 
 from tasks.runner.events import Event, OutcomeRead, RunStarted
-from tasks.runner.operations import migrate
-from tasks.runner.outcome import describe_outcome, read_outcome
-from tasks.runner.plan import MigrateGoal
+from tasks.runner.operations.migrate import migrate
+from tasks.runner.operations.outcome import describe_outcome, read_outcome
+from tasks.runner.planning.plan import MigrateGoal
 from tests.kit.databases import Database
 from tests.kit.projects import Project
 from tests.kit.waiting import wait_until

@@ -10,9 +10,10 @@ import pytest
 
 from tasks.runner.errors import RefusedError, UsageError
 from tasks.runner.events import PlannedStatement, PlannedStep
-from tasks.runner.files import Migrations
-from tasks.runner.ledger import Attempt, Ledger
-from tasks.runner.plan import (
+from tasks.runner.files.checkout import Migrations
+from tasks.runner.ledger.reading import Attempt, Ledger
+from tasks.runner.parsing import read_script
+from tasks.runner.planning.plan import (
     Choice,
     Goal,
     MigrateGoal,
@@ -25,7 +26,6 @@ from tasks.runner.plan import (
     show_plan,
     sum_segments,
 )
-from tasks.runner.statements import read_script
 from tests.kit.projects import REPOSITORY
 
 A = "20250101000000_create_a"

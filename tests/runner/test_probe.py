@@ -9,7 +9,7 @@ import pytest
 from tasks.runner import MigrationRunner
 from tasks.runner.errors import ConnectError
 from tasks.runner.events import CheckMade, ProbeRead
-from tasks.runner.probe import probe
+from tasks.runner.operations.probe import probe
 from tests.kit.databases import Database, fresh_database
 from tests.kit.own_servers import OwnServer
 from tests.kit.poolers import Pooler

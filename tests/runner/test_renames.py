@@ -7,8 +7,8 @@ import pytest
 from tasks.runner.errors import FilesError, RefusedError, StatementError
 from tasks.runner.events import PlanMade, RepairProposed
 from tasks.runner.identity import LEDGER_FORMAT
-from tasks.runner.ledger import Attempt, Ledger
-from tasks.runner.renames import Rename, Renames, apply_renames, read_renames, renew_renames, write_renames
+from tasks.runner.ledger.reading import Attempt, Ledger
+from tasks.runner.ledger.renames import Rename, Renames, apply_renames, read_renames, renew_renames, write_renames
 from tests.runner.operating import A, B, C, Operator, list_done, pick
 
 OLD = "001_create_a"

@@ -6,8 +6,8 @@ import pytest
 
 from tasks.runner.errors import RefusedError, StatementError
 from tasks.runner.events import RepairProposed, RunFinished
-from tasks.runner.ledger import Attempt, Ledger
-from tasks.runner.repair import propose_repairs, repair
+from tasks.runner.ledger.reading import Attempt, Ledger
+from tasks.runner.operations.repair import propose_repairs, repair
 from tests.runner.operating import A, B, C, Operator, break_off, list_done, pick
 
 BREAKS_OFF = "BEGIN; CREATE TABLE c (); COMMIT; BEGIN; SELECT 1/0; COMMIT;"

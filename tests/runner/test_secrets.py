@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.runner.secrets import EXAMPLE_URL, redact, redact_line
+from tasks.runner.redaction import EXAMPLE_URL, redact, redact_line
 
 
 @pytest.mark.parametrize(

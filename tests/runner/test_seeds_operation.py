@@ -7,9 +7,9 @@ import pytest
 
 from tasks.runner.errors import RefusedError, StatementError
 from tasks.runner.events import FilesFound, PlanMade, Skipped
-from tasks.runner.files import SourceFile
+from tasks.runner.files.checkout import SourceFile
 from tasks.runner.identity import Identity
-from tasks.runner.seeds import plan_seeds
+from tasks.runner.operations.seed import plan_seeds
 from tests.runner.operating import A, Operator, list_done, pick
 
 TABLE = "CREATE TABLE persona (name text PRIMARY KEY, tone text);"

@@ -3,8 +3,8 @@
 import pytest
 
 from tasks.runner.errors import FilesError, RefusedError
-from tasks.runner.renames import Renames, read_renames, read_targets, write_renames
-from tasks.runner.squashes import Squash, Squashed, resolve_squashes
+from tasks.runner.ledger.renames import Renames, read_renames, read_targets, write_renames
+from tasks.runner.ledger.squashes import Squash, Squashed, resolve_squashes
 from tests.runner.operating import A, B, C, Operator, list_done
 
 ONE = "20250102000000_squashed_schema"

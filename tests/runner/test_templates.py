@@ -4,9 +4,9 @@ import pglast
 import pytest
 
 from tasks.runner.errors import RefusedError
-from tasks.runner.statements.parsing import parse_script
-from tasks.runner.statements.script import Script
-from tasks.runner.templates import TEMPLATES, Template, choose_template, quote_identifier, render
+from tasks.runner.files.templates import TEMPLATES, Template, choose_template, quote_identifier, render
+from tasks.runner.parsing.parser import parse_script
+from tasks.runner.parsing.script import Script
 from tests.kit.databases import Database
 
 VERSION = "20250813140000_create_conversations_table"

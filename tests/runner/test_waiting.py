@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from tasks.runner.events import Event, IndexAdvanced, Waiting
-from tasks.runner.operations import migrate
-from tasks.runner.plan import MigrateGoal
+from tasks.runner.operations.migrate import migrate
+from tasks.runner.planning.plan import MigrateGoal
 from tasks.runner.retries import RetryPolicy
 from tests.runner.operating import A, B, Operator, list_done, pick
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tasks.postgres import embedded
-from tasks.runner.schema_file import NAME
+from tasks.postgres.server import embedded
+from tasks.runner.files.schema_file import NAME
 from tests.kit.checkouts import Checkout, make_checkout
 from tests.kit.projects import REPOSITORY
 

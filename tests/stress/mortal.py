@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, NoReturn
 
-from tasks.rehearsal.mortal import serve
+from tasks.rehearsal.crash_test.worker import serve
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import Event
-from tasks.runner.operations import migrate, rollback
-from tasks.runner.plan import MigrateGoal, RollbackGoal
-from tasks.runner.runner import MigrationRunner
+from tasks.runner.execution.migration_runner import MigrationRunner
+from tasks.runner.operations.migrate import migrate, rollback
+from tasks.runner.planning.plan import MigrateGoal, RollbackGoal
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from psycopg import sql
 from tasks.runner import MigrationRunner
 from tasks.runner.errors import StatementError
 from tasks.runner.events import IndexAdvanced, NoticeRaised, StatementFinished, StatementStarted, Waiting
-from tasks.runner.operations import migrate
-from tasks.runner.plan import MigrateGoal
-from tasks.runner.remains import Remains, find_remains
-from tasks.runner.statements import Target
+from tasks.runner.execution.leftovers import Remains, find_remains
+from tasks.runner.operations.migrate import migrate
+from tasks.runner.parsing import Target
+from tasks.runner.planning.plan import MigrateGoal
 from tests.kit.databases import Database
 from tests.kit.projects import Project
 from tests.stress import running

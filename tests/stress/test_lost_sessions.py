@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tasks.postgres import cluster
+from tasks.postgres.server import cluster
 from tasks.runner.events import Waiting
 from tests.kit.databases import Database, fresh_database
 from tests.kit.own_servers import OwnServer

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks.runner.database.run_lock import LOCK_KEY
 from tasks.runner.events import LockAwaited, Retried, StatementStarted, StepFinished, Waiting
-from tasks.runner.lock import LOCK_KEY
 from tests.kit.databases import Database, fresh_database
 from tests.kit.own_servers import OwnServer
 from tests.kit.processes import freeze, thaw

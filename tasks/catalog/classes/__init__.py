@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from tasks.catalog.classes import access, comments, containers, outside, routines, rules, tables
-from tasks.catalog.classes.shape import LEDGER_TABLES, ObjectClass
+from tasks.catalog.classes import access, comments, containers, routines, tables
+from tasks.catalog.classes import constraints as rules
+from tasks.catalog.classes import foreign_data as outside
+from tasks.catalog.classes.object_class import LEDGER_TABLES, ObjectClass
 
 CLASSES: tuple[ObjectClass, ...] = (
     *containers.CLASSES,

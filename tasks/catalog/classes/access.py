@@ -7,7 +7,7 @@ called.
 
 from __future__ import annotations
 
-from tasks.catalog.classes.shape import FIRST_OWN_OID, OWNED_SEQUENCES, RELATIONS, ObjectClass, exclude_members
+from tasks.catalog.classes.object_class import FIRST_OWN_OID, OWNED_SEQUENCES, RELATIONS, ObjectClass, exclude_members
 
 _ROW_SECURITY = f"""
 WITH {RELATIONS}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.catalog.classes.shape import FIRST_OWN_OID, LEDGER_TABLES, ObjectClass
+from tasks.catalog.classes.object_class import FIRST_OWN_OID, LEDGER_TABLES, ObjectClass
 
 _LEDGER = ", ".join(f"'{name}'" for name in LEDGER_TABLES)
 

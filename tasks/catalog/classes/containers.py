@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from tasks.catalog.classes.shape import FIRST_OWN_OID, OWNED_SEQUENCES, SCHEMAS, ObjectClass, exclude_members, exclude_parts
+from tasks.catalog.classes.object_class import (
+    FIRST_OWN_OID,
+    OWNED_SEQUENCES,
+    SCHEMAS,
+    ObjectClass,
+    exclude_members,
+    exclude_parts,
+)
 
 _SCHEMAS = f"WITH {SCHEMAS} SELECT 'schema', name, '', '' FROM schemas"
 

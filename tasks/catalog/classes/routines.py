@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.catalog.classes.shape import FIRST_OWN_OID, SCHEMAS, ObjectClass, exclude_members, exclude_parts
+from tasks.catalog.classes.object_class import FIRST_OWN_OID, SCHEMAS, ObjectClass, exclude_members, exclude_parts
 
 
 def _name_modify(column: str) -> str:

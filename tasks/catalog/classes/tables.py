@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.catalog.classes.shape import FIRST_OWN_OID, OWNED_SEQUENCES, RELATIONS, ObjectClass, list_options, list_settings
+from tasks.catalog.classes.object_class import FIRST_OWN_OID, OWNED_SEQUENCES, RELATIONS, ObjectClass, list_options, list_settings
 from tasks.catalog.values import COLUMN_ORDER
 
 _TABLES = f"""

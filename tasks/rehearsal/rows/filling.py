@@ -11,7 +11,7 @@ from psycopg import errors, sql
 from tasks.rehearsal.rows.inserting import Inserter
 from tasks.rehearsal.rows.order import order_tables
 from tasks.rehearsal.rows.reading import read_shapes
-from tasks.rehearsal.rows.rows import FIRST, ROWS, Recipe, Row, UnfillableError
+from tasks.rehearsal.rows.recipe import FIRST, ROWS, Recipe, Row, UnfillableError
 from tasks.rehearsal.rows.shapes import Reference, Shapes, Table
 from tasks.rehearsal.rows.values import suggest
 

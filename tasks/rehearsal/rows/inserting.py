@@ -9,7 +9,7 @@ import psycopg
 from psycopg import errors, sql
 
 from tasks.rehearsal.rows.literals import read_literals
-from tasks.rehearsal.rows.rows import Recipe, Row
+from tasks.rehearsal.rows.recipe import Recipe, Row
 from tasks.rehearsal.rows.shapes import Check, Table
 
 _TRIES = 400

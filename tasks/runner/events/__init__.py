@@ -17,6 +17,7 @@ from tasks.runner.events.answers import (
     StatusRead,
     needs_attention,
 )
+from tasks.runner.events.json_lines import Answer, Event, WireEvent, from_json, to_json
 from tasks.runner.events.running import (
     EVENT_FORMAT,
     ConnectionLost,
@@ -53,7 +54,6 @@ from tasks.runner.events.values import (
     StatusRow,
     StoredScript,
 )
-from tasks.runner.events.wire import Answer, Event, WireEvent, from_json, to_json
 
 __all__ = [
     "CHECK_FOUND",

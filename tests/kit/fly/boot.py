@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks.postgres.folder_lock import lock
+from tasks.postgres.server.folder_lock import lock
 from tests.kit.fly.state import MachineFolder, State, hallpass_command, read_json, write_whole
 
 SSHD = "sshd"

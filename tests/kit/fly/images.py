@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tasks.remote.checkout import pack_code
+from tasks.fly.upload import pack_code
 from tests.kit.fly.packages import RUNNER_PACKAGES, find_packages
 from tests.kit.fly.relays import call_relay, serve_relays
 from tests.kit.fly.state import MachineFolder

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from tasks.postgres.folder_lock import lock
+from tasks.postgres.server.folder_lock import lock
 from tests.kit.fly import boot
 from tests.kit.fly.certificates import write_key_pair
 from tests.kit.fly.hallpass import read_environment

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.postgres.folder_lock import lock
+from tasks.postgres.server.folder_lock import lock
 
 Record = dict[str, Any]
 """A machine or an app as Fly's API gives it in JSON."""

@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-MOVABLE_ROOMS = ("tasks.runner", "tasks.catalog", "tasks.postgres")
+MOVABLE_ROOMS = ("tasks.console", "tasks.runner", "tasks.catalog", "tasks.postgres")
 """What runs on machines. Its modules do not know from their import on where they are, but for one."""
-READS_ITS_PLACE = "tasks.runner.command"
+READS_ITS_PLACE = "tasks.console.script"
 
 
 def take_tool(own: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.runner.plain.cells import clean, clean_lines, cut, first_line, pad, point_at, width
+from tasks.console.cells import clean, clean_lines, cut, first_line, pad, point_at, width
 
 FAMILY = "👨‍👩‍👧"
 

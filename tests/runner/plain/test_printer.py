@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from tasks.console import JsonReport, PlainReport, relay
 from tasks.runner.events import Event, FilesFound, IndexAdvanced, LockAwaited, Skipped, StepFailed, Waiting, from_json
-from tasks.runner.plain import JsonReport, PlainReport, relay
 from tests.report.samples import ASSETS, ERROR, FAILURE, MIGRATION, PSQL, SAMPLES, SEARCH, USERS
 
 OTHER = replace(PSQL, pid=124)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tasks.console import describe
 from tasks.runner.events import (
     ErrorRaised,
     Event,
@@ -26,7 +27,6 @@ from tasks.runner.events import (
     StepStarted,
     Waiting,
 )
-from tasks.runner.plain import describe
 from tests.report.samples import (
     ASSETS,
     DIFF,

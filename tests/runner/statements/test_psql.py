@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.runner.statements.lexer import cut, trim
-from tasks.runner.statements.psql import CopyData, take_copy_data
-from tasks.runner.statements.sqltext import ScriptError, SqlText
+from tasks.runner.parsing.lexer import cut, trim
+from tasks.runner.parsing.psql import CopyData, take_copy_data
+from tasks.runner.parsing.source_text import ScriptError, SqlText
 from tests.kit.databases import Database
 
 

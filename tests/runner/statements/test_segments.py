@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tasks.postgres.nontransactional import REFUSALS, Refusal
-from tasks.runner.statements import ScriptError, Segment, Target, read_script
+from tasks.runner.parsing import ScriptError, Segment, Target, read_script
 
 NO_TRANSACTION = "-- migrate: no-transaction\n"
 INDEX = "CREATE INDEX CONCURRENTLY i ON t (a)"

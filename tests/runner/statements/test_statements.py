@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tasks.runner.statements import Script, ScriptError, Statement, Target, read_script
+from tasks.runner.parsing import Script, ScriptError, Statement, Target, read_script
 
 VERSION = "20250813140000_create_conversations_table"
 BOM = "\ufeff"
@@ -321,7 +321,7 @@ def test_irreversible_needs_a_reason_and_nothing_else(text: str, message: str) -
 
 def test_reading_does_not_import_the_parser_before_it_is_needed() -> None:
     code = (
-        "import sys, tasks.runner.statements as s; early = 'pglast' in sys.modules;"
+        "import sys, tasks.runner.parsing as s; early = 'pglast' in sys.modules;"
         "s.read_script('SELECT 1', file='f', version='v'); print(early, 'pglast' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

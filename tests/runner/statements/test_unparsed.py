@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.runner.statements import Script, ScriptError, Target, read_script
+from tasks.runner.parsing import Script, ScriptError, Target, read_script
 
 NEWER = "CREATE GADGET g WITH (a = 1)"
 

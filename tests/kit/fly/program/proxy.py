@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
-from tasks.postgres.folder_lock import lock
+from tasks.postgres.server.folder_lock import lock
 from tests.kit.fly.boot import find_port
 from tests.kit.fly.program.options import CONNECT, FlyError, Parser, make_config_folder, parse
 from tests.kit.fly.state import State, append_json, read_json, write_whole

@@ -1,0 +1,216 @@
+"""Adopting a database: its schema tells which migrations it has, and what its ledger lacks is proposed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from tasks.adopt.events import AdoptionRead, AdoptionRow
+from tasks.adopt.forecast import Prospect, foresee
+from tasks.adopt.foreign_versions import describe_matches, map_versions
+from tasks.adopt.investigate import Finding, investigate, list_row_changes
+from tasks.adopt.verdicts import Verdict
+from tasks.catalog import Catalog
+from tasks.rehearsal.model import Piece
+from tasks.rehearsal.scratch.server import ScratchServer, check_version
+from tasks.runner.database.session import describe_database
+from tasks.runner.errors import RefusedError
+from tasks.runner.execution.migration_runner import MigrationRunner
+from tasks.runner.files.checkout import Migrations, read_source
+from tasks.runner.ledger.foreign import OtherLedger
+from tasks.runner.ledger.renames import read_renames
+from tasks.runner.ledger.takeover import Adoption
+from tasks.runner.operations.adopt import describe_seen, read_standing
+from tasks.runner.planning.plan import find_version
+
+_FEW = 10
+"""A schema of which less than one in so many objects comes from the files is another application's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Hold what is known of a database beforehand: its schema, what its ledger says, and the record of another tool."""
+
+    database: str
+    live: Catalog
+    recorded: tuple[str, ...] = ()
+    environment: str = ""
+    other: OtherLedger | None = None
+
+    @property
+    def seen(self) -> str:
+        """Return a word for all of this: what is written must meet the same database."""
+        return describe_seen(self.live, self.recorded, self.other)
+
+
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """Hold what somebody decided about migrations, by version or timestamp."""
+
+    present: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """Hold what is answered, and what would be written."""
+
+    answer: AdoptionRead
+    adoptions: tuple[Adoption, ...]
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Return the versions about which somebody has to decide before anything is written."""
+        return tuple(row.version for row in self.answer.rows if row.undecided)
+
+
+def read_subject(runner: MigrationRunner, migrations: Migrations) -> Subject:
+    """Read a database in one READ ONLY transaction."""
+    with runner.read() as connection:
+        live, ledger, other = read_standing(connection, runner, migrations)
+    return Subject(describe_database(runner.url), live, tuple(ledger.checksums), runner.environment or ledger.environment, other)
+
+
+def examine(
+    subject: Subject,
+    migrations: Migrations,
+    server: ScratchServer,
+    assumed: Assumptions,
+    dump: Callable[[], str] | None = None,
+) -> Examination:
+    """Find out which migrations a database has, and what its ledger lacks; nothing is written anywhere but on scratch.
+
+    `dump` gives the live schema as SQL, for a rehearsal of what follows in exactly its shape. Raises RefusedError for a database
+    in which nothing comes from these migrations, UsageError for an assumption about a version that there is not.
+    """
+    check_version(server, subject.live.server_version)
+    pieces = read_pieces(migrations)
+    claims, matched, unmatched = _read_claims(subject, migrations)
+    decided = _read_assumptions(assumed, [piece.name for piece in pieces])
+    said = decided | {version: True for version in claims if version not in decided}
+    finding = investigate(server, pieces, subject.live, forced=said)
+    _refuse_stranger(subject, finding)
+    rows = tuple(_build_row(subject, verdict, claims, decided, finding) for verdict in finding.verdicts)
+    rows = _foresee(server, subject, finding, pieces, rows, dump)
+    answer = AdoptionRead(
+        subject.environment,
+        subject.database,
+        rows,
+        finding.proved,
+        finding.own == 0,
+        finding.strangers,
+        finding.lacking,
+        subject.other.tool.name if subject.other else "",
+        unmatched,
+        finding.tried,
+    )
+    return Examination(answer, tuple(_make_adoption(row, matched) for row in rows if row.proposed))
+
+
+def read_pieces(migrations: Migrations) -> tuple[Piece, ...]:
+    """Read the files as pieces to rehearse."""
+    sources = ((version, read_source(migrations.up_path(version))) for version in migrations.checksums)
+    return tuple(Piece(version, source.text, shown=source.shown) for version, source in sources)
+
+
+def _read_claims(subject: Subject, migrations: Migrations) -> tuple[dict[str, str], dict[str, Adoption], tuple[str, ...]]:
+    """Say of which versions somebody claims that they were applied: who; and which claims are about no version."""
+    claims = dict.fromkeys((version for version in subject.recorded if version in migrations.checksums), "the ledger")
+    if subject.other is None:
+        return claims, {}, ()
+    renames = read_renames(migrations.folder, migrations.checksums)
+    mapped = map_versions(subject.other, migrations.checksums, renames.versions)
+    matched = {adoption.version: adoption for adoption in describe_matches(subject.other, mapped.matched)}
+    claims |= dict.fromkeys(matched, subject.other.tool.name)
+    return claims, matched, tuple(f"{each.row.name or each.row.version}: {each.reason}" for each in mapped.unmatched)
+
+
+def _read_assumptions(assumed: Assumptions, versions: Sequence[str]) -> dict[str, bool]:
+    decided = {find_version(text, versions): True for text in assumed.present}
+    absent = {find_version(text, versions): False for text in assumed.absent}
+    both = sorted(decided.keys() & absent.keys())
+    if both:
+        raise RefusedError(f"{both[0]} is assumed present and absent", hint="Give one of both.", state="Nothing was changed.")
+    return decided | absent
+
+
+def _refuse_stranger(subject: Subject, finding: Finding) -> None:
+    if finding.own and finding.known * _FEW < finding.own and finding.known * _FEW < max(finding.made, 1):
+        raise RefusedError(
+            f"nothing here matches these migrations: of the {finding.own} objects in {subject.database}, "
+            f"{finding.known} are as one of the files makes them",
+            hint="Is this the right database, and the right folder of migrations? Check --env, DATABASE_URL and MIGRATIONS_DIR.",
+            state="Nothing was changed.",
+        )
+
+
+def _build_row(
+    subject: Subject, verdict: Verdict, claims: dict[str, str], decided: dict[str, bool], finding: Finding
+) -> AdoptionRow:
+    version = verdict.version
+    recorded = version in subject.recorded
+    claimed = "you" if version in decided else claims.get(version, "")
+    said = decided.get(version, version in claims)
+    against = verdict.kind in ("absent", "partial") if said else verdict.kind == "present"
+    contradicted = bool(claimed) and (against or (version in finding.contradicted and verdict.kind != "cannot tell"))
+    # A person's word counts even against the evidence; a record's does not.
+    wanted = decided.get(version, verdict.recorded or (verdict.kind == "cannot tell" and said))
+    undecided = verdict.kind == "cannot tell" and not claimed
+    return AdoptionRow(
+        version,
+        verdict.kind,
+        verdict.reason,
+        verdict.there,
+        verdict.lacking,
+        recorded,
+        wanted and not recorded,
+        claimed,
+        contradicted,
+        undecided,
+    )
+
+
+def _foresee(
+    server: ScratchServer,
+    subject: Subject,
+    finding: Finding,
+    pieces: Sequence[Piece],
+    rows: tuple[AdoptionRow, ...],
+    dump: Callable[[], str] | None,
+) -> tuple[AdoptionRow, ...]:
+    """Add to each pending migration what a run would do with it; one that would do nothing at all need not be decided."""
+    pending = [piece for piece, row in zip(pieces, rows, strict=True) if not (row.recorded or row.proposed)]
+    if not pending or not finding.own:
+        return tuple(replace(row, undecided=False) for row in rows) if not finding.own else rows
+    text = dump() if dump is not None and not finding.proved else ""
+    present = [piece for piece, row in zip(pieces, rows, strict=True) if row.recorded or row.proposed]
+    prospects = foresee(server, text, present, pending, subject.live)
+    told = []
+    for piece, row in zip(pieces, rows, strict=True):
+        prospect = prospects.get(row.version)
+        if row.recorded or row.proposed:
+            told.append(row)
+            continue
+        idle = prospect is not None and not (prospect.changes or prospect.error or list_row_changes(piece))
+        told.append(replace(row, following=_describe(prospect, idle), undecided=row.undecided and not idle))
+    return tuple(told)
+
+
+def _describe(prospect: Prospect | None, idle: bool) -> str:
+    if prospect is None:
+        return "db.migrate will not come to it: one before it fails"
+    if prospect.error:
+        return f"db.migrate will fail at it: {prospect.error}"
+    works = "it will change nothing" if idle else "it will work"
+    unlike = "" if prospect.alike else ", unless what no file explains is in its way: that could not be rehearsed"
+    return f"db.migrate will run it, and {works}{unlike}"
+
+
+def _make_adoption(row: AdoptionRow, matched: dict[str, Adoption]) -> Adoption:
+    evidence = f"{row.verdict}: {row.evidence}"
+    if row.claimed == "you":
+        evidence = f"assumed present; {'against the evidence; ' if row.contradicted else ''}{evidence}"
+    match = matched.get(row.version)
+    if match is None:
+        return Adoption(row.version, evidence)
+    return replace(match, evidence=f"{match.evidence}; {evidence}")

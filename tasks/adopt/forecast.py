@@ -1,0 +1,71 @@
+"""What a run would do after an adoption: the pending migrations, rehearsed on a scratch database in the live one's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+
+from tasks.adopt.trials import TIMEOUT_S
+from tasks.catalog import Catalog
+from tasks.rehearsal.model import Piece
+from tasks.rehearsal.replay.rehearsal import Rehearsal
+from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
+from tasks.runner.database.session import connect, run_sql
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """Tell what a pending migration would do: whether it changes the schema, or how it fails."""
+
+    changes: bool
+    error: str = ""
+    alike: bool = True
+    """Whether it was rehearsed in exactly the live shape."""
+
+
+def foresee(
+    server: ScratchServer, dump: str, present: Sequence[Piece], pending: Sequence[Piece], live: Catalog
+) -> dict[str, Prospect]:
+    """Run the pending pieces one after the other, as a run does; it ends with the first that fails.
+
+    The shape is that of the dump; where there is none, or the scratch server cannot hold it, the present pieces make it.
+    """
+    prospects: dict[str, Prospect] = {}
+    with _shape(server, dump, present) as database, Rehearsal(database, timeout_s=TIMEOUT_S) as rehearsal:
+        before = rehearsal.read_catalog()
+        alike = before == live
+        for piece in pending:
+            trial = rehearsal.run(piece, "up")
+            if trial.error is not None:
+                prospects[piece.name] = Prospect(changes=False, error=trial.error.message.splitlines()[0], alike=alike)
+                break
+            after = rehearsal.read_catalog()
+            prospects[piece.name] = Prospect(changes=after != before, alike=alike)
+            before = after
+    return prospects
+
+
+@contextmanager
+def _shape(server: ScratchServer, dump: str, present: Sequence[Piece]) -> Iterator[ScratchDatabase]:
+    with server.make() as database:
+        if dump and _load(database, dump):
+            yield database
+            return
+    with server.make() as database:
+        with Rehearsal(database, timeout_s=TIMEOUT_S) as rehearsal:
+            for piece in present:
+                rehearsal.run(piece, "up")
+        yield database
+
+
+def _load(database: ScratchDatabase, dump: str) -> bool:
+    try:
+        with connect(database.url, name="migrate-adopt") as connection:
+            run_sql(connection, dump)
+            run_sql(connection, "RESET ALL")
+    except psycopg.Error:
+        return False
+    return True

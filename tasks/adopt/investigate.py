@@ -1,0 +1,143 @@
+"""Finding out which migrations a schema has: the files replayed on scratch, all ways that lead to it, and the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tasks.adopt.references import Reach
+from tasks.adopt.search import Effect, Graph, Search, Solution, find_effect, solve
+from tasks.adopt.trials import TIMEOUT_S, Trials
+from tasks.adopt.verdicts import Knowledge, Verdict, list_lacking, list_strangers, weigh
+from tasks.catalog import Catalog
+from tasks.rehearsal.model import Outcome, Piece
+from tasks.rehearsal.replay.replay import replay
+from tasks.rehearsal.scratch.server import ScratchServer
+from tasks.runner.errors import RunnerError
+
+_TRIALS, _TRIALS_EACH = 200, 5
+"""How many times migrations are tried at most: so many, and so many for each file."""
+
+
+_ON_ROWS = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "CopyStmt", "TruncateStmt", "DoStmt", "CallStmt"})
+"""The parser's names of statements that change rows, or run what may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Hold what was found out about a database."""
+
+    verdicts: tuple[Verdict, ...]
+    proved: bool
+    """Whether replaying the present migrations on an empty database gave exactly this schema."""
+    strangers: tuple[str, ...]
+    """Objects that no migration explains."""
+    lacking: tuple[str, ...]
+    contradicted: tuple[str, ...] = ()
+    """Versions of which something else was said than the schema shows."""
+    tried: int = 0
+    """How many times a migration was tried on scratch."""
+    own: int = 0
+    """How many objects the schema has beside those of an empty database."""
+    known: int = 0
+    """How many of these are as the files leave them at some time."""
+    made: int = 0
+    """How many objects all files make."""
+
+
+def investigate(
+    server: ScratchServer, pieces: Sequence[Piece], live: Catalog, *, forced: Mapping[str, bool] | None = None
+) -> Finding:
+    """Find out which migrations lead to a schema; `forced` says of some whether they were applied.
+
+    What is said so counts where the schema does not contradict it, and is told of as contradicted elsewhere.
+    """
+    outcomes = list(replay(server, pieces, timeout_s=TIMEOUT_S))
+    said = {index: forced[piece.name] for index, piece in enumerate(pieces) if forced and piece.name in forced}
+    with Trials(server, pieces, limit=_TRIALS + _TRIALS_EACH * len(pieces)) as trials:
+        empty = outcomes[0].before if outcomes else trials.read_empty()
+        search = Search([Reach(piece.up) for piece in pieces], empty.objects, live.objects, trials.attempt)
+        _teach(search, outcomes)
+        graph, _ = search.run()
+        solution, forced_indices = _agree(graph, said)
+        known = Knowledge(
+            [piece.name for piece in pieces],
+            live.objects,
+            solution,
+            _read_fallbacks(outcomes),
+            _read_errors(outcomes, trials),
+            forced_indices,
+            {index: list_row_changes(piece) for index, piece in enumerate(pieces)},
+            cut=bool(graph.cut),
+        )
+        proved = _prove(trials, solution, live)
+    contradicted = tuple(pieces[index].name for index in said if index not in forced_indices)
+    strangers = list_strangers(known, empty.objects)
+    own = live.objects.items() - empty.objects.items()
+    seen = {item for outcome in outcomes for item in outcome.after.objects.items()}
+    return Finding(
+        weigh(known),
+        proved,
+        strangers,
+        list_lacking(known),
+        contradicted,
+        trials.count + len(outcomes),
+        own=len(own),
+        known=len(own & seen),
+        made=len(outcomes[-1].after.objects.items() - empty.objects.items()) if outcomes else 0,
+    )
+
+
+def list_row_changes(piece: Piece) -> tuple[str, ...]:
+    """Name the statements of a piece that change rows, or may do so."""
+    try:
+        statements = piece.make_step("up").script.statements
+    except RunnerError:
+        return ()
+    shown = piece.shown or piece.name
+    return tuple(f"{each.label} ({shown}:{each.line})" for each in statements if each.kind in _ON_ROWS)
+
+
+def _teach(search: Search, outcomes: Sequence[Outcome]) -> None:
+    for index, outcome in enumerate(outcomes):
+        search.observe(outcome.after.objects.items())
+        if outcome.error is None:
+            search.learn(index, find_effect(outcome.before, outcome.after))
+    for index, outcome in enumerate(outcomes):
+        effect = find_effect(outcome.before, outcome.after) if outcome.error is None else None
+        search.prime(index, outcome.before.objects, effect)
+
+
+def _agree(graph: Graph, said: Mapping[int, bool]) -> tuple[Solution, dict[int, bool]]:
+    """Take as much of what is said as the schema allows, in the order of the files."""
+    whole = solve(graph, said)
+    if whole is not None:
+        return whole, dict(said)
+    kept: dict[int, bool] = {}
+    for index, applied in said.items():
+        if solve(graph, {**kept, index: applied}) is not None:
+            kept[index] = applied
+    solution = solve(graph, kept)
+    assert solution is not None, "there is a way as long as nothing is asked of it"
+    return solution, kept
+
+
+def _prove(trials: Trials, solution: Solution, live: Catalog) -> bool:
+    if Catalog(solution.states[-1]) != live:
+        return False
+    path = tuple(index for index, edge in enumerate(solution.edges) if edge.applied)
+    return trials.replay(path) == live
+
+
+def _read_fallbacks(outcomes: Sequence[Outcome]) -> dict[int, Effect]:
+    return {index: find_effect(each.before, each.after) for index, each in enumerate(outcomes) if each.error is None}
+
+
+def _read_errors(outcomes: Sequence[Outcome], trials: Trials) -> dict[int, str]:
+    """Give the first line of why a migration failed, for one that never worked."""
+    errors = {index: each.error for index, each in enumerate(outcomes) if each.error is not None}
+    return {
+        index: error.message.splitlines()[0]
+        for index, error in (trials.errors | errors).items()
+        if index in errors and index not in trials.worked
+    }

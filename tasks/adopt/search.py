@@ -1,0 +1,281 @@
+"""All ways in which some of the migrations lead to a schema: a graph with one layer for each migration. Pure but for `attempt`.
+
+Each migration was applied or was not, so that from every schema before it two edges lead on. An object that no later migration
+may touch has to be as it is in the live schema by then; what differs costs, and a way that costs more than the best is given up.
+The ways that cost least are the explanations; what all of them agree on is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tasks.adopt.references import Reach, list_mentions, list_names
+from tasks.catalog import COLUMN_ORDER, Catalog, Key
+
+State = Mapping[Key, str]
+Effect = Mapping[Key, str | None]
+"""What a migration changed: the new definition of each object, None where it is gone."""
+Attempt = Callable[[int, "Node"], "Effect | None"]
+"""Run a migration at a node, and give its effect; None where it fails. Raises SearchLimit when it was asked too often."""
+
+WHOLE, SLIGHT = 100, 1
+"""What an object costs that is not as the live one, and what the order of a table's columns costs."""
+_NODES = 64
+_PASSES = 60
+
+
+class SearchLimit(Exception):  # noqa: N818 - it is a bound that is met, not a fault
+    """Say that no more migrations are to be tried."""
+
+
+@dataclass(slots=True)
+class Node:
+    """Hold one schema after some of the first migrations, one way that leads there, and what differs for good."""
+
+    state: State
+    mark: int
+    path: tuple[int, ...]
+    cost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Lead from a schema to the next by a migration that was applied, or was not."""
+
+    start: int
+    end: int
+    applied: bool
+    effect: Effect | None = None
+
+
+@dataclass(slots=True)
+class Graph:
+    """Hold the layers of schemas and the edges between them; `cut` tells whether good ways may have been left out."""
+
+    layers: list[dict[int, Node]]
+    edges: list[list[Edge]] = field(default_factory=list)
+    cut: list[Node] = field(default_factory=list)
+    over: list[int] = field(default_factory=list)
+    """What the ways would have cost that were given up."""
+
+
+class Search:
+    """Look for the ways from an empty database to a live schema."""
+
+    def __init__(self, reaches: Sequence[Reach], empty: State, live: State, attempt: Attempt) -> None:
+        self._reaches = reaches
+        self._empty = empty
+        self.live = live
+        self._attempt = attempt
+        self._memo: dict[tuple[int, frozenset[tuple[Key, str]]], Effect | None] = {}
+        self._seen: dict[Key, set[str]] = {}
+        self._last: dict[Key, int] = {}
+        self._names: frozenset[str] = frozenset()
+        self._news = True
+        self.observe(empty.items())
+        self.observe(live.items())
+
+    def observe(self, objects: Iterable[tuple[Key, str]]) -> None:
+        """Take note of definitions that objects may have."""
+        for key, definition in objects:
+            known = self._seen.setdefault(key, set())
+            if definition not in known:
+                known.add(definition)
+                self._news = True
+
+    def learn(self, index: int, effect: Effect) -> None:
+        """Take note of what a migration was seen to do."""
+        for key, definition in effect.items():
+            self._news |= self._reaches[index].learn(key)
+            if definition is not None:
+                self.observe([(key, definition)])
+
+    def prime(self, index: int, before: State, effect: Effect | None) -> None:
+        """Take note of what a migration did in a schema, so that it need not be tried there; after everything was learnt."""
+        self._names = self._names or list_names(self._seen)
+        self._memo[index, self._read_heeded(index, before)] = effect
+
+    def run(self) -> tuple[Graph, int]:
+        """Give the graph that holds every cheapest way, and what such a way costs."""
+        budget = passes = 0
+        while True:
+            passes += 1
+            self._date()
+            self._news = False
+            graph = self._walk(budget)
+            if self._news and passes < _PASSES:
+                continue
+            ends = [node.cost for node in graph.layers[-1].values()] if len(graph.layers) == len(self._reaches) + 1 else []
+            if ends:
+                best = min(ends)
+                return _leave_worse(graph, best), best
+            budget = min(graph.over, default=budget * 2 + WHOLE)
+            if passes > _PASSES:
+                budget *= 2
+
+    def effect_at(self, index: int, node: Node) -> Effect | None:
+        """Tell what a migration does at a node: as it did before where all that it heeds was the same."""
+        heeded = self._read_heeded(index, node.state)
+        if (index, heeded) not in self._memo:
+            effect = self._attempt(index, node)
+            if effect is not None:
+                self.learn(index, effect)
+            self._memo[index, heeded] = effect
+            # What was learnt may make the migration heed more.
+            self.prime(index, node.state, effect)
+        return self._memo[index, heeded]
+
+    def _read_heeded(self, index: int, state: State) -> frozenset[tuple[Key, str]]:
+        reach, names = self._reaches[index], self._names
+        return frozenset((key, text) for key, text in state.items() if reach.heeds(key, text, names))
+
+    def _date(self) -> None:
+        """Find for each object the last migration that may touch it; one that none touches counts for nothing."""
+        self._names = list_names(self._seen)
+        mentions = list_mentions(self._seen, self._names)
+        self._last = {}
+        for key, mentioned in mentions.items():
+            for index in range(len(self._reaches) - 1, -1, -1):
+                if self._reaches[index].touches(key, mentioned):
+                    self._last[key] = index
+                    break
+        self._dying: list[list[Key]] = [[] for _ in self._reaches]
+        for key, index in self._last.items():
+            self._dying[index].append(key)
+
+    def _walk(self, budget: int) -> Graph:
+        first = Node(self._empty, _mark(self._empty), ())
+        graph = Graph([{first.mark: first}])
+        for index in range(len(self._reaches)):
+            following: dict[int, Node] = {}
+            edges: list[Edge] = []
+            for node in graph.layers[-1].values():
+                try:
+                    effect = self.effect_at(index, node)
+                except SearchLimit:
+                    graph.cut.append(node)
+                    effect = None
+                edges += self._step(index, node, effect, following, graph, budget)
+            graph.edges.append(edges)
+            graph.layers.append(_keep_best(following, graph))
+            if not following:
+                break
+        return graph
+
+    def _step(
+        self, index: int, node: Node, effect: Effect | None, following: dict[int, Node], graph: Graph, budget: int
+    ) -> list[Edge]:
+        edges = []
+        ends = [(False, node.state, node.path)]
+        if effect is not None:
+            ends.append((True, change(node.state, effect), (*node.path, index)))
+        for applied, state, path in ends:
+            cost = node.cost + self._price(self._dying[index], state)
+            if cost > budget:
+                graph.over.append(cost)
+                continue
+            mark = node.mark if state is node.state else _mark(state)
+            following.setdefault(mark, Node(state, mark, path, cost))
+            edges.append(Edge(node.mark, mark, applied, effect))
+        return edges
+
+    def _price(self, keys: Iterable[Key], state: State) -> int:
+        return sum(price(key) for key in keys if state.get(key) != self.live.get(key))
+
+
+def price(key: Key) -> int:
+    """Tell what it costs that an object is not as the live one."""
+    return SLIGHT if key.kind == COLUMN_ORDER else WHOLE
+
+
+def change(state: State, effect: Effect) -> State:
+    """Give the schema after an effect; the same one if there is none."""
+    if not effect:
+        return state
+    merged = {**state, **{key: text for key, text in effect.items() if text is not None}}
+    for key, text in effect.items():
+        if text is None:
+            merged.pop(key, None)
+    return merged if merged != state else state
+
+
+def find_effect(before: Catalog, after: Catalog) -> Effect:
+    """Give what changed between two schemas."""
+    keys = before.objects.keys() | after.objects.keys()
+    pairs = ((key, before.objects.get(key), after.objects.get(key)) for key in keys)
+    return {key: new for key, old, new in pairs if old != new}
+
+
+def _mark(state: State) -> int:
+    return hash(frozenset(state.items()))
+
+
+def _keep_best(following: dict[int, Node], graph: Graph) -> dict[int, Node]:
+    if len(following) <= _NODES:
+        return following
+    ranked = sorted(following.values(), key=lambda node: node.cost)
+    graph.cut += ranked[_NODES:]
+    return {node.mark: node for node in ranked[:_NODES]}
+
+
+def _leave_worse(graph: Graph, best: int) -> Graph:
+    """Keep of the ends the cheapest ones, and forget what was cut that could not have been as cheap."""
+    graph.layers[-1] = {mark: node for mark, node in graph.layers[-1].items() if node.cost == best}
+    graph.cut = [node for node in graph.cut if node.cost <= best]
+    return graph
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """Tell for each migration how it can have been in the cheapest ways, and give one of these with its schemas."""
+
+    choices: tuple[frozenset[bool], ...]
+    effective: tuple[bool, ...]
+    """Whether a migration changes the schema in any of these ways."""
+    edges: tuple[Edge, ...]
+    states: tuple[State, ...]
+
+
+def solve(graph: Graph, forced: Mapping[int, bool]) -> Solution | None:
+    """Find what all ways have in common that agree with what is known of some migrations; None where there is no such way."""
+    usable = _find_usable(graph, forced)
+    if usable is None:
+        return None
+    mark = next(iter(graph.layers[0]))
+    chosen: list[Edge] = []
+    states = [graph.layers[0][mark].state]
+    for index, edges in enumerate(usable):
+        # Applied rather than not, so that the evidence speaks of what the migration did.
+        edge = max((edge for edge in edges if edge.start == mark), key=lambda each: each.applied)
+        chosen.append(edge)
+        mark = edge.end
+        states.append(graph.layers[index + 1][mark].state)
+    choices = tuple(frozenset(edge.applied for edge in edges) for edges in usable)
+    if graph.cut:
+        both = frozenset({True, False})
+        choices = tuple(frozenset({forced[index]}) if index in forced else both for index in range(len(choices)))
+    effective = tuple(any(edge.applied and edge.effect for edge in edges) for edges in usable)
+    return Solution(choices, effective, tuple(chosen), tuple(states))
+
+
+def _find_usable(graph: Graph, forced: Mapping[int, bool]) -> list[list[Edge]] | None:
+    reached = [set(graph.layers[0])]
+    for index, edges in enumerate(graph.edges):
+        wanted = forced.get(index)
+        fit = {edge.end for edge in edges if edge.start in reached[-1] and wanted in (None, edge.applied)}
+        reached.append(fit & graph.layers[index + 1].keys())
+    if not reached[-1]:
+        return None
+    usable: list[list[Edge]] = []
+    ends = reached[-1]
+    for index in range(len(graph.edges) - 1, -1, -1):
+        wanted = forced.get(index)
+        fits = [
+            edge
+            for edge in graph.edges[index]
+            if edge.end in ends and edge.start in reached[index] and wanted in (None, edge.applied)
+        ]
+        usable.insert(0, fits)
+        ends = {edge.start for edge in fits}
+    return usable

@@ -1,0 +1,1 @@
+"""Changing the checkout's files."""

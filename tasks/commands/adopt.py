@@ -1,0 +1,157 @@
+"""The task db.adopt, thin: a database's schema beside a replay here, the verdicts, and the ledger written when agreed to."""
+
+from __future__ import annotations
+
+import select
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from tasks.commands.dispatch import Manner, build_runner, load, open_events, refuse_mistakes
+from tasks.commands.scratch import open_scratch
+from tasks.config.environments import PROJECT, Environment
+from tasks.runner.errors import Interruption, RefusedError, RunnerError
+from tasks.runner.operations.requests import Request
+from tasks.runner.signals import Stop, catch_signals
+
+if TYPE_CHECKING:
+    from tasks.adopt.examine import Assumptions, Examination, Subject
+    from tasks.runner.execution.migration_runner import MigrationRunner
+    from tasks.runner.files.checkout import Migrations
+
+_STATE = "Nothing was changed."
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """Hold what is adopted, and through whom it is written; there is no runner where the database is on another machine."""
+
+    environment: Environment
+    subject: Subject
+    migrations: Migrations
+    runner: MigrationRunner | None
+
+
+@task(
+    help={
+        "env": "the environment: local (default), dev, staging, prod, or another that has a .env.NAME",
+        "apply": "write the ledger that is proposed, after asking",
+        "assume_present": "this version was applied (repeat it)",
+        "assume_absent": "this version was not applied (repeat it)",
+        "verbose": "show the evidence object by object",
+        "yes": "agree beforehand to what --apply asks",
+        "json": "JSON lines on stdout and nothing else there",
+        "start": "start a machine on Fly where none is started",
+    },
+    iterable=["assume_present", "assume_absent"],
+)
+def adopt(
+    _context: Context,
+    assume_present: Sequence[str],
+    assume_absent: Sequence[str],
+    env: str = "local",
+    apply: bool = False,
+    verbose: bool = False,
+    yes: bool = False,
+    json: bool = False,
+    start: bool = False,
+) -> None:
+    """Find out by the schema which migrations a database has, and record them."""
+    from tasks.adopt.examine import Assumptions
+    from tasks.report.adoption import learn_words
+
+    learn_words()
+    assumed = Assumptions(tuple(assume_present), tuple(assume_absent))
+    manner = Manner(json=json, verbose=verbose, yes=yes, start=start)
+    with catch_signals() as stop, refuse_mistakes(json=json) as seen:
+        case = _read_case(load(env), manner, stop, seen)
+        examination = _examine(case, assumed, manner, seen)
+        if apply and examination.adoptions:
+            _apply(case, examination, manner, stop, seen)
+
+
+def _read_case(environment: Environment, manner: Manner, stop: Stop, seen: list[str]) -> _Case:
+    from tasks.adopt.examine import read_subject
+    from tasks.runner.files.checkout import read_migrations
+
+    migrations = read_migrations(environment.settings.migrations_dir)
+    if environment.fly_app:
+        return _Case(environment, _read_far(environment, migrations, manner, stop, seen), migrations, None)
+    runner = build_runner(environment, stop)
+    seen.append(runner.url)
+    return _Case(environment, read_subject(runner, migrations), migrations, runner)
+
+
+def _read_far(environment: Environment, migrations: Migrations, manner: Manner, stop: Stop, seen: list[str]) -> Subject:
+    """Have the schema of a database on Fly carried here."""
+    from tasks.adopt.examine import Subject
+    from tasks.runner.events import CatalogRead
+    from tasks.runner.ledger.reading import Ledger
+    from tasks.runner.ledger.renames import apply_renames, read_renames
+    from tasks.runner.ledger.takeover import leave_out_records
+    from tasks.runner.operations.schema import build_catalog, build_record
+
+    read = [event for event in open_events(environment, Request("catalog"), manner, stop, seen) if isinstance(event, CatalogRead)]
+    if not read:
+        hint = f"inv env.check --env={environment.name} looks at what is missing."
+        raise RunnerError("the schema could not be read", hint=hint, state=_STATE)
+    scripts = {script.version: script.checksum or None for script in read[-1].scripts}
+    ledger, _ = apply_renames(Ledger(checksums=scripts), read_renames(migrations.folder, migrations.checksums))
+    other = None if ledger.checksums else build_record(read[-1].record)
+    live = leave_out_records(build_catalog(read[-1]), other)
+    return Subject(read[-1].database, live, tuple(ledger.checksums), environment.name, other)
+
+
+def _examine(case: _Case, assumed: Assumptions, manner: Manner, seen: list[str]) -> Examination:
+    from tasks.adopt.examine import examine
+    from tasks.rehearsal.scratch.dump import dump_schema
+    from tasks.report import report
+
+    here, runner = PROJECT / ".postgres", case.runner
+    dump = None if runner is None else lambda: dump_schema(runner.url, embedded_directory=here)
+    with open_scratch(case.environment.settings, target=seen[-1] if seen else "") as server:
+        examination = examine(case.subject, case.migrations, server, assumed, dump)
+    report([examination.answer], json=manner.json, verbose=manner.verbose)
+    return examination
+
+
+def _apply(case: _Case, examination: Examination, manner: Manner, stop: Stop, seen: list[str]) -> None:
+    from tasks.report import report
+    from tasks.runner.operations.adopt import pack
+
+    if examination.undecided:
+        raise RefusedError(
+            f"the schema cannot tell about {', '.join(examination.undecided)}",
+            hint="Say for each what is true: --assume-present VERSION or --assume-absent VERSION",
+            state=_STATE,
+        )
+    _confirm(case.environment, len(examination.adoptions), manner, stop)
+    request = Request("adopt", version=case.subject.seen, agree=(pack(examination.adoptions),))
+    report(open_events(case.environment, request, manner, stop, seen), json=manner.json)
+
+
+def _confirm(environment: Environment, number: int, manner: Manner, stop: Stop) -> None:
+    """Ask for a yes, or in a guarded environment for its name; raises RefusedError where nobody agrees."""
+    if manner.yes:
+        return
+    if manner.json or not sys.stdin.isatty():
+        raise RefusedError(
+            "nobody can be asked to confirm this: the input is no terminal",
+            hint="Look at the table first, then agree to it: --apply --yes",
+            state=_STATE,
+        )
+    wanted = environment.name if environment.guarded else "yes"
+    print(f"Record {number} as applied in {environment.name}? Type {wanted} to go on: ", end="", flush=True)
+    try:
+        select.select([sys.stdin, stop], [], [])
+        stop.check()
+        answer = sys.stdin.readline().strip()
+    except Interruption:
+        answer = ""
+        print()
+    if answer.lower() != wanted.lower():
+        raise RefusedError("not confirmed", hint="Run the same command again to think again.", state=_STATE)

@@ -1,0 +1,90 @@
+"""Choosing the migrations that are rehearsed: those that an environment lacks, all, or one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tasks.commands.dispatch import Manner, open_events
+from tasks.config.environments import LOCAL, PROJECT, Environment
+from tasks.rehearsal.model import Piece
+from tasks.rehearsal.selection import Selection
+from tasks.runner.errors import ConnectError, UsageError
+from tasks.runner.events import StatusRead
+from tasks.runner.files.checkout import Migrations, read_migrations, read_source, show_path
+from tasks.runner.operations.requests import Request
+from tasks.runner.planning.plan import find_version
+
+if TYPE_CHECKING:
+    from tasks.runner.signals import Stop
+
+_APPLIED = frozenset({"applied", "edited"})
+_OPEN = frozenset({"pending", "late", "interrupted"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Say which migrations somebody wants: one, all, or those that the environment lacks."""
+
+    only: str = ""
+    all: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for flags that contradict each other."""
+        if self.only and self.all:
+            raise UsageError(
+                "--only and --all contradict each other", hint="Leave one of them out.", state="Nothing was changed."
+            )
+
+
+def pick(environment: Environment, wish: Wish, manner: Manner, stop: Stop, seen: list[str]) -> Selection:
+    """Read the files and choose; an environment is asked only where neither one nor all are wanted.
+
+    The local one counts as not there while its database is not, and then all are chosen. Raises RunnerError.
+    """
+    migrations = read_migrations(environment.settings.migrations_dir)
+    pieces = read_pieces(migrations)
+    versions = tuple(migrations.checksums)
+    if wish.only:
+        version = find_version(wish.only, versions)
+        return Selection(pieces, (version,), "the one asked for")
+    if wish.all:
+        return Selection(pieces, versions, "all")
+    if environment.name == LOCAL and not _is_there(environment):
+        return Selection(pieces, versions, "all, since there is no local database to ask which are pending")
+    try:
+        states = _read_states(environment, manner, stop, seen)
+    except ConnectError:
+        if environment.name != LOCAL:
+            raise
+        return Selection(pieces, versions, "all, since the local database cannot be asked which are pending")
+    applied = frozenset(version for version in versions if states.get(version) in _APPLIED)
+    chosen = tuple(version for version in versions if states.get(version) in _OPEN)
+    return Selection(pieces, chosen, f"pending in {environment.name}", applied, asked=True)
+
+
+def read_pieces(migrations: Migrations) -> tuple[Piece, ...]:
+    """Read the texts of all migrations; raises FilesError for bytes that none can hold."""
+    return tuple(_read_piece(migrations, version) for version in migrations.checksums)
+
+
+def _read_piece(migrations: Migrations, version: str) -> Piece:
+    up, path = read_source(migrations.up_path(version)), migrations.down_path(version)
+    if version not in migrations.downs:
+        return Piece(version, up.text, None, up.shown, show_path(path))
+    down = read_source(path)
+    return Piece(version, up.text, down.text, up.shown, down.shown)
+
+
+def _is_there(environment: Environment) -> bool:
+    """Tell whether the local environment has a database, without starting one."""
+    from tasks.postgres.server import embedded
+
+    return bool(environment.settings.database_url) or embedded.find_running(PROJECT / ".postgres") is not None
+
+
+def _read_states(environment: Environment, manner: Manner, stop: Stop, seen: list[str]) -> dict[str, str]:
+    for event in open_events(environment, Request("status"), manner, stop, seen):
+        if isinstance(event, StatusRead):
+            return {row.version: row.state for row in event.rows}
+    return {}

@@ -1,0 +1,90 @@
+"""The status of several environments, read at once and put side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from tasks.config.environments import LOCAL, PROJECT, Environment, list_environments, load_environment
+from tasks.postgres.server.cluster import ServerError
+from tasks.runner.errors import RunnerError, UsageError
+from tasks.runner.events import EnvironmentStatus, ErrorRaised, Event, StatusesRead, StatusRead
+from tasks.runner.redaction import redact
+
+ALL = "all"
+_MOST_AT_ONCE = 8
+_URL_NAMES = frozenset({"DATABASE_URL", "DIRECT_DATABASE_URL"})
+
+
+def choose_environments(text: str) -> tuple[Environment, ...]:
+    """Load the environments that are meant: those named with commas, or all of which it is known where they are.
+
+    The process's own DATABASE_URL counts for `local` alone where there are several: they cannot all be that one database.
+    Raises UsageError where there is none, or one of them is not known.
+    """
+    named = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    names = list_environments() if ALL in named else named
+    shared = {name: value for name, value in os.environ.items() if name not in _URL_NAMES}
+    chosen = tuple(load_environment(name, environ=None if name == LOCAL or len(names) == 1 else shared) for name in names)
+    if ALL in named:
+        chosen = tuple(environment for environment in chosen if _is_there(environment))
+    if not chosen:
+        raise UsageError("no environment is meant", hint="inv env.list shows which there are.", state="Nothing was changed.")
+    return chosen
+
+
+def read_overview(environments: Sequence[Environment], open_status: Callable[[Environment], Iterator[Event]]) -> StatusesRead:
+    """Read the status of each environment in a thread of its own; one that cannot be reached is a column that says so."""
+    with ThreadPoolExecutor(max_workers=_MOST_AT_ONCE) as pool:
+        columns = tuple(pool.map(lambda environment: _read_column(environment, open_status), environments))
+    return StatusesRead(columns, len(_list_versions(columns)))
+
+
+def limit_rows(overview: StatusesRead, limit: int) -> StatusesRead:
+    """Keep the newest versions of all that are known anywhere, so many; 0 keeps all. Pure."""
+    if not limit:
+        return overview
+    kept = set(_list_versions(overview.environments)[-limit:])
+    columns = tuple(
+        replace(column, rows=tuple(row for row in column.rows if row.version in kept)) for column in overview.environments
+    )
+    return replace(overview, environments=columns)
+
+
+def is_well(overview: StatusesRead) -> bool:
+    """Tell whether every environment could be reached, holds nothing but applied versions, and has not drifted. Pure."""
+    return all(
+        not column.error and not column.drifted and all(row.state == "applied" for row in column.rows)
+        for column in overview.environments
+    )
+
+
+def _is_there(environment: Environment) -> bool:
+    """Tell whether there is a database to ask; the embedded one is not made only to be asked."""
+    if environment.name == LOCAL and not environment.settings.database_url:
+        return (PROJECT / ".postgres" / "data").exists()
+    return environment.is_configured
+
+
+def _list_versions(columns: Sequence[EnvironmentStatus]) -> list[str]:
+    return sorted({row.version for column in columns for row in column.rows})
+
+
+def _read_column(environment: Environment, open_status: Callable[[Environment], Iterator[Event]]) -> EnvironmentStatus:
+    """Read one environment; whatever goes wrong there must not hide the others."""
+    message, hint = "it gave no answer", ""
+    try:
+        for event in open_status(environment):
+            if isinstance(event, StatusRead):
+                drifted = any(finding.kind == "drifted" for finding in event.findings)
+                return EnvironmentStatus(environment.name, "", event.rows, drifted=drifted)
+            if isinstance(event, ErrorRaised):
+                message, hint = event.message, event.hint
+    except (RunnerError, ServerError) as error:
+        message, hint = error.message or message, error.hint or hint
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"
+    url = environment.settings.database_url
+    return EnvironmentStatus(environment.name, redact(message, url), (), redact(hint, url))

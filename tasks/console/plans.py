@@ -1,0 +1,88 @@
+"""The words for what is planned and proposed: dry runs, findings, changes of the ledger."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from tasks.console.cells import clean, cut, first_line
+from tasks.console.lines import INDENT, Line, Manner, Role, count, hang, write_diff
+
+if TYPE_CHECKING:
+    from tasks.runner.events import Finding, PlanMade, PlannedStatement, PlannedStep, RepairProposed
+
+_DIFF_LINES = 60
+_WOULD = {"rollback": ("migration", "rolled back"), "seed": ("seed", "run")}
+
+
+def say_plan(event: PlanMade, manner: Manner) -> list[Line]:
+    """Name the findings; in a dry run show every step that would run."""
+    lines = say_findings(event.findings, manner, hints=event.dry_run)
+    if not event.dry_run:
+        return lines
+    if not event.steps:
+        return [*lines, Line("Dry run: nothing to do", "head")]
+    noun, done = _WOULD.get(event.action, ("migration", "applied"))
+    heading = f"Dry run: {count(len(event.steps), noun)} would be {done}; nothing is changed"
+    lines += [Line(heading, "head"), Line("")]
+    for number, step in enumerate(event.steps, 1):
+        lines += [*_say_step(number, step, manner), Line("")]
+    return lines
+
+
+def _say_step(number: int, step: PlannedStep, manner: Manner) -> list[Line]:
+    head = f"{number:>3}. "
+    lines = [
+        Line(f"{head}{clean(step.version)}", "head"),
+        Line(f"{' ' * len(head)}{clean(step.file)}, {_say_transactions(step)}", "dim"),
+    ]
+    by_segment: dict[int, list[PlannedStatement]] = defaultdict(list)
+    for statement in step.statements:
+        by_segment[statement.segment].append(statement)
+    digits = max((len(str(statement.line)) for statement in step.statements), default=1)
+    for segment, statements in sorted(by_segment.items()):
+        if len(step.segments) > 1:
+            lines.append(Line(f"{' ' * len(head)}{_say_segment(step, segment)}", "dim"))
+        lines += [
+            Line(cut(f"{' ' * len(head)}  line {each.line:>{digits}}  {first_line(each.text)}", manner.width), "code")
+            for each in statements
+        ]
+    return lines
+
+
+def _say_transactions(step: PlannedStep) -> str:
+    if len(step.segments) > 1:
+        done = f", {step.done} done by an earlier run" if step.done else ""
+        return f"{len(step.segments)} segments{done}"
+    return "in one transaction" if all(step.segments) else "outside a transaction"
+
+
+def _say_segment(step: PlannedStep, segment: int) -> str:
+    manner = "in one transaction" if step.segments[segment - 1] else "outside a transaction"
+    done = " (done by an earlier run, does not run again)" if segment <= step.done else ""
+    return f"segment {segment} of {len(step.segments)}, {manner}{done}"
+
+
+def say_findings(findings: tuple[Finding, ...], manner: Manner, *, hints: bool = True) -> list[Line]:
+    """Name each finding with its diff and hint; without `hints`, an error will follow that tells them."""
+    lines: list[Line] = []
+    for finding in findings:
+        lines += _say_finding(finding, manner, hint=hints or not finding.refuses)
+    return lines
+
+
+def _say_finding(finding: Finding, manner: Manner, *, hint: bool) -> list[Line]:
+    sign = "❌ " if finding.refuses else "⚠️  "
+    role: Role = "bad" if finding.refuses else "warn"
+    named = not finding.version or finding.version in finding.message
+    head = sign if named else f"{sign}{clean(finding.version)} ({clean(finding.kind)}): "
+    lines = hang(head, finding.message, role)
+    lines += write_diff(finding.diff, None if manner.verbose else _DIFF_LINES)
+    return [*lines, *hang(f"{INDENT}Next:  ", finding.hint)] if hint and finding.hint.strip() else lines
+
+
+def say_repair(event: RepairProposed) -> list[Line]:
+    """Show one change of the ledger whole, for a person who is asked about it."""
+    head = f"🔧 {clean(event.version)}: {clean(event.change)}"
+    lines = [Line(head, "head"), *(hang(INDENT, event.message) if event.message.strip() else [])]
+    return [*lines, *write_diff(event.diff)]

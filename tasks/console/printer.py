@@ -1,0 +1,144 @@
+"""The printers without colour: plain lines for people, JSON lines for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
+
+from tasks.console.lines import Manner
+from tasks.console.words import say, say_error
+from tasks.runner import events
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable
+
+_PERCENT_STEP = 10
+
+
+def describe(event: events.Event, *, verbose: bool = False) -> list[str]:
+    """Give the plain lines for an event, without colour."""
+    return [line.text for line in say(event, Manner(verbose=verbose))]
+
+
+def relay(stream_of_events: Iterable[events.Event], tell: Callable[[events.Event], None]) -> events.Event | None:
+    """Tell every event and give the last one; a run that is broken off is closed at once, so that it can roll back."""
+    last = None
+    try:
+        for last in stream_of_events:
+            tell(last)
+    finally:
+        close = getattr(stream_of_events, "close", None)
+        if close:
+            close()
+    return last
+
+
+class Outlet:
+    """Write to a stream line by line, whatever it can encode.
+
+    Once nobody reads (`inv db.migrate | head`) it swallows what follows: half a plan must not hang on a closed pipe.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._is_open = True
+
+    def write(self, text: str) -> None:
+        """Write a text and a line's end, and flush; characters that the stream cannot encode become question marks."""
+        if not self._is_open:
+            return
+        try:
+            self._stream.write(text + "\n")
+        except UnicodeEncodeError:
+            encoding = self._stream.encoding or "ascii"
+            self._stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+        except BrokenPipeError:
+            self._close()
+        self._flush()
+
+    def _flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._close()
+
+    def _close(self) -> None:
+        """Point the stream to nowhere, as Python flushes it once more at its end.
+
+        https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        """
+        self._is_open = False
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+
+class JsonReport:
+    """Print each event as one line of JSON and nothing else."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._outlet = Outlet(self._stream)
+
+    def tell(self, event: events.Event) -> None:
+        """Print an event; in pure ASCII where the stream knows no UTF-8."""
+        line = events.to_json(event)
+        try:
+            line.encode(self._stream.encoding or "utf-8")
+        except UnicodeEncodeError:
+            line = json.dumps(json.loads(line))
+        self._outlet.write(line)
+
+
+class PlainReport:
+    """Print each event as plain lines; what repeats while something waits is told ever more rarely."""
+
+    def __init__(self, stream: TextIO | None = None, *, verbose: bool = False) -> None:
+        self._outlet = Outlet(stream or sys.stdout)
+        self._manner = Manner(verbose=verbose)
+        self._repeats = Repeats()
+        self._told = ""
+
+    def tell(self, event: events.Event) -> None:
+        """Print an event."""
+        if isinstance(event, events.FilesFound):
+            self._manner = Manner(verbose=self._manner.verbose, what=event.what)
+        if not self._repeats.is_news(event):
+            return
+        if isinstance(event, events.ErrorRaised):
+            lines = say_error(event, self._manner, told=self._told)
+        else:
+            lines = say(event, self._manner)
+        self._told = event.message if isinstance(event, events.StepFailed) else ""
+        if lines:
+            self._outlet.write("\n".join(line.text for line in lines))
+
+
+class Repeats:
+    """Decide whether a repeated event is news: another blocker or phase is, the same only after twice the time."""
+
+    def __init__(self) -> None:
+        self._last: dict[type, tuple[Hashable, float]] = {}
+
+    def is_news(self, event: events.Event) -> bool:
+        """Tell whether to print an event, given those before."""
+        match event:
+            case events.Waiting(version, line, seconds_s, blockers):
+                pids = tuple(blocker.pid for blocker in blockers)
+                return self._passes(event, (version, line, pids), seconds_s, seconds_s * 2)
+            case events.LockAwaited(holder, seconds_s):
+                return self._passes(event, holder.pid if holder else 0, seconds_s, seconds_s * 2)
+            case events.IndexAdvanced(version, line, phase, percent):
+                return self._passes(event, (version, line, phase), percent, percent + _PERCENT_STEP)
+        return True
+
+    def _passes(self, event: events.Event, key: Hashable, amount: float, following: float) -> bool:
+        known, threshold = self._last.get(type(event), ((), 0.0))
+        if key == known and amount < threshold:
+            return False
+        self._last[type(event)] = (key, following)
+        return True

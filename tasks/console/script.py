@@ -1,0 +1,148 @@
+"""The command line of scripts/migrate.py: flags → operation → lines; the one place where its errors become exit codes.
+
+The runner, and with it the driver, is imported only where a database is asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from tasks.console import JsonReport, PlainReport, relay
+from tasks.console.heartbeat import beat
+from tasks.console.prompts import choose_confirm
+from tasks.runner.errors import RunnerError, describe_error
+from tasks.runner.events import CHECK_FOUND, ErrorRaised, Event, StatusRead, needs_attention
+from tasks.runner.identity import Identity
+from tasks.runner.operations.files import list_files
+from tasks.runner.operations.requests import HISTORY_LIMIT, Request, perform
+from tasks.runner.settings import (
+    DatabaseUrlMissingError,
+    RawSettings,
+    find_migrations_dir,
+    place_folders,
+    require_database_url,
+    validate,
+)
+from tasks.runner.signals import catch_signals
+
+_HELP = ("-h", "--help")
+PROJECT = Path(__file__).resolve().parents[2]
+"""The folder that holds scripts, tasks, migrations and seeds."""
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run one operation and give its exit code: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 a check found something."""
+    named = bool(arguments) and (not arguments[0].startswith("-") or arguments[0] in _HELP)
+    options = _build_parser().parse_args(arguments if named else ["migrate", *arguments])
+    url = ""
+    try:
+        with catch_signals() as stop:
+            raw = RawSettings(environ)
+            if options.command == "files":
+                return _print_events(list_files(find_migrations_dir(raw, PROJECT)), options)
+            settings = place_folders(validate(raw), raw, PROJECT)
+            url = require_database_url(settings)
+            from tasks.runner.execution.migration_runner import MigrationRunner
+
+            runner = MigrationRunner(
+                url,
+                migrations_dir=settings.migrations_dir,
+                seeds_dir=settings.seeds_dir,
+                environment=options.env,
+                policy=settings.policy,
+                identity=Identity(run_id=options.run_id) if options.run_id else None,
+                stop=stop,
+                watch_drift=settings.watch_drift,
+            )
+            request = _build_request(options)
+            confirm = choose_confirm(stop, yes=getattr(options, "yes", False), json=options.json)
+            return _print_events(perform(request, runner, confirm), options)
+    except DatabaseUrlMissingError as error:
+        if options.json:
+            JsonReport().tell(describe_error(error, url))
+        print(f"ERROR: {error.message}", file=sys.stderr)
+        print(f"  Set it, for example: {error.hint}", file=sys.stderr)
+        return error.exit_code
+    except RunnerError as error:
+        _print_error(describe_error(error, url), options)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("stopped at once; `status` shows what stands", file=sys.stderr)
+        return 1
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="JSON lines on stdout and nothing else there")
+    common.add_argument("--verbose", action="store_true", help="name every migration that is skipped, every statement that runs")
+    common.add_argument("--env", default="", metavar="NAME", help="refuse a database that says it is another environment")
+    common.add_argument("--run-id", default="", help=argparse.SUPPRESS)
+    common.add_argument(
+        "--heartbeat", type=_read_count, default=0, metavar="S", help="with --json: say every S seconds that it lives"
+    )
+    parser = argparse.ArgumentParser(
+        prog="migrate.py", description="Bring the database of DATABASE_URL to the schema of this checkout."
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def add(name: str, text: str, *flags: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, parents=[common], help=text, description=text)
+        for flag in flags:
+            command.add_argument(flag, action="store_true")
+        return command
+
+    migrate = add("migrate", "apply every pending migration (the default)", "--dry-run", "--strict")
+    migrate.add_argument("--to", default="", metavar="VERSION", help="stop after this version")
+    rollback = add("rollback", "undo the last migrations", "--dry-run")
+    rollback.add_argument("--steps", type=_read_count, default=1, metavar="N", help="how many (1)")
+    rollback.add_argument("--to", default="", metavar="VERSION", help="undo everything after this version; 0 undoes all")
+    status = add("status", "show the state of every migration", "--check")
+    status.add_argument("--limit", type=_read_count, default=0, metavar="N", help="only the newest N")
+    history = add("history", "show the log, failures included")
+    history.add_argument("--limit", type=_read_count, default=0, metavar="N", help=f"only the newest N rows ({HISTORY_LIMIT})")
+    history.add_argument("--version", default="", help="only this version")
+    add("load", "build an empty database from migrations/schema.sql")
+    add("seed", "run the seeds that are new or changed", "--dry-run")
+    repair = add("repair", "make the ledger say what is true, each change confirmed", "--yes", "--dry-run")
+    repair.add_argument("--agree", action="append", default=[], metavar="CHANGE:VERSION", help="agree to this change")
+    add("files", "list the migrations of this checkout with their checksums")
+    adopt = add("adopt", "record what inv db.adopt found, and somebody agreed to")
+    adopt.add_argument("--version", required=True, metavar="SEEN", help="what the database was seen to be")
+    adopt.add_argument("--agree", action="append", default=[], metavar="ADOPTIONS", help="the adoptions, packed")
+    add("catalog", "read the schema and the texts that were applied")
+    add("probe", "look at the database without changing it")
+    outcome = add("outcome", "tell how a run ended")
+    outcome.add_argument("--version", required=True, metavar="RUN", help="the run's id")
+    return parser
+
+
+def _read_count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
+
+
+def _build_request(options: argparse.Namespace) -> Request:
+    known = {field.name for field in fields(Request)}
+    given = {name: value for name, value in vars(options).items() if name in known}
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    return Request(**values)
+
+
+def _print_events(events: Iterator[Event], options: argparse.Namespace) -> int:
+    report = JsonReport() if options.json else PlainReport(verbose=options.verbose)
+    with beat(report.tell, options.heartbeat if options.json else 0) as tell:
+        last = relay(events, tell)
+    found = isinstance(last, StatusRead) and getattr(options, "check", False) and needs_attention(last)
+    return CHECK_FOUND if found else 0
+
+
+def _print_error(error: ErrorRaised, options: argparse.Namespace) -> None:
+    if options.json:
+        JsonReport().tell(error)
+    PlainReport(sys.stderr, verbose=options.verbose).tell(error)

@@ -1,0 +1,96 @@
+"""The words for status and history: what their columns hold, and the same as aligned text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tasks.console.cells import clean, clean_lines, cut, pad, width
+from tasks.console.lines import INDENT, Line, Manner, count, write_database, write_duration, write_moment
+from tasks.console.plans import say_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tasks.runner.events import HistoryRead, HistoryRow, StatusRead, StatusRow
+
+STATUS_COLUMNS = ("state", "version", "applied at (UTC)", "took", "by", "note")
+HISTORY_COLUMNS = ("at (UTC)", "outcome", "action", "version", "segments", "took", "by", "revision", "run")
+STATES = ("applied", "pending", "late", "edited", "missing", "interrupted")
+_GAP = "  "
+_REVISION = 10
+_RUN_ID = 8
+_ERROR_CELLS = 160
+
+
+def write_status_row(row: StatusRow) -> tuple[str, ...]:
+    """Give the cells of a version's row, in the order of STATUS_COLUMNS."""
+    took = "" if row.execution_time_ms is None else write_duration(row.execution_time_ms)
+    return (clean(row.state), clean(row.version), write_moment(row.applied_at), took, clean(row.applied_by), clean(row.note))
+
+
+def write_history_row(row: HistoryRow) -> tuple[str, ...]:
+    """Give the cells of a log row, in the order of HISTORY_COLUMNS."""
+    by = f"{clean(row.actor)}@{clean(row.host)}" if row.host else clean(row.actor)
+    revision = clean(row.git_revision)[:_REVISION] + ("+changes" if row.git_dirty else "")
+    return (
+        write_moment(row.at),
+        clean(row.outcome),
+        clean(row.action),
+        clean(row.version),
+        f"{row.segments_done}/{row.segments_total}" if row.segments_total else "",
+        "" if row.duration_ms is None else write_duration(row.duration_ms),
+        by,
+        revision,
+        clean(row.run_id)[:_RUN_ID],
+    )
+
+
+def write_error(row: HistoryRow, manner: Manner) -> list[str]:
+    """Give what a log row tells of its error: the first line, or all of it."""
+    if not row.error and not row.sqlstate:
+        return []
+    first, *rest = clean_lines(row.error) or [""]
+    head = f"{clean(row.sqlstate)} {first}".strip()
+    return [head, *rest] if manner.verbose else [cut(head, _ERROR_CELLS)]
+
+
+def summarize(event: StatusRead) -> str:
+    """Count the shown versions by state."""
+    counts = Counter(row.state for row in event.rows)
+    known = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    text = known or "no migrations"
+    rest = event.total - len(event.rows)
+    return f"{text}; {count(rest, 'more version')} not shown" if rest > 0 else text
+
+
+def say_status(event: StatusRead, manner: Manner) -> list[Line]:
+    """Show the state of every version as aligned text, then the findings."""
+    lines = [Line(f"{write_database(event.environment, event.database)}: {summarize(event)}", "head")]
+    if event.rows:
+        table = align([STATUS_COLUMNS, *map(write_status_row, event.rows)])
+        lines += [Line(""), *map(Line, table)]
+    findings = say_findings(event.findings, manner)
+    return [*lines, Line(""), *findings] if findings else lines
+
+
+def say_history(event: HistoryRead, manner: Manner) -> list[Line]:
+    """Show the log as aligned text, each failure with its error below."""
+    heading = write_database(event.environment, event.database)
+    if not event.rows:
+        return [Line(f"{heading}: the log is empty", "head")]
+    lines = [Line(f"{heading}: {count(len(event.rows), 'log row')}, newest first", "head"), Line("")]
+    table = align([HISTORY_COLUMNS, *map(write_history_row, event.rows)])
+    lines.append(Line(table[0]))
+    for row, text in zip(event.rows, table[1:], strict=True):
+        lines += [Line(text), *(Line(f"{INDENT}{error}", "bad") for error in write_error(row, manner))]
+    return lines
+
+
+def align(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Write rows of cells as lines; a column that is empty but for its head is left out."""
+    head, *body = rows
+    columns = [column for column in zip(head, *body, strict=True) if any(column[1:])]
+    widths = [max(map(width, column)) for column in columns]
+    padded = [[pad(cell, cells) for cell in column] for column, cells in zip(columns, widths, strict=True)]
+    return [_GAP.join(cells).rstrip() for cells in zip(*padded, strict=True)]

@@ -1,0 +1,238 @@
+"""The words for every event: pure functions from an event to the lines that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tasks.console.cells import clean, clean_lines, cut, first_line, point_at
+from tasks.console.environments import say_environments, say_lost, say_outcome, say_probe, say_statuses
+from tasks.console.lines import (
+    INDENT,
+    Line,
+    Manner,
+    count,
+    hang,
+    write_database,
+    write_duration,
+    write_progress,
+    write_seconds,
+    write_session,
+    write_spot,
+)
+from tasks.console.plans import say_plan, say_repair
+from tasks.console.tables import say_history, say_status
+from tasks.runner import events
+
+_RUNNING = {
+    "migrate": "Migrating",
+    "rollback": "Rolling back",
+    "seed": "Seeding",
+    "repair": "Repairing",
+    "load": "Loading",
+    "adopt": "Recording",
+}
+_DONE = {"rollback": "↩️  Rolled back", "seed": "🌱 Seeded", "repair": "🔧 Repaired"}
+_IDLE = {
+    "rollback": "✅ Nothing to roll back",
+    "seed": "✅ Nothing to do: the seeds are up to date",
+    "repair": "✅ The ledger stays as it is",
+}
+_RUN_ID = 8
+_SOURCE_CELLS = 20
+_WARNINGS = {"WARNING", "ERROR", "FATAL", "PANIC"}
+
+Words = Callable[[Any, Manner], list[Line]]
+
+
+def learn(words: Mapping[type, Words]) -> None:
+    """Add the words for events of a room that is only opened when somebody asks for what it does."""
+    WORDS.update(words)
+
+
+def say(event: events.Event, manner: Manner) -> list[Line]:
+    """Give the lines for an event; none where there is nothing to tell."""
+    words = WORDS.get(type(event))
+    return words(event, manner) if words else []
+
+
+def _start_run(event: events.RunStarted, manner: Manner) -> list[Line]:
+    verb = _RUNNING.get(event.action, f"{clean(event.action)}:")
+    run = clean(event.run_id) if manner.verbose else clean(event.run_id)[:_RUN_ID]
+    where = write_database(event.environment, event.database)
+    return [Line(f"{verb} {where}, run {run} by {clean(event.actor)}", "dim")]
+
+
+def _find_files(event: events.FilesFound, _manner: Manner) -> list[Line]:
+    return [Line(f"Found {event.count} {clean(event.what)} files")]
+
+
+def _skip(event: events.Skipped, manner: Manner) -> list[Line]:
+    if manner.verbose:
+        return [Line(f"⏭️  Skipping {clean(version)} (already applied)", "dim") for version in event.versions]
+    if not event.versions:
+        return []
+    return [Line(f"⏭️  Skipping {count(len(event.versions), manner.what)} (already applied)", "dim")]
+
+
+def _await_lock(event: events.LockAwaited, _manner: Manner) -> list[Line]:
+    holder = f": {write_session(event.holder, query=False)}" if event.holder else ""
+    time = f" for {write_seconds(event.seconds_s)}" if event.seconds_s >= 1 else ""
+    return [Line(f"⏳ Another run holds the lock{holder}; waiting{time}", "warn")]
+
+
+def _start_step(event: events.StepStarted, manner: Manner) -> list[Line]:
+    place = f"{event.position}/{event.total}"
+    if event.done:
+        done = f"{event.done} of {count(event.statements, 'statement')} were done by an earlier run"
+        return [Line(f"⏩ Resuming {clean(event.version)}: {done}")]
+    if manner.verbose:
+        text = f"▶️  {place} {clean(event.action)} {clean(event.version)} ({count(event.statements, 'statement')})"
+        return [Line(text, "dim")]
+    return []
+
+
+def _start_statement(event: events.StatementStarted, manner: Manner) -> list[Line]:
+    if not manner.verbose:
+        return []
+    head = f"{INDENT}{event.number}/{event.total} line {event.line}: "
+    return [Line(cut(head + first_line(event.text), manner.width), "code")]
+
+
+def _finish_statement(event: events.StatementFinished, manner: Manner) -> list[Line]:
+    if not manner.verbose:
+        return []
+    done = f"{INDENT}{event.number}/{event.total} line {event.line}: done ({write_duration(event.duration_ms)})"
+    return [Line(done, "dim")]
+
+
+def _wait(event: events.Waiting, _manner: Manner) -> list[Line]:
+    spot, time = write_spot(event.version, event.line), write_seconds(event.seconds_s)
+    if not event.blockers:
+        return [Line(f"⏳ {spot} runs for {time}", "dim")]
+    return _name_blockers(f"⏳ {spot} waits {time} for ", event.blockers)
+
+
+def _name_blockers(head: str, blockers: tuple[events.Session, ...]) -> list[Line]:
+    if len(blockers) == 1:
+        return [Line(head + write_session(blockers[0]), "warn")]
+    indent = " " * (len(head) - len(head.lstrip())) + INDENT
+    named = [Line(f"{indent}{write_session(blocker)}", "warn") for blocker in blockers]
+    return [Line(f"{head}{count(len(blockers), 'session')}:", "warn"), *named]
+
+
+def _advance_index(event: events.IndexAdvanced, _manner: Manner) -> list[Line]:
+    return [Line(f"🔨 {write_spot(event.version, event.line)} {write_progress(event)}", "dim")]
+
+
+def _retry(event: events.Retried, _manner: Manner) -> list[Line]:
+    head = f"🔁 {write_spot(event.version, event.line)} was rolled back (try {event.attempt} of {event.attempts}): "
+    again = f"{INDENT}The whole transaction runs again in {write_seconds(event.pause_s)}"
+    lines = [*hang(head, event.reason, "warn"), Line(again, "warn")]
+    return [*lines, *_name_blockers(f"{INDENT}Blocked by ", event.blockers)] if event.blockers else lines
+
+
+def _notice(event: events.NoticeRaised, _manner: Manner) -> list[Line]:
+    severity = clean(event.severity)
+    if severity in _WARNINGS:
+        return hang(f"⚠️  {clean(event.version)}: {severity}: ", event.message, "warn")
+    return hang(f"ℹ️  {clean(event.version)}: {severity}: ", event.message, "dim")
+
+
+def _finish_step(event: events.StepFinished, _manner: Manner) -> list[Line]:
+    done = _DONE.get(event.action, "✅ Applied")
+    return [Line(f"{done} {clean(event.version)} ({write_duration(event.duration_ms)})", "good")]
+
+
+def _fail_step(event: events.StepFailed, _manner: Manner) -> list[Line]:
+    return hang(f"❌ Failed {clean(event.version)}: ", event.message, "bad")
+
+
+def _write_schema(event: events.SchemaWritten, _manner: Manner) -> list[Line]:
+    if event.problem:
+        return [Line(f"⚠️  {clean(event.path)} is not written: {clean(event.problem)}", "warn")]
+    return [Line(f"📄 Wrote {clean(event.path)}: commit it with the migration", "dim")]
+
+
+def _write_adoption(event: events.AdoptionWritten, _manner: Manner) -> list[Line]:
+    lines = [Line(f"✅ Recorded {count(len(event.versions), 'migration')} as applied", "good")]
+    if event.kept:
+        lines.append(Line(f"{INDENT}The other tool's table is kept as {clean(event.kept)}", "dim"))
+    return lines
+
+
+def _finish_run(event: events.RunFinished, manner: Manner) -> list[Line]:
+    if event.dry_run:
+        return [Line("✅ Dry run: nothing was changed", "good")]
+    if not event.steps:
+        return [Line(_IDLE.get(event.action, "✅ Nothing to do: the database is up to date"), "good")]
+    closing = {
+        "rollback": f"✅ Rolled back {count(event.steps, 'migration')}",
+        "seed": "✅ All seeds completed!",
+        "repair": f"✅ Repaired the ledger: {count(event.steps, 'change')}",
+        "load": f"✅ Loaded the schema of {count(event.steps, 'migration')}",
+    }
+    lines = [Line(closing.get(event.action, "✅ All migrations completed!"), "good")]
+    if manner.verbose:
+        lines.append(Line(f"{INDENT}{count(event.steps, 'step')} in {write_duration(event.duration_ms)}", "dim"))
+    return lines
+
+
+def _repair(event: events.RepairProposed, _manner: Manner) -> list[Line]:
+    return say_repair(event)
+
+
+def say_error(event: events.ErrorRaised, manner: Manner, *, told: str = "") -> list[Line]:
+    """Give the lines for an error; its first line is left out where the words just before told it already."""
+    sqlstate = f"({clean(event.sqlstate)})" if event.sqlstate else ""
+    head, *rest = clean_lines(event.message) or ["unknown error"]
+    is_told = told.startswith(head)
+    lines = hang(INDENT, "\n".join(rest)) if rest else []
+    if not is_told:
+        lines = hang("❌ ", "\n".join([f"{head} {sqlstate}".rstrip(), *rest]), "bad")
+    spot = ":".join([clean(event.file), *(str(part) for part in (event.line, event.column) if part)])
+    place = f"{spot if event.file else ''} {sqlstate if is_told else ''}".strip()
+    lines += [Line(INDENT + place)] if place else []
+    if event.source.strip():
+        lines += _show_source(event, manner)
+    for label, text in (("State: ", event.state), ("Next:  ", event.hint)):
+        lines += hang(INDENT + label, text) if text.strip() else []
+    return lines
+
+
+def _show_source(event: events.ErrorRaised, manner: Manner) -> list[Line]:
+    number = f"{event.line or '':>5} | "
+    room = max(manner.width - len(number), _SOURCE_CELLS)
+    source, caret = point_at(event.source.strip("\r\n").splitlines()[0], event.column, room)
+    lines = [Line(number + source, "code")]
+    return [*lines, Line(f"{'| ':>{len(number)}}{caret}", "caret")] if caret else lines
+
+
+WORDS: dict[type, Words] = {
+    events.RunStarted: _start_run,
+    events.FilesFound: _find_files,
+    events.Skipped: _skip,
+    events.PlanMade: say_plan,
+    events.LockAwaited: _await_lock,
+    events.StepStarted: _start_step,
+    events.StatementStarted: _start_statement,
+    events.StatementFinished: _finish_statement,
+    events.Waiting: _wait,
+    events.IndexAdvanced: _advance_index,
+    events.Retried: _retry,
+    events.NoticeRaised: _notice,
+    events.StepFinished: _finish_step,
+    events.StepFailed: _fail_step,
+    events.RunFinished: _finish_run,
+    events.SchemaWritten: _write_schema,
+    events.AdoptionWritten: _write_adoption,
+    events.StatusRead: say_status,
+    events.HistoryRead: say_history,
+    events.RepairProposed: _repair,
+    events.EnvironmentsListed: say_environments,
+    events.ProbeRead: say_probe,
+    events.StatusesRead: say_statuses,
+    events.ConnectionLost: say_lost,
+    events.OutcomeRead: say_outcome,
+    events.ErrorRaised: say_error,
+}

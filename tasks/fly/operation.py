@@ -1,0 +1,253 @@
+"""An operation on a Fly machine: the same events as one here, and an outcome that is known even if the connection breaks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from fabric import Connection
+
+from tasks.config.environments import PROJECT, Environment
+from tasks.console.prompts import ask_to_leave, choose_confirm
+from tasks.fly.failures import describe_refusal
+from tasks.fly.flyctl import list_machines, start_machine
+from tasks.fly.machines import Machine, choose_machine, choose_startable, read_machines
+from tasks.fly.reconnect import Lost, follow
+from tasks.fly.remote_commands import build_passing_script, build_script
+from tasks.fly.ssh import Reach, open_connection
+from tasks.fly.stream import RemoteRun
+from tasks.fly.timeouts import read_patience
+from tasks.fly.upload import check_same_files, upload_checkout
+from tasks.runner.errors import Interruption, RefusedError, RunInterruptedError, RunnerError, ToldError
+from tasks.runner.events import (
+    ConnectionLost,
+    ErrorRaised,
+    Event,
+    FilesRead,
+    OutcomeRead,
+    RepairProposed,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+)
+from tasks.runner.files.checkout import read_migrations
+from tasks.runner.identity import Identity, read_revision
+from tasks.runner.operations.requests import Request, write_arguments
+from tasks.runner.signals import Stop
+
+_COMPARED = frozenset({"migrate", "repair", "adopt"})
+"""Operations that do what the files say, so that the files there must be those here."""
+_START_DEADLINE_S = 90.0
+_POLL_S = 0.5
+_UNTOUCHED = "Nothing was changed."
+
+
+class Manner(Protocol):
+    """How a remote operation may go about it."""
+
+    @property
+    def yes(self) -> bool:
+        """Tell whether everything was agreed to."""
+
+    @property
+    def json(self) -> bool:
+        """Tell whether only JSON may be printed, so that nobody can be asked."""
+
+    @property
+    def start(self) -> bool:
+        """Tell whether a machine may be started."""
+
+    @property
+    def upload(self) -> bool:
+        """Tell whether this checkout's files are sent there and run."""
+
+
+def carry_out_remotely(environment: Environment, request: Request, manner: Manner, stop: Stop) -> Iterator[Event]:
+    """Do what is asked for on a machine of an environment's app; a repair is shown first, and agreed to here."""
+    remote = build_remote(environment, manner, stop)
+    if request.command == "repair" and not request.dry_run:
+        return _repair(remote, request)
+    return remote.carry_out(request)
+
+
+def build_remote(environment: Environment, manner: Manner, stop: Stop) -> Remote:
+    """Make the remote of an environment for one run."""
+    return Remote(environment, Identity(), stop, manner, lambda: ask_to_leave(json=manner.json))
+
+
+def _repair(remote: Remote, request: Request) -> Iterator[Event]:
+    """Have every change shown over there, ask about each here, and have those done that were agreed to."""
+    confirm = choose_confirm(remote.stop, yes=remote.manner.yes, json=remote.manner.json)
+    agreed: list[str] = []
+    shown = False
+    for event in remote.carry_out(replace(request, dry_run=True)):
+        if isinstance(event, RunFinished) and shown:
+            continue
+        yield event
+        if isinstance(event, RepairProposed):
+            shown = True
+            if confirm is not None and confirm(event):
+                agreed.append(f"{event.change}:{event.version}")
+    if shown and confirm is None:
+        raise RefusedError(
+            "nobody can be asked to confirm this: the input is no terminal",
+            hint="Run it in a terminal, or agree to every change: --yes",
+            state=_UNTOUCHED,
+        )
+    if agreed:
+        told = (RunStarted, RepairProposed)
+        yield from (event for event in remote.carry_out(replace(request, agree=tuple(agreed))) if not isinstance(event, told))
+    elif shown:
+        yield RunFinished("repair", 0, 0)
+
+
+@dataclass
+class Remote:
+    """Do requests on a machine of one environment's app, on behalf of one identity."""
+
+    environment: Environment
+    identity: Identity
+    stop: Stop
+    manner: Manner
+    leave_running: Callable[[], bool]
+    """Asked on Ctrl-C: whether the run over there shall go on."""
+    machine_id: str = ""
+    """The machine that was entered last."""
+
+    def carry_out(self, request: Request) -> Iterator[Event]:
+        """Do what is asked for and give its events; raises ToldError for an error that an event told already."""
+        with ExitStack() as stack:
+            try:
+                connection = self.enter(stack)
+                folder = self.place_files(connection)
+                if not self.manner.upload and (request.writes or request.command in _COMPARED):
+                    yield from self._compare_files(connection, request)
+                run = self.build_run(connection, folder, request)
+                told = yield from self._relay(run, request)
+            except Interruption as interruption:
+                raise RunInterruptedError(
+                    f"stopped by {interruption.signal_name}", hint="Run the same command again.", state=_UNTOUCHED
+                ) from interruption
+        if run.complete:
+            _finish(run, told)
+        elif not request.writes or (run.exit_code is not None and not run.spoke):
+            raise self.refuse(run, untouched=not request.writes)
+        else:
+            if run.exit_code is None:
+                yield ConnectionLost(self.identity.run_id, run.reason)
+            yield from follow(self, Lost(self.machine_id, run, request.command))
+
+    def enter(self, stack: ExitStack, *, preferred: str = "") -> Connection:
+        """Connect to a started machine until the stack unwinds: to the preferred one if it is up."""
+        machine = self.find_machine(preferred)
+        self.machine_id = machine.id
+        reach = Reach(self.environment.fly_app, machine, self.environment.fly_user)
+        return stack.enter_context(open_connection(reach, self.stop))
+
+    def find_machine(self, preferred: str = "") -> Machine:
+        """Choose a started machine, or start one if that is allowed."""
+        app = self.environment.fly_app
+        machines = read_machines(list_machines(app, self.stop))
+        if self.manner.start and not any(machine.serves for machine in machines):
+            start_machine(app, choose_startable(machines, app=app).id, self.stop)
+            deadline = time.monotonic() + _START_DEADLINE_S
+            while not any(machine.serves for machine in machines) and time.monotonic() < deadline:
+                self.stop.sleep(_POLL_S)
+                machines = read_machines(list_machines(app, self.stop))
+        return choose_machine(machines, app=app, preferred=preferred)
+
+    def place_files(self, connection: Connection) -> str:
+        """Give the folder there whose files run: the image's, or a temporary one with this checkout, which the run removes."""
+        settings = self.environment.settings
+        if not self.manner.upload:
+            return self.environment.fly_folder
+        return upload_checkout(connection, PROJECT, settings.migrations_dir, settings.seeds_dir)
+
+    def build_run(
+        self, connection: Connection, folder: str, request: Request, *, run_id: str = "", before: str = ""
+    ) -> RemoteRun:
+        """Make the run of a request in a folder there; `before` is a script for the shell that comes first."""
+        settings = {"MIGRATE_ACTOR": self.identity.actor}
+        if self.manner.upload:
+            settings |= {"MIGRATIONS_DIR": f"{folder}/migrations", "SEEDS_DIR": f"{folder}/seeds"}
+            settings |= {"GIT_REVISION": read_revision(self.environment.settings.migrations_dir).commit}
+        arguments = (
+            *write_arguments(request),
+            "--json",
+            f"--heartbeat={read_patience().heartbeat_s}",
+            f"--env={self.environment.name}",
+            f"--run-id={run_id or self.identity.run_id}",
+        )
+        build = build_passing_script if self.manner.upload else build_script
+        script = build(folder, arguments, settings)
+        return RemoteRun(connection, f"{before}; {script}" if before else script, self.stop)
+
+    def decide(self, interruption: Interruption, steps: tuple[str, ...]) -> Iterator[Event]:
+        """Find out what a signal means for a run over there; raises RunnerError if it is left running, else it shall end.
+
+        Only Ctrl-C asks, and a second one answers that it shall end.
+        """
+        yield OutcomeRead(self.identity.run_id, "running", steps)
+        self.stop = Stop()
+        try:
+            left = interruption.signal_name == "SIGINT" and self.leave_running()
+        except KeyboardInterrupt:
+            left = False
+        if left:
+            raise RunnerError(
+                f"left by {interruption.signal_name}; the run {self.identity.run_id} goes on",
+                hint=f"Look: inv db.history --env={self.environment.name}",
+                state=f"What it does is in the log of {self.environment.name}.",
+            ) from interruption
+
+    def refuse(self, run: RemoteRun, *, untouched: bool) -> RunnerError:
+        """Say why a run did not tell what it did."""
+        return describe_refusal(run, folder=self.environment.fly_folder, environment=self.environment.name, untouched=untouched)
+
+    def _compare_files(self, connection: Connection, request: Request) -> Iterator[ErrorRaised]:
+        """Raise an error where the machine's tool does not fit this one, or its files differ and the request needs them.
+
+        Where the machine told the error itself, it is given as an event.
+        """
+        run = self.build_run(connection, self.environment.fly_folder, Request("files"))
+        there: FilesRead | None = None
+        for event in run:
+            there = event if isinstance(event, FilesRead) else there
+            if isinstance(event, ErrorRaised):
+                yield event
+                raise ToldError(event.message, exit_code=event.exit_code)
+        if there is None:
+            raise self.refuse(run, untouched=True)
+        if request.command in _COMPARED:
+            here = read_migrations(self.environment.settings.migrations_dir)
+            check_same_files(here.checksums, there, environment=self.environment.name)
+
+    def _relay(self, run: RemoteRun, request: Request) -> Generator[Event, None, ErrorRaised | None]:
+        """Pass on the events, and the wish to stop; gives the error that was told, if one was."""
+        told: ErrorRaised | None = None
+        steps: list[str] = []
+        events = iter(run)
+        while True:
+            try:
+                for event in events:
+                    told = event if isinstance(event, ErrorRaised) else told
+                    steps += [event.version] if isinstance(event, StepFinished) else []
+                    yield event
+                return told
+            except Interruption as interruption:
+                if not request.writes:
+                    raise
+                yield from self.decide(interruption, tuple(steps))
+                run.end(self.stop)
+                events = run.resume()
+
+
+def _finish(run: RemoteRun, told: ErrorRaised | None) -> None:
+    """End with the exit code that a complete run had."""
+    if told is not None:
+        raise ToldError(told.message, exit_code=run.exit_code or told.exit_code)
+    if run.exit_code:
+        raise ToldError("", exit_code=run.exit_code)

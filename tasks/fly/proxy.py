@@ -1,0 +1,84 @@
+"""`fly proxy` to a machine, and the folder of its keys: both are gone at the end."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tasks.fly.child_process import listen
+from tasks.fly.flyctl import build_refusal, find_flyctl, hide_tokens
+from tasks.fly.machines import Machine
+from tasks.fly.timeouts import read_patience
+from tasks.runner.errors import RunnerError
+from tasks.runner.signals import Stop
+
+_READY = re.compile(r"Proxying localhost:(\d+) to remote")
+_END_S = 3.0
+"""How long a proxy may take to end; flyctl needs about one second."""
+
+
+class TunnelError(RunnerError):
+    """Report that no way to a machine could be had."""
+
+
+@contextmanager
+def open_proxy(app: str, machine: Machine, stop: Stop) -> Iterator[int]:
+    """Run `fly proxy` to a machine's ssh and give the local port; it ends with the block.
+
+    It has a session of its own, so that Ctrl-C on the terminal does not reach it, and watches its standard input, so that it
+    dies with us however we end.
+    """
+    process = subprocess.Popen(
+        [find_flyctl(), "proxy", "0:22", machine.address, "-a", app, "--watch-stdin"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield _await_port(process, stop)
+    finally:
+        _end(process)
+
+
+def _await_port(process: subprocess.Popen[bytes], stop: Stop) -> int:
+    """Read the proxy's words until it names its port; raises Interruption as soon as a stop is requested."""
+    timeout_s = read_patience().call_s
+    heard = listen(process, timeout_s, stop, lambda out: _READY.search(out) is not None)
+    if found := _READY.search(heard.out):
+        return int(found[1])
+    words = heard.err or heard.out
+    if not heard.late:
+        raise build_refusal("fly proxy", words)
+    raise TunnelError(
+        f"fly proxy was not ready within {timeout_s:g} s{': ' if words.strip() else ''}{hide_tokens(words).strip()}",
+        hint="Is the network up? `fly doctor` looks at it. FLY_CALL_TIMEOUT=180 waits longer.",
+        state="Nothing was changed.",
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the proxy: by its standard input, then by signals, also where it is frozen."""
+    if process.stdin:
+        with suppress(OSError):
+            process.stdin.close()
+    process.terminate()
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream:
+            stream.close()
+
+
+@contextmanager
+def make_key_folder() -> Iterator[Path]:
+    """Give a fresh folder that only we may enter, and remove it with the keys in it."""
+    with tempfile.TemporaryDirectory(prefix="migrate-ssh-") as folder:
+        yield Path(folder)

@@ -1,0 +1,1 @@
+"""Cleaning up a folder of old files."""

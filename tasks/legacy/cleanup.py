@@ -1,0 +1,250 @@
+"""Cleaning up a folder of old files: what is to become of each is found out on scratch, shown, and done if that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tasks.legacy.apply import carry_out, write_file
+from tasks.legacy.dates import FileDate, date_files
+from tasks.legacy.downs import write_down
+from tasks.legacy.events import CleanupFinished, CleanupPlanned, FileChanged, OldFileJudged
+from tasks.legacy.files import OldFile, list_sql, read_old_files
+from tasks.legacy.judge import Judge
+from tasks.legacy.ordering import Chosen, Order, Replays, choose_order, settle_dates
+from tasks.legacy.proposal import Placement, Proposal, propose_names
+from tasks.legacy.verdicts import Verdict, blank_records, find_records
+from tasks.rehearsal.model import Outcome, Piece
+from tasks.rehearsal.scratch.server import ScratchServer
+from tasks.runner.errors import FilesError, UsageError
+from tasks.runner.events import Event
+from tasks.runner.files.checkout import read_source, show_path
+from tasks.runner.files.versions import VERSION_PATTERN
+from tasks.runner.ledger.renames import Renames, read_renames, read_targets
+
+SCRIPTS = "scripts"
+"""The folder beside the migrations in which a project keeps SQL that people ran by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Hold what was found out about one old file; `version` is empty where it gets none."""
+
+    file: OldFile
+    date: FileDate
+    verdict: Verdict
+    version: str = ""
+    order: str = ""
+    down: str = ""
+    """The down that is proposed for a file without one."""
+    records: tuple[str, ...] = ()
+    """The statements by which the file records itself, as no run would let it."""
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """List what a person has to mend before anything can be done."""
+        return (*((self.verdict.reason,) if self.verdict.kind == "fails" else ()), *self.records)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleanup:
+    """Hold what is to become of all old files, in the order in which they are to run."""
+
+    folder: Path
+    files: tuple[Judged, ...]
+    orders: int = 0
+
+    @property
+    def proposal(self) -> Proposal:
+        """Give what is to be carried out."""
+        return Proposal(self.folder, tuple(Placement(each.file, each.version, each.verdict.reason) for each in self.files))
+
+
+def find_old_files(named: Sequence[str], migrations: Path) -> tuple[OldFile, ...]:
+    """Read the old files of the folders and files that were named; of none, those of the migrations folder and scripts/.
+
+    Raises UsageError for what is not there, and FilesError for files that have no place in a history.
+    """
+    paths = [Path(name) for name in named]
+    scripts = migrations.parent / SCRIPTS
+    if not paths:
+        paths = [migrations, *([scripts] if scripts.is_dir() and list_sql(scripts) else [])]
+    absent = [show_path(path) for path in paths if not path.exists()]
+    if absent:
+        raise UsageError(
+            f"there is no {' and no '.join(absent)}", hint="Name the folder of the old files.", state="Nothing was changed."
+        )
+    folders = [path for path in paths if path.is_dir()]
+    files = [path for path in paths if not path.is_dir()]
+    files += [path for folder in folders[1:] for path in list_sql(folder)]
+    return read_old_files(folders[0] if folders else migrations, *files)
+
+
+def plan_cleanup(
+    files: Sequence[OldFile], folder: Path, server: ScratchServer, *, write_downs: bool = False, timeout_s: float | None = None
+) -> Cleanup:
+    """Find out on scratch what is to become of old files; what an interrupted run decided stays decided."""
+    decided = read_renames(folder, read_targets(folder))
+    dates = date_files(files)
+    known = [file for file in files if file.name.stem in decided.versions or file.name.stem in decided.superseded]
+    if len(known) == len(files):
+        return Cleanup(folder, tuple(_recall(file, dates[file.path], decided) for file in known))
+    return _Investigation(server, files, folder, decided, timeout_s).run(dates, write_downs=write_downs)
+
+
+def clean_up(cleanup: Cleanup, server: ScratchServer, *, apply: bool) -> Iterator[Event]:
+    """Tell what is to become of each file, and do it if `apply` says so.
+
+    Raises FilesError, before anything is changed, where a file has to be mended by a person first.
+    """
+    stopping = [each for each in cleanup.files if each.faults]
+    if cleanup.files:
+        shown = tuple(_show(each) for each in cleanup.files)
+        downs = tuple(each.version for each in cleanup.files if each.down)
+        yield CleanupPlanned(show_path(cleanup.folder), shown, cleanup.orders, server.version, server.without, downs)
+    if apply and stopping:
+        raise FilesError(
+            "these files have to be mended first:",
+            tuple(f"{show_path(each.file.path)}: {text}" for each in stopping for text in each.faults),
+            hint="Mend them, or put _ before the name of one that nobody needs: such files are left out.",
+        )
+    if apply and cleanup.files:
+        # Before anything is moved, so that a run that is broken off and begun anew has lost none of them.
+        yield from _write_downs(cleanup)
+        for act in carry_out(cleanup.proposal):
+            yield FileChanged(act.what, show_path(act.path))
+    placed = sum(bool(each.version) and not each.faults for each in cleanup.files)
+    yield CleanupFinished(placed, len(cleanup.files) - placed - len(stopping), len(stopping), apply)
+
+
+def _write_downs(cleanup: Cleanup) -> Iterator[Event]:
+    for each in cleanup.files:
+        path = cleanup.folder / "down" / f"{each.version}.sql"
+        if each.down and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_file(path, each.down.encode())
+            yield FileChanged("wrote, for review,", show_path(path))
+
+
+class _Investigation:
+    """Replay old files on scratch, and judge them."""
+
+    def __init__(
+        self, server: ScratchServer, files: Sequence[OldFile], folder: Path, decided: Renames, timeout_s: float | None
+    ) -> None:
+        self._server = server
+        self._folder = folder
+        self._decided = decided
+        self._timeout_s = timeout_s
+        self._there = sorted((folder / "up").glob("*.sql"))
+        self._pieces: dict[int, Piece] = {}
+        self._files: dict[int, OldFile] = {}
+        self._unreadable: dict[int, Verdict] = {}
+        for index, path in enumerate(self._there):
+            self._pieces[index] = _make_piece(path, path.stem, None)
+        for index, file in enumerate(files, len(self._there)):
+            self._files[index] = file
+            try:
+                self._pieces[index] = _make_piece(file.path, file.name.stem, file.down)
+            except FilesError as error:
+                self._unreadable[index] = Verdict("fails", f"is no SQL file: {error.message.partition(chr(10))[0]}")
+
+    def run(self, dates: Mapping[Path, FileDate], *, write_downs: bool) -> Cleanup:
+        """Choose the order and judge each file in it."""
+        default = self._order_by_name()
+        free = {index: file for index, file in self._files.items() if index in self._pieces and not self._recall_version(index)}
+        with Replays(self._server, self._pieces, timeout_s=self._timeout_s) as replays:
+            chosen = choose_order(replays.run, free, default)
+            judge = Judge(self._server, self._pieces, replays, timeout_s=self._timeout_s)
+            verdicts = {**judge.judge(chosen), **self._unreadable}
+        cleanup = self._place(chosen, verdicts, dates)
+        return self._add_downs(cleanup, chosen.order, judge.outcomes) if write_downs else cleanup
+
+    def _add_downs(self, cleanup: Cleanup, order: Order, outcomes: Mapping[int, Outcome]) -> Cleanup:
+        """Propose a down for each file that has none, tried after those that worked before it."""
+        files = {each.file.path: each for each in cleanup.files}
+        done: list[Piece] = []
+        for index in order:
+            old = self._files.get(index)
+            if outcomes[index].error is not None:
+                continue
+            if old and old.down is None and (judged := files[old.path]).version:
+                down = write_down(self._server, done, outcomes[index], judged.version, timeout_s=self._timeout_s)
+                files[old.path] = replace(judged, down=down)
+            done.append(self._pieces[index])
+        return replace(cleanup, files=tuple(files.values()))
+
+    def _order_by_name(self) -> tuple[int, ...]:
+        """Put what is decided in the order of versions, and behind that the others as their names say."""
+        names = {index: path.stem for index, path in enumerate(self._there)}
+        names |= {index: self._recall_version(index) for index in self._files if index in self._pieces}
+        fixed = sorted((version, index) for index, version in names.items() if version)
+        free = [index for index, version in names.items() if not version]
+        return (*(index for _, index in fixed), *sorted(free, key=lambda index: self._files[index].order))
+
+    def _recall_version(self, index: int) -> str:
+        return self._decided.versions.get(self._files[index].name.stem, "") if index in self._files else self._there[index].stem
+
+    def _place(self, chosen: Chosen, verdicts: Mapping[int, Verdict], dates: Mapping[Path, FileDate]) -> Cleanup:
+        order = [index for index in (*chosen.order, *self._unreadable) if index in self._files]
+        kept = [self._files[index] for index in order if not verdicts[index].goes_aside and verdicts[index].kind != "fails"]
+        taken = [path.stem for path in self._there]
+        settled = settle_dates([self._files[index] for index in order], dates)
+        newest = max(taken, default="")
+        floor = {path: _raise_date(date, newest) for path, date in settled.items()}
+        versions = propose_names(kept, floor, taken=taken, given=self._decided.versions)
+        judged = []
+        for index in order:
+            file = self._files[index]
+            version = versions.get(file.path, "")
+            records = tuple(_describe_records(self._read_text(index), version)) if version else ()
+            reason = chosen.reasons.get(index, "") if version else ""
+            judged.append(Judged(file, dates[file.path], verdicts[index], version, reason, records=records))
+        return Cleanup(self._folder, tuple(judged), chosen.tried)
+
+    def _read_text(self, index: int) -> str:
+        return self._files[index].path.read_text(encoding="utf-8") if index in self._pieces else ""
+
+
+def _make_piece(path: Path, name: str, down: Path | None) -> Piece:
+    text = blank_records(read_source(path).text)
+    return Piece(name, text, read_source(down).text if down else None, show_path(path), show_path(down) if down else "")
+
+
+def _recall(file: OldFile, date: FileDate, decided: Renames) -> Judged:
+    version = decided.versions.get(file.name.stem, "")
+    if version:
+        return Judged(file, date, Verdict("works", "was decided before, in renames.toml"), version)
+    return Judged(file, date, Verdict("superseded", decided.superseded[file.name.stem]))
+
+
+def _raise_date(date: FileDate, newest: str) -> FileDate:
+    """Let a file come after the migrations that are there already: what is new to this folder runs after them."""
+    if not VERSION_PATTERN.fullmatch(newest):
+        return date
+    last = datetime.strptime(newest[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    return replace(date, at=max(date.at, last + timedelta(seconds=1)))
+
+
+def _describe_records(text: str, version: str) -> Iterator[str]:
+    """Name the statements by which a file records itself under a name that a run will refuse."""
+    for line, record in find_records(text):
+        if f"'{version}'" in record and "version" in record.lower():
+            continue
+        yield f"line {line} writes into schema_migrations, which a run would refuse: delete it, a run records each file itself"
+
+
+def _show(each: Judged) -> OldFileJudged:
+    return OldFileJudged(
+        show_path(each.file.path),
+        "" if each.faults else each.version,
+        f"{each.date.at:%Y-%m-%dT%H:%M:%SZ}",
+        each.date.source,
+        each.verdict.kind,
+        each.verdict.reason,
+        each.order,
+        (*each.records, *([each.date.notice] if each.date.notice else [])),
+        bool(each.faults),
+    )

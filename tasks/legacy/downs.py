@@ -1,0 +1,34 @@
+"""Downs for files that have none: written from what each did to the schema, and kept only if they take it back on scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tasks.catalog import COLUMN_ORDER, compare
+from tasks.legacy.headers import describe_version
+from tasks.rehearsal.model import Outcome, Piece
+from tasks.rehearsal.replay.replay import state_after, try_piece
+from tasks.rehearsal.scratch.server import ScratchServer
+from tasks.rehearsal.sql_diff import write_sql
+
+_HEAD = """\
+-- Migration: {version}.sql
+-- Description: {description}
+-- Review: proposed from what the up file changes in the schema, and tried on an empty database. Look at what it does to rows.
+
+"""
+
+
+def write_down(
+    server: ScratchServer, before: Sequence[Piece], outcome: Outcome, version: str, *, timeout_s: float | None = None
+) -> str:
+    """Write the down of a file that was replayed after others; empty where none can be written that takes everything back."""
+    undone = write_sql(outcome.after, outcome.before)
+    if not undone.statements or any(change.key.kind != COLUMN_ORDER for change in undone.by_hand):
+        return ""
+    description = describe_version(version, undoes=True)
+    text = _HEAD.format(version=version, description=description) + "\n".join(f"{each};\n" for each in undone.statements)
+    piece = Piece(outcome.piece.name, outcome.piece.up, text, outcome.piece.shown)
+    with state_after(server, [*before, piece], timeout_s=timeout_s) as database:
+        back = try_piece(database, piece, "down", before=outcome.after, timeout_s=timeout_s)
+    return "" if back.error is not None or compare(outcome.before, back.after).without({COLUMN_ORDER}) else text

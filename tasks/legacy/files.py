@@ -1,0 +1,89 @@
+"""A folder of old files, read as values: each with what its name says, and with its way back where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.legacy.names import OldName, is_down_name, list_down_names, read_name
+from tasks.runner.errors import FilesError
+from tasks.runner.files.checkout import show_path
+
+
+@dataclass(frozen=True, slots=True)
+class OldFile:
+    """Name an old up file, what its name says, and its down file if it has one."""
+
+    path: Path
+    name: OldName
+    down: Path | None = None
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """Give what the names say of the order: by number, then by timestamp, and last what has neither."""
+        ranks = {"numbered": 0, "timestamped": 1, "unnumbered": 2, "repeatable": 3}
+        return ranks[self.name.kind], self.name.number or (), self.name.timestamp, self.path.name
+
+
+def read_old_files(folder: Path, *others: Path) -> tuple[OldFile, ...]:
+    """Read the SQL files of a folder, and others named one by one, in the order that their names say.
+
+    Folders in it are not entered, and names that begin with `_` or `.` are left out. Raises FilesError that lists all offenders:
+    downs without an up, files that are not there or cannot be read, and names that only differ in their endings.
+    """
+    if not folder.is_dir():
+        raise FilesError(f"there is no folder {show_path(folder)}", (), hint="Name the folder of the old files.")
+    paths = sorted(dict.fromkeys([*list_sql(folder), *others]))
+    problems = [f"{show_path(path)}: {fault}" for path in paths if (fault := _describe_fault(path))]
+    files, lone = pair_files(path for path in paths if path.is_file())
+    problems += [f"{show_path(path)}: is a way back, and there is no file whose" for path in lone]
+    problems += _find_equal_names(files)
+    if problems:
+        raise FilesError(
+            f"{show_path(folder)} holds {len(problems)} thing{'s' if len(problems) > 1 else ''} that have no place in a history:",
+            tuple(problems),
+            hint="Move them elsewhere, or put _ before the name: such files are left out.",
+        )
+    return tuple(sorted(files, key=lambda file: file.order))
+
+
+def list_sql(folder: Path) -> list[Path]:
+    """List the SQL files of a folder; beside up/, schema.sql is what this tool keeps there."""
+    listed = [path for path in folder.iterdir() if path.suffix.lower() == ".sql" and path.name[0] not in "_."]
+    return [path for path in listed if path.name != "schema.sql" or not (folder / "up").is_dir()]
+
+
+def pair_files(paths: Iterable[Path]) -> tuple[list[OldFile], list[Path]]:
+    """Find the ups among files and the down of each, and the downs that belong to none. Pure."""
+    by_place = {(path.parent, path.stem): path for path in paths}
+    downs: dict[Path, Path] = {}
+    for (parent, stem), path in by_place.items():
+        for name in list_down_names(stem):
+            down = by_place.get((parent, name))
+            if down is not None and down != path:
+                downs.setdefault(path, down)
+    taken = set(downs.values())
+    ups = [path for path in by_place.values() if path not in taken]
+    lone = [path for path in ups if is_down_name(path.stem)]
+    return [OldFile(path, read_name(path.stem), downs.get(path)) for path in ups if path not in lone], lone
+
+
+def _describe_fault(path: Path) -> str:
+    if not path.is_file():
+        return "is no file"
+    try:
+        with path.open("rb"):
+            return ""
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+
+
+def _find_equal_names(files: Iterable[OldFile]) -> list[str]:
+    seen: dict[str, Path] = {}
+    problems = []
+    for file in files:
+        first = seen.setdefault(file.name.stem, file.path)
+        if first != file.path:
+            problems.append(f"{show_path(first)}, {show_path(file.path)}: have one name, so that no ledger could tell them apart")
+    return problems

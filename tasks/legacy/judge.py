@@ -1,0 +1,104 @@
+"""Judging old files on scratch: what each does in its order, or on account of which other one it does nothing or fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tasks.catalog import Difference
+from tasks.legacy.ordering import Chosen, Order, Replays
+from tasks.legacy.verdicts import Verdict, is_empty, judge_error, moves_rows, rank_culprits, tell_error
+from tasks.rehearsal.model import Outcome, Piece
+from tasks.rehearsal.replay.replay import replay, run_piece, state_after, try_piece
+from tasks.rehearsal.rows.contents import Contents, read_rows
+from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
+from tasks.runner.database.session import connect
+
+
+class Judge:
+    """Judge files by what they do on scratch."""
+
+    def __init__(
+        self, server: ScratchServer, pieces: Mapping[int, Piece], replays: Replays, *, timeout_s: float | None = None
+    ) -> None:
+        self._server = server
+        self._pieces = pieces
+        self._replays = replays
+        self._timeout_s = timeout_s
+        self._order: Order = ()
+        self._effects: dict[int, Difference] = {}
+        self._verdicts: dict[int, Verdict] = {}
+        self.outcomes: dict[int, Outcome] = {}
+        """What each file did in its order."""
+
+    def judge(self, chosen: Chosen) -> dict[int, Verdict]:
+        """Judge each file in its order."""
+        self._order = chosen.order
+        outcomes = replay(self._server, [self._pieces[index] for index in chosen.order], timeout_s=self._timeout_s)
+        for index, outcome in zip(chosen.order, outcomes, strict=True):
+            self.outcomes[index] = outcome
+            if outcome.error is None:
+                self._effects[index] = outcome.effect
+            self._verdicts[index] = self._judge(index, outcome)
+        return self._verdicts
+
+    def _judge(self, index: int, outcome: Outcome) -> Verdict:
+        text = self._pieces[index].up
+        if is_empty(text):
+            return Verdict("no change", "holds no statement")
+        if outcome.error is not None:
+            said = tell_error(outcome.error)
+            culprit = self._find_culprit(index, said, fails=True)
+            earlier = [
+                (self._pieces[other].name, self._pieces[other].up, self._verdicts[other]) for other in self._list_before(index)
+            ]
+            makers = [piece.up for other, piece in self._pieces.items() if other != index]
+            return judge_error(outcome.error, text, culprit, earlier, makers)
+        if outcome.effect:
+            return Verdict("works")
+        if outcome.unchecked:
+            return Verdict("works", f"not checked: {outcome.unchecked[0]}")
+        return self._judge_idle(index)
+
+    def _judge_idle(self, index: int) -> Verdict:
+        """Judge a file that changes nothing in the schema."""
+        if self._changes_rows(index):
+            return Verdict("data only", "changes rows, and nothing in the schema")
+        culprit = self._find_culprit(index, "", fails=False)
+        if culprit:
+            return Verdict("no change", f"does nothing after {culprit}, which makes the same", culprit)
+        if moves_rows(self._pieces[index].up):
+            return Verdict("data only", "changes rows if there are any; on scratch there were none")
+        return Verdict("no change", "changes neither the schema nor a row")
+
+    def _changes_rows(self, index: int) -> bool:
+        done = self._list_done(self._list_before(index))
+        with state_after(self._server, done, timeout_s=self._timeout_s) as database:
+            before = _read_rows(database)
+            run_piece(database, self._pieces[index], "up", timeout_s=self._timeout_s)
+            return _read_rows(database) != before
+
+    def _find_culprit(self, index: int, said: str, *, fails: bool) -> str:
+        """Name the file without which this one works, or does something."""
+        before = self._list_before(index)
+        effects = {other: self._effects[other] for other in before if other in self._effects}
+        for other in rank_culprits(self._pieces[index].up, said, effects):
+            left = tuple(each for each in before if each != other)
+            if self._replays.run((*left, index))[index] is None and (fails or self._does_something(left, index)):
+                return self._pieces[other].name
+        return ""
+
+    def _does_something(self, before: Order, index: int) -> bool:
+        with state_after(self._server, self._list_done(before), timeout_s=self._timeout_s) as database:
+            return bool(try_piece(database, self._pieces[index], "up", timeout_s=self._timeout_s).effect)
+
+    def _list_before(self, index: int) -> Order:
+        return self._order[: self._order.index(index)]
+
+    def _list_done(self, order: Order) -> list[Piece]:
+        errors = self._replays.run(order)
+        return [self._pieces[index] for index in order if errors[index] is None]
+
+
+def _read_rows(database: ScratchDatabase) -> dict[str, Contents]:
+    with connect(database.url, name="migrate-cleanup") as connection:
+        return read_rows(connection)

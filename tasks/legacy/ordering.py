@@ -1,0 +1,169 @@
+"""The order of old files: by number, and where numbers do not tell, the one in which most files apply on scratch."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+
+from tasks.legacy.dates import FileDate
+from tasks.legacy.files import OldFile
+from tasks.rehearsal.model import Piece
+from tasks.rehearsal.replay.rehearsal import Rehearsal
+from tasks.rehearsal.replay.replay import state_after
+from tasks.rehearsal.scratch.server import ScratchServer
+from tasks.runner.errors import RunnerError
+
+ORDERS = 60
+"""How many orders are tried at most."""
+
+_PERMUTATIONS = 24
+"""How many orders of files with one number are tried at most: all of up to four."""
+
+Order = tuple[int, ...]
+Errors = Mapping[int, RunnerError | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Hold an order, how each file fares in it, the reasons for places that no number gives, and how many orders were tried."""
+
+    order: Order
+    errors: Errors
+    reasons: Mapping[int, str] = field(default_factory=dict)
+    tried: int = 1
+
+    @property
+    def count(self) -> int:
+        """Count the files that apply."""
+        return sum(error is None for error in self.errors.values())
+
+
+class Replays:
+    """Replay files on scratch in one order after another; to be used in a `with`.
+
+    A file that fails leaves nothing, so how it fares depends on those alone that worked before it: that is remembered.
+    """
+
+    def __init__(self, server: ScratchServer, pieces: Mapping[int, Piece], *, timeout_s: float | None = None) -> None:
+        self._server = server
+        self._pieces = pieces
+        self._timeout_s = timeout_s
+        self._known: dict[tuple[Order, int], RunnerError | None] = {}
+        self._stack = ExitStack()
+        self._rehearsal: Rehearsal | None = None
+        self._at: Order = ()
+
+    def __enter__(self) -> Replays:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._close()
+
+    def run(self, order: Order) -> dict[int, RunnerError | None]:
+        """Tell how each file fares in an order: its error, or None."""
+        errors: dict[int, RunnerError | None] = {}
+        done: Order = ()
+        for index in order:
+            if (done, index) not in self._known:
+                self._known[done, index] = self._try(done, index)
+            errors[index] = self._known[done, index]
+            if errors[index] is None:
+                done = (*done, index)
+        return errors
+
+    def _try(self, done: Order, index: int) -> RunnerError | None:
+        rehearsal = self._reach(done)
+        trial = rehearsal.run(self._pieces[index], "up")
+        if trial.error is None:
+            self._at = (*done, index)
+        elif not trial.clean:
+            self._close()
+        return trial.error
+
+    def _reach(self, done: Order) -> Rehearsal:
+        if self._rehearsal is None or self._at != done:
+            self._close()
+            state = state_after(self._server, [self._pieces[index] for index in done], timeout_s=self._timeout_s)
+            self._rehearsal = self._stack.enter_context(Rehearsal(self._stack.enter_context(state), timeout_s=self._timeout_s))
+            self._at = done
+        return self._rehearsal
+
+    def _close(self) -> None:
+        self._rehearsal = None
+        self._stack.close()
+
+
+def choose_order(run: Callable[[Order], Errors], files: Mapping[int, OldFile], default: Order, *, limit: int = ORDERS) -> Chosen:
+    """Choose among orders the one in which most files apply; of equals the one nearest to `default`.
+
+    Files with one number change places among each other; those without any come first or last. Files that are not in
+    `files` have their place.
+    """
+    best = Chosen(default, run(default))
+    tried = {default}
+    improved = True
+    while improved and best.count < len(default):
+        improved = False
+        for order, moved, reason in _vary(files, best.order):
+            if order in tried:
+                continue
+            if len(tried) >= limit:
+                return replace(best, tried=len(tried))
+            tried.add(order)
+            errors = run(order)
+            more = sum(error is None for error in errors.values()) - best.count
+            if more > 0:
+                told = reason.format(more=f"{more} more file{'s apply' if more > 1 else ' applies'}")
+                best = Chosen(order, errors, {**best.reasons, **dict.fromkeys(moved, told)})
+                improved = True
+    return replace(best, tried=len(tried), reasons={**_explain_equals(files, best.order), **best.reasons})
+
+
+def settle_dates(files: Sequence[OldFile], dates: Mapping[Path, FileDate]) -> dict[Path, FileDate]:
+    """Let a modification time give way to an earlier, sure date further on: a checkout makes files look new. Pure."""
+    settled = dict(dates)
+    earliest: datetime | None = None
+    for file in reversed(files):
+        date = dates[file.path]
+        if date.source == "modification time" and earliest is not None and date.at >= earliest:
+            date = replace(date, at=earliest - timedelta(seconds=1))
+        settled[file.path] = date
+        if date.source != "modification time" or earliest is not None:
+            earliest = date.at if earliest is None else min(earliest, date.at)
+    return settled
+
+
+def _vary(files: Mapping[int, OldFile], order: Order) -> Iterator[tuple[Order, tuple[int, ...], str]]:
+    """Give orders beside this one, which files are moved, and what is to be said if it is better."""
+    loose = tuple(index for index in order if index in files and files[index].name.kind in ("unnumbered", "repeatable"))
+    for moved in [*((index,) for index in loose), *([loose] if len(loose) > 1 else [])]:
+        yield _put_first(order, moved), moved, "has no number; before the others, {more}"
+    for group in _list_equals(files, order):
+        places = [order.index(index) for index in group]
+        for members in itertools.islice(itertools.permutations(group), 1, _PERMUTATIONS):
+            varied = list(order)
+            for place, index in zip(places, members, strict=True):
+                varied[place] = index
+            yield tuple(varied), members, "has its number with another; in this order {more}"
+
+
+def _put_first(order: Order, moved: tuple[int, ...]) -> Order:
+    return (*moved, *(index for index in order if index not in moved))
+
+
+def _list_equals(files: Mapping[int, OldFile], order: Order) -> list[tuple[int, ...]]:
+    groups: dict[object, list[int]] = {}
+    for index in order:
+        if index in files and files[index].name.kind == "numbered":
+            groups.setdefault(files[index].name.number, []).append(index)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def _explain_equals(files: Mapping[int, OldFile], order: Order) -> dict[int, str]:
+    text = "has its number with another; by name, for no other order makes more files apply"
+    return {index: text for group in _list_equals(files, order) for index in group}

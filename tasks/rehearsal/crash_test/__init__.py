@@ -1,0 +1,1 @@
+"""Killing runs on scratch."""

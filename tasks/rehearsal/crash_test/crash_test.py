@@ -1,0 +1,154 @@
+"""Killing runs on scratch after each of their statements, and proving that the next run ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from tasks.catalog import Catalog, compare, read_catalog
+from tasks.rehearsal.crash_test.workers import Ended, Mortals
+from tasks.rehearsal.errors import ScratchError
+from tasks.rehearsal.events import CrashResumed, CrashTestFinished, CrashTestSkipped, CrashTestStarted, Found
+from tasks.rehearsal.model import Piece
+from tasks.rehearsal.replay.replay import state_after
+from tasks.rehearsal.replay.server_wide import describe, skip_server_wide
+from tasks.rehearsal.rows.reading import read_shapes
+from tasks.rehearsal.scratch import roles
+from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
+from tasks.rehearsal.selection import Selection
+from tasks.rehearsal.verify.findings import find_changes, find_error
+from tasks.runner.database.session import connect
+from tasks.runner.errors import RunnerError
+from tasks.runner.events import Event
+from tasks.runner.ledger.reading import read_ledger
+from tasks.runner.planning.failures import describe_server_error
+
+_DIFFERS = "the run that was killed and resumed left another {what} than an undisturbed one"
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Hold what a run leaves: the schema, the ledger's checksums, and how many rows each table has."""
+
+    catalog: Catalog
+    ledger: dict[str, str | None]
+    rows: dict[str, int]
+
+
+def crash_and_resume(
+    server: ScratchServer, selection: Selection, folder: Path, *, timeout_s: float | None = None
+) -> Iterator[Event]:
+    """Kill and resume runs of the chosen migrations, an answer for each statement; raises RunnerError if none is at fault."""
+    begun = time.monotonic()
+    chosen = selection.list_chosen()
+    yield CrashTestStarted(len(chosen), len(selection.pieces), selection.reason, server.version)
+    kills = found = 0
+    with Mortals(folder, timeout_s=timeout_s) as mortals:
+        for piece in chosen:
+            before = selection.list_before(piece.name)
+            for event in _CrashTest(server, mortals, before, piece, timeout_s).run():
+                kills += isinstance(event, CrashResumed)
+                found += bool(event.findings)
+                if isinstance(event, CrashTestSkipped) and event.findings:
+                    selection = selection.without({piece.name})
+                yield event
+    yield CrashTestFinished(len(chosen), kills, found, round((time.monotonic() - begun) * 1000))
+
+
+class _CrashTest:
+    """Kill and resume runs of one migration."""
+
+    def __init__(
+        self, server: ScratchServer, mortals: Mortals, before: list[Piece], piece: Piece, timeout_s: float | None
+    ) -> None:
+        self._server = server
+        self._mortals = mortals
+        self._before = before
+        self._piece = piece
+        self._timeout_s = timeout_s
+
+    def run(self) -> Iterator[CrashResumed | CrashTestSkipped]:
+        """Run it undisturbed, then kill it after each statement in turn."""
+        version = self._piece.name
+        try:
+            reason = self._find_reason_to_skip()
+            with ExitStack() as stack:
+                database = None if reason else stack.enter_context(self._enter_state())
+                ended = Ended(killed=False) if database is None else self._mortals.run(database, version)
+                expected = None if database is None or ended.error else _read_state(database)
+        except ScratchError:
+            raise
+        except RunnerError as error:
+            message = "cannot be killed, because it or a migration before it fails"
+            yield self._skip(find_error("up_fails", message, error, self._server.url))
+            return
+        except psycopg.Error as error:
+            raise describe_server_error(error, self._server.url) from error
+        if ended.error:
+            yield self._skip(Found("up_fails", "up fails", error=ended.error))
+        elif expected is None:
+            yield CrashTestSkipped(version, reason)
+        else:
+            for number, (line, text) in enumerate(ended.statements, 1):
+                findings = tuple(self._kill_after(number, expected))
+                yield CrashResumed(version, line, text, number, len(ended.statements), findings)
+
+    def _enter_state(self) -> AbstractContextManager[ScratchDatabase]:
+        return state_after(self._server, self._before, timeout_s=self._timeout_s)
+
+    def _skip(self, found: Found) -> CrashTestSkipped:
+        return CrashTestSkipped(self._piece.name, found.message, (found,))
+
+    def _find_reason_to_skip(self) -> str:
+        """Say why a migration must not run as it is on a scratch server: it reaches beyond its database. Raises RunnerError."""
+        step = self._piece.make_step("up")
+        _, beyond = skip_server_wide(step, ())
+        if beyond:
+            return f"it reaches beyond its database: {describe(step, beyond[0])}"
+        return "it may create a role, which belongs to the whole server" if roles.creates_role(self._piece.up) else ""
+
+    def _kill_after(self, number: int, expected: _State) -> Iterator[Found]:
+        """Kill a run after a statement, let another one go on, and tell what differs."""
+        with self._enter_state() as database:
+            killed = self._mortals.run(database, self._piece.name, die_after=number)
+            if not killed.killed:
+                yield Found("crash_differs", "the run that was to be killed ended before that", error=killed.error)
+                return
+            resumed = self._mortals.run(database, self._piece.name)
+            if resumed.error:
+                yield Found("crash_differs", "the next run cannot finish it", error=resumed.error)
+                return
+            try:
+                actual = _read_state(database)
+            except psycopg.Error as error:
+                raise describe_server_error(error, self._server.url) from error
+        yield from find_changes("crash_differs", _DIFFERS.format(what="schema"), compare(expected.catalog, actual.catalog))
+        for what, before, after in (("ledger", expected.ledger, actual.ledger), ("number of rows", expected.rows, actual.rows)):
+            diff = tuple(_compare(before, after))
+            if diff:
+                yield Found("crash_differs", _DIFFERS.format(what=what), diff=diff)
+
+
+def _read_state(database: ScratchDatabase) -> _State:
+    with connect(database.url, name="migrate-crash") as connection:
+        return _State(read_catalog(connection), dict(read_ledger(connection).checksums), _count_rows(connection))
+
+
+def _count_rows(connection: psycopg.Connection) -> dict[str, int]:
+    names = [table.name for table in read_shapes(connection).tables.values()]
+    if not names:
+        return {}
+    counts = [sql.SQL("SELECT {}, count(*) FROM ").format(name) + sql.SQL(name) for name in names]
+    return dict(connection.execute(sql.SQL(" UNION ALL ").join(counts)).fetchall())
+
+
+def _compare(before: dict[str, str | None] | dict[str, int], after: dict[str, str | None] | dict[str, int]) -> Iterator[str]:
+    for name in sorted({*before, *after}):
+        if before.get(name) != after.get(name):
+            yield f"~ {name}: {after.get(name, 'nothing')} instead of {before.get(name, 'nothing')}"

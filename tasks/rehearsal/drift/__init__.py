@@ -1,0 +1,1 @@
+"""What was changed besides the migrations."""

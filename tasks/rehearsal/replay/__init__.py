@@ -1,0 +1,1 @@
+"""Replaying migrations on scratch."""

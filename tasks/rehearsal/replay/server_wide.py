@@ -1,0 +1,85 @@
+"""Statements whose effect reaches beyond the database they run in: a rehearsal must not carry them out on somebody's server.
+
+Shared objects: https://www.postgresql.org/docs/current/catalogs-overview.html. A subscription connects to another server.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from tasks.rehearsal.errors import UNTOUCHED, ServerWideError
+from tasks.runner.errors import Place
+from tasks.runner.parsing import Script, Segment, Statement
+from tasks.runner.planning.plan import Step
+
+_DROPS = frozenset({"DropdbStmt"})
+_SKIPPED = frozenset(
+    {
+        "AlterDatabaseRefreshCollStmt", "AlterDatabaseSetStmt", "AlterDatabaseStmt", "AlterRoleSetStmt", "AlterRoleStmt",
+        "AlterSubscriptionStmt", "AlterSystemStmt", "AlterTableSpaceOptionsStmt", "CreateSubscriptionStmt",
+        "CreateTableSpaceStmt", "CreatedbStmt", "DropRoleStmt", "DropSubscriptionStmt", "DropTableSpaceStmt", "GrantRoleStmt",
+    }
+)  # fmt: skip
+_ON_SHARED = re.compile(
+    r"(?:grant|revoke)\b.*\bon\s+(?:database|tablespace)\b"
+    r"|comment\s+on\s+(?:database|tablespace|role|subscription)\b"
+    r"|alter\s+(?:database|role|tablespace|subscription)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_WORDED = frozenset({"GrantStmt", "CommentStmt", "RenameStmt", "AlterOwnerStmt"})
+
+
+def leave_out(step: Step, leaves: Callable[[Statement], bool]) -> tuple[Step, tuple[Statement, ...]]:
+    """Take statements out of a step; the segments keep their number, so that a step can go on where it stopped."""
+    left_out = tuple(statement for statement in step.script.statements if leaves(statement))
+    if not left_out:
+        return step, ()
+    segments = tuple(_thin(segment, left_out) for segment in step.script.segments)
+    return replace(step, script=_rebuild(step.script, segments)), left_out
+
+
+def skip_server_wide(step: Step, roles: Collection[str]) -> tuple[Step, tuple[Statement, ...]]:
+    """Take out what reaches beyond the database, and the creation of roles that are there.
+
+    Raises ServerWideError for what would destroy a database.
+    """
+    for statement in step.script.statements:
+        if statement.kind in _DROPS:
+            raise ServerWideError(
+                f"{statement.label}: a rehearsal drops no database, for the scratch server may hold one of that name",
+                hint="A migration cannot drop the database it runs in: PostgreSQL refuses that. Drop another one by hand.",
+                state=UNTOUCHED,
+                place=Place(step.source.shown, statement.line),
+            )
+    return leave_out(step, lambda statement: _reaches_beyond(statement, roles))
+
+
+def describe(step: Step, statement: Statement) -> str:
+    """Name a statement by file, line and first words."""
+    return f"{step.source.shown}:{statement.line} {statement.label}"
+
+
+def _reaches_beyond(statement: Statement, roles: Collection[str]) -> bool:
+    if statement.kind == "CreateRoleStmt":
+        return _read_role(statement.text) in roles
+    return statement.kind in _SKIPPED or (statement.kind in _WORDED and _ON_SHARED.match(statement.text) is not None)
+
+
+def _read_role(text: str) -> str:
+    from pglast.parser import parse_sql_json
+
+    name: str = json.loads(parse_sql_json(text))["stmts"][0]["stmt"]["CreateRoleStmt"]["role"]
+    return name
+
+
+def _thin(segment: Segment, left_out: tuple[Statement, ...]) -> Segment:
+    kept = tuple(statement for statement in segment.statements if statement not in left_out)
+    # A statement that stood alone leaves an empty transaction behind.
+    return replace(segment, statements=kept, transactional=segment.transactional or not kept)
+
+
+def _rebuild(script: Script, segments: tuple[Segment, ...]) -> Script:
+    return replace(script, segments=segments)

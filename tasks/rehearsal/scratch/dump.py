@@ -1,0 +1,109 @@
+"""A schema as SQL that a reviewer reads: pg_dump of the embedded server, with its noise removed.
+
+pg_dump writes an older server's schema as well, but a view as that server would print it. So that the same schema gives the same
+text from each, a dump of another version is loaded into a scratch database of the embedded server, and dumped from there.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from tasks.catalog.normalising import join_casts
+from tasks.postgres.server import embedded
+from tasks.rehearsal.scratch.server import open_server
+from tasks.runner.database.session import connect, run_sql
+from tasks.runner.errors import RunnerError
+from tasks.runner.parsing.lexer import cut
+from tasks.runner.redaction import redact
+
+_LEDGER = "*.schema_migrations*"
+_SETTINGS = re.compile(r"(SET \w+ = |SELECT pg_catalog\.set_config\('search_path')")
+_KEPT_SETTINGS = "SET check_function_bodies = false;\nSELECT pg_catalog.set_config('search_path', '', false);\n"
+"""What the text needs: a function may name a table that comes after it."""
+_OWNER = re.compile(r"ALTER DEFAULT PRIVILEGES FOR ROLE \S+ ")
+_TEXTS = ("CREATE FUNCTION", "CREATE PROCEDURE", "COMMENT")
+"""What begins a statement that holds a text of a person's own."""
+_PUBLIC = re.compile(r"(CREATE SCHEMA public|COMMENT ON SCHEMA public IS 'standard public schema')$")
+
+
+def dump_schema(url: str, *, embedded_directory: Path) -> str:
+    """Give the schema of a database as SQL, without the ledger and without owners.
+
+    Raises RunnerError when the embedded server's pg_dump cannot read it, or the embedded server cannot hold it.
+    """
+    with connect(url, name="migrate-dump") as connection:
+        major = connection.info.server_version // 10000
+    text = clean_dump(_run_pg_dump(url))
+    if major == int(embedded.MAJOR_VERSION):
+        return text
+    server = open_server("", embedded_directory=embedded_directory)
+    with server.make() as scratch:
+        try:
+            with connect(scratch.url, name="migrate-dump") as connection:
+                run_sql(connection, text)
+        except psycopg.Error as error:
+            raise RunnerError(f"the embedded server cannot hold this schema: {str(error).strip()}") from error
+        return clean_dump(_run_pg_dump(scratch.url))
+
+
+def dump_with_rows(url: str) -> str:
+    """Give schema and rows of a database as SQL, without ledger and owners; indexes, foreign keys and triggers come last.
+
+    Raises RunnerError when the embedded server's pg_dump cannot read it.
+    """
+    return clean_dump(_run_pg_dump(url, "--column-inserts"))
+
+
+def clean_dump(text: str) -> str:
+    """Leave out of a dump its comments, its settings, and what every database has."""
+    # psql's commands, which guard against a hostile server.
+    text = re.sub(r"^\\(un)?restrict .*\n", "", text, flags=re.MULTILINE)
+    statements = [statement for statement in _split(text) if not _SETTINGS.match(statement) and not _PUBLIC.match(statement)]
+    return "\n".join([_KEPT_SETTINGS, *(f"{_settle(statement)};\n" for statement in statements)])
+
+
+def _settle(statement: str) -> str:
+    """Write a statement without what depends on whose the database is, or on whether a dump was loaded into it."""
+    if statement.startswith(_TEXTS):
+        return statement
+    return join_casts(_OWNER.sub("ALTER DEFAULT PRIVILEGES ", statement))
+
+
+def _split(text: str) -> list[str]:
+    """Cut a dump into statements without the comments between them; a routine's body is left as it is."""
+    statements, start, depth = [], -1, 0
+    for token in cut(text):
+        if token.kind == "comment" and start < 0:
+            continue
+        if start < 0:
+            start = token.start
+        word = text[token.start : token.end]
+        # A routine may be written without quotes: BEGIN ATOMIC …; …; END.
+        if word == "BEGIN" and token.kind == "word" and text[token.end :].lstrip().startswith("ATOMIC"):
+            depth = 1
+        elif depth and token.kind == "word" and word in ("CASE", "END"):
+            depth += 1 if word == "CASE" else -1
+        elif word == ";" and token.kind == "other" and not depth:
+            statements.append(text[start : token.start])
+            start = -1
+    return statements
+
+
+def _run_pg_dump(url: str, content: str = "--schema-only") -> str:
+    """Run the embedded server's pg_dump; the password travels in the environment, which other users cannot read."""
+    parts = conninfo_to_dict(url)
+    password = str(parts.pop("password", "") or "")
+    shown = {name: str(value) for name, value in parts.items() if value is not None}
+    program = embedded.find_programs() / "pg_dump"
+    options = [content, "--no-owner", "--no-tablespaces", "--no-subscriptions", f"--exclude-table={_LEDGER}"]
+    command = [str(program), *options, f"--dbname={make_conninfo(**shown)}"]
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", **({"PGPASSWORD": password} if password else {})}
+    result = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
+    if result.returncode != 0:
+        raise RunnerError(redact(result.stderr.strip() or "pg_dump failed", url))
+    return result.stdout

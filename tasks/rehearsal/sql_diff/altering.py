@@ -1,0 +1,197 @@
+"""The statements that change an object in place, so that its rows stay. Pure.
+
+https://www.postgresql.org/docs/current/sql-altertable.html, sql-altertype.html, sql-alterdomain.html, sql-altersequence.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from tasks.catalog import Key
+from tasks.rehearsal.sql_diff.creating import create_object
+from tasks.rehearsal.sql_diff.names import CHAIN, NAME, split_list
+from tasks.rehearsal.sql_diff.shapes import Column, parse_column, parse_table
+
+_FAMILIES = (
+    r"smallint|integer|bigint|numeric\b.*|real|double precision",
+    r"text|character.*|name",
+    r"date|timestamp.*",
+    r"jsonb?",
+    r"bit.*",
+)
+"""Types among which an assignment casts: https://www.postgresql.org/docs/current/catalog-pg-cast.html."""
+_TO_TEXT = re.compile(r"text|character varying.*|character.*")
+_DOMAIN = re.compile(
+    rf"(?P<base>AS .*?)(?: DEFAULT (?P<default>.*?))?(?P<required> NOT NULL)?(?P<checks>(?: CONSTRAINT {NAME} CHECK \(.*)?)",
+    re.DOTALL,
+)
+_CHECK = re.compile(rf" (?=CONSTRAINT {NAME} CHECK \()")
+_CHECK_NAME = re.compile(rf"CONSTRAINT ({NAME}) ")
+_FIRST = re.compile(rf"(?P<name>{CHAIN}) (?P<type>.*)", re.DOTALL)
+
+
+def alter_object(key: Key, before: str, after: str, *, newest: bool) -> list[str] | None:
+    """Write what changes an object in place; None where it must be made anew.
+
+    `newest` says that both schemas are of PostgreSQL 17 or later.
+    """
+    if key.kind == "column":
+        return _alter_column(key, before, after, newest=newest)
+    if key.kind in {"default", "sequence owner", "replica identity", "clustering", "comment"}:
+        return create_object(key, after, {})
+    alter = _ALTER.get(key.kind)
+    return alter(key, before, after) if alter else None
+
+
+def _alter_column(key: Key, before: str, after: str, *, newest: bool) -> list[str] | None:
+    old, new = parse_column(before)[0], parse_column(after)[0]
+    start = f"ALTER TABLE {key.parent} ALTER COLUMN {key.name}"
+    actions: list[str] = []
+    if old.expression != new.expression or old.kept != new.kept:
+        if new.expression is None and old.kept == "STORED":
+            actions.append("DROP EXPRESSION")
+        elif newest and old.kept == new.kept:
+            actions.append(f"SET EXPRESSION AS ({new.expression})")
+        else:
+            return None
+    if old.identity and not new.identity:
+        actions.append("DROP IDENTITY")
+    if (old.type, old.collation) != (new.type, new.collation):
+        actions.append(_change_type(key.name, old, new))
+    if old.required != new.required:
+        actions.append("SET NOT NULL" if new.required else "DROP NOT NULL")
+    actions += _change_identity(old, new)
+    return [f"{start} {action}" for action in actions]
+
+
+def _change_type(name: str, old: Column, new: Column) -> str:
+    collation = f" COLLATE {new.collation}" if new.collation else ""
+    return f"TYPE {new.type}{collation}{_cast(name, old.type, new.type) if new.expression is None else ''}"
+
+
+def _cast(name: str, old: str, new: str) -> str:
+    """Write no USING where an assignment casts, which refuses a value that is too long; else go by text, which all types know."""
+    base_old, base_new = old.partition("(")[0], new.partition("(")[0]
+    if base_old == base_new or _TO_TEXT.fullmatch(new) or any(re.fullmatch(f, old) and re.fullmatch(f, new) for f in _FAMILIES):
+        return ""
+    return f" USING {name}::text::{new}"
+
+
+def _change_identity(old: Column, new: Column) -> list[str]:
+    if not new.identity or (old.identity, old.options) == (new.identity, new.options):
+        return []
+    if not old.identity:
+        return [f"ADD GENERATED {new.identity} AS IDENTITY" + (f" ({new.options})" if new.options else "")]
+    options = _list_options(new.options or "")
+    steps = [f"SET GENERATED {new.identity}"]
+    for name, usual in (("INCREMENT BY", "1"), ("MINVALUE", ""), ("MAXVALUE", ""), ("START WITH", ""), ("CACHE", "1")):
+        value = options.get(name) or usual or (options.get("MINVALUE", "1") if name == "START WITH" else "")
+        steps.append(f"SET {name} {value}" if value else f"SET NO {name}")
+    steps.append("SET CYCLE" if "CYCLE" in (new.options or "") else "SET NO CYCLE")
+    return [" ".join(steps)]
+
+
+def _list_options(text: str) -> dict[str, str]:
+    return dict(re.findall(r"(START WITH|INCREMENT BY|MINVALUE|MAXVALUE|CACHE) (-?\d+)", text))
+
+
+def _alter_table(key: Key, before: str, after: str) -> list[str] | None:
+    old, new = parse_table(before), parse_table(after)
+    if old is None or new is None or old.fixed != new.fixed:
+        return None
+    actions = []
+    if old.unlogged != new.unlogged:
+        actions.append("SET UNLOGGED" if new.unlogged else "SET LOGGED")
+    was, now = set((old.settings or "").split(", ")) - {""}, set((new.settings or "").split(", ")) - {""}
+    if gone := {setting.partition("=")[0] for setting in was} - {setting.partition("=")[0] for setting in now}:
+        actions.append(f"RESET ({', '.join(sorted(gone))})")
+    if now - was:
+        actions.append(f"SET ({', '.join(sorted(now - was))})")
+    if old.tablespace != new.tablespace:
+        actions.append(f"SET TABLESPACE {new.tablespace or 'pg_default'}")
+    return [f"ALTER TABLE {key.name} {action}" for action in actions]
+
+
+def _alter_type(key: Key, before: str, after: str) -> list[str] | None:
+    if before.startswith("AS ENUM (") and after.startswith("AS ENUM ("):
+        return _alter_enum(key, split_list(before[9:-1]), split_list(after[9:-1]))
+    if before.startswith("AS (") and after.startswith("AS ("):
+        return _alter_composite(key, split_list(before[4:-1]), split_list(after[4:-1]))
+    return None
+
+
+def _alter_enum(key: Key, old: list[str], new: list[str]) -> list[str] | None:
+    if [label for label in new if label in old] != old:
+        return None
+    statements, known = [], list(old)
+    for place, label in enumerate(new):
+        if label in known:
+            continue
+        where = f" AFTER {new[place - 1]}" if place else f" BEFORE {known[0]}" if known else ""
+        statements.append(f"ALTER TYPE {key.name} ADD VALUE {label}{where if where and label != new[-1] else ''}")
+        known.insert(place, label)
+    return statements
+
+
+def _alter_composite(key: Key, old: list[str], new: list[str]) -> list[str] | None:
+    was, now = ({match["name"]: match["type"] for part in parts if (match := _FIRST.fullmatch(part))} for parts in (old, new))
+    kept = [name for name in was if name in now]
+    if list(now)[: len(kept)] != kept:
+        return None
+    actions = [f"DROP ATTRIBUTE {name}" for name in was if name not in now]
+    actions += [f"ALTER ATTRIBUTE {name} TYPE {now[name]}" for name in kept if was[name] != now[name]]
+    actions += [f"ADD ATTRIBUTE {name} {now[name]}" for name in now if name not in was]
+    return [f"ALTER TYPE {key.name} {action}" for action in actions]
+
+
+def _alter_domain(key: Key, before: str, after: str) -> list[str] | None:
+    old, new = _DOMAIN.fullmatch(before), _DOMAIN.fullmatch(after)
+    if old is None or new is None or old["base"] != new["base"]:
+        return None
+    was, now = (_CHECK.split(match["checks"])[1:] for match in (old, new))
+    actions = [f"DROP CONSTRAINT {match[1]}" for check in was if check not in now and (match := _CHECK_NAME.match(check))]
+    if old["default"] != new["default"]:
+        actions.append(f"SET DEFAULT {new['default']}" if new["default"] else "DROP DEFAULT")
+    if old["required"] != new["required"]:
+        actions.append("SET NOT NULL" if new["required"] else "DROP NOT NULL")
+    actions += [f"ADD {check}" for check in now if check not in was]
+    return [f"ALTER DOMAIN {key.name} {action}" for action in actions]
+
+
+def _alter_sequence(key: Key, before: str, after: str) -> list[str]:
+    rest = after.removeprefix("UNLOGGED ")
+    statements = []
+    if rest != before.removeprefix("UNLOGGED "):
+        statements.append(f"ALTER SEQUENCE {key.name} {rest}{'' if rest.endswith(' CYCLE') else ' NO CYCLE'}")
+    if before.startswith("UNLOGGED ") != after.startswith("UNLOGGED "):
+        statements.append(f"ALTER SEQUENCE {key.name} SET {'UNLOGGED' if rest != after else 'LOGGED'}")
+    return statements
+
+
+def _alter_routine(key: Key, before: str, after: str) -> list[str] | None:
+    return [after.rstrip()] if before.partition("\n LANGUAGE ")[0] == after.partition("\n LANGUAGE ")[0] else None
+
+
+def _alter_constraint(key: Key, before: str, after: str) -> list[str] | None:
+    return [f"ALTER TABLE {key.parent} VALIDATE CONSTRAINT {key.name}"] if before == f"{after} NOT VALID" else None
+
+
+def _alter_row_security(key: Key, before: str, after: str) -> list[str]:
+    parts = (f"{'' if part in after else off}{part}" for part, off in (("ENABLE", ""), ("FORCE", "NO ")))
+    enable, force = parts
+    enable = enable if "ENABLE" in after else "DISABLE"
+    return [f"ALTER TABLE {key.name} {enable} ROW LEVEL SECURITY, {force} ROW LEVEL SECURITY"]
+
+
+_ALTER: dict[str, Callable[[Key, str, str], list[str] | None]] = {
+    "table": _alter_table,
+    "type": _alter_type,
+    "domain": _alter_domain,
+    "sequence": _alter_sequence,
+    "function": _alter_routine,
+    "procedure": _alter_routine,
+    "constraint": _alter_constraint,
+    "row security": _alter_row_security,
+    "extension": lambda key, before, after: [f"ALTER EXTENSION {key.name} SET {after}"],
+}

@@ -1,0 +1,182 @@
+"""The statements that make an object from nothing, and that remove it. Pure.
+
+https://www.postgresql.org/docs/current/sql-commands.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from tasks.catalog import Key
+from tasks.rehearsal.sql_diff.names import strip_arguments
+from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, parse_column, parse_table
+
+_OWNER = re.compile(r"\b(TO|FROM|FOR ROLE) OWNER(?= |$)")
+_GRANT = re.compile(
+    r"(?P<before>ALTER DEFAULT PRIVILEGES .*? )?(?P<verb>GRANT|REVOKE) (?P<what>.*) (?:TO|FROM) (?P<role>.*)", re.DOTALL
+)
+_TYPE_DEFAULTS = {"numeric": "MAIN", "inet": "MAIN", "cidr": "MAIN"}
+
+
+def name_owner(statement: str) -> str:
+    """Write CURRENT_USER where a definition says OWNER."""
+    return _OWNER.sub(r"\1 CURRENT_USER", statement)
+
+
+def create_object(key: Key, definition: str, objects: Mapping[Key, str]) -> list[str]:
+    """Write what makes an object, apart from tables."""
+    simple = _PREFIXES.get(key.kind)
+    if simple is not None:
+        return [f"{simple.format(name=key.name, parent=key.parent)} {definition}".rstrip()]
+    if key.kind in {"function", "procedure", "trigger", "rule", "statistics", "comment"}:
+        return definition.split(";\nALTER ", 1) if key.kind == "comment" else _split_state(definition)
+    return _CREATE[key.kind](key, definition, objects)
+
+
+def drop_object(key: Key, definition: str) -> list[str]:
+    """Write what removes an object."""
+    if key.kind == "comment":
+        return [definition[: definition.index(" IS ", len("COMMENT ON ") + len(key.name.split(" ", 1)[1]))] + " IS NULL"]
+    if key.kind in {"grant", "default privilege"}:
+        return [_revoke(sentence) for sentence in reversed(definition.split(";\n"))]
+    pattern = _DROPS.get(key.kind, f"DROP {key.kind.upper()} {{name}}")
+    return [pattern.format(name=key.name, parent=key.parent)]
+
+
+def create_table(key: Key, definition: str, columns: list[tuple[str, str, str | None]]) -> list[str]:
+    """Write CREATE TABLE with columns, each of name, definition and default."""
+    table = parse_table(definition)
+    assert table is not None
+    unlogged = "UNLOGGED " if table.unlogged else ""
+    lines = ",\n".join(f"    {name} {parse_column(text)[0].write(default)}" for name, text, default in columns)
+    end = [
+        f"PARTITION BY {table.partitioned}" if table.partitioned else "",
+        f"USING {table.method}" if table.method else "",
+        f"WITH ({table.settings})" if table.settings else "",
+        f"TABLESPACE {table.tablespace}" if table.tablespace else "",
+    ]
+    body = f"(\n{lines}\n)" if lines else "()"
+    return [" ".join(part for part in (f"CREATE {unlogged}TABLE {key.name} {body}", *end) if part)]
+
+
+def attach(key: Key, definition: str) -> list[str]:
+    """Write what makes a table a part of another, or its child."""
+    table = parse_table(definition)
+    if table is None:
+        return []
+    if table.whole:
+        return [f"ALTER TABLE {table.whole} ATTACH PARTITION {key.name} {table.bound}"]
+    return [f"ALTER TABLE {key.name} INHERIT {parent}" for parent in (table.parents or "").split(", ") if parent]
+
+
+def detach(key: Key, definition: str) -> list[str]:
+    """Write what makes a table stand alone."""
+    table = parse_table(definition)
+    if table is None:
+        return []
+    if table.whole:
+        return [f"ALTER TABLE {table.whole} DETACH PARTITION {key.name}"]
+    return [f"ALTER TABLE {key.name} NO INHERIT {parent}" for parent in (table.parents or "").split(", ") if parent]
+
+
+def reset_settings(settings: str) -> str:
+    """Write the names of storage parameters that are given with values."""
+    return ", ".join(setting.partition("=")[0] for setting in settings.split(", "))
+
+
+def reset_column_settings(key: Key, definition: str, objects: Mapping[Key, str]) -> list[str]:
+    """Write what takes back the settings of a column."""
+    kind = objects.get(Key("column", key.name, key.parent), "").partition(" ")[0].partition("(")[0]
+    actions = []
+    for line in definition.split("\n"):
+        if line.startswith("SET STORAGE"):
+            actions.append(f"SET STORAGE {_TYPE_DEFAULTS.get(kind, 'EXTENDED')}")
+        elif line.startswith("SET COMPRESSION"):
+            actions.append("SET COMPRESSION default")
+        elif line.startswith("SET STATISTICS"):
+            actions.append("SET STATISTICS -1")
+        else:
+            actions.append(f"RESET ({reset_settings(line.removeprefix('SET (').removesuffix(')'))})")
+    return [f"ALTER TABLE {key.parent} ALTER COLUMN {key.name} {action}" for action in actions]
+
+
+def _split_state(definition: str) -> list[str]:
+    """Part a definition from the ALTER behind it that switches it off or sets something."""
+    first, mark, second = definition.rpartition(";\nALTER ")
+    return [first, f"ALTER {second}"] if mark and "$" not in second else [definition.rstrip()]
+
+
+def _revoke(sentence: str) -> str:
+    match = _GRANT.fullmatch(sentence.removesuffix(" WITH GRANT OPTION"))
+    assert match is not None
+    verb, link = ("REVOKE", "FROM") if match["verb"] == "GRANT" else ("GRANT", "TO")
+    return name_owner(f"{match['before'] or ''}{verb} {match['what']} {link} {match['role']}")
+
+
+def _create_view(key: Key, definition: str, objects: Mapping[Key, str]) -> list[str]:
+    return [f"CREATE {key.kind.upper()} {key.name} {definition}"]
+
+
+def _create_index(key: Key, definition: str, objects: Mapping[Key, str]) -> list[str]:
+    table = objects.get(Key("table", key.parent), "")
+    return [definition.replace(" ON ONLY ", " ON ", 1) if "PARTITION BY" in table else definition]
+
+
+def _create_sequence(key: Key, definition: str, objects: Mapping[Key, str]) -> list[str]:
+    rest = definition.removeprefix("UNLOGGED ")
+    return [f"CREATE {'UNLOGGED ' if rest != definition else ''}SEQUENCE {key.name} {rest}"]
+
+
+def _create_settings(key: Key, definition: str, objects: Mapping[Key, str]) -> list[str]:
+    return [f"ALTER TABLE {key.parent} ALTER COLUMN {key.name} {line}" for line in definition.split("\n")]
+
+
+def _create_event_trigger(key: Key, definition: str, objects: Mapping[Key, str]) -> list[str]:
+    first, *rest = _split_state(definition)
+    return [f"CREATE EVENT TRIGGER {key.name} {first}", *rest]
+
+
+_PREFIXES = {
+    "schema": "CREATE SCHEMA {name}",
+    "extension": "CREATE EXTENSION {name}",
+    "type": "CREATE TYPE {name}",
+    "domain": "CREATE DOMAIN {name}",
+    "constraint": "ALTER TABLE {parent} ADD CONSTRAINT {name}",
+    DEFAULT: "ALTER TABLE {parent} ALTER COLUMN {name} SET DEFAULT",
+    OWNED: "ALTER SEQUENCE {name} OWNED BY",
+    "policy": "CREATE POLICY {name} ON {parent}",
+    "replica identity": "ALTER TABLE {name} REPLICA IDENTITY",
+    "clustering": "ALTER TABLE {name} CLUSTER",
+    "publication": "CREATE PUBLICATION {name}",
+}
+_CREATE: dict[str, Callable[[Key, str, Mapping[Key, str]], list[str]]] = {
+    "view": _create_view,
+    "materialized view": _create_view,
+    "index": _create_index,
+    "sequence": _create_sequence,
+    "column": lambda key, text, objects: [
+        f"ALTER TABLE {key.parent} ADD COLUMN {key.name} "
+        + parse_column(text)[0].write(objects.get(Key(DEFAULT, key.name, key.parent)))
+    ],
+    "column settings": _create_settings,
+    "event trigger": _create_event_trigger,
+    "aggregate": lambda key, text, objects: [f"CREATE AGGREGATE {strip_arguments(key.name)}{text}"],
+    "grant": lambda key, text, objects: [name_owner(sentence) for sentence in text.split(";\n")],
+    "default privilege": lambda key, text, objects: [name_owner(sentence) for sentence in text.split(";\n")],
+    "row security": lambda key, text, objects: [f"ALTER TABLE {key.name} {text}"],
+    ATTACHED: lambda key, text, objects: attach(key, objects[Key("table", key.name)]),
+}
+_DROPS = {
+    "aggregate": "DROP ROUTINE {name}",
+    "column": "ALTER TABLE {parent} DROP COLUMN {name}",
+    "constraint": "ALTER TABLE {parent} DROP CONSTRAINT {name}",
+    DEFAULT: "ALTER TABLE {parent} ALTER COLUMN {name} DROP DEFAULT",
+    OWNED: "ALTER SEQUENCE {name} OWNED BY NONE",
+    "policy": "DROP POLICY {name} ON {parent}",
+    "trigger": "DROP TRIGGER {name} ON {parent}",
+    "rule": "DROP RULE {name} ON {parent}",
+    "row security": "ALTER TABLE {name} DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY",
+    "replica identity": "ALTER TABLE {name} REPLICA IDENTITY DEFAULT",
+    "clustering": "ALTER TABLE {name} SET WITHOUT CLUSTER",
+}

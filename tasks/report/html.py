@@ -1,0 +1,74 @@
+"""The overview of all environments as a page: one file that needs nothing else."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+
+from tasks.console.cells import clean_lines
+from tasks.console.environments import Cell, order_rows, say_side_by_side, write_cell
+from tasks.console.lines import write_moment
+from tasks.runner.errors import RunnerError
+from tasks.runner.events import EnvironmentStatus, StatusesRead
+
+_STYLE = """
+:root { color-scheme: light dark }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem }
+table { border-collapse: collapse }
+th, td { padding: .35rem .8rem; text-align: left; border-bottom: 1px solid #8884; white-space: nowrap }
+thead th { position: sticky; top: 0; background: Canvas }
+tbody th { font: 13px ui-monospace, monospace }
+.applied { color: light-dark(#1a7f37, #3fb950) }
+.pending, .late { color: light-dark(#9a6700, #d29922) }
+.edited, .missing, .interrupted, .failed, .unreached { color: light-dark(#cf222e, #f85149) }
+.none { color: GrayText }
+"""
+
+
+def write_page(overview: StatusesRead, path: Path, *, now: datetime | None = None) -> None:
+    """Write the page; raises RunnerError where the file cannot be written."""
+    try:
+        path.write_text(render_page(overview, now or datetime.now(UTC)), encoding="utf-8")
+    except OSError as error:
+        raise RunnerError(f"{path} cannot be written: {error.strerror}", hint="Name another file with --html.") from error
+
+
+def render_page(overview: StatusesRead, now: datetime) -> str:
+    """Write the page's text. Pure."""
+    heads = "".join(f'<th scope="col">{_escape(column.environment)}</th>' for column in overview.environments)
+    rows = "\n".join(_render_row(version, cells) for version, cells in order_rows(overview))
+    errors = "".join(f"{_render_error(column)}\n" for column in overview.environments if column.error)
+    errors += "".join(
+        f'<p><b class="late">{_escape(column.environment)} has drifted:</b> its schema was changed besides the migrations.</p>\n'
+        for column in overview.environments
+        if column.drifted
+    )
+    about = "; ".join(line.text for line in say_side_by_side(overview))
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Migrations</title>\n'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>\n'
+        f"<h1>Migrations</h1>\n<p>{_escape(about)}. Read at {now:%Y-%m-%d %H:%M}.</p>\n{errors}"
+        f'<table><thead><tr><th scope="col">version</th>{heads}</tr></thead><tbody>\n{rows}\n</tbody></table></body></html>\n'
+    )
+
+
+def _render_error(column: EnvironmentStatus) -> str:
+    hint = f"<br>{_escape(column.hint)}" if column.hint else ""
+    return f'<p><b class="unreached">{_escape(column.environment)} was not reached:</b> {_escape(column.error)}{hint}</p>'
+
+
+def _render_row(version: str, cells: tuple[Cell, ...]) -> str:
+    return f'<tr><th scope="row">{_escape(version)}</th>{"".join(map(_render_cell, cells))}</tr>'
+
+
+def _render_cell(cell: Cell) -> str:
+    row, title = cell.row, ""
+    if row is not None:
+        by = f"by {row.applied_by}" if row.applied_by else ""
+        title = "; ".join(part for part in (row.state, write_moment(row.applied_at), by, row.note) if part)
+    return f'<td class="{_escape(cell.kind)}" title="{_escape(title)}">{_escape(write_cell(cell))}</td>'
+
+
+def _escape(text: str) -> str:
+    return escape("\n".join(clean_lines(text)))

@@ -1,0 +1,123 @@
+"""What a run does at the moment, as a value, and how that looks at the foot of a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from tasks.console.cells import clean, first_line
+from tasks.console.lines import INDENT, Line, Manner, count, write_progress, write_seconds, write_session
+from tasks.console.words import say
+from tasks.report.wrapping import lay_out
+from tasks.runner import events
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_BAR_SHARE = 4
+_BAR_CELLS = 30
+_BLOCKERS = 3
+_MINUTE_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Hold what runs now; the moments are seconds of a monotonic clock."""
+
+    step: events.StepStarted | None = None
+    step_since: float = 0
+    statement: events.StatementStarted | None = None
+    statement_since: float = 0
+    progress: events.IndexAdvanced | None = None
+    waiting: events.Waiting | None = None
+    lock: events.LockAwaited | None = None
+
+
+def advance(scene: Scene, event: events.Event, now: float) -> Scene | None:
+    """Give the scene after an event, None where nothing runs any more."""
+    following: Scene | None = scene
+    match event:
+        case events.LockAwaited():
+            following = replace(scene, lock=event)
+        case events.PlanMade():
+            following = replace(scene, lock=None)
+        case events.StepStarted():
+            following = Scene(step=event, step_since=now)
+        case events.StatementStarted():
+            following = replace(scene, statement=event, statement_since=now, progress=None, waiting=None)
+        case events.StatementFinished() | events.Retried():
+            following = replace(scene, progress=None, waiting=None)
+        case events.Waiting():
+            following = replace(scene, waiting=event if event.blockers else None)
+        case events.IndexAdvanced():
+            following = replace(scene, progress=event, waiting=None)
+        case events.StepFailed() | events.RunFinished() | events.ErrorRaised() | events.RepairProposed() | events.OutcomeRead():
+            following = None
+    return following
+
+
+def draw(scene: Scene, now: float, console: Console) -> Group:
+    """Draw the progress over the plan, the running statement with its time, and what it waits for."""
+    rows: list[Table | Text] = []
+    if scene.step:
+        rows.append(_draw_bar(scene, scene.step, now, console.width))
+    if scene.statement:
+        seconds = _write_clock(now - scene.statement_since)
+        label = Text(f"{INDENT}line {scene.statement.line}:", style="dim")
+        rows.append(_draw_row(label, Text(first_line(scene.statement.text)), seconds))
+    return Group(*rows, *(lay_out(line, console) for line in _tell_waits(scene)))
+
+
+def _draw_bar(scene: Scene, step: events.StepStarted, now: float, width: int) -> Table:
+    done = scene.statement.number - 1 if scene.statement else step.done
+    part = done / step.statements if step.statements else 0
+    bar = ProgressBar(
+        total=step.total,
+        completed=step.position - 1 + min(part, 1),
+        width=min(width // _BAR_SHARE, _BAR_CELLS),
+        style="bright_black",
+        complete_style="cyan",
+        finished_style="cyan",
+    )
+    place = Text(f"{step.position}/{step.total}")
+    return _draw_row(bar, place, Text(clean(step.version), style="bold"), _write_clock(now - scene.step_since))
+
+
+def _draw_row(*cells: ProgressBar | Text) -> Table:
+    """Draw cells in a row, the last but one as wide as can be."""
+    row = Table.grid(padding=(0, 1), expand=True)
+    for cell in cells:
+        is_wide = cell is cells[-2]
+        row.add_column(
+            width=cell.width if isinstance(cell, ProgressBar) else None,
+            no_wrap=True,
+            overflow="ellipsis",
+            ratio=1 if is_wide else None,
+        )
+    row.add_row(*cells)
+    return row
+
+
+def _write_clock(seconds: float) -> Text:
+    """Write a time that goes on, always as wide as before."""
+    return Text(f"{seconds:.1f} s" if seconds < _MINUTE_S else write_seconds(seconds), style="dim")
+
+
+def _tell_waits(scene: Scene) -> list[Line]:
+    lines: list[Line] = []
+    if scene.progress:
+        lines.append(Line(f"{INDENT}🔨 {write_progress(scene.progress)}", "dim"))
+    if scene.waiting:
+        blockers = scene.waiting.blockers
+        head = f"{INDENT}⏳ waits {write_seconds(scene.waiting.seconds_s)} for "
+        lines += [Line(head + write_session(blocker), "warn") for blocker in blockers[:_BLOCKERS]]
+        if len(blockers) > _BLOCKERS:
+            lines.append(Line(f"{INDENT}   and {count(len(blockers) - _BLOCKERS, 'more session')}", "warn"))
+    if scene.lock:
+        lines += say(scene.lock, Manner())
+    return lines

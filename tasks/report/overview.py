@@ -1,0 +1,78 @@
+"""Several environments side by side as a table of rich; where the terminal is too narrow for one, a paragraph a version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from tasks.console.cells import clean, width
+from tasks.console.environments import DAY, ENVIRONMENT_COLUMNS, MINUTE, order_rows, write_cell, write_environment_row
+from tasks.console.lines import INDENT
+from tasks.report.tables import STYLES
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from tasks.console.environments import Cell
+    from tasks.runner.events import EnvironmentsListed, StatusesRead
+
+_STYLES = {**STYLES, "unreached": "red", "none": "dim"}
+_COLUMN_STYLES = {"environment": "bold", "guarded": "yellow", "alerts": "dim"}
+_GAP = 2
+_LEAST_VERSION = 24
+"""A version that is folded to fewer cells than these cannot be read."""
+
+
+def show_statuses(event: StatusesRead, cells: int) -> RenderableType:
+    """Show a row for each version and a column for each environment, as wide as the terminal allows."""
+    rows = order_rows(event)
+    heads = [clean(column.environment) for column in event.environments]
+    longest = max((width(clean(version)) for version, _ in rows), default=0)
+    for length, least in ((MINUTE, longest), (DAY, longest), (DAY, min(longest, _LEAST_VERSION))):
+        columns = (
+            max(width(head), *(width(write_cell(row[index], length)) for _, row in rows)) for index, head in enumerate(heads)
+        )
+        if least + sum(column + _GAP for column in columns) <= cells:
+            return _tabulate(rows, heads, length)
+    return Group(*(part for version, row in rows for part in _tell_version(version, row, heads)))
+
+
+def tabulate_environments(event: EnvironmentsListed) -> Table:
+    """Make the table of what is known of each environment."""
+    rows = [write_environment_row(known) for known in event.environments]
+    table = _make_table()
+    shown = [index for index, _ in enumerate(ENVIRONMENT_COLUMNS) if any(row[index] for row in rows)]
+    for index in shown:
+        name = ENVIRONMENT_COLUMNS[index]
+        table.add_column(name, overflow="fold", no_wrap=name != "reached", style=_COLUMN_STYLES.get(name, ""))
+    for row in rows:
+        table.add_row(*(Text(row[index]) for index in shown))
+    return table
+
+
+def _tabulate(rows: tuple[tuple[str, tuple[Cell, ...]], ...], heads: list[str], length: int) -> Table:
+    table = _make_table()
+    table.add_column("version", overflow="fold")
+    for head in heads:
+        table.add_column(Text(head), no_wrap=True)
+    for version, row in rows:
+        table.add_row(Text(clean(version)), *(_style_cell(cell, length) for cell in row))
+    return table
+
+
+def _make_table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, header_style="bold", show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
+
+
+def _tell_version(version: str, row: tuple[Cell, ...], heads: list[str]) -> tuple[Text, Padding]:
+    told = [Text.assemble(f"{head} ", _style_cell(cell, DAY)) for head, cell in zip(heads, row, strict=True)]
+    return Text(clean(version), style="bold"), Padding(Text(", ").join(told), (0, 0, 0, len(INDENT)))
+
+
+def _style_cell(cell: Cell, length: int) -> Text:
+    return Text(write_cell(cell, length), style=_STYLES.get(cell.kind, ""))

@@ -1,0 +1,14 @@
+"""The lines of a difference between two schemas, each in the role of its sign."""
+
+from __future__ import annotations
+
+from tasks.console.cells import clean
+from tasks.console.lines import INDENT, Line, Role
+
+_SIGNS: dict[str, Role] = {"+": "added", "-": "removed", "~": "warn", "@": "dim"}
+
+
+def write_change(text: str) -> Line:
+    """Clean a line of a difference, and keep its indentation."""
+    tail = text.lstrip(" ")
+    return Line(f"{INDENT}{' ' * (len(text) - len(tail))}{clean(tail)}", _SIGNS.get(text.lstrip()[:1], "plain"))

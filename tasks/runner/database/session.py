@@ -1,0 +1,234 @@
+"""One session with the database: to connect, and to run a statement while looking round."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import errors, pq
+from psycopg.conninfo import conninfo_to_dict
+
+from tasks.runner.errors import ConnectError, Interruption
+from tasks.runner.redaction import EXAMPLE_URL, redact
+from tasks.runner.urls import find_fault
+
+if TYPE_CHECKING:
+    from tasks.runner.signals import Stop
+
+_CONNECT_DEFAULTS = {"connect_timeout": "10", "keepalives_idle": "30", "keepalives_interval": "10"}
+_COPY_CHUNK = 65536
+_REMARKABLE = frozenset({pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH})
+_CANCEL_TIMEOUT_S = 10.0
+_WATCHED_S = 0.0005 if (os.cpu_count() or 1) > 1 else 0.0
+"""How long an answer is looked for without a pause: falling asleep and being woken takes longer than many a statement.
+On a single processor, the server could not work meanwhile."""
+_HINTS = (
+    ("password authentication failed", "Check user and password in DATABASE_URL."),
+    ("no password supplied", "DATABASE_URL names no password, and the server wants one."),
+    ("does not exist", "Check the names of database and user in DATABASE_URL; `createdb NAME` makes a database."),
+    ("not permitted to log in", "The user in DATABASE_URL may not log in; ALTER ROLE … LOGIN allows it."),
+    ("failed to resolve host", "Check the host in DATABASE_URL; is the network (VPN, WireGuard) up?"),
+    ("Connection refused", "Is the server running, and is the port in DATABASE_URL right?"),
+    ("No such file or directory", "Is the server running? Its socket is not where DATABASE_URL says."),
+    ("timeout expired", "The server did not answer in time; is the host in DATABASE_URL right, and the network up?"),
+    ("too many clients", "Wait until sessions end, or raise max_connections."),
+    ("too many connections", "Wait until sessions end, or raise the limit of the role or database (CONNECTION LIMIT)."),
+    ("no pg_hba.conf entry", "The server's pg_hba.conf does not let this user in from here."),
+)
+
+
+def connect(url: str, *, name: str) -> psycopg.Connection:
+    """Open an autocommit session that shows up in pg_stat_activity under `name`.
+
+    Raises ConnectError with the server's reason and what to look at; the URL's password never shows.
+    """
+    fault = find_fault(url)
+    if fault:
+        raise ConnectError(f"the database's URL: {fault}", hint=f"Write {EXAMPLE_URL}", state="Nothing was changed.")
+    known = conninfo_to_dict(url)
+    defaults = {key: value for key, value in _CONNECT_DEFAULTS.items() if key not in known}
+    # Migrations are sent as UTF-8, whatever the database keeps its text in.
+    fixed = {"application_name": name, "client_encoding": "UTF8"}
+    try:
+        return psycopg.connect(url, autocommit=True, **{**defaults, **fixed})  # type: ignore[arg-type]
+    except psycopg.OperationalError as error:
+        said = str(error).strip().removeprefix("connection failed: ").removeprefix("connection is bad: ")
+        reason = redact(said, url)
+        raise ConnectError(
+            f"no connection to {describe_database(url)}: {reason}",
+            hint=next((hint for part, hint in _HINTS if part in said), "Check DATABASE_URL."),
+            state="Nothing was changed.",
+            sqlstate=error.sqlstate or "",
+        ) from error
+
+
+def describe_database(url: str) -> str:
+    """Name user, host, port and database of a URL, without its password."""
+    if find_fault(url):
+        return "a database whose URL cannot be read"
+    parts = conninfo_to_dict(url)
+    user = f"{parts['user']}@" if parts.get("user") else ""
+    port = f":{parts['port']}" if parts.get("port") else ""
+    return f"{user}{parts.get('host') or 'localhost'}{port}/{parts.get('dbname') or ''}"
+
+
+class Execution:
+    """Run one statement; iterating gives the seconds gone by, once a second, until it is done.
+
+    The statement travels by the simple protocol, so that anything that psql accepts is accepted here, and the caller can
+    look at other things (who blocks us?) while the server works. Raises psycopg.Error for what the server refused, and
+    Interruption when a stop was requested (after cancelling).
+    """
+
+    def __init__(
+        self,
+        connection: psycopg.Connection,
+        sql: str,
+        *,
+        copy_data: str | None = None,
+        stop: Stop | None = None,
+        pulse_s: float = 1.0,
+    ) -> None:
+        self._connection = connection
+        self._pgconn = connection.pgconn
+        self._sql = sql.encode()
+        self._copy_data = copy_data
+        self._stop = stop
+        self._pulse_s = pulse_s
+        self._refusal: pq.abc.PGresult | None = None
+
+    def __iter__(self) -> Iterator[float]:
+        """Send the statement and wait for it, giving the seconds gone by at each pulse."""
+        start = time.monotonic()
+        try:
+            if self._stop:
+                self._stop.check()
+            self._pgconn.send_query(self._sql)
+            while True:
+                if self._pgconn.is_busy():
+                    yield from self._wait(start)
+                result = self._pgconn.get_result()
+                if result is None:
+                    break
+                if result.status in _REMARKABLE:
+                    self._heed(result)
+        except psycopg.Error:
+            # What the server said last tells more than that the session is closed.
+            self._raise_refusal()
+            raise
+        except BaseException:
+            self._cancel()
+            raise
+        self._raise_refusal()
+
+    def finish(self) -> None:
+        """Wait for the end without looking round."""
+        for _ in self:
+            pass
+
+    def _watch(self) -> bool:
+        """Look for an answer for a moment; tells whether it is there."""
+        is_busy, consume_input, now = self._pgconn.is_busy, self._pgconn.consume_input, time.monotonic
+        until = now() + _WATCHED_S
+        while is_busy():
+            if now() > until:
+                return False
+            consume_input()
+        return True
+
+    def _wait(self, start: float) -> Iterator[float]:
+        """Wait until an answer is there; yields at each pulse, raises Interruption on a stop."""
+        if not self._pgconn.flush() and self._watch():
+            return
+        readers: list[int | Stop] = [self._pgconn.socket, *([self._stop] if self._stop else [])]
+        while True:
+            unsent = self._pgconn.flush()
+            if not self._pgconn.is_busy() and not unsent:
+                return
+            writers = [self._pgconn.socket] if unsent else []
+            ready, writable, _ = select.select(readers, writers, [], self._pulse_s)
+            if self._stop and self._stop in ready:
+                raise Interruption(self._stop.signal_name)
+            if self._pgconn.socket in ready:
+                self._pgconn.consume_input()
+            elif not writable:
+                yield time.monotonic() - start
+
+    def _raise_refusal(self) -> None:
+        if self._refusal is not None:
+            raise errors.error_from_result(self._refusal, encoding="utf-8")
+
+    def _heed(self, result: pq.abc.PGresult) -> None:
+        """Remember a refusal, and feed a COPY ... FROM STDIN."""
+        if result.status == pq.ExecStatus.FATAL_ERROR:
+            self._refusal = self._refusal or result
+        elif result.status == pq.ExecStatus.COPY_IN:
+            self._send_copy_data()
+        else:
+            raise errors.FeatureNotSupported("COPY ... TO STDOUT has nowhere to go in a migration")
+
+    def _send_copy_data(self) -> None:
+        """Send the inline data of the file."""
+        if self._copy_data is None:
+            self._pgconn.put_copy_end(b"the file holds no data after this COPY ... FROM STDIN")
+        else:
+            data = self._copy_data.encode()
+            for start in range(0, len(data), _COPY_CHUNK):
+                while self._pgconn.put_copy_data(data[start : start + _COPY_CHUNK]) == 0:
+                    self._drain()
+                self._drain()
+            self._pgconn.put_copy_end()
+        self._drain()
+
+    def _drain(self) -> None:
+        """Push what is buffered to the server, reading what it says meanwhile so that neither side starves."""
+        while self._pgconn.flush():
+            ready, _, _ = select.select([self._pgconn.socket], [self._pgconn.socket], [])
+            if ready:
+                self._pgconn.consume_input()
+
+    def _cancel(self) -> None:
+        """Cancel what runs and read the rest of the answers, so that the session can be used for the rollback."""
+        if self._pgconn.status != pq.ConnStatus.OK:
+            return
+        try:
+            self._connection.cancel_safe(timeout=_CANCEL_TIMEOUT_S)
+            deadline = time.monotonic() + _CANCEL_TIMEOUT_S
+            while time.monotonic() < deadline:
+                self._pgconn.consume_input()
+                if not self._pgconn.is_busy() and self._pgconn.get_result() is None:
+                    return
+                select.select([self._pgconn.socket], [], [], 0.1)
+            self._connection.close()
+        except psycopg.Error:
+            self._connection.close()
+        except KeyboardInterrupt:
+            # Whoever interrupts a second time does not wait for an answer; without the session, nobody else does either.
+            self._connection.close()
+            raise
+
+
+def run_sql(connection: psycopg.Connection, sql: str) -> None:
+    """Run one or several statements of our own, in one round trip."""
+    Execution(connection, sql).finish()
+
+
+def roll_back(connection: psycopg.Connection) -> None:
+    """End the open transaction, if there is one; a session that is gone was rolled back by the server."""
+    if connection.closed or connection.broken or connection.info.transaction_status == pq.TransactionStatus.IDLE:
+        return
+    run_sql(connection, "ROLLBACK")
+
+
+def is_pooled(connection: psycopg.Connection) -> bool:
+    """Find out whether a pooler stands between: it gives its clients process ids of its own, not the server's.
+
+    The server tells its process id at the start of a session (BackendKeyData); PgBouncer invents one.
+    https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
+    """
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return row is not None and row[0] != connection.pgconn.backend_pid

@@ -1,0 +1,201 @@
+"""Walking a Plan over one connection: the only code that changes a database. It yields events and prints nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+
+import psycopg
+
+from tasks.runner.database.activity import Watcher
+from tasks.runner.database.run_lock import RunLock
+from tasks.runner.database.session import roll_back, run_sql
+from tasks.runner.database.session_settings import SessionState
+from tasks.runner.errors import Interruption, LockLostError, RunInterruptedError, RunnerError
+from tasks.runner.events import Event, NoticeRaised, StepFailed, StepFinished, StepStarted
+from tasks.runner.execution.failure_report import describe_standing, describe_way_on, refuse_settings
+from tasks.runner.execution.own_rows import OwnRow
+from tasks.runner.execution.segment_run import SegmentRun
+from tasks.runner.ledger.writing import Entry, Recorder
+from tasks.runner.planning.failures import build_statement_error, is_lost
+from tasks.runner.planning.plan import Plan, Step, sum_segments
+from tasks.runner.redaction import redact
+from tasks.runner.retries import RetryPolicy
+from tasks.runner.signals import Stop
+
+_MAY_DEALLOCATE = frozenset({"DeallocateStmt", "DiscardStmt", "DoStmt", "CallStmt", "ExecuteStmt", "SelectStmt", ""})
+"""The kinds of statements after which what the session has prepared may be gone; an empty one is a text that nobody parsed."""
+_HELD_UP = frozenset({"55P03", "40P01", "57014"})
+"""The errors of a statement for which a blocker may be the reason: a lock, a deadlock, a timeout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Hold what a run works with."""
+
+    url: str
+    connection: psycopg.Connection
+    recorder: Recorder
+    lock: RunLock
+    watcher: Watcher
+    policy: RetryPolicy
+    stop: Stop
+    pooled: bool
+
+    def describe_session(self, *, awaits_disk: bool = True) -> SessionState:
+        """Say what the session is to be set to."""
+        name = f"migrate-run {self.recorder.identity.run_id}"
+        return SessionState(name, self.pooled, self.connection.info.server_version, self.policy.lock_timeout_ms, awaits_disk)
+
+
+class PlanRun:
+    """Walk a plan, step by step; each step ends recorded in the ledger, or not at all."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._s = surroundings
+        self._stands = 0
+        self._notices: list[NoticeRaised] = []
+        self._version = ""
+        surroundings.connection.add_notice_handler(self._keep_notice)
+
+    def walk(self, plan: Plan) -> Iterator[Event]:
+        """Run the steps in order; raises RunnerError at the first that fails, after it was logged."""
+        if self._s.pooled:
+            refuse_settings(plan)
+        else:
+            run_sql(self._s.connection, self._s.describe_session().begin_work())
+        for position, step in enumerate(plan.steps, 1):
+            self._version = step.version
+            run = SegmentRun(self._s, step)
+            start = time.monotonic()
+            try:
+                self._s.stop.check()
+                self._s.lock.check()
+                statements = len(step.script.statements)
+                yield StepStarted(step.action, step.version, position, len(plan.steps), statements, step.position)
+                yield from self._run_segments(step, run, start)
+            except (psycopg.Error, LockLostError, Interruption) as failure:
+                error = self._explain(plan, step, run, failure)
+                self._log_failure(step, run, error)
+                yield from self._take_notices()
+                yield StepFailed(step.action, step.version, error.message.splitlines()[0])
+                raise error from failure
+            except (KeyboardInterrupt, GeneratorExit):
+                self._log_failure(step, run, self._explain(plan, step, run, Interruption("the caller")))
+                raise
+            self._stands += 1
+            yield StepFinished(step.action, step.version, _count_ms(start))
+
+    def _run_segments(self, step: Step, run: SegmentRun, start: float) -> Iterator[Event]:
+        """Run the segments that are not done, each recorded as it completes."""
+        segments = step.script.segments
+        own_row = OwnRow(self._s.connection, self._s.recorder.ledger, step)
+        if not step.script.single_transaction:
+            self._s.recorder.log(self._build_entry(step, "resumed" if step.resumed else "started", run.done))
+        if step.done and not self._s.pooled:
+            run.restore_settings()
+
+        def record(done: int, before: str) -> None:
+            self._record(step, done, own_row, start, before)
+
+        for index in range(step.done, len(segments)):
+            if index > step.done:
+                self._s.lock.check()
+            yield from self._with_notices(run.run_segment(index, partial(record, index + 1)))
+        if step.done == len(segments):
+            yield from self._with_notices(run.record_end(partial(record, step.done)))
+
+    def _record(self, step: Step, done: int, own_row: OwnRow, start: float, before: str) -> None:
+        """Write what a completed segment means to the ledger, right after some SQL, and commit both with the segment."""
+        if done < len(step.script.segments):
+            run_sql(self._s.connection, before)
+            own_row.hold_back()
+            self._s.recorder.log(self._build_entry(step, "started", done), commits=True)
+            return
+        entry = self._build_entry(step, "finished", done, duration_ms=_count_ms(start))
+        if step.action == "rollback":
+            self._s.recorder.record_reverted(entry, before=before)
+            return
+        if step.action == "seed":
+            self._s.recorder.record_seeded(entry, step.source.checksum, before=before)
+            return
+        self._s.recorder.record_applied(
+            entry,
+            checksum=step.source.checksum,
+            up_text=step.source.text,
+            down_text=step.source.down_text,
+            own_row=step.script.records_itself,
+            before=before,
+            deallocates=not _MAY_DEALLOCATE.isdisjoint(statement.kind for statement in step.script.statements),
+        )
+
+    def _build_entry(self, step: Step, outcome: str, done: int, *, duration_ms: int | None = None) -> Entry:
+        total = len(step.script.segments)
+        return Entry(
+            step.action,
+            outcome,
+            step.version,
+            done,
+            total,
+            "" if outcome == "finished" else sum_segments(step.script, done),
+            duration_ms=duration_ms,
+        )
+
+    def _explain(self, plan: Plan, step: Step, run: SegmentRun, failure: BaseException) -> RunnerError:
+        """End what is open, and describe what stopped the step and what stands now."""
+        lost = is_lost(self._s.connection)
+        with suppress(psycopg.Error):
+            roll_back(self._s.connection)
+        unknown = lost or isinstance(failure, LockLostError)
+        state = describe_standing(step, run, before=self._stands, unknown=unknown, lost=lost)
+        way_on = describe_way_on(plan, run, before=self._stands, lost=lost)
+        if isinstance(failure, LockLostError):
+            return LockLostError(failure.message, hint=f"{failure.hint} {way_on}", state=state, sqlstate=failure.sqlstate)
+        if isinstance(failure, Interruption):
+            return RunInterruptedError(f"stopped by {failure.signal_name}", state=state, hint=way_on)
+        assert isinstance(failure, psycopg.Error)
+        blockers = run.statements.blockers if failure.sqlstate in _HELD_UP else ()
+        return build_statement_error(
+            failure,
+            step,
+            run.statements.statement,
+            state=state,
+            url=self._s.url,
+            lost=lost,
+            blockers=blockers,
+            shift=run.statements.shift,
+            way_on=way_on,
+        )
+
+    def _log_failure(self, step: Step, run: SegmentRun, error: RunnerError) -> None:
+        """Log a failed attempt, unless the session is gone, or the right to write with the lock.
+
+        The log's last row then says that it is not known how the attempt ended.
+        """
+        if is_lost(self._s.connection) or isinstance(error, LockLostError):
+            return
+        entry = self._build_entry(step, "failed", run.done)
+        with suppress(psycopg.Error):
+            self._s.recorder.log(replace(entry, sqlstate=error.sqlstate, error=redact(error.message, self._s.url)))
+
+    def _keep_notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        text = redact(diagnostic.message_primary or "", self._s.url)
+        self._notices.append(NoticeRaised(self._version, diagnostic.severity_nonlocalized or "NOTICE", text))
+
+    def _with_notices(self, events: Iterator[Event]) -> Iterator[Event]:
+        """Put what the server says meanwhile before the event that it led to."""
+        for event in events:
+            yield from self._take_notices()
+            yield event
+        yield from self._take_notices()
+
+    def _take_notices(self) -> Iterator[NoticeRaised]:
+        taken, self._notices = self._notices, []
+        yield from taken
+
+
+def _count_ms(start: float) -> int:
+    return round((time.monotonic() - start) * 1000)

@@ -1,0 +1,116 @@
+"""Making the files of a new migration."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from tasks.runner.errors import RunnerError
+from tasks.runner.files.templates import MigrationText, render
+from tasks.runner.files.versions import newest_timestamp, next_timestamp, to_snake_case
+
+_CLOCK_TOLERANCE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class NewMigration:
+    """Name the files that were made; `down` is None in a flat folder, `notes` says what a person should know."""
+
+    version: str
+    up: Path
+    down: Path | None
+    notes: tuple[str, ...] = ()
+
+
+def create_migration(
+    directory: Path, name: str, *, now: datetime, compose: Callable[[str], MigrationText] = render
+) -> NewMigration:
+    """Make the up and down file of a new migration, dated `now` or right after the newest file, whichever is later.
+
+    Folders that are missing are made; a file that exists is never written to. A flat folder (`.sql` files, neither
+    `up/` nor `down/`) gets an up file only, because a reader of such a folder knows no downs. Several processes may do
+    this at once: each gets a timestamp of its own.
+    Raises UsageError for a name that cannot be one, RunnerError when the files cannot be made; then none is left.
+    """
+    description = to_snake_case(name)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with _hold_folder(directory):
+            return _create_files(directory, description, now, compose)
+    except OSError as error:
+        raise RunnerError(
+            f"Cannot make a migration at {error.filename or directory}: {error.strerror}.",
+            hint="MIGRATIONS_DIR must name a folder that you may write to, on a disk with room.",
+            state="No migration was made, and no database was touched.",
+        ) from error
+
+
+@contextmanager
+def _hold_folder(directory: Path) -> Iterator[None]:
+    """Keep others out of the folder; the lock leaves no file behind, and ends with the process however that ends."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        # Some network file systems lock no folders. There two may get one timestamp, which reading the folder refuses.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _create_files(directory: Path, description: str, now: datetime, compose: Callable[[str], MigrationText]) -> NewMigration:
+    flat = _is_flat(directory)
+    folders = (directory,) if flat else (directory / "up", directory / "down")
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+    newest = newest_timestamp(name for folder in folders for name in _list_sql(folder))
+    version = f"{next_timestamp(now, newest)}_{description}"
+    text = compose(version)
+    paths = tuple(folder / f"{version}.sql" for folder in folders)
+    write_all_or_none(tuple(zip(paths, (text.up, text.down), strict=False)))
+    notes = _note_flat(directory, flat) + _note_clock(version, newest, now)
+    return NewMigration(version, paths[0], None if flat else paths[1], notes)
+
+
+def _is_flat(directory: Path) -> bool:
+    has_folders = (directory / "up").is_dir() or (directory / "down").is_dir()
+    return not has_folders and any(not name.startswith(("_", ".")) for name in _list_sql(directory))
+
+
+def _list_sql(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name.endswith(".sql")]
+
+
+def write_all_or_none(files: tuple[tuple[Path, str], ...]) -> None:
+    """Write new files of these texts; raises OSError, and then leaves none, if one exists or cannot be written."""
+    made: list[Path] = []
+    try:
+        for path, text in files:
+            with path.open("x", encoding="utf-8", newline="\n") as file:
+                made.append(path)
+                file.write(text)
+    except BaseException:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _note_flat(directory: Path, flat: bool) -> tuple[str, ...]:
+    if not flat:
+        return ()
+    note = (
+        f"{directory} is flat (.sql files, neither up/ nor down/), so there is no down file. To have one, move the "
+        f"files into {directory / 'up'} and make {directory / 'down'}."
+    )
+    return (note,)
+
+
+def _note_clock(version: str, newest: str | None, now: datetime) -> tuple[str, ...]:
+    if newest is None or newest <= next_timestamp(now + _CLOCK_TOLERANCE, None):
+        return ()
+    return (f"The newest file is dated {newest} (UTC), which this clock has not reached; {version} follows it.",)

@@ -1,0 +1,76 @@
+"""The record that another tool kept in a database, read as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg import sql
+
+from tasks.postgres.other_tools import OTHER_TOOLS, OtherTool
+
+_TABLES = """
+SELECT n.nspname::text, c.relname::text, array_agg(a.attname::text)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+ WHERE c.relname = ANY (%s) AND c.relkind IN ('r', 'p') AND n.nspname = ANY (current_schemas(false))
+ GROUP BY 1, 2
+ ORDER BY array_position(current_schemas(false), min(n.nspname)), 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """Describe what another tool says of one migration; `ok` tells whether it counts as applied. `applied_at` is in UTC."""
+
+    version: str
+    name: str = ""
+    applied_at: datetime | None = None
+    checksum: str = ""
+    ok: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OtherLedger:
+    """Hold the record of another tool: which tool, in which schema, and its rows in the order of application."""
+
+    tool: OtherTool
+    schema: str
+    rows: tuple[LedgerRow, ...]
+
+    @property
+    def is_in_the_way(self) -> bool:
+        """Tell whether its table has the name that our ledger needs."""
+        return self.tool.table == "schema_migrations"
+
+
+def find_other_ledger(connection: psycopg.Connection) -> OtherLedger | None:
+    """Find the record of another tool on the search_path, the one in the way of our ledger first; None where there is none."""
+    tables = sorted({tool.table for tool in OTHER_TOOLS})
+    found = connection.execute(_TABLES, [tables]).fetchall()
+    found.sort(key=lambda row: row[1] != "schema_migrations")
+    for schema, table, columns in found:
+        tool = recognise(table, frozenset(columns))
+        if tool is not None:
+            return OtherLedger(tool, schema, _read_rows(connection, tool, schema))
+    return None
+
+
+def recognise(table: str, columns: frozenset[str]) -> OtherTool | None:
+    """Name the tool that makes a table of this name with these columns. Pure."""
+    for tool in OTHER_TOOLS:
+        wanted = frozenset(tool.columns)
+        if tool.table == table and (columns == wanted if tool.exact else columns >= wanted):
+            return tool
+    return None
+
+
+def _read_rows(connection: psycopg.Connection, tool: OtherTool, schema: str) -> tuple[LedgerRow, ...]:
+    table = sql.Identifier(schema, tool.table).as_string(connection)
+    ok = tool.ok.replace("{table}", table)
+    query = (
+        f"SELECT {tool.version}, coalesce({tool.label}, ''), ({tool.applied_at})::timestamp, coalesce({tool.checksum}, ''),"
+        f" coalesce({ok}, false) FROM {table} AS row ORDER BY {tool.order}"
+    )
+    return tuple(LedgerRow(*row) for row in connection.execute(query.encode()))

@@ -1,0 +1,188 @@
+"""What the database remembers: read as a value, and the facts about its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from tasks.runner.database.session import run_sql
+from tasks.runner.errors import RefusedError
+from tasks.runner.identity import LEDGER_FORMAT
+
+_BROKEN_OFF = frozenset({"", "57014", "57P01", "57P02", "57P03", "57P05", "08006", "08003", "08000"})
+"""How a statement ends without the server refusing it: cancelled, or the session lost.
+https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+
+_REQUIRED = ("version", "applied_at", "applied_by", "checksum", "execution_time_ms")
+_LAYOUT = """
+SELECT coalesce(n.nspname, current_schema()),
+       (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+       (SELECT bool_and(to_regclass(quote_ident(coalesce(n.nspname, current_schema())) || '.schema_migrations_' || beside)
+                        IS NOT NULL)
+          FROM unnest(ARRAY['log', 'meta', 'scripts', 'seeds']) beside),
+       c.relkind IN ('r', 'p') AND EXISTS (
+         SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+           JOIN pg_type y ON y.oid = a.atttypid
+          WHERE i.indrelid = c.oid AND i.indisunique AND i.indnkeyatts = 1 AND i.indpred IS NULL
+            AND a.attname = 'version' AND a.attnotnull AND y.typcategory = 'S')
+  FROM (SELECT to_regclass('schema_migrations') AS oid) t
+  LEFT JOIN pg_class c ON c.oid = t.oid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+"""
+_ATTEMPTS = """
+SELECT 'meta', key, value, NULL, 0, 0, NULL, NULL, NULL, NULL FROM {meta}
+UNION ALL
+SELECT 'log', version, action, outcome, segments_done, segments_total, segments_checksum, sqlstate, error, at::text
+  FROM {log} l
+ WHERE version IS NOT NULL AND outcome <> 'finished'
+   AND id = (SELECT max(id) FROM {log} later WHERE later.version = l.version)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Describe an attempt at a version that did not finish: what ran of it, and why it ended if that is known."""
+
+    action: str
+    outcome: str
+    segments_done: int
+    segments_total: int
+    segments_checksum: str
+    sqlstate: str
+    error: str
+    at: str
+
+    @property
+    def interrupted(self) -> bool:
+        """Tell whether the attempt left something behind, so that it must be resumed rather than begun."""
+        return self.outcome != "failed" or self.segments_done > 0
+
+    @property
+    def unsure(self) -> bool:
+        """Tell whether the segment under way may have taken effect without being recorded."""
+        return self.outcome != "failed" or self.sqlstate in _BROKEN_OFF
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Hold what the database remembers: checksums by version in the order of application, and unfinished attempts."""
+
+    schema: str = "public"
+    exists: bool = False
+    complete: bool = False
+    """Whether the tables beside schema_migrations are there too."""
+    checksums: Mapping[str, str | None] = field(default_factory=dict)
+    attempts: Mapping[str, Attempt] = field(default_factory=dict)
+    environment: str = ""
+    format: int = 0
+    expected: str = ""
+    """What the schema is expected to be, as tasks.runner.ledger.expected_schema writes it."""
+    old_names: Mapping[str, str] = field(default_factory=dict)
+    """By which names the database still knows versions that were renamed since."""
+
+    @property
+    def current(self) -> bool:
+        """Tell whether all tables are there, in the format that this tool writes."""
+        return self.complete and self.format == LEDGER_FORMAT
+
+    def recorded_name(self, version: str) -> str:
+        """Give the name under which the database knows a version."""
+        return self.old_names.get(version, version)
+
+    def table(self, suffix: str = "") -> sql.Identifier:
+        """Name one of the ledger's tables with its schema, so that no search_path can lead elsewhere."""
+        return sql.Identifier(self.schema, f"schema_migrations{suffix}")
+
+
+def read_ledger(connection: psycopg.Connection) -> Ledger:
+    """Read the ledger; an absent one reads as empty.
+
+    Raises RefusedError where schema_migrations has another shape, or was written by a newer format of this tool.
+    """
+    layout = connection.execute(_LAYOUT).fetchone()
+    if layout is None or layout[0] is None:
+        raise RefusedError(
+            "no schema to keep the ledger in: search_path names none that exists",
+            hint="CREATE SCHEMA public; or set search_path in DATABASE_URL (?options=-csearch_path%3Dmyschema).",
+            state="Nothing was changed.",
+        )
+    schema, columns, complete, keyed = layout
+    if columns is None:
+        return Ledger(schema=schema)
+    _check_shape(schema, columns, keyed=keyed)
+    ledger = Ledger(schema=schema, exists=True, complete=complete)
+    rows = connection.execute(
+        sql.SQL('SELECT version, checksum FROM {} ORDER BY applied_at NULLS FIRST, version COLLATE "C"').format(ledger.table())
+    ).fetchall()
+    checksums: dict[str, str | None] = dict(rows)
+    if not complete:
+        return Ledger(schema=schema, exists=True, checksums=checksums)
+    meta: dict[str, str] = {}
+    attempts: dict[str, Attempt] = {}
+    query = sql.SQL(_ATTEMPTS).format(meta=ledger.table("_meta"), log=ledger.table("_log"))
+    for what, name, value, outcome, done, total, checksum, sqlstate, error, at in connection.execute(query):
+        if what == "meta":
+            meta[name] = value
+        else:
+            attempts[name] = Attempt(value, outcome, done, total, checksum or "", sqlstate or "", error or "", at)
+    number = _check_format(meta.get("format", ""))
+    return Ledger(schema, True, True, checksums, attempts, meta.get("environment", ""), number, meta.get("schema", ""))
+
+
+def ensure_ledger(connection: psycopg.Connection, ledger: Ledger) -> None:
+    """Create the ledger's tables where they are missing, and bring them to this format; the caller holds the lock."""
+    run_sql(connection, f"BEGIN;{compose_tables(connection, ledger)};COMMIT")
+
+
+def compose_tables(connection: psycopg.Connection, ledger: Ledger) -> str:
+    """Give the SQL that creates the ledger's tables, to be run in a transaction, whose search_path it sets."""
+    text = (Path(__file__).parent / "ledger.sql").read_text(encoding="utf-8")
+    path = sql.SQL("SET LOCAL search_path TO {}").format(sql.Identifier(ledger.schema)).as_string(connection)
+    return f"SET LOCAL client_min_messages = warning; {path};\n{text}\n"
+
+
+def remember_environment(connection: psycopg.Connection, ledger: Ledger, environment: str) -> None:
+    """Note in a database which environment it is, if it does not know yet."""
+    query = "INSERT INTO {} (key, value) VALUES ('environment', %s) ON CONFLICT (key) DO NOTHING"
+    connection.execute(sql.SQL(query).format(ledger.table("_meta")), [environment])
+
+
+def check_environment(ledger: Ledger, environment: str) -> None:
+    """Raise RefusedError when the database says that it is another environment than the run is for."""
+    if environment and ledger.environment and environment != ledger.environment:
+        table = f"{ledger.schema}.schema_migrations_meta"
+        raise RefusedError(
+            f"this run is for {environment}, but the database says that it is {ledger.environment}",
+            hint=f"Check --env and DATABASE_URL. If the database was copied from {ledger.environment} and is {environment} now:\n"
+            f"  UPDATE {table} SET value = '{environment}' WHERE key = 'environment';",
+            state="Nothing was changed.",
+        )
+
+
+def _check_shape(schema: str, columns: list[str], *, keyed: bool) -> None:
+    """Refuse a schema_migrations that some other tool made."""
+    missing = [name for name in _REQUIRED if name not in columns]
+    fault = f"{', '.join(missing)} missing" if missing else "" if keyed else "version is no text that is the key of a table"
+    if fault:
+        raise RefusedError(
+            f"{schema}.schema_migrations has another shape: it has the columns {', '.join(columns)}; {fault}",
+            hint="Another tool made this table. To take over what it records: inv db.adopt\n"
+            "To start a record beside it instead, rename it first:\n"
+            f"  ALTER TABLE {schema}.schema_migrations RENAME TO schema_migrations_before;",
+            state="Nothing was changed.",
+        )
+
+
+def _check_format(text: str) -> int:
+    """Give the number of the format; refuse a ledger that a newer tool wrote."""
+    if not text.isdigit() or int(text) > LEDGER_FORMAT:
+        raise RefusedError(
+            f"the ledger has format {text or 'unknown'}, this tool knows formats up to {LEDGER_FORMAT}",
+            hint="Pull: a newer version of this tool wrote it.",
+            state="Nothing was changed.",
+        )
+    return int(text)

@@ -1,0 +1,126 @@
+"""Taking over the record of another tool: its table out of the way, ours made, the rows written, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg import sql
+
+from tasks.catalog import Catalog, Key
+from tasks.runner.database.session import run_sql
+from tasks.runner.errors import RefusedError
+from tasks.runner.files.checkout import Migrations, read_source
+from tasks.runner.identity import Identity, Revision
+from tasks.runner.ledger.foreign import OtherLedger, find_other_ledger
+from tasks.runner.ledger.reading import Ledger, compose_tables, read_ledger
+from tasks.runner.ledger.writing import Recorder
+
+KEPT_NAME = "schema_migrations_old"
+"""Under which name the contents of another tool's schema_migrations are kept; with 2, 3 … behind it where it is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """Say that a database has a version already, since when if that is known (UTC), and what speaks for it."""
+
+    version: str
+    evidence: str
+    applied_at: datetime | None = None
+
+
+def take_over(
+    connection: psycopg.Connection,
+    other: OtherLedger,
+    adoptions: Iterable[Adoption],
+    *,
+    migrations: Migrations,
+    identity: Identity,
+    revision: Revision,
+) -> str:
+    """Make our ledger beside another tool's and record the adoptions, in one transaction; the caller holds the lock.
+
+    A table of another tool that is named schema_migrations is renamed, and the new name is given back; every other stays where it
+    is. Raises RefusedError if the other record is no longer what it was, FilesError for a file that cannot be read.
+    """
+    with connection.transaction():
+        kept = _move_away(connection, other)
+        ledger = Ledger(schema=other.schema) if kept else read_ledger(connection)
+        run_sql(connection, compose_tables(connection, ledger))
+        record_adoptions(Recorder(connection, ledger, identity, revision, prepare=False), adoptions, migrations)
+    return kept
+
+
+def record_adoptions(recorder: Recorder, adoptions: Iterable[Adoption], migrations: Migrations) -> None:
+    """Record versions that a database has, with the text and the checksum that their files have now."""
+    for adoption in adoptions:
+        up = read_source(migrations.up_path(adoption.version))
+        has_down = adoption.version in migrations.downs
+        down = read_source(migrations.down_path(adoption.version)).text if has_down else None
+        recorder.record_adopted(
+            adoption.version,
+            applied_at=adoption.applied_at,
+            checksum=up.checksum,
+            up_text=up.text,
+            down_text=down,
+            evidence=adoption.evidence,
+        )
+
+
+def _move_away(connection: psycopg.Connection, other: OtherLedger) -> str:
+    """Lock the other table, make sure that it is what was read, and rename it if it has our name."""
+    table = sql.Identifier(other.schema, other.tool.table)
+    mode = "ACCESS EXCLUSIVE" if other.is_in_the_way else "SHARE"
+    connection.execute(sql.SQL(f"LOCK TABLE {{}} IN {mode} MODE").format(table))
+    if find_other_ledger(connection) != other:
+        raise RefusedError(
+            f"{other.schema}.{other.tool.table} changed while this was looked at",
+            hint="Is somebody still running the other tool? Look again when it has ended.",
+            state="Nothing was changed.",
+        )
+    if not other.is_in_the_way:
+        return ""
+    name = _find_free_name(connection, other.schema)
+    connection.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(table, sql.Identifier(name)))
+    _rename_key(connection, sql.Identifier(other.schema, name), f"{name}_pkey")
+    return name
+
+
+def _rename_key(connection: psycopg.Connection, table: sql.Identifier, name: str) -> None:
+    """Rename the primary key of a table, whose index would keep ours from having its name."""
+    query = "SELECT conname::text FROM pg_constraint WHERE contype = 'p' AND conrelid = %s::regclass"
+    for (key,) in connection.execute(query, [table.as_string(connection)]).fetchall():
+        rename = sql.SQL("ALTER TABLE {} RENAME CONSTRAINT {} TO {}")
+        connection.execute(rename.format(table, sql.Identifier(key), sql.Identifier(name)))
+
+
+def _find_free_name(connection: psycopg.Connection, schema: str) -> str:
+    query = (
+        "SELECT relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
+        " WHERE nspname = %s AND starts_with(relname, %s)"
+    )
+    taken = {row[0] for row in connection.execute(query, [schema, KEPT_NAME])}
+    number = 1
+    name = KEPT_NAME
+    while name in taken:
+        number += 1
+        name = f"{KEPT_NAME}{number}"
+    return name
+
+
+def leave_out_records(live: Catalog, other: OtherLedger | None) -> Catalog:
+    """Leave out of a schema the tables in which another tool keeps or kept its record. Pure."""
+    names = {KEPT_NAME, *((other.tool.table,) if other else ())}
+    kept = {key: text for key, text in live.objects.items() if not _belongs(key, names)}
+    return Catalog(kept, live.server_version)
+
+
+def _belongs(key: Key, names: set[str]) -> bool:
+    """Tell whether an object is one of some tables, or a part of one, its sequence or index."""
+    for text in (key.name, key.parent):
+        bare = text.rpartition(".")[2].strip('"')
+        if any(bare == name or (key.kind == "sequence" and bare.startswith(f"{name}_")) for name in names):
+            return True
+    return False

@@ -1,0 +1,225 @@
+"""Writing to the ledger: applied rows, stored texts, and the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg import pq, sql
+
+from tasks.runner.database.session import run_sql
+from tasks.runner.identity import Identity, Revision
+from tasks.runner.ledger.reading import Ledger
+from tasks.runner.ledger.renames import Rename
+
+_LOG_COLUMNS = (
+    "run_id, version, action, outcome, segments_done, segments_total, segments_checksum,"
+    " actor, host, git_revision, git_dirty, tool_version, sqlstate, error, duration_ms, note"
+)
+_LOG_VALUES = (
+    "{run_id}, {version}, {action}, {outcome}, {done}, {total}, {segments_checksum},"
+    " {actor}, {host}, {commit}, {dirty}, {tool}, {sqlstate}, {error}, {duration_ms}, {note}"
+)
+_LOG = f"INSERT INTO {{log}} ({_LOG_COLUMNS}) VALUES ({_LOG_VALUES})"
+_WITH_LOG = f"WITH log AS (INSERT INTO {{log}} ({_LOG_COLUMNS}) VALUES ({_LOG_VALUES}))"
+_APPLIED = f"""
+{_WITH_LOG},
+     script AS (INSERT INTO {{scripts}} (version, up_text, down_text) VALUES ({{version}}, {{up_text}}, {{down_text}})
+                ON CONFLICT (version) DO UPDATE SET up_text = excluded.up_text, down_text = excluded.down_text)
+INSERT INTO {{ledger}} AS row (version, applied_at, applied_by, checksum, execution_time_ms)
+VALUES ({{version}}, clock_timestamp() AT TIME ZONE 'UTC', {{actor}}, {{checksum}}, {{duration_ms}})
+"""
+_VARIES = ("version", "done", "total", "duration_ms", "checksum", "up_text", "down_text")
+"""What is another in each row of an applied migration; the rest stays the same during a run."""
+_COMPLETE_OWN_ROW = """
+ON CONFLICT (version) DO UPDATE
+   SET applied_at = excluded.applied_at, applied_by = coalesce(row.applied_by, excluded.applied_by),
+       checksum = excluded.checksum, execution_time_ms = excluded.execution_time_ms
+"""
+_REVERTED = f"""
+{_WITH_LOG},
+     script AS (DELETE FROM {{scripts}} WHERE version = {{version}})
+DELETE FROM {{ledger}} WHERE version = {{version}}
+"""
+_SEEDED = f"""
+{_WITH_LOG}
+INSERT INTO {{seeds}} (name, applied_at, applied_by, checksum, execution_time_ms)
+VALUES ({{version}}, clock_timestamp() AT TIME ZONE 'UTC', {{actor}}, {{checksum}}, {{duration_ms}})
+ON CONFLICT (name) DO UPDATE
+   SET applied_at = excluded.applied_at, applied_by = excluded.applied_by,
+       checksum = excluded.checksum, execution_time_ms = excluded.execution_time_ms
+"""
+_RENAMED = f"""
+{_WITH_LOG},
+     script AS (UPDATE {{scripts}} SET version = {{version}} WHERE version = {{recorded}}
+                   AND NOT EXISTS (SELECT FROM {{scripts}} WHERE version = {{version}}))
+UPDATE {{ledger}} SET version = {{version}}, checksum = coalesce({{checksum}}, checksum) WHERE version = {{recorded}}
+"""
+_DROPPED = f"""
+{_WITH_LOG},
+     script AS (DELETE FROM {{scripts}} WHERE version = {{recorded}})
+DELETE FROM {{ledger}} WHERE version = {{recorded}}
+"""
+_ADOPTED = f"""
+WITH ledger AS (
+       INSERT INTO {{ledger}} (version, applied_at, applied_by, checksum)
+       VALUES ({{version}}, coalesce({{applied_at}}::timestamp, now() AT TIME ZONE 'UTC'), {{applied_by}}, {{checksum}})
+       ON CONFLICT (version) DO NOTHING RETURNING 1),
+     script AS (
+       INSERT INTO {{scripts}} (version, up_text, down_text) SELECT {{version}}, {{up_text}}, {{down_text}} FROM ledger
+       ON CONFLICT (version) DO UPDATE SET up_text = excluded.up_text, down_text = excluded.down_text)
+INSERT INTO {{log}} ({_LOG_COLUMNS}) SELECT {_LOG_VALUES} FROM ledger
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Describe one row for the log; an empty version speaks of the run as a whole."""
+
+    action: str
+    outcome: str
+    version: str = ""
+    done: int = 0
+    total: int = 0
+    segments_checksum: str = ""
+    sqlstate: str = ""
+    error: str = ""
+    duration_ms: int | None = None
+    note: str = ""
+    """What speaks for it: the name before a renaming, the evidence of an adoption."""
+
+
+class Recorder:
+    """Write to the ledger of one database on behalf of one run.
+
+    What is recorded of a step follows other SQL, given as `before`, and commits the open transaction, in one round trip. The
+    server plans the record of an applied migration once for all, unless a pooler stands between.
+    """
+
+    def __init__(
+        self, connection: psycopg.Connection, ledger: Ledger, identity: Identity, revision: Revision, prepare: bool
+    ) -> None:
+        self.connection = connection
+        self.ledger = ledger
+        self.identity = identity
+        self.revision = revision
+        self._prepares = prepare
+        self._prepared = ""
+        self._count = 0
+
+    def on(self, connection: psycopg.Connection) -> Recorder:
+        """Give a recorder that does the same on another session."""
+        return Recorder(connection, self.ledger, self.identity, self.revision, prepare=False)
+
+    def log(self, entry: Entry, *, commits: bool = False) -> None:
+        """Append a row to the log, and commit the open transaction if it `commits`."""
+        self._run(_LOG + ("; COMMIT" if commits else ""), self._describe(entry))
+
+    def record_applied(
+        self,
+        entry: Entry,
+        *,
+        checksum: str,
+        up_text: str,
+        down_text: str | None,
+        own_row: bool,
+        before: str = "",
+        deallocates: bool = True,
+    ) -> None:
+        """Record a migration as applied, with its texts and its row in the log.
+
+        `own_row` says that the file inserted its own row, which is completed; otherwise a row that exists already raises
+        UniqueViolation, because somebody else applied the version. `deallocates` says that the file may have dropped what was
+        prepared.
+        """
+        values = {"checksum": checksum, "up_text": up_text, "down_text": down_text, **self._describe(entry)}
+        if deallocates:
+            self._prepared = ""
+        if own_row or deallocates or not self._prepares:
+            self._run(f"{_APPLIED}{_COMPLETE_OWN_ROW if own_row else ''}; COMMIT", values, before)
+            return
+        if not self._prepared:
+            run_sql(self.connection, before)
+            before = ""
+            self._prepare(values)
+        quote = pq.Escaping(self.connection.pgconn).escape_literal
+        arguments = ["NULL" if values[name] is None else quote(str(values[name]).encode()).decode() for name in _VARIES]
+        self._send(f"EXECUTE {self._prepared} ({', '.join(arguments)}); COMMIT", before)
+
+    def record_reverted(self, entry: Entry, *, before: str = "") -> None:
+        """Take a migration's row and texts out of the ledger, and log that."""
+        self._run(f"{_REVERTED}; COMMIT", self._describe(entry), before)
+
+    def record_seeded(self, entry: Entry, checksum: str, *, before: str = "") -> None:
+        """Record a seed with the checksum of the text that ran, and log that."""
+        self._run(f"{_SEEDED}; COMMIT", {"checksum": checksum, **self._describe(entry)}, before)
+
+    def record_renames(self, renames: Iterable[Rename]) -> None:
+        """Give rows of the ledger the names that their versions have today, and log that, all in one transaction."""
+        with self.connection.transaction():
+            for rename in renames:
+                note = f"dropped: {rename.recorded}" if rename.drops else f"was {rename.recorded}"
+                values = self._describe(Entry("rename", "finished", rename.version, note=note))
+                values |= {"recorded": rename.recorded, "checksum": rename.checksum or None}
+                self._run(_DROPPED if rename.drops else _RENAMED, values)
+                if rename.squashed:
+                    self._run("DELETE FROM {scripts} WHERE version = {version}", values)
+
+    def record_adopted(
+        self, version: str, *, applied_at: datetime | None, checksum: str, up_text: str, down_text: str | None, evidence: str
+    ) -> None:
+        """Record a migration that the database has already, and log what speaks for that; a row that exists stays as it is.
+
+        `applied_at` is in UTC, None if nobody knows. The caller holds the transaction.
+        """
+        values = self._describe(Entry("adopt", "finished", version, note=evidence))
+        values |= {"applied_at": applied_at, "applied_by": f"adopted by {self.identity.actor}"[:255], "checksum": checksum}
+        self._run(_ADOPTED, {**values, "up_text": up_text, "down_text": down_text})
+
+    def _prepare(self, values: Mapping[str, object]) -> None:
+        """Have the record of an applied migration planned, under a name that this session has not known yet."""
+        self._count += 1
+        name = f"migrate_applied_{self._count}"
+        parts: dict[str, sql.Composable] = {key: sql.Literal(value) for key, value in values.items()}
+        parts |= {key: sql.SQL(f"${number}") for number, key in enumerate(_VARIES, 1)}
+        result = self.connection.pgconn.prepare(name.encode(), self._compose(_APPLIED, parts).encode())
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            raise psycopg.errors.error_from_result(result, encoding="utf-8")
+        self._prepared = name
+
+    def _run(self, query: str, values: Mapping[str, object], before: str = "") -> None:
+        self._send(self._compose(query, {name: sql.Literal(value) for name, value in values.items()}), before)
+
+    def _compose(self, query: str, parts: Mapping[str, sql.Composable]) -> str:
+        tables = {"ledger": "", "log": "_log", "scripts": "_scripts", "seeds": "_seeds"}
+        named = {name: self.ledger.table(suffix) for name, suffix in tables.items()}
+        return sql.SQL(query).format(**named, **parts).as_string(self.connection)
+
+    def _send(self, text: str, before: str) -> None:
+        """Run the text after what comes before it: apart, where that takes back a file's own encoding."""
+        if before and self.connection.pgconn.parameter_status(b"client_encoding") != b"UTF8":
+            run_sql(self.connection, before)
+            before = ""
+        run_sql(self.connection, f"{before};\n{text}" if before else text)
+
+    def _describe(self, entry: Entry) -> dict[str, object]:
+        return {
+            "run_id": self.identity.run_id,
+            "version": entry.version or None,
+            "action": entry.action,
+            "outcome": entry.outcome,
+            "done": entry.done,
+            "total": entry.total,
+            "segments_checksum": entry.segments_checksum or None,
+            "actor": self.identity.actor,
+            "host": self.identity.host,
+            "commit": self.revision.commit or None,
+            "dirty": self.revision.dirty,
+            "tool": self.identity.tool_version,
+            "sqlstate": entry.sqlstate or None,
+            "error": entry.error or None,
+            "duration_ms": entry.duration_ms,
+            "note": entry.note or None,
+        }

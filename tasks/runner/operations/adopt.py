@@ -1,0 +1,117 @@
+"""Writing an adoption into a database: under the lock, in one transaction, if nothing has changed since it was looked at.
+
+What is written is packed into one word, so that it reaches a run on another machine as it was agreed to here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import psycopg
+
+from tasks.catalog import Catalog, read_catalog
+from tasks.runner.database.run_lock import RunLock
+from tasks.runner.database.session import connect, run_sql
+from tasks.runner.errors import RefusedError, UsageError
+from tasks.runner.events import AdoptionWritten, Event
+from tasks.runner.execution.migration_runner import MigrationRunner
+from tasks.runner.files.checkout import Migrations, read_migrations
+from tasks.runner.identity import read_revision
+from tasks.runner.ledger.foreign import OtherLedger, find_other_ledger
+from tasks.runner.ledger.reading import Ledger, check_environment, compose_tables, read_ledger, remember_environment
+from tasks.runner.ledger.renames import apply_renames, read_renames, renew_renames
+from tasks.runner.ledger.takeover import Adoption, leave_out_records, record_adoptions, take_over
+from tasks.runner.ledger.writing import Recorder
+from tasks.runner.operations.migrate import start
+
+
+def adopt(runner: MigrationRunner, seen: str, agreed: Sequence[str]) -> Iterator[Event]:
+    """Write the ledger's rows, each with its evidence in the log; nothing else in the database is changed.
+
+    `seen` is what `describe_seen` gave when the database was looked at, `agreed` what `pack` made of the adoptions.
+    Raises RefusedError where the schema or the record has changed since, UsageError for words that are not packed so.
+    """
+    yield start(runner, "adopt")
+    begun = time.monotonic()
+    adoptions = tuple(adoption for word in agreed for adoption in unpack(word))
+    migrations = read_migrations(runner.migrations_dir)
+    lock = RunLock(runner.url, run_id=runner.identity.run_id, stop=runner.stop)
+    try:
+        yield from lock.acquire()
+        with connect(runner.url, name=f"migrate-run {runner.identity.run_id}") as connection:
+            kept = _write(connection, runner, migrations, seen, adoptions)
+    finally:
+        lock.release()
+    duration_ms = round((time.monotonic() - begun) * 1000)
+    yield AdoptionWritten(tuple(adoption.version for adoption in adoptions), kept, duration_ms)
+
+
+def describe_seen(live: Catalog, recorded: Sequence[str], other: OtherLedger | None) -> str:
+    """Give a word for what a database was seen to be: its schema, its ledger and the record of another tool. Pure."""
+    rows = [] if other is None else [other.schema, other.tool.table, *map(repr, other.rows)]
+    return hashlib.sha256(json.dumps([live.fingerprint, list(recorded), rows]).encode()).hexdigest()
+
+
+def pack(adoptions: Sequence[Adoption]) -> str:
+    """Write adoptions as one word without signs that a shell or a command line would change. Pure."""
+    rows = [(each.version, each.evidence, each.applied_at.isoformat() if each.applied_at else "") for each in adoptions]
+    return base64.urlsafe_b64encode(zlib.compress(json.dumps(rows).encode())).decode()
+
+
+def unpack(word: str) -> tuple[Adoption, ...]:
+    """Read the word that `pack` wrote; raises UsageError for any other."""
+    try:
+        rows = json.loads(zlib.decompress(base64.urlsafe_b64decode(word)))
+        return tuple(Adoption(version, evidence, datetime.fromisoformat(at) if at else None) for version, evidence, at in rows)
+    except (ValueError, TypeError, zlib.error) as error:
+        raise UsageError(
+            "these adoptions cannot be read", hint="inv db.adopt --apply writes them.", state="Nothing was changed."
+        ) from error
+
+
+def read_standing(
+    connection: psycopg.Connection, runner: MigrationRunner, migrations: Migrations
+) -> tuple[Catalog, Ledger, OtherLedger | None]:
+    """Read a database's schema without records of any tool, its ledger by today's names, and another tool's record."""
+    other = find_other_ledger(connection)
+    ledger = Ledger()
+    if other is None or not other.is_in_the_way:
+        ledger = read_ledger(connection)
+        check_environment(ledger, runner.environment)
+        ledger, _ = apply_renames(ledger, read_renames(migrations.folder, migrations.checksums))
+    if ledger.checksums:
+        other = None
+    return leave_out_records(read_catalog(connection), other), ledger, other
+
+
+def _write(
+    connection: psycopg.Connection, runner: MigrationRunner, migrations: Migrations, seen: str, adoptions: tuple[Adoption, ...]
+) -> str:
+    """Write everything in one transaction, and give the name under which another tool's table is kept."""
+    live, recorded, other = read_standing(connection, runner, migrations)
+    if describe_seen(live, tuple(recorded.checksums), other) != seen:
+        raise RefusedError(
+            "the schema or the ledger changed while it was looked at",
+            hint="Is somebody changing it by hand, or is a deploy under way? Look again when that has ended.",
+            state="Nothing was changed.",
+        )
+    revision, kept = read_revision(runner.migrations_dir), ""
+    if other is not None:
+        kept = take_over(connection, other, adoptions, migrations=migrations, identity=runner.identity, revision=revision)
+    else:
+        with connection.transaction():
+            ledger = read_ledger(connection)
+            _, todo = apply_renames(ledger, read_renames(migrations.folder, migrations.checksums))
+            run_sql(connection, compose_tables(connection, ledger))
+            recorder = Recorder(connection, ledger, runner.identity, revision, prepare=False)
+            recorder.record_renames(renew_renames(todo, ledger))
+            record_adoptions(recorder, adoptions, migrations)
+    if runner.environment:
+        remember_environment(connection, read_ledger(connection), runner.environment)
+    return kept

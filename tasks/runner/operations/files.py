@@ -1,0 +1,16 @@
+"""What a checkout or an image holds, told without asking any database, and so without waiting for the driver to be imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks.runner.events import Event, FilesRead
+from tasks.runner.files.checkout import read_migrations
+from tasks.runner.identity import LEDGER_FORMAT, TOOL_VERSION
+
+
+def list_files(migrations_dir: Path) -> Iterator[Event]:
+    """List the migrations of a folder with their checksums."""
+    checksums = read_migrations(migrations_dir).checksums
+    yield FilesRead(tuple(checksums), tuple(checksums.values()), TOOL_VERSION, LEDGER_FORMAT)

@@ -1,0 +1,125 @@
+"""Looking at a database without changing it: what a run there would meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+
+from tasks.runner.database.session import describe_database, is_pooled
+from tasks.runner.errors import RunnerError
+from tasks.runner.events import CheckMade, Event, ProbeRead
+from tasks.runner.execution.migration_runner import MigrationRunner
+from tasks.runner.ledger.reading import check_environment, read_ledger
+
+_OLDEST_SERVER = 140000
+_FACTS = """
+SELECT quote_ident(current_user), quote_ident(current_schema()), has_schema_privilege(current_schema(), 'CREATE'),
+       pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on'
+"""
+_EXTENSIONS = """
+SELECT coalesce(string_agg(extname || ' ' || extversion, ', ' ORDER BY extname), 'none'),
+       coalesce(bool_or(extname = 'vector'), false),
+       EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector'),
+       EXISTS (SELECT FROM pg_available_extension_versions v, pg_roles r
+                WHERE v.name = 'vector' AND r.rolname = current_user
+                  AND (r.rolsuper OR ((v.trusted OR NOT v.superuser)
+                                      AND has_database_privilege(current_database(), 'CREATE'))))
+  FROM pg_extension WHERE extname <> 'plpgsql'
+"""
+_LEDGER_TABLES = """
+SELECT coalesce(string_agg(c.oid::regclass::text, ', ' ORDER BY c.relname), ''), quote_ident(current_user)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = %s AND c.relkind = 'r' AND c.relname ~ '^schema_migrations(_log|_meta|_scripts|_seeds)?$'
+   AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
+            AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE'))
+"""
+
+
+def probe(runner: MigrationRunner) -> Iterator[Event]:
+    """Check a database: version, privileges, pooler, extensions, and what the ledger says of itself.
+
+    Raises ConnectError where no session can be had; what the server refuses later on is a check that failed.
+    """
+    checks: list[CheckMade] = []
+    try:
+        with runner.read() as connection:
+            checks.append(CheckMade("database", True, describe_database(runner.url)))
+            checks += _check_server(connection)
+            checks += _check_user(connection)
+            checks.append(_check_extensions(connection))
+            checks += _check_ledger(runner, connection)
+    except RunnerError as error:
+        if not checks:
+            raise
+        checks.append(CheckMade("ledger", False, error.message, error.hint))
+    yield ProbeRead(tuple(checks))
+
+
+def _check_server(connection: psycopg.Connection) -> Iterator[CheckMade]:
+    number = connection.info.server_version
+    known = number >= _OLDEST_SERVER
+    found = f"PostgreSQL {number // 10000}.{number % 10000}"
+    yield CheckMade("server version", known, found, "" if known else "PostgreSQL 14 is the oldest that this tool knows.")
+    if is_pooled(connection):
+        found = "one stands between, with fewer means against waiting for locks"
+        yield CheckMade("pooler", True, found, "Set DIRECT_DATABASE_URL to a URL that goes round it.")
+    else:
+        yield CheckMade("pooler", True, "none stands between")
+
+
+def _check_user(connection: psycopg.Connection) -> Iterator[CheckMade]:
+    row = connection.execute(_FACTS).fetchone()
+    if row is None:
+        return
+    user, schema, may_create, replica, read_only = row
+    if schema is None:
+        hint = "CREATE SCHEMA public; or set search_path in the URL (?options=-csearch_path%3Dmyschema)."
+        yield CheckMade("privileges", False, "search_path names no schema that exists", hint)
+    elif not may_create:
+        hint = f"GRANT CREATE, USAGE ON SCHEMA {schema} TO {user};"
+        yield CheckMade("privileges", False, f"{user} may not create tables in the schema {schema}", hint)
+    else:
+        yield CheckMade("privileges", True, f"{user} may create tables in the schema {schema}")
+    if replica:
+        hint = "Use the primary's URL; on Fly that is port 5432, not 5433."
+        yield CheckMade("writable", False, "this server is a replica, which only reads", hint)
+    elif read_only:
+        hint = f"ALTER ROLE {user} RESET default_transaction_read_only; or take it out of the URL, or use another user."
+        yield CheckMade("writable", False, "default_transaction_read_only is on", hint)
+    else:
+        yield CheckMade("writable", True, "yes")
+
+
+def _check_extensions(connection: psycopg.Connection) -> CheckMade:
+    row = connection.execute(_EXTENSIONS).fetchone()
+    listed, installed, available, may_create = row or ("none", False, False, False)
+    if installed:
+        return CheckMade("extensions", True, listed)
+    if not available:
+        hint = "Gaia's migrations need pgvector: install it on the server (https://github.com/pgvector/pgvector)."
+        return CheckMade("extensions", False, f"{listed}; vector is not available", hint)
+    if not may_create:
+        return CheckMade(
+            "extensions",
+            False,
+            f"{listed}; vector is available, but this user may not create it",
+            "Have an administrator do it: CREATE EXTENSION vector;",
+        )
+    return CheckMade("extensions", True, f"{listed}; vector is available")
+
+
+def _check_ledger(runner: MigrationRunner, connection: psycopg.Connection) -> Iterator[CheckMade]:
+    ledger = read_ledger(connection)
+    if not ledger.exists:
+        yield CheckMade("ledger", True, "none yet; the first run makes it")
+        return
+    check_environment(ledger, runner.environment)
+    said = f", says that it is {ledger.environment}" if ledger.environment else ""
+    row = connection.execute(_LEDGER_TABLES, [ledger.schema]).fetchone()
+    barred, user = row or ("", "")
+    if barred:
+        hint = f"GRANT SELECT, INSERT, UPDATE, DELETE ON {barred} TO {user};"
+        yield CheckMade("ledger", False, f"{user} may not read and write {barred}", hint)
+    else:
+        yield CheckMade("ledger", True, f"{len(ledger.checksums)} applied{said}")

@@ -1,0 +1,147 @@
+"""Repair: make the ledger say what is true, each change shown and confirmed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from tasks.runner.database.run_lock import RunLock
+from tasks.runner.database.session import connect, is_pooled
+from tasks.runner.errors import RefusedError
+from tasks.runner.events import Event, Finding, RepairProposed, RunFinished
+from tasks.runner.execution.migration_runner import MigrationRunner
+from tasks.runner.files.checkout import Migrations, read_migrations, read_source
+from tasks.runner.identity import read_revision
+from tasks.runner.ledger.reading import Ledger, check_environment, ensure_ledger, read_ledger
+from tasks.runner.ledger.renames import Rename, read_renamed_ledger, renew_renames
+from tasks.runner.ledger.writing import Entry, Recorder
+from tasks.runner.operations.migrate import start
+from tasks.runner.planning.plan import find_differences
+from tasks.runner.planning.sources import add_diffs
+
+Confirm = Callable[[RepairProposed], bool]
+_CHANGES = {
+    "record checksum": "UPDATE {ledger} SET checksum = %(checksum)s WHERE version = %(version)s",
+    "drop row": "DELETE FROM {ledger} WHERE version = %(version)s",
+}
+_TEXTS = {
+    "record checksum": "INSERT INTO {scripts} (version, up_text, down_text) VALUES (%(version)s, %(up)s, %(down)s)"
+    " ON CONFLICT (version) DO UPDATE SET up_text = excluded.up_text, down_text = excluded.down_text",
+    "drop row": "DELETE FROM {scripts} WHERE version = %(version)s",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    connection: psycopg.Connection
+    ledger: Ledger
+    migrations: Migrations
+
+
+def repair(runner: MigrationRunner, confirm: Confirm | None) -> Iterator[Event]:
+    """Record new checksums, drop the rows of missing files and forget interrupted attempts, where `confirm` agrees.
+
+    It never runs a migration: the schema stays as it is, only the ledger changes. Raises RefusedError, after all was shown,
+    where something is to be confirmed and nobody can be asked (None).
+    """
+    yield start(runner, "repair")
+    begun = time.monotonic()
+    migrations = read_migrations(runner.migrations_dir)
+    with runner.read() as connection:
+        ledger, renames, _ = read_renamed_ledger(connection, migrations)
+        check_environment(ledger, runner.environment)
+        proposals = propose_repairs(ledger, add_diffs(connection, ledger, migrations, find_differences(migrations, ledger)))
+    agreed = []
+    for proposal in proposals:
+        yield proposal
+        if confirm is not None and confirm(proposal):
+            agreed.append(proposal)
+    if proposals and confirm is None:
+        raise RefusedError(
+            "nobody can be asked to confirm this: the input is no terminal",
+            hint="Run it in a terminal, or agree to every change: --yes",
+            state="Nothing was changed.",
+        )
+    if agreed:
+        _apply(runner, migrations, agreed, renames)
+    yield RunFinished("repair", len(agreed), round((time.monotonic() - begun) * 1000))
+
+
+def propose_repairs(ledger: Ledger, findings: tuple[Finding, ...]) -> tuple[RepairProposed, ...]:
+    """Turn findings and unfinished attempts into the changes that would settle them. Pure."""
+    proposals = [
+        RepairProposed(
+            finding.version,
+            "record checksum",
+            "the file was edited after it was applied: record its new text as the applied one",
+            finding.diff,
+        )
+        for finding in findings
+        if finding.kind == "edited"
+    ]
+    proposals += [
+        RepairProposed(version, "record checksum", "it was recorded without a checksum: record the one of the file")
+        for version, checksum in ledger.checksums.items()
+        if checksum is None and version not in {finding.version for finding in findings}
+    ]
+    proposals += [
+        RepairProposed(
+            finding.version,
+            "drop row",
+            "there is no file for it in this checkout: drop its row and its stored texts "
+            "(what it did to the schema stays, and can no longer be rolled back)",
+        )
+        for finding in findings
+        if finding.kind == "missing"
+    ]
+    proposals += [
+        RepairProposed(
+            version,
+            "forget attempt",
+            f"a {attempt.action} stopped after {attempt.segments_done} of {attempt.segments_total} segments: forget that, "
+            "so that it starts from its first statement (what was done stays in the schema)",
+        )
+        for version, attempt in ledger.attempts.items()
+        if attempt.interrupted and attempt.action in ("migrate", "rollback")
+    ]
+    return tuple(proposals)
+
+
+def _apply(runner: MigrationRunner, migrations: Migrations, agreed: list[RepairProposed], renames: tuple[Rename, ...]) -> None:
+    """Write the agreed changes in one transaction, under the lock."""
+    lock = RunLock(runner.url, run_id=runner.identity.run_id, stop=runner.stop)
+    try:
+        for _ in lock.acquire():
+            continue
+        with connect(runner.url, name=f"migrate-run {runner.identity.run_id}") as connection:
+            ledger = read_ledger(connection)
+            if not ledger.current:
+                ensure_ledger(connection, ledger)
+                ledger = read_ledger(connection)
+            prepare = not is_pooled(connection)
+            recorder = Recorder(connection, ledger, runner.identity, read_revision(runner.migrations_dir), prepare)
+            with connection.transaction():
+                recorder.record_renames(renew_renames(renames, ledger))
+                for proposal in agreed:
+                    _write(_Session(connection, ledger, migrations), recorder, proposal)
+    finally:
+        lock.release()
+
+
+def _write(session: _Session, recorder: Recorder, proposal: RepairProposed) -> None:
+    values: dict[str, object] = {"version": proposal.version}
+    if proposal.change == "record checksum":
+        up = read_source(session.migrations.up_path(proposal.version))
+        down = session.migrations.down_path(proposal.version)
+        has_down = proposal.version in session.migrations.downs
+        values |= {"checksum": up.checksum, "up": up.text, "down": read_source(down).text if has_down else None}
+    ledger = session.ledger
+    for query in (_CHANGES.get(proposal.change), _TEXTS.get(proposal.change)):
+        if query:
+            composed = sql.SQL(query).format(ledger=ledger.table(), scripts=ledger.table("_scripts"))
+            session.connection.execute(composed, values)
+    recorder.log(Entry("repair", "finished", proposal.version))

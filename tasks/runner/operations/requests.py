@@ -1,0 +1,129 @@
+"""What somebody asks for, as a value: the same from Invoke's flags and from a command line, here and on another machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from tasks.runner.errors import UsageError
+
+if TYPE_CHECKING:
+    from tasks.runner.events import Event
+    from tasks.runner.execution.migration_runner import MigrationRunner
+    from tasks.runner.operations.repair import Confirm
+
+_WRITING = frozenset({"migrate", "rollback", "seed", "repair", "load", "adopt"})
+_LONGEST_NUMBER = 9
+HISTORY_LIMIT = 50
+"""How many rows of the log are shown where nobody says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Ask for one operation; what an operation does not know stays at its default."""
+
+    command: str
+    to: str = ""
+    strict: bool = False
+    steps: int = 1
+    dry_run: bool = False
+    check: bool = False
+    limit: int = 0
+    version: str = ""
+    agree: tuple[str, ...] = ()
+    """What was agreed to: the changes of a repair, each as CHANGE:VERSION, or the adoptions, packed."""
+
+    @property
+    def writes(self) -> bool:
+        """Tell whether this may change the database."""
+        return self.command in _WRITING and not self.dry_run
+
+
+def perform(request: Request, runner: MigrationRunner, confirm: Confirm | None) -> Iterator[Event]:
+    """Begin the operation that is asked for; what only some need is imported with it.
+
+    Raises UsageError for a request that cannot be meant.
+    """
+    _check(request)
+    if request.command == "migrate":
+        from tasks.runner.operations.migrate import migrate
+        from tasks.runner.planning.plan import MigrateGoal
+
+        return migrate(runner, MigrateGoal(to=request.to, strict=request.strict), dry_run=request.dry_run)
+    if request.command == "rollback":
+        from tasks.runner.operations.migrate import rollback
+        from tasks.runner.planning.plan import RollbackGoal
+
+        return rollback(runner, RollbackGoal(steps=request.steps, to=request.to), dry_run=request.dry_run)
+    if request.command == "seed":
+        from tasks.runner.operations.seed import seed
+
+        return seed(runner, dry_run=request.dry_run)
+    if request.command == "load":
+        from tasks.runner.operations.load import load_schema
+
+        return load_schema(runner)
+    if request.command == "adopt":
+        from tasks.runner.operations.adopt import adopt
+
+        return adopt(runner, request.version, request.agree)
+    if request.command == "repair":
+        from tasks.runner.operations.repair import repair
+
+        if request.agree or request.dry_run:
+            return repair(runner, lambda proposal: f"{proposal.change}:{proposal.version}" in request.agree)
+        return repair(runner, confirm)
+    return _answer(request, runner)
+
+
+def _answer(request: Request, runner: MigrationRunner) -> Iterator[Event]:
+    """Begin an operation that only reads."""
+    if request.command == "catalog":
+        from tasks.runner.operations.schema import read_schema
+
+        return read_schema(runner)
+    if request.command == "probe":
+        from tasks.runner.operations.probe import probe
+
+        return probe(runner)
+    if request.command == "outcome":
+        from tasks.runner.operations.outcome import read_outcome
+
+        return read_outcome(runner, request.version)
+    from tasks.runner.operations.status import read_history, read_status
+
+    if request.command == "history":
+        return read_history(runner, limit=request.limit or HISTORY_LIMIT, version=request.version)
+    return read_status(runner, limit=request.limit)
+
+
+def read_number(flag: str, text: str) -> int:
+    """Read a number that somebody typed; raises UsageError for anything else."""
+    if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_NUMBER:
+        raise UsageError(f"{flag}={text} is no number", hint="Write a whole number from 1 on.", state="Nothing was changed.")
+    return int(text)
+
+
+def write_arguments(request: Request) -> tuple[str, ...]:
+    """Write a request as the arguments of scripts/migrate.py that make the same request."""
+    flags = {field.name: field for field in fields(Request)}
+    written = [request.command]
+    for name, field in flags.items():
+        value = getattr(request, name)
+        if name == "command" or value == field.default:
+            continue
+        flag = f"--{name.replace('_', '-')}"
+        values = value if isinstance(value, tuple) else (value,)
+        written += [flag if item is True else f"{flag}={item}" for item in values]
+    return tuple(written)
+
+
+def _check(request: Request) -> None:
+    """Raise UsageError for flags that contradict each other or count nothing."""
+    state = "Nothing was changed."
+    for name, number, least in (("--steps", request.steps, 1), ("--limit", request.limit, 0)):
+        if number < least:
+            raise UsageError(f"{name}={number} counts nothing", hint="Write a whole number from 1 on.", state=state)
+    if request.steps > 1 and request.to:
+        raise UsageError("--steps and --to say two different things", hint="Write one of them.", state=state)

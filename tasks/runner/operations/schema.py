@@ -1,0 +1,74 @@
+"""Reading the schema of a database, with what its ledger says should be there: as one event, for a comparison elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import psycopg
+from psycopg import sql
+
+from tasks.catalog import Catalog, Key, read_catalog
+from tasks.postgres.other_tools import OTHER_TOOLS
+from tasks.runner.database.session import describe_database
+from tasks.runner.events import CatalogRead, Event, OtherRecord, StoredScript
+from tasks.runner.execution.migration_runner import MigrationRunner
+from tasks.runner.ledger.foreign import LedgerRow, OtherLedger, find_other_ledger
+from tasks.runner.ledger.reading import Ledger, check_environment, read_ledger
+
+_SCRIPTS = """
+SELECT l.version, coalesce(l.checksum, ''), s.up_text, s.down_text
+  FROM {ledger} l LEFT JOIN {scripts} s USING (version) ORDER BY l.applied_at NULLS FIRST, l.version COLLATE "C"
+"""
+
+
+def read_schema(runner: MigrationRunner) -> Iterator[Event]:
+    """Give the objects of the database, and the texts that were applied to it, in the order of their application."""
+    with runner.read() as connection:
+        other = find_other_ledger(connection)
+        ledger = Ledger() if other is not None and other.is_in_the_way else read_ledger(connection)
+        check_environment(ledger, runner.environment)
+        catalog = read_catalog(connection)
+        scripts = _read_scripts(connection, ledger)
+    yield CatalogRead(
+        runner.environment or ledger.environment,
+        describe_database(runner.url),
+        catalog.server_version,
+        tuple((key.kind, key.name, key.parent, definition) for key, definition in catalog.objects.items()),
+        scripts,
+        None if other is None else describe_record(other),
+    )
+
+
+def build_catalog(event: CatalogRead) -> Catalog:
+    """Make the schema of the event that carries it."""
+    objects = {Key(kind, name, parent): definition for kind, name, parent, definition in event.objects}
+    return Catalog(objects, event.server_version)
+
+
+def describe_record(other: OtherLedger) -> OtherRecord:
+    """Give another tool's record as an event carries it. Pure."""
+    rows = tuple(
+        (row.version, row.name, row.applied_at.isoformat() if row.applied_at else "", row.checksum, "true" if row.ok else "")
+        for row in other.rows
+    )
+    return OtherRecord(other.schema, other.tool.table, other.tool.name, rows)
+
+
+def build_record(record: OtherRecord | None) -> OtherLedger | None:
+    """Make another tool's record of the event's value; None where there is none, or the tool is not known here. Pure."""
+    tools = [tool for tool in OTHER_TOOLS if record and (tool.name, tool.table) == (record.tool, record.table)]
+    if record is None or not tools:
+        return None
+    rows = tuple(
+        LedgerRow(version, name, datetime.fromisoformat(at) if at else None, checksum, bool(ok))
+        for version, name, at, checksum, ok in record.rows
+    )
+    return OtherLedger(tools[0], record.schema, rows)
+
+
+def _read_scripts(connection: psycopg.Connection, ledger: Ledger) -> tuple[StoredScript, ...]:
+    if not ledger.complete:
+        return tuple(StoredScript(version, checksum or "", None, None) for version, checksum in ledger.checksums.items())
+    query = sql.SQL(_SCRIPTS).format(ledger=ledger.table(), scripts=ledger.table("_scripts"))
+    return tuple(StoredScript(*row) for row in connection.execute(query))

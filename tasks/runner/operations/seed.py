@@ -1,0 +1,70 @@
+"""Seeds: data that every environment has, run again when their text changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+
+import psycopg
+from psycopg import sql
+
+from tasks.runner.errors import Place, RefusedError
+from tasks.runner.events import Event, FilesFound, Skipped
+from tasks.runner.execution.migration_runner import MigrationRunner
+from tasks.runner.files.checkout import SourceFile, read_seed_files
+from tasks.runner.ledger.reading import Ledger, check_environment, read_ledger
+from tasks.runner.operations.migrate import carry_out, start
+from tasks.runner.parsing import Script, read_script
+from tasks.runner.planning.plan import Plan, Source, Step
+
+
+def seed(runner: MigrationRunner, *, dry_run: bool = False) -> Iterator[Event]:
+    """Run the seeds that are new or whose text changed, each in a transaction with its row in the ledger."""
+    yield start(runner, "seed")
+    begun = time.monotonic()
+    files = read_seed_files(runner.seeds_dir)
+    yield FilesFound(len(files), "seed")
+    with runner.read() as connection:
+        ledger = read_ledger(connection)
+        check_environment(ledger, runner.environment)
+        recorded = read_recorded_seeds(connection, ledger)
+    skipped = tuple(file.path.stem for file in files if recorded.get(file.path.stem) == file.checksum)
+    if skipped:
+        yield Skipped(skipped)
+    yield from carry_out(runner, plan_seeds(files, recorded), begun, dry_run=dry_run)
+
+
+def plan_seeds(files: tuple[SourceFile, ...], recorded: Mapping[str, str]) -> Plan:
+    """Make a step of each seed that is not recorded with the checksum it has now. Pure."""
+    steps = []
+    for file in files:
+        name = file.path.stem
+        if recorded.get(name) == file.checksum:
+            continue
+        script = read_script(file.text, file=file.shown, version=name)
+        _refuse_several_transactions(file.shown, script)
+        steps.append(Step("seed", name, Source(file.shown, file.text, file.checksum), script))
+    return Plan("seed", tuple(steps))
+
+
+def _refuse_several_transactions(shown: str, script: Script) -> None:
+    """Raise RefusedError at the first statement of a seed that does not fit into its one transaction."""
+    if script.single_transaction:
+        return
+    alone = [segment for segment in script.segments if not segment.transactional]
+    misfits = alone or list(script.segments[1:])
+    reason = "a seed runs in one transaction, and this " + ("statement cannot" if alone else "begins another")
+    raise RefusedError(
+        reason if misfits else "a seed that holds no statement does nothing",
+        hint="Move it to a migration: inv db.new NAME" if misfits else "Delete it, or write its statements.",
+        state="Nothing was changed.",
+        place=Place(shown, misfits[0].statements[0].line if misfits else 1),
+    )
+
+
+def read_recorded_seeds(connection: psycopg.Connection, ledger: Ledger) -> dict[str, str]:
+    """Read the checksum of each seed that the ledger knows."""
+    if not ledger.complete:
+        return {}
+    query = sql.SQL("SELECT name, checksum FROM {}").format(ledger.table("_seeds"))
+    return dict(connection.execute(query).fetchall())

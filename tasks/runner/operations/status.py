@@ -1,0 +1,110 @@
+"""Reading what is: the state of every version, and the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from tasks.runner.database.session import describe_database
+from tasks.runner.events import Event, Finding, HistoryRead, HistoryRow, StatusRead, StatusRow
+from tasks.runner.execution.migration_runner import MigrationRunner
+from tasks.runner.files.checkout import read_migrations
+from tasks.runner.ledger.expected_schema import parse_expectation, read_sum
+from tasks.runner.ledger.reading import Ledger, check_environment, read_ledger
+from tasks.runner.ledger.renames import read_renamed_ledger
+from tasks.runner.planning.plan import MigrateGoal, choose, find_version
+from tasks.runner.planning.sources import add_diffs
+
+_HISTORY = """
+SELECT id, run_id::text, coalesce(version, ''), action, outcome, segments_done, segments_total, actor, host,
+       coalesce(git_revision, ''), coalesce(git_dirty, false), tool_version, coalesce(sqlstate, ''), coalesce(error, ''),
+       to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), duration_ms
+  FROM {log} WHERE %(version)s IN ('', version) ORDER BY id DESC LIMIT %(limit)s
+"""
+_DETAILS = """
+SELECT version, to_char(applied_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), coalesce(applied_by, ''), execution_time_ms
+  FROM {ledger} WHERE version = ANY (%s)
+"""
+
+
+def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
+    """Give the state of every version, oldest first; with a limit, only the newest so many."""
+    migrations = read_migrations(runner.migrations_dir)
+    with runner.read() as connection:
+        ledger, _, _ = read_renamed_ledger(connection, migrations)
+        check_environment(ledger, runner.environment)
+        choice = choose(migrations, ledger, MigrateGoal())
+        findings = add_diffs(connection, ledger, migrations, choice.findings)
+        states = list_states(ledger, choice.versions, findings)
+        shown = list(states)[-limit:] if limit else list(states)
+        details = _read_details(connection, ledger, shown)
+        findings += _find_drift(connection, ledger) if runner.watch_drift else ()
+    rows = tuple(_build_row(version, states[version], details.get(version), ledger) for version in shown)
+    yield StatusRead(runner.environment or ledger.environment, describe_database(runner.url), rows, findings, len(states))
+
+
+def _find_drift(connection: psycopg.Connection, ledger: Ledger) -> tuple[Finding, ...]:
+    """Compare the schema with what the last run left; where that is not known, nothing is said."""
+    expectation = parse_expectation(ledger.expected)
+    now = None if expectation is None else read_sum(connection)
+    if expectation is None or now is None or not expectation.has_drifted(now):
+        return ()
+    hint = f"See what differs: inv db.drift{f' --env={ledger.environment}' if ledger.environment else ''}"
+    return (Finding("drifted", "", "the schema has drifted: somebody changed it besides the migrations", hint=hint),)
+
+
+def read_history(runner: MigrationRunner, *, limit: int = 50, version: str = "") -> Iterator[Event]:
+    """Give the newest rows of the log, failures included, newest first; raises UsageError for a version that it does not know."""
+    with runner.read() as connection:
+        ledger = read_ledger(connection)
+        rows: tuple[HistoryRow, ...] = ()
+        if ledger.complete:
+            if version:
+                version = find_version(version, _list_logged(connection, ledger))
+            query = sql.SQL(_HISTORY).format(log=ledger.table("_log"))
+            answer = connection.execute(query, {"limit": limit, "version": version})
+            rows = tuple(HistoryRow(*row) for row in answer)
+    yield HistoryRead(runner.environment or ledger.environment, describe_database(runner.url), rows)
+
+
+def _list_logged(connection: psycopg.Connection, ledger: Ledger) -> list[str]:
+    query = sql.SQL("SELECT DISTINCT version FROM {} WHERE version IS NOT NULL ORDER BY 1").format(ledger.table("_log"))
+    return [row[0] for row in connection.execute(query)]
+
+
+def list_states(ledger: Ledger, pending: tuple[str, ...], findings: tuple[Finding, ...]) -> dict[str, str]:
+    """Name the state of every version, ordered by name. Pure."""
+    states = dict.fromkeys(ledger.checksums, "applied") | dict.fromkeys(pending, "pending")
+    states |= {finding.version: finding.kind for finding in findings}
+    states |= {
+        version: "interrupted"
+        for version, attempt in ledger.attempts.items()
+        if attempt.interrupted and attempt.action == ("rollback" if version in ledger.checksums else "migrate")
+    }
+    return dict(sorted(states.items()))
+
+
+def _read_details(connection: psycopg.Connection, ledger: Ledger, versions: list[str]) -> Mapping[str, tuple[Any, ...]]:
+    if not ledger.exists:
+        return {}
+    query = sql.SQL(_DETAILS).format(ledger=ledger.table())
+    recorded = {ledger.recorded_name(version): version for version in versions}
+    return {recorded[row[0]]: row[1:] for row in connection.execute(query, [list(recorded)])}
+
+
+def _build_row(version: str, state: str, details: tuple[Any, ...] | None, ledger: Ledger) -> StatusRow:
+    attempt = ledger.attempts.get(version)
+    note = ""
+    if attempt is not None and state == "interrupted":
+        note = f"{attempt.action}: {attempt.segments_done} of {attempt.segments_total} segments done"
+    failed = bool(attempt and attempt.error and (version in ledger.checksums) == (attempt.action == "rollback"))
+    if attempt is not None and failed:
+        note = "; ".join(filter(None, (note, f"last try failed: {attempt.error.splitlines()[0]}")))
+    if state == "applied" and ledger.checksums.get(version) is None:
+        note = "recorded without a checksum"
+    if details is None:
+        return StatusRow(version, state, note=note, failed=failed)
+    return StatusRow(version, state, details[0] or "", details[1], details[2], note, failed)

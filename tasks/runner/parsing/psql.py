@@ -1,0 +1,140 @@
+r"""What files written for psql hold beside SQL: inline data of COPY, which works as there, and backslash commands.
+
+`COPY … FROM stdin;` reads the lines that follow, up to a line `\.` or the end of the file, in any format of text:
+https://www.postgresql.org/docs/current/sql-copy.html and https://www.postgresql.org/docs/current/app-psql.html
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tasks.runner.parsing.lexer import cut
+from tasks.runner.parsing.source_text import ScriptError, SqlText, blank
+
+_INLINE = "Put the text of that file here instead."
+_OUTPUT = "Delete the line; to say something while the migration runs: DO $$ BEGIN RAISE NOTICE 'text'; END $$;"
+_VARIABLE = "Write the value itself wherever the file uses the variable."
+_GUARD = "Delete the line: pg_dump writes it to guard psql, and it changes nothing in the database."
+_CONNECT = "Delete the line: a run works on one database, the one of DATABASE_URL."
+_CONDITION = "Delete the line and decide in SQL: DO $$ BEGIN IF condition THEN statement; END IF; END $$;"
+_EXECUTE = (
+    "Run what the query makes in a block:\n"
+    "DO $$ DECLARE statement text; BEGIN FOR statement IN SELECT … LOOP EXECUTE statement; END LOOP; END $$;"
+)
+_LARGE_OBJECT = "Call the server's own function instead, for example lo_from_bytea(0, …)."
+_OTHER = "Delete it, or write it in SQL: a migration runs without psql."
+
+_INSTEAD = {
+    "i": _INLINE,
+    "ir": _INLINE,
+    "include": _INLINE,
+    "include_relative": _INLINE,
+    "copy": r"Write COPY … FROM stdin; then the lines of data, then a line with \. alone.",
+    "c": _CONNECT,
+    "connect": _CONNECT,
+    "set": _VARIABLE,
+    "unset": _VARIABLE,
+    "gset": _VARIABLE,
+    "prompt": _VARIABLE,
+    "getenv": _VARIABLE,
+    "echo": _OUTPUT,
+    "qecho": _OUTPUT,
+    "warn": _OUTPUT,
+    "gexec": _EXECUTE,
+    "if": _CONDITION,
+    "elif": _CONDITION,
+    "else": _CONDITION,
+    "endif": _CONDITION,
+    "restrict": _GUARD,
+    "unrestrict": _GUARD,
+    "encoding": "Delete the line: migrations are UTF-8.",
+    "password": "Write ALTER ROLE … PASSWORD …, better not in a file that others read.",
+    "lo_import": _LARGE_OBJECT,
+    "g": "End the statement with ; instead.",
+    "gx": "End the statement with ; instead.",
+    ";": "End the statement with ; instead.",
+    ".": r"Delete the line, or put COPY … FROM stdin; before the data: only there does \. have a meaning.",
+}
+"""What to write instead of each backslash command."""
+
+_COMMAND = re.compile(r"\\([A-Za-z_]+|\S?)")
+_END_OF_DATA = re.compile(r"^\\\.\r?(?:\n|\Z)", re.MULTILINE)
+_REST_OF_LINE = re.compile(r"[ \t\r\f\v]*+(?:--[^\n]*)?(?:\n|\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class CopyData:
+    """Hold the inline data of the COPY that begins at `start`, a character of the text."""
+
+    start: int
+    data: str
+
+
+def take_copy_data(sql: SqlText) -> tuple[SqlText, tuple[CopyData, ...]]:
+    """Take the inline data out of a text, blanked so that everything else stays in its place.
+
+    Raises ScriptError for a backslash command.
+    """
+    pieces: list[str] = []
+    found: list[CopyData] = []
+    taken = position = 0
+    while (copy := _find_copy(sql, position)) is not None:
+        start, semicolon = copy
+        first = _find_data(sql, semicolon)
+        end = _END_OF_DATA.search(sql.text, first)
+        position = end.end() if end else len(sql.text)
+        found.append(CopyData(start, sql.text[first : end.start() if end else position]))
+        pieces += sql.text[taken:first], blank(sql.text[first:position])
+        taken = position
+    pieces.append(sql.text[taken:])
+    return SqlText(sql.file, "".join(pieces), sql.shift), tuple(found)
+
+
+def needs_psql(lowered: str) -> bool:
+    """Say whether a text, in small letters, could hold anything that only psql understands."""
+    return "\\" in lowered or "stdin" in lowered or "stdout" in lowered
+
+
+def _find_copy(sql: SqlText, position: int) -> tuple[int, int] | None:
+    """Find the next COPY from the client: where it begins, and its semicolon. The grammar lets it say STDOUT too."""
+    first = previous = ""
+    start = depth = 0
+    from_client = in_rule = False
+    for token in cut(sql.text, position):
+        if token.kind == "comment":
+            continue
+        if token.kind == "command":
+            raise _refuse_command(sql, token.start)
+        word = sql.text[token.start : token.end].lower() if token.kind in ("word", "other") else '"'
+        if not first:
+            first, start = word, token.start
+        depth += {"(": 1, ")": -1}.get(word, 0)
+        if depth == 0 and first == "copy" and previous == "from" and word in ("stdin", "stdout"):
+            from_client = True
+        elif depth == 0 and first == "create" and word == "rule":
+            in_rule = True
+        elif word == ";" and (depth <= 0 or not in_rule):
+            if from_client:
+                return start, token.start
+            first, depth, in_rule = "", 0, False
+        previous = word
+    return (start, len(sql.text)) if from_client else None
+
+
+def _find_data(sql: SqlText, semicolon: int) -> int:
+    """Find where the line after a COPY's semicolon begins."""
+    rest = _REST_OF_LINE.match(sql.text, semicolon + 1)
+    if rest is None:
+        raise sql.error(
+            semicolon + 1,
+            "something follows COPY … FROM stdin; on its line",
+            hint=r"Put it behind the line \. that ends the data.",
+        )
+    return rest.end()
+
+
+def _refuse_command(sql: SqlText, offset: int) -> ScriptError:
+    match = _COMMAND.match(sql.text, offset)
+    name = match.group(1) if match else ""
+    return sql.error(offset, f"\\{name} is a command of psql, not SQL", hint=_INSTEAD.get(name, _OTHER))

@@ -1,0 +1,112 @@
+"""Statements → segments: which statements share a transaction.
+
+- A file without BEGIN, or with one pair around some or all of it, is one segment: what stands before BEGIN and after
+  the COMMIT joins the pair.
+- A statement that the server refuses in a transaction stands alone.
+- As soon as there is more than one segment anyway (two pairs, or a statement that stands alone), the borders that the
+  file draws hold: each pair is a segment, and so is each run of neighbours between pairs.
+- With `-- migrate: no-transaction` each statement outside a pair is a segment of its own, and CALL and DO, which may
+  commit within, run outside a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from tasks.postgres.nontransactional import find_refusal
+from tasks.postgres.targets import Node, Target
+from tasks.runner.parsing.script import Segment, Statement
+from tasks.runner.parsing.source_text import ScriptError, SqlText
+
+_MAY_COMMIT = ("CallStmt", "DoStmt")
+
+
+@dataclass(slots=True)
+class _Unit:
+    """Gather what will be a segment; `own` marks a BEGIN … COMMIT of the file."""
+
+    own: bool
+    transactional: bool = True
+    begin: str = ""
+    statements: list[Statement] = field(default_factory=list)
+
+
+def group(items: Iterable[tuple[Statement, Node]], sql: SqlText, *, no_transaction: bool) -> tuple[Segment, ...]:
+    """Group statements into segments; raises ScriptError where the file's own transactions do not add up."""
+    units = [unit for unit in _divide(items, sql, no_transaction) if unit.statements]
+    pairs = [unit for unit in units if unit.own]
+    if units and not no_transaction and len(pairs) <= 1 and all(unit.transactional for unit in units):
+        statements = tuple(statement for unit in units for statement in unit.statements)
+        return (Segment(statements, True, pairs[0].begin if pairs else ""),)
+    return tuple(Segment(tuple(unit.statements), unit.transactional, unit.begin) for unit in units)
+
+
+def _divide(items: Iterable[tuple[Statement, Node]], sql: SqlText, no_transaction: bool) -> list[_Unit]:
+    """Divide statements at the file's own BEGINs and COMMITs and around what stands alone."""
+    units: list[_Unit] = []
+    opened: Statement | None = None
+    for statement, node in items:
+        verb = node["kind"] if statement.kind == "TransactionStmt" else ""
+        if verb in ("TRANS_STMT_BEGIN", "TRANS_STMT_START"):
+            if opened:
+                raise _refuse_nested(statement, opened, sql)
+            opened = statement
+            units.append(_Unit(own=True, begin=statement.text if node.get("options") else ""))
+        elif verb == "TRANS_STMT_COMMIT" and opened and not node.get("chain"):
+            opened = None
+        elif verb in ("TRANS_STMT_COMMIT", "TRANS_STMT_ROLLBACK", "TRANS_STMT_PREPARE"):
+            raise _refuse_end(statement, verb, sql, chain=node.get("chain", False))
+        elif opened:
+            if not statement.transactional:
+                raise _refuse_inside(statement, node, opened, sql)
+            units[-1].statements.append(statement)
+        else:
+            _add_loose(units, statement, no_transaction)
+    if opened:
+        raise sql.error(opened.offset - sql.shift, "BEGIN without a COMMIT", hint="Put COMMIT; at the end of the file.")
+    return units
+
+
+def _add_loose(units: list[_Unit], statement: Statement, no_transaction: bool) -> None:
+    """Add a statement that stands outside the file's own transactions."""
+    if no_transaction and statement.kind in _MAY_COMMIT:
+        statement = replace(statement, transactional=False, target=Target("other"))
+    joins = bool(units) and not no_transaction and statement.transactional and not units[-1].own and units[-1].transactional
+    if not joins:
+        units.append(_Unit(own=False, transactional=statement.transactional))
+    units[-1].statements.append(statement)
+
+
+def _refuse_nested(statement: Statement, opened: Statement, sql: SqlText) -> ScriptError:
+    return sql.error(
+        statement.offset - sql.shift,
+        f"BEGIN inside the transaction that line {opened.line} began",
+        hint="Delete it, or put COMMIT; before it.",
+    )
+
+
+def _refuse_inside(statement: Statement, node: Node, opened: Statement, sql: SqlText) -> ScriptError:
+    refusal = find_refusal(statement.kind, node)
+    return sql.error(
+        statement.offset - sql.shift,
+        f"{refusal.words if refusal else statement.label} cannot run in the transaction that line {opened.line} began",
+        hint=f"End the transaction before it, and begin another after it:\nCOMMIT;\n{statement.text};\nBEGIN;",
+    )
+
+
+def _refuse_end(statement: Statement, verb: str, sql: SqlText, *, chain: bool) -> ScriptError:
+    """Make the error for a COMMIT without a BEGIN, or an end of a transaction that is no plain COMMIT."""
+    if verb == "TRANS_STMT_ROLLBACK":
+        message = "ROLLBACK would undo what the file did"
+        hint = "Delete it, or write COMMIT; in its place. ROLLBACK TO a savepoint is allowed."
+    elif verb == "TRANS_STMT_PREPARE":
+        message = "PREPARE TRANSACTION leaves the transaction for someone else to end"
+        hint = "Write COMMIT; in its place."
+    elif chain:
+        message = "COMMIT AND CHAIN begins a transaction without saying BEGIN"
+        hint = "Write both:\nCOMMIT;\nBEGIN;"
+    else:
+        message = f"{statement.label.upper()} without a BEGIN before it"
+        hint = "Delete it, or put BEGIN; at the head of the file."
+    return sql.error(statement.offset - sql.shift, message, hint=hint)

@@ -1,0 +1,120 @@
+"""Reading the texts that a plan will run: files first, else what the ledger stored of them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+from psycopg import pq, sql
+
+from tasks.runner.errors import FilesError, Place, RefusedError
+from tasks.runner.events import Finding
+from tasks.runner.files.checkout import Migrations, read_source, show_path
+from tasks.runner.ledger.reading import Ledger
+from tasks.runner.parsing.source_text import shorten
+from tasks.runner.planning.failures import find_place, hide_passwords
+from tasks.runner.planning.plan import Choice, Plan, Source
+from tasks.runner.redaction import redact
+
+_SEVERAL = "SELECT 1;SELECT 1;"
+"""What makes several statements of a text. It stands before it, since messages quote what follows a place."""
+
+
+def read_sources(connection: psycopg.Connection, ledger: Ledger, migrations: Migrations, choice: Choice) -> dict[str, Source]:
+    """Read the text of each chosen version.
+
+    Raises FilesError for bytes that no migration can hold, and RefusedError for a rollback that has no down.
+    """
+    if choice.action == "rollback":
+        return {
+            version: _read_down(migrations, version, _read_stored(connection, ledger, version)) for version in choice.versions
+        }
+    return {version: _read_up(migrations, version) for version in choice.versions}
+
+
+def add_diffs(
+    connection: psycopg.Connection, ledger: Ledger, migrations: Migrations, findings: Iterable[Finding]
+) -> tuple[Finding, ...]:
+    """Show for each edited file how it differs from the text that was applied."""
+    completed = []
+    for finding in findings:
+        diff = ""
+        if finding.kind == "edited":
+            applied, _ = _read_stored(connection, ledger, finding.version)
+            diff = _diff(applied, migrations.up_path(finding.version))
+        completed.append(replace(finding, diff=diff))
+    return tuple(completed)
+
+
+def check_syntax(connection: psycopg.Connection, made: Plan) -> None:
+    """Have the server itself check the syntax of texts that our parser does not know, without running them.
+
+    A text of several statements is refused as a prepared statement only after all of it was parsed; an error with a position is
+    therefore one of syntax. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY
+    """
+    for step in made.steps:
+        if step.script.parsed:
+            continue
+        text, start = step.script.statements[0].text, step.script.statements[0].offset
+        result = connection.pgconn.prepare(b"", f"{_SEVERAL}{text}".encode())
+        position = result.error_field(pq.DiagnosticField.STATEMENT_POSITION)
+        if result.status == pq.ExecStatus.FATAL_ERROR and position:
+            reason = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"syntax error").decode()
+            offset = min(int(position) - 1 - len(_SEVERAL), len(text.rstrip()))
+            raise RefusedError(
+                redact(shorten(reason, text[offset:]), beside=text),
+                hint="Mend the file and run the command again.",
+                state="Nothing was changed.",
+                place=hide_passwords(find_place(step.source.text, step.source.shown, start + offset), text),
+                sqlstate="42601",
+            )
+
+
+def _read_up(migrations: Migrations, version: str) -> Source:
+    up = read_source(migrations.up_path(version))
+    down = read_source(migrations.down_path(version)).text if version in migrations.downs else None
+    return Source(up.shown, up.text, up.checksum, down)
+
+
+def _read_down(migrations: Migrations, version: str, stored: tuple[str | None, str | None]) -> Source:
+    if version in migrations.downs:
+        down = read_source(migrations.down_path(version))
+        return Source(down.shown, down.text, down.checksum)
+    if stored[1] is not None:
+        return Source(f"(stored) down/{version}.sql", stored[1])
+    shown = show_path(migrations.down_path(version))
+    write = f"Write {shown} and run the command again"
+    if migrations.flat:
+        write = "Move the files of this flat folder to up/, write the down file beside it in down/, and run the command again"
+    raise RefusedError(
+        f"{version} cannot be rolled back: there is no down file, and none was stored when it was applied",
+        hint=f"{write},\nor make a new migration that goes forward: inv db.new NAME",
+        state="Nothing was changed.",
+        place=Place(shown),
+    )
+
+
+def _read_stored(connection: psycopg.Connection, ledger: Ledger, version: str) -> tuple[str | None, str | None]:
+    """Read the up and down text that the ledger keeps of a version."""
+    if not ledger.complete:
+        return None, None
+    query = sql.SQL("SELECT up_text, down_text FROM {} WHERE version = %s").format(ledger.table("_scripts"))
+    row = connection.execute(query, [ledger.recorded_name(version)]).fetchone()
+    return (row[0], row[1]) if row else (None, None)
+
+
+def _diff(applied: str | None, path: Path) -> str:
+    """Show how a file differs from the text that was applied, or why it cannot be read."""
+    if applied is None:
+        return ""
+    try:
+        current = read_source(path)
+    except FilesError as error:
+        return error.message
+    lines = difflib.unified_diff(
+        applied.splitlines(), current.text.splitlines(), "as applied", f"{current.shown} now", lineterm=""
+    )
+    return redact("\n".join(lines))

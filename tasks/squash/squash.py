@@ -1,0 +1,218 @@
+"""Making one migration of many: the schema that they lead to and the rows that they fill, proved on scratch."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from tasks.catalog import Catalog, compare, read_catalog, show_difference
+from tasks.checkout.git import Repository
+from tasks.legacy.apply import write_file
+from tasks.legacy.events import FileChanged, SquashFinished, SquashPlanned
+from tasks.rehearsal.model import Piece
+from tasks.rehearsal.replay.replay import state_after
+from tasks.rehearsal.rows.reading import read_shapes
+from tasks.rehearsal.scratch.dump import dump_with_rows
+from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
+from tasks.runner.database.session import connect
+from tasks.runner.errors import Place, RefusedError, UsageError
+from tasks.runner.events import Event
+from tasks.runner.files.checkout import Migrations, read_migrations, read_source, show_path
+from tasks.runner.ledger.renames import RENAMES_FILE, Renames, read_renames, read_targets, write_renames
+from tasks.runner.ledger.squashes import Squash
+from tasks.runner.parsing import read_script
+from tasks.runner.planning.plan import find_version
+
+DESCRIPTION = "squashed_schema"
+
+_UNCHANGED = "Nothing was changed."
+_SEARCH_PATH = "SELECT pg_catalog.set_config('search_path', '', {});"
+_BEYOND = re.compile(
+    r"\b(?:create|alter|drop)\s+(?:role|user|group|database|tablespace|subscription)\b(?!\s+mapping)"
+    r"|\b(?:grant|revoke)\b(?![^;]*\bon\b)|\balter\s+system\b|\bon\s+(?:database|tablespace)\b",
+    re.IGNORECASE,
+)
+"""What reaches beyond the database, and is in no dump of it."""
+_SEQUENCES = "SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename), last_value FROM pg_sequences ORDER BY 1"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Hold what a database has: its schema, its rows by table, each as a digest, and where its sequences stand."""
+
+    catalog: Catalog
+    rows: Mapping[str, Counter[str]]
+    sequences: Mapping[str, int | None]
+
+    @property
+    def count(self) -> int:
+        """Count the rows."""
+        return sum(rows.total() for rows in self.rows.values())
+
+
+@dataclass(frozen=True, slots=True)
+class MadeSquash:
+    """Hold one migration made of many; `up` is empty where an interrupted run has written it already."""
+
+    folder: Path
+    version: str
+    versions: tuple[str, ...]
+    up: str
+    rows: int = 0
+    renames: Renames = field(default_factory=Renames)
+
+    @property
+    def down(self) -> str:
+        """Give the text of the down file: to undo many migrations at once is to undo everything."""
+        return (
+            f"-- Migration: {self.version}.sql\n-- Description: Undoes: squashed schema\n\n"
+            f"-- migrate: irreversible it stands for {len(self.versions)} migrations: "
+            "restore a backup, or begin with an empty database\n"
+        )
+
+
+def plan_squash(folder: Path, to: str, server: ScratchServer, *, timeout_s: float | None = None) -> MadeSquash:
+    """Make one migration of all up to a version, and prove on scratch that it does the same.
+
+    Raises RefusedError with the difference where it does not, and UsageError where there is nothing to make one of.
+    """
+    before = read_renames(folder, read_targets(folder))
+    interrupted = next((made for version in before.squashed if (made := _recall(folder, version, before))), None)
+    if interrupted:
+        return interrupted
+    migrations = read_migrations(folder)
+    if migrations.flat:
+        raise UsageError(
+            f"{show_path(folder)} has no up/ and down/", hint="Clean it up first: inv db.cleanup-legacy", state=_UNCHANGED
+        )
+    last = find_version(to, migrations.checksums)
+    versions = tuple(version for version in migrations.checksums if version <= last)
+    if len(versions) == 1:
+        raise UsageError(f"{last} is the first migration: there is nothing to make one of", state=_UNCHANGED)
+    version = _name(last[:14], versions)
+    pieces = [_make_piece(migrations, each) for each in versions]
+    _refuse_beyond(pieces)
+    with state_after(server, pieces, timeout_s=timeout_s) as database:
+        wanted = read_state(database)
+        up = _compose(version, versions, dump_with_rows(database.url))
+    with state_after(server, [Piece(version, up, None, f"up/{version}.sql")], timeout_s=timeout_s) as database:
+        refuse_difference(wanted, read_state(database))
+    kept = replace(before, squashed={name: squash for name, squash in before.squashed.items() if name != version})
+    return MadeSquash(folder, version, versions, up, wanted.count, kept)
+
+
+def squash_files(made: MadeSquash, *, apply: bool) -> Iterator[Event]:
+    """Tell what becomes one, and do it if `apply` says so: names first, then the new file, then the old ones go.
+
+    A run that was interrupted is completed by the next: renames.toml tells which files are still to go.
+    """
+    yield SquashPlanned(made.version, made.versions, made.rows, made.up, made.down)
+    if apply:
+        for path, text in _list_texts(made):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_file(path, text.encode())
+            yield FileChanged("wrote", show_path(path))
+        repository = Repository(made.folder.absolute())
+        for version in made.versions:
+            for path in _list_places(made.folder, version):
+                if path.exists():
+                    repository.remove(path)
+                    yield FileChanged("removed", show_path(path))
+    yield SquashFinished(made.version, len(made.versions), apply)
+
+
+def refuse_difference(wanted: State, actual: State) -> None:
+    """Raise RefusedError that shows in what two states differ, if they do."""
+    lines = list(show_difference(compare(wanted.catalog, actual.catalog)))
+    for name, rows in wanted.rows.items():
+        there = actual.rows.get(name, Counter())
+        if rows != there:
+            lines.append(f"~ rows of {name}: {(rows - there).total()} are missing, {(there - rows).total()} are others")
+    places = wanted.sequences.items() ^ actual.sequences.items()
+    lines += [f"~ sequence {name} stands elsewhere" for name in sorted({name for name, _ in places})]
+    if lines:
+        raise RefusedError(
+            "the one file does not do what the many do:\n" + "\n".join(f"  {line}" for line in lines),
+            hint="Squash up to an earlier version, before what the difference names.",
+            state=_UNCHANGED,
+        )
+
+
+def _list_texts(made: MadeSquash) -> Iterator[tuple[Path, str]]:
+    """Give the files to write, in this order, so that the next run can complete this one."""
+    up, down = _list_places(made.folder, made.version)
+    if made.up:
+        squash = Squash(made.versions, hashlib.sha256(made.up.encode()).hexdigest())
+        renames = replace(made.renames, squashed={**made.renames.squashed, made.version: squash})
+        yield made.folder / RENAMES_FILE, write_renames(renames)
+        yield up, made.up
+    if made.up or not down.exists():
+        yield down, made.down
+
+
+def _recall(folder: Path, version: str, renames: Renames) -> MadeSquash | None:
+    """Find a squash that was written, and whose old files are still there."""
+    squash = renames.squashed[version]
+    path, down = _list_places(folder, version)
+    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != squash.checksum:
+        return None
+    left = [place for part in squash.versions for place in _list_places(folder, part) if place.exists()]
+    return MadeSquash(folder, version, squash.versions, "", renames=renames) if left or not down.exists() else None
+
+
+def _name(timestamp: str, versions: Sequence[str]) -> str:
+    names = (f"{timestamp}_{DESCRIPTION}{f'_{number}' if number > 1 else ''}" for number in range(1, len(versions) + 2))
+    return next(name for name in names if name not in versions)
+
+
+def _list_places(folder: Path, version: str) -> tuple[Path, Path]:
+    return folder / "up" / f"{version}.sql", folder / "down" / f"{version}.sql"
+
+
+def _make_piece(migrations: Migrations, version: str) -> Piece:
+    up = read_source(migrations.up_path(version))
+    down = read_source(migrations.down_path(version)).text if version in migrations.downs else None
+    return Piece(version, up.text, down, up.shown, show_path(migrations.down_path(version)))
+
+
+def _refuse_beyond(pieces: Sequence[Piece]) -> None:
+    for piece in pieces:
+        for statement in read_script(piece.up, file=piece.shown, version=piece.name).statements:
+            if statement.kind not in ("InsertStmt", "CreateFunctionStmt", "CommentStmt") and _BEYOND.search(statement.text):
+                raise RefusedError(
+                    f"{piece.shown}:{statement.line} reaches beyond the database, and would be lost: {statement.label}",
+                    hint="Squash up to the version before it; or put that statement into a file of its own that comes later.",
+                    state=_UNCHANGED,
+                    place=Place(piece.shown, statement.line),
+                )
+
+
+def _compose(version: str, versions: Sequence[str], dump: str) -> str:
+    """Write the up file; its settings end with its transaction."""
+    local = dump.replace("SET check_function_bodies", "SET LOCAL check_function_bodies", 1)
+    local = local.replace(_SEARCH_PATH.format("false"), _SEARCH_PATH.format("true"), 1)
+    named = "".join(f"--   {each}\n" for each in versions)
+    return f"-- Migration: {version}.sql\n-- Description: Squashed schema\n--\n-- Stands for:\n{named}\n{local}"
+
+
+def read_state(database: ScratchDatabase) -> State:
+    """Read what a database has."""
+    with connect(database.url, name="migrate-squash") as connection:
+        tables = [table.name for table in read_shapes(connection).tables.values()]
+        rows = {name: _read_rows(connection, name) for name in tables}
+        sequences: dict[str, int | None] = dict(connection.execute(_SEQUENCES).fetchall())
+        return State(
+            read_catalog(connection), rows, {name: at for name, at in sequences.items() if "schema_migrations" not in name}
+        )
+
+
+def _read_rows(connection: psycopg.Connection, name: str) -> Counter[str]:
+    query = sql.SQL("SELECT md5(t::text) FROM {} AS t").format(sql.SQL(name))
+    return Counter(row[0] for row in connection.execute(query))
