@@ -1,0 +1,1 @@
+"""How long runs take, beside psql and other tools: `python -m benchmarks`. Nothing is asserted, or collected by pytest."""

@@ -1,0 +1,80 @@
+"""Reading the catalog of a large schema, beside pg_dump of the same one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from benchmarks.timing import Command, Sample, time_in_turn
+from tests.kit.servers import Server
+
+READ, DUMP = "read_catalog", "pg_dump --schema-only"
+TABLES = 2000
+"""With ten columns and three indexes each: 20,000 and 6,000."""
+
+_DATABASE = "catalog"
+_ROOT = Path(__file__).parent.parent.parent
+_PROGRAM = """
+import sys, psycopg
+from tasks.catalog import read_catalog
+with psycopg.connect(sys.argv[1], autocommit=True) as connection:
+    print(len(read_catalog(connection)))
+"""
+_TABLES_IN_A_TRANSACTION = 500
+"""More would need more locks than a server with default settings has."""
+
+
+@dataclass
+class CatalogBench:
+    """A server, and how often each command runs."""
+
+    server: Server
+    runs: int
+
+    def time(self, tables: int = TABLES) -> dict[str, Sample]:
+        """Time whole processes that read the schema of a database with so many tables."""
+        self._make_database(tables)
+        environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+        url = self.server.url(_DATABASE)
+        commands = {
+            READ: Command([sys.executable, "-c", _PROGRAM, url], environment),
+            DUMP: Command([str(self.server.cluster.programs / "pg_dump"), "--schema-only", "--dbname", url], environment),
+        }
+        return time_in_turn(commands, self.runs, warm_up=True)
+
+    def _make_database(self, tables: int) -> None:
+        self.server.drop(_DATABASE)
+        self.server.create(_DATABASE)
+        with psycopg.connect(self.server.url(_DATABASE), autocommit=True) as connection:
+            for first in range(1, tables + 1, _TABLES_IN_A_TRANSACTION):
+                numbers = range(first, min(first + _TABLES_IN_A_TRANSACTION, tables + 1))
+                connection.execute("".join(map(_write_table, numbers)))
+            connection.execute("VACUUM ANALYZE")
+        self.server.administer(sql.SQL("CHECKPOINT").format())
+
+
+def _write_table(number: int) -> str:
+    """Write a table such as applications have: a key, a reference to the table before, a check and defaults."""
+    table = f"table_{number:05}"
+    reference = f" REFERENCES table_{number - 1:05} (id)" if number > 1 else ""
+    return f"""
+        CREATE TABLE {table} (
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            parent bigint{reference},
+            name varchar(80) NOT NULL,
+            email text,
+            status text NOT NULL DEFAULT 'new' CHECK (status IN ('new', 'done')),
+            price numeric(10, 2) DEFAULT 0,
+            tags text[],
+            details jsonb NOT NULL DEFAULT '{{}}',
+            created_at timestamptz NOT NULL DEFAULT now(),
+            updated_at timestamptz
+        );
+        CREATE INDEX {table}_parent ON {table} (parent);
+        CREATE INDEX {table}_name ON {table} (lower(name)) WHERE status <> 'done';
+    """

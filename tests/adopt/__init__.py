@@ -1,0 +1,1 @@
+"""Tests of tasks/adopt: databases that have no record."""

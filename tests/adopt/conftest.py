@@ -1,0 +1,17 @@
+"""Fixtures for databases that have no record."""
+
+import pytest
+
+from tasks.rehearsal.scratch.server import ScratchServer
+from tests.adopt.adopting import Adopter
+from tests.legacy.conftest import operator as operator
+from tests.legacy.conftest import repository as repository
+from tests.legacy.conftest import running as running
+from tests.legacy.conftest import scratch as scratch
+from tests.runner.operating import Operator
+
+
+@pytest.fixture
+def adopter(operator: Operator, scratch: ScratchServer) -> Adopter:
+    """Return somebody who adopts the operator's database."""
+    return Adopter(operator, scratch)

@@ -1,0 +1,156 @@
+"""Adopting a database: what is proposed, what is written, and what is refused."""
+
+import json
+
+import pytest
+
+from tasks.adopt.examine import Assumptions, examine, read_subject
+from tasks.runner.errors import RefusedError
+from tasks.runner.files.checkout import read_migrations
+from tasks.runner.operations.adopt import adopt, pack
+from tests.adopt.adopting import EMAIL, FILES, INDEX, ORDERS, ROWS, USERS, VIEW, Adopter, read_verdicts
+from tests.kit.own_servers import OwnServer
+
+OTHER_APPLICATION = "CREATE TABLE invoices (number int PRIMARY KEY, sum int); CREATE VIEW v AS SELECT sum FROM invoices;"
+
+
+@pytest.fixture
+def half(adopter: Adopter) -> Adopter:
+    """Give somebody whose database has some of the files, without a record."""
+    adopter.write()
+    adopter.run(USERS, EMAIL, ROWS, VIEW)
+    return adopter
+
+
+def test_what_a_database_has_is_found_out_and_nothing_is_written(half: Adopter) -> None:
+    examination = half.examine()
+    verdicts = ["present", "present", "absent", "cannot tell", "present", "absent"]
+    assert read_verdicts(examination) == dict(zip(FILES, verdicts, strict=True))
+    assert examination.answer.proved
+    assert [adoption.version for adoption in examination.adoptions] == [USERS, EMAIL, VIEW]
+    assert half.operator.read_tables() == ["users"]
+
+
+def test_rows_that_a_file_made_are_named_as_what_to_look_at(half: Adopter) -> None:
+    row = half.find(ROWS)
+    assert row.undecided
+    assert "INSERT INTO users" in row.evidence
+
+
+def test_a_following_run_brings_what_is_absent(half: Adopter) -> None:
+    assert half.adopt(present=[ROWS]).versions == (USERS, EMAIL, ROWS, VIEW)
+    half.operator.migrate()
+    assert set(half.operator.read_applied()) == set(FILES)
+    assert half.operator.database.query("SELECT count(*) FROM users") == [(1,)]
+
+
+def test_the_ledger_says_who_adopted_and_the_log_why(half: Adopter) -> None:
+    half.adopt(present=[ROWS])
+    query = (
+        "SELECT applied_by, checksum IS NOT NULL, up_text FROM schema_migrations JOIN schema_migrations_scripts USING (version)"
+    )
+    rows = half.operator.database.query(f"{query} WHERE version = %s", USERS)
+    assert rows[0][0].startswith("adopted by ")
+    assert rows[0][1:] == (True, FILES[USERS])
+    notes = dict(half.operator.database.query("SELECT version, note FROM schema_migrations_log WHERE action = 'adopt'"))
+    assert notes[EMAIL].startswith("present: there: column email of public.users")
+    assert notes[ROWS].startswith("assumed present; ")
+
+
+def test_an_empty_database_has_nothing_to_adopt(adopter: Adopter) -> None:
+    adopter.write()
+    examination = adopter.examine()
+    assert examination.answer.empty
+    assert set(read_verdicts(examination).values()) == {"absent"}
+    assert examination.adoptions == ()
+    assert examination.undecided == ()
+
+
+def test_the_database_of_another_application_is_refused(adopter: Adopter) -> None:
+    adopter.write()
+    adopter.operator.database.execute(OTHER_APPLICATION)
+    with pytest.raises(RefusedError, match="nothing here matches these migrations"):
+        adopter.examine()
+
+
+def test_a_partial_file_comes_with_what_a_run_would_do(half: Adopter) -> None:
+    half.operator.database.execute("CREATE INDEX users_name ON users (name)")
+    row = half.find(INDEX, present=[ROWS])
+    assert (row.verdict, row.there, row.lacking) == (
+        "partial",
+        ("index public.users_name of public.users",),
+        ("index public.users_email of public.users",),
+    )
+    assert row.following == 'db.migrate will fail at it: relation "users_name" already exists'
+
+
+def test_a_shape_that_cannot_be_rehearsed_is_told(half: Adopter) -> None:
+    half.operator.database.execute("CREATE INDEX users_name ON users (name)")
+    assert "that could not be rehearsed" in half.find(INDEX, present=[ROWS], dumps=False).following
+
+
+def test_a_recorded_version_that_the_schema_contradicts_is_named_and_left(half: Adopter) -> None:
+    half.adopt(present=[ROWS])
+    half.operator.database.execute("INSERT INTO schema_migrations (version, applied_by) VALUES (%s, 'somebody')", ORDERS)
+    row = half.find(ORDERS)
+    assert (row.verdict, row.claimed, row.contradicted, row.proposed) == ("absent", "the ledger", True, False)
+
+
+def test_gaps_in_a_ledger_are_filled(half: Adopter) -> None:
+    half.adopt(present=[ROWS])
+    half.operator.database.execute("DELETE FROM schema_migrations WHERE version = %s", EMAIL)
+    assert half.adopt().versions == (EMAIL,)
+
+
+def test_an_assumption_against_the_evidence_counts_and_is_told(half: Adopter) -> None:
+    row = half.find(ORDERS, present=[ORDERS])
+    assert (row.verdict, row.contradicted, row.proposed) == ("absent", True, True)
+
+
+def test_what_somebody_assumes_absent_is_not_recorded(half: Adopter) -> None:
+    row = half.find(ROWS, absent=[ROWS])
+    assert (row.proposed, row.undecided) == (False, False)
+
+
+def test_nothing_is_written_where_the_schema_changed_meanwhile(half: Adopter) -> None:
+    runner, migrations = half.operator.make_runner(), read_migrations(half.operator.project.migrations)
+    subject = read_subject(runner, migrations)
+    examination = examine(subject, migrations, half.scratch, Assumptions(present=(ROWS,)))
+    half.operator.database.execute("ALTER TABLE users ADD COLUMN by_hand int")
+    with pytest.raises(RefusedError, match="changed while"):
+        list(adopt(runner, subject.seen, (pack(examination.adoptions),)))
+    assert half.operator.read_tables() == ["users"]
+    assert half.operator.database.query("SELECT to_regclass('schema_migrations')") == [(None,)]
+
+
+def test_what_somebody_has_not_committed_does_not_count(half: Adopter) -> None:
+    with half.operator.database.connect(autocommit=False) as other:
+        other.execute("CREATE INDEX users_email ON users (email)")
+        assert half.find(INDEX).verdict == "absent"
+        other.rollback()
+
+
+def test_another_tools_record_is_held_against_the_schema_and_taken_over(half: Adopter) -> None:
+    half.operator.database.execute("CREATE TABLE schema_migrations (version varchar PRIMARY KEY)")
+    half.operator.database.execute("INSERT INTO schema_migrations VALUES (%s), (%s), (%s)", USERS[:14], ROWS[:14], ORDERS[:14])
+    rows = {row.version: row for row in half.examine().answer.rows}
+    assert (rows[ORDERS].contradicted, rows[ORDERS].proposed) == (True, False)
+    assert (rows[ROWS].contradicted, rows[ROWS].proposed, rows[EMAIL].proposed) == (False, True, True)
+    written = half.adopt()
+    assert written.versions == (USERS, EMAIL, ROWS, VIEW)
+    assert half.operator.database.query(f"SELECT count(*) FROM {written.kept}") == [(3,)]
+
+
+def test_the_command_shows_a_table_and_writes_when_agreed_to(half: Adopter, running: OwnServer) -> None:
+    env = {"SCRATCH_DATABASE_URL": running.url()}
+    shown = half.operator.project.inv("db.adopt", env=env, check=0).stdout
+    assert {tuple(line.split()[:3]) for line in shown.splitlines()} >= {("+", USERS, "present"), ("?", ROWS, "cannot")}
+    refused = half.operator.project.inv("db.adopt", "--apply", "--yes", env=env, check=3)
+    assert "--assume-present VERSION" in refused.stderr
+    unasked = half.operator.project.inv("db.adopt", "--apply", f"--assume-present={ROWS}", env=env, check=3)
+    assert "nobody can be asked" in unasked.stderr
+    assert half.operator.read_tables() == ["users"]
+    written = half.operator.project.inv("db.adopt", "--apply", "--yes", "--json", f"--assume-present={ROWS}", env=env, check=0)
+    answers = [json.loads(line) for line in written.stdout.splitlines()]
+    assert [answer["kind"] for answer in answers] == ["adoption_read", "run_started", "adoption_written"]
+    assert answers[2]["versions"] == [USERS, EMAIL, ROWS, VIEW]

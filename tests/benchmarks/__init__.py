@@ -1,1 +1,0 @@
-"""How long runs take, beside psql and other tools: `python -m tests.benchmarks`. Nothing is asserted, or collected by pytest."""

@@ -1,0 +1,121 @@
+"""scripts/deploy.sh in a checkout of its own: what the strategy document's deploy snippet means to do, on a Fly machine."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.fly.operating import STAGING
+from tests.kit.checkouts import Checkout, make_checkout
+from tests.kit.databases import Database
+from tests.kit.fly.client import run_fly
+from tests.kit.fly.world import FlyWorld
+
+VERSIONS = [f"2025010{number}000000_create_t{number}" for number in range(1, 8)]
+PROD = "gaia-gateway-prod"
+
+
+@dataclass(frozen=True)
+class Deployer:
+    """Somebody who deploys from a checkout."""
+
+    checkout: Checkout
+    fly: FlyWorld
+
+    def deploy(self, *arguments: str, check: int, **variables: str) -> "subprocess.CompletedProcess[str]":
+        """Run the script, which shall exit with this code."""
+        env = self.fly.env | {"FLY_SSH_USER": self.fly.login} | variables
+        return self.checkout.run(["./scripts/deploy.sh", *arguments], env=env, check=check)
+
+
+@pytest.fixture
+def deployer(tmp_path: Path, fly: FlyWorld) -> Deployer:
+    """Give somebody with seven migrations."""
+    checkout = make_checkout(tmp_path / "check out")
+    for version in VERSIONS:
+        checkout.write_up(version, f"CREATE TABLE {version[-2:]} ();")
+    return Deployer(checkout, fly)
+
+
+def test_the_environment_is_migrated_and_its_last_five_are_shown(deployer: Deployer, database: Database) -> None:
+    (machine,) = deployer.fly.add_app(STAGING, database, files=deployer.checkout.root)
+    result = deployer.deploy("staging", check=0)
+    assert result.stdout.startswith("🔄 Running database migrations on staging\n")
+    migrated, _, shown = result.stdout.partition("✅ All migrations completed!")
+    assert [line.split()[2] for line in migrated.splitlines() if line.startswith("✅ Applied ")] == VERSIONS
+    rows = [line.split() for line in shown.splitlines() if line.startswith("applied ")]
+    assert [row[1] for row in rows] == VERSIONS[-5:]
+    assert "2 more versions not shown" in shown
+    assert any("migrate.py migrate" in command for command in machine.commands)
+    assert database.query("SELECT count(*) FROM schema_migrations") == [(7,)]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "exit_code", "message"),
+    [
+        (lambda checkout: None, 1, "division by zero"),
+        (lambda checkout: checkout.write_up("20250109000000_new", "SELECT 1;"), 3, "lacks 1 migration that you have"),
+    ],
+    ids=["failed", "refused"],
+)
+def test_the_exit_code_is_kept_and_nothing_is_shown_after_a_failure(
+    deployer: Deployer, database: Database, spoil: Callable[[Checkout], object], exit_code: int, message: str
+) -> None:
+    deployer.checkout.write_up(VERSIONS[-1], "SELECT 1/0;")
+    deployer.fly.add_app(STAGING, database, files=deployer.checkout.root)
+    spoil(deployer.checkout)
+    result = deployer.deploy("staging", check=exit_code)
+    assert message in result.stdout + result.stderr
+    assert "applied  " not in result.stdout
+
+
+def test_the_app_may_be_named_and_flags_reach_the_migration(deployer: Deployer, database: Database) -> None:
+    deployer.fly.add_app(PROD, database, environment="other", files=deployer.checkout.root)
+    deployer.checkout.write_up("20250109000000_new", "SELECT 1;")
+    guarded = deployer.deploy("prod", "--upload", check=3, APP_NAME=PROD)
+    assert "guarded" in guarded.stderr
+    deployer.deploy("prod", "--upload", "--yes", check=0, APP_NAME=PROD)
+    assert database.query("SELECT count(*) FROM schema_migrations") == [(8,)]
+    assert {call[call.index("-a") + 1] for call in deployer.fly.calls if "-a" in call} == {PROD}
+
+
+def test_the_release_command_works_as_it_stands(deployer: Deployer, database: Database) -> None:
+    (machine,) = deployer.fly.add_app(STAGING, database, files=deployer.checkout.root, starts_in_app=True)
+    command = ["machine", "exec", machine.id, "python scripts/migrate.py", "--json", "-a", STAGING]
+    first, second = (json.loads(run_fly(deployer.fly, *command).stdout) for _ in range(2))
+    assert first["stdout"].endswith("✅ All migrations completed!\n")
+    assert second["stdout"].endswith("✅ Nothing to do: the database is up to date\n")
+    assert "exit_code" not in first | second
+    assert database.query("SELECT count(*) FROM schema_migrations") == [(7,)]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--yes",), ("",)])
+def test_without_an_environment_the_usage_is_told(deployer: Deployer, arguments: tuple[str, ...]) -> None:
+    result = deployer.deploy(*arguments, check=2)
+    assert result.stderr.startswith("Usage: ./scripts/deploy.sh ENVIRONMENT [FLAGS]\n")
+    assert result.stdout == ""
+    assert deployer.fly.calls == []
+
+
+def test_help_is_no_mistake(deployer: Deployer) -> None:
+    assert deployer.deploy("--help", check=0).stdout.startswith("Usage: ")
+
+
+@pytest.mark.parametrize(
+    ("environment", "variables", "exit_code", "message"),
+    [
+        ("staging; touch oops", {}, 2, "there is no environment staging; touch oops"),
+        ("$(touch oops)", {}, 2, "there is no environment $(touch oops)"),
+        ("staging", {"APP_NAME": "$(touch oops) `touch oops`; touch oops"}, 1, "Could not find App"),
+        ("dev,staging", {"APP_NAME": STAGING}, 1, "APP_NAME is one app, and dev,staging is not one environment."),
+    ],
+)
+def test_no_shell_gets_hold_of_the_arguments(
+    deployer: Deployer, environment: str, variables: dict[str, str], exit_code: int, message: str
+) -> None:
+    result = deployer.deploy(environment, check=exit_code, **variables)
+    assert message in result.stderr
+    assert not (deployer.checkout.root / "oops").exists()

@@ -1,0 +1,1 @@
+"""Tests of tasks/legacy: cleaning up a folder of old files."""

@@ -1,0 +1,199 @@
+"""Carrying out a proposal: files moved and headed, names written down; killed at any moment, the same in the end."""
+
+import hashlib
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tasks.legacy.apply import carry_out
+from tasks.legacy.files import OldFile
+from tasks.legacy.names import read_name
+from tasks.legacy.proposal import Placement, Proposal
+from tasks.runner.errors import FilesError, RunnerError
+from tasks.runner.files.checkout import read_migrations
+from tasks.runner.ledger.renames import read_renames
+from tests.kit.forkserver import inherit_environment, run_process
+from tests.kit.projects import REPOSITORY
+from tests.kit.repositories import TestRepository, make_repository
+from tests.legacy.crash_worker import FILES, UNTRACKED, make_proposal
+from tests.runner.operating import Operator
+
+ROLES = "20250103000000_roles"
+USERS = "20250102000000_users"
+AFTER = [
+    "_superseded/002_old_roles.sql",
+    "down/20250103000000_roles.sql",
+    "renames.toml",
+    "up/20250101000000_init.sql",
+    "up/20250102000000_users.sql",
+    "up/20250103000000_roles.sql",
+    "up/20250104000000_new.sql",
+    "up/20250601000000_last.sql",
+]
+
+
+@pytest.fixture
+def old(repository: TestRepository) -> TestRepository:
+    """Give a repository with old files, one of which git does not know."""
+    return fill(repository)
+
+
+def fill(repository: TestRepository) -> TestRepository:
+    repository.write(FILES)
+    repository.commit()
+    repository.write({UNTRACKED: "CREATE TABLE new ();"})
+    return repository
+
+
+def read_tree(root: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and ".git" not in path.relative_to(root).parts
+    }
+
+
+def read_index(repository: TestRepository) -> set[str]:
+    """Give the paths in git's index."""
+    return set(repository.git("ls-files").splitlines())
+
+
+def list_acts(root: Path) -> list[tuple[str, str]]:
+    return [(act.what, act.path.name) for act in carry_out(make_proposal(root))]
+
+
+def test_every_file_gets_its_place(old: TestRepository) -> None:
+    list_acts(old.root)
+    assert sorted(read_tree(old.root)) == [f"migrations/{name}" for name in AFTER]
+    assert read_migrations(old.root / "migrations").downs == {ROLES}
+
+
+def test_git_follows_the_files_that_it_knows_and_no_other(old: TestRepository) -> None:
+    list_acts(old.root)
+    unknown = ("renames.toml", "up/20250104000000_new.sql")
+    assert read_index(old) == {f"migrations/{name}" for name in AFTER if name not in unknown}
+    old.commit("2025-04-01T00:00:00Z")
+    log = old.git("log", "--follow", "--format=%ad", "--date=short", "--", f"migrations/up/{USERS}.sql")
+    assert log.split() == ["2025-04-01", "2025-03-01"]
+
+
+def test_statements_stay_and_headers_are_written_where_they_are_missing(old: TestRepository) -> None:
+    list_acts(old.root)
+    tree = read_tree(old.root / "migrations")
+    users = tree[f"up/{USERS}.sql"].decode()
+    assert users == f"-- Migration: {USERS}.sql\n-- Description: Users\n\n{FILES['migrations/001_users.sql']}"
+    assert tree[f"up/{ROLES}.sql"].decode() == FILES["migrations/002-roles.up.sql"]
+    assert tree[f"down/{ROLES}.sql"].decode() == (
+        f"-- Migration: {ROLES}.sql\n-- Description: Undoes: roles\n\n{FILES['migrations/002-roles.down.sql']}"
+    )
+    assert tree["_superseded/002_old_roles.sql"].decode() == FILES["migrations/002_old_roles.sql"]
+    assert tree["up/20250601000000_last.sql"].decode() == FILES["migrations/20250601000000_last.sql"]
+
+
+def test_old_names_are_written_down_with_the_checksums_before_and_after_the_header(old: TestRepository) -> None:
+    list_acts(old.root)
+    folder = old.root / "migrations"
+    renames = read_renames(folder, read_migrations(folder).checksums)
+    assert renames.versions == {
+        "init": "20250101000000_init",
+        "001_users": USERS,
+        "002-roles": ROLES,
+        "003_new": "20250104000000_new",
+    }
+    before = hashlib.sha256(FILES["migrations/001_users.sql"].encode()).hexdigest()
+    assert renames.headers["001_users"] == (before, read_migrations(folder).checksums[USERS])
+    assert "002-roles" not in renames.headers
+    assert renames.superseded == {"002_old_roles": "fails after 002-roles"}
+
+
+def test_a_second_run_does_nothing(old: TestRepository) -> None:
+    assert len(list_acts(old.root)) > len(AFTER)
+    tree, index = read_tree(old.root), read_index(old)
+    assert list_acts(old.root) == []
+    assert (read_tree(old.root), read_index(old)) == (tree, index)
+
+
+def test_a_run_that_is_killed_after_any_act_is_completed_by_the_next(old: TestRepository, tmp_path: Path) -> None:
+    whole = fill(make_repository(tmp_path / "whole"))
+    acts = len(list_acts(whole.root))
+    for number in range(acts):
+        root = fill(make_repository(tmp_path / f"killed{number}")).root
+        command = [sys.executable, "-m", "tests.legacy.crash_worker", str(root), str(number)]
+        died = run_process(command, cwd=REPOSITORY, environment=inherit_environment(), timeout=60)
+        assert died.returncode == -signal.SIGKILL
+        assert len(list_acts(root)) == acts - number
+        assert read_tree(root) == read_tree(whole.root)
+        assert read_index(TestRepository(root)) == read_index(whole)
+
+
+def test_a_move_that_died_before_git_knew_of_it_is_recorded(old: TestRepository) -> None:
+    target = old.root / "migrations" / "up" / f"{USERS}.sql"
+    target.parent.mkdir()
+    (old.root / "migrations" / "001_users.sql").rename(target)
+    assert ("recorded the move of", target.name) in list_acts(old.root)
+    assert "migrations/001_users.sql" not in read_index(old)
+    assert f"migrations/up/{USERS}.sql" in read_index(old)
+
+
+def test_without_git_files_are_moved_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    TestRepository(tmp_path).write({**FILES, UNTRACKED: "SELECT 1;"})
+    list_acts(tmp_path)
+    assert sorted(read_tree(tmp_path)) == [f"migrations/{name}" for name in AFTER]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [("migrations/up/20250102000000_users.sql", "is there already"), ("", "001_users.sql: is gone")],
+)
+def test_a_place_that_is_taken_or_a_file_that_is_gone_is_refused_before_anything_is_changed(
+    old: TestRepository, spoil: str, problem: str
+) -> None:
+    if spoil:
+        old.write({spoil: "SELECT 'another';"})
+    else:
+        (old.root / "migrations" / "001_users.sql").unlink()
+    before = read_tree(old.root)
+    with pytest.raises(FilesError) as refused:
+        list_acts(old.root)
+    assert problem in refused.value.message
+    assert read_tree(old.root) == before
+
+
+def test_what_git_refuses_is_told(old: TestRepository) -> None:
+    (old.root / ".git" / "index.lock").touch()
+    with pytest.raises(RunnerError, match=r"git mv in .* failed: .*index\.lock"):
+        list_acts(old.root)
+    (old.root / ".git" / "index.lock").unlink()
+    list_acts(old.root)
+    assert sorted(read_tree(old.root)) == [f"migrations/{name}" for name in AFTER]
+
+
+def test_names_that_were_renamed_before_stay_in_renames_toml(old: TestRepository) -> None:
+    list_acts(old.root)
+    old.write({"migrations/004_more.sql": "SELECT 4;"})
+    folder = old.root / "migrations"
+    more = OldFile(folder / "004_more.sql", read_name("004_more"))
+    for _ in carry_out(Proposal(folder, (Placement(more, "20250701000000_more"),))):
+        continue
+    renames = read_renames(folder, read_migrations(folder).checksums)
+    assert renames.versions["001_users"] == USERS
+    assert renames.versions["004_more"] == "20250701000000_more"
+    assert set(renames.headers) >= {"001_users", "004_more"}
+    assert set(renames.superseded) == {"002_old_roles"}
+
+
+def test_a_database_that_knows_the_old_names_runs_nothing_afterwards(operator: Operator, repository: TestRepository) -> None:
+    old = fill(repository)
+    proposal = make_proposal(old.root)
+    moved = [each.file for each in proposal.placements if each.version]
+    operator.make_runner().ensure_migration_table()
+    for file in moved:
+        checksum = hashlib.sha256(file.path.read_bytes()).hexdigest()
+        operator.database.execute("INSERT INTO schema_migrations (version, checksum) VALUES (%s, %s)", file.path.stem, checksum)
+    list_acts(old.root)
+    assert operator.make_runner(migrations_dir=old.root / "migrations").run_migrations() == []
+    assert sorted(operator.read_applied()) == sorted(each.version for each in proposal.placements if each.version)
+    assert operator.read_tables() == []

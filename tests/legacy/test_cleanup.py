@@ -1,0 +1,279 @@
+"""Cleaning up a folder of old files: what is proposed, what is done, and what is refused."""
+
+import hashlib
+import itertools
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.legacy.apply import carry_out
+from tasks.legacy.cleanup import clean_up, find_old_files, plan_cleanup
+from tasks.legacy.events import CleanupFinished, CleanupPlanned, FileChanged, OldFileJudged
+from tasks.rehearsal.scratch.server import ScratchServer
+from tasks.runner.errors import FilesError, UsageError
+from tasks.runner.events import Event
+from tasks.runner.files.checkout import read_migrations
+from tasks.runner.ledger.renames import read_renames
+from tests.kit.projects import Project
+from tests.kit.repositories import TestRepository
+from tests.kit.servers import Server
+from tests.legacy.history import LEGACY, SUPERSEDED, UNNUMBERED
+from tests.runner.operating import Operator, list_done, pick
+
+USERS = "CREATE TABLE users (id int PRIMARY KEY);"
+SMALL = {
+    "migrations/001_users.sql": USERS,
+    "migrations/002_orders.up.sql": "CREATE TABLE orders (user_id int REFERENCES users (id));",
+    "migrations/002_orders.down.sql": "DROP TABLE orders;",
+    "migrations/003_more_users.sql": "CREATE TABLE IF NOT EXISTS users (id int PRIMARY KEY);",
+    "migrations/004_rename.sql": "ALTER TABLE users RENAME id TO user_id;",
+    "migrations/005_index.sql": "CREATE INDEX ON users (id);",
+}
+
+
+@pytest.fixture
+def server(embedded: Server) -> Iterator[ScratchServer]:
+    with ScratchServer(embedded.url()) as server:
+        yield server
+
+
+def clean(root: Path, server: ScratchServer, *named: Path, apply: bool = False, write_downs: bool = False) -> list[Event]:
+    """Clean up the migrations folder, as the command does."""
+    folder = root / "migrations"
+    files = find_old_files([str(path) for path in named], folder)
+    return list(clean_up(plan_cleanup(files, folder, server, write_downs=write_downs), server, apply=apply))
+
+
+def judge(root: Path, server: ScratchServer) -> dict[str, OldFileJudged]:
+    (planned,) = pick(clean(root, server), CleanupPlanned)
+    return {Path(each.path).stem: each for each in planned.files}
+
+
+def write(root: Path, **files: str) -> Path:
+    """Write files into the migrations folder."""
+    TestRepository(root).write({f"migrations/{name}.sql": text for name, text in files.items()})
+    return root
+
+
+def read_tree(root: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and ".git" not in path.relative_to(root).parts
+    }
+
+
+def test_the_folder_of_old_files_gets_the_order_and_the_verdicts_that_it_deserves(tmp_path: Path, server: ScratchServer) -> None:
+    shutil.copytree(LEGACY, tmp_path, dirs_exist_ok=True)
+    judged = judge(tmp_path, server)
+    assert next(iter(judged)) == "init-local-database"
+    assert judged["init-local-database"].order.startswith("has no number; before the others")
+    for file in SUPERSEDED:
+        assert judged[file.stem].verdict == "superseded"
+        assert judged[file.stem].reason.startswith("fails after 003_add_rbac_tables: ")
+    assert judged["create_persona_tables"].verdict == "no change"
+    assert "005_create_personas_tables" in judged["create_persona_tables"].reason
+    assert [judged[file.stem].reason.partition(":")[0] for file in UNNUMBERED] == ["needs the schema auth", "needs the role anon"]
+    assert judged["006_default_roles_and_sources"].verdict == "data only"
+    working = [stem for stem, each in judged.items() if each.verdict == "works"]
+    assert len(working) == 9
+    versions = [each.version for each in judged.values() if each.version]
+    assert len(versions) == 10
+    assert versions == sorted(versions)
+    assert (judged["004_create_conversations"].source, judged["004_create_conversations"].date[:10]) == ("header", "2025-08-13")
+
+
+def test_what_is_shown_is_done_and_a_second_run_has_nothing_to_do(
+    repository: TestRepository, server: ScratchServer, operator: Operator
+) -> None:
+    repository.write(SMALL)
+    repository.commit("2025-03-01T00:00:00Z")
+    (planned,) = pick(clean(repository.root, server), CleanupPlanned)
+    assert (repository.root / "migrations/001_users.sql").exists()
+    events = clean(repository.root, server, apply=True)
+    assert pick(events, CleanupPlanned) == [planned]
+    folder = repository.root / "migrations"
+    migrations = read_migrations(folder)
+    assert list(migrations.checksums) == [each.version for each in planned.files if each.version]
+    assert {version.partition("_")[2] for version in migrations.downs} == {"orders"}
+    assert sorted(path.name for path in (folder / "_superseded").iterdir()) == ["003_more_users.sql", "005_index.sql"]
+    assert set(read_renames(folder, migrations.checksums).superseded) == {"003_more_users", "005_index"}
+    tree = read_tree(repository.root)
+    assert clean(repository.root, server, apply=True) == [CleanupFinished(0, 0, 0, applied=True)]
+    assert read_tree(repository.root) == tree
+    assert len(list_done(operator.migrate(migrations_dir=folder))) == 3
+    assert operator.read_tables() == ["orders", "users"]
+
+
+def test_files_that_do_nothing_or_fail_after_another_name_it(tmp_path: Path, server: ScratchServer) -> None:
+    TestRepository(tmp_path).write(SMALL)
+    judged = judge(tmp_path, server)
+    assert (judged["003_more_users"].verdict, judged["003_more_users"].reason) == (
+        "no change",
+        "does nothing after 001_users, which makes the same",
+    )
+    assert judged["005_index"].verdict == "superseded"
+    assert judged["005_index"].reason == 'fails after 004_rename: column "id" does not exist (42703)'
+
+
+def test_a_run_that_was_broken_off_after_any_act_is_completed_as_it_was_begun(tmp_path: Path, server: ScratchServer) -> None:
+    whole, root = tmp_path / "whole", tmp_path / "broken"
+    for each in (whole, root):
+        TestRepository(each).write(SMALL)
+    clean(whole, server, apply=True)
+    folder = root / "migrations"
+    proposal = plan_cleanup(find_old_files([], folder), folder, server).proposal
+    # Modification times date these files, and so the versions of two copies differ: their names are compared without them.
+    for acts in itertools.count():
+        shutil.rmtree(root)
+        TestRepository(root).write(SMALL)
+        done = list(itertools.islice(carry_out(proposal), acts))
+        events = clean(root, server, apply=True)
+        assert [name.partition("/")[0] + name[-9:] for name in read_tree(root)] == [
+            name.partition("/")[0] + name[-9:] for name in read_tree(whole)
+        ]
+        assert all(text.startswith(b"-- Migration: ") for name, text in read_tree(root).items() if "/up/" in name)
+        renames = read_renames(folder, read_migrations(folder).checksums)
+        assert {pair[1] for pair in renames.headers.values()} == set(read_migrations(folder).checksums.values())
+        if not pick(events, FileChanged):
+            break
+    assert len(done) > len(SMALL)
+
+
+def test_downs_are_written_for_review_where_there_are_none_and_take_everything_back(
+    tmp_path: Path, server: ScratchServer, operator: Operator
+) -> None:
+    write(tmp_path, **{"001_users": USERS, "002_a.up": "CREATE TABLE a ();", "002_a.down": "DROP TABLE a; -- own"})
+    write(
+        tmp_path,
+        **{
+            "003_mail": "ALTER TABLE users ADD mail text; CREATE INDEX ON users (mail);",
+            "004_kind": "CREATE TYPE k AS ENUM ('a');",
+        },
+    )
+    write(tmp_path, **{"005_more": "ALTER TYPE k ADD VALUE 'b';", "006_rows": "INSERT INTO users VALUES (1);"})
+    events = clean(tmp_path, server, apply=True, write_downs=True)
+    folder = tmp_path / "migrations"
+    texts = {path.stem.partition("_")[2]: path.read_text() for path in (folder / "down").iterdir()}
+    assert sorted(texts) == ["a", "kind", "mail", "more", "users"]
+    assert {name for name, text in texts.items() if "-- Review: " in text} == {"kind", "mail", "more", "users"}
+    assert len(pick(events, CleanupPlanned)[0].downs) == 4
+    operator.migrate(migrations_dir=folder)
+    for path in (folder / "up").glob("*_rows.sql"):
+        operator.database.execute("DELETE FROM schema_migrations WHERE version = %s", path.stem)
+    assert len(list_done(operator.roll_back(steps=5, migrations_dir=folder))) == 5
+    assert operator.read_tables() == []
+
+
+def test_a_file_that_comes_later_is_put_behind_what_is_there(tmp_path: Path, server: ScratchServer) -> None:
+    write(tmp_path, **{"up/20990101000000_users": USERS, "001_notes": "-- Date: 2020-01-01\nCREATE TABLE notes ();"})
+    judged = judge(tmp_path, server)
+    assert judged["001_notes"].version == "20990101000001_notes"
+
+
+def test_a_file_that_records_itself_stops_everything_until_that_is_deleted(tmp_path: Path, server: ScratchServer) -> None:
+    record = "INSERT INTO schema_migrations (migration_name, checksum) VALUES ('001_users.sql', 'x');"
+    write(tmp_path, **{"001_users": f"{USERS}\n{record}"})
+    before = read_tree(tmp_path)
+    judged = judge(tmp_path, server)["001_users"]
+    assert (judged.verdict, judged.version) == ("works", "")
+    assert judged.notes == (
+        "line 2 writes into schema_migrations, which a run would refuse: delete it, a run records each file itself",
+    )
+    with pytest.raises(FilesError, match=r"001_users\.sql: line 2 writes into schema_migrations"):
+        clean(tmp_path, server, apply=True)
+    assert read_tree(tmp_path) == before
+    write(tmp_path, **{"001_users": USERS})
+    assert pick(clean(tmp_path, server, apply=True), CleanupFinished) == [CleanupFinished(1, 0, 0, applied=True)]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "002_x.sql:1 is not UTF-8: byte 0x89"),
+        (b"SELECT 1;\x00", "002_x.sql:1 holds a NUL byte, which PostgreSQL cannot take"),
+        (b"<html><body>404</body></html>", "is no SQL, but a page of markup: <html><body>404</body></html>"),
+        (b"CREATE TABEL a ();", 'syntax error at or near "TABEL" (42601)'),
+    ],
+)
+def test_what_is_no_sql_stops_everything_with_its_reason(tmp_path: Path, server: ScratchServer, data: bytes, reason: str) -> None:
+    write(tmp_path, **{"001_users": USERS})
+    (tmp_path / "migrations/002_x.sql").write_bytes(data)
+    judged = judge(tmp_path, server)["002_x"]
+    assert judged.verdict == "fails"
+    assert judged.reason.endswith(reason)
+    before = read_tree(tmp_path)
+    with pytest.raises(FilesError, match="have to be mended first"):
+        clean(tmp_path, server, apply=True)
+    assert read_tree(tmp_path) == before
+
+
+def test_an_extension_that_is_not_here_keeps_the_file_and_what_needs_it(tmp_path: Path, server: ScratchServer) -> None:
+    write(tmp_path, **{"001_a": "CREATE EXTENSION no_such; CREATE TABLE a ();", "002_b": "ALTER TABLE a ADD x int;"})
+    judged = judge(tmp_path, server)
+    assert judged["001_a"].reason.startswith("needs the extension no_such")
+    assert judged["002_b"].reason == "needs what 001_a makes, which needs the extension no_such"
+    assert all(each.version for each in judged.values())
+
+
+def test_without_the_extension_the_rest_of_the_file_works(embedded: Server, tmp_path: Path) -> None:
+    write(tmp_path, **{"001_a": "CREATE EXTENSION no_such; CREATE TABLE a ();", "002_b": "ALTER TABLE a ADD x int;"})
+    with ScratchServer(embedded.url(), without=["no_such"]) as server:
+        assert [each.verdict for each in judge(tmp_path, server).values()] == ["works", "works"]
+
+
+def test_files_of_one_commit_follow_each_other_by_the_second(repository: TestRepository, server: ScratchServer) -> None:
+    repository.commit("2025-03-01T00:00:00Z", **{f"migrations__00{n}_t{n}": f"CREATE TABLE t{n} ();" for n in (1, 2)})
+    judged = judge(repository.root, server)
+    assert [(each.version, each.source) for each in judged.values()] == [
+        ("20250301000000_t1", "git"),
+        ("20250301000001_t2", "git"),
+    ]
+
+
+def test_a_shallow_clone_says_what_it_lacks(repository: TestRepository, server: ScratchServer, tmp_path: Path) -> None:
+    repository.commit("2025-03-01T00:00:00Z", migrations__001_users=USERS)
+    repository.commit("2025-04-01T00:00:00Z", other="")
+    clone = tmp_path / "clone"
+    repository.git("clone", "--quiet", "--depth=1", f"file://{repository.root}", str(clone))
+    judged = judge(clone, server)["001_users"]
+    assert judged.source == "modification time"
+    assert any("git fetch --unshallow" in note for note in judged.notes)
+
+
+def test_an_empty_folder_has_nothing_to_do(project: Project, server: ScratchServer) -> None:
+    assert clean(project.root, server, apply=True) == [CleanupFinished(0, 0, 0, applied=True)]
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path, server: ScratchServer) -> None:
+    with pytest.raises(UsageError, match=r"there is no .*nowhere"):
+        clean(tmp_path, server, tmp_path / "nowhere")
+
+
+def test_a_database_that_knows_the_old_names_runs_nothing_afterwards(
+    tmp_path: Path, server: ScratchServer, operator: Operator
+) -> None:
+    write(tmp_path, **{"001_users": USERS, "002_notes": "CREATE TABLE notes ();"})
+    operator.make_runner().ensure_migration_table()
+    for file in find_old_files([], tmp_path / "migrations"):
+        checksum = hashlib.sha256(file.path.read_bytes()).hexdigest()
+        operator.database.execute("INSERT INTO schema_migrations (version, checksum) VALUES (%s, %s)", file.name.stem, checksum)
+    clean(tmp_path, server, apply=True)
+    assert operator.make_runner(migrations_dir=tmp_path / "migrations").run_migrations() == []
+    assert operator.read_tables() == []
+
+
+def test_the_command_shows_the_table_and_its_json(project: Project, embedded: Server) -> None:
+    write(project.root, **{"001_users": USERS, "002_again": "CREATE TABLE IF NOT EXISTS users (id int);"})
+    for folder in ("up", "down"):
+        (project.migrations / folder).rmdir()
+    scratch = {"SCRATCH_DATABASE_URL": embedded.url()}
+    shown = project.inv("db.cleanup-legacy", env=scratch, check=0).stdout
+    assert "does nothing after 001_users, which makes the same" in shown
+    assert "Would become: 1 migration, 1 set aside" in shown
+    told = project.inv("db.cleanup-legacy", f"--folder={project.migrations}", "--apply", "--json", env=scratch, check=0).stdout
+    assert '"kind": "cleanup_planned"' in told.splitlines()[0]
+    assert "there are no old files" in project.inv("db.cleanup-legacy", "--apply", env=scratch, check=0).stdout
+    project.inv("db.migrate", check=0)
