@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, settings
 
-from tasks.adopt.investigate import Finding, investigate
+from tasks.adopt.investigate import SearchResult, investigate
 from tasks.postgres.server import control, embedded
 from tasks.rehearsal.scratch.server import ScratchServer
 from tests.adopt.random_histories import History, Sketch, make_history, sketches
@@ -85,7 +85,7 @@ def measure(server: ScratchServer, histories: int, confirm: int, counts: Counter
     judge()
 
 
-def grade(history: History, finding: Finding) -> dict[str, str]:
+def grade(history: History, finding: SearchResult) -> dict[str, str]:
     """Hold each verdict against what is true."""
     return {
         verdict.version: _grade(verdict.kind, verdict.sure, verdict.version in history.applied) for verdict in finding.verdicts
@@ -98,7 +98,7 @@ def has_other_answer(server: ScratchServer, history: History, version: str) -> b
     return other.proved and not other.contradicted
 
 
-def print_wrong(history: History, finding: Finding, answers: dict[str, str]) -> None:
+def print_wrong(history: History, finding: SearchResult, answers: dict[str, str]) -> None:
     """Print a history about which the evidence was wrong."""
     print(f"\nwrong: {finding}")
     for piece in history.pieces:

@@ -10,8 +10,8 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from tasks.alerting.delivery import Sending
-from tasks.alerting.message import Trouble, describe_end, describe_trial, describe_trouble, describe_wait
-from tasks.alerting.progress import Course, advance, count_held_s
+from tasks.alerting.message import Alert, describe_alert, describe_end, describe_test_message, describe_wait
+from tasks.alerting.progress import RunProgress, advance, count_held_s
 from tasks.config.environments import Environment, load_environment
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import Event
@@ -23,32 +23,32 @@ def watch(events: Iterator[Event], environment: Environment, action: str) -> Ite
 
 
 def _watch(events: Iterator[Event], environment: Environment, action: str) -> Iterator[Event]:
-    course, waiting = Course(), None
+    progress, waiting = RunProgress(), None
     try:
         try:
             for event in events:
                 now = time.monotonic()
-                course = advance(course, event, now)
-                held_s = count_held_s(course, now)
-                if waiting is None and course.hold and held_s >= environment.alert_after_s:
-                    waiting = begin_sending(environment, describe_wait(course, course.hold, held_s, environment, action))
+                progress = advance(progress, event, now)
+                held_s = count_held_s(progress, now)
+                if waiting is None and progress.hold and held_s >= environment.alert_after_s:
+                    waiting = begin_sending(environment, describe_wait(progress, progress.hold, held_s, environment, action))
                 yield event
         finally:
             # A run that is broken off must have rolled back before anybody is told.
             _close(events)
     except BaseException as error:
-        trouble = describe_end(error, course, environment, action)
-        if trouble is not None:
-            begin_sending(environment, trouble).finish()
+        alert = describe_end(error, progress, environment, action)
+        if alert is not None:
+            begin_sending(environment, alert).finish()
         raise
     finally:
         if waiting is not None:
             waiting.finish()
 
 
-def begin_sending(environment: Environment, trouble: Trouble) -> Sending:
+def begin_sending(environment: Environment, alert: Alert) -> Sending:
     """Begin to send a message to every address of an environment."""
-    return Sending(environment.alert_urls, *describe_trouble(trouble), trouble.kind)
+    return Sending(environment.alert_urls, *describe_alert(alert), alert.kind)
 
 
 def _close(events: Iterator[Event]) -> None:
@@ -60,9 +60,9 @@ def _close(events: Iterator[Event]) -> None:
 @task(help={"env": "the environment whose addresses are tried"})
 def test(_context: Context, env: str = "local") -> None:  # noqa: PT028 - a task, no test
     """Send a trial message to every address of ALERT_URLS; exit with 1 if one was not reached."""
-    from tasks.commands.dispatch import refuse_mistakes
+    from tasks.commands.dispatch import exit_on_error
 
-    with refuse_mistakes():
+    with exit_on_error():
         environment = load_environment(env)
         if not environment.alert_urls:
             raise RunnerError(
@@ -70,7 +70,7 @@ def test(_context: Context, env: str = "local") -> None:  # noqa: PT028 - a task
                 hint=f"Write it into .env, for all environments, or into .env.{env}: ALERT_URLS=slack://…\n"
                 "https://appriseit.com/services/ lists the services.",
             )
-        if not begin_sending(environment, describe_trial(environment)).finish():
+        if not begin_sending(environment, describe_test_message(environment)).finish():
             raise Exit(code=1)
     count = len(environment.alert_urls)
     print(f"✅ Sent a trial message to {count} address{'es' if count > 1 else ''}")

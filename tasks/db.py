@@ -8,7 +8,7 @@ from invoke.tasks import task
 from tasks.commands.adopt import adopt as adopt
 from tasks.commands.cleanup_legacy import cleanup_legacy as cleanup_legacy
 from tasks.commands.cleanup_legacy import squash as squash
-from tasks.commands.dispatch import Manner, carry_out, carry_out_side_by_side, refuse_mistakes
+from tasks.commands.dispatch import Options, exit_on_error, run_request, show_side_by_side
 from tasks.commands.dispatch import load as load_environment
 from tasks.commands.drift import drift as drift
 from tasks.commands.overview import ALL
@@ -49,7 +49,7 @@ def migrate(
     upload: bool = False,
 ) -> None:
     """Apply every pending migration."""
-    carry_out(env, Request("migrate", to=to, strict=strict, dry_run=dry_run), Manner(json, verbose, yes, start, upload))
+    run_request(env, Request("migrate", to=to, strict=strict, dry_run=dry_run), Options(json, verbose, yes, start, upload))
 
 
 @task(help={**_PLANNED, "steps": "how many to undo (1)", "to": "undo everything after this version; 0 undoes all"})
@@ -66,9 +66,9 @@ def rollback(
     upload: bool = False,
 ) -> None:
     """Undo the newest migrations by their down files."""
-    with refuse_mistakes(json=json):
+    with exit_on_error(json=json):
         request = Request("rollback", to=to, steps=read_number("--steps", steps), dry_run=dry_run)
-    carry_out(env, request, Manner(json, verbose, yes, start, upload))
+    run_request(env, request, Options(json, verbose, yes, start, upload))
 
 
 @task(
@@ -93,13 +93,13 @@ def status(
     prometheus: str = "",
 ) -> None:
     """Show the state of every migration: who applied it, when, how long it took; of several environments side by side."""
-    with refuse_mistakes(json=json):
+    with exit_on_error(json=json):
         request = Request("status", limit=read_number("--limit", limit), check=check)
-    manner = Manner(json=json, start=start)
+    options = Options(json=json, start=start)
     if env == ALL or "," in env or html or prometheus:
-        carry_out_side_by_side(env, request, manner, html=html, prometheus=prometheus)
+        show_side_by_side(env, request, options, html=html, prometheus=prometheus)
     else:
-        carry_out(env, request, manner)
+        run_request(env, request, options)
 
 
 @task(help={**_ENV, "json": "one JSON line on stdout", "limit": "only the newest N rows (50)", "version": "only this version"})
@@ -107,15 +107,15 @@ def history(
     _context: Context, env: str = "local", limit: str = "0", version: str = "", json: bool = False, start: bool = False
 ) -> None:
     """Show the log: every attempt, failures included, newest first."""
-    with refuse_mistakes(json=json):
+    with exit_on_error(json=json):
         request = Request("history", limit=read_number("--limit", limit), version=version)
-    carry_out(env, request, Manner(json=json, start=start))
+    run_request(env, request, Options(json=json, start=start))
 
 
 @task(help={**_ENV, "yes": "agree to every change without being asked", "json": "JSON lines on stdout"})
 def repair(_context: Context, env: str = "local", yes: bool = False, json: bool = False, start: bool = False) -> None:
     """Make the ledger say what is true: new checksums, rows of missing files, attempts that stopped. Each is confirmed."""
-    carry_out(env, Request("repair"), Manner(json=json, yes=yes, start=start))
+    run_request(env, Request("repair"), Options(json=json, yes=yes, start=start))
 
 
 @task(help=_PLANNED)
@@ -130,13 +130,13 @@ def seed(
     upload: bool = False,
 ) -> None:
     """Run the seeds that are new or whose text changed."""
-    carry_out(env, Request("seed", dry_run=dry_run), Manner(json, verbose, yes, start, upload))
+    run_request(env, Request("seed", dry_run=dry_run), Options(json, verbose, yes, start, upload))
 
 
 @task(help={**_ENV, "json": "JSON lines on stdout", "yes": "agree beforehand to what a guarded environment asks"})
 def load(_context: Context, env: str = "local", json: bool = False, yes: bool = False, start: bool = False) -> None:
     """Build an empty database from migrations/schema.sql, and record its migrations as applied."""
-    carry_out(env, Request("load"), Manner(json=json, yes=yes, start=start))
+    run_request(env, Request("load"), Options(json=json, yes=yes, start=start))
 
 
 @task(help={"name": "what it does, for example add_user_settings_table"}, positional=["name"])
@@ -146,7 +146,7 @@ def new(_context: Context, name: str) -> None:
 
     from tasks.runner.files.new import create_migration
 
-    with refuse_mistakes():
+    with exit_on_error():
         made = create_migration(load_environment("local").settings.migrations_dir, name, now=datetime.now(UTC))
         print(f"✅ Created {made.version}")
         for path in (made.up, made.down):
@@ -162,6 +162,6 @@ def stop(_context: Context) -> None:
     from tasks.config.environments import PROJECT
     from tasks.postgres.server import embedded
 
-    with refuse_mistakes():
+    with exit_on_error():
         stopped = embedded.stop(PROJECT / ".postgres")
     print("✅ Stopped the embedded PostgreSQL" if stopped else "✅ The embedded PostgreSQL was not running")

@@ -6,7 +6,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from tasks.commands.dispatch import load, refuse_mistakes
+from tasks.commands.dispatch import exit_on_error, load
 from tasks.config.environments import list_environments
 from tasks.runner.events import CHECK_FOUND, EnvironmentsListed, ProbeRead
 
@@ -17,7 +17,7 @@ def list_(_context: Context, json: bool = False) -> None:
     from tasks.checks.summary import describe_environment
     from tasks.report import report
 
-    with refuse_mistakes(json=json):
+    with exit_on_error(json=json):
         known = tuple(describe_environment(load(name)) for name in list_environments())
         report([EnvironmentsListed(known)], json=json)
 
@@ -29,7 +29,7 @@ def check(_context: Context, env: str = "local", json: bool = False, start: bool
     from tasks.report import report
     from tasks.runner.signals import catch_signals
 
-    with refuse_mistakes(json=json), catch_signals() as stop:
+    with exit_on_error(json=json), catch_signals() as stop:
         checks = check_environment(load(env), stop, start=start)
         report([ProbeRead(checks)], json=json)
     if not all(found.passed for found in checks):

@@ -9,7 +9,7 @@ import pytest
 from tasks.alerts import watch
 from tasks.config.environments import Environment, load_environment
 from tasks.runner.database.run_lock import LOCK_KEY
-from tasks.runner.errors import RefusedError, RunnerError, ToldError
+from tasks.runner.errors import RefusedError, ReportedError, RunnerError
 from tasks.runner.events import ErrorRaised, Event, LockAwaited, RunStarted, StatementStarted
 from tests.kit.checkouts import make_checkout
 from tests.kit.databases import Database
@@ -201,8 +201,8 @@ def run(environment: Environment, error: BaseException | None, *events: Event) -
 
 def test_an_error_on_a_machine_is_told_in_its_words(environment: Environment, endpoint: Endpoint) -> None:
     error = ErrorRaised("no such table", "Mend it.", "Nothing stands.", "a.sql", 3, 5, "SELECT", "42P01", 1)
-    with pytest.raises(ToldError):
-        run(environment, ToldError("no such table", exit_code=1), STARTED, error)
+    with pytest.raises(ReportedError):
+        run(environment, ReportedError("no such table", exit_code=1), STARTED, error)
     rows = endpoint.read_rows()
     assert (rows["Error"], rows["Where"], rows["Run"]) == ("no such table (42P01)", "a.sql:3:5", "r-1")
     assert (rows["State"], rows["Next"]) == ("Nothing stands.", "Mend it.")
@@ -211,13 +211,13 @@ def test_an_error_on_a_machine_is_told_in_its_words(environment: Environment, en
 def test_what_a_machine_forgot_to_hide_is_hidden_here(environment: Environment, endpoint: Endpoint) -> None:
     statement = StatementStarted(A, 1, "ALTER ROLE me PASSWORD 'hunter22'", 1, 1)
     error = ErrorRaised("no 'hunter22'", "", "", "", 0, 0, "", "", 1)
-    with pytest.raises(ToldError):
-        run(environment, ToldError("", exit_code=1), STARTED, statement, error)
+    with pytest.raises(ReportedError):
+        run(environment, ReportedError("", exit_code=1), STARTED, statement, error)
     rows = endpoint.read_rows()
     assert (rows["Statement"], rows["Error"]) == ("line 1: ALTER ROLE me PASSWORD ***", "no ***")
 
 
-@pytest.mark.parametrize("error", [ToldError("", exit_code=3), RefusedError("no")])
+@pytest.mark.parametrize("error", [ReportedError("", exit_code=3), RefusedError("no")])
 def test_a_refusal_there_or_here_sends_nothing(environment: Environment, endpoint: Endpoint, error: RunnerError) -> None:
     with pytest.raises(type(error)):
         run(environment, error, STARTED)
@@ -227,7 +227,7 @@ def test_a_refusal_there_or_here_sends_nothing(environment: Environment, endpoin
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (ToldError("", exit_code=1), "the run ended with 1"),
+        (ReportedError("", exit_code=1), "the run ended with 1"),
         (KeyboardInterrupt(), "stopped at once"),
         (LookupError("a mistake of ours"), "LookupError: a mistake of ours"),
     ],

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tasks.adopt.events import AdoptionRead, AdoptionRow
-from tasks.adopt.forecast import Prospect, foresee
+from tasks.adopt.forecast import Forecast, foresee
 from tasks.adopt.foreign_versions import describe_matches, map_versions
-from tasks.adopt.investigate import Finding, investigate, list_row_changes
+from tasks.adopt.investigate import SearchResult, investigate, list_row_changes
 from tasks.adopt.verdicts import Verdict
 from tasks.catalog import Catalog
 from tasks.rehearsal.model import Piece
@@ -134,7 +134,7 @@ def _read_assumptions(assumed: Assumptions, versions: Sequence[str]) -> dict[str
     return decided | absent
 
 
-def _refuse_stranger(subject: Subject, finding: Finding) -> None:
+def _refuse_stranger(subject: Subject, finding: SearchResult) -> None:
     if finding.own and finding.known * _FEW < finding.own and finding.known * _FEW < max(finding.made, 1):
         raise RefusedError(
             f"nothing here matches these migrations: of the {finding.own} objects in {subject.database}, "
@@ -145,7 +145,7 @@ def _refuse_stranger(subject: Subject, finding: Finding) -> None:
 
 
 def _build_row(
-    subject: Subject, verdict: Verdict, claims: dict[str, str], decided: dict[str, bool], finding: Finding
+    subject: Subject, verdict: Verdict, claims: dict[str, str], decided: dict[str, bool], finding: SearchResult
 ) -> AdoptionRow:
     version = verdict.version
     recorded = version in subject.recorded
@@ -173,7 +173,7 @@ def _build_row(
 def _foresee(
     server: ScratchServer,
     subject: Subject,
-    finding: Finding,
+    finding: SearchResult,
     pieces: Sequence[Piece],
     rows: tuple[AdoptionRow, ...],
     dump: Callable[[], str] | None,
@@ -187,22 +187,22 @@ def _foresee(
     prospects = foresee(server, text, present, pending, subject.live)
     told = []
     for piece, row in zip(pieces, rows, strict=True):
-        prospect = prospects.get(row.version)
+        forecast = prospects.get(row.version)
         if row.recorded or row.proposed:
             told.append(row)
             continue
-        idle = prospect is not None and not (prospect.changes or prospect.error or list_row_changes(piece))
-        told.append(replace(row, following=_describe(prospect, idle), undecided=row.undecided and not idle))
+        idle = forecast is not None and not (forecast.changes or forecast.error or list_row_changes(piece))
+        told.append(replace(row, following=_describe(forecast, idle), undecided=row.undecided and not idle))
     return tuple(told)
 
 
-def _describe(prospect: Prospect | None, idle: bool) -> str:
-    if prospect is None:
+def _describe(forecast: Forecast | None, idle: bool) -> str:
+    if forecast is None:
         return "db.migrate will not come to it: one before it fails"
-    if prospect.error:
-        return f"db.migrate will fail at it: {prospect.error}"
+    if forecast.error:
+        return f"db.migrate will fail at it: {forecast.error}"
     works = "it will change nothing" if idle else "it will work"
-    unlike = "" if prospect.alike else ", unless what no file explains is in its way: that could not be rehearsed"
+    unlike = "" if forecast.alike else ", unless what no file explains is in its way: that could not be rehearsed"
     return f"db.migrate will run it, and {works}{unlike}"
 
 

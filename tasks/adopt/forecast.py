@@ -17,7 +17,7 @@ from tasks.runner.database.session import connect, run_sql
 
 
 @dataclass(frozen=True, slots=True)
-class Prospect:
+class Forecast:
     """Tell what a pending migration would do: whether it changes the schema, or how it fails."""
 
     changes: bool
@@ -28,22 +28,22 @@ class Prospect:
 
 def foresee(
     server: ScratchServer, dump: str, present: Sequence[Piece], pending: Sequence[Piece], live: Catalog
-) -> dict[str, Prospect]:
+) -> dict[str, Forecast]:
     """Run the pending pieces one after the other, as a run does; it ends with the first that fails.
 
     The shape is that of the dump; where there is none, or the scratch server cannot hold it, the present pieces make it.
     """
-    prospects: dict[str, Prospect] = {}
+    prospects: dict[str, Forecast] = {}
     with _shape(server, dump, present) as database, Rehearsal(database, timeout_s=TIMEOUT_S) as rehearsal:
         before = rehearsal.read_catalog()
         alike = before == live
         for piece in pending:
             trial = rehearsal.run(piece, "up")
             if trial.error is not None:
-                prospects[piece.name] = Prospect(changes=False, error=trial.error.message.splitlines()[0], alike=alike)
+                prospects[piece.name] = Forecast(changes=False, error=trial.error.message.splitlines()[0], alike=alike)
                 break
             after = rehearsal.read_catalog()
-            prospects[piece.name] = Prospect(changes=after != before, alike=alike)
+            prospects[piece.name] = Forecast(changes=after != before, alike=alike)
             before = after
     return prospects
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tasks.adopt.references import Reach
+from tasks.adopt.references import References
 from tasks.adopt.search import Effect, Graph, Search, Solution, find_effect, solve
 from tasks.adopt.trials import TIMEOUT_S, Trials
-from tasks.adopt.verdicts import Knowledge, Verdict, list_lacking, list_strangers, weigh
+from tasks.adopt.verdicts import Evidence, Verdict, judge_all, list_missing, list_unexplained
 from tasks.catalog import Catalog
 from tasks.rehearsal.model import Outcome, Piece
 from tasks.rehearsal.replay.replay import replay
@@ -24,7 +24,7 @@ _ON_ROWS = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "Co
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SearchResult:
     """Hold what was found out about a database."""
 
     verdicts: tuple[Verdict, ...]
@@ -47,7 +47,7 @@ class Finding:
 
 def investigate(
     server: ScratchServer, pieces: Sequence[Piece], live: Catalog, *, forced: Mapping[str, bool] | None = None
-) -> Finding:
+) -> SearchResult:
     """Find out which migrations lead to a schema; `forced` says of some whether they were applied.
 
     What is said so counts where the schema does not contradict it, and is told of as contradicted elsewhere.
@@ -56,11 +56,11 @@ def investigate(
     said = {index: forced[piece.name] for index, piece in enumerate(pieces) if forced and piece.name in forced}
     with Trials(server, pieces, limit=_TRIALS + _TRIALS_EACH * len(pieces)) as trials:
         empty = outcomes[0].before if outcomes else trials.read_empty()
-        search = Search([Reach(piece.up) for piece in pieces], empty.objects, live.objects, trials.attempt)
+        search = Search([References(piece.up) for piece in pieces], empty.objects, live.objects, trials.attempt)
         _teach(search, outcomes)
         graph, _ = search.run()
         solution, forced_indices = _agree(graph, said)
-        known = Knowledge(
+        known = Evidence(
             [piece.name for piece in pieces],
             live.objects,
             solution,
@@ -72,14 +72,14 @@ def investigate(
         )
         proved = _prove(trials, solution, live)
     contradicted = tuple(pieces[index].name for index in said if index not in forced_indices)
-    strangers = list_strangers(known, empty.objects)
+    strangers = list_unexplained(known, empty.objects)
     own = live.objects.items() - empty.objects.items()
     seen = {item for outcome in outcomes for item in outcome.after.objects.items()}
-    return Finding(
-        weigh(known),
+    return SearchResult(
+        judge_all(known),
         proved,
         strangers,
-        list_lacking(known),
+        list_missing(known),
         contradicted,
         trials.count + len(outcomes),
         own=len(own),

@@ -32,7 +32,7 @@ _SPREADS = re.compile(r"\b(?:rename|cascade|drop|alter|set\s+schema)\b", re.IGNO
 _NAMED_PARTS = frozenset({"column"})
 
 
-class Reach:
+class References:
     """Tell of one migration's text what it may touch and what it may heed."""
 
     def __init__(self, text: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tasks.adopt.references import Reach, list_mentions, list_names
+from tasks.adopt.references import References, list_mentions, list_names
 from tasks.catalog import COLUMN_ORDER, Catalog, Key
 
 State = Mapping[Key, str]
@@ -63,7 +63,7 @@ class Graph:
 class Search:
     """Look for the ways from an empty database to a live schema."""
 
-    def __init__(self, reaches: Sequence[Reach], empty: State, live: State, attempt: Attempt) -> None:
+    def __init__(self, reaches: Sequence[References], empty: State, live: State, attempt: Attempt) -> None:
         self._reaches = reaches
         self._empty = empty
         self.live = live
@@ -116,15 +116,15 @@ class Search:
 
     def effect_at(self, index: int, node: Node) -> Effect | None:
         """Tell what a migration does at a node: as it did before where all that it heeds was the same."""
-        heeded = self._read_heeded(index, node.state)
-        if (index, heeded) not in self._memo:
+        read_set = self._read_heeded(index, node.state)
+        if (index, read_set) not in self._memo:
             effect = self._attempt(index, node)
             if effect is not None:
                 self.learn(index, effect)
-            self._memo[index, heeded] = effect
+            self._memo[index, read_set] = effect
             # What was learnt may make the migration heed more.
             self.prime(index, node.state, effect)
-        return self._memo[index, heeded]
+        return self._memo[index, read_set]
 
     def _read_heeded(self, index: int, state: State) -> frozenset[tuple[Key, str]]:
         reach, names = self._reaches[index], self._names

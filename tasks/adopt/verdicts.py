@@ -34,7 +34,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
+class Evidence:
     """Hold what the search found out, beside the migrations' names."""
 
     versions: Sequence[str]
@@ -56,23 +56,23 @@ class Knowledge:
         return self.solution.states[-1] == self.live
 
 
-def weigh(known: Knowledge) -> tuple[Verdict, ...]:
+def judge_all(known: Evidence) -> tuple[Verdict, ...]:
     """Give the verdict on each migration."""
     return tuple(_weigh(known, index) for index in range(len(known.versions)))
 
 
-def list_strangers(known: Knowledge, empty: State) -> tuple[str, ...]:
+def list_unexplained(known: Evidence, empty: State) -> tuple[str, ...]:
     """Name the objects of the live schema that the explanation does not give, or gives otherwise."""
     final = known.solution.states[-1]
     return tuple(str(key) for key, text in known.live.items() if final.get(key) != text and empty.get(key) != text)
 
 
-def list_lacking(known: Knowledge) -> tuple[str, ...]:
+def list_missing(known: Evidence) -> tuple[str, ...]:
     """Name the objects that the explanation gives and the live schema does not have at all."""
     return tuple(str(key) for key in known.solution.states[-1] if key not in known.live)
 
 
-def _weigh(known: Knowledge, index: int) -> Verdict:
+def _weigh(known: Evidence, index: int) -> Verdict:
     version, solution = known.versions[index], known.solution
     choices, edge = solution.choices[index], solution.edges[index]
     if index in known.errors and not known.exact:
@@ -83,7 +83,7 @@ def _weigh(known: Knowledge, index: int) -> Verdict:
     return _doubt(known, index, verdict)
 
 
-def _doubt(known: Knowledge, index: int, verdict: Verdict) -> Verdict:
+def _doubt(known: Evidence, index: int, verdict: Verdict) -> Verdict:
     version, rows = known.versions[index], known.rows.get(index, ())
     if known.cut:
         reason = "there are too many ways in which these files lead to this schema; not all were tried"
@@ -97,7 +97,7 @@ def _doubt(known: Knowledge, index: int, verdict: Verdict) -> Verdict:
     return Verdict(version, "cannot tell", reason, verdict.there, verdict.lacking)
 
 
-def _weigh_applied(known: Knowledge, index: int, edge: Edge) -> Verdict:
+def _weigh_applied(known: Evidence, index: int, edge: Edge) -> Verdict:
     version, effect = known.versions[index], edge.effect or {}
     survivors, undone = _divide(known, index, effect)
     if not effect:
@@ -120,7 +120,7 @@ def _weigh_applied(known: Knowledge, index: int, edge: Edge) -> Verdict:
     return Verdict(version, "present", f"{_describe(there, effect)}{rest}", _list(there))
 
 
-def _weigh_absent(known: Knowledge, index: int, edge: Edge) -> Verdict:
+def _weigh_absent(known: Evidence, index: int, edge: Edge) -> Verdict:
     version = known.versions[index]
     if index in known.errors:
         return Verdict(version, "absent", f"the schema is explained without it, and it fails on scratch: {known.errors[index]}")
@@ -147,7 +147,7 @@ def _make_partial(version: str, there: list[Key], lacking: list[Key]) -> Verdict
     return Verdict(version, "partial", reason, _list(there), _list(lacking))
 
 
-def _divide(known: Knowledge, index: int, effect: Effect) -> tuple[list[Key], dict[Key, int]]:
+def _divide(known: Evidence, index: int, effect: Effect) -> tuple[list[Key], dict[Key, int]]:
     """Divide what a migration did into what stayed, and what a later one changed: which."""
     survivors, undone = [], {}
     for key in effect:
@@ -166,7 +166,7 @@ def _find_change(solution: Solution, key: Key, start: int) -> int | None:
     return None
 
 
-def _explain_without_effect(known: Knowledge, index: int) -> str:
+def _explain_without_effect(known: Evidence, index: int) -> str:
     if index in known.forced:
         return "taken on trust: the schema says nothing of it"
     return "what it needs is not there"

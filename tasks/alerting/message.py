@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from tasks.alerting.progress import Course, Hold
+from tasks.alerting.progress import LockWait, RunProgress
 from tasks.console.cells import clean, clean_lines, cut
 from tasks.console.lines import write_seconds, write_session
-from tasks.runner.errors import RunnerError, ToldError, describe_error
+from tasks.runner.errors import ReportedError, RunnerError, describe_error
 from tasks.runner.events import ErrorRaised
 from tasks.runner.identity import Identity, read_revision
 from tasks.runner.redaction import redact
@@ -26,7 +26,7 @@ _UNKNOWN_END = "What was done stands, what was open is rolled back."
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Alert:
     """Hold what a message says; nothing in it is a secret."""
 
     kind: Kind
@@ -43,42 +43,42 @@ class Trouble:
     hint: str = ""
 
 
-def describe_trouble(trouble: Trouble) -> tuple[str, str]:
+def describe_alert(alert: Alert) -> tuple[str, str]:
     """Write title and body of the message. Pure."""
-    sign = {"failed": "❌", "waits": "⏳", "trial": "🔔"}[trouble.kind]
-    first = trouble.error.partition("\n")[0]
-    title = cut(f"{sign} {trouble.environment}: {trouble.action} {trouble.kind}: {first}", _TITLE_CELLS)
-    if trouble.kind == "trial":
-        title = f"{sign} {trouble.environment}: a trial message"
+    sign = {"failed": "❌", "waits": "⏳", "trial": "🔔"}[alert.kind]
+    first = alert.error.partition("\n")[0]
+    title = cut(f"{sign} {alert.environment}: {alert.action} {alert.kind}: {first}", _TITLE_CELLS)
+    if alert.kind == "trial":
+        title = f"{sign} {alert.environment}: a trial message"
     rows = (
-        ("Environment", trouble.environment),
-        ("Seed" if trouble.action == "seed" else "Migration", trouble.version),
-        ("Statement", trouble.statement),
-        ("Waits" if trouble.kind == "waits" else "Error", trouble.error),
-        ("Where", trouble.place),
-        ("State", trouble.state),
-        ("Next", trouble.hint),
-        ("Who", trouble.actor),
-        ("Commit", trouble.commit),
-        ("Run", trouble.run_id),
+        ("Environment", alert.environment),
+        ("Seed" if alert.action == "seed" else "Migration", alert.version),
+        ("Statement", alert.statement),
+        ("Waits" if alert.kind == "waits" else "Error", alert.error),
+        ("Where", alert.place),
+        ("State", alert.state),
+        ("Next", alert.hint),
+        ("Who", alert.actor),
+        ("Commit", alert.commit),
+        ("Run", alert.run_id),
     )
     return title, "\n".join(f"{name}: {_indent(text)}" for name, text in rows if text)
 
 
-def describe_end(error: BaseException, course: Course, environment: Environment, action: str) -> Trouble | None:
+def describe_end(error: BaseException, progress: RunProgress, environment: Environment, action: str) -> Alert | None:
     """Say how a run ended that was stopped by an error; None for wrong usage and refusals.
 
     These changed nothing, and whoever typed the command has the answer before their eyes.
     """
     if isinstance(error, RunnerError) and error.exit_code != RunnerError.exit_code:
         return None
-    told = _tell(error, course, environment)
+    told = _tell(error, progress, environment)
     place = ":".join(str(part) for part in (told.file, told.line, told.column) if part)
     return _build(
         "failed",
         environment,
         action,
-        course,
+        progress,
         error=f"{told.message} ({told.sqlstate})" if told.sqlstate else told.message,
         place=place,
         state=told.state,
@@ -86,7 +86,7 @@ def describe_end(error: BaseException, course: Course, environment: Environment,
     )
 
 
-def describe_wait(course: Course, hold: Hold, seconds_s: float, environment: Environment, action: str) -> Trouble:
+def describe_wait(progress: RunProgress, hold: LockWait, seconds_s: float, environment: Environment, action: str) -> Alert:
     """Say for whom a run has been waiting, and what may be done about it."""
     sessions = "\n".join(write_session(blocker) for blocker in hold.blockers)
     what = "a lock" if hold.statement else "another run"
@@ -96,24 +96,24 @@ def describe_wait(course: Course, hold: Hold, seconds_s: float, environment: Env
         "waits",
         environment,
         action,
-        course,
+        progress,
         error="\n".join(filter(None, (f"for {what}, {write_seconds(round(seconds_s))} so far", sessions))),
         state="The run goes on waiting; nothing of what it has open counts yet.",
         hint=hint if hold.statement else f"Nothing, if that run is meant: inv db.history --env={environment.name}",
     )
 
 
-def describe_trial(environment: Environment) -> Trouble:
+def describe_test_message(environment: Environment) -> Alert:
     """Say that this is a trial."""
-    return _build("trial", environment, "trial", Course(), error="none, this is a trial", hint="Nothing.")
+    return _build("trial", environment, "trial", RunProgress(), error="none, this is a trial", hint="Nothing.")
 
 
-def _tell(error: BaseException, course: Course, environment: Environment) -> ErrorRaised:
+def _tell(error: BaseException, progress: RunProgress, environment: Environment) -> ErrorRaised:
     """Put what stopped a run into words, unless an event did so already."""
     hint = f"Look: inv db.status --env={environment.name} ; inv db.history --env={environment.name}"
-    if isinstance(error, ToldError):
+    if isinstance(error, ReportedError):
         failed = RunnerError(error.message or f"the run ended with {error.exit_code}", state=_UNKNOWN_END, hint=hint)
-        return course.error or describe_error(failed, environment.settings.database_url)
+        return progress.error or describe_error(failed, environment.settings.database_url)
     if isinstance(error, RunnerError):
         return describe_error(error, environment.settings.database_url)
     reason = "stopped at once" if isinstance(error, KeyboardInterrupt | GeneratorExit) else f"{type(error).__name__}: {error}"
@@ -124,29 +124,29 @@ def _build(
     kind: Kind,
     environment: Environment,
     action: str,
-    course: Course,
+    progress: RunProgress,
     *,
     error: str = "",
     place: str = "",
     state: str = "",
     hint: str = "",
-) -> Trouble:
+) -> Alert:
     """Put together what is known, without passwords and without what a terminal would obey."""
-    url, statement = environment.settings.database_url, redact(course.statement, environment.settings.database_url)
+    url, statement = environment.settings.database_url, redact(progress.statement, environment.settings.database_url)
     identity = Identity()
 
     def tidy(text: str) -> str:
-        return "\n".join(clean_lines(redact(text, url, beside=course.statement))[:_ERROR_LINES])
+        return "\n".join(clean_lines(redact(text, url, beside=progress.statement))[:_ERROR_LINES])
 
-    return Trouble(
+    return Alert(
         kind,
         environment.name,
         action,
         f"{clean(identity.actor)} on {clean(identity.host)}",
         _describe_commit(environment),
-        course.run_id,
-        clean(course.version),
-        f"line {course.line}: {cut(clean(statement), _STATEMENT_CELLS)}" if statement else "",
+        progress.run_id,
+        clean(progress.version),
+        f"line {progress.line}: {cut(clean(statement), _STATEMENT_CELLS)}" if statement else "",
         tidy(error),
         clean(place),
         tidy(state),

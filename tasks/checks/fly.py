@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 def check_fly(environment: Environment, stop: Stop, *, start: bool) -> Iterator[CheckMade]:
     """Make the checks one after the other, until one fails that the next ones need."""
-    from tasks.commands.dispatch import Manner
+    from tasks.commands.dispatch import Options
 
-    remote = build_remote(environment, Manner(start=start, json=True), stop)
+    remote = build_remote(environment, Options(start=start, json=True), stop)
     name = "flyctl"
     with ExitStack() as stack:
         try:

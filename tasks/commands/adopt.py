@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.commands.dispatch import Manner, build_runner, load, open_events, refuse_mistakes
+from tasks.commands.dispatch import Options, build_runner, exit_on_error, load, open_events
 from tasks.commands.scratch import open_scratch
 from tasks.config.environments import PROJECT, Environment
 from tasks.runner.errors import Interruption, RefusedError, RunnerError
@@ -62,31 +62,31 @@ def adopt(
 ) -> None:
     """Find out by the schema which migrations a database has, and record them."""
     from tasks.adopt.examine import Assumptions
-    from tasks.report.adoption import learn_words
+    from tasks.report.adoption import register_words
 
-    learn_words()
+    register_words()
     assumed = Assumptions(tuple(assume_present), tuple(assume_absent))
-    manner = Manner(json=json, verbose=verbose, yes=yes, start=start)
-    with catch_signals() as stop, refuse_mistakes(json=json) as seen:
-        case = _read_case(load(env), manner, stop, seen)
-        examination = _examine(case, assumed, manner, seen)
+    options = Options(json=json, verbose=verbose, yes=yes, start=start)
+    with catch_signals() as stop, exit_on_error(json=json) as seen:
+        case = _read_case(load(env), options, stop, seen)
+        examination = _examine(case, assumed, options, seen)
         if apply and examination.adoptions:
-            _apply(case, examination, manner, stop, seen)
+            _apply(case, examination, options, stop, seen)
 
 
-def _read_case(environment: Environment, manner: Manner, stop: Stop, seen: list[str]) -> _Case:
+def _read_case(environment: Environment, options: Options, stop: Stop, seen: list[str]) -> _Case:
     from tasks.adopt.examine import read_subject
     from tasks.runner.files.checkout import read_migrations
 
     migrations = read_migrations(environment.settings.migrations_dir)
     if environment.fly_app:
-        return _Case(environment, _read_far(environment, migrations, manner, stop, seen), migrations, None)
+        return _Case(environment, _read_far(environment, migrations, options, stop, seen), migrations, None)
     runner = build_runner(environment, stop)
     seen.append(runner.url)
     return _Case(environment, read_subject(runner, migrations), migrations, runner)
 
 
-def _read_far(environment: Environment, migrations: Migrations, manner: Manner, stop: Stop, seen: list[str]) -> Subject:
+def _read_far(environment: Environment, migrations: Migrations, options: Options, stop: Stop, seen: list[str]) -> Subject:
     """Have the schema of a database on Fly carried here."""
     from tasks.adopt.examine import Subject
     from tasks.runner.events import CatalogRead
@@ -95,7 +95,9 @@ def _read_far(environment: Environment, migrations: Migrations, manner: Manner, 
     from tasks.runner.ledger.takeover import leave_out_records
     from tasks.runner.operations.schema import build_catalog, build_record
 
-    read = [event for event in open_events(environment, Request("catalog"), manner, stop, seen) if isinstance(event, CatalogRead)]
+    read = [
+        event for event in open_events(environment, Request("catalog"), options, stop, seen) if isinstance(event, CatalogRead)
+    ]
     if not read:
         hint = f"inv env.check --env={environment.name} looks at what is missing."
         raise RunnerError("the schema could not be read", hint=hint, state=_STATE)
@@ -106,7 +108,7 @@ def _read_far(environment: Environment, migrations: Migrations, manner: Manner, 
     return Subject(read[-1].database, live, tuple(ledger.checksums), environment.name, other)
 
 
-def _examine(case: _Case, assumed: Assumptions, manner: Manner, seen: list[str]) -> Examination:
+def _examine(case: _Case, assumed: Assumptions, options: Options, seen: list[str]) -> Examination:
     from tasks.adopt.examine import examine
     from tasks.rehearsal.scratch.dump import dump_schema
     from tasks.report import report
@@ -115,11 +117,11 @@ def _examine(case: _Case, assumed: Assumptions, manner: Manner, seen: list[str])
     dump = None if runner is None else lambda: dump_schema(runner.url, embedded_directory=here)
     with open_scratch(case.environment.settings, target=seen[-1] if seen else "") as server:
         examination = examine(case.subject, case.migrations, server, assumed, dump)
-    report([examination.answer], json=manner.json, verbose=manner.verbose)
+    report([examination.answer], json=options.json, verbose=options.verbose)
     return examination
 
 
-def _apply(case: _Case, examination: Examination, manner: Manner, stop: Stop, seen: list[str]) -> None:
+def _apply(case: _Case, examination: Examination, options: Options, stop: Stop, seen: list[str]) -> None:
     from tasks.report import report
     from tasks.runner.operations.adopt import pack
 
@@ -129,16 +131,16 @@ def _apply(case: _Case, examination: Examination, manner: Manner, stop: Stop, se
             hint="Say for each what is true: --assume-present VERSION or --assume-absent VERSION",
             state=_STATE,
         )
-    _confirm(case.environment, len(examination.adoptions), manner, stop)
+    _confirm(case.environment, len(examination.adoptions), options, stop)
     request = Request("adopt", version=case.subject.seen, agree=(pack(examination.adoptions),))
-    report(open_events(case.environment, request, manner, stop, seen), json=manner.json)
+    report(open_events(case.environment, request, options, stop, seen), json=options.json)
 
 
-def _confirm(environment: Environment, number: int, manner: Manner, stop: Stop) -> None:
+def _confirm(environment: Environment, number: int, options: Options, stop: Stop) -> None:
     """Ask for a yes, or in a guarded environment for its name; raises RefusedError where nobody agrees."""
-    if manner.yes:
+    if options.yes:
         return
-    if manner.json or not sys.stdin.isatty():
+    if options.json or not sys.stdin.isatty():
         raise RefusedError(
             "nobody can be asked to confirm this: the input is no terminal",
             hint="Look at the table first, then agree to it: --apply --yes",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.commands.dispatch import Manner, open_events
+from tasks.commands.dispatch import Options, open_events
 from tasks.config.environments import LOCAL, PROJECT, Environment
 from tasks.rehearsal.model import Piece
 from tasks.rehearsal.selection import Selection
@@ -23,7 +23,7 @@ _OPEN = frozenset({"pending", "late", "interrupted"})
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Selector:
     """Say which migrations somebody wants: one, all, or those that the environment lacks."""
 
     only: str = ""
@@ -37,7 +37,7 @@ class Wish:
             )
 
 
-def pick(environment: Environment, wish: Wish, manner: Manner, stop: Stop, seen: list[str]) -> Selection:
+def pick(environment: Environment, selector: Selector, options: Options, stop: Stop, seen: list[str]) -> Selection:
     """Read the files and choose; an environment is asked only where neither one nor all are wanted.
 
     The local one counts as not there while its database is not, and then all are chosen. Raises RunnerError.
@@ -45,15 +45,15 @@ def pick(environment: Environment, wish: Wish, manner: Manner, stop: Stop, seen:
     migrations = read_migrations(environment.settings.migrations_dir)
     pieces = read_pieces(migrations)
     versions = tuple(migrations.checksums)
-    if wish.only:
-        version = find_version(wish.only, versions)
+    if selector.only:
+        version = find_version(selector.only, versions)
         return Selection(pieces, (version,), "the one asked for")
-    if wish.all:
+    if selector.all:
         return Selection(pieces, versions, "all")
     if environment.name == LOCAL and not _is_there(environment):
         return Selection(pieces, versions, "all, since there is no local database to ask which are pending")
     try:
-        states = _read_states(environment, manner, stop, seen)
+        states = _read_states(environment, options, stop, seen)
     except ConnectError:
         if environment.name != LOCAL:
             raise
@@ -83,8 +83,8 @@ def _is_there(environment: Environment) -> bool:
     return bool(environment.settings.database_url) or embedded.find_running(PROJECT / ".postgres") is not None
 
 
-def _read_states(environment: Environment, manner: Manner, stop: Stop, seen: list[str]) -> dict[str, str]:
-    for event in open_events(environment, Request("status"), manner, stop, seen):
+def _read_states(environment: Environment, options: Options, stop: Stop, seen: list[str]) -> dict[str, str]:
+    for event in open_events(environment, Request("status"), options, stop, seen):
         if isinstance(event, StatusRead):
             return {row.version: row.state for row in event.rows}
     return {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.commands.dispatch import load, refuse_mistakes
+from tasks.commands.dispatch import exit_on_error, load
 from tasks.commands.scratch import open_scratch, read_extensions
 from tasks.runner.operations.requests import read_number
 
@@ -43,10 +43,10 @@ def cleanup_legacy(
     """Propose what becomes of old SQL files: names, order, and which of them still count; with --apply, do it."""
     from tasks.legacy.cleanup import clean_up, find_old_files, plan_cleanup
     from tasks.report import report
-    from tasks.report.cleanup import learn_words
+    from tasks.report.cleanup import register_words
 
-    learn_words()
-    with refuse_mistakes(json=json):
+    register_words()
+    with exit_on_error(json=json):
         settings, timeout_s = load("local").settings, read_number("--timeout", timeout)
         files = find_old_files(folder, settings.migrations_dir)
         with open_scratch(settings, target=settings.database_url, without=read_extensions(without_extension)) as server:
@@ -73,11 +73,11 @@ def squash(
 ) -> None:
     """Make one migration of all up to a version, proved on scratch; databases that have them run nothing."""
     from tasks.report import report
-    from tasks.report.cleanup import learn_words
+    from tasks.report.cleanup import register_words
     from tasks.squash.squash import plan_squash, squash_files
 
-    learn_words()
-    with refuse_mistakes(json=json):
+    register_words()
+    with exit_on_error(json=json):
         settings, timeout_s = load("local").settings, read_number("--timeout", timeout)
         with open_scratch(settings, target=settings.database_url) as server:
             made = plan_squash(settings.migrations_dir, to, server, timeout_s=timeout_s)

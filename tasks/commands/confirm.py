@@ -39,7 +39,7 @@ class Answering(Protocol):
 def confirm_guarded(
     environment: Environment,
     request: Request,
-    manner: Answering,
+    options: Answering,
     stop: Stop,
     open_events: Callable[[Request], Iterator[Event]],
 ) -> None:
@@ -47,17 +47,17 @@ def confirm_guarded(
 
     Raises RefusedError where it is not, or where nobody can be asked and --yes was not given.
     """
-    if not environment.guarded or not request.writes or manner.yes:
+    if not environment.guarded or not request.writes or options.yes:
         return
     name = environment.name
     again = f"inv db.{request.command} --env={name}"
-    if manner.upload:
+    if options.upload:
         raise RefusedError(
             f"{name} is guarded, and --upload would run files there that nobody deployed",
             hint=f"Deploy first. Or look at the plan (--dry-run), then agree to it: {again} --upload --yes",
             state=_STATE,
         )
-    if manner.json or not sys.stdin.isatty():
+    if options.json or not sys.stdin.isatty():
         raise RefusedError(
             f"{name} is guarded, and nobody can be asked: the input is no terminal",
             hint=f"Look at the plan first (--dry-run), then agree to it: {again} --yes",

@@ -16,7 +16,7 @@ from tasks.config.environments import LOCAL, Environment, find_database_url, loa
 from tasks.console.prompts import choose_confirm
 from tasks.postgres.server.cluster import ServerError
 from tasks.report import report, report_error
-from tasks.runner.errors import RunnerError, ToldError, describe_error
+from tasks.runner.errors import ReportedError, RunnerError, describe_error
 from tasks.runner.events import CHECK_FOUND, Event, StatusesRead, StatusRead, needs_attention
 from tasks.runner.identity import Identity
 from tasks.runner.operations.requests import Request, perform
@@ -29,7 +29,7 @@ _CHANGES_SCHEMA = frozenset({"migrate", "rollback"})
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class Options:
     """Say how a request is done and shown."""
 
     json: bool = False
@@ -47,47 +47,47 @@ def load(name: str) -> Environment:
     return load_environment(name)
 
 
-def carry_out(names: str, request: Request, manner: Manner) -> None:
+def run_request(names: str, request: Request, options: Options) -> None:
     """Do what is asked for in one environment, or in several one after the other, and print the events.
 
     All are loaded before the first is touched, so that a mistake in the last one's settings changes nothing.
     Raises Exit with the exit code of the first error, or with 4 when a check found something.
     """
     found = False
-    with refuse_mistakes(json=manner.json):
+    with exit_on_error(json=options.json):
         environments = [load(name.strip()) for name in names.split(",")]
     with catch_signals() as stop:
         for environment in environments:
-            with refuse_mistakes(json=manner.json) as seen:
-                last = carry_out_in(environment, request, manner, stop, seen)
+            with exit_on_error(json=options.json) as seen:
+                last = run_request_in(environment, request, options, stop, seen)
             found = found or (request.check and isinstance(last, StatusRead) and needs_attention(last))
     if found:
         raise Exit(code=CHECK_FOUND)
 
 
-def carry_out_in(environment: Environment, request: Request, manner: Manner, stop: Stop, seen: list[str]) -> Event | None:
+def run_request_in(environment: Environment, request: Request, options: Options, stop: Stop, seen: list[str]) -> Event | None:
     """Do what is asked for in one environment and print the events; gives the last one."""
-    confirm_guarded(environment, request, manner, stop, lambda asked: open_events(environment, asked, manner, stop, seen))
-    events = open_events(environment, request, manner, stop, seen)
+    confirm_guarded(environment, request, options, stop, lambda asked: open_events(environment, asked, options, stop, seen))
+    events = open_events(environment, request, options, stop, seen)
     if request.writes:
         events = watch(events, environment, request.command)
-    return report(events, json=manner.json, verbose=manner.verbose)
+    return report(events, json=options.json, verbose=options.verbose)
 
 
-def carry_out_side_by_side(names: str, request: Request, manner: Manner, *, html: str = "", prometheus: str = "") -> None:
+def show_side_by_side(names: str, request: Request, options: Options, *, html: str = "", prometheus: str = "") -> None:
     """Read the status of several environments at once and show it side by side; `html` and `prometheus` name files.
 
     Raises Exit with 4 when a check found something, or an environment that could not be reached.
     """
     from tasks.commands.overview import choose_environments, is_well, limit_rows, read_overview
 
-    with refuse_mistakes(json=manner.json), catch_signals() as stop:
+    with exit_on_error(json=options.json), catch_signals() as stop:
         # The newest versions of one environment need not be those of another.
         whole, environments = replace(request, limit=0), choose_environments(names)
-        overview = read_overview(environments, lambda environment: open_events(environment, whole, manner, stop, []))
+        overview = read_overview(environments, lambda environment: open_events(environment, whole, options, stop, []))
         stop.check()
         shown = limit_rows(overview, request.limit)
-        report([shown], json=manner.json)
+        report([shown], json=options.json)
         write_files(overview, shown, html, prometheus)
     if request.check and not is_well(overview):
         raise Exit(code=CHECK_FOUND)
@@ -105,15 +105,15 @@ def write_files(overview: StatusesRead, shown: StatusesRead, html: str, promethe
         write_gauges(overview, Path(prometheus))
 
 
-def open_events(environment: Environment, request: Request, manner: Manner, stop: Stop, seen: list[str]) -> Iterator[Event]:
+def open_events(environment: Environment, request: Request, options: Options, stop: Stop, seen: list[str]) -> Iterator[Event]:
     """Begin a request in an environment, here or on its machine; `seen` gets the URL whose password must not show."""
     if environment.fly_app:
-        from tasks.fly.operation import carry_out_remotely
+        from tasks.fly.operation import run_remotely
 
-        return carry_out_remotely(environment, request, manner, stop)
+        return run_remotely(environment, request, options, stop)
     runner = build_runner(environment, stop)
     seen.append(runner.url)
-    events = perform(request, runner, choose_confirm(stop, yes=manner.yes, json=manner.json))
+    events = perform(request, runner, choose_confirm(stop, yes=options.yes, json=options.json))
     if environment.name == LOCAL and request.writes and request.command in _CHANGES_SCHEMA:
         from tasks.commands.schema_file import keep_schema_file
 
@@ -138,7 +138,7 @@ def build_runner(environment: Environment, stop: Stop) -> MigrationRunner:
 
 
 @contextmanager
-def refuse_mistakes(*, json: bool = False) -> Iterator[list[str]]:
+def exit_on_error(*, json: bool = False) -> Iterator[list[str]]:
     """Turn an error into its message and its exit code: the one place where a task ends early.
 
     Gives a list to which the caller adds the URLs whose passwords must not show.
@@ -146,7 +146,7 @@ def refuse_mistakes(*, json: bool = False) -> Iterator[list[str]]:
     urls: list[str] = []
     try:
         yield urls
-    except ToldError as error:
+    except ReportedError as error:
         raise Exit(code=error.exit_code) from error
     except RunnerError as error:
         report_error(describe_error(error, urls[-1] if urls else ""), json=json)

@@ -9,7 +9,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from tasks.commands.dispatch import Manner, load, open_events, refuse_mistakes
+from tasks.commands.dispatch import Options, exit_on_error, load, open_events
 from tasks.commands.scratch import open_scratch, read_extensions
 from tasks.config.environments import Environment
 from tasks.runner.errors import RunnerError
@@ -50,9 +50,9 @@ def drift(
     """Show what was changed in a database besides its migrations; exit with 4 if anything was."""
     from tasks.rehearsal.drift.drift import DriftRead
     from tasks.report import report
-    from tasks.report.drift import learn_words
+    from tasks.report.drift import register_words
 
-    learn_words()
+    register_words()
     changed = False
 
     def look(events: Iterator[Event]) -> Iterator[Event]:
@@ -61,20 +61,20 @@ def drift(
             changed = changed or (isinstance(event, DriftRead) and bool(event.changes))
             yield event
 
-    with catch_signals() as stop, refuse_mistakes(json=json) as seen:
-        wish = _Wish(as_migration, read_extensions(without_extension), read_number("--timeout", timeout))
-        report(look(_find_drift(load(env), Manner(json=json, start=start), stop, seen, wish)), json=json)
+    with catch_signals() as stop, exit_on_error(json=json) as seen:
+        selector = _Wish(as_migration, read_extensions(without_extension), read_number("--timeout", timeout))
+        report(look(_find_drift(load(env), Options(json=json, start=start), stop, seen, selector)), json=json)
     if changed:
         raise Exit(code=CHECK_FOUND)
 
 
-def _find_drift(environment: Environment, manner: Manner, stop: Stop, seen: list[str], wish: _Wish) -> Iterator[Event]:
+def _find_drift(environment: Environment, options: Options, stop: Stop, seen: list[str], selector: _Wish) -> Iterator[Event]:
     """Read the schema there, replay its ledger's texts on scratch, and say what differs; with a name, write that down."""
     from tasks.rehearsal.drift.drift import answer, find_drift
     from tasks.runner.files.checkout import read_migrations
 
     read = None
-    for event in open_events(environment, Request("catalog"), manner, stop, seen):
+    for event in open_events(environment, Request("catalog"), options, stop, seen):
         if isinstance(event, CatalogRead):
             read = event
         else:
@@ -83,10 +83,10 @@ def _find_drift(environment: Environment, manner: Manner, stop: Stop, seen: list
         hint = f"inv env.check --env={environment.name} looks at what is missing."
         raise RunnerError("the schema could not be read", hint=hint)
     settings, target = environment.settings, seen[-1] if seen else ""
-    with open_scratch(settings, target=target, without=wish.without) as server:
-        found = find_drift(read, read_migrations(settings.migrations_dir), server, timeout_s=wish.timeout_s)
+    with open_scratch(settings, target=target, without=selector.without) as server:
+        found = find_drift(read, read_migrations(settings.migrations_dir), server, timeout_s=selector.timeout_s)
         yield from answer(read, found)
-        if wish.name and found.changes:
+        if selector.name and found.changes:
             from tasks.rehearsal.drift.as_migration import write_migration
 
-            yield write_migration(found, server, settings.migrations_dir, wish.name, environment=environment.name)
+            yield write_migration(found, server, settings.migrations_dir, selector.name, environment=environment.name)

@@ -9,13 +9,13 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from tasks.commands.dispatch import Manner, load, refuse_mistakes
+from tasks.commands.dispatch import Options, exit_on_error, load
 from tasks.commands.scratch import open_scratch, read_extensions
 from tasks.runner.errors import UsageError
 from tasks.runner.events import CHECK_FOUND
 
 if TYPE_CHECKING:
-    from tasks.commands.choose import Wish
+    from tasks.commands.choose import Selector
     from tasks.rehearsal.scratch.server import ScratchServer
     from tasks.rehearsal.selection import Selection
     from tasks.runner.events import Event
@@ -52,10 +52,10 @@ def verify(
     without = [name for given in without_extension for name in read_extensions(given)]
 
     def answer(server: ScratchServer, selection: Selection) -> Iterator[Event]:
-        from tasks.rehearsal.verify.verify import Thoroughness
+        from tasks.rehearsal.verify.verify import VerifyOptions
         from tasks.rehearsal.verify.verify import verify as verify_migrations
 
-        return verify_migrations(server, selection, Thoroughness(with_data, _read_seconds(timeout)))
+        return verify_migrations(server, selection, VerifyOptions(with_data, _read_seconds(timeout)))
 
     _rehearse(env, lambda: _wish(only, all, timeout), answer, without=without, json=json)
 
@@ -77,7 +77,7 @@ def crash_test(
 
 def _rehearse(
     env: str,
-    wish: Callable[[], Wish],
+    selector: Callable[[], Selector],
     answer: Callable[[ScratchServer, Selection], Iterator[Event]],
     *,
     without: Sequence[str] = (),
@@ -90,14 +90,14 @@ def _rehearse(
     from tasks.commands.choose import pick
     from tasks.rehearsal.scratch.server import check_version
     from tasks.report import report
-    from tasks.report.verification import learn_words
+    from tasks.report.verification import register_words
     from tasks.runner.database.session import connect
     from tasks.runner.signals import Stop
 
-    learn_words()
-    with refuse_mistakes(json=json) as seen:
-        environment, asked = load(env), wish()
-        selection = pick(environment, asked, Manner(json=json), Stop(), seen)
+    register_words()
+    with exit_on_error(json=json) as seen:
+        environment, asked = load(env), selector()
+        selection = pick(environment, asked, Options(json=json), Stop(), seen)
         settings = environment.settings
         with open_scratch(settings, target=settings.database_url, without=without) as server:
             seen.append(server.url)
@@ -109,11 +109,11 @@ def _rehearse(
         raise Exit(code=CHECK_FOUND)
 
 
-def _wish(only: str, every: bool, timeout: str) -> Wish:
-    from tasks.commands.choose import Wish
+def _wish(only: str, every: bool, timeout: str) -> Selector:
+    from tasks.commands.choose import Selector
 
     _read_seconds(timeout)
-    return Wish(only, every)
+    return Selector(only, every)
 
 
 def _read_seconds(text: str) -> float | None:

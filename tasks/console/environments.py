@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.console.cells import clean, clean_lines
-from tasks.console.lines import INDENT, Line, Manner, Role, count, hang, write_moment
+from tasks.console.lines import INDENT, Line, Role, Style, count, hang, write_moment
 
 if TYPE_CHECKING:
     from tasks.runner.events import (
@@ -35,7 +35,7 @@ _OUTCOMES = {
 }
 
 
-def say_environments(event: EnvironmentsListed, _manner: Manner) -> list[Line]:
+def say_environments(event: EnvironmentsListed, _style: Style) -> list[Line]:
     """List the environments with what is known of each."""
     from tasks.console.tables import align
 
@@ -49,7 +49,7 @@ def write_environment_row(known: EnvironmentKnown) -> tuple[str, ...]:
     return clean(known.name), clean(known.reached), "guarded" if known.guarded else "", alerts
 
 
-def say_probe(event: ProbeRead, _manner: Manner) -> list[Line]:
+def say_probe(event: ProbeRead, _style: Style) -> list[Line]:
     """Say of each check whether it passed, and what to do where it did not."""
     lines: list[Line] = []
     for check in event.checks:
@@ -60,7 +60,7 @@ def say_probe(event: ProbeRead, _manner: Manner) -> list[Line]:
     return lines
 
 
-def say_statuses(event: StatusesRead, _manner: Manner) -> list[Line]:
+def say_statuses(event: StatusesRead, _style: Style) -> list[Line]:
     """Show a row for each migration and a column for each environment."""
     from tasks.console.tables import align
 
@@ -135,13 +135,13 @@ def _make_cell(row: StatusRow | None, is_there: bool) -> Cell:
     return Cell("failed" if row.failed else row.state, row)
 
 
-def say_lost(event: ConnectionLost, _manner: Manner) -> list[Line]:
+def say_lost(event: ConnectionLost, _style: Style) -> list[Line]:
     """Say that the connection broke, and what is done about it."""
     run = clean(event.run_id)[:_RUN_ID]
     return [Line(f"⚠️  The connection broke ({clean(event.reason)}). Asking the log how the run {run} ended.", "warn")]
 
 
-def say_outcome(event: OutcomeRead, _manner: Manner) -> list[Line]:
+def say_outcome(event: OutcomeRead, _style: Style) -> list[Line]:
     """Say how a run ended whose connection had broken."""
     text = _OUTCOMES.get(event.outcome, "The run {run}: " + clean(event.outcome))
     line = text.format(run=clean(event.run_id)[:_RUN_ID], steps=count(len(event.steps), "migration"))

@@ -10,16 +10,16 @@ from tasks.runner.events import Event, Heartbeat
 
 
 @contextmanager
-def beat(tell: Callable[[Event], None], every_s: float) -> Iterator[Callable[[Event], None]]:
+def beat(write: Callable[[Event], None], every_s: float) -> Iterator[Callable[[Event], None]]:
     """Give a way to tell events, beside which a Heartbeat is told every so many seconds; 0 tells none."""
     if not every_s:
-        yield tell
+        yield write
         return
     lock, ended = threading.Lock(), threading.Event()
 
     def tell_alone(event: Event) -> None:
         with lock:
-            tell(event)
+            write(event)
 
     def work() -> None:
         while not ended.wait(every_s):

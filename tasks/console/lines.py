@@ -28,7 +28,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class Style:
     """Say how to tell events: how much of them, in how many cells, and what the files are called."""
 
     verbose: bool = False

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tasks.console.cells import clean, cut, first_line
-from tasks.console.lines import INDENT, Line, Manner, Role, count, hang, write_diff
+from tasks.console.lines import INDENT, Line, Role, Style, count, hang, write_diff
 
 if TYPE_CHECKING:
     from tasks.runner.events import Finding, PlanMade, PlannedStatement, PlannedStep, RepairProposed
@@ -15,9 +15,9 @@ _DIFF_LINES = 60
 _WOULD = {"rollback": ("migration", "rolled back"), "seed": ("seed", "run")}
 
 
-def say_plan(event: PlanMade, manner: Manner) -> list[Line]:
+def say_plan(event: PlanMade, style: Style) -> list[Line]:
     """Name the findings; in a dry run show every step that would run."""
-    lines = say_findings(event.findings, manner, hints=event.dry_run)
+    lines = say_findings(event.findings, style, hints=event.dry_run)
     if not event.dry_run:
         return lines
     if not event.steps:
@@ -26,11 +26,11 @@ def say_plan(event: PlanMade, manner: Manner) -> list[Line]:
     heading = f"Dry run: {count(len(event.steps), noun)} would be {done}; nothing is changed"
     lines += [Line(heading, "head"), Line("")]
     for number, step in enumerate(event.steps, 1):
-        lines += [*_say_step(number, step, manner), Line("")]
+        lines += [*_say_step(number, step, style), Line("")]
     return lines
 
 
-def _say_step(number: int, step: PlannedStep, manner: Manner) -> list[Line]:
+def _say_step(number: int, step: PlannedStep, style: Style) -> list[Line]:
     head = f"{number:>3}. "
     lines = [
         Line(f"{head}{clean(step.version)}", "head"),
@@ -44,7 +44,7 @@ def _say_step(number: int, step: PlannedStep, manner: Manner) -> list[Line]:
         if len(step.segments) > 1:
             lines.append(Line(f"{' ' * len(head)}{_say_segment(step, segment)}", "dim"))
         lines += [
-            Line(cut(f"{' ' * len(head)}  line {each.line:>{digits}}  {first_line(each.text)}", manner.width), "code")
+            Line(cut(f"{' ' * len(head)}  line {each.line:>{digits}}  {first_line(each.text)}", style.width), "code")
             for each in statements
         ]
     return lines
@@ -58,26 +58,26 @@ def _say_transactions(step: PlannedStep) -> str:
 
 
 def _say_segment(step: PlannedStep, segment: int) -> str:
-    manner = "in one transaction" if step.segments[segment - 1] else "outside a transaction"
+    style = "in one transaction" if step.segments[segment - 1] else "outside a transaction"
     done = " (done by an earlier run, does not run again)" if segment <= step.done else ""
-    return f"segment {segment} of {len(step.segments)}, {manner}{done}"
+    return f"segment {segment} of {len(step.segments)}, {style}{done}"
 
 
-def say_findings(findings: tuple[Finding, ...], manner: Manner, *, hints: bool = True) -> list[Line]:
+def say_findings(findings: tuple[Finding, ...], style: Style, *, hints: bool = True) -> list[Line]:
     """Name each finding with its diff and hint; without `hints`, an error will follow that tells them."""
     lines: list[Line] = []
     for finding in findings:
-        lines += _say_finding(finding, manner, hint=hints or not finding.refuses)
+        lines += _say_finding(finding, style, hint=hints or not finding.refuses)
     return lines
 
 
-def _say_finding(finding: Finding, manner: Manner, *, hint: bool) -> list[Line]:
+def _say_finding(finding: Finding, style: Style, *, hint: bool) -> list[Line]:
     sign = "❌ " if finding.refuses else "⚠️  "
     role: Role = "bad" if finding.refuses else "warn"
     named = not finding.version or finding.version in finding.message
     head = sign if named else f"{sign}{clean(finding.version)} ({clean(finding.kind)}): "
     lines = hang(head, finding.message, role)
-    lines += write_diff(finding.diff, None if manner.verbose else _DIFF_LINES)
+    lines += write_diff(finding.diff, None if style.verbose else _DIFF_LINES)
     return [*lines, *hang(f"{INDENT}Next:  ", finding.hint)] if hint and finding.hint.strip() else lines
 
 

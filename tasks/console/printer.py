@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
-from tasks.console.lines import Manner
+from tasks.console.lines import Style
 from tasks.console.words import say, say_error
 from tasks.runner import events
 
@@ -20,15 +20,15 @@ _PERCENT_STEP = 10
 
 def describe(event: events.Event, *, verbose: bool = False) -> list[str]:
     """Give the plain lines for an event, without colour."""
-    return [line.text for line in say(event, Manner(verbose=verbose))]
+    return [line.text for line in say(event, Style(verbose=verbose))]
 
 
-def relay(stream_of_events: Iterable[events.Event], tell: Callable[[events.Event], None]) -> events.Event | None:
+def print_events(stream_of_events: Iterable[events.Event], write: Callable[[events.Event], None]) -> events.Event | None:
     """Tell every event and give the last one; a run that is broken off is closed at once, so that it can roll back."""
     last = None
     try:
         for last in stream_of_events:
-            tell(last)
+            write(last)
     finally:
         close = getattr(stream_of_events, "close", None)
         if close:
@@ -36,7 +36,7 @@ def relay(stream_of_events: Iterable[events.Event], tell: Callable[[events.Event
     return last
 
 
-class Outlet:
+class OutputStream:
     """Write to a stream line by line, whatever it can encode.
 
     Once nobody reads (`inv db.migrate | head`) it swallows what follows: half a plan must not hang on a closed pipe.
@@ -82,9 +82,9 @@ class JsonReport:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
-        self._outlet = Outlet(self._stream)
+        self._outlet = OutputStream(self._stream)
 
-    def tell(self, event: events.Event) -> None:
+    def write(self, event: events.Event) -> None:
         """Print an event; in pure ASCII where the stream knows no UTF-8."""
         line = events.to_json(event)
         try:
@@ -98,21 +98,21 @@ class PlainReport:
     """Print each event as plain lines; what repeats while something waits is told ever more rarely."""
 
     def __init__(self, stream: TextIO | None = None, *, verbose: bool = False) -> None:
-        self._outlet = Outlet(stream or sys.stdout)
-        self._manner = Manner(verbose=verbose)
+        self._outlet = OutputStream(stream or sys.stdout)
+        self._style = Style(verbose=verbose)
         self._repeats = Repeats()
         self._told = ""
 
-    def tell(self, event: events.Event) -> None:
+    def write(self, event: events.Event) -> None:
         """Print an event."""
         if isinstance(event, events.FilesFound):
-            self._manner = Manner(verbose=self._manner.verbose, what=event.what)
+            self._style = Style(verbose=self._style.verbose, what=event.what)
         if not self._repeats.is_news(event):
             return
         if isinstance(event, events.ErrorRaised):
-            lines = say_error(event, self._manner, told=self._told)
+            lines = say_error(event, self._style, told=self._told)
         else:
-            lines = say(event, self._manner)
+            lines = say(event, self._style)
         self._told = event.message if isinstance(event, events.StepFailed) else ""
         if lines:
             self._outlet.write("\n".join(line.text for line in lines))

@@ -12,7 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from tasks.console import JsonReport, PlainReport, relay
+from tasks.console import JsonReport, PlainReport, print_events
 from tasks.console.heartbeat import beat
 from tasks.console.prompts import choose_confirm
 from tasks.runner.errors import RunnerError, describe_error
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             return _print_events(perform(request, runner, confirm), options)
     except DatabaseUrlMissingError as error:
         if options.json:
-            JsonReport().tell(describe_error(error, url))
+            JsonReport().write(describe_error(error, url))
         print(f"ERROR: {error.message}", file=sys.stderr)
         print(f"  Set it, for example: {error.hint}", file=sys.stderr)
         return error.exit_code
@@ -136,13 +136,13 @@ def _build_request(options: argparse.Namespace) -> Request:
 
 def _print_events(events: Iterator[Event], options: argparse.Namespace) -> int:
     report = JsonReport() if options.json else PlainReport(verbose=options.verbose)
-    with beat(report.tell, options.heartbeat if options.json else 0) as tell:
-        last = relay(events, tell)
+    with beat(report.write, options.heartbeat if options.json else 0) as write:
+        last = print_events(events, write)
     found = isinstance(last, StatusRead) and getattr(options, "check", False) and needs_attention(last)
     return CHECK_FOUND if found else 0
 
 
 def _print_error(error: ErrorRaised, options: argparse.Namespace) -> None:
     if options.json:
-        JsonReport().tell(error)
-    PlainReport(sys.stderr, verbose=options.verbose).tell(error)
+        JsonReport().write(error)
+    PlainReport(sys.stderr, verbose=options.verbose).write(error)

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tasks.console.cells import clean, clean_lines, cut, pad, width
-from tasks.console.lines import INDENT, Line, Manner, count, write_database, write_duration, write_moment
+from tasks.console.lines import INDENT, Line, Style, count, write_database, write_duration, write_moment
 from tasks.console.plans import say_findings
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ def write_history_row(row: HistoryRow) -> tuple[str, ...]:
     )
 
 
-def write_error(row: HistoryRow, manner: Manner) -> list[str]:
+def write_error(row: HistoryRow, style: Style) -> list[str]:
     """Give what a log row tells of its error: the first line, or all of it."""
     if not row.error and not row.sqlstate:
         return []
     first, *rest = clean_lines(row.error) or [""]
     head = f"{clean(row.sqlstate)} {first}".strip()
-    return [head, *rest] if manner.verbose else [cut(head, _ERROR_CELLS)]
+    return [head, *rest] if style.verbose else [cut(head, _ERROR_CELLS)]
 
 
 def summarize(event: StatusRead) -> str:
@@ -64,17 +64,17 @@ def summarize(event: StatusRead) -> str:
     return f"{text}; {count(rest, 'more version')} not shown" if rest > 0 else text
 
 
-def say_status(event: StatusRead, manner: Manner) -> list[Line]:
+def say_status(event: StatusRead, style: Style) -> list[Line]:
     """Show the state of every version as aligned text, then the findings."""
     lines = [Line(f"{write_database(event.environment, event.database)}: {summarize(event)}", "head")]
     if event.rows:
         table = align([STATUS_COLUMNS, *map(write_status_row, event.rows)])
         lines += [Line(""), *map(Line, table)]
-    findings = say_findings(event.findings, manner)
+    findings = say_findings(event.findings, style)
     return [*lines, Line(""), *findings] if findings else lines
 
 
-def say_history(event: HistoryRead, manner: Manner) -> list[Line]:
+def say_history(event: HistoryRead, style: Style) -> list[Line]:
     """Show the log as aligned text, each failure with its error below."""
     heading = write_database(event.environment, event.database)
     if not event.rows:
@@ -83,7 +83,7 @@ def say_history(event: HistoryRead, manner: Manner) -> list[Line]:
     table = align([HISTORY_COLUMNS, *map(write_history_row, event.rows)])
     lines.append(Line(table[0]))
     for row, text in zip(event.rows, table[1:], strict=True):
-        lines += [Line(text), *(Line(f"{INDENT}{error}", "bad") for error in write_error(row, manner))]
+        lines += [Line(text), *(Line(f"{INDENT}{error}", "bad") for error in write_error(row, style))]
     return lines
 
 

@@ -10,7 +10,7 @@ from tasks.console.environments import say_environments, say_lost, say_outcome, 
 from tasks.console.lines import (
     INDENT,
     Line,
-    Manner,
+    Style,
     count,
     hang,
     write_database,
@@ -42,71 +42,71 @@ _RUN_ID = 8
 _SOURCE_CELLS = 20
 _WARNINGS = {"WARNING", "ERROR", "FATAL", "PANIC"}
 
-Words = Callable[[Any, Manner], list[Line]]
+Words = Callable[[Any, Style], list[Line]]
 
 
-def learn(words: Mapping[type, Words]) -> None:
+def register_formatters(words: Mapping[type, Words]) -> None:
     """Add the words for events of a room that is only opened when somebody asks for what it does."""
     WORDS.update(words)
 
 
-def say(event: events.Event, manner: Manner) -> list[Line]:
+def say(event: events.Event, style: Style) -> list[Line]:
     """Give the lines for an event; none where there is nothing to tell."""
     words = WORDS.get(type(event))
-    return words(event, manner) if words else []
+    return words(event, style) if words else []
 
 
-def _start_run(event: events.RunStarted, manner: Manner) -> list[Line]:
+def _start_run(event: events.RunStarted, style: Style) -> list[Line]:
     verb = _RUNNING.get(event.action, f"{clean(event.action)}:")
-    run = clean(event.run_id) if manner.verbose else clean(event.run_id)[:_RUN_ID]
+    run = clean(event.run_id) if style.verbose else clean(event.run_id)[:_RUN_ID]
     where = write_database(event.environment, event.database)
     return [Line(f"{verb} {where}, run {run} by {clean(event.actor)}", "dim")]
 
 
-def _find_files(event: events.FilesFound, _manner: Manner) -> list[Line]:
+def _find_files(event: events.FilesFound, _style: Style) -> list[Line]:
     return [Line(f"Found {event.count} {clean(event.what)} files")]
 
 
-def _skip(event: events.Skipped, manner: Manner) -> list[Line]:
-    if manner.verbose:
+def _skip(event: events.Skipped, style: Style) -> list[Line]:
+    if style.verbose:
         return [Line(f"⏭️  Skipping {clean(version)} (already applied)", "dim") for version in event.versions]
     if not event.versions:
         return []
-    return [Line(f"⏭️  Skipping {count(len(event.versions), manner.what)} (already applied)", "dim")]
+    return [Line(f"⏭️  Skipping {count(len(event.versions), style.what)} (already applied)", "dim")]
 
 
-def _await_lock(event: events.LockAwaited, _manner: Manner) -> list[Line]:
+def _await_lock(event: events.LockAwaited, _style: Style) -> list[Line]:
     holder = f": {write_session(event.holder, query=False)}" if event.holder else ""
     time = f" for {write_seconds(event.seconds_s)}" if event.seconds_s >= 1 else ""
     return [Line(f"⏳ Another run holds the lock{holder}; waiting{time}", "warn")]
 
 
-def _start_step(event: events.StepStarted, manner: Manner) -> list[Line]:
+def _start_step(event: events.StepStarted, style: Style) -> list[Line]:
     place = f"{event.position}/{event.total}"
     if event.done:
         done = f"{event.done} of {count(event.statements, 'statement')} were done by an earlier run"
         return [Line(f"⏩ Resuming {clean(event.version)}: {done}")]
-    if manner.verbose:
+    if style.verbose:
         text = f"▶️  {place} {clean(event.action)} {clean(event.version)} ({count(event.statements, 'statement')})"
         return [Line(text, "dim")]
     return []
 
 
-def _start_statement(event: events.StatementStarted, manner: Manner) -> list[Line]:
-    if not manner.verbose:
+def _start_statement(event: events.StatementStarted, style: Style) -> list[Line]:
+    if not style.verbose:
         return []
     head = f"{INDENT}{event.number}/{event.total} line {event.line}: "
-    return [Line(cut(head + first_line(event.text), manner.width), "code")]
+    return [Line(cut(head + first_line(event.text), style.width), "code")]
 
 
-def _finish_statement(event: events.StatementFinished, manner: Manner) -> list[Line]:
-    if not manner.verbose:
+def _finish_statement(event: events.StatementFinished, style: Style) -> list[Line]:
+    if not style.verbose:
         return []
     done = f"{INDENT}{event.number}/{event.total} line {event.line}: done ({write_duration(event.duration_ms)})"
     return [Line(done, "dim")]
 
 
-def _wait(event: events.Waiting, _manner: Manner) -> list[Line]:
+def _wait(event: events.Waiting, _style: Style) -> list[Line]:
     spot, time = write_spot(event.version, event.line), write_seconds(event.seconds_s)
     if not event.blockers:
         return [Line(f"⏳ {spot} runs for {time}", "dim")]
@@ -121,47 +121,47 @@ def _name_blockers(head: str, blockers: tuple[events.Session, ...]) -> list[Line
     return [Line(f"{head}{count(len(blockers), 'session')}:", "warn"), *named]
 
 
-def _advance_index(event: events.IndexAdvanced, _manner: Manner) -> list[Line]:
+def _advance_index(event: events.IndexAdvanced, _style: Style) -> list[Line]:
     return [Line(f"🔨 {write_spot(event.version, event.line)} {write_progress(event)}", "dim")]
 
 
-def _retry(event: events.Retried, _manner: Manner) -> list[Line]:
+def _retry(event: events.Retried, _style: Style) -> list[Line]:
     head = f"🔁 {write_spot(event.version, event.line)} was rolled back (try {event.attempt} of {event.attempts}): "
     again = f"{INDENT}The whole transaction runs again in {write_seconds(event.pause_s)}"
     lines = [*hang(head, event.reason, "warn"), Line(again, "warn")]
     return [*lines, *_name_blockers(f"{INDENT}Blocked by ", event.blockers)] if event.blockers else lines
 
 
-def _notice(event: events.NoticeRaised, _manner: Manner) -> list[Line]:
+def _notice(event: events.NoticeRaised, _style: Style) -> list[Line]:
     severity = clean(event.severity)
     if severity in _WARNINGS:
         return hang(f"⚠️  {clean(event.version)}: {severity}: ", event.message, "warn")
     return hang(f"ℹ️  {clean(event.version)}: {severity}: ", event.message, "dim")
 
 
-def _finish_step(event: events.StepFinished, _manner: Manner) -> list[Line]:
+def _finish_step(event: events.StepFinished, _style: Style) -> list[Line]:
     done = _DONE.get(event.action, "✅ Applied")
     return [Line(f"{done} {clean(event.version)} ({write_duration(event.duration_ms)})", "good")]
 
 
-def _fail_step(event: events.StepFailed, _manner: Manner) -> list[Line]:
+def _fail_step(event: events.StepFailed, _style: Style) -> list[Line]:
     return hang(f"❌ Failed {clean(event.version)}: ", event.message, "bad")
 
 
-def _write_schema(event: events.SchemaWritten, _manner: Manner) -> list[Line]:
+def _write_schema(event: events.SchemaWritten, _style: Style) -> list[Line]:
     if event.problem:
         return [Line(f"⚠️  {clean(event.path)} is not written: {clean(event.problem)}", "warn")]
     return [Line(f"📄 Wrote {clean(event.path)}: commit it with the migration", "dim")]
 
 
-def _write_adoption(event: events.AdoptionWritten, _manner: Manner) -> list[Line]:
+def _write_adoption(event: events.AdoptionWritten, _style: Style) -> list[Line]:
     lines = [Line(f"✅ Recorded {count(len(event.versions), 'migration')} as applied", "good")]
     if event.kept:
         lines.append(Line(f"{INDENT}The other tool's table is kept as {clean(event.kept)}", "dim"))
     return lines
 
 
-def _finish_run(event: events.RunFinished, manner: Manner) -> list[Line]:
+def _finish_run(event: events.RunFinished, style: Style) -> list[Line]:
     if event.dry_run:
         return [Line("✅ Dry run: nothing was changed", "good")]
     if not event.steps:
@@ -173,16 +173,16 @@ def _finish_run(event: events.RunFinished, manner: Manner) -> list[Line]:
         "load": f"✅ Loaded the schema of {count(event.steps, 'migration')}",
     }
     lines = [Line(closing.get(event.action, "✅ All migrations completed!"), "good")]
-    if manner.verbose:
+    if style.verbose:
         lines.append(Line(f"{INDENT}{count(event.steps, 'step')} in {write_duration(event.duration_ms)}", "dim"))
     return lines
 
 
-def _repair(event: events.RepairProposed, _manner: Manner) -> list[Line]:
+def _repair(event: events.RepairProposed, _style: Style) -> list[Line]:
     return say_repair(event)
 
 
-def say_error(event: events.ErrorRaised, manner: Manner, *, told: str = "") -> list[Line]:
+def say_error(event: events.ErrorRaised, style: Style, *, told: str = "") -> list[Line]:
     """Give the lines for an error; its first line is left out where the words just before told it already."""
     sqlstate = f"({clean(event.sqlstate)})" if event.sqlstate else ""
     head, *rest = clean_lines(event.message) or ["unknown error"]
@@ -194,15 +194,15 @@ def say_error(event: events.ErrorRaised, manner: Manner, *, told: str = "") -> l
     place = f"{spot if event.file else ''} {sqlstate if is_told else ''}".strip()
     lines += [Line(INDENT + place)] if place else []
     if event.source.strip():
-        lines += _show_source(event, manner)
+        lines += _show_source(event, style)
     for label, text in (("State: ", event.state), ("Next:  ", event.hint)):
         lines += hang(INDENT + label, text) if text.strip() else []
     return lines
 
 
-def _show_source(event: events.ErrorRaised, manner: Manner) -> list[Line]:
+def _show_source(event: events.ErrorRaised, style: Style) -> list[Line]:
     number = f"{event.line or '':>5} | "
-    room = max(manner.width - len(number), _SOURCE_CELLS)
+    room = max(style.width - len(number), _SOURCE_CELLS)
     source, caret = point_at(event.source.strip("\r\n").splitlines()[0], event.column, room)
     lines = [Line(number + source, "code")]
     return [*lines, Line(f"{'| ':>{len(number)}}{caret}", "caret")] if caret else lines

@@ -17,11 +17,11 @@ from tasks.fly.flyctl import list_machines, start_machine
 from tasks.fly.machines import Machine, choose_machine, choose_startable, read_machines
 from tasks.fly.reconnect import Lost, follow
 from tasks.fly.remote_commands import build_passing_script, build_script
-from tasks.fly.ssh import Reach, open_connection
+from tasks.fly.ssh import SshConnection, open_connection
 from tasks.fly.stream import RemoteRun
 from tasks.fly.timeouts import read_patience
 from tasks.fly.upload import check_same_files, upload_checkout
-from tasks.runner.errors import Interruption, RefusedError, RunInterruptedError, RunnerError, ToldError
+from tasks.runner.errors import Interruption, RefusedError, ReportedError, RunInterruptedError, RunnerError
 from tasks.runner.events import (
     ConnectionLost,
     ErrorRaised,
@@ -45,7 +45,7 @@ _POLL_S = 0.5
 _UNTOUCHED = "Nothing was changed."
 
 
-class Manner(Protocol):
+class Options(Protocol):
     """How a remote operation may go about it."""
 
     @property
@@ -65,25 +65,25 @@ class Manner(Protocol):
         """Tell whether this checkout's files are sent there and run."""
 
 
-def carry_out_remotely(environment: Environment, request: Request, manner: Manner, stop: Stop) -> Iterator[Event]:
+def run_remotely(environment: Environment, request: Request, options: Options, stop: Stop) -> Iterator[Event]:
     """Do what is asked for on a machine of an environment's app; a repair is shown first, and agreed to here."""
-    remote = build_remote(environment, manner, stop)
+    remote = build_remote(environment, options, stop)
     if request.command == "repair" and not request.dry_run:
         return _repair(remote, request)
-    return remote.carry_out(request)
+    return remote.run_request(request)
 
 
-def build_remote(environment: Environment, manner: Manner, stop: Stop) -> Remote:
+def build_remote(environment: Environment, options: Options, stop: Stop) -> Remote:
     """Make the remote of an environment for one run."""
-    return Remote(environment, Identity(), stop, manner, lambda: ask_to_leave(json=manner.json))
+    return Remote(environment, Identity(), stop, options, lambda: ask_to_leave(json=options.json))
 
 
 def _repair(remote: Remote, request: Request) -> Iterator[Event]:
     """Have every change shown over there, ask about each here, and have those done that were agreed to."""
-    confirm = choose_confirm(remote.stop, yes=remote.manner.yes, json=remote.manner.json)
+    confirm = choose_confirm(remote.stop, yes=remote.options.yes, json=remote.options.json)
     agreed: list[str] = []
     shown = False
-    for event in remote.carry_out(replace(request, dry_run=True)):
+    for event in remote.run_request(replace(request, dry_run=True)):
         if isinstance(event, RunFinished) and shown:
             continue
         yield event
@@ -99,7 +99,7 @@ def _repair(remote: Remote, request: Request) -> Iterator[Event]:
         )
     if agreed:
         told = (RunStarted, RepairProposed)
-        yield from (event for event in remote.carry_out(replace(request, agree=tuple(agreed))) if not isinstance(event, told))
+        yield from (event for event in remote.run_request(replace(request, agree=tuple(agreed))) if not isinstance(event, told))
     elif shown:
         yield RunFinished("repair", 0, 0)
 
@@ -111,19 +111,19 @@ class Remote:
     environment: Environment
     identity: Identity
     stop: Stop
-    manner: Manner
+    options: Options
     leave_running: Callable[[], bool]
     """Asked on Ctrl-C: whether the run over there shall go on."""
     machine_id: str = ""
     """The machine that was entered last."""
 
-    def carry_out(self, request: Request) -> Iterator[Event]:
+    def run_request(self, request: Request) -> Iterator[Event]:
         """Do what is asked for and give its events; raises ToldError for an error that an event told already."""
         with ExitStack() as stack:
             try:
                 connection = self.enter(stack)
                 folder = self.place_files(connection)
-                if not self.manner.upload and (request.writes or request.command in _COMPARED):
+                if not self.options.upload and (request.writes or request.command in _COMPARED):
                     yield from self._compare_files(connection, request)
                 run = self.build_run(connection, folder, request)
                 told = yield from self._relay(run, request)
@@ -144,14 +144,14 @@ class Remote:
         """Connect to a started machine until the stack unwinds: to the preferred one if it is up."""
         machine = self.find_machine(preferred)
         self.machine_id = machine.id
-        reach = Reach(self.environment.fly_app, machine, self.environment.fly_user)
+        reach = SshConnection(self.environment.fly_app, machine, self.environment.fly_user)
         return stack.enter_context(open_connection(reach, self.stop))
 
     def find_machine(self, preferred: str = "") -> Machine:
         """Choose a started machine, or start one if that is allowed."""
         app = self.environment.fly_app
         machines = read_machines(list_machines(app, self.stop))
-        if self.manner.start and not any(machine.serves for machine in machines):
+        if self.options.start and not any(machine.serves for machine in machines):
             start_machine(app, choose_startable(machines, app=app).id, self.stop)
             deadline = time.monotonic() + _START_DEADLINE_S
             while not any(machine.serves for machine in machines) and time.monotonic() < deadline:
@@ -162,7 +162,7 @@ class Remote:
     def place_files(self, connection: Connection) -> str:
         """Give the folder there whose files run: the image's, or a temporary one with this checkout, which the run removes."""
         settings = self.environment.settings
-        if not self.manner.upload:
+        if not self.options.upload:
             return self.environment.fly_folder
         return upload_checkout(connection, PROJECT, settings.migrations_dir, settings.seeds_dir)
 
@@ -171,7 +171,7 @@ class Remote:
     ) -> RemoteRun:
         """Make the run of a request in a folder there; `before` is a script for the shell that comes first."""
         settings = {"MIGRATE_ACTOR": self.identity.actor}
-        if self.manner.upload:
+        if self.options.upload:
             settings |= {"MIGRATIONS_DIR": f"{folder}/migrations", "SEEDS_DIR": f"{folder}/seeds"}
             settings |= {"GIT_REVISION": read_revision(self.environment.settings.migrations_dir).commit}
         arguments = (
@@ -181,7 +181,7 @@ class Remote:
             f"--env={self.environment.name}",
             f"--run-id={run_id or self.identity.run_id}",
         )
-        build = build_passing_script if self.manner.upload else build_script
+        build = build_passing_script if self.options.upload else build_script
         script = build(folder, arguments, settings)
         return RemoteRun(connection, f"{before}; {script}" if before else script, self.stop)
 
@@ -218,7 +218,7 @@ class Remote:
             there = event if isinstance(event, FilesRead) else there
             if isinstance(event, ErrorRaised):
                 yield event
-                raise ToldError(event.message, exit_code=event.exit_code)
+                raise ReportedError(event.message, exit_code=event.exit_code)
         if there is None:
             raise self.refuse(run, untouched=True)
         if request.command in _COMPARED:
@@ -248,6 +248,6 @@ class Remote:
 def _finish(run: RemoteRun, told: ErrorRaised | None) -> None:
     """End with the exit code that a complete run had."""
     if told is not None:
-        raise ToldError(told.message, exit_code=run.exit_code or told.exit_code)
+        raise ReportedError(told.message, exit_code=run.exit_code or told.exit_code)
     if run.exit_code:
-        raise ToldError("", exit_code=run.exit_code)
+        raise ReportedError("", exit_code=run.exit_code)

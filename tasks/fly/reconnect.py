@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tasks.fly.remote_commands import ALIVE, build_look
 from tasks.fly.timeouts import read_patience
-from tasks.runner.errors import COUNTS_ANEW, GO_ON, Interruption, RunnerError
+from tasks.runner.errors import RESUME_HINT, STEPS_ARE_RECOUNTED, Interruption, RunnerError
 from tasks.runner.events import ErrorRaised, Event, OutcomeRead, RunFinished
 from tasks.runner.identity import Identity
 from tasks.runner.operations.requests import Request
@@ -100,7 +100,7 @@ def _conclude(remote: Remote, lost: Lost, known: OutcomeRead) -> Iterator[Event]
     look = f"inv db.status --env={remote.environment.name}"
     raise RunnerError(
         reasons[known.outcome],
-        hint=f"{COUNTS_ANEW} {look}" if lost.command == "rollback" else f"{GO_ON} {look}",
+        hint=f"{STEPS_ARE_RECOUNTED} {look}" if lost.command == "rollback" else f"{RESUME_HINT} {look}",
         state=f"Done and recorded before: {', '.join(known.steps)}." if known.steps else "The run recorded no step as done.",
         sqlstate=known.sqlstate,
     )

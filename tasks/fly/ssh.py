@@ -35,7 +35,7 @@ class _Runner(Remote):  # type: ignore[misc]
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class SshConnection:
     """Name a machine and how to enter it."""
 
     app: str
@@ -44,7 +44,7 @@ class Reach:
 
 
 @contextmanager
-def open_connection(reach: Reach, stop: Stop) -> Iterator[Connection]:
+def open_connection(reach: SshConnection, stop: Stop) -> Iterator[Connection]:
     """Connect to a machine; the certificate, the proxy and the connection are gone when the block ends.
 
     Nothing of the user's own ssh set-up is read: a `Host *` there would lead elsewhere. Host keys are not checked, because they
@@ -80,7 +80,7 @@ def _build_connection(port: int, key: Path, user: str) -> Connection:
     )
 
 
-def _enter(connection: Connection, reach: Reach, stop: Stop) -> None:
+def _enter(connection: Connection, reach: SshConnection, stop: Stop) -> None:
     """Open the connection, again and again while the machine's ssh is not up yet."""
     deadline, pause = time.monotonic() + read_patience().connect_s, _FIRST_PAUSE_S
     while True:

@@ -14,7 +14,7 @@ _HEARTBEATS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """Hold the longest waits, in seconds."""
 
     call_s: float = 90.0
@@ -40,7 +40,7 @@ _NAMES = {
 }
 
 
-def read_patience(environ: Mapping[str, str] = os.environ) -> Patience:
+def read_patience(environ: Mapping[str, str] = os.environ) -> Timeouts:
     """Read the waits that the process's environment names; raises UsageError that lists what is no number of seconds."""
     given = {field: environ.get(name, "").strip() for field, name in _NAMES.items()}
     wrong = [
@@ -50,4 +50,4 @@ def read_patience(environ: Mapping[str, str] = os.environ) -> Patience:
     ]
     if wrong:
         raise UsageError("\n".join(wrong), hint=f"For example {_NAMES['call_s']}=120", state="Nothing was changed.")
-    return Patience(**{field: float(text) for field, text in given.items() if text})
+    return Timeouts(**{field: float(text) for field, text in given.items() if text})

@@ -38,7 +38,7 @@ class _Move:
     """The header's description; empty for a file that gets no header."""
 
 
-def carry_out(proposal: Proposal) -> Iterator[Act]:
+def apply_proposal(proposal: Proposal) -> Iterator[Act]:
     """Carry out a proposal, act by act; gives only the acts that were needed.
 
     Raises FilesError, before anything is changed, for a file that is gone, or whose new place is taken by another.

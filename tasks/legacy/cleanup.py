@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tasks.legacy.apply import carry_out, write_file
+from tasks.legacy.apply import apply_proposal, write_file
 from tasks.legacy.dates import FileDate, date_files
 from tasks.legacy.downs import write_down
 from tasks.legacy.events import CleanupFinished, CleanupPlanned, FileChanged, OldFileJudged
@@ -15,7 +15,7 @@ from tasks.legacy.files import OldFile, list_sql, read_old_files
 from tasks.legacy.judge import Judge
 from tasks.legacy.ordering import Chosen, Order, Replays, choose_order, settle_dates
 from tasks.legacy.proposal import Placement, Proposal, propose_names
-from tasks.legacy.verdicts import Verdict, blank_records, find_records
+from tasks.legacy.verdicts import Classification, blank_records, find_records
 from tasks.rehearsal.model import Outcome, Piece
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import FilesError, UsageError
@@ -34,7 +34,7 @@ class Judged:
 
     file: OldFile
     date: FileDate
-    verdict: Verdict
+    verdict: Classification
     version: str = ""
     order: str = ""
     down: str = ""
@@ -113,7 +113,7 @@ def clean_up(cleanup: Cleanup, server: ScratchServer, *, apply: bool) -> Iterato
     if apply and cleanup.files:
         # Before anything is moved, so that a run that is broken off and begun anew has lost none of them.
         yield from _write_downs(cleanup)
-        for act in carry_out(cleanup.proposal):
+        for act in apply_proposal(cleanup.proposal):
             yield FileChanged(act.what, show_path(act.path))
     placed = sum(bool(each.version) and not each.faults for each in cleanup.files)
     yield CleanupFinished(placed, len(cleanup.files) - placed - len(stopping), len(stopping), apply)
@@ -141,7 +141,7 @@ class _Investigation:
         self._there = sorted((folder / "up").glob("*.sql"))
         self._pieces: dict[int, Piece] = {}
         self._files: dict[int, OldFile] = {}
-        self._unreadable: dict[int, Verdict] = {}
+        self._unreadable: dict[int, Classification] = {}
         for index, path in enumerate(self._there):
             self._pieces[index] = _make_piece(path, path.stem, None)
         for index, file in enumerate(files, len(self._there)):
@@ -149,7 +149,7 @@ class _Investigation:
             try:
                 self._pieces[index] = _make_piece(file.path, file.name.stem, file.down)
             except FilesError as error:
-                self._unreadable[index] = Verdict("fails", f"is no SQL file: {error.message.partition(chr(10))[0]}")
+                self._unreadable[index] = Classification("fails", f"is no SQL file: {error.message.partition(chr(10))[0]}")
 
     def run(self, dates: Mapping[Path, FileDate], *, write_downs: bool) -> Cleanup:
         """Choose the order and judge each file in it."""
@@ -187,7 +187,7 @@ class _Investigation:
     def _recall_version(self, index: int) -> str:
         return self._decided.versions.get(self._files[index].name.stem, "") if index in self._files else self._there[index].stem
 
-    def _place(self, chosen: Chosen, verdicts: Mapping[int, Verdict], dates: Mapping[Path, FileDate]) -> Cleanup:
+    def _place(self, chosen: Chosen, verdicts: Mapping[int, Classification], dates: Mapping[Path, FileDate]) -> Cleanup:
         order = [index for index in (*chosen.order, *self._unreadable) if index in self._files]
         kept = [self._files[index] for index in order if not verdicts[index].goes_aside and verdicts[index].kind != "fails"]
         taken = [path.stem for path in self._there]
@@ -216,8 +216,8 @@ def _make_piece(path: Path, name: str, down: Path | None) -> Piece:
 def _recall(file: OldFile, date: FileDate, decided: Renames) -> Judged:
     version = decided.versions.get(file.name.stem, "")
     if version:
-        return Judged(file, date, Verdict("works", "was decided before, in renames.toml"), version)
-    return Judged(file, date, Verdict("superseded", decided.superseded[file.name.stem]))
+        return Judged(file, date, Classification("works", "was decided before, in renames.toml"), version)
+    return Judged(file, date, Classification("superseded", decided.superseded[file.name.stem]))
 
 
 def _raise_date(date: FileDate, newest: str) -> FileDate:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tasks.catalog import Difference
 from tasks.legacy.ordering import Chosen, Order, Replays
-from tasks.legacy.verdicts import Verdict, is_empty, judge_error, moves_rows, rank_culprits, tell_error
+from tasks.legacy.verdicts import Classification, is_empty, judge_error, moves_rows, rank_causes, tell_error
 from tasks.rehearsal.model import Outcome, Piece
 from tasks.rehearsal.replay.replay import replay, run_piece, state_after, try_piece
 from tasks.rehearsal.rows.contents import Contents, read_rows
@@ -26,11 +26,11 @@ class Judge:
         self._timeout_s = timeout_s
         self._order: Order = ()
         self._effects: dict[int, Difference] = {}
-        self._verdicts: dict[int, Verdict] = {}
+        self._verdicts: dict[int, Classification] = {}
         self.outcomes: dict[int, Outcome] = {}
         """What each file did in its order."""
 
-    def judge(self, chosen: Chosen) -> dict[int, Verdict]:
+    def judge(self, chosen: Chosen) -> dict[int, Classification]:
         """Judge each file in its order."""
         self._order = chosen.order
         outcomes = replay(self._server, [self._pieces[index] for index in chosen.order], timeout_s=self._timeout_s)
@@ -41,34 +41,34 @@ class Judge:
             self._verdicts[index] = self._judge(index, outcome)
         return self._verdicts
 
-    def _judge(self, index: int, outcome: Outcome) -> Verdict:
+    def _judge(self, index: int, outcome: Outcome) -> Classification:
         text = self._pieces[index].up
         if is_empty(text):
-            return Verdict("no change", "holds no statement")
+            return Classification("no change", "holds no statement")
         if outcome.error is not None:
             said = tell_error(outcome.error)
-            culprit = self._find_culprit(index, said, fails=True)
+            cause = self._find_culprit(index, said, fails=True)
             earlier = [
                 (self._pieces[other].name, self._pieces[other].up, self._verdicts[other]) for other in self._list_before(index)
             ]
             makers = [piece.up for other, piece in self._pieces.items() if other != index]
-            return judge_error(outcome.error, text, culprit, earlier, makers)
+            return judge_error(outcome.error, text, cause, earlier, makers)
         if outcome.effect:
-            return Verdict("works")
+            return Classification("works")
         if outcome.unchecked:
-            return Verdict("works", f"not checked: {outcome.unchecked[0]}")
+            return Classification("works", f"not checked: {outcome.unchecked[0]}")
         return self._judge_idle(index)
 
-    def _judge_idle(self, index: int) -> Verdict:
+    def _judge_idle(self, index: int) -> Classification:
         """Judge a file that changes nothing in the schema."""
         if self._changes_rows(index):
-            return Verdict("data only", "changes rows, and nothing in the schema")
-        culprit = self._find_culprit(index, "", fails=False)
-        if culprit:
-            return Verdict("no change", f"does nothing after {culprit}, which makes the same", culprit)
+            return Classification("data only", "changes rows, and nothing in the schema")
+        cause = self._find_culprit(index, "", fails=False)
+        if cause:
+            return Classification("no change", f"does nothing after {cause}, which makes the same", cause)
         if moves_rows(self._pieces[index].up):
-            return Verdict("data only", "changes rows if there are any; on scratch there were none")
-        return Verdict("no change", "changes neither the schema nor a row")
+            return Classification("data only", "changes rows if there are any; on scratch there were none")
+        return Classification("no change", "changes neither the schema nor a row")
 
     def _changes_rows(self, index: int) -> bool:
         done = self._list_done(self._list_before(index))
@@ -81,7 +81,7 @@ class Judge:
         """Name the file without which this one works, or does something."""
         before = self._list_before(index)
         effects = {other: self._effects[other] for other in before if other in self._effects}
-        for other in rank_culprits(self._pieces[index].up, said, effects):
+        for other in rank_causes(self._pieces[index].up, said, effects):
             left = tuple(each for each in before if each != other)
             if self._replays.run((*left, index))[index] is None and (fails or self._does_something(left, index)):
                 return self._pieces[other].name

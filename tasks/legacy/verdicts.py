@@ -37,12 +37,12 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Classification:
     """Say what a file is worth; `culprit` is the other file on account of which it is worth nothing."""
 
     kind: Kind
     reason: str = ""
-    culprit: str = ""
+    cause: str = ""
     need: Need | None = None
 
     @property
@@ -78,7 +78,7 @@ def tell_error(error: RunnerError) -> str:
     return f"{said} ({error.sqlstate})" if error.sqlstate else said
 
 
-def rank_culprits(text: str, said: str, effects: Mapping[int, Difference]) -> list[int]:
+def rank_causes(text: str, said: str, effects: Mapping[int, Difference]) -> list[int]:
     """List the files that may stand in the way of a text: those that made what it names, what an error says of it first."""
     words, told = set(_read_words(text)), set(_read_words(said))
     shared = {index: list_names(effect) & words for index, effect in effects.items()}
@@ -130,23 +130,23 @@ def is_markup(text: str) -> bool:
 
 
 def judge_error(
-    error: RunnerError, text: str, culprit: str, earlier: Sequence[tuple[str, str, Verdict]], makers: Iterable[str]
-) -> Verdict:
+    error: RunnerError, text: str, cause: str, earlier: Sequence[tuple[str, str, Classification]], makers: Iterable[str]
+) -> Classification:
     """Judge a file that fails; `earlier` are name, text and verdict of files before it, `makers` the texts of all others."""
     if is_markup(text):
-        return Verdict("fails", f"is no SQL, but a page of markup: {text.lstrip().partition(chr(10))[0][:60].strip()}")
+        return Classification("fails", f"is no SQL, but a page of markup: {text.lstrip().partition(chr(10))[0][:60].strip()}")
     need = find_need(error)
     if need is not None:
-        return Verdict("needs", f"needs {need}: {tell_error(error)}", need=need)
-    if culprit:
-        return Verdict("superseded", f"fails after {culprit}: {tell_error(error)}", culprit)
+        return Classification("needs", f"needs {need}: {tell_error(error)}", need=need)
+    if cause:
+        return Classification("superseded", f"fails after {cause}: {tell_error(error)}", cause)
     table = find_lacking_table(error)
     for name, other, verdict in earlier:
         if verdict.need is not None and table and table in _read_words(other):
-            return Verdict("needs", f"needs what {name} makes, which needs {verdict.need}", need=verdict.need)
+            return Classification("needs", f"needs what {name} makes, which needs {verdict.need}", need=verdict.need)
     if table and not any(_makes(table, other) for other in makers):
-        return Verdict("needs", f"needs the table {table}, which no file here makes", need=Need("table", table))
-    return Verdict("fails", tell_error(error))
+        return Classification("needs", f"needs the table {table}, which no file here makes", need=Need("table", table))
+    return Classification("fails", tell_error(error))
 
 
 def _makes(table: str, text: str) -> bool:

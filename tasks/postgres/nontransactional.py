@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from tasks.postgres.targets import (
     Node,
     Target,
-    aim,
     aim_created_index,
-    aim_detached,
     aim_dropped_index,
     aim_reindex,
     find_detached,
+    read_detached_target,
+    read_target,
 )
 
 _MANUAL = "https://www.postgresql.org/docs/current/"
@@ -148,21 +148,21 @@ REFUSALS = (
         refused="ALTER TABLE events DETACH PARTITION events_2025 CONCURRENTLY",
         accepted="ALTER TABLE events DETACH PARTITION events_2025",
         applies=lambda node: find_detached(node) is not None,
-        target=aim_detached,
+        target=read_detached_target,
     ),
     Refusal(
         "CreatedbStmt",
         "CREATE DATABASE",
         "sql-createdatabase",
         refused="CREATE DATABASE refused",
-        target=aim("create database", "dbname"),
+        target=read_target("create database", "dbname"),
     ),
     Refusal(
         "DropdbStmt",
         "DROP DATABASE",
         "sql-dropdatabase",
         refused="DROP DATABASE IF EXISTS refused",
-        target=aim("drop database", "dbname"),
+        target=read_target("drop database", "dbname"),
     ),
     Refusal(
         "AlterDatabaseStmt",
@@ -177,14 +177,14 @@ REFUSALS = (
         "CREATE TABLESPACE",
         "sql-createtablespace",
         refused="CREATE TABLESPACE refused LOCATION '/nowhere'",
-        target=aim("create tablespace", "tablespacename"),
+        target=read_target("create tablespace", "tablespacename"),
     ),
     Refusal(
         "DropTableSpaceStmt",
         "DROP TABLESPACE",
         "sql-droptablespace",
         refused="DROP TABLESPACE IF EXISTS refused",
-        target=aim("drop tablespace", "tablespacename"),
+        target=read_target("drop tablespace", "tablespacename"),
     ),
     Refusal("AlterSystemStmt", "ALTER SYSTEM", "sql-altersystem", refused="ALTER SYSTEM SET work_mem = '4MB'"),
     Refusal(
@@ -202,7 +202,7 @@ REFUSALS = (
         refused="CREATE SUBSCRIPTION refused CONNECTION 'dbname=nowhere' PUBLICATION news",
         accepted="CREATE SUBSCRIPTION fresh CONNECTION 'dbname=nowhere' PUBLICATION news WITH (connect = false)",
         applies=lambda node: _is_on(node, "connect", default=True) and _is_on(node, "create_slot", default=True),
-        target=aim("create subscription", "subname"),
+        target=read_target("create subscription", "subname"),
     ),
     Refusal(
         "AlterSubscriptionStmt",
@@ -245,7 +245,7 @@ REFUSALS = (
         "DROP SUBSCRIPTION",
         "sql-dropsubscription",
         refused="DROP SUBSCRIPTION orders",
-        target=aim("drop subscription", "subname"),
+        target=read_target("drop subscription", "subname"),
     ),
     Refusal(
         "TransactionStmt",

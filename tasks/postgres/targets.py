@@ -73,13 +73,13 @@ def find_detached(node: Node) -> Node | None:
     return None
 
 
-def aim_detached(node: Node) -> Target:
+def read_detached_target(node: Node) -> Target:
     """Aim at the partition of an ALTER TABLE … DETACH PARTITION … CONCURRENTLY."""
     table_schema, table = _read_relation(node)
     schema, name = _read_relation(find_detached(node) or {}, "name")
     return Target("detach partition", schema=schema, name=name, table_schema=table_schema, table=table)
 
 
-def aim(kind: str, field: str) -> Callable[[Node], Target]:
+def read_target(kind: str, field: str) -> Callable[[Node], Target]:
     """Make a function that aims at what one field of a node names."""
     return lambda node: Target(kind, name=node.get(field, ""), if_exists=node.get("missing_ok", False))

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from tasks.console import JsonReport, PlainReport, relay
+from tasks.console import JsonReport, PlainReport, print_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,13 +21,13 @@ def report(events: Iterable[Event], *, stream: TextIO | None = None, json: bool 
     """
     stream = stream or sys.stdout
     if json:
-        return relay(events, JsonReport(stream).tell)
+        return print_events(events, JsonReport(stream).write)
     if not _is_terminal(stream):
-        return relay(events, PlainReport(stream, verbose=verbose).tell)
+        return print_events(events, PlainReport(stream, verbose=verbose).write)
     from tasks.report.terminal import TerminalReport  # rich takes longer to import than all the rest
 
     with TerminalReport(stream, verbose=verbose) as terminal:
-        return relay(events, terminal.tell)
+        return print_events(events, terminal.write)
 
 
 def report_error(error: ErrorRaised, *, stream: TextIO | None = None, json: bool = False) -> None:

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from tasks.adopt.events import AdoptionRead, AdoptionRow
 from tasks.console.cells import clean, cut, pad, width
-from tasks.console.lines import INDENT, Line, Manner, Role, count, hang, write_database
-from tasks.console.words import learn
+from tasks.console.lines import INDENT, Line, Role, Style, count, hang, write_database
+from tasks.console.words import register_formatters
 
 _ROLES: dict[str, Role] = {"present": "good", "superseded": "dim", "absent": "plain", "partial": "warn", "cannot tell": "warn"}
 _NAMED = 5
 
 
-def learn_words() -> None:
+def register_words() -> None:
     """Teach the report the words for an adoption."""
-    learn({AdoptionRead: _say_read})
+    register_formatters({AdoptionRead: _say_read})
 
 
-def _say_read(event: AdoptionRead, manner: Manner) -> list[Line]:
+def _say_read(event: AdoptionRead, style: Style) -> list[Line]:
     lines = [Line(f"{write_database(event.environment, event.database)}: {_sum_up(event)}", "head")]
     if event.empty:
         return [*lines, Line("✅ The database is empty: nothing to adopt; inv db.migrate makes it", "good")]
     if event.tool:
         lines.append(Line(f"It has the record of {clean(event.tool)}, which is held against the schema", "dim"))
-    lines += [Line(""), *_tabulate(event, manner), Line("")]
+    lines += [Line(""), *_tabulate(event, style), Line("")]
     for row in event.rows:
         lines += _say_contradiction(row)
     for text in event.unmatched:
         lines += hang("⚠️  no migration here: ", text, "warn")
-    lines += _say_rest("no file explains", event.strangers, manner)
-    lines += _say_rest("missing, or not as the files make it", event.lacking, manner)
+    lines += _say_rest("no file explains", event.strangers, style)
+    lines += _say_rest("missing, or not as the files make it", event.lacking, style)
     return [*lines, *_conclude(event)]
 
 
@@ -38,7 +38,7 @@ def _sum_up(event: AdoptionRead) -> str:
     return f"{count(len(event.rows), 'migration')}: {', '.join(parts)}" if parts else "no migrations"
 
 
-def _tabulate(event: AdoptionRead, manner: Manner) -> list[Line]:
+def _tabulate(event: AdoptionRead, style: Style) -> list[Line]:
     versions = max(width(clean(row.version)) for row in event.rows)
     verdicts = max(width(row.verdict) for row in event.rows)
     lines = []
@@ -47,11 +47,11 @@ def _tabulate(event: AdoptionRead, manner: Manner) -> list[Line]:
         head = f"{sign} {pad(clean(row.version), versions)}  {pad(row.verdict, verdicts)}  "
         role = _ROLES.get(row.verdict, "plain")
         text = clean(row.evidence) + (" (recorded)" if row.recorded else "")
-        lines.append(Line(head + text if manner.verbose else cut(head + text, max(manner.width, len(head) + 20)), role))
-        if manner.verbose:
+        lines.append(Line(head + text if style.verbose else cut(head + text, max(style.width, len(head) + 20)), role))
+        if style.verbose:
             lines += [Line(f"{INDENT}  there: {clean(name)}", "dim") for name in row.there]
             lines += [Line(f"{INDENT}  not so: {clean(name)}", "dim") for name in row.lacking]
-        if row.following and (manner.verbose or row.verdict == "partial" or "fail" in row.following):
+        if row.following and (style.verbose or row.verdict == "partial" or "fail" in row.following):
             lines.append(Line(f"{INDENT}  {clean(row.following)}", "dim"))
     return lines
 
@@ -65,10 +65,10 @@ def _say_contradiction(row: AdoptionRow) -> list[Line]:
     return hang("❌ ", text, "bad")
 
 
-def _say_rest(what: str, names: tuple[str, ...], manner: Manner) -> list[Line]:
+def _say_rest(what: str, names: tuple[str, ...], style: Style) -> list[Line]:
     if not names:
         return []
-    shown = names if manner.verbose else names[:_NAMED]
+    shown = names if style.verbose else names[:_NAMED]
     rest = f" and {len(names) - len(shown)} more (--verbose)" if len(names) > len(shown) else ""
     return hang(f"⚠️  {what}: ", f"{', '.join(clean(name) for name in shown)}{rest}", "warn")
 

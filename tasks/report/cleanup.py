@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tasks.console.cells import clean
-from tasks.console.lines import INDENT, Line, Manner, Role, count, hang, write_moment
+from tasks.console.lines import INDENT, Line, Role, Style, count, hang, write_moment
 from tasks.console.tables import align
-from tasks.console.words import learn
+from tasks.console.words import register_formatters
 from tasks.legacy.events import CleanupFinished, CleanupPlanned, FileChanged, SquashFinished, SquashPlanned
 
 _MAJOR = 10000
@@ -13,9 +13,9 @@ _COLUMNS = ("verdict", "file", "becomes", "written (UTC)", "known from")
 _ROLES: dict[str, Role] = {"works": "plain", "data only": "plain", "fails": "bad", "needs": "warn"}
 
 
-def learn_words() -> None:
+def register_words() -> None:
     """Teach the report the words for cleaning up and squashing."""
-    learn(
+    register_formatters(
         {
             CleanupPlanned: _plan_cleanup,
             FileChanged: _change_file,
@@ -26,7 +26,7 @@ def learn_words() -> None:
     )
 
 
-def _plan_cleanup(event: CleanupPlanned, _manner: Manner) -> list[Line]:
+def _plan_cleanup(event: CleanupPlanned, _style: Style) -> list[Line]:
     tried = (
         f", {count(event.orders, 'order')} tried on a scratch PostgreSQL {event.server_version // _MAJOR}" if event.orders else ""
     )
@@ -53,11 +53,11 @@ def _plan_cleanup(event: CleanupPlanned, _manner: Manner) -> list[Line]:
     return [*lines, Line("")]
 
 
-def _change_file(event: FileChanged, _manner: Manner) -> list[Line]:
+def _change_file(event: FileChanged, _style: Style) -> list[Line]:
     return [Line(f"📄 {event.what[:1].upper()}{event.what[1:]} {clean(event.path)}", "dim")]
 
 
-def _finish_cleanup(event: CleanupFinished, _manner: Manner) -> list[Line]:
+def _finish_cleanup(event: CleanupFinished, _style: Style) -> list[Line]:
     if not event.migrations + event.aside + event.blocked:
         return [Line("✅ Nothing to do: there are no old files", "good")]
     parts = [count(event.migrations, "migration"), f"{event.aside} set aside"]
@@ -75,17 +75,17 @@ def _finish_cleanup(event: CleanupFinished, _manner: Manner) -> list[Line]:
     ]
 
 
-def _plan_squash(event: SquashPlanned, manner: Manner) -> list[Line]:
+def _plan_squash(event: SquashPlanned, style: Style) -> list[Line]:
     lines = [
         Line(f"{count(len(event.versions), 'migration')} become {clean(event.version)}, with {count(event.rows, 'row')}", "head")
     ]
     lines += [Line(f"{INDENT}{clean(version)}", "dim") for version in event.versions]
-    if manner.verbose:
+    if style.verbose:
         lines += [Line(clean_code(line), "code") for line in event.text.splitlines()]
     return lines
 
 
-def _finish_squash(event: SquashFinished, _manner: Manner) -> list[Line]:
+def _finish_squash(event: SquashFinished, _style: Style) -> list[Line]:
     same = "proved on scratch: the same schema, the same rows"
     if event.applied:
         return [Line(f"✅ Squashed {count(event.count, 'migration')} into {clean(event.version)}; {same}", "good")]

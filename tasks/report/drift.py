@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from tasks.catalog import show_difference
 from tasks.console.cells import clean
-from tasks.console.lines import INDENT, Line, Manner, count, hang, write_database
-from tasks.console.words import learn
+from tasks.console.lines import INDENT, Line, Style, count, hang, write_database
+from tasks.console.words import register_formatters
 from tasks.rehearsal.drift.drift import DriftRead, MigrationWritten
 from tasks.report.schema_changes import write_change
 
 
-def learn_words() -> None:
+def register_words() -> None:
     """Teach the report the words for a drift."""
-    learn({DriftRead: _say_drift, MigrationWritten: _say_written})
+    register_formatters({DriftRead: _say_drift, MigrationWritten: _say_written})
 
 
-def _say_drift(event: DriftRead, _manner: Manner) -> list[Line]:
+def _say_drift(event: DriftRead, _style: Style) -> list[Line]:
     where = write_database(event.environment, event.database)
     lines = [Line(f"{where}: {count(event.objects, 'object')} beside a replay of {count(event.versions, 'migration')}", "dim")]
     for text in event.unchecked:
@@ -30,7 +30,7 @@ def _say_drift(event: DriftRead, _manner: Manner) -> list[Line]:
     return [*lines, *hang(f"{INDENT}Next:  ", next_step)]
 
 
-def _say_written(event: MigrationWritten, _manner: Manner) -> list[Line]:
+def _say_written(event: MigrationWritten, _style: Style) -> list[Line]:
     lines = [Line(f"✅ Created {clean(event.version)}", "good"), *(Line(f"{INDENT}{clean(path)}") for path in event.paths)]
     for text in event.by_hand:
         lines += hang("⚠️  to do by hand: ", text, "warn")

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.console.cells import clean, first_line
-from tasks.console.lines import INDENT, Line, Manner, count, write_progress, write_seconds, write_session
+from tasks.console.lines import INDENT, Line, Style, count, write_progress, write_seconds, write_session
 from tasks.console.words import say
 from tasks.report.wrapping import lay_out
 from tasks.runner import events
@@ -26,7 +26,7 @@ _MINUTE_S = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class LiveView:
     """Hold what runs now; the moments are seconds of a monotonic clock."""
 
     step: events.StepStarted | None = None
@@ -38,16 +38,16 @@ class Scene:
     lock: events.LockAwaited | None = None
 
 
-def advance(scene: Scene, event: events.Event, now: float) -> Scene | None:
+def advance(scene: LiveView, event: events.Event, now: float) -> LiveView | None:
     """Give the scene after an event, None where nothing runs any more."""
-    following: Scene | None = scene
+    following: LiveView | None = scene
     match event:
         case events.LockAwaited():
             following = replace(scene, lock=event)
         case events.PlanMade():
             following = replace(scene, lock=None)
         case events.StepStarted():
-            following = Scene(step=event, step_since=now)
+            following = LiveView(step=event, step_since=now)
         case events.StatementStarted():
             following = replace(scene, statement=event, statement_since=now, progress=None, waiting=None)
         case events.StatementFinished() | events.Retried():
@@ -61,7 +61,7 @@ def advance(scene: Scene, event: events.Event, now: float) -> Scene | None:
     return following
 
 
-def draw(scene: Scene, now: float, console: Console) -> Group:
+def draw(scene: LiveView, now: float, console: Console) -> Group:
     """Draw the progress over the plan, the running statement with its time, and what it waits for."""
     rows: list[Table | Text] = []
     if scene.step:
@@ -73,7 +73,7 @@ def draw(scene: Scene, now: float, console: Console) -> Group:
     return Group(*rows, *(lay_out(line, console) for line in _tell_waits(scene)))
 
 
-def _draw_bar(scene: Scene, step: events.StepStarted, now: float, width: int) -> Table:
+def _draw_bar(scene: LiveView, step: events.StepStarted, now: float, width: int) -> Table:
     done = scene.statement.number - 1 if scene.statement else step.done
     part = done / step.statements if step.statements else 0
     bar = ProgressBar(
@@ -108,7 +108,7 @@ def _write_clock(seconds: float) -> Text:
     return Text(f"{seconds:.1f} s" if seconds < _MINUTE_S else write_seconds(seconds), style="dim")
 
 
-def _tell_waits(scene: Scene) -> list[Line]:
+def _tell_waits(scene: LiveView) -> list[Line]:
     lines: list[Line] = []
     if scene.progress:
         lines.append(Line(f"{INDENT}🔨 {write_progress(scene.progress)}", "dim"))
@@ -119,5 +119,5 @@ def _tell_waits(scene: Scene) -> list[Line]:
         if len(blockers) > _BLOCKERS:
             lines.append(Line(f"{INDENT}   and {count(len(blockers) - _BLOCKERS, 'more session')}", "warn"))
     if scene.lock:
-        lines += say(scene.lock, Manner())
+        lines += say(scene.lock, Style())
     return lines

@@ -20,7 +20,7 @@ from tasks.console.tables import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tasks.console.lines import Manner
+    from tasks.console.lines import Style
     from tasks.runner.events import HistoryRead, StatusRead
 
 STYLES = {
@@ -54,10 +54,10 @@ def tabulate_status(event: StatusRead, cells: int) -> Table:
     return table
 
 
-def tabulate_history(event: HistoryRead, cells: int, manner: Manner) -> Table:
+def tabulate_history(event: HistoryRead, cells: int, style: Style) -> Table:
     """Make the table of the log, each error below the version it struck."""
     rows = [write_history_row(row) for row in event.rows]
-    errors = [write_error(row, manner) for row in event.rows]
+    errors = [write_error(row, style) for row in event.rows]
     room = min(max((width(line) for lines in errors for line in lines), default=0), _ERROR_CELLS)
     columns = choose_columns(HISTORY_COLUMNS, rows, cells, _HISTORY_GIVES_WAY, {"version": room})
     table = _make_table(HISTORY_COLUMNS, columns)

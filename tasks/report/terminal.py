@@ -10,11 +10,11 @@ from rich.live import Live
 from rich.text import Text
 
 from tasks.console.environments import say_side_by_side, say_unreached
-from tasks.console.lines import Line, Manner, write_database
+from tasks.console.lines import Line, Style, write_database
 from tasks.console.plans import say_findings
 from tasks.console.tables import summarize
 from tasks.console.words import say, say_error
-from tasks.report.live import Scene, advance, draw
+from tasks.report.live import LiveView, advance, draw
 from tasks.report.overview import show_statuses, tabulate_environments
 from tasks.report.tables import tabulate_history, tabulate_status
 from tasks.report.wrapping import lay_out
@@ -35,7 +35,7 @@ class TerminalReport:
         self._verbose = verbose
         self._what = "migration"
         self._told = ""
-        self._scene: Scene | None = None
+        self._scene: LiveView | None = None
         self._live: Live | None = None
 
     def __enter__(self) -> TerminalReport:
@@ -46,11 +46,11 @@ class TerminalReport:
         """Take away what was drawn and show the cursor again."""
         self._stop()
 
-    def tell(self, event: events.Event) -> None:
+    def write(self, event: events.Event) -> None:
         """Print what stays of an event, and draw what it changes."""
         if isinstance(event, events.FilesFound):
             self._what = event.what
-        scene = advance(self._scene or Scene(), event, time.monotonic())
+        scene = advance(self._scene or LiveView(), event, time.monotonic())
         if scene is None:
             self._stop()
         elif self._live or isinstance(event, _STARTS):
@@ -65,7 +65,7 @@ class TerminalReport:
         self._live.start()
 
     def _draw(self) -> Group:
-        return draw(self._scene or Scene(), time.monotonic(), self._console)
+        return draw(self._scene or LiveView(), time.monotonic(), self._console)
 
     def _stop(self) -> None:
         live, self._live, self._scene = self._live, None, None
@@ -73,31 +73,31 @@ class TerminalReport:
             live.stop()
 
     def _print(self, event: events.Event) -> None:
-        manner = Manner(verbose=self._verbose, width=self._console.width, what=self._what)
+        style = Style(verbose=self._verbose, width=self._console.width, what=self._what)
         match event:
             case events.LockAwaited() | events.Waiting() | events.IndexAdvanced():
                 return
             case events.StatusRead():
-                self._print_status(event, manner)
+                self._print_status(event, style)
             case events.HistoryRead() if event.rows:
                 heading = Text(write_database(event.environment, event.database), style="bold")
-                table = tabulate_history(event, self._console.width, manner)
+                table = tabulate_history(event, self._console.width, style)
                 self._console.print(Group(heading, "", table))
             case events.StatusesRead():
                 self._print_statuses(event)
             case events.EnvironmentsListed():
                 self._console.print(tabulate_environments(event))
             case events.ErrorRaised():
-                self._print_lines(say_error(event, manner, told=self._told))
+                self._print_lines(say_error(event, style, told=self._told))
             case _:
-                self._print_lines(say(event, manner))
+                self._print_lines(say(event, style))
 
-    def _print_status(self, event: events.StatusRead, manner: Manner) -> None:
+    def _print_status(self, event: events.StatusRead, style: Style) -> None:
         heading = f"{write_database(event.environment, event.database)}: {summarize(event)}"
         self._print_lines([Line(heading, "head")])
         if event.rows:
             self._console.print(Group("", tabulate_status(event, self._console.width), ""))
-        self._print_lines(say_findings(event.findings, manner))
+        self._print_lines(say_findings(event.findings, style))
 
     def _print_statuses(self, event: events.StatusesRead) -> None:
         self._print_lines(say_side_by_side(event))

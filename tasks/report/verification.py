@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.console.cells import clean, first_line
-from tasks.console.lines import INDENT, Line, Manner, count, hang, write_duration
-from tasks.console.words import learn, say_error
+from tasks.console.lines import INDENT, Line, Style, count, hang, write_duration
+from tasks.console.words import register_formatters, say_error
 from tasks.rehearsal.events import (
     CrashResumed,
     CrashTestFinished,
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 _MAJOR = 10000
 
 
-def learn_words() -> None:
+def register_words() -> None:
     """Teach the report the words for rehearsals."""
-    learn(
+    register_formatters(
         {
             VerifyStarted: _start_verify,
             MigrationVerified: _say_verified,
@@ -40,7 +40,7 @@ def learn_words() -> None:
     )
 
 
-def _start_verify(event: VerifyStarted, _manner: Manner) -> list[Line]:
+def _start_verify(event: VerifyStarted, _style: Style) -> list[Line]:
     text = f"Verifying {event.count} of {count(event.total, 'migration')} ({clean(event.reason)})"
     lines = [Line(f"{text} on a scratch PostgreSQL {event.server_version // _MAJOR}", "dim")]
     if event.without:
@@ -48,7 +48,7 @@ def _start_verify(event: VerifyStarted, _manner: Manner) -> list[Line]:
     return lines
 
 
-def _say_verified(event: MigrationVerified, manner: Manner) -> list[Line]:
+def _say_verified(event: MigrationVerified, style: Style) -> list[Line]:
     lines: list[Line] = []
     if not any(not found.mild for found in event.findings):
         done = "up, down, up" if event.restores else "up"
@@ -58,13 +58,13 @@ def _say_verified(event: MigrationVerified, manner: Manner) -> list[Line]:
         lines += hang(f"{INDENT}irreversible: ", event.irreversible, "dim")
     if event.late == "safe":
         lines.append(Line(f"{INDENT}late, and safe to run late: the schema comes out the same", "dim"))
-    lines += _say_findings(event.version, event.findings, manner)
+    lines += _say_findings(event.version, event.findings, style)
     for text in event.unchecked:
         lines += hang(f"{INDENT}not checked: ", text, "warn")
     return lines
 
 
-def _finish_verify(event: VerifyFinished, _manner: Manner) -> list[Line]:
+def _finish_verify(event: VerifyFinished, _style: Style) -> list[Line]:
     time = write_duration(event.duration_ms)
     if event.found:
         return [Line(f"❌ Found something in {event.found} of {count(event.count, 'migration')} ({time})", "bad")]
@@ -73,26 +73,26 @@ def _finish_verify(event: VerifyFinished, _manner: Manner) -> list[Line]:
     return [Line(f"✅ Verified {count(event.count, 'migration')} ({time})", "good")]
 
 
-def _start_crash_test(event: CrashTestStarted, _manner: Manner) -> list[Line]:
+def _start_crash_test(event: CrashTestStarted, _style: Style) -> list[Line]:
     text = f"Killing runs of {event.count} of {count(event.total, 'migration')} ({clean(event.reason)}) after each statement"
     return [Line(f"{text}, on a scratch PostgreSQL {event.server_version // _MAJOR}", "dim")]
 
 
-def _say_resumed(event: CrashResumed, manner: Manner) -> list[Line]:
+def _say_resumed(event: CrashResumed, style: Style) -> list[Line]:
     place = f"{clean(event.version)}: killed after statement {event.number} of {event.total}"
     if event.findings:
         head = [Line(f"{INDENT}line {event.line}: {first_line(event.text)}", "code")]
-        return [*_say_findings(place, event.findings, manner), *head]
+        return [*_say_findings(place, event.findings, style), *head]
     return [Line(f"✅ {place} (line {event.line}), resumed, equal", "good")]
 
 
-def _say_skipped(event: CrashTestSkipped, manner: Manner) -> list[Line]:
+def _say_skipped(event: CrashTestSkipped, style: Style) -> list[Line]:
     if event.findings:
-        return _say_findings(event.version, event.findings, manner)
+        return _say_findings(event.version, event.findings, style)
     return hang(f"⏭️  {clean(event.version)} is not killed: ", event.reason, "warn")
 
 
-def _finish_crash_test(event: CrashTestFinished, _manner: Manner) -> list[Line]:
+def _finish_crash_test(event: CrashTestFinished, _style: Style) -> list[Line]:
     done = f"{count(event.kills, 'killed run')} of {count(event.count, 'migration')}"
     time = write_duration(event.duration_ms)
     if event.found:
@@ -102,13 +102,13 @@ def _finish_crash_test(event: CrashTestFinished, _manner: Manner) -> list[Line]:
     return [Line(f"✅ Schema, ledger and numbers of rows came out equal: {done} ({time})", "good")]
 
 
-def _say_findings(name: str, findings: Sequence[Found], manner: Manner) -> list[Line]:
+def _say_findings(name: str, findings: Sequence[Found], style: Style) -> list[Line]:
     lines: list[Line] = []
     for found in findings:
         sign = "⚠️ " if found.mild else "❌"
         lines += hang(f"{sign} {clean(name)}: ", found.message, "warn" if found.mild else "bad")
         if found.error:
-            lines += [Line(INDENT + line.text, line.role) for line in say_error(found.error, manner)]
+            lines += [Line(INDENT + line.text, line.role) for line in say_error(found.error, style)]
         lines += [write_change(text) for text in found.diff]
         if found.hint:
             lines += hang(f"{INDENT}Next:  ", found.hint)

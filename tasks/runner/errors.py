@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from tasks.runner.events import ErrorRaised
 from tasks.runner.redaction import redact, redact_line
 
-GO_ON = "Run the same command again: it goes on where this one stopped."
-COUNTS_ANEW = "Look first what is applied now, since a rollback counts its steps anew:"
+RESUME_HINT = "Run the same command again: it goes on where this one stopped."
+STEPS_ARE_RECOUNTED = "Look first what is applied now, since a rollback counts its steps anew:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class FilesError(RefusedError):
         self.problems = problems
 
 
-class ToldError(RunnerError):
+class ReportedError(RunnerError):
     """End with an exit code after an event told the error already."""
 
     def __init__(self, message: str, *, exit_code: int) -> None:

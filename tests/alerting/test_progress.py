@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tasks.alerting.progress import Course, advance, count_held_s
+from tasks.alerting.progress import RunProgress, advance, count_held_s
 from tasks.runner.events import (
     ErrorRaised,
     Event,
@@ -37,11 +37,11 @@ def wait(seconds_s: float) -> Waiting:
     return Waiting(V, 2, seconds_s, (BLOCKER,))
 
 
-def follow(*said: tuple[float, Event]) -> Course:
-    course = Course()
+def follow(*said: tuple[float, Event]) -> RunProgress:
+    progress = RunProgress()
     for now, event in said:
-        course = advance(course, event, now)
-    return course
+        progress = advance(progress, event, now)
+    return progress
 
 
 ALONE = Waiting(V, 1, 3.0, ())
@@ -82,13 +82,13 @@ def test_a_run_is_held_up(said: Sequence[tuple[float, Event]], held_s: float) ->
 
 
 def test_whoever_blocked_last_is_kept_where_a_retry_names_nobody() -> None:
-    course = follow((0, STEP), (10, begin(2)), (12, wait(2)), (15, RETRY))
-    assert course.hold is not None
-    assert course.hold.blockers == (BLOCKER,)
+    progress = follow((0, STEP), (10, begin(2)), (12, wait(2)), (15, RETRY))
+    assert progress.hold is not None
+    assert progress.hold.blockers == (BLOCKER,)
 
 
 def test_the_place_is_that_of_the_last_statement_and_a_new_step_has_none() -> None:
-    course = follow((0, RunStarted("r", "migrate", "dev", "db", "me")), (0, STEP), (1, begin(2)), (2, ERROR))
-    assert (course.run_id, course.version, course.line, course.statement) == ("r", V, 2, "statement 2")
-    assert course.error == ERROR
-    assert advance(course, STEP, 3).statement == ""
+    progress = follow((0, RunStarted("r", "migrate", "dev", "db", "me")), (0, STEP), (1, begin(2)), (2, ERROR))
+    assert (progress.run_id, progress.version, progress.line, progress.statement) == ("r", V, 2, "statement 2")
+    assert progress.error == ERROR
+    assert advance(progress, STEP, 3).statement == ""

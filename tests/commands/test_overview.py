@@ -12,7 +12,7 @@ import pytest
 from tasks.commands.overview import is_well, limit_rows, read_overview
 from tasks.config.environments import Environment, load_environment
 from tasks.postgres.server.cluster import ServerError
-from tasks.runner.errors import RunnerError, ToldError
+from tasks.runner.errors import ReportedError, RunnerError
 from tasks.runner.events import EnvironmentStatus, Event, StatusesRead, StatusRead, StatusRow, from_json
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.operations.migrate import migrate
@@ -182,7 +182,7 @@ def test_a_limit_keeps_the_newest_versions_of_all() -> None:
     [
         (RunnerError("no machine; postgresql://me:s3cret@host/db", hint="deploy"), "no machine; postgresql://me:***@host/db"),
         (ServerError("no server", "start it"), "no server"),
-        (ToldError("", exit_code=1), "it gave no answer"),
+        (ReportedError("", exit_code=1), "it gave no answer"),
         (LookupError("a mistake of ours"), "LookupError: a mistake of ours"),
         (None, "it gave no answer"),
     ],

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.console import JsonReport, PlainReport, relay
+from tasks.console import JsonReport, PlainReport, print_events
 from tasks.runner.events import Event, FilesFound, IndexAdvanced, LockAwaited, Skipped, StepFailed, Waiting, from_json
 from tests.report.samples import ASSETS, ERROR, FAILURE, MIGRATION, PSQL, SAMPLES, SEARCH, USERS
 
@@ -16,7 +16,7 @@ OTHER = replace(PSQL, pid=124)
 
 def _print(events: Iterable[Event], *, verbose: bool = False) -> list[str]:
     stream = io.StringIO()
-    relay(events, PlainReport(stream, verbose=verbose).tell)
+    print_events(events, PlainReport(stream, verbose=verbose).write)
     return stream.getvalue().splitlines()
 
 
@@ -83,46 +83,46 @@ def test_two_things_that_repeat_in_turn_do_not_make_each_other_news() -> None:
 
 def test_json_is_one_event_a_line_and_nothing_else() -> None:
     stream = io.StringIO()
-    relay(SAMPLES, JsonReport(stream).tell)
+    print_events(SAMPLES, JsonReport(stream).write)
     assert tuple(map(from_json, stream.getvalue().splitlines())) == SAMPLES
 
 
 def test_each_line_is_flushed_at_once() -> None:
     stream = io.TextIOWrapper(buffer := io.BytesIO(), encoding="utf-8")
     report = JsonReport(stream)
-    report.tell(FilesFound(1))
+    report.write(FilesFound(1))
     assert buffer.getvalue().endswith(b"\n")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
 def test_a_stream_without_our_signs_gets_question_marks(encoding: str) -> None:
     stream = io.TextIOWrapper(buffer := io.BytesIO(), encoding=encoding)
-    relay(MIGRATION, PlainReport(stream).tell)
+    print_events(MIGRATION, PlainReport(stream).write)
     assert f"? Applied {USERS} (12 ms)" in buffer.getvalue().decode(encoding).splitlines()
 
 
 def test_json_on_a_stream_without_utf_8_says_the_same() -> None:
     stream = io.TextIOWrapper(buffer := io.BytesIO(), encoding="ascii")
     event = FilesFound(1, "größe 🌱")
-    JsonReport(stream).tell(event)
+    JsonReport(stream).write(event)
     assert from_json(buffer.getvalue().decode("ascii")) == event
 
 
 def test_a_text_that_no_encoding_knows_is_still_printed() -> None:
     stream = io.TextIOWrapper(buffer := io.BytesIO(), encoding="utf-8")
-    relay([FilesFound(1, "lone \udc80")], PlainReport(stream).tell)
-    relay([FilesFound(1, "lone \udc80")], JsonReport(stream).tell)
+    print_events([FilesFound(1, "lone \udc80")], PlainReport(stream).write)
+    print_events([FilesFound(1, "lone \udc80")], JsonReport(stream).write)
     plain, line = buffer.getvalue().decode().splitlines()
     assert plain == "Found 1 lone \ufffd files"
     assert json.loads(line)["what"] == "lone \udc80"
 
 
 def test_the_last_event_is_the_outcome() -> None:
-    assert relay(FAILURE, lambda _event: None) == ERROR
+    assert print_events(FAILURE, lambda _event: None) == ERROR
 
 
 def test_no_event_has_no_outcome() -> None:
-    assert relay([], lambda _event: None) is None
+    assert print_events([], lambda _event: None) is None
 
 
 def test_what_the_run_raises_passes_through() -> None:
@@ -131,7 +131,7 @@ def test_what_the_run_raises_passes_through() -> None:
         raise LookupError("gone")
 
     with pytest.raises(LookupError, match="gone"):
-        relay(run(), lambda _event: None)
+        print_events(run(), lambda _event: None)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
@@ -145,10 +145,10 @@ def test_a_run_is_closed_when_its_report_breaks_off(error: type[BaseException]) 
         finally:
             closed.append(True)
 
-    def tell(_event: Event) -> None:
+    def write(_event: Event) -> None:
         raise error
 
     running = run()
     with pytest.raises(error):
-        relay(running, tell)
+        print_events(running, write)
     assert closed == [True]

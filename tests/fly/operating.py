@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tasks.commands.dispatch import Manner
+from tasks.commands.dispatch import Options
 from tasks.config.environments import Environment, load_environment
-from tasks.fly.operation import carry_out_remotely
+from tasks.fly.operation import run_remotely
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import ErrorRaised, Event
 from tasks.runner.operations.requests import Request
@@ -87,8 +87,8 @@ class Far:
         folders = {"MIGRATIONS_DIR": str(self.operator.project.migrations), "SEEDS_DIR": str(self.operator.project.seeds)}
         return load_environment(name, project=self.operator.project.root, environ=folders | self.env)
 
-    def carry_out(
-        self, request: Request = MIGRATE, deeds: Deeds | None = None, *, name: str = "staging", **manner: bool
+    def run_request(
+        self, request: Request = MIGRATE, deeds: Deeds | None = None, *, name: str = "staging", **options: bool
     ) -> Ended:
         """Do a request in this process; after the first event of a kind, its deed is done."""
         left = dict(deeds or {})
@@ -96,7 +96,7 @@ class Far:
         with pytest.MonkeyPatch.context() as patch:
             self._settle(patch)
             try:
-                for event in carry_out_remotely(self.load(name), request, Manner(**manner), self.stop):
+                for event in run_remotely(self.load(name), request, Options(**options), self.stop):
                     events.append(event)
                     left.pop(type(event), lambda: None)()
             except RunnerError as error:

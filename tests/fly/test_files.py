@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tasks.fly.upload import check_same_files
-from tasks.runner.errors import RefusedError, RunnerError, ToldError
+from tasks.runner.errors import RefusedError, ReportedError, RunnerError
 from tasks.runner.events import FilesRead, RunFinished
 from tasks.runner.operations.requests import Request
 from tests.fly.operating import Far, work_far
@@ -61,7 +61,7 @@ def test_nothing_runs_where_the_image_lacks_migrations(far: Far) -> None:
     far.operator.write_tables(A)
     far.deploy()
     far.operator.write_tables(B, C)
-    ended = far.carry_out()
+    ended = far.run_request()
     assert isinstance(ended.error, RefusedError)
     assert ended.error.message == f"staging's image lacks 2 migrations that you have: {B}, {C}"
     assert far.operator.read_tables() == []
@@ -72,8 +72,8 @@ def test_what_is_wrong_with_the_files_over_there_is_said(far: Far) -> None:
     far.operator.write_tables(A)
     far.deploy()
     (far.machine.app / "migrations" / "up" / "late.sql").touch()
-    ended = far.carry_out()
-    assert isinstance(ended.error, ToldError)
+    ended = far.run_request()
+    assert isinstance(ended.error, ReportedError)
     assert ended.error.exit_code == 3
     assert "late.sql" in ended.describe()
 
@@ -81,9 +81,9 @@ def test_what_is_wrong_with_the_files_over_there_is_said(far: Far) -> None:
 def test_after_the_deploy_they_run(far: Far) -> None:
     far.deploy()
     far.operator.write_tables(A)
-    assert isinstance(far.carry_out().error, RefusedError)
+    assert isinstance(far.run_request().error, RefusedError)
     far.machine.deploy(far.operator.project.root)
-    assert far.carry_out().error is None
+    assert far.run_request().error is None
     assert far.operator.read_tables() == ["a"]
 
 
@@ -93,7 +93,7 @@ def test_a_rollback_needs_no_equal_files(far: Far) -> None:
     far.operator.remove(B)
     far.deploy()
     far.operator.write_tables(C)
-    assert far.carry_out(Request("rollback")).error is None
+    assert far.run_request(Request("rollback")).error is None
     assert far.operator.read_tables() == ["a"]
 
 
@@ -102,8 +102,8 @@ def test_an_upload_runs_this_checkouts_files_and_removes_them(far: Far) -> None:
     machine = far.deploy(variables={"MIGRATIONS_DIR": "/nowhere", "SEEDS_DIR": "/nowhere"})
     far.operator.write_tables(B)
     far.operator.project.write_seed("001_one", "INSERT INTO b VALUES (1);")
-    assert far.carry_out(upload=True).error is None
-    assert far.carry_out(Request("seed"), upload=True).error is None
+    assert far.run_request(upload=True).error is None
+    assert far.run_request(Request("seed"), upload=True).error is None
     assert far.operator.database.query("TABLE b") == [(1,)]
     assert [path.name for path in (machine.app / "migrations" / "up").iterdir()] == [f"{A}.sql"]
     far.assert_clean()
@@ -112,15 +112,15 @@ def test_an_upload_runs_this_checkouts_files_and_removes_them(far: Far) -> None:
 def test_an_upload_needs_no_app_in_the_image(far: Far) -> None:
     far.operator.write_tables(A)
     far.deploy(image=Image(has_app=False))
-    assert [event.steps for event in far.carry_out(upload=True).pick(RunFinished)] == [1]
+    assert [event.steps for event in far.run_request(upload=True).pick(RunFinished)] == [1]
     far.assert_clean()
 
 
 def test_an_upload_is_removed_when_the_run_fails(far: Far) -> None:
     far.operator.write(A, "SELECT 1/0;")
     far.deploy(image=Image(has_app=False))
-    ended = far.carry_out(upload=True)
-    assert isinstance(ended.error, ToldError)
+    ended = far.run_request(upload=True)
+    assert isinstance(ended.error, ReportedError)
     assert ended.error.exit_code == 1
     far.assert_clean()
 
@@ -128,7 +128,7 @@ def test_an_upload_is_removed_when_the_run_fails(far: Far) -> None:
 def test_an_upload_to_a_full_disk_says_so_and_leaves_nothing(far: Far) -> None:
     far.operator.write_tables(A)
     far.deploy(disk_megabytes=FULL).fill_disk()
-    ended = far.carry_out(upload=True)
+    ended = far.run_request(upload=True)
     assert isinstance(ended.error, RunnerError)
     assert "this checkout could not be sent to the machine" in ended.error.message
     assert "disk full" in ended.error.hint

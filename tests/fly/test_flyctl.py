@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tasks.fly.flyctl import hide_tokens
-from tasks.fly.timeouts import Patience, read_patience
+from tasks.fly.timeouts import Timeouts, read_patience
 from tasks.runner.errors import UsageError
 from tasks.runner.events import RunStarted
 from tests.fly.operating import STAGING, Far, work_far
@@ -24,7 +24,7 @@ def far(fly: FlyWorld, project: Project, database: Database) -> Iterator[Far]:
 
 
 def assert_refused(far: Far, *words: str) -> None:
-    ended = far.carry_out()
+    ended = far.run_request()
     for word in words:
         assert word in ended.describe()
     assert "Nothing was changed." in ended.describe()
@@ -76,7 +76,7 @@ def test_machines_that_are_stopped_are_listed(far: Far) -> None:
 
 def test_with_start_a_stopped_machine_is_started(far: Far) -> None:
     far.deploy(state="stopped").refuse(2)
-    assert far.carry_out(start=True).error is None
+    assert far.run_request(start=True).error is None
     assert far.machine.record["state"] == "started"
     assert far.operator.read_tables() == ["a"]
 
@@ -84,14 +84,14 @@ def test_with_start_a_stopped_machine_is_started(far: Far) -> None:
 def test_with_start_nothing_is_started_that_need_not(far: Far) -> None:
     far.deploy()
     far.fly.add_machine(STAGING, state="stopped")
-    assert far.carry_out(start=True).error is None
+    assert far.run_request(start=True).error is None
     assert ["machine", "start"] not in [call[:2] for call in far.fly.calls]
 
 
 def test_a_token_that_may_not_start_machines_is_named_as_that(far: Far) -> None:
     far.deploy(state="stopped")
     far.variables["FLY_ACCESS_TOKEN"] = far.fly.add_token("readonly")
-    ended = far.carry_out(start=True)
+    ended = far.run_request(start=True)
     assert "fly machine start: Not authorized" in ended.describe()
 
 
@@ -119,7 +119,7 @@ def test_a_certificate_that_was_not_written_is_missed(far: Far) -> None:
 def test_noise_on_stderr_does_not_matter(far: Far) -> None:
     far.deploy()
     far.fly.add_noise()
-    assert far.carry_out().error is None
+    assert far.run_request().error is None
 
 
 @pytest.mark.parametrize("command", ["machine list", "ssh issue", "proxy"])
@@ -140,7 +140,7 @@ def test_a_token_of_any_look_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_org_that_is_named_is_not_asked_for(far: Far) -> None:
     far.deploy()
     far.variables["FLY_ORG"] = "gaia"
-    assert far.carry_out().error is None
+    assert far.run_request().error is None
     assert "status" not in [call[0] for call in far.fly.calls]
 
 
@@ -152,7 +152,7 @@ def test_a_machine_that_refuses_the_certificate_is_named(far: Far) -> None:
 
 def test_a_machine_whose_ssh_is_slow_to_come_up_is_waited_for(far: Far) -> None:
     far.deploy().refuse(3)
-    assert far.carry_out().error is None
+    assert far.run_request().error is None
     assert far.machine.connections == 4
 
 
@@ -166,14 +166,14 @@ def test_a_machine_whose_ssh_does_not_come_up_is_given_up(far: Far, fault: str) 
 
 def test_another_host_key_does_not_matter(far: Far) -> None:
     far.deploy()
-    assert far.carry_out().error is None
+    assert far.run_request().error is None
     far.machine.change_host_key()
-    assert far.carry_out().error is None
+    assert far.run_request().error is None
 
 
 def test_waits_can_be_set() -> None:
-    assert read_patience({}) == Patience()
-    assert read_patience({"FLY_CALL_TIMEOUT": "180", "FLY_SILENCE_TIMEOUT": "2.5"}) == Patience(call_s=180, silence_s=2.5)
+    assert read_patience({}) == Timeouts()
+    assert read_patience({"FLY_CALL_TIMEOUT": "180", "FLY_SILENCE_TIMEOUT": "2.5"}) == Timeouts(call_s=180, silence_s=2.5)
 
 
 def test_waits_that_are_no_numbers_are_all_named() -> None:
@@ -189,6 +189,6 @@ def test_keys_are_private_while_they_are_there(far: Far) -> None:
         modes.update({path.name: path.stat().st_mode & 0o777 for path in far.keys.rglob("*")})
 
     far.deploy()
-    far.carry_out(deeds={RunStarted: look})
+    far.run_request(deeds={RunStarted: look})
     assert modes.pop("id") == modes.pop("id-cert.pub") == 0o600
     assert list(modes.values()) == [0o700]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tasks.commands.confirm import confirm_guarded
-from tasks.commands.dispatch import Manner
+from tasks.commands.dispatch import Options
 from tasks.runner.errors import RefusedError
 from tasks.runner.events import Event
 from tasks.runner.operations.requests import Request
@@ -18,7 +18,7 @@ from tests.kit.fly.world import FlyWorld
 from tests.kit.projects import Project
 from tests.runner.operating import A
 
-PLAIN = Manner()
+PLAIN = Options()
 PROD = "gaia-gateway-prod"
 TASK = ("db.migrate", "--env=prod")
 QUESTION = "This changes prod. Type its name to go on: "
@@ -36,8 +36,8 @@ def never(_request: Request) -> Iterator[Event]:
     raise AssertionError("nothing may be opened")
 
 
-def confirm(far: Far, request: Request, manner: Manner = PLAIN, name: str = "prod") -> None:
-    confirm_guarded(far.load(name), request, manner, Stop(), never)
+def confirm(far: Far, request: Request, options: Options = PLAIN, name: str = "prod") -> None:
+    confirm_guarded(far.load(name), request, options, Stop(), never)
 
 
 def test_who_types_the_name_sees_the_plan_first_and_changes_it(far: Far) -> None:
@@ -78,13 +78,13 @@ def test_without_a_terminal_yes_is_needed(far: Far) -> None:
 
 
 @pytest.mark.parametrize("command", ["migrate", "rollback", "seed", "repair"])
-@pytest.mark.parametrize("manner", [PLAIN, Manner(json=True), Manner(upload=True)], ids=["plain", "json", "upload"])
-def test_all_that_writes_is_guarded(far: Far, command: str, manner: Manner) -> None:
+@pytest.mark.parametrize("manner", [PLAIN, Options(json=True), Options(upload=True)], ids=["plain", "json", "upload"])
+def test_all_that_writes_is_guarded(far: Far, command: str, options: Options) -> None:
     with pytest.raises(RefusedError, match="prod is guarded") as refused:
-        confirm(far, Request(command), manner)
+        confirm(far, Request(command), options)
     assert refused.value.exit_code == 3
-    assert ("--upload" in refused.value.message) == manner.upload
-    confirm(far, Request(command), replace(manner, yes=True))
+    assert ("--upload" in refused.value.message) == options.upload
+    confirm(far, Request(command), replace(options, yes=True))
 
 
 @pytest.mark.parametrize("request_", [Request("status"), Request("history"), Request("migrate", dry_run=True)])

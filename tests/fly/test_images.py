@@ -64,7 +64,7 @@ def test_what_an_image_lacks_is_named(far: Far, image: Image, reason: str, hint:
     if not image.has_python:
         machine.change_environment(PATH=link_programs(machine, "env"))
         reason, hint = "the image has no python on its PATH", "Python 3.11"
-    ended = far.carry_out()
+    ended = far.run_request()
     assert reason in ended.describe()
     assert hint in ended.describe()
     assert "Nothing was changed." in ended.describe()
@@ -97,7 +97,7 @@ def test_what_is_wrong_with_the_tool_over_there_is_named(
     far: Far, spoil: Callable[[Machine], object], request_: Request, reason: str, hint: str
 ) -> None:
     spoil(far.deploy())
-    ended = far.carry_out(request_)
+    ended = far.run_request(request_)
     assert reason in ended.describe()
     assert hint in ended.describe()
     assert "Nothing was changed." in ended.describe()
@@ -105,7 +105,7 @@ def test_what_is_wrong_with_the_tool_over_there_is_named(
 
 def test_lines_between_the_events_do_not_matter(far: Far) -> None:
     far.deploy().edit("tasks/runner/execution/plan_run.py", "yield StepFinished(", "print('{\\n[]\\nhello'); yield StepFinished(")
-    assert far.carry_out().error is None
+    assert far.run_request().error is None
     assert far.operator.read_tables() == ["a"]
 
 
@@ -113,7 +113,7 @@ def test_lines_between_the_events_do_not_matter(far: Far) -> None:
 def test_events_of_a_newer_format_are_refused_before_anything_runs(far: Far, command: str) -> None:
     far.operator.migrate()
     far.deploy().edit("tasks/runner/events/running.py", "EVENT_FORMAT = 1", "EVENT_FORMAT = 2")
-    ended = far.carry_out(Request(command))
+    ended = far.run_request(Request(command))
     assert isinstance(ended.error, RefusedError)
     assert "the machine has a newer version of this tool" in ended.error.message
     assert ended.error.hint == "Pull first."
@@ -124,21 +124,21 @@ def test_a_ledger_of_a_newer_format_is_refused(far: Far) -> None:
     far.operator.migrate()
     far.operator.database.execute("UPDATE schema_migrations_meta SET value = '99' WHERE key = 'format'")
     far.deploy()
-    ended = far.carry_out()
+    ended = far.run_request()
     assert [event.exit_code for event in ended.pick(ErrorRaised)] == [3]
     assert "Pull" in ended.describe()
 
 
 def test_a_machine_without_a_database_url_says_so(far: Far) -> None:
     far.deploy().change_environment(DATABASE_URL=None)
-    assert "the machine has no DATABASE_URL" in far.carry_out().describe()
+    assert "the machine has no DATABASE_URL" in far.run_request().describe()
 
 
 def test_a_run_that_breaks_down_is_looked_up_in_the_log(far: Far) -> None:
     far.deploy().edit(
         "tasks/runner/execution/plan_run.py", "yield StepFinished(", "raise ValueError('broken'); yield StepFinished("
     )
-    ended = far.carry_out()
+    ended = far.run_request()
     assert "the run died over there: ValueError: broken" in ended.describe()
     assert ended.error is not None
     assert ended.error.state == f"Done and recorded before: {A}."
@@ -147,19 +147,19 @@ def test_a_run_that_breaks_down_is_looked_up_in_the_log(far: Far) -> None:
 def test_where_the_app_is_can_be_said(far: Far) -> None:
     machine = far.deploy()
     moved = machine.app.rename(machine.folder.disk / "my app")
-    assert "no folder" in far.carry_out().describe()
+    assert "no folder" in far.run_request().describe()
     far.variables["FLY_APP_DIR"] = str(moved)
-    assert far.carry_out().error is None
+    assert far.run_request().error is None
 
 
 def test_a_session_that_begins_in_the_app_works_as_well(far: Far) -> None:
     far.deploy(starts_in_app=True)
-    assert far.carry_out().error is None
+    assert far.run_request().error is None
 
 
 def test_a_full_disk_over_there_does_not_stop_a_run(far: Far) -> None:
     far.deploy(disk_megabytes=16).fill_disk()
-    assert far.carry_out().error is None
+    assert far.run_request().error is None
 
 
 def test_two_engineers_at_once_go_one_after_the_other(far: Far, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_two_engineers_at_once_go_one_after_the_other(far: Far, tmp_path: Path) 
     with gate_closed(far.operator.database) as gate:
         first = far.operator.project.start_inv("db.migrate", "--env=staging", env=far.env | {"MIGRATE_ACTOR": "grace"})
         await_waiting_at_gate(far.operator.database)
-        second = far.carry_out(deeds={LockAwaited: gate.close})
+        second = far.run_request(deeds={LockAwaited: gate.close})
     assert first.wait(60) == 0
     assert second.error is None
     assert [event.steps for event in second.pick(RunFinished)] == [0]

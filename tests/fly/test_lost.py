@@ -40,7 +40,7 @@ def test_a_run_that_finishes_over_there_ends_well_here(far: Far) -> None:
     far.operator.write(A, SLOW)
     far.deploy(variables=PATIENT)
     with gate_closed(far.operator.database) as gate:
-        ended = far.carry_out(deeds={StatementStarted: far.fly.kill_proxy, OutcomeRead: gate.close})
+        ended = far.run_request(deeds={StatementStarted: far.fly.kill_proxy, OutcomeRead: gate.close})
     assert ended.error is None
     assert list_outcomes(ended) == ["running", "finished"]
     assert ended.pick(OutcomeRead)[-1].steps == (A,)
@@ -57,7 +57,7 @@ def test_a_run_that_fails_over_there_ends_with_its_error(far: Far) -> None:
     far.operator.write(C, f"{SLOW}SELECT 1/0;")
     far.deploy(variables=PATIENT)
     with gate_closed(far.operator.database) as gate:
-        ended = far.carry_out(deeds={StatementStarted: far.fly.kill_proxy, ConnectionLost: gate.close})
+        ended = far.run_request(deeds={StatementStarted: far.fly.kill_proxy, ConnectionLost: gate.close})
     assert ended.error is not None
     assert (ended.error.exit_code, ended.error.sqlstate) == (1, "22012")
     assert "division by zero" in ended.error.message
@@ -72,7 +72,7 @@ def test_after_a_rollback_that_failed_over_there_one_looks_first(far: Far) -> No
     far.deploy(variables=PATIENT)
     with gate_closed(far.operator.database) as gate:
         deeds = {StatementStarted: far.fly.kill_proxy, ConnectionLost: gate.close}
-        ended = far.carry_out(Request("rollback"), deeds)
+        ended = far.run_request(Request("rollback"), deeds)
     assert ended.error is not None
     assert ended.error.hint.endswith("a rollback counts its steps anew: inv db.status --env=staging")
 
@@ -82,7 +82,7 @@ def test_a_frozen_connection_counts_as_lost_after_a_silence(far: Far) -> None:
     far.deploy(variables=PATIENT)
     far.variables["FLY_SILENCE_TIMEOUT"] = "4"
     with gate_closed(far.operator.database) as gate:
-        ended = far.carry_out(deeds={StatementStarted: far.fly.freeze_proxy, OutcomeRead: gate.close})
+        ended = far.run_request(deeds={StatementStarted: far.fly.freeze_proxy, OutcomeRead: gate.close})
     assert ended.error is None
     assert [event.reason for event in ended.pick(ConnectionLost)] == ["nothing was heard for 4 s"]
     assert list_outcomes(ended) == ["running", "finished"]
@@ -93,7 +93,7 @@ def test_a_run_that_says_nothing_but_that_it_lives_is_not_lost(far: Far) -> None
     far.operator.write(A, "SELECT pg_sleep(4);")
     far.deploy(variables=PATIENT)
     far.variables["FLY_SILENCE_TIMEOUT"] = "3"
-    ended = far.carry_out()
+    ended = far.run_request()
     assert ended.error is None
     assert ended.pick(ConnectionLost) == []
     assert ended.pick(Heartbeat) == []
@@ -109,7 +109,7 @@ def test_without_a_way_back_the_outcome_is_said_to_be_unknown(far: Far) -> None:
         far.fly.kill_proxy()
 
     with gate_closed(far.operator.database):
-        ended = far.carry_out(deeds={StatementStarted: lose})
+        ended = far.run_request(deeds={StatementStarted: lose})
     assert "is not known: the machine" in ended.describe()
     assert "refuses the certificate" in ended.describe()
     assert "inv db.history --env=staging" in ended.describe()
@@ -131,7 +131,7 @@ def test_an_expired_certificate_is_replaced(far: Far) -> None:
         far.fly.mend()
 
     with gate_closed(far.operator.database) as gate:
-        ended = far.carry_out(deeds={StatementStarted: lose, OutcomeRead: gate.close})
+        ended = far.run_request(deeds={StatementStarted: lose, OutcomeRead: gate.close})
     assert ended.error is None
     assert far.operator.read_tables() == ["a"]
 
@@ -141,7 +141,7 @@ def test_a_machine_that_is_stopped_takes_the_run_with_it(far: Far) -> None:
     first = far.deploy(variables=PATIENT)
     second = far.fly.add_machine(STAGING, far.operator.database, files=far.operator.project.root)
     with gate_closed(far.operator.database):
-        ended = far.carry_out(deeds={StatementStarted: min(first, second, key=lambda machine: machine.id).stop})
+        ended = far.run_request(deeds={StatementStarted: min(first, second, key=lambda machine: machine.id).stop})
     assert list_outcomes(ended)[-1] == "died"
     assert "the run died over there" in ended.describe()
     assert "Run the same command again" in ended.describe()
@@ -160,7 +160,7 @@ def test_a_process_that_is_killed_over_there_died(far: Far) -> None:
             far.machine.kill("migrate.py")
 
         threading.Thread(target=kill).start()
-        ended = far.carry_out()
+        ended = far.run_request()
     assert list_outcomes(ended)[-1] == "died"
     assert ended.error is not None
     assert ended.error.state == f"Done and recorded before: {A}."
@@ -181,7 +181,7 @@ def test_a_run_that_has_not_begun_yet_is_not_taken_for_dead(far: Far) -> None:
         for process in far.machine.processes("migrate.py migrate"):
             process.resume()
 
-    ended = far.carry_out(deeds={RunStarted: lose, OutcomeRead: go_on})
+    ended = far.run_request(deeds={RunStarted: lose, OutcomeRead: go_on})
     assert ended.error is None
     assert list_outcomes(ended) == ["running", "finished"]
     assert count_attempts(far) == 1
@@ -194,7 +194,7 @@ def test_a_run_that_changed_nothing_is_not_taken_for_a_success(far: Far) -> None
     far.deploy()
     with far.operator.database.connect(autocommit=False) as holder:
         holder.execute("LOCK TABLE schema_migrations")
-        ended = far.carry_out(deeds={RunStarted: far.fly.kill_proxy, ConnectionLost: holder.rollback})
+        ended = far.run_request(deeds={RunStarted: far.fly.kill_proxy, ConnectionLost: holder.rollback})
     assert list_outcomes(ended)[-1] == "unknown"
     assert "ended before it began to change anything" in ended.describe()
 
@@ -211,7 +211,7 @@ def test_a_lost_look_changes_nothing_and_is_not_followed(far: Far) -> None:
             far.fly.kill_proxy()
 
         threading.Thread(target=kill).start()
-        ended = far.carry_out(Request("status"))
+        ended = far.run_request(Request("status"))
     assert isinstance(ended.error, RunnerError)
     assert "the connection to staging was lost" in ended.describe()
     assert ended.pick(ConnectionLost) == []
@@ -221,7 +221,7 @@ def test_an_uploaded_run_is_followed_and_its_files_are_removed(far: Far) -> None
     far.operator.write(A, SLOW)
     far.deploy(image=Image(has_app=False), variables=PATIENT)
     with gate_closed(far.operator.database) as gate:
-        ended = far.carry_out(deeds={StatementStarted: far.fly.kill_proxy, OutcomeRead: gate.close}, upload=True)
+        ended = far.run_request(deeds={StatementStarted: far.fly.kill_proxy, OutcomeRead: gate.close}, upload=True)
     assert ended.error is None
     assert far.operator.read_tables() == ["a"]
     far.assert_clean()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tasks.runner.errors import RefusedError, ToldError
+from tasks.runner.errors import RefusedError, ReportedError
 from tasks.runner.events import ErrorRaised, HistoryRead, NoticeRaised, PlanMade, RunFinished, RunStarted, from_json
 from tasks.runner.files.schema_file import NAME
 from tasks.runner.operations.requests import Request
@@ -64,14 +64,14 @@ def test_with_json_the_events_pass_through_and_nothing_else(far: Far) -> None:
 def test_letters_of_all_alphabets_arrive_whole(far: Far) -> None:
     far.operator.write(A, "DO $$ BEGIN RAISE NOTICE '%', repeat('aä€🐘', 40000); END $$;")
     far.deploy()
-    (notice,) = far.carry_out().pick(NoticeRaised)
+    (notice,) = far.run_request().pick(NoticeRaised)
     assert notice.message == "aä€🐘" * 40000
 
 
 def test_the_log_names_the_engineer_and_the_run(far: Far) -> None:
     far.operator.write_tables(A)
     far.deploy()
-    (started,) = far.carry_out().pick(RunStarted)
+    (started,) = far.run_request().pick(RunStarted)
     assert (started.environment, started.actor) == ("staging", ENGINEER)
     assert {(row.actor, row.run_id) for row in far.operator.read_history()} == {(ENGINEER, started.run_id)}
     assert far.operator.read_status().rows[0].applied_by == ENGINEER
@@ -80,7 +80,7 @@ def test_the_log_names_the_engineer_and_the_run(far: Far) -> None:
 def test_a_dry_run_shows_the_plan_and_changes_nothing(far: Far) -> None:
     far.operator.write_tables(A, B)
     far.deploy()
-    ended = far.carry_out(Request("migrate", to=A, dry_run=True))
+    ended = far.run_request(Request("migrate", to=A, dry_run=True))
     (plan,) = ended.pick(PlanMade)
     assert [step.version for step in plan.steps] == [A]
     assert ended.pick(RunFinished)[0].dry_run
@@ -90,11 +90,11 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(far: Far) -> None:
 def test_flags_arrive_over_there(far: Far) -> None:
     far.operator.write_tables(A, B, C)
     far.deploy()
-    far.carry_out(Request("migrate", to=B))
+    far.run_request(Request("migrate", to=B))
     assert far.operator.read_tables() == ["a", "b"]
-    far.carry_out(Request("rollback", to="0"))
+    far.run_request(Request("rollback", to="0"))
     assert far.operator.read_tables() == []
-    assert len(far.carry_out(Request("history", version=A, limit=1)).pick(HistoryRead)[0].rows) == 1
+    assert len(far.run_request(Request("history", version=A, limit=1)).pick(HistoryRead)[0].rows) == 1
 
 
 @pytest.mark.parametrize(
@@ -112,8 +112,8 @@ def test_the_exit_code_is_that_of_the_run_there(far: Far, request_: Request, exi
     far.operator.migrate(environment="staging")
     far.operator.write(A, "CREATE TABLE a ();\nSELECT 1/0;")
     far.deploy()
-    ended = far.carry_out(request_)
-    assert isinstance(ended.error, ToldError)
+    ended = far.run_request(request_)
+    assert isinstance(ended.error, ReportedError)
     assert ended.error.exit_code == exit_code
     assert [message in error.message for error in ended.pick(ErrorRaised)] == ([True] if message else [])
     assert far.operator.read_tables() == ["b"]
@@ -134,8 +134,8 @@ def test_a_database_that_says_it_is_another_environment_is_refused(far: Far) -> 
     far.operator.migrate(environment="prod")
     far.operator.write_tables(B)
     far.deploy()
-    ended = far.carry_out()
-    assert isinstance(ended.error, ToldError)
+    ended = far.run_request()
+    assert isinstance(ended.error, ReportedError)
     assert ended.error.exit_code == 3
     assert "this run is for staging, but the database says that it is prod" in ended.describe()
     assert far.operator.read_tables() == ["a"]
@@ -189,7 +189,7 @@ def test_a_repair_without_a_terminal_wants_yes(far: Far) -> None:
     far.operator.migrate()
     far.operator.write(A, "CREATE TABLE a (id bigint);")
     far.deploy()
-    ended = far.carry_out(Request("repair"), json=True)
+    ended = far.run_request(Request("repair"), json=True)
     assert isinstance(ended.error, RefusedError)
     assert "--yes" in ended.error.hint
     assert ended.pick(RunFinished) == []
@@ -200,7 +200,7 @@ def test_a_repair_with_nothing_to_do_asks_nothing(far: Far) -> None:
     far.operator.write_tables(A)
     far.operator.migrate()
     far.deploy()
-    assert [event.steps for event in far.carry_out(Request("repair"), json=True).pick(RunFinished)] == [0]
+    assert [event.steps for event in far.run_request(Request("repair"), json=True).pick(RunFinished)] == [0]
 
 
 def test_environments_are_migrated_in_the_order_that_was_named(far: Far, new_database: Callable[[], Database]) -> None:

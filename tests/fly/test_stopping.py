@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tasks.runner.errors import RunInterruptedError, ToldError
+from tasks.runner.errors import ReportedError, RunInterruptedError
 from tasks.runner.events import OutcomeRead
 from tasks.runner.operations.requests import Request
 from tests.fly.operating import Far, work_far
@@ -117,7 +117,7 @@ def test_a_run_whose_connection_is_lost_can_be_stopped(slow: Far) -> None:
 
     with gate_closed(slow.operator.database):
         run_later(lose)
-        ended = slow.carry_out(deeds={OutcomeRead: lambda: slow.stop.request("SIGINT")})
+        ended = slow.run_request(deeds={OutcomeRead: lambda: slow.stop.request("SIGINT")})
         assert_stopped(slow)
     assert "stopped by SIGTERM" in ended.describe()
     assert [event.outcome for event in ended.pick(OutcomeRead)][-1] == "failed"
@@ -135,7 +135,7 @@ def test_a_look_is_broken_off_without_a_question(far: Far) -> None:
             far.stop.request("SIGINT")
 
         run_later(stop)
-        ended = far.carry_out(Request("status"))
+        ended = far.run_request(Request("status"))
     assert isinstance(ended.error, RunInterruptedError)
     assert ended.error.state == "Nothing was changed."
 
@@ -149,7 +149,7 @@ def test_the_way_to_a_machine_is_broken_off(far: Far) -> None:
         far.stop.request("SIGINT")
 
     run_later(stop)
-    ended = far.carry_out()
+    ended = far.run_request()
     assert isinstance(ended.error, RunInterruptedError)
     assert ended.describe().startswith("stopped by SIGINT")
     assert far.machine.commands == []
@@ -171,4 +171,4 @@ def test_ctrl_c_ends_a_call_of_fly_that_hangs(far: Far, command: str) -> None:
 
 def test_a_failed_run_is_not_told_as_stopped(slow: Far) -> None:
     slow.operator.database.execute("CREATE TABLE b ()")
-    assert isinstance(slow.carry_out().error, ToldError)
+    assert isinstance(slow.run_request().error, ReportedError)

@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tasks.legacy.apply import carry_out
+from tasks.legacy.apply import apply_proposal
 from tasks.legacy.files import OldFile
 from tasks.legacy.names import read_name
 from tasks.legacy.proposal import Placement, Proposal
@@ -52,7 +52,7 @@ def make_proposal(root: Path) -> Proposal:
 
 def main(root: Path, acts: int) -> None:
     """Carry out so many acts, then die."""
-    steps = carry_out(make_proposal(root))
+    steps = apply_proposal(make_proposal(root))
     for _ in range(acts):
         if next(steps, None) is None:
             return

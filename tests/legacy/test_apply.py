@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.legacy.apply import carry_out
+from tasks.legacy.apply import apply_proposal
 from tasks.legacy.files import OldFile
 from tasks.legacy.names import read_name
 from tasks.legacy.proposal import Placement, Proposal
@@ -61,7 +61,7 @@ def read_index(repository: TestRepository) -> set[str]:
 
 
 def list_acts(root: Path) -> list[tuple[str, str]]:
-    return [(act.what, act.path.name) for act in carry_out(make_proposal(root))]
+    return [(act.what, act.path.name) for act in apply_proposal(make_proposal(root))]
 
 
 def test_every_file_gets_its_place(old: TestRepository) -> None:
@@ -176,7 +176,7 @@ def test_names_that_were_renamed_before_stay_in_renames_toml(old: TestRepository
     old.write({"migrations/004_more.sql": "SELECT 4;"})
     folder = old.root / "migrations"
     more = OldFile(folder / "004_more.sql", read_name("004_more"))
-    for _ in carry_out(Proposal(folder, (Placement(more, "20250701000000_more"),))):
+    for _ in apply_proposal(Proposal(folder, (Placement(more, "20250701000000_more"),))):
         continue
     renames = read_renames(folder, read_migrations(folder).checksums)
     assert renames.versions["001_users"] == USERS

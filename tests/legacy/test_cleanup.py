@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.legacy.apply import carry_out
+from tasks.legacy.apply import apply_proposal
 from tasks.legacy.cleanup import clean_up, find_old_files, plan_cleanup
 from tasks.legacy.events import CleanupFinished, CleanupPlanned, FileChanged, OldFileJudged
 from tasks.rehearsal.scratch.server import ScratchServer
@@ -129,7 +129,7 @@ def test_a_run_that_was_broken_off_after_any_act_is_completed_as_it_was_begun(tm
     for acts in itertools.count():
         shutil.rmtree(root)
         TestRepository(root).write(SMALL)
-        done = list(itertools.islice(carry_out(proposal), acts))
+        done = list(itertools.islice(apply_proposal(proposal), acts))
         events = clean(root, server, apply=True)
         assert [name.partition("/")[0] + name[-9:] for name in read_tree(root)] == [
             name.partition("/")[0] + name[-9:] for name in read_tree(whole)

@@ -4,15 +4,15 @@ import pytest
 
 from tasks.catalog import Change, Difference, Key
 from tasks.legacy.verdicts import (
+    Classification,
     Need,
-    Verdict,
     blank_records,
     find_need,
     find_records,
     is_empty,
     judge_error,
     moves_rows,
-    rank_culprits,
+    rank_causes,
 )
 from tasks.rehearsal.errors import MissingExtensionError
 from tasks.runner.errors import RunnerError
@@ -43,16 +43,18 @@ def test_what_is_not_here_is_read_from_the_error(error: RunnerError, need: Need 
     assert find_need(error) == need
 
 
-def judge(error: RunnerError, text: str = "SELECT 1", culprit: str = "", **others: str) -> Verdict:
+def judge(error: RunnerError, text: str = "SELECT 1", cause: str = "", **others: str) -> Classification:
     earlier = (
-        [("000_auth", "CREATE TABLE profiles ();", Verdict("needs", need=Need("schema", "auth")))] if "earlier" in others else []
+        [("000_auth", "CREATE TABLE profiles ();", Classification("needs", need=Need("schema", "auth")))]
+        if "earlier" in others
+        else []
     )
-    return judge_error(error, text, culprit, earlier, others.values())
+    return judge_error(error, text, cause, earlier, others.values())
 
 
 def test_an_error_on_account_of_another_file_supersedes() -> None:
-    verdict = judge(fail('column "x" does not exist\nLINE 1', "42703"), culprit="003_new")
-    assert (verdict.kind, verdict.culprit) == ("superseded", "003_new")
+    verdict = judge(fail('column "x" does not exist\nLINE 1', "42703"), cause="003_new")
+    assert (verdict.kind, verdict.cause) == ("superseded", "003_new")
     assert verdict.reason == 'fails after 003_new: column "x" does not exist (42703)'
     assert verdict.goes_aside
 
@@ -78,7 +80,7 @@ def test_an_extension_can_be_had_and_so_the_file_stays() -> None:
 
 def test_a_page_of_markup_is_no_sql() -> None:
     verdict = judge(fail("syntax error", "42601"), text="\n<!DOCTYPE html>\n<p>Not found</p>")
-    assert verdict == Verdict("fails", "is no SQL, but a page of markup: <!DOCTYPE html>")
+    assert verdict == Classification("fails", "is no SQL, but a page of markup: <!DOCTYPE html>")
 
 
 def add(*keys: Key) -> Difference:
@@ -93,7 +95,7 @@ def test_culprits_are_those_that_made_what_the_text_names_and_the_error_tells_of
         4: add(Key("function", "public.level(integer)")),
     }
     text = "CREATE TABLE x (u int REFERENCES users, r int REFERENCES roles (role_id)); SELECT level(1)"
-    assert rank_culprits(text, 'relation "roles" does not exist', effects) == [2, 4, 1]
+    assert rank_causes(text, 'relation "roles" does not exist', effects) == [2, 4, 1]
 
 
 @pytest.mark.parametrize(

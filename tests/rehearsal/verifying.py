@@ -6,7 +6,7 @@ from tasks.rehearsal.events import MigrationVerified, VerifyFinished
 from tasks.rehearsal.model import Piece
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.selection import Selection
-from tasks.rehearsal.verify.verify import Thoroughness, verify
+from tasks.rehearsal.verify.verify import VerifyOptions, verify
 
 VERSIONS = [f"2025010{number}000000_v{number}" for number in range(1, 9)]
 
@@ -30,7 +30,7 @@ def verify_pieces(
 ) -> list[MigrationVerified]:
     """Verify pieces, the last one unless others are chosen, and give what came of each; checks the sum."""
     selection = Selection(pieces, tuple(chosen) or (pieces[-1].name,), "chosen", frozenset(applied))
-    _, *verified, finished = verify(server, selection, Thoroughness(with_data, timeout_s))
+    _, *verified, finished = verify(server, selection, VerifyOptions(with_data, timeout_s))
     answers = [answer for answer in verified if isinstance(answer, MigrationVerified)]
     assert isinstance(finished, VerifyFinished)
     assert finished.count == len(answers)

@@ -10,7 +10,7 @@ from rich.console import Console, Group
 
 from tasks.console.cells import width
 from tasks.console.lines import Line
-from tasks.report.live import Scene, advance, draw
+from tasks.report.live import LiveView, advance, draw
 from tasks.report.wrapping import lay_out
 from tasks.runner.events import (
     ErrorRaised,
@@ -41,7 +41,7 @@ def _console(columns: int) -> Console:
 
 def _draw(events: list[Event], now: float = 0, columns: int = 140) -> list[str]:
     """Let events happen at second 0 and draw what is left, with the bar as one sign."""
-    scene = reduce(lambda scene, event: advance(scene, event, 0) or Scene(), events, Scene())
+    scene = reduce(lambda scene, event: advance(scene, event, 0) or LiveView(), events, LiveView())
     console = _console(columns)
     with console.capture() as capture:
         console.print(draw(scene, now, console))
@@ -77,7 +77,7 @@ def test_what_runs_and_what_it_waits_for_is_drawn(events: list[Event], drawn: li
 
 @pytest.mark.parametrize("kind", [StepFailed, RunFinished, ErrorRaised, RepairProposed])
 def test_nothing_is_drawn_where_nothing_runs(kind: type[Event]) -> None:
-    assert advance(Scene(step=STEP), sample(kind), 0) is None
+    assert advance(LiveView(step=STEP), sample(kind), 0) is None
 
 
 @pytest.mark.parametrize(("now", "time"), [(0.25, "0.2 s"), (59.9, "59.9 s"), (61, "1 min 1 s"), (7_265, "2 h 1 min")])
@@ -96,7 +96,7 @@ def test_the_bar_counts_the_statements_of_the_running_step() -> None:
     console = _console(120)
 
     def measure(number: int) -> int:
-        scene = Scene(step=STEP, statement=replace(STATEMENT, number=number))
+        scene = LiveView(step=STEP, statement=replace(STATEMENT, number=number))
         with console.capture() as capture:
             console.print(draw(scene, 0, console))
         return len(re.findall("━", capture.get()))

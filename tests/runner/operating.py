@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tasks.console import relay
+from tasks.console import print_events
 from tasks.runner import MigrationRunner
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import Event, HistoryRead, HistoryRow, RepairProposed, StatusRead, StepFinished
@@ -123,5 +123,5 @@ def break_off(events: Iterable[Event]) -> tuple[list[Event], RunnerError]:
     """Give the events of an operation that fails, and its error."""
     seen: list[Event] = []
     with pytest.raises(RunnerError) as failed:
-        relay(events, seen.append)
+        print_events(events, seen.append)
     return seen, failed.value

@@ -7,7 +7,7 @@ from psycopg import sql
 from tasks.runner import MigrationRunner
 from tasks.runner.errors import StatementError
 from tasks.runner.events import IndexAdvanced, NoticeRaised, StatementFinished, StatementStarted, Waiting
-from tasks.runner.execution.leftovers import Remains, find_remains
+from tasks.runner.execution.leftovers import Leftovers, find_remains
 from tasks.runner.operations.migrate import migrate
 from tasks.runner.parsing import Target
 from tasks.runner.planning.plan import MigrateGoal
@@ -118,10 +118,10 @@ def test_an_index_that_is_being_built_is_not_in_pieces(prepared: Project, databa
         with gate_closed(database) as connection:
             other.pgconn.send_query(BUILD_SLOW.encode())
             await_waiting_at_gate(database)
-            assert find_remains(connection, target) == Remains()
+            assert find_remains(connection, target) == Leftovers()
         while other.pgconn.get_result():
             pass
-        assert find_remains(other, target) == Remains(done=True)
+        assert find_remains(other, target) == Leftovers(done=True)
 
 
 def test_an_index_that_comes_out_invalid_is_an_error(prepared: Project, database: Database) -> None:

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from tasks.catalog import Catalog, compare, read_catalog
-from tasks.rehearsal.crash_test.workers import Ended, Mortals
+from tasks.rehearsal.crash_test.workers import CrashWorkers, Ended
 from tasks.rehearsal.errors import ScratchError
 from tasks.rehearsal.events import CrashResumed, CrashTestFinished, CrashTestSkipped, CrashTestStarted, Found
 from tasks.rehearsal.model import Piece
@@ -49,7 +49,7 @@ def crash_and_resume(
     chosen = selection.list_chosen()
     yield CrashTestStarted(len(chosen), len(selection.pieces), selection.reason, server.version)
     kills = found = 0
-    with Mortals(folder, timeout_s=timeout_s) as mortals:
+    with CrashWorkers(folder, timeout_s=timeout_s) as mortals:
         for piece in chosen:
             before = selection.list_before(piece.name)
             for event in _CrashTest(server, mortals, before, piece, timeout_s).run():
@@ -65,7 +65,7 @@ class _CrashTest:
     """Kill and resume runs of one migration."""
 
     def __init__(
-        self, server: ScratchServer, mortals: Mortals, before: list[Piece], piece: Piece, timeout_s: float | None
+        self, server: ScratchServer, mortals: CrashWorkers, before: list[Piece], piece: Piece, timeout_s: float | None
     ) -> None:
         self._server = server
         self._mortals = mortals

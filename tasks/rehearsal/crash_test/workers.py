@@ -30,7 +30,7 @@ class Ended:
     error: ErrorRaised | None = None
 
 
-class Mortals:
+class CrashWorkers:
     """Have migrations run by processes that can be told to die; to be used in a `with`, whose end ends them all."""
 
     def __init__(self, folder: Path, *, timeout_s: float | None = None) -> None:
@@ -38,7 +38,7 @@ class Mortals:
         self._timeout_s = timeout_s
         self._process: subprocess.Popen[str] | None = None
 
-    def __enter__(self) -> Mortals:
+    def __enter__(self) -> CrashWorkers:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

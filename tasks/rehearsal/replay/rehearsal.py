@@ -19,7 +19,7 @@ from tasks.rehearsal.model import Direction, Piece, Trial
 from tasks.rehearsal.replay.extensions import handles_extension, needs_left_out
 from tasks.rehearsal.replay.hints import explain
 from tasks.rehearsal.replay.server_wide import describe, leave_out, skip_server_wide
-from tasks.rehearsal.replay.walk import TIME_OVER, Failure, Walk
+from tasks.rehearsal.replay.walk import TIME_OVER, Failure, ScratchRun
 from tasks.rehearsal.scratch import roles
 from tasks.rehearsal.scratch.server import ScratchDatabase
 from tasks.runner.errors import RunnerError
@@ -41,7 +41,7 @@ class Rehearsal:
     def __init__(self, database: ScratchDatabase, *, timeout_s: float | None = None) -> None:
         self._database = database
         self._timeout_s = timeout_s
-        self._walk = Walk(database.url)
+        self._walk = ScratchRun(database.url)
         self._left_out: list[tuple[str, str]] = self._read_left_out() if database.without else []
 
     def __enter__(self) -> Rehearsal:

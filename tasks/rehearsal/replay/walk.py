@@ -11,7 +11,7 @@ from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session import connect, roll_back
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import StatementStarted
-from tasks.runner.execution.plan_run import PlanRun, Surroundings
+from tasks.runner.execution.plan_run import PlanRun, RunContext
 from tasks.runner.identity import Identity, Revision
 from tasks.runner.ledger.reading import Ledger, ensure_ledger, read_ledger
 from tasks.runner.ledger.writing import Recorder
@@ -53,7 +53,7 @@ class NoLock(RunLock):
         """Hold nothing."""
 
 
-class Walk:
+class ScratchRun:
     """Walk steps on a database whose ledger is made when it is missing; `known` are the versions it may hold."""
 
     def __init__(self, url: str) -> None:
@@ -108,7 +108,7 @@ class Walk:
             self.close()
             raise
         recorder = Recorder(self.connection, self.ledger, self._identity, Revision(), prepare=True)
-        surroundings = Surroundings(
+        surroundings = RunContext(
             self._url, self.connection, recorder, NoLock(), self._watcher, RetryPolicy(), self.stop, pooled=False
         )
         self._plan_run = PlanRun(surroundings)

@@ -12,7 +12,7 @@ from tasks.rehearsal.rows.inserting import Inserter
 from tasks.rehearsal.rows.order import order_tables
 from tasks.rehearsal.rows.reading import read_shapes
 from tasks.rehearsal.rows.recipe import FIRST, ROWS, Recipe, Row, UnfillableError
-from tasks.rehearsal.rows.shapes import Reference, Shapes, Table
+from tasks.rehearsal.rows.shapes import Reference, Shapes, TableToFill
 from tasks.rehearsal.rows.values import suggest
 
 _SHIFTS = (0, 1, 100, 1000)
@@ -62,7 +62,9 @@ class Filling:
             cycle = self._take_cycle(order)
             yield from self._fill_cycle(cycle)
 
-    def _take_cycle(self, order: list[tuple[Table, tuple[Reference, ...]]]) -> list[tuple[Table, tuple[Reference, ...]]]:
+    def _take_cycle(
+        self, order: list[tuple[TableToFill, tuple[Reference, ...]]]
+    ) -> list[tuple[TableToFill, tuple[Reference, ...]]]:
         """Take the next tables that need each other's rows; most often that is one table."""
         taken = [order.pop(0)]
         needed = {each.target for table, later in taken for each in later if not table.is_optional(each)}
@@ -72,7 +74,7 @@ class Filling:
             needed = (needed | {each.target for each in later if not table.is_optional(each)}) - {each[0].oid for each in taken}
         return taken
 
-    def _fill_cycle(self, cycle: list[tuple[Table, tuple[Reference, ...]]]) -> Iterator[Unfilled]:
+    def _fill_cycle(self, cycle: list[tuple[TableToFill, tuple[Reference, ...]]]) -> Iterator[Unfilled]:
         unfilled: list[Unfilled] = []
         try:
             with self._connection.transaction():
@@ -91,7 +93,7 @@ class Filling:
             ]
         yield from unfilled
 
-    def _fill_table(self, table: Table, later: Sequence[Reference]) -> str:
+    def _fill_table(self, table: TableToFill, later: Sequence[Reference]) -> str:
         """Fill one table, and give the reason if it got no row."""
         try:
             for reference in later:
@@ -109,7 +111,7 @@ class Filling:
             reason = reason or problem
         return "" if filled else reason
 
-    def _add_row(self, table: Table, later: Sequence[Reference], index: int) -> str:
+    def _add_row(self, table: TableToFill, later: Sequence[Reference], index: int) -> str:
         recipe = self._make_recipe(table, later)
         inserter = Inserter(self._connection, recipe, privileged=self._privileged)
         error: psycopg.Error | None = None
@@ -141,7 +143,7 @@ class Filling:
             error = inserter.insert(row, index)
         return error
 
-    def _make_recipe(self, table: Table, later: Sequence[Reference]) -> Recipe:
+    def _make_recipe(self, table: TableToFill, later: Sequence[Reference]) -> Recipe:
         parents: dict[Reference, Sequence[tuple[str, ...]] | None] = {}
         for reference in table.references:
             if reference in later:

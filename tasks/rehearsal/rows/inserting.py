@@ -10,7 +10,7 @@ from psycopg import errors, sql
 
 from tasks.rehearsal.rows.literals import read_literals
 from tasks.rehearsal.rows.recipe import Recipe, Row
-from tasks.rehearsal.rows.shapes import Check, Table
+from tasks.rehearsal.rows.shapes import Check, TableToFill
 
 _TRIES = 400
 _CANDIDATES = 24
@@ -94,7 +94,7 @@ class Inserter:
         return None
 
 
-def compose_insert(table: Table, row: Row) -> sql.Composed:
+def compose_insert(table: TableToFill, row: Row) -> sql.Composed:
     """Compose the INSERT of a row, with a placeholder for each of its values."""
     # A name may hold a percent sign, which would be taken for a placeholder.
     into = sql.SQL("INSERT INTO ") + sql.SQL(table.name.replace("%", "%%"))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.rehearsal.rows.shapes import Reference, Shapes, Table
+from tasks.rehearsal.rows.shapes import Reference, Shapes, TableToFill
 
 
-def order_tables(shapes: Shapes) -> Iterator[tuple[Table, tuple[Reference, ...]]]:
+def order_tables(shapes: Shapes) -> Iterator[tuple[TableToFill, tuple[Reference, ...]]]:
     """Give each table with those of its foreign keys whose target comes only after it."""
     waiting = dict(shapes.tables)
     while waiting:
@@ -19,11 +19,11 @@ def order_tables(shapes: Shapes) -> Iterator[tuple[Table, tuple[Reference, ...]]
             yield waiting.pop(oid), open_[oid]
 
 
-def _list_open(table: Table, waiting: dict[int, Table]) -> Iterator[Reference]:
+def _list_open(table: TableToFill, waiting: dict[int, TableToFill]) -> Iterator[Reference]:
     return (reference for reference in table.references if reference.target in waiting and reference.target != table.oid)
 
 
-def _weigh(table: Table, references: tuple[Reference, ...]) -> tuple[int, int, str]:
+def _weigh(table: TableToFill, references: tuple[Reference, ...]) -> tuple[int, int, str]:
     """Weigh what stands in a table's way: keys that no NULL and no deferring helps with, then those that need deferring."""
     hard = [reference for reference in references if not table.is_optional(reference)]
     return sum(not reference.deferrable for reference in hard), len(hard), table.name

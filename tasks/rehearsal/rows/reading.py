@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from tasks.rehearsal.rows.shapes import Check, Column, Reference, Shapes, Table, Type
+from tasks.rehearsal.rows.shapes import Check, ColumnToFill, Reference, Shapes, TableToFill, Type
 
 _TYPES = """
 SELECT t.oid::int8, t.typname::text, CASE WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN 'a' ELSE t.typtype::text END,
@@ -68,13 +68,13 @@ def read_shapes(connection: psycopg.Connection) -> Shapes:
     types = {row[0]: _build_type(row) for row in connection.execute(_TYPES)}
     names: dict[int, str] = dict(connection.execute(_TABLES).fetchall())
     oids = list(names)
-    columns: dict[int, dict[int, Column]] = defaultdict(dict)
+    columns: dict[int, dict[int, ColumnToFill]] = defaultdict(dict)
     for table, number, name, type_, modifier, required, default, generated in connection.execute(_COLUMNS, [oids]):
         chain = _list_domains(types, type_)
         not_null = required or any(each.not_null for each in chain)
         checks = tuple(check for each in chain for check in each.checks)
         known = types.get(type_, Type(type_, "unknown", "?"))
-        columns[table][number] = Column(number, name, known, modifier, not_null, default, generated, checks)
+        columns[table][number] = ColumnToFill(number, name, known, modifier, not_null, default, generated, checks)
     checks_of: dict[int, list[Check]] = defaultdict(list)
     references: dict[int, list[Reference]] = defaultdict(list)
     for table, name, kind, own, target, foreign, deferrable, text in connection.execute(_CONSTRAINTS, [oids]):
@@ -88,7 +88,7 @@ def read_shapes(connection: psycopg.Connection) -> Shapes:
     for table, numbers in connection.execute(_UNIQUES, [oids]):
         uniques[table].append(frozenset(numbers))
     tables = {
-        oid: Table(oid, name, columns[oid], tuple(checks_of[oid]), tuple(uniques[oid]), tuple(references[oid]))
+        oid: TableToFill(oid, name, columns[oid], tuple(checks_of[oid]), tuple(uniques[oid]), tuple(references[oid]))
         for oid, name in names.items()
     }
     return Shapes(tables, types)

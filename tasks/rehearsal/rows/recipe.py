@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tasks.rehearsal.rows.shapes import Column, Reference, Shapes, Table
+from tasks.rehearsal.rows.shapes import ColumnToFill, Reference, Shapes, TableToFill
 from tasks.rehearsal.rows.values import suggest
 
 ROWS = 3
@@ -34,7 +34,7 @@ class Recipe:
     """
 
     shapes: Shapes
-    table: Table
+    table: TableToFill
     parents: Mapping[Reference, Sequence[tuple[str, ...]] | None] = field(default_factory=dict)
     forced: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
@@ -68,12 +68,12 @@ class Recipe:
                 row[own] = self._suggest(column, number if own in varying else FIRST)
         return row
 
-    def suggest_for(self, column: Column, index: int) -> list[str]:
+    def suggest_for(self, column: ColumnToFill, index: int) -> list[str]:
         """Suggest values for a column of a row."""
         number = FIRST + index if column.number in self.list_varying() else FIRST
         return suggest(column.type, column.modifier, number, self.shapes.types)
 
-    def _suggest(self, column: Column, number: int) -> str | None:
+    def _suggest(self, column: ColumnToFill, number: int) -> str | None:
         suggested = suggest(column.type, column.modifier, number, self.shapes.types)
         if suggested:
             return suggested[0]

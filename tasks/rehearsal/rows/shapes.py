@@ -25,7 +25,7 @@ class Type:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ColumnToFill:
     """Describe a column; `generated` says that only the server may write it."""
 
     number: int
@@ -63,12 +63,12 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableToFill:
     """Describe a table; `name` is quoted as SQL needs it, with its schema."""
 
     oid: int
     name: str
-    columns: Mapping[int, Column]
+    columns: Mapping[int, ColumnToFill]
     checks: tuple[Check, ...] = ()
     uniques: tuple[frozenset[int], ...] = ()
     references: tuple[Reference, ...] = ()
@@ -90,5 +90,5 @@ class Table:
 class Shapes:
     """Hold all tables that can be filled, and the types by their oid."""
 
-    tables: Mapping[int, Table] = field(default_factory=dict)
+    tables: Mapping[int, TableToFill] = field(default_factory=dict)
     types: Mapping[int, Type] = field(default_factory=dict)

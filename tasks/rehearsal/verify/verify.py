@@ -31,7 +31,7 @@ _NO_DOWN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Thoroughness:
+class VerifyOptions:
     """Say how migrations are verified: with rows in the tables, and how many seconds each of their runs may take."""
 
     with_data: bool = False
@@ -51,7 +51,7 @@ class _Notes:
     unchecked: list[str] = field(default_factory=list)
 
 
-def verify(server: ScratchServer, selection: Selection, thoroughness: Thoroughness) -> Iterator[Event]:
+def verify(server: ScratchServer, selection: Selection, thoroughness: VerifyOptions) -> Iterator[Event]:
     """Verify the chosen migrations, an answer for each as it is done; raises RunnerError only for what is none's fault."""
     begun = time.monotonic()
     chosen = selection.list_chosen()
@@ -70,7 +70,7 @@ def verify(server: ScratchServer, selection: Selection, thoroughness: Thoroughne
 class _Verification:
     """Verify one migration."""
 
-    def __init__(self, server: ScratchServer, selection: Selection, piece: Piece, thoroughness: Thoroughness) -> None:
+    def __init__(self, server: ScratchServer, selection: Selection, piece: Piece, thoroughness: VerifyOptions) -> None:
         self._server = server
         self._selection = selection
         self._piece = piece

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.runner.errors import COUNTS_ANEW, GO_ON, Place, RefusedError
+from tasks.runner.errors import RESUME_HINT, STEPS_ARE_RECOUNTED, Place, RefusedError
 from tasks.runner.execution.nontransactional_run import COMMITTING_KINDS
 from tasks.runner.planning.plan import Plan, Step
 
@@ -19,7 +19,7 @@ _ACTS = {
 """What each action calls its steps, how it names one, and what a crash of the server makes of those that it has done."""
 
 
-def describe_standing(step: Step, run: SegmentRun, *, before: int, unknown: bool, lost: bool) -> str:
+def describe_outcome(step: Step, run: SegmentRun, *, before: int, unknown: bool, lost: bool) -> str:
     """Say what of a step stands, and how many steps before it.
 
     `unknown` says that the run did not see how its last act ended; `lost`, that the session is gone, perhaps with the server.
@@ -48,12 +48,12 @@ def describe_standing(step: Step, run: SegmentRun, *, before: int, unknown: bool
     return " ".join(parts)
 
 
-def describe_way_on(plan: Plan, run: SegmentRun, *, before: int, lost: bool) -> str:
+def describe_next_step(plan: Plan, run: SegmentRun, *, before: int, lost: bool) -> str:
     """Say how to go on after a step broke off with so many done before it: the same rollback would count its steps anew."""
     if plan.action != "rollback" or not (before or (lost and run.committing)):
-        return GO_ON
+        return RESUME_HINT
     if lost:
-        return f"{COUNTS_ANEW} inv db.status"
+        return f"{STEPS_ARE_RECOUNTED} inv db.status"
     return f"A rollback counts its steps anew; what is left of this one: --steps {len(plan.steps) - before}"
 
 

@@ -47,7 +47,7 @@ WAITING_KINDS = frozenset({"create index", "drop index", "reindex", "detach part
 
 
 @dataclass(frozen=True, slots=True)
-class Remains:
+class Leftovers:
     """Say whether a statement took effect, and what must be run to clear the pieces of an attempt that broke off."""
 
     done: bool = False
@@ -57,30 +57,30 @@ class Remains:
     """Whether the clean-up completes the statement, so that it need not run again."""
 
 
-def find_remains(connection: psycopg.Connection, target: Target | None) -> Remains:
+def find_remains(connection: psycopg.Connection, target: Target | None) -> Leftovers:
     """Look in the catalog for what a statement left."""
     if target is None:
-        return Remains()
+        return Leftovers()
     table, name = quote_name(target.table_schema, target.table), quote_name(target.schema, target.name)
     values = {"table": table, "name": target.name, "qualified": name}
     if target.kind == "create index":
         rows = connection.execute(_INDEX, values).fetchall()
         invalid = tuple(row[0] for row in rows if not row[1])
-        return Remains(any(row[1] for row in rows), invalid, _drop_indexes(invalid))
+        return Leftovers(any(row[1] for row in rows), invalid, _drop_indexes(invalid))
     if target.kind == "reindex":
         pieces = tuple(row[0] for row in connection.execute(_REINDEX_PIECES, {}).fetchall())
-        return Remains(False, pieces, _drop_indexes(pieces))
+        return Leftovers(False, pieces, _drop_indexes(pieces))
     if target.kind == "detach partition":
         rows = connection.execute(_PENDING_DETACH, {"table": table, "name": name}).fetchall()
         if not rows:
-            return Remains(done=True)
+            return Leftovers(done=True)
         finalize = f"ALTER TABLE {table} DETACH PARTITION {name} FINALIZE"
-        return Remains(False, (name,), (finalize,), replaces=True) if rows[0][1] else Remains()
+        return Leftovers(False, (name,), (finalize,), replaces=True) if rows[0][1] else Leftovers()
     query = _EXISTS.get(target.kind)
     if query is None:
-        return Remains()
+        return Leftovers()
     exists = connection.execute(sql.SQL(query), values).fetchone() is not None
-    return Remains(done=exists == target.kind.startswith("create"))
+    return Leftovers(done=exists == target.kind.startswith("create"))
 
 
 def quote_name(schema: str, name: str) -> str:

@@ -15,13 +15,13 @@ from tasks.runner.database.session import connect, is_pooled, run_sql
 from tasks.runner.errors import LockLostError, RunnerError
 from tasks.runner.events import Event
 from tasks.runner.execution.migration_runner import refuse
-from tasks.runner.execution.plan_run import PlanRun, Surroundings
+from tasks.runner.execution.plan_run import PlanRun, RunContext
 from tasks.runner.identity import read_revision
 from tasks.runner.ledger.expected_schema import Expecter
 from tasks.runner.ledger.reading import Ledger, check_environment, ensure_ledger, read_ledger, remember_environment
 from tasks.runner.ledger.renames import renew_renames
 from tasks.runner.ledger.writing import Entry, Recorder
-from tasks.runner.planning.plan import Plan, renew
+from tasks.runner.planning.plan import Plan, replan
 from tasks.runner.redaction import redact
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class LockedRun:
         if renames:
             self._make_recorder(connection, ledger, pooled).record_renames(renames)
             ledger = read_ledger(connection)
-        made = renew(made, ledger)
+        made = replan(made, ledger)
         refuse(made)
         if not made.steps:
             return
@@ -71,7 +71,7 @@ class LockedRun:
         expecter = Expecter(connection, ledger, watch=runner.watch_drift)
         if made.action in _CHANGES_SCHEMA:
             expecter.begin()
-        surroundings = Surroundings(self._url, connection, recorder, lock, watcher, runner.policy, runner.stop, pooled)
+        surroundings = RunContext(self._url, connection, recorder, lock, watcher, runner.policy, runner.stop, pooled)
         try:
             yield from PlanRun(surroundings).walk(made)
         except RunnerError as error:

@@ -13,14 +13,14 @@ import psycopg
 from tasks.runner.database.dead_runs import end_repetition
 from tasks.runner.database.session import run_sql
 from tasks.runner.events import Event, NoticeRaised, Waiting
-from tasks.runner.execution.leftovers import WAITING_KINDS, Remains, find_remains, quote_name
+from tasks.runner.execution.leftovers import WAITING_KINDS, Leftovers, find_remains, quote_name
 from tasks.runner.execution.statement_run import StatementRun
 from tasks.runner.parsing import Statement
 from tasks.runner.planning.failures import is_lost
 from tasks.runner.planning.plan import Step
 
 if TYPE_CHECKING:
-    from tasks.runner.execution.plan_run import Surroundings
+    from tasks.runner.execution.plan_run import RunContext
 
 COMMITTING_KINDS = frozenset({"CallStmt", "DoStmt"})
 """Statements that may have committed a part of what they do before they fail; they are never tried again."""
@@ -28,10 +28,10 @@ _CONCURRENTLY = re.compile(r"\bconcurrently\b", re.IGNORECASE)
 _TOLD_EVERY_S = 5.0
 
 
-class AloneRun:
+class NontransactionalRun:
     """Run one statement; `note` says afterwards what a failure left, or what was done about it."""
 
-    def __init__(self, surroundings: Surroundings, step: Step, statements: StatementRun) -> None:
+    def __init__(self, surroundings: RunContext, step: Step, statements: StatementRun) -> None:
         self._s = surroundings
         self._step = step
         self._statements = statements
@@ -124,7 +124,7 @@ class AloneRun:
                 yield Waiting(self._step.version, statement.line, round(seconds, 1), blockers)
             self._s.stop.sleep(0.5)
 
-    def _clear(self, remains: Remains) -> Iterator[Event]:
+    def _clear(self, remains: Leftovers) -> Iterator[Event]:
         """Clear the pieces of an attempt that broke off."""
         for piece, command in zip(remains.pieces, remains.cleanup, strict=True):
             yield self._note(f"{piece} is left from an attempt that broke off: {command}")

@@ -30,7 +30,7 @@ class OwnRow:
             row = self._execute(query, step.version).fetchone()
             self._row = row[0] if row else None
 
-    def hold_back(self) -> None:
+    def suppress(self) -> None:
         """Make the row as it was before the step, in the transaction that is open."""
         if self._inserts:
             self._execute(sql.SQL("DELETE FROM {ledger} WHERE version = %s"), self._step.version)

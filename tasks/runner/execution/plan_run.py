@@ -16,7 +16,7 @@ from tasks.runner.database.session import roll_back, run_sql
 from tasks.runner.database.session_settings import SessionState
 from tasks.runner.errors import Interruption, LockLostError, RunInterruptedError, RunnerError
 from tasks.runner.events import Event, NoticeRaised, StepFailed, StepFinished, StepStarted
-from tasks.runner.execution.failure_report import describe_standing, describe_way_on, refuse_settings
+from tasks.runner.execution.failure_report import describe_next_step, describe_outcome, refuse_settings
 from tasks.runner.execution.own_rows import OwnRow
 from tasks.runner.execution.segment_run import SegmentRun
 from tasks.runner.ledger.writing import Entry, Recorder
@@ -33,7 +33,7 @@ _HELD_UP = frozenset({"55P03", "40P01", "57014"})
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class RunContext:
     """Hold what a run works with."""
 
     url: str
@@ -54,7 +54,7 @@ class Surroundings:
 class PlanRun:
     """Walk a plan, step by step; each step ends recorded in the ledger, or not at all."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: RunContext) -> None:
         self._s = surroundings
         self._stands = 0
         self._notices: list[NoticeRaised] = []
@@ -112,7 +112,7 @@ class PlanRun:
         """Write what a completed segment means to the ledger, right after some SQL, and commit both with the segment."""
         if done < len(step.script.segments):
             run_sql(self._s.connection, before)
-            own_row.hold_back()
+            own_row.suppress()
             self._s.recorder.log(self._build_entry(step, "started", done), commits=True)
             return
         entry = self._build_entry(step, "finished", done, duration_ms=_count_ms(start))
@@ -150,8 +150,8 @@ class PlanRun:
         with suppress(psycopg.Error):
             roll_back(self._s.connection)
         unknown = lost or isinstance(failure, LockLostError)
-        state = describe_standing(step, run, before=self._stands, unknown=unknown, lost=lost)
-        way_on = describe_way_on(plan, run, before=self._stands, lost=lost)
+        state = describe_outcome(step, run, before=self._stands, unknown=unknown, lost=lost)
+        way_on = describe_next_step(plan, run, before=self._stands, lost=lost)
         if isinstance(failure, LockLostError):
             return LockLostError(failure.message, hint=f"{failure.hint} {way_on}", state=state, sqlstate=failure.sqlstate)
         if isinstance(failure, Interruption):

@@ -10,14 +10,14 @@ import psycopg
 from tasks.runner.database.session import run_sql
 from tasks.runner.errors import Interruption
 from tasks.runner.events import Event
-from tasks.runner.execution.nontransactional_run import AloneRun
+from tasks.runner.execution.nontransactional_run import NontransactionalRun
 from tasks.runner.execution.statement_run import StatementRun
 from tasks.runner.parsing import Segment, Statement
 from tasks.runner.planning.failures import is_lost
 from tasks.runner.planning.plan import Step
 
 if TYPE_CHECKING:
-    from tasks.runner.execution.plan_run import Surroundings
+    from tasks.runner.execution.plan_run import RunContext
 
 Record = Callable[[str], None]
 """Make the record of what was done, right after some SQL, and commit."""
@@ -33,7 +33,7 @@ class SegmentRun:
     done about its remains.
     """
 
-    def __init__(self, surroundings: Surroundings, step: Step) -> None:
+    def __init__(self, surroundings: RunContext, step: Step) -> None:
         self._s = surroundings
         self._step = step
         self.awaits_disk = not step.script.single_transaction
@@ -95,7 +95,7 @@ class SegmentRun:
         self.committing = False
 
     def _run_alone(self, statement: Statement, *, unsure: bool) -> Iterator[Event]:
-        run = AloneRun(self._s, self._step, self.statements)
+        run = NontransactionalRun(self._s, self._step, self.statements)
         self.alone = self.statements.statement = statement
         try:
             yield from run.run(statement, unsure=unsure)

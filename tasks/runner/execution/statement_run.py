@@ -18,7 +18,7 @@ from tasks.runner.planning.plan import Step
 from tasks.runner.retries import RETRIED_SQLSTATES, choose_pause
 
 if TYPE_CHECKING:
-    from tasks.runner.execution.plan_run import Surroundings
+    from tasks.runner.execution.plan_run import RunContext
 
 _TOLD_OFTEN_S = 10.0
 _TOLD_EVERY_S = 5.0
@@ -31,7 +31,7 @@ class StatementRun:
     `blockers` are the sessions that it was seen to wait for.
     """
 
-    def __init__(self, surroundings: Surroundings, step: Step) -> None:
+    def __init__(self, surroundings: RunContext, step: Step) -> None:
         self._s = surroundings
         self._step = step
         self._numbers = {id(statement): number for number, statement in enumerate(step.script.statements, 1)}

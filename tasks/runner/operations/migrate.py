@@ -20,7 +20,7 @@ def migrate(runner: MigrationRunner, goal: MigrateGoal, *, dry_run: bool = False
     skipped = tuple(v for v in prepared.migrations.checksums if v in prepared.ledger.checksums)
     if skipped:
         yield Skipped(skipped)
-    yield from carry_out(runner, prepared.plan, begun, dry_run=dry_run)
+    yield from run_plan(runner, prepared.plan, begun, dry_run=dry_run)
 
 
 def rollback(runner: MigrationRunner, goal: RollbackGoal, *, dry_run: bool = False) -> Iterator[Event]:
@@ -28,7 +28,7 @@ def rollback(runner: MigrationRunner, goal: RollbackGoal, *, dry_run: bool = Fal
     yield start(runner, "rollback")
     begun = time.monotonic()
     prepared = runner.prepare(goal)
-    yield from carry_out(runner, prepared.plan, begun, dry_run=dry_run)
+    yield from run_plan(runner, prepared.plan, begun, dry_run=dry_run)
 
 
 def start(runner: MigrationRunner, action: str) -> RunStarted:
@@ -36,7 +36,7 @@ def start(runner: MigrationRunner, action: str) -> RunStarted:
     return RunStarted(runner.identity.run_id, action, runner.environment, describe_database(runner.url), runner.identity.actor)
 
 
-def carry_out(runner: MigrationRunner, made: Plan, begun: float, *, dry_run: bool) -> Iterator[Event]:
+def run_plan(runner: MigrationRunner, made: Plan, begun: float, *, dry_run: bool) -> Iterator[Event]:
     """Show a plan and, unless it is only to be shown, run it."""
     done = 0
     yield PlanMade(made.action, dry_run, show_plan(made), made.findings)

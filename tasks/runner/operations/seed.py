@@ -13,7 +13,7 @@ from tasks.runner.events import Event, FilesFound, Skipped
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import SourceFile, read_seed_files
 from tasks.runner.ledger.reading import Ledger, check_environment, read_ledger
-from tasks.runner.operations.migrate import carry_out, start
+from tasks.runner.operations.migrate import run_plan, start
 from tasks.runner.parsing import Script, read_script
 from tasks.runner.planning.plan import Plan, Source, Step
 
@@ -31,7 +31,7 @@ def seed(runner: MigrationRunner, *, dry_run: bool = False) -> Iterator[Event]:
     skipped = tuple(file.path.stem for file in files if recorded.get(file.path.stem) == file.checksum)
     if skipped:
         yield Skipped(skipped)
-    yield from carry_out(runner, plan_seeds(files, recorded), begun, dry_run=dry_run)
+    yield from run_plan(runner, plan_seeds(files, recorded), begun, dry_run=dry_run)
 
 
 def plan_seeds(files: tuple[SourceFile, ...], recorded: Mapping[str, str]) -> Plan:

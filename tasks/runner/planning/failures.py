@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import psycopg
 
-from tasks.runner.errors import GO_ON, Place, RunnerError, StatementError
+from tasks.runner.errors import RESUME_HINT, Place, RunnerError, StatementError
 from tasks.runner.events import Session
 from tasks.runner.parsing import Statement
 from tasks.runner.parsing.lexer import cut
@@ -55,7 +55,7 @@ def build_statement_error(
     lost: bool,
     blockers: tuple[Session, ...] = (),
     shift: int = 0,
-    way_on: str = GO_ON,
+    way_on: str = RESUME_HINT,
 ) -> StatementError:
     """Describe a refused statement with its place in the file, as the server's position says it.
 
@@ -68,7 +68,7 @@ def build_statement_error(
     if lost:
         hints.append(_go_on_when_back(way_on))
     else:
-        hints += [_HINTS.get(error.sqlstate or "", _DEFAULT), *([way_on] if way_on != GO_ON else [])]
+        hints += [_HINTS.get(error.sqlstate or "", _DEFAULT), *([way_on] if way_on != RESUME_HINT else [])]
     lines += [
         f"blocked by pid {b.pid} ({b.user}, {b.application or 'no application name'}, {b.state} since {b.since}): {b.query}"
         for b in blockers
@@ -84,7 +84,7 @@ def build_statement_error(
 
 def describe_server_error(error: psycopg.Error, url: str) -> RunnerError:
     """Describe an error that the server raised while the ledger was read or written, outside any statement of a file."""
-    hint = _HINTS.get(error.sqlstate or "", _go_on_when_back(GO_ON) if error.sqlstate is None else "")
+    hint = _HINTS.get(error.sqlstate or "", _go_on_when_back(RESUME_HINT) if error.sqlstate is None else "")
     return RunnerError(
         redact(describe_reason(error), url),
         hint=hint or "Mend that and run the same command again.",

@@ -175,7 +175,7 @@ def _resume(step: Step, attempt: Attempt | None, findings: list[Finding]) -> Ste
     return replace(step, done=done, resumed=attempt.interrupted, unsure=attempt.unsure)
 
 
-def renew(made: Plan, ledger: Ledger) -> Plan:
+def replan(made: Plan, ledger: Ledger) -> Plan:
     """Make a plan fit the ledger as it is now: leave out what another run did meanwhile, and find out where it stopped."""
     if made.action not in ("migrate", "rollback"):
         return made

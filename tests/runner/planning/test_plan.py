@@ -22,7 +22,7 @@ from tasks.runner.planning.plan import (
     Source,
     choose,
     plan,
-    renew,
+    replan,
     show_plan,
     sum_segments,
 )
@@ -234,13 +234,13 @@ def test_an_up_file_cannot_be_irreversible() -> None:
 def test_steps_that_another_run_did_are_left_out() -> None:
     sources = {version: Source(f"up/{version}.sql", "SELECT 1", version) for version in (A, B)}
     made = plan(Choice("migrate", (A, B)), sources, {})
-    assert [step.version for step in renew(made, make_ledger(A)).steps] == [B]
+    assert [step.version for step in replan(made, make_ledger(A)).steps] == [B]
     undone = replace(made, action="rollback")
-    assert [step.version for step in renew(undone, make_ledger(A)).steps] == [A]
+    assert [step.version for step in replan(undone, make_ledger(A)).steps] == [A]
 
 
 def test_a_step_that_another_run_did_with_another_text_refuses() -> None:
-    made = renew(make_plan("SELECT 1"), make_ledger(attempts=None, **{A: "another"}))
+    made = replan(make_plan("SELECT 1"), make_ledger(attempts=None, **{A: "another"}))
     assert (made.steps, show_findings(made)) == ((), [("edited", A, True)])
     assert made.refusals == made.findings
 
@@ -248,8 +248,8 @@ def test_a_step_that_another_run_did_with_another_text_refuses() -> None:
 def test_a_renewed_plan_knows_where_another_run_stopped() -> None:
     made = make_plan(PAIRS)
     ledger = make_ledger(attempts={A: make_attempt(PAIRS, 2)})
-    assert [step.done for step in renew(made, ledger).steps] == [2]
-    assert renew(renew(made, ledger), make_ledger()) == made
+    assert [step.done for step in replan(made, ledger).steps] == [2]
+    assert replan(replan(made, ledger), make_ledger()) == made
 
 
 def test_the_sum_of_segments_depends_on_each_of_them() -> None:
@@ -266,7 +266,7 @@ def test_the_sum_of_segments_depends_on_each_of_them() -> None:
         lambda: choose(make_files(A, B, C), make_ledger(B), MigrateGoal()),
         lambda: choose(make_files(A), make_ledger(A, B), RollbackGoal(steps=2)),
         lambda: make_plan(PAIRS, {A: make_attempt(PAIRS, 1)}),
-        lambda: renew(make_plan(PAIRS), make_ledger(attempts={A: make_attempt(PAIRS, 1)})),
+        lambda: replan(make_plan(PAIRS), make_ledger(attempts={A: make_attempt(PAIRS, 1)})),
     ],
 )
 def test_the_same_files_and_ledger_give_an_equal_plan(make: Callable[[], object]) -> None:
