@@ -7,31 +7,22 @@ from invoke.tasks import task
 
 from tasks.commands.adopt import adopt as adopt
 from tasks.commands.cleanup_legacy import cleanup_legacy as cleanup_legacy
-from tasks.commands.cleanup_legacy import squash as squash
-from tasks.commands.dispatch import Options, exit_on_error, run_request, show_side_by_side
-from tasks.commands.dispatch import load as load_environment
-from tasks.commands.drift import drift as drift
+from tasks.commands.context import exit_on_error
+from tasks.commands.dispatch import run_request, show_side_by_side
+from tasks.commands.flags import ENV_HELP, RUN_HELP
 from tasks.commands.overview import ALL
-from tasks.commands.verify import crash_test as crash_test
-from tasks.commands.verify import verify as verify
-from tasks.runner.operations.requests import Request, read_number
-
-_ENV = {
-    "env": "the environment: local (default), dev, staging, prod, or another that has a .env.NAME; several with commas",
-    "start": "start a machine on Fly where none is started",
-}
-_OUTPUT = {**_ENV, "json": "JSON lines on stdout and nothing else there", "verbose": "name every migration that is skipped"}
-_PLANNED = {
-    **_OUTPUT,
-    "dry_run": "show the plan, in a READ ONLY transaction, and change nothing",
-    "yes": "agree beforehand to what a guarded environment asks",
-    "upload": "send this checkout's files to the Fly machine and run those",
-}
+from tasks.commands.rehearse.crash_test import crash_test as crash_test
+from tasks.commands.rehearse.drift import drift as drift
+from tasks.commands.rehearse.verify import verify as verify
+from tasks.commands.squash import squash as squash
+from tasks.config.environments import load_environment
+from tasks.options import Options
+from tasks.runner.operations.requests import Request, parse_count
 
 
 @task(
     help={
-        **_PLANNED,
+        **RUN_HELP,
         "to": "stop after this version (its timestamp is enough)",
         "strict": "refuse files that are older than the newest applied one",
     }
@@ -52,7 +43,7 @@ def migrate(
     run_request(env, Request("migrate", to=to, strict=strict, dry_run=dry_run), Options(json, verbose, yes, start, upload))
 
 
-@task(help={**_PLANNED, "steps": "how many to undo (1)", "to": "undo everything after this version; 0 undoes all"})
+@task(help={**RUN_HELP, "steps": "how many to undo (1)", "to": "undo everything after this version; 0 undoes all"})
 def rollback(
     _context: Context,
     env: str = "local",
@@ -67,13 +58,13 @@ def rollback(
 ) -> None:
     """Undo the newest migrations by their down files."""
     with exit_on_error(json=json):
-        request = Request("rollback", to=to, steps=read_number("--steps", steps), dry_run=dry_run)
+        request = Request("rollback", to=to, steps=parse_count("--steps", steps), dry_run=dry_run)
     run_request(env, request, Options(json, verbose, yes, start, upload))
 
 
 @task(
     help={
-        **_ENV,
+        **ENV_HELP,
         "env": "the environment; several with commas, or all: side by side",
         "json": "one JSON line on stdout",
         "check": "exit with 4 if anything is pending, late, edited, missing or interrupted",
@@ -94,7 +85,7 @@ def status(
 ) -> None:
     """Show the state of every migration: who applied it, when, how long it took; of several environments side by side."""
     with exit_on_error(json=json):
-        request = Request("status", limit=read_number("--limit", limit), check=check)
+        request = Request("status", limit=parse_count("--limit", limit), check=check)
     options = Options(json=json, start=start)
     if env == ALL or "," in env or html or prometheus:
         show_side_by_side(env, request, options, html=html, prometheus=prometheus)
@@ -102,23 +93,25 @@ def status(
         run_request(env, request, options)
 
 
-@task(help={**_ENV, "json": "one JSON line on stdout", "limit": "only the newest N rows (50)", "version": "only this version"})
+@task(
+    help={**ENV_HELP, "json": "one JSON line on stdout", "limit": "only the newest N rows (50)", "version": "only this version"}
+)
 def history(
     _context: Context, env: str = "local", limit: str = "0", version: str = "", json: bool = False, start: bool = False
 ) -> None:
     """Show the log: every attempt, failures included, newest first."""
     with exit_on_error(json=json):
-        request = Request("history", limit=read_number("--limit", limit), version=version)
+        request = Request("history", limit=parse_count("--limit", limit), version=version)
     run_request(env, request, Options(json=json, start=start))
 
 
-@task(help={**_ENV, "yes": "agree to every change without being asked", "json": "JSON lines on stdout"})
+@task(help={**ENV_HELP, "yes": "agree to every change without being asked", "json": "JSON lines on stdout"})
 def repair(_context: Context, env: str = "local", yes: bool = False, json: bool = False, start: bool = False) -> None:
     """Make the ledger say what is true: new checksums, rows of missing files, attempts that stopped. Each is confirmed."""
     run_request(env, Request("repair"), Options(json=json, yes=yes, start=start))
 
 
-@task(help=_PLANNED)
+@task(help=RUN_HELP)
 def seed(
     _context: Context,
     env: str = "local",
@@ -133,7 +126,7 @@ def seed(
     run_request(env, Request("seed", dry_run=dry_run), Options(json, verbose, yes, start, upload))
 
 
-@task(help={**_ENV, "json": "JSON lines on stdout", "yes": "agree beforehand to what a guarded environment asks"})
+@task(help={**ENV_HELP, "json": "JSON lines on stdout", "yes": "agree beforehand to what a guarded environment asks"})
 def load(_context: Context, env: str = "local", json: bool = False, yes: bool = False, start: bool = False) -> None:
     """Build an empty database from migrations/schema.sql, and record its migrations as applied."""
     run_request(env, Request("load"), Options(json=json, yes=yes, start=start))

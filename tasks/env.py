@@ -6,8 +6,8 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from tasks.commands.dispatch import exit_on_error, load
-from tasks.config.environments import list_environments
+from tasks.commands.context import exit_on_error
+from tasks.config.environments import list_environments, load_environment
 from tasks.runner.events import CHECK_FOUND, EnvironmentsListed, ProbeRead
 
 
@@ -18,7 +18,7 @@ def list_(_context: Context, json: bool = False) -> None:
     from tasks.report import report
 
     with exit_on_error(json=json):
-        known = tuple(describe_environment(load(name)) for name in list_environments())
+        known = tuple(describe_environment(load_environment(name)) for name in list_environments())
         report([EnvironmentsListed(known)], json=json)
 
 
@@ -30,7 +30,7 @@ def check(_context: Context, env: str = "local", json: bool = False, start: bool
     from tasks.runner.signals import catch_signals
 
     with exit_on_error(json=json), catch_signals() as stop:
-        checks = check_environment(load(env), stop, start=start)
+        checks = check_environment(load_environment(env), stop, start=start)
         report([ProbeRead(checks)], json=json)
     if not all(found.passed for found in checks):
         raise Exit(code=CHECK_FOUND)

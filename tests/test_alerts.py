@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.alerts import watch
+from tasks.alerting.watcher import watch
 from tasks.config.environments import Environment, load_environment
 from tasks.runner.database.run_lock import LOCK_KEY
 from tasks.runner.errors import RefusedError, ReportedError, RunnerError

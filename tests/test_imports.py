@@ -1,10 +1,14 @@
 """What is imported, and when: a run with nothing to do must not pay for what it does not need."""
 
+import ast
 import subprocess
 import sys
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from tests.kit.import_graph import LAPTOP_PACKAGE, SERVER_PACKAGES, find_cycles, find_upward_imports, read_imports
 from tests.kit.projects import REPOSITORY, Project
 from tests.runner.operating import A
 
@@ -55,26 +59,72 @@ def test_the_driver_is_not_imported_to_list_files(project: Project) -> None:
     assert "psycopg" in list_imported(run_script("status"), project)
 
 
-@pytest.mark.parametrize(
-    ("room", "below"),
-    [
-        ("squash", ("squash", "legacy", "checkout", "rehearsal", "runner", "catalog", "postgres")),
-        ("legacy", ("legacy", "checkout", "adopt", "rehearsal", "runner", "catalog", "postgres")),
-        ("adopt", ("adopt", "rehearsal", "runner", "catalog", "postgres")),
-        ("rehearsal", ("rehearsal", "runner", "catalog", "postgres")),
-        ("runner", ("runner", "catalog", "postgres")),
-        ("catalog", ("catalog", "postgres")),
-        ("postgres", ("postgres",)),
-    ],
-)
-def test_a_room_imports_only_what_is_below_it(room: str, below: tuple[str, ...]) -> None:
-    allowed = tuple(f"tasks.{name}" for name in below)
-    imported = {
-        (path.name, words[1])
-        for path in sorted((REPOSITORY / "tasks" / room).rglob("*.py"))
-        for words in map(str.split, path.read_text(encoding="utf-8").splitlines())
-        if len(words) > 1 and words[0] in ("from", "import")
+@pytest.mark.parametrize("package", SERVER_PACKAGES)
+def test_what_runs_on_servers_needs_only_psycopg_and_pglast(package: str) -> None:
+    allowed = {"tasks", "psycopg", "pglast", *sys.stdlib_module_names}
+    imports = read_imports(REPOSITORY / "tasks")
+    used = {
+        name.partition(".")[0]
+        for module, names in imports.items()
+        if module.startswith(package) and not module.startswith(LAPTOP_PACKAGE)
+        for name in names
     }
-    assert any(name.startswith(allowed) for _, name in imported)
-    assert {(file, name) for file, name in imported if name.startswith("tasks") and not name.startswith(allowed)} == set()
-    assert {(file, name) for file, name in imported if name.startswith(("invoke", "fabric", "rich"))} == set()
+    assert used - allowed == set()
+
+
+def test_imports_point_downwards() -> None:
+    assert find_upward_imports(read_imports(REPOSITORY / "tasks")) == []
+
+
+def test_no_modules_import_each_other_in_a_cycle() -> None:
+    assert find_cycles(read_imports(REPOSITORY / "tasks")) == []
+
+
+UPWARD = ("tasks.runner.errors", "tasks.report.terminal")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from tasks.report import terminal\n",
+        "import tasks.report.terminal\n",
+        "from tasks.report.terminal import Terminal\n",
+        "def late() -> None:\n    from tasks.report.terminal import Terminal\n",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from tasks.report.terminal import Terminal\n",
+        "from ..report.terminal import Terminal\n",
+    ],
+    ids=["module", "plain", "name", "in a function", "for types only", "relative"],
+)
+def test_an_upward_import_is_found_wherever_it_is_hidden(tmp_path: Path, text: str) -> None:
+    write_package(tmp_path / "tasks", {"runner/errors.py": text, "report/terminal.py": "class Terminal: ..."})
+    assert find_upward_imports(read_imports(tmp_path / "tasks")) == [UPWARD]
+
+
+def test_a_cycle_is_found_even_if_one_of_its_imports_is_in_a_function(tmp_path: Path) -> None:
+    late = "def late() -> None:\n    from tasks.runner import signals\n"
+    write_package(tmp_path / "tasks", {"runner/signals.py": "import tasks.runner.errors", "runner/errors.py": late})
+    assert find_cycles(read_imports(tmp_path / "tasks")) == [{"tasks.runner.errors", "tasks.runner.signals"}]
+
+
+def test_a_package_that_the_order_does_not_name_is_found(tmp_path: Path) -> None:
+    write_package(tmp_path / "tasks", {"elsewhere/errors.py": ""})
+    with pytest.raises(LookupError, match=r"tasks\.elsewhere\.__init__ has no place"):
+        find_upward_imports(read_imports(tmp_path / "tasks"))
+
+
+def test_no_two_classes_share_a_name() -> None:
+    names = Counter(
+        node.name
+        for path in (REPOSITORY / "tasks").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, number in names.items() if number > 1] == []
+
+
+def write_package(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_name("__init__.py").touch()
+        path.write_text(text)

@@ -6,15 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from tasks.runner.files.versions import LeadingNumber, read_leading_number
 from tasks.runner.ledger.foreign import LedgerRow, OtherLedger
 from tasks.runner.ledger.renames import strip_ending
 from tasks.runner.ledger.takeover import Adoption
 
-Number = tuple[int, ...]
-
 _TIMESTAMP_LENGTH = 14
-_NUMBER = re.compile(r"(?:V(?=\d))?(\d+(?:[._]\d+)*)(?=[_.\s-]|$)", re.IGNORECASE)
-"""The number at the beginning of a file's name or of a version: 003, V1, V1_2, 1.2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +69,6 @@ def map_versions(ledger: OtherLedger, versions: Iterable[str], renames: Mapping[
     return Mapped(tuple(matched[version] for version in sorted(matched)), tuple(unmatched))
 
 
-def read_number(name: str) -> Number | None:
-    """Read the number with which a name begins: (3,) of 003_x, (1, 2) of V1_2__x; zeros at the end count for nothing."""
-    match = _NUMBER.match(name)
-    if match is None:
-        return None
-    digits = match[1]
-    if not name[:1].isdigit() or "." in digits:
-        parts = [int(part) for part in re.split("[._]", digits)]
-    else:
-        parts = [int(digits.partition("_")[0])]
-    while len(parts) > 1 and parts[-1] == 0:
-        parts.pop()
-    return tuple(parts)
-
-
 class _Index:
     """Find versions by what other tools may call them."""
 
@@ -94,9 +76,9 @@ class _Index:
         self._versions = versions
         self._names = {**{version: version for version in versions}, **renames}
         self._timestamps = {version[:_TIMESTAMP_LENGTH]: version for version in versions}
-        self._numbers: dict[Number, list[str]] = {}
+        self._numbers: dict[LeadingNumber, list[str]] = {}
         for old in renames:
-            number = read_number(old)
+            number = read_leading_number(old)
             if number is not None:
                 self._numbers.setdefault(number, []).append(old)
 
@@ -120,7 +102,7 @@ class _Index:
         return tuple(each for each in self._versions if each <= version and each not in self._strangers)
 
     def _find_number(self, row: LedgerRow) -> tuple[str, str]:
-        number = read_number(row.version)
+        number = read_leading_number(row.version)
         olds = self._numbers.get(number, []) if number is not None else []
         found = sorted({self._names[old] for old in olds})
         if len(found) == 1:

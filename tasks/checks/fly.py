@@ -11,6 +11,7 @@ from tasks.config.environments import Environment
 from tasks.fly.failures import describe_refusal
 from tasks.fly.flyctl import call_flyctl, find_flyctl, hide_tokens, list_machines
 from tasks.fly.operation import Remote, build_remote
+from tasks.options import Options
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import CheckMade, ErrorRaised, ProbeRead
 from tasks.runner.operations.requests import Request
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 def check_fly(environment: Environment, stop: Stop, *, start: bool) -> Iterator[CheckMade]:
     """Make the checks one after the other, until one fails that the next ones need."""
-    from tasks.commands.dispatch import Options
-
     remote = build_remote(environment, Options(start=start, json=True), stop)
     name = "flyctl"
     with ExitStack() as stack:

@@ -1,1 +1,1 @@
-"""The commands behind the Invoke tasks."""
+"""The commands behind the Invoke tasks: one file per command that is more than flags."""

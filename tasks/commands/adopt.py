@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import select
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,10 +9,13 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.commands.dispatch import Options, build_runner, exit_on_error, load, open_events
+from tasks.commands.context import build_runner, exit_on_error
+from tasks.commands.dispatch import open_events
 from tasks.commands.scratch import open_scratch
-from tasks.config.environments import PROJECT, Environment
-from tasks.runner.errors import Interruption, RefusedError, RunnerError
+from tasks.config.environments import PROJECT, Environment, load_environment
+from tasks.console.prompts import confirm_by_typing, explain_no_prompt
+from tasks.options import Options
+from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.operations.requests import Request
 from tasks.runner.signals import Stop, catch_signals
 
@@ -68,7 +69,7 @@ def adopt(
     assumed = Assumptions(tuple(assume_present), tuple(assume_absent))
     options = Options(json=json, verbose=verbose, yes=yes, start=start)
     with catch_signals() as stop, exit_on_error(json=json) as seen:
-        case = _read_case(load(env), options, stop, seen)
+        case = _read_case(load_environment(env), options, stop, seen)
         examination = _examine(case, assumed, options, seen)
         if apply and examination.adoptions:
             _apply(case, examination, options, stop, seen)
@@ -137,23 +138,15 @@ def _apply(case: _Case, examination: Examination, options: Options, stop: Stop, 
 
 
 def _confirm(environment: Environment, number: int, options: Options, stop: Stop) -> None:
-    """Ask for a yes, or in a guarded environment for its name; raises RefusedError where nobody agrees."""
+    """Ask for a yes, or in a guarded environment for its name; raises RefusedError for another answer."""
     if options.yes:
         return
-    if options.json or not sys.stdin.isatty():
+    reason = explain_no_prompt(json=options.json)
+    if reason:
         raise RefusedError(
-            "nobody can be asked to confirm this: the input is no terminal",
-            hint="Look at the table first, then agree to it: --apply --yes",
+            f"recording migrations as applied asks for confirmation, but {reason}",
+            hint="Check the table first, then confirm it: --apply --yes",
             state=_STATE,
         )
     wanted = environment.name if environment.guarded else "yes"
-    print(f"Record {number} as applied in {environment.name}? Type {wanted} to go on: ", end="", flush=True)
-    try:
-        select.select([sys.stdin, stop], [], [])
-        stop.check()
-        answer = sys.stdin.readline().strip()
-    except Interruption:
-        answer = ""
-        print()
-    if answer.lower() != wanted.lower():
-        raise RefusedError("not confirmed", hint="Run the same command again to think again.", state=_STATE)
+    confirm_by_typing(f"This will record {number} as applied in {environment.name}.", wanted, stop)

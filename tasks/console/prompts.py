@@ -1,4 +1,4 @@
-"""Asking a person at the terminal about one change of the ledger."""
+"""Questions at the terminal: a change of the ledger, a guarded environment, a run on another machine."""
 
 from __future__ import annotations
 
@@ -6,35 +6,67 @@ import select
 import sys
 from typing import TYPE_CHECKING
 
+from tasks.runner.errors import Interruption, RefusedError
+
 if TYPE_CHECKING:
     from tasks.runner.events import RepairProposed
     from tasks.runner.operations.repair import Confirm
     from tasks.runner.signals import Stop
 
 
-def choose_confirm(stop: Stop, *, yes: bool, json: bool) -> Confirm | None:
-    """Say how changes are agreed to: all of them, each by a person, or (None) not at all, because nobody can be asked."""
-    if yes:
-        return lambda _proposal: True
-    if json or sys.stdin is None or not sys.stdin.isatty():
-        return None
-    return lambda proposal: ask(proposal, stop)
+def explain_no_prompt(*, json: bool) -> str:
+    """Return why a question cannot be asked, or an empty text if it can."""
+    if json:
+        return "--json cannot ask"
+    if sys.stdin is None or not sys.stdin.isatty():
+        return "the input is not a terminal"
+    return ""
 
 
-def ask(proposal: RepairProposed, stop: Stop) -> bool:
-    """Ask on stderr and read the answer from stdin; the end of the input means no. Raises Interruption on a signal."""
-    print(f"{proposal.change} of {proposal.version}? [y/N] ", end="", file=sys.stderr, flush=True)
+def read_answer(question: str, stop: Stop) -> str:
+    """Ask on stderr and return the line that is typed, empty at the end of the input. Raises Interruption on a signal."""
+    print(question, end="", file=sys.stderr, flush=True)
     select.select([sys.stdin, stop], [], [])
     stop.check()
     answer = sys.stdin.readline()
     if not answer:
         print(file=sys.stderr)
-    return answer.strip().lower() in {"y", "yes"}
+    return answer.strip()
+
+
+def confirm_by_typing(question: str, wanted: str, stop: Stop) -> None:
+    """Ask for a word to be typed; raises RefusedError for any other answer, and for a signal."""
+    try:
+        answer = read_answer(f"{question} Type {wanted} to continue: ", stop)
+    except Interruption:
+        print(file=sys.stderr)
+        answer = ""
+    if answer != wanted and not (wanted == "yes" and answer.lower() == wanted):
+        raise RefusedError(
+            f"you typed '{answer}', not '{wanted}'" if answer else "not confirmed",
+            hint="Run the same command again to be asked again.",
+            state="Nothing was changed.",
+        )
+
+
+def choose_confirm(stop: Stop, *, yes: bool, json: bool) -> Confirm | None:
+    """Return how changes of the ledger are confirmed: all, each at the terminal, or None if a question cannot be asked."""
+    if yes:
+        return lambda _proposal: True
+    if explain_no_prompt(json=json):
+        return None
+    return lambda proposal: ask(proposal, stop)
+
+
+def ask(proposal: RepairProposed, stop: Stop) -> bool:
+    """Return True if one change of the ledger is confirmed. Raises Interruption on a signal."""
+    return read_answer(f"{proposal.change} of {proposal.version}? [y/N] ", stop).lower() in {"y", "yes"}
 
 
 def ask_to_leave(*, json: bool) -> bool:
-    """Ask, after Ctrl-C, whether a run on another machine shall go on; where nobody can be asked, it is stopped."""
-    if json or not sys.stdin.isatty():
+    """Ask, after Ctrl-C, whether a run on another machine continues; if the question cannot be asked, the run is stopped."""
+    if explain_no_prompt(json=json):
         return False
-    print("\nThe run goes on over there. [s]top it (it rolls back), or [l]eave it running? ", end="", file=sys.stderr, flush=True)
+    question = "\nThe migration is still running on the machine. [S]top it and roll back (default), or [l]eave it running? "
+    print(question, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in {"l", "leave"}

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from fabric import Connection
 
@@ -15,13 +14,14 @@ from tasks.console.prompts import ask_to_leave, choose_confirm
 from tasks.fly.failures import describe_refusal
 from tasks.fly.flyctl import list_machines, start_machine
 from tasks.fly.machines import Machine, choose_machine, choose_startable, read_machines
-from tasks.fly.reconnect import Lost, follow
+from tasks.fly.reconnect import LostRun, follow
 from tasks.fly.remote_commands import build_passing_script, build_script
 from tasks.fly.ssh import SshConnection, open_connection
 from tasks.fly.stream import RemoteRun
 from tasks.fly.timeouts import read_patience
 from tasks.fly.upload import check_same_files, upload_checkout
-from tasks.runner.errors import Interruption, RefusedError, ReportedError, RunInterruptedError, RunnerError
+from tasks.options import Options
+from tasks.runner.errors import Interruption, ReportedError, RunInterruptedError, RunnerError
 from tasks.runner.events import (
     ConnectionLost,
     ErrorRaised,
@@ -35,6 +35,7 @@ from tasks.runner.events import (
 )
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.identity import Identity, read_revision
+from tasks.runner.operations.repair import build_unconfirmed_error
 from tasks.runner.operations.requests import Request, write_arguments
 from tasks.runner.signals import Stop
 
@@ -43,26 +44,6 @@ _COMPARED = frozenset({"migrate", "repair", "adopt"})
 _START_DEADLINE_S = 90.0
 _POLL_S = 0.5
 _UNTOUCHED = "Nothing was changed."
-
-
-class Options(Protocol):
-    """How a remote operation may go about it."""
-
-    @property
-    def yes(self) -> bool:
-        """Tell whether everything was agreed to."""
-
-    @property
-    def json(self) -> bool:
-        """Tell whether only JSON may be printed, so that nobody can be asked."""
-
-    @property
-    def start(self) -> bool:
-        """Tell whether a machine may be started."""
-
-    @property
-    def upload(self) -> bool:
-        """Tell whether this checkout's files are sent there and run."""
 
 
 def run_remotely(environment: Environment, request: Request, options: Options, stop: Stop) -> Iterator[Event]:
@@ -92,11 +73,7 @@ def _repair(remote: Remote, request: Request) -> Iterator[Event]:
             if confirm is not None and confirm(event):
                 agreed.append(f"{event.change}:{event.version}")
     if shown and confirm is None:
-        raise RefusedError(
-            "nobody can be asked to confirm this: the input is no terminal",
-            hint="Run it in a terminal, or agree to every change: --yes",
-            state=_UNTOUCHED,
-        )
+        raise build_unconfirmed_error()
     if agreed:
         told = (RunStarted, RepairProposed)
         yield from (event for event in remote.run_request(replace(request, agree=tuple(agreed))) if not isinstance(event, told))
@@ -138,7 +115,7 @@ class Remote:
         else:
             if run.exit_code is None:
                 yield ConnectionLost(self.identity.run_id, run.reason)
-            yield from follow(self, Lost(self.machine_id, run, request.command))
+            yield from follow(self, LostRun(self.machine_id, run, request.command))
 
     def enter(self, stack: ExitStack, *, preferred: str = "") -> Connection:
         """Connect to a started machine until the stack unwinds: to the preferred one if it is up."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tasks.fly.remote_commands import ALIVE, build_look
 from tasks.fly.timeouts import read_patience
@@ -14,9 +14,12 @@ from tasks.runner.errors import RESUME_HINT, STEPS_ARE_RECOUNTED, Interruption, 
 from tasks.runner.events import ErrorRaised, Event, OutcomeRead, RunFinished
 from tasks.runner.identity import Identity
 from tasks.runner.operations.requests import Request
+from tasks.runner.signals import Stop
 
 if TYPE_CHECKING:
-    from tasks.fly.operation import Remote
+    from fabric import Connection
+
+    from tasks.config.environments import Environment
     from tasks.fly.stream import RemoteRun
 
 _POLL_S = 1.0
@@ -27,15 +30,40 @@ _MAY_RUN = "It may still run over there."
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """Name a run whose end was not heard: on which machine, and what it does."""
+class LostRun:
+    """A run whose connection was lost before its end, the machine that it runs on, and its command."""
 
     machine_id: str
     run: RemoteRun
     command: str
 
 
-def follow(remote: Remote, lost: Lost) -> Iterator[Event]:
+class Reconnector(Protocol):
+    """What is needed to look for a lost run: a way to connect again, and to run a request."""
+
+    environment: Environment
+    identity: Identity
+    stop: Stop
+
+    def enter(self, stack: ExitStack, *, preferred: str = "") -> Connection:
+        """Connect to a started machine until the stack is closed."""
+
+    def place_files(self, connection: Connection) -> str:
+        """Return the folder on the machine whose files run."""
+
+    def build_run(
+        self, connection: Connection, folder: str, request: Request, *, run_id: str = "", before: str = ""
+    ) -> RemoteRun:
+        """Return the run of a request in a folder on the machine."""
+
+    def decide(self, interruption: Interruption, steps: tuple[str, ...]) -> Iterator[Event]:
+        """Ask what a signal means for the run; raises RunnerError if it is left running."""
+
+    def refuse(self, run: RemoteRun, *, untouched: bool) -> RunnerError:
+        """Return the error for a run that printed no events."""
+
+
+def follow(remote: Reconnector, lost: LostRun) -> Iterator[Event]:
     """Find out how a run ended, and end as it did; while it still goes on, wait for it.
 
     Raises RunnerError with the run's own error, or where no way back to it is found in time.
@@ -66,7 +94,7 @@ def follow(remote: Remote, lost: Lost) -> Iterator[Event]:
     yield from _conclude(remote, lost, known)
 
 
-def _look(remote: Remote, lost: Lost) -> OutcomeRead:
+def _look(remote: Reconnector, lost: LostRun) -> OutcomeRead:
     """Ask the log how the run ended, after a look whether its process lives; raises RunnerError where neither can be asked."""
     with ExitStack() as stack:
         connection = remote.enter(stack, preferred=lost.machine_id)
@@ -84,7 +112,7 @@ def _look(remote: Remote, lost: Lost) -> OutcomeRead:
     return found
 
 
-def _conclude(remote: Remote, lost: Lost, known: OutcomeRead) -> Iterator[Event]:
+def _conclude(remote: Reconnector, lost: LostRun, known: OutcomeRead) -> Iterator[Event]:
     """End as the run ended: with its last event, or with its error."""
     if known.outcome == "finished":
         yield RunFinished(lost.command, len(known.steps), 0)
@@ -106,7 +134,7 @@ def _conclude(remote: Remote, lost: Lost, known: OutcomeRead) -> Iterator[Event]
     )
 
 
-def _give_up(remote: Remote, error: RunnerError) -> RunnerError:
+def _give_up(remote: Reconnector, error: RunnerError) -> RunnerError:
     return RunnerError(
         f"the outcome of run {remote.identity.run_id} is not known: {error.message}",
         hint=f"When {remote.environment.name} can be reached: inv db.history --env={remote.environment.name}",

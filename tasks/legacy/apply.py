@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.checkout.git import Repository
+from tasks.checkout.writing import write_file
 from tasks.legacy.headers import add_header, describe_version
 from tasks.legacy.proposal import Placement, Proposal
 from tasks.runner.errors import FilesError
@@ -131,15 +132,6 @@ def _sum_header(placement: Placement) -> tuple[str, str] | None:
     data = old.path.read_bytes()
     complete = add_header(data, version, describe_version(version))
     return None if complete == data else (hashlib.sha256(data).hexdigest(), hashlib.sha256(complete).hexdigest())
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file in one move, so that it never stands half written; it keeps its permissions."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_bytes(data)
-    if path.exists():
-        temporary.chmod(path.stat().st_mode & 0o7777)
-    temporary.replace(path)
 
 
 def _find_folder(path: Path) -> Path:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tasks.legacy.apply import apply_proposal, write_file
+from tasks.checkout.writing import write_file
+from tasks.legacy.apply import apply_proposal
 from tasks.legacy.dates import FileDate, date_files
 from tasks.legacy.downs import write_down
 from tasks.legacy.events import CleanupFinished, CleanupPlanned, FileChanged, OldFileJudged

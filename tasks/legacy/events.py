@@ -1,4 +1,4 @@
-"""What cleaning up and squashing answer: frozen values, which the report prints like any event."""
+"""The events of a clean-up of old files."""
 
 from __future__ import annotations
 
@@ -59,27 +59,4 @@ class CleanupFinished:
     migrations: int
     aside: int
     blocked: int
-    applied: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SquashPlanned:
-    """Show which versions become one; `text` is its up file, `down` its down file."""
-
-    kind: ClassVar[str] = "squash_planned"
-    version: str
-    versions: tuple[str, ...]
-    rows: int
-    """How many rows the up file inserts."""
-    text: str
-    down: str
-
-
-@dataclass(frozen=True, slots=True)
-class SquashFinished:
-    """Sum up a squash; `applied` says whether it was done."""
-
-    kind: ClassVar[str] = "squash_finished"
-    version: str
-    count: int
     applied: bool

@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks.adopt.foreign_versions import Number, read_number
 from tasks.runner.errors import UsageError
-from tasks.runner.files.versions import MAX_DESCRIPTION_LENGTH, VERSION_PATTERN, to_snake_case
+from tasks.runner.files.versions import MAX_DESCRIPTION_LENGTH, VERSION_PATTERN, LeadingNumber, read_leading_number, to_snake_case
 from tasks.runner.ledger.renames import strip_ending
 
 Kind = Literal["timestamped", "numbered", "repeatable", "unnumbered"]
@@ -25,7 +24,7 @@ class OldName:
 
     stem: str
     kind: Kind
-    number: Number | None
+    number: LeadingNumber | None
     description: str
     """The words of the name as the description of a version."""
 
@@ -45,7 +44,7 @@ def read_name(stem: str) -> OldName:
         digits = re.sub(r"\D", "", match[0])
         if VERSION_PATTERN.fullmatch(f"{digits}_x"):
             return OldName(name, "timestamped", None, make_description(name[match.end() :]))
-    number = read_number(name)
+    number = read_leading_number(name)
     kind: Kind = "numbered" if number else "repeatable" if re.match("R__", name) else "unnumbered"
     rest = name if kind == "unnumbered" else _cut_prefix(name, number)
     return OldName(name, kind, number, make_description(rest))
@@ -72,7 +71,7 @@ def make_description(words: str) -> str:
         return f"migration_{plain}"[:MAX_DESCRIPTION_LENGTH].rstrip("_")
 
 
-def _cut_prefix(name: str, number: Number | None) -> str:
+def _cut_prefix(name: str, number: LeadingNumber | None) -> str:
     """Take the number off a name; of 003_2_factor only the 003, of V1_2__x both."""
     if number is not None and name[:1].isdigit():
         return re.sub(r"^[\d.]+[_. -]*", "", name)

@@ -1,4 +1,4 @@
-"""The words for cleaning up and squashing."""
+"""The messages of db.cleanup-legacy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tasks.console.cells import clean
 from tasks.console.lines import INDENT, Line, Role, Style, count, hang, write_moment
 from tasks.console.tables import align
 from tasks.console.words import register_formatters
-from tasks.legacy.events import CleanupFinished, CleanupPlanned, FileChanged, SquashFinished, SquashPlanned
+from tasks.legacy.events import CleanupFinished, CleanupPlanned, FileChanged
 
 _MAJOR = 10000
 _COLUMNS = ("verdict", "file", "becomes", "written (UTC)", "known from")
@@ -14,14 +14,12 @@ _ROLES: dict[str, Role] = {"works": "plain", "data only": "plain", "fails": "bad
 
 
 def register_words() -> None:
-    """Teach the report the words for cleaning up and squashing."""
+    """Register the formatters of the events of a clean-up."""
     register_formatters(
         {
             CleanupPlanned: _plan_cleanup,
-            FileChanged: _change_file,
+            FileChanged: describe_file_change,
             CleanupFinished: _finish_cleanup,
-            SquashPlanned: _plan_squash,
-            SquashFinished: _finish_squash,
         }
     )
 
@@ -37,7 +35,7 @@ def _plan_cleanup(event: CleanupPlanned, _style: Style) -> list[Line]:
         (
             each.verdict,
             clean(each.path),
-            clean(each.version) or ("stays: mend it first" if each.stops else "_superseded/"),
+            clean(each.version) or ("stays: fix it first" if each.stops else "_superseded/"),
             write_moment(each.date),
             each.source,
         )
@@ -53,7 +51,8 @@ def _plan_cleanup(event: CleanupPlanned, _style: Style) -> list[Line]:
     return [*lines, Line("")]
 
 
-def _change_file(event: FileChanged, _style: Style) -> list[Line]:
+def describe_file_change(event: FileChanged, _style: Style) -> list[Line]:
+    """Return the line for one change of a file."""
     return [Line(f"📄 {event.what[:1].upper()}{event.what[1:]} {clean(event.path)}", "dim")]
 
 
@@ -62,36 +61,14 @@ def _finish_cleanup(event: CleanupFinished, _style: Style) -> list[Line]:
         return [Line("✅ Nothing to do: there are no old files", "good")]
     parts = [count(event.migrations, "migration"), f"{event.aside} set aside"]
     if event.blocked:
-        parts.append(f"{event.blocked} to be mended first")
+        parts.append(f"{event.blocked} to be fixed first")
     text = ", ".join(parts)
     if event.applied:
         return [
             Line(f"✅ Cleaned up: {text}", "good"),
-            Line(f"{INDENT}Next:  look at git diff and commit; then inv db.adopt --env=… for each database that has some of it"),
+            Line(f"{INDENT}Next:  check git diff and commit; then inv db.adopt --env=… for each database that has some of them"),
         ]
     return [
         Line(f"{'⚠️ ' if event.blocked else '✅'} Would become: {text}", "warn" if event.blocked else "good"),
         Line(f"{INDENT}Next:  inv db.cleanup-legacy --apply"),
     ]
-
-
-def _plan_squash(event: SquashPlanned, style: Style) -> list[Line]:
-    lines = [
-        Line(f"{count(len(event.versions), 'migration')} become {clean(event.version)}, with {count(event.rows, 'row')}", "head")
-    ]
-    lines += [Line(f"{INDENT}{clean(version)}", "dim") for version in event.versions]
-    if style.verbose:
-        lines += [Line(clean_code(line), "code") for line in event.text.splitlines()]
-    return lines
-
-
-def _finish_squash(event: SquashFinished, _style: Style) -> list[Line]:
-    same = "proved on scratch: the same schema, the same rows"
-    if event.applied:
-        return [Line(f"✅ Squashed {count(event.count, 'migration')} into {clean(event.version)}; {same}", "good")]
-    return [Line(f"✅ Dry run: nothing was changed; {same}", "good")]
-
-
-def clean_code(text: str) -> str:
-    """Clean a line of code, and keep its indentation."""
-    return " " * (len(text) - len(text.lstrip(" "))) + clean(text.lstrip(" "))

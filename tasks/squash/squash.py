@@ -14,8 +14,8 @@ from psycopg import sql
 
 from tasks.catalog import Catalog, compare, read_catalog, show_difference
 from tasks.checkout.git import Repository
-from tasks.legacy.apply import write_file
-from tasks.legacy.events import FileChanged, SquashFinished, SquashPlanned
+from tasks.checkout.writing import write_file
+from tasks.legacy.events import FileChanged
 from tasks.rehearsal.model import Piece
 from tasks.rehearsal.replay.replay import state_after
 from tasks.rehearsal.rows.reading import read_shapes
@@ -29,6 +29,7 @@ from tasks.runner.ledger.renames import RENAMES_FILE, Renames, read_renames, rea
 from tasks.runner.ledger.squashes import Squash
 from tasks.runner.parsing import read_script
 from tasks.runner.planning.plan import find_version
+from tasks.squash.events import SquashFinished, SquashPlanned
 
 DESCRIPTION = "squashed_schema"
 

@@ -4,10 +4,11 @@ from datetime import datetime
 
 import pytest
 
-from tasks.adopt.foreign_versions import Mapped, describe_matches, map_versions, read_number
+from tasks.adopt.foreign_versions import Mapped, describe_matches, map_versions
 from tasks.postgres.other_tools import OTHER_TOOLS, OtherTool
 from tasks.runner.errors import RefusedError
 from tasks.runner.files.checkout import read_migrations
+from tasks.runner.files.versions import read_leading_number
 from tasks.runner.identity import Identity, Revision
 from tasks.runner.ledger.foreign import LedgerRow, OtherLedger, find_other_ledger, recognise
 from tasks.runner.ledger.takeover import take_over
@@ -259,7 +260,7 @@ def test_what_flyway_undid_is_not_applied(database: Database) -> None:
     ],
 )
 def test_the_number_of_a_name(name: str, number: tuple[int, ...] | None) -> None:
-    assert read_number(name) == number
+    assert read_leading_number(name) == number
 
 
 def test_each_fact_has_a_source_and_a_test() -> None:

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tasks.commands.dispatch import Options
 from tasks.config.environments import Environment, load_environment
 from tasks.fly.operation import run_remotely
+from tasks.options import Options
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import ErrorRaised, Event
 from tasks.runner.operations.requests import Request

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tasks.commands.confirm import confirm_guarded
-from tasks.commands.dispatch import Options
+from tasks.options import Options
 from tasks.runner.errors import RefusedError
 from tasks.runner.events import Event
 from tasks.runner.operations.requests import Request

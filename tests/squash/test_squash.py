@@ -8,11 +8,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tasks.legacy.events import FileChanged, SquashFinished, SquashPlanned
+from tasks.legacy.events import FileChanged
 from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
 from tasks.runner.errors import FilesError, RefusedError, UsageError
 from tasks.runner.events import Event
 from tasks.runner.files.checkout import read_migrations
+from tasks.squash.events import SquashFinished, SquashPlanned
 from tasks.squash.squash import plan_squash, read_state, refuse_difference, squash_files
 from tests.kit.databases import Database, fresh_database
 from tests.kit.servers import Server

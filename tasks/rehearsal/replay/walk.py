@@ -11,7 +11,8 @@ from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session import connect, roll_back
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import StatementStarted
-from tasks.runner.execution.plan_run import PlanRun, RunContext
+from tasks.runner.execution.context import RunContext
+from tasks.runner.execution.plan_run import PlanRun
 from tasks.runner.identity import Identity, Revision
 from tasks.runner.ledger.reading import Ledger, ensure_ledger, read_ledger
 from tasks.runner.ledger.writing import Recorder
@@ -108,10 +109,10 @@ class ScratchRun:
             self.close()
             raise
         recorder = Recorder(self.connection, self.ledger, self._identity, Revision(), prepare=True)
-        surroundings = RunContext(
+        context = RunContext(
             self._url, self.connection, recorder, NoLock(), self._watcher, RetryPolicy(), self.stop, pooled=False
         )
-        self._plan_run = PlanRun(surroundings)
+        self._plan_run = PlanRun(context)
 
     def _prepare_ledger(self) -> Ledger:
         ledger = read_ledger(self.connection)

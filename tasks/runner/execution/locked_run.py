@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -14,8 +13,8 @@ from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session import connect, is_pooled, run_sql
 from tasks.runner.errors import LockLostError, RunnerError
 from tasks.runner.events import Event
-from tasks.runner.execution.migration_runner import refuse
-from tasks.runner.execution.plan_run import PlanRun, RunContext
+from tasks.runner.execution.context import RunContext, RunSettings
+from tasks.runner.execution.plan_run import PlanRun
 from tasks.runner.identity import read_revision
 from tasks.runner.ledger.expected_schema import Expecter
 from tasks.runner.ledger.reading import Ledger, check_environment, ensure_ledger, read_ledger, remember_environment
@@ -24,23 +23,20 @@ from tasks.runner.ledger.writing import Entry, Recorder
 from tasks.runner.planning.plan import Plan, replan
 from tasks.runner.redaction import redact
 
-if TYPE_CHECKING:
-    from tasks.runner.execution.migration_runner import MigrationRunner
-
 _CHANGES_SCHEMA = frozenset({"migrate", "rollback"})
 
 
 class LockedRun:
-    """Run plans of one runner while nobody else can."""
+    """Run plans while no other run can."""
 
-    def __init__(self, runner: MigrationRunner) -> None:
-        self._runner = runner
-        self._url = runner.url
-        self._name = f"migrate-run {runner.identity.run_id}"
+    def __init__(self, settings: RunSettings) -> None:
+        self._settings = settings
+        self._url = settings.url
+        self._name = f"migrate-run {settings.identity.run_id}"
 
     def run(self, made: Plan) -> Iterator[Event]:
         """Take the lock, run a plan and let the lock go; raises RunnerError at what stops it, after the log has it."""
-        run_id, stop = self._runner.identity.run_id, self._runner.stop
+        run_id, stop = self._settings.identity.run_id, self._settings.stop
         lock = RunLock(self._url, run_id=run_id, stop=stop)
         watcher = Watcher(self._url, run_id=run_id, watched=self._name)
         try:
@@ -52,28 +48,28 @@ class LockedRun:
             lock.release()
 
     def _run_locked(self, connection: psycopg.Connection, made: Plan, lock: RunLock, watcher: Watcher) -> Iterator[Event]:
-        runner = self._runner
+        settings = self._settings
         pooled = is_pooled(connection)
         if not pooled and connection.info.server_version >= 140000:
             run_sql(connection, "SET client_connection_check_interval = '5s'")
-        yield from end_orphans(connection, watcher, runner.stop, own=self._name)
+        yield from end_orphans(connection, watcher, settings.stop, own=self._name)
         ledger = self._prepare_ledger(connection)
         renames = renew_renames(made.renames, ledger)
         if renames:
             self._make_recorder(connection, ledger, pooled).record_renames(renames)
             ledger = read_ledger(connection)
         made = replan(made, ledger)
-        refuse(made)
+        made.raise_refusals()
         if not made.steps:
             return
         recorder = self._make_recorder(connection, ledger, pooled)
         recorder.log(Entry(made.action, "started"))
-        expecter = Expecter(connection, ledger, watch=runner.watch_drift)
+        expecter = Expecter(connection, ledger, watch=settings.watch_drift)
         if made.action in _CHANGES_SCHEMA:
             expecter.begin()
-        surroundings = RunContext(self._url, connection, recorder, lock, watcher, runner.policy, runner.stop, pooled)
+        context = RunContext(self._url, connection, recorder, lock, watcher, settings.policy, settings.stop, pooled)
         try:
-            yield from PlanRun(surroundings).walk(made)
+            yield from PlanRun(context).walk(made)
         except RunnerError as error:
             self._log_end(recorder, Entry(made.action, "failed", sqlstate=error.sqlstate, error=error.message))
             if not isinstance(error, LockLostError):
@@ -88,7 +84,7 @@ class LockedRun:
     def _prepare_ledger(self, connection: psycopg.Connection) -> Ledger:
         """Read the ledger as it is now that nobody else writes to it, and make its tables where they are missing."""
         ledger = read_ledger(connection)
-        environment = self._runner.environment
+        environment = self._settings.environment
         check_environment(ledger, environment)
         if not ledger.current:
             ensure_ledger(connection, ledger)
@@ -98,8 +94,8 @@ class LockedRun:
         return ledger
 
     def _make_recorder(self, connection: psycopg.Connection, ledger: Ledger, pooled: bool) -> Recorder:
-        revision = read_revision(self._runner.migrations_dir)
-        return Recorder(connection, ledger, self._runner.identity, revision, prepare=not pooled)
+        revision = read_revision(self._settings.migrations_dir)
+        return Recorder(connection, ledger, self._settings.identity, revision, prepare=not pooled)
 
     def _log_end(self, recorder: Recorder, entry: Entry) -> None:
         """Log how the run ended, on a new session where the old one is gone; a server that is down keeps no log."""

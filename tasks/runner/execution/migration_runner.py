@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from tasks.runner.database.session import connect, run_sql
-from tasks.runner.errors import RefusedError, RunnerError
+from tasks.runner.errors import RunnerError
 from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.identity import Identity
 from tasks.runner.ledger.reading import Ledger, check_environment, read_ledger
@@ -121,11 +121,15 @@ class MigrationRunner:
 
         The ledger is read again once the lock is held, and steps that somebody else did meanwhile are left out.
         """
+        from tasks.runner.execution.context import RunSettings
         from tasks.runner.execution.locked_run import LockedRun
 
-        refuse(made)
+        made.raise_refusals()
+        settings = RunSettings(
+            self.url, self.identity, self.stop, self.policy, self.environment, self.migrations_dir, self.watch_drift
+        )
         try:
-            yield from LockedRun(self).run(made)
+            yield from LockedRun(settings).run(made)
         except psycopg.Error as error:
             raise self._describe(error) from error
 
@@ -134,7 +138,7 @@ class MigrationRunner:
         from tasks.runner.events import StepFinished
 
         made = self.prepare(goal, folder).plan
-        refuse(made)
+        made.raise_refusals()
         if not made.steps and not made.renames:
             return []
         return [event.version for event in self.run(made) if isinstance(event, StepFinished)]
@@ -144,16 +148,3 @@ class MigrationRunner:
         from tasks.runner.planning.failures import describe_server_error
 
         return describe_server_error(error, self.url)
-
-
-def refuse(made: Plan) -> None:
-    """Raise RefusedError if a finding of the plan stops the run."""
-    refusals = made.refusals
-    if not refusals:
-        return
-    lines = [f"{finding.version} {finding.message}" for finding in refusals]
-    raise RefusedError(
-        "\n".join(lines),
-        hint="\n".join(dict.fromkeys(finding.hint for finding in refusals if finding.hint)),
-        state="Nothing was changed.",
-    )

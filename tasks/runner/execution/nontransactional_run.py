@@ -20,7 +20,7 @@ from tasks.runner.planning.failures import is_lost
 from tasks.runner.planning.plan import Step
 
 if TYPE_CHECKING:
-    from tasks.runner.execution.plan_run import RunContext
+    from tasks.runner.execution.context import RunContext
 
 COMMITTING_KINDS = frozenset({"CallStmt", "DoStmt"})
 """Statements that may have committed a part of what they do before they fail; they are never tried again."""
@@ -31,8 +31,8 @@ _TOLD_EVERY_S = 5.0
 class NontransactionalRun:
     """Run one statement; `note` says afterwards what a failure left, or what was done about it."""
 
-    def __init__(self, surroundings: RunContext, step: Step, statements: StatementRun) -> None:
-        self._s = surroundings
+    def __init__(self, context: RunContext, step: Step, statements: StatementRun) -> None:
+        self._s = context
         self._step = step
         self._statements = statements
         self.note = ""

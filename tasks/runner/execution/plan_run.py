@@ -5,26 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import psycopg
 
-from tasks.runner.database.activity import Watcher
-from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session import roll_back, run_sql
-from tasks.runner.database.session_settings import SessionState
 from tasks.runner.errors import Interruption, LockLostError, RunInterruptedError, RunnerError
 from tasks.runner.events import Event, NoticeRaised, StepFailed, StepFinished, StepStarted
+from tasks.runner.execution.context import RunContext
 from tasks.runner.execution.failure_report import describe_next_step, describe_outcome, refuse_settings
 from tasks.runner.execution.own_rows import OwnRow
 from tasks.runner.execution.segment_run import SegmentRun
-from tasks.runner.ledger.writing import Entry, Recorder
+from tasks.runner.ledger.writing import Entry
 from tasks.runner.planning.failures import build_statement_error, is_lost
 from tasks.runner.planning.plan import Plan, Step, sum_segments
 from tasks.runner.redaction import redact
-from tasks.runner.retries import RetryPolicy
-from tasks.runner.signals import Stop
 
 _MAY_DEALLOCATE = frozenset({"DeallocateStmt", "DiscardStmt", "DoStmt", "CallStmt", "ExecuteStmt", "SelectStmt", ""})
 """The kinds of statements after which what the session has prepared may be gone; an empty one is a text that nobody parsed."""
@@ -32,34 +28,15 @@ _HELD_UP = frozenset({"55P03", "40P01", "57014"})
 """The errors of a statement for which a blocker may be the reason: a lock, a deadlock, a timeout."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunContext:
-    """Hold what a run works with."""
-
-    url: str
-    connection: psycopg.Connection
-    recorder: Recorder
-    lock: RunLock
-    watcher: Watcher
-    policy: RetryPolicy
-    stop: Stop
-    pooled: bool
-
-    def describe_session(self, *, awaits_disk: bool = True) -> SessionState:
-        """Say what the session is to be set to."""
-        name = f"migrate-run {self.recorder.identity.run_id}"
-        return SessionState(name, self.pooled, self.connection.info.server_version, self.policy.lock_timeout_ms, awaits_disk)
-
-
 class PlanRun:
     """Walk a plan, step by step; each step ends recorded in the ledger, or not at all."""
 
-    def __init__(self, surroundings: RunContext) -> None:
-        self._s = surroundings
+    def __init__(self, context: RunContext) -> None:
+        self._s = context
         self._stands = 0
         self._notices: list[NoticeRaised] = []
         self._version = ""
-        surroundings.connection.add_notice_handler(self._keep_notice)
+        context.connection.add_notice_handler(self._keep_notice)
 
     def walk(self, plan: Plan) -> Iterator[Event]:
         """Run the steps in order; raises RunnerError at the first that fails, after it was logged."""

@@ -17,7 +17,7 @@ from tasks.runner.planning.failures import is_lost
 from tasks.runner.planning.plan import Step
 
 if TYPE_CHECKING:
-    from tasks.runner.execution.plan_run import RunContext
+    from tasks.runner.execution.context import RunContext
 
 Record = Callable[[str], None]
 """Make the record of what was done, right after some SQL, and commit."""
@@ -33,13 +33,13 @@ class SegmentRun:
     done about its remains.
     """
 
-    def __init__(self, surroundings: RunContext, step: Step) -> None:
-        self._s = surroundings
+    def __init__(self, context: RunContext, step: Step) -> None:
+        self._s = context
         self._step = step
         self.awaits_disk = not step.script.single_transaction
-        self._state = surroundings.describe_session(awaits_disk=self.awaits_disk)
+        self._state = context.describe_session(awaits_disk=self.awaits_disk)
         self._prepares = any(statement.kind == "PrepareStmt" for statement in step.script.statements)
-        self.statements = StatementRun(surroundings, step)
+        self.statements = StatementRun(context, step)
         self.done = step.done
         self.committing = False
         self.alone: Statement | None = None

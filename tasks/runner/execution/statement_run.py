@@ -18,7 +18,7 @@ from tasks.runner.planning.plan import Step
 from tasks.runner.retries import RETRIED_SQLSTATES, choose_pause
 
 if TYPE_CHECKING:
-    from tasks.runner.execution.plan_run import RunContext
+    from tasks.runner.execution.context import RunContext
 
 _TOLD_OFTEN_S = 10.0
 _TOLD_EVERY_S = 5.0
@@ -31,8 +31,8 @@ class StatementRun:
     `blockers` are the sessions that it was seen to wait for.
     """
 
-    def __init__(self, surroundings: RunContext, step: Step) -> None:
-        self._s = surroundings
+    def __init__(self, context: RunContext, step: Step) -> None:
+        self._s = context
         self._step = step
         self._numbers = {id(statement): number for number, statement in enumerate(step.script.statements, 1)}
         self.statement: Statement | None = None

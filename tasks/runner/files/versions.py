@@ -146,3 +146,24 @@ def _follow(timestamp: str) -> str:
         return datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC).strftime(_FORMAT)
     moment = datetime.strptime(timestamp, _FORMAT).replace(tzinfo=UTC)
     return (moment + timedelta(seconds=1)).strftime(_FORMAT)
+
+
+LeadingNumber = tuple[int, ...]
+
+_LEADING_NUMBER = re.compile(r"(?:V(?=\d))?(\d+(?:[._]\d+)*)(?=[_.\s-]|$)", re.IGNORECASE)
+"""The number at the start of a file name or of another tool's version: 003, V1, V1_2, 1.2."""
+
+
+def read_leading_number(name: str) -> LeadingNumber | None:
+    """Return the number that a name begins with: (3,) of 003_x, (1, 2) of V1_2__x; zeros at the end are ignored."""
+    match = _LEADING_NUMBER.match(name)
+    if match is None:
+        return None
+    digits = match[1]
+    if not name[:1].isdigit() or "." in digits:
+        parts = [int(part) for part in re.split("[._]", digits)]
+    else:
+        parts = [int(digits.partition("_")[0])]
+    while len(parts) > 1 and parts[-1] == 0:
+        parts.pop()
+    return tuple(parts)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tasks.runner.database.session import describe_database
 from tasks.runner.events import Event, FilesFound, PlanMade, RunFinished, RunStarted, Skipped
-from tasks.runner.execution.migration_runner import MigrationRunner, refuse
+from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.planning.plan import MigrateGoal, Plan, RollbackGoal, show_plan
 
 
@@ -40,7 +40,7 @@ def run_plan(runner: MigrationRunner, made: Plan, begun: float, *, dry_run: bool
     """Show a plan and, unless it is only to be shown, run it."""
     done = 0
     yield PlanMade(made.action, dry_run, show_plan(made), made.findings)
-    refuse(made)
+    made.raise_refusals()
     if (made.steps or made.renames) and not dry_run:
         for event in runner.run(made):
             done += event.kind == "step_finished"

@@ -61,14 +61,19 @@ def repair(runner: MigrationRunner, confirm: Confirm | None) -> Iterator[Event]:
         if confirm is not None and confirm(proposal):
             agreed.append(proposal)
     if proposals and confirm is None:
-        raise RefusedError(
-            "nobody can be asked to confirm this: the input is no terminal",
-            hint="Run it in a terminal, or agree to every change: --yes",
-            state="Nothing was changed.",
-        )
+        raise build_unconfirmed_error()
     if agreed:
         _apply(runner, migrations, agreed, renames)
     yield RunFinished("repair", len(agreed), round((time.monotonic() - begun) * 1000))
+
+
+def build_unconfirmed_error() -> RefusedError:
+    """Return the error for changes that need confirmation where no question can be asked."""
+    return RefusedError(
+        "cannot ask for confirmation: the input is not a terminal, or --json is set",
+        hint="Run the command in a terminal, or confirm every change with --yes.",
+        state="Nothing was changed.",
+    )
 
 
 def propose_repairs(ledger: Ledger, findings: tuple[Finding, ...]) -> tuple[RepairProposed, ...]:

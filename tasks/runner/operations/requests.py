@@ -98,10 +98,13 @@ def _answer(request: Request, runner: MigrationRunner) -> Iterator[Event]:
     return read_status(runner, limit=request.limit)
 
 
-def read_number(flag: str, text: str) -> int:
-    """Read a number that somebody typed; raises UsageError for anything else."""
+_NUMBER_HINT = "Use a whole number, 1 or greater."
+
+
+def parse_count(flag: str, text: str) -> int:
+    """Return the number that is the value of a flag; raises UsageError for a text that is not a number."""
     if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_NUMBER:
-        raise UsageError(f"{flag}={text} is no number", hint="Write a whole number from 1 on.", state="Nothing was changed.")
+        raise UsageError(f"{flag}={text} is not a number", hint=_NUMBER_HINT, state="Nothing was changed.")
     return int(text)
 
 
@@ -120,10 +123,10 @@ def write_arguments(request: Request) -> tuple[str, ...]:
 
 
 def _check(request: Request) -> None:
-    """Raise UsageError for flags that contradict each other or count nothing."""
+    """Raise UsageError for flags that contradict each other, or for a number that is too small."""
     state = "Nothing was changed."
     for name, number, least in (("--steps", request.steps, 1), ("--limit", request.limit, 0)):
         if number < least:
-            raise UsageError(f"{name}={number} counts nothing", hint="Write a whole number from 1 on.", state=state)
+            raise UsageError(f"{name}={number} is too small", hint=_NUMBER_HINT, state=state)
     if request.steps > 1 and request.to:
-        raise UsageError("--steps and --to say two different things", hint="Write one of them.", state=state)
+        raise UsageError("--steps and --to contradict each other", hint="Use one of them.", state=state)

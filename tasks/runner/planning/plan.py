@@ -96,8 +96,19 @@ class Plan:
 
     @property
     def refusals(self) -> tuple[Finding, ...]:
-        """List the findings that stop a run."""
+        """Return the findings that stop a run."""
         return tuple(finding for finding in self.findings if finding.refuses)
+
+    def raise_refusals(self) -> None:
+        """Raise RefusedError if a finding stops the run."""
+        refusals = self.refusals
+        if not refusals:
+            return
+        raise RefusedError(
+            "\n".join(f"{finding.version} {finding.message}" for finding in refusals),
+            hint="\n".join(dict.fromkeys(finding.hint for finding in refusals if finding.hint)),
+            state="Nothing was changed.",
+        )
 
 
 def choose(migrations: Migrations, ledger: Ledger, goal: Goal) -> Choice:

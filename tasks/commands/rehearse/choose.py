@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.commands.dispatch import Options, open_events
+from tasks.commands.dispatch import open_events
 from tasks.config.environments import LOCAL, PROJECT, Environment
+from tasks.options import Options
 from tasks.rehearsal.model import Piece
 from tasks.rehearsal.selection import Selection
 from tasks.runner.errors import ConnectError, UsageError

@@ -9,12 +9,14 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from tasks.commands.dispatch import Options, exit_on_error, load, open_events
+from tasks.commands.context import exit_on_error
+from tasks.commands.dispatch import open_events
 from tasks.commands.scratch import open_scratch, read_extensions
-from tasks.config.environments import Environment
+from tasks.config.environments import Environment, load_environment
+from tasks.options import Options
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import CHECK_FOUND, CatalogRead, Event
-from tasks.runner.operations.requests import Request, read_number
+from tasks.runner.operations.requests import Request, parse_count
 from tasks.runner.signals import Stop, catch_signals
 
 
@@ -62,8 +64,8 @@ def drift(
             yield event
 
     with catch_signals() as stop, exit_on_error(json=json) as seen:
-        selector = _Wish(as_migration, read_extensions(without_extension), read_number("--timeout", timeout))
-        report(look(_find_drift(load(env), Options(json=json, start=start), stop, seen, selector)), json=json)
+        selector = _Wish(as_migration, read_extensions(without_extension), parse_count("--timeout", timeout))
+        report(look(_find_drift(load_environment(env), Options(json=json, start=start), stop, seen, selector)), json=json)
     if changed:
         raise Exit(code=CHECK_FOUND)
 

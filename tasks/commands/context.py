@@ -1,0 +1,57 @@
+"""What every command starts with: the environment, a runner for it, and one place that turns errors into exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from invoke.exceptions import Exit
+
+from tasks.config.environments import Environment, find_database_url
+from tasks.postgres.server.cluster import ServerError
+from tasks.report import report_error
+from tasks.runner.errors import ReportedError, RunnerError, describe_error
+from tasks.runner.identity import Identity
+from tasks.runner.signals import Stop
+
+if TYPE_CHECKING:
+    from tasks.runner.execution.migration_runner import MigrationRunner
+
+
+def build_runner(environment: Environment, stop: Stop) -> MigrationRunner:
+    """Return the runner for an environment whose database is reached by a URL."""
+    from tasks.runner.execution.migration_runner import MigrationRunner
+
+    return MigrationRunner(
+        find_database_url(environment),
+        migrations_dir=environment.settings.migrations_dir,
+        seeds_dir=environment.settings.seeds_dir,
+        environment=environment.name,
+        policy=environment.settings.policy,
+        identity=Identity(),
+        stop=stop,
+        watch_drift=environment.settings.watch_drift,
+    )
+
+
+@contextmanager
+def exit_on_error(*, json: bool = False) -> Iterator[list[str]]:
+    """Print an error and raise Exit with its exit code: the one place where a command ends early.
+
+    Yields a list to which the caller appends the URLs whose passwords must be redacted.
+    """
+    urls: list[str] = []
+    try:
+        yield urls
+    except ReportedError as error:
+        raise Exit(code=error.exit_code) from error
+    except RunnerError as error:
+        report_error(describe_error(error, urls[-1] if urls else ""), json=json)
+        raise Exit(code=error.exit_code) from error
+    except ServerError as error:
+        failed = RunnerError(error.message, hint=error.hint, state="Nothing was changed.")
+        report_error(describe_error(failed, ""), json=json)
+        raise Exit(code=failed.exit_code) from error
+    except KeyboardInterrupt as interrupt:
+        raise Exit("Stopped by Ctrl-C. See inv db.status for the state of the database.", code=1) from interrupt

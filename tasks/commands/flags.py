@@ -1,0 +1,22 @@
+"""Help texts of the flags that several tasks share."""
+
+ENV_HELP = {
+    "env": "the environment: local (default), dev, staging, prod, or another that has a .env.NAME; several comma-separated",
+    "start": "start a machine on Fly if none is started",
+}
+OUTPUT_HELP = {
+    **ENV_HELP,
+    "json": "print JSON lines on stdout and nothing else",
+    "verbose": "list every migration that is skipped",
+}
+RUN_HELP = {
+    **OUTPUT_HELP,
+    "dry_run": "print the plan, in a READ ONLY transaction, and change nothing",
+    "yes": "confirm beforehand what a guarded environment asks",
+    "upload": "send the files of this checkout to the Fly machine and run those",
+}
+SCRATCH_HELP = {
+    "without_extension": "skip what needs these extensions (comma-separated) if the scratch server lacks them",
+    "timeout": "seconds that one file may take on scratch (600)",
+    "json": "print JSON lines on stdout and nothing else",
+}

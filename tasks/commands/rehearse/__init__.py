@@ -1,0 +1,1 @@
+"""Commands that rehearse on scratch databases."""

@@ -1,0 +1,32 @@
+"""The command db.test-crash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from tasks.commands.rehearse.run import CHOICE_HELP, build_selector, read_seconds, run_rehearsal
+from tasks.config.environments import load_environment
+
+if TYPE_CHECKING:
+    from tasks.rehearsal.scratch.server import ScratchServer
+    from tasks.rehearsal.selection import Selection
+    from tasks.runner.events import Event
+
+
+@task(name="test-crash", help=CHOICE_HELP)
+def crash_test(
+    _context: Context, env: str = "local", all: bool = False, only: str = "", timeout: str = "", json: bool = False
+) -> None:
+    """Kill runs on scratch after every statement, and prove that the next run ends as if undisturbed; else exit with 4."""
+
+    def answer(server: ScratchServer, selection: Selection) -> Iterator[Event]:
+        from tasks.rehearsal.crash_test.crash_test import crash_and_resume
+
+        folder = load_environment(env).settings.migrations_dir
+        return crash_and_resume(server, selection, folder, timeout_s=read_seconds(timeout))
+
+    run_rehearsal(env, lambda: build_selector(only, all, timeout), answer, json=json)

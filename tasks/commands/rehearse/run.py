@@ -1,0 +1,89 @@
+"""What db.verify and db.test-crash share: choose migrations, open the scratch server, print the results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from invoke.exceptions import Exit
+
+from tasks.commands.context import exit_on_error
+from tasks.commands.scratch import open_scratch
+from tasks.config.environments import load_environment
+from tasks.options import Options
+from tasks.runner.errors import UsageError
+from tasks.runner.events import CHECK_FOUND
+
+if TYPE_CHECKING:
+    from tasks.commands.rehearse.choose import Selector
+    from tasks.rehearsal.scratch.server import ScratchServer
+    from tasks.rehearsal.selection import Selection
+    from tasks.runner.events import Event
+
+_LONGEST_S = 1e6
+CHOICE_HELP = {
+    "env": "the environment whose pending migrations are selected: local (default), dev, staging, prod, or another",
+    "all": "all migrations; no environment is asked",
+    "only": "only this version (its timestamp is enough); no environment is asked",
+    "timeout": "how many seconds a migration may take",
+    "json": "JSON lines on stdout and nothing else there",
+}
+
+
+def run_rehearsal(
+    env: str,
+    selector: Callable[[], Selector],
+    answer: Callable[[ScratchServer, Selection], Iterator[Event]],
+    *,
+    without: Sequence[str] = (),
+    json: bool,
+) -> None:
+    """Choose migrations, open the scratch server, and print the results; raises Exit with 4 if something was found.
+
+    A signal ends the command at once: only scratch databases can be left, and they are dropped on the way out.
+    """
+    from tasks.commands.rehearse.choose import pick
+    from tasks.rehearsal.scratch.server import check_version
+    from tasks.report import report
+    from tasks.report.verification import register_words
+    from tasks.runner.database.session import connect
+    from tasks.runner.signals import Stop
+
+    register_words()
+    with exit_on_error(json=json) as seen:
+        environment, asked = load_environment(env), selector()
+        selection = pick(environment, asked, Options(json=json), Stop(), seen)
+        settings = environment.settings
+        with open_scratch(settings, target=settings.database_url, without=without) as server:
+            seen.append(server.url)
+            if settings.database_url and selection.asked:
+                with connect(settings.database_url, name="migrate-read") as connection:
+                    check_version(server, connection.info.server_version)
+            last = report(answer(server, selection), json=json)
+    if getattr(last, "found", 0):
+        raise Exit(code=CHECK_FOUND)
+
+
+def build_selector(only: str, every: bool, timeout: str) -> Selector:
+    """Return which migrations a command selects; raises UsageError for flags that contradict each other or a bad time limit."""
+    from tasks.commands.rehearse.choose import Selector
+
+    read_seconds(timeout)
+    return Selector(only, every)
+
+
+def read_seconds(text: str) -> float | None:
+    """Read a time limit; raises UsageError for a text that is not a number of seconds."""
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < _LONGEST_S:
+        raise UsageError(
+            f"--timeout={text} is not a valid duration",
+            hint="Use a number of seconds greater than 0, for example --timeout=30",
+            state="Nothing was changed.",
+        )
+    return seconds

@@ -1,0 +1,47 @@
+"""The command db.verify."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from tasks.commands.rehearse.run import CHOICE_HELP, build_selector, read_seconds, run_rehearsal
+from tasks.commands.scratch import read_extensions
+
+if TYPE_CHECKING:
+    from tasks.rehearsal.scratch.server import ScratchServer
+    from tasks.rehearsal.selection import Selection
+    from tasks.runner.events import Event
+
+
+@task(
+    help={
+        **CHOICE_HELP,
+        "with_data": "also with a few generated rows in every table: what up fails on, and what up and down lose",
+        "without_extension": "leave out what needs this extension (repeat it, or write several with commas)",
+    },
+    iterable=["without_extension"],
+)
+def verify(
+    _context: Context,
+    without_extension: Sequence[str],
+    env: str = "local",
+    all: bool = False,
+    only: str = "",
+    with_data: bool = False,
+    timeout: str = "",
+    json: bool = False,
+) -> None:
+    """Prove on a scratch database that migrations go up, down and up again; exit with 4 if something is found."""
+    without = [name for given in without_extension for name in read_extensions(given)]
+
+    def answer(server: ScratchServer, selection: Selection) -> Iterator[Event]:
+        from tasks.rehearsal.verify.verify import VerifyOptions
+        from tasks.rehearsal.verify.verify import verify as verify_migrations
+
+        return verify_migrations(server, selection, VerifyOptions(with_data, read_seconds(timeout)))
+
+    run_rehearsal(env, lambda: build_selector(only, all, timeout), answer, without=without, json=json)

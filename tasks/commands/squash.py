@@ -1,0 +1,42 @@
+"""The command db.squash."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from tasks.commands.context import exit_on_error
+from tasks.commands.flags import SCRATCH_HELP
+from tasks.commands.scratch import open_scratch
+from tasks.config.environments import load_environment
+from tasks.runner.operations.requests import parse_count
+
+
+@task(
+    help={
+        "timeout": SCRATCH_HELP["timeout"],
+        "json": SCRATCH_HELP["json"],
+        "to": "the last version that becomes part of the one (its timestamp is enough)",
+        "dry_run": "show the file and prove it on scratch, and change nothing",
+        "verbose": "show the text of the file",
+    },
+)
+def squash(
+    _context: Context,
+    to: str,
+    dry_run: bool = False,
+    timeout: str = "600",
+    json: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Make one migration of all up to a version, proved on scratch; databases that have them run nothing."""
+    from tasks.report import report
+    from tasks.report.squash import register_words
+    from tasks.squash.squash import plan_squash, squash_files
+
+    register_words()
+    with exit_on_error(json=json):
+        settings, timeout_s = load_environment("local").settings, parse_count("--timeout", timeout)
+        with open_scratch(settings, target=settings.database_url) as server:
+            made = plan_squash(settings.migrations_dir, to, server, timeout_s=timeout_s)
+            report(squash_files(made, apply=not dry_run), json=json, verbose=verbose)

@@ -1,0 +1,37 @@
+"""The messages of db.squash."""
+
+from __future__ import annotations
+
+from tasks.console.cells import clean
+from tasks.console.lines import INDENT, Line, Style, count
+from tasks.console.words import register_formatters
+from tasks.legacy.events import FileChanged
+from tasks.report.cleanup import describe_file_change
+from tasks.squash.events import SquashFinished, SquashPlanned
+
+
+def register_words() -> None:
+    """Register the formatters of the events of a squash."""
+    register_formatters({FileChanged: describe_file_change, SquashPlanned: _plan_squash, SquashFinished: _finish_squash})
+
+
+def _plan_squash(event: SquashPlanned, style: Style) -> list[Line]:
+    lines = [
+        Line(f"{count(len(event.versions), 'migration')} become {clean(event.version)}, with {count(event.rows, 'row')}", "head")
+    ]
+    lines += [Line(f"{INDENT}{clean(version)}", "dim") for version in event.versions]
+    if style.verbose:
+        lines += [Line(clean_code(line), "code") for line in event.text.splitlines()]
+    return lines
+
+
+def _finish_squash(event: SquashFinished, _style: Style) -> list[Line]:
+    same = "proved on scratch: the same schema, the same rows"
+    if event.applied:
+        return [Line(f"✅ Squashed {count(event.count, 'migration')} into {clean(event.version)}; {same}", "good")]
+    return [Line(f"✅ Dry run: nothing was changed; {same}", "good")]
+
+
+def clean_code(text: str) -> str:
+    """Clean a line of code, and keep its indentation."""
+    return " " * (len(text) - len(text.lstrip(" "))) + clean(text.lstrip(" "))

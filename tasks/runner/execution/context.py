@@ -1,0 +1,48 @@
+"""What a run works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from tasks.runner.database.activity import Watcher
+from tasks.runner.database.run_lock import RunLock
+from tasks.runner.database.session_settings import SessionState
+from tasks.runner.identity import Identity
+from tasks.runner.ledger.writing import Recorder
+from tasks.runner.retries import RetryPolicy
+from tasks.runner.signals import Stop
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """The settings of a run: where it connects to, who runs it, and how it waits."""
+
+    url: str
+    identity: Identity
+    stop: Stop
+    policy: RetryPolicy
+    environment: str
+    migrations_dir: Path
+    watch_drift: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """The connections and the recorder of a run that has the lock."""
+
+    url: str
+    connection: psycopg.Connection
+    recorder: Recorder
+    lock: RunLock
+    watcher: Watcher
+    policy: RetryPolicy
+    stop: Stop
+    pooled: bool
+
+    def describe_session(self, *, awaits_disk: bool = True) -> SessionState:
+        """Return the state that the session is to be set to."""
+        name = f"migrate-run {self.recorder.identity.run_id}"
+        return SessionState(name, self.pooled, self.connection.info.server_version, self.policy.lock_timeout_ms, awaits_disk)
