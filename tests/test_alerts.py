@@ -170,9 +170,9 @@ def test_the_addresses_of_all_files_and_of_the_process_add_up(tmp_path: Path, da
 
 def test_a_trial_reaches_every_address(project: Project, endpoint: Endpoint) -> None:
     result = project.inv("alerts.test", env={"ALERT_URLS": f"{endpoint.url('/a')} {endpoint.url('/b')}"}, check=0)
-    assert result.stdout == "✅ Sent a trial message to 2 addresses\n"
+    assert result.stdout == "✅ Sent a test message to 2 addresses\n"
     assert sorted(path for path, _ in endpoint.messages) == ["/a", "/b"]
-    assert endpoint.titles == ["🔔 local: a trial message"] * 2
+    assert endpoint.titles == ["🔔 local: a test message"] * 2
 
 
 def test_a_trial_that_fails_exits_with_1(project: Project, endpoint: Endpoint) -> None:

@@ -49,7 +49,7 @@ def describe_alert(alert: Alert) -> tuple[str, str]:
     first = alert.error.partition("\n")[0]
     title = cut(f"{sign} {alert.environment}: {alert.action} {alert.kind}: {first}", _TITLE_CELLS)
     if alert.kind == "trial":
-        title = f"{sign} {alert.environment}: a trial message"
+        title = f"{sign} {alert.environment}: a test message"
     rows = (
         ("Environment", alert.environment),
         ("Seed" if alert.action == "seed" else "Migration", alert.version),

@@ -60,7 +60,7 @@ def test_an_interrupt_at_a_question_changes_nothing(edited: Operator) -> None:
 @pytest.mark.parametrize("flags", [(), ("--json",)])
 def test_without_a_terminal_a_repair_says_that_nobody_can_be_asked(edited: Operator, flags: tuple[str, ...]) -> None:
     result = edited.project.migrate("repair", *flags, input="y\ny\n", check=3)
-    assert "nobody can be asked to confirm this" in result.stderr
+    assert "cannot ask for confirmation" in result.stderr
     assert "--yes" in result.stderr
     assert edited.read_states() == {A: "edited", B: "missing"}
 

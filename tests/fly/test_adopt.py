@@ -50,5 +50,5 @@ def test_the_record_of_an_old_script_is_taken_over_there(far: Far, embedded: Ser
 
 
 def test_without_an_answer_nothing_is_written(far: Far, embedded: Server) -> None:
-    assert "nobody can be asked" in adopt(far, embedded, "--apply", check=3)
+    assert "asks for confirmation, but the input is not a terminal" in adopt(far, embedded, "--apply", check=3)
     assert far.operator.database.query("SELECT to_regclass('schema_migrations')") == [(None,)]

@@ -21,7 +21,7 @@ from tests.runner.operating import A
 PLAIN = Options()
 PROD = "gaia-gateway-prod"
 TASK = ("db.migrate", "--env=prod")
-QUESTION = "This changes prod. Type its name to go on: "
+QUESTION = "This will change prod. Type prod to continue: "
 
 
 @pytest.fixture
@@ -50,13 +50,17 @@ def test_who_types_the_name_sees_the_plan_first_and_changes_it(far: Far) -> None
     assert far.operator.read_tables() == ["a"]
 
 
-@pytest.mark.parametrize("answer", ["production", "", None], ids=["another name", "nothing", "Ctrl-C"])
-def test_whoever_does_not_type_the_name_changes_nothing(far: Far, answer: str | None) -> None:
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [("production", "you typed 'production', not 'prod'"), ("", "not confirmed"), (None, "not confirmed")],
+    ids=["another name", "nothing", "Ctrl-C"],
+)
+def test_another_answer_than_the_name_changes_nothing(far: Far, answer: str | None, message: str) -> None:
     with open_dialogue(far, *TASK) as dialogue:
         dialogue.await_words(QUESTION)
         dialogue.interrupt() if answer is None else dialogue.answer(answer)
         assert dialogue.finish() == 3
-        assert "not confirmed" in dialogue.output
+        assert message in dialogue.output
     assert far.operator.read_tables() == []
 
 
@@ -64,13 +68,13 @@ def test_a_plan_without_steps_asks_nothing(far: Far) -> None:
     far.operator.migrate(environment="prod")
     with open_dialogue(far, *TASK) as dialogue:
         assert dialogue.finish() == 0
-        assert "Type its name" not in dialogue.output
+        assert "Type prod" not in dialogue.output
         assert "the database is up to date" in dialogue.output
 
 
 def test_without_a_terminal_yes_is_needed(far: Far) -> None:
     refused = far.inv(*TASK, check=3)
-    assert "prod is guarded, and nobody can be asked" in refused.stderr
+    assert "prod is guarded and asks for confirmation, but the input is not a terminal" in refused.stderr
     assert "inv db.migrate --env=prod --yes" in refused.stderr
     assert far.fly.calls == []
     far.inv(*TASK, "--yes")
@@ -78,7 +82,7 @@ def test_without_a_terminal_yes_is_needed(far: Far) -> None:
 
 
 @pytest.mark.parametrize("command", ["migrate", "rollback", "seed", "repair"])
-@pytest.mark.parametrize("manner", [PLAIN, Options(json=True), Options(upload=True)], ids=["plain", "json", "upload"])
+@pytest.mark.parametrize("options", [PLAIN, Options(json=True), Options(upload=True)], ids=["plain", "json", "upload"])
 def test_all_that_writes_is_guarded(far: Far, command: str, options: Options) -> None:
     with pytest.raises(RefusedError, match="prod is guarded") as refused:
         confirm(far, Request(command), options)
@@ -96,7 +100,7 @@ def test_what_only_looks_is_not_guarded(far: Far, request_: Request) -> None:
 def test_an_upload_to_a_guarded_environment_is_refused_even_at_a_terminal(far: Far) -> None:
     with open_dialogue(far, *TASK, "--upload") as dialogue:
         assert dialogue.finish() == 3
-        assert "files there that nobody deployed" in dialogue.output
+        assert "files there that were not deployed" in dialogue.output
     assert far.fly.calls == []
 
 

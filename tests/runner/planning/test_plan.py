@@ -278,7 +278,7 @@ def test_another_text_gives_another_plan() -> None:
 
 
 def test_deciding_asks_nothing_of_the_world() -> None:
-    decide = "choose(make_files(A, B), make_ledger(B), MigrateGoal()), renew(make_plan(PAIRS), make_ledger())"
+    decide = "choose(make_files(A, B), make_ledger(B), MigrateGoal()), replan(make_plan(PAIRS), make_ledger())"
     watch = "seen = []; sys.addaudithook(lambda name, values: seen.append(name))"
     code = f"import sys; from tests.runner.planning.test_plan import *; {decide}; {watch}; {decide}; sys.exit(repr(seen))"
     result = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
