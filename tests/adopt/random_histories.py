@@ -88,10 +88,11 @@ class History:
 def make_history(server: ScratchServer, sketch: Sketch) -> History:
     """Make a history of a sketch: files that fail after those before them are left out, of the history and of the subset."""
     drafts = [Piece(f"202501010000{number:02}_file", text) for number, text in enumerate(sketch.texts)]
-    pieces = _keep_working(list(replay(server, drafts)))
+    tried = list(replay(server, drafts))
+    pieces = _keep_working(tried)
     wanted = {piece.name for piece, is_wanted in zip(drafts, sketch.wanted, strict=True) if is_wanted}
     outcomes = list(replay(server, [piece for piece in pieces if piece.name in wanted]))
-    live = outcomes[-1].after if outcomes else Catalog()
+    live = outcomes[-1].after if outcomes else tried[0].before
     return History(tuple(pieces), frozenset(piece.name for piece in _keep_working(outcomes)), live)
 
 
