@@ -151,7 +151,7 @@ def test_alerts_that_fail_change_nothing_but_are_named(operator: Operator, endpo
         ("1", "no connection, or no answer"),
         ("2", "HTTP 500"),
         ("3", "no connection, or no answer"),
-        ("4", "apprise does not know such an address"),
+        ("4", "apprise does not know this kind of address"),
     ]
     assert result.stderr.count("division by zero") == 1
     assert "s3cret" not in result.stderr
@@ -228,7 +228,7 @@ def test_a_refusal_there_or_here_sends_nothing(environment: Environment, endpoin
     ("error", "told"),
     [
         (ReportedError("", exit_code=1), "the run ended with 1"),
-        (KeyboardInterrupt(), "stopped at once"),
+        (KeyboardInterrupt(), "stopped by Ctrl-C"),
         (LookupError("a mistake of ours"), "LookupError: a mistake of ours"),
     ],
 )

@@ -157,7 +157,7 @@ def test_the_summary_is_the_plan_of_what_the_pull_request_adds(workflow: dict[st
     head, fence, *lines, end = plan.splitlines()
     assert (head, fence, end) == ("## What this pull request would run", "~~~~", "~~~~")
     assert f"✅ {B}: up, down, up, with rows" in verified
-    assert "Dry run: 1 migration would be applied; nothing is changed" in lines
+    assert "Dry run: 1 migration would be applied" in lines
     assert f"  1. {B}" in lines
     assert "       line 2  VACUUM" in lines
     assert runner.database.query("SELECT version FROM schema_migrations ORDER BY 1") == [(A,), (B,)]

@@ -1,4 +1,4 @@
-"""The way of a message: apprise, an address at a time, each in a thread that nobody has to wait for."""
+"""Send messages through apprise, each address in a thread of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from apprise import AppriseResult
 
 SEND_DEADLINE_S = 10.0
-"""How long the end of a run may be held up by services that do not answer."""
+"""How long the end of a run may be delayed by services that do not answer."""
 
 _LONGEST_WAIT_S = 0.5
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*(?=://)", re.IGNORECASE)
@@ -23,7 +23,7 @@ _loading = threading.Lock()
 
 
 class Sending:
-    """Send a message to several addresses at once; begins when it is made.
+    """A message that is being sent to several addresses at once; sending starts with the constructor.
 
     The threads are daemons, and apprise is kept from making others: a service that never answers must not hold up the end of
     the process either.
@@ -38,7 +38,7 @@ class Sending:
             thread.start()
 
     def finish(self, deadline_s: float = SEND_DEADLINE_S) -> bool:
-        """Wait for the answers, at most so long, and say on stderr which addresses were not reached; tells whether all were.
+        """Wait for the answers and name the addresses that failed on stderr; return True if all were reached.
 
         Ctrl-C ends the waiting and nothing else.
         """
@@ -61,27 +61,27 @@ class Sending:
             self._faults[index] = type(error).__name__
 
     def _name(self, index: int) -> str:
-        """Name an address without what is secret in it, which may be anything but its scheme."""
+        """Return the name of an address without its secrets, which can be anything but the scheme."""
         scheme = _SCHEME.match(self._urls[index])
         place = f" ({index + 1} of {len(self._urls)})" if len(self._urls) > 1 else ""
         return f"{scheme[0]}://…{place}" if scheme else f"an address that begins with no scheme://{place}"
 
 
 def notify(url: str, title: str, body: str, kind: str) -> str:
-    """Send a message to one address; gives what went wrong, or nothing."""
+    """Send a message to one address; return the error, or an empty text."""
     with _loading:
         from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 
         sender = Apprise(asset=AppriseAsset(async_mode=False, service_timeout=0))
         known = sender.add(url)
     if not known:
-        return "apprise does not know such an address"
+        return "apprise does not know this kind of address"
     types = {"failed": NotifyType.FAILURE, "waits": NotifyType.WARNING}
     result = sender.notify(title=title, body=body, notify_type=types.get(kind, NotifyType.INFO), body_format=NotifyFormat.TEXT)
     return "" if result else _explain(result)
 
 
 def _explain(result: AppriseResult) -> str:
-    """Find the HTTP status in what apprise logged; the rest of its words may quote an address."""
+    """Return the HTTP status from the log of apprise; the rest of it may quote an address."""
     found = next((match for entry in result.logs() if (match := _STATUS.search(entry.message))), None)
     return f"HTTP {found[1]}" if found else "no connection, or no answer"

@@ -1,4 +1,4 @@
-"""What a message about a run in trouble says."""
+"""The text of an alert."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _TITLE_CELLS = 150
 _STATEMENT_CELLS = 500
 _ERROR_LINES = 20
 _COMMIT = 12
-_UNKNOWN_END = "What was done stands, what was open is rolled back."
+_UNKNOWN_END = "Completed steps stay applied; the open transaction was rolled back."
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Hold what a message says; nothing in it is a secret."""
+    """The content of an alert, without secrets."""
 
     kind: Kind
     environment: str
@@ -44,7 +44,7 @@ class Alert:
 
 
 def describe_alert(alert: Alert) -> tuple[str, str]:
-    """Write title and body of the message. Pure."""
+    """Return the title and the body of an alert."""
     sign = {"failed": "❌", "waits": "⏳", "trial": "🔔"}[alert.kind]
     first = alert.error.partition("\n")[0]
     title = cut(f"{sign} {alert.environment}: {alert.action} {alert.kind}: {first}", _TITLE_CELLS)
@@ -66,57 +66,57 @@ def describe_alert(alert: Alert) -> tuple[str, str]:
 
 
 def describe_end(error: BaseException, progress: RunProgress, environment: Environment, action: str) -> Alert | None:
-    """Say how a run ended that was stopped by an error; None for wrong usage and refusals.
+    """Return the alert for a run that was stopped by an error, or None for wrong usage and refusals.
 
-    These changed nothing, and whoever typed the command has the answer before their eyes.
+    These changed nothing, and their message is printed where the command was typed.
     """
     if isinstance(error, RunnerError) and error.exit_code != RunnerError.exit_code:
         return None
-    told = _tell(error, progress, environment)
-    place = ":".join(str(part) for part in (told.file, told.line, told.column) if part)
+    error_event = _find_error(error, progress, environment)
+    place = ":".join(str(part) for part in (error_event.file, error_event.line, error_event.column) if part)
     return _build(
         "failed",
         environment,
         action,
         progress,
-        error=f"{told.message} ({told.sqlstate})" if told.sqlstate else told.message,
+        error=f"{error_event.message} ({error_event.sqlstate})" if error_event.sqlstate else error_event.message,
         place=place,
-        state=told.state,
-        hint=told.hint,
+        state=error_event.state,
+        hint=error_event.hint,
     )
 
 
-def describe_wait(progress: RunProgress, hold: LockWait, seconds_s: float, environment: Environment, action: str) -> Alert:
-    """Say for whom a run has been waiting, and what may be done about it."""
-    sessions = "\n".join(write_session(blocker) for blocker in hold.blockers)
-    what = "a lock" if hold.statement else "another run"
-    pids = "".join(f" SELECT pg_terminate_backend({blocker.pid});" for blocker in hold.blockers)
-    hint = f"End what it waits for, if that may be:{pids}" if pids else "Find out what it waits for: pg_stat_activity"
+def describe_wait(progress: RunProgress, wait: LockWait, seconds_s: float, environment: Environment, action: str) -> Alert:
+    """Return the alert for a run that has been waiting, with its blockers and how to end them."""
+    sessions = "\n".join(write_session(blocker) for blocker in wait.blockers)
+    what = "a lock" if wait.statement else "another run"
+    pids = "".join(f" SELECT pg_terminate_backend({blocker.pid});" for blocker in wait.blockers)
+    hint = f"If you may end the blocking session:{pids}" if pids else "Look for the blocking session in pg_stat_activity."
     return _build(
         "waits",
         environment,
         action,
         progress,
         error="\n".join(filter(None, (f"for {what}, {write_seconds(round(seconds_s))} so far", sessions))),
-        state="The run goes on waiting; nothing of what it has open counts yet.",
-        hint=hint if hold.statement else f"Nothing, if that run is meant: inv db.history --env={environment.name}",
+        state="The run keeps waiting. Nothing of the open transaction is committed yet.",
+        hint=hint if wait.statement else f"Nothing, if the other run is expected: inv db.history --env={environment.name}",
     )
 
 
 def describe_test_message(environment: Environment) -> Alert:
-    """Say that this is a trial."""
-    return _build("trial", environment, "trial", RunProgress(), error="none, this is a trial", hint="Nothing.")
+    """Return the test message."""
+    return _build("trial", environment, "trial", RunProgress(), error="none, this is a test", hint="Nothing.")
 
 
-def _tell(error: BaseException, progress: RunProgress, environment: Environment) -> ErrorRaised:
-    """Put what stopped a run into words, unless an event did so already."""
-    hint = f"Look: inv db.status --env={environment.name} ; inv db.history --env={environment.name}"
+def _find_error(error: BaseException, progress: RunProgress, environment: Environment) -> ErrorRaised:
+    """Return the error that stopped a run: its event, or one made from the exception."""
+    hint = f"See inv db.status --env={environment.name} and inv db.history --env={environment.name}"
     if isinstance(error, ReportedError):
         failed = RunnerError(error.message or f"the run ended with {error.exit_code}", state=_UNKNOWN_END, hint=hint)
         return progress.error or describe_error(failed, environment.settings.database_url)
     if isinstance(error, RunnerError):
         return describe_error(error, environment.settings.database_url)
-    reason = "stopped at once" if isinstance(error, KeyboardInterrupt | GeneratorExit) else f"{type(error).__name__}: {error}"
+    reason = "stopped by Ctrl-C" if isinstance(error, KeyboardInterrupt | GeneratorExit) else f"{type(error).__name__}: {error}"
     return describe_error(RunnerError(reason, state=_UNKNOWN_END, hint=hint), environment.settings.database_url)
 
 
@@ -131,7 +131,7 @@ def _build(
     state: str = "",
     hint: str = "",
 ) -> Alert:
-    """Put together what is known, without passwords and without what a terminal would obey."""
+    """Return an alert of what is known, without passwords and control characters."""
     url, statement = environment.settings.database_url, redact(progress.statement, environment.settings.database_url)
     identity = Identity()
 
@@ -158,7 +158,7 @@ def _describe_commit(environment: Environment) -> str:
     revision = read_revision(environment.settings.migrations_dir)
     if not revision.commit:
         return "unknown"
-    return f"{revision.commit[:_COMMIT]}{' and changes that are not committed' if revision.dirty else ''}"
+    return f"{revision.commit[:_COMMIT]}{' with uncommitted changes' if revision.dirty else ''}"
 
 
 def _indent(text: str) -> str:

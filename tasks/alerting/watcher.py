@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tasks.alerting.delivery import Sending
 from tasks.alerting.message import Alert, describe_alert, describe_end, describe_wait
-from tasks.alerting.progress import RunProgress, advance, count_held_s
+from tasks.alerting.progress import RunProgress, advance, count_waited_s
 from tasks.config.environments import Environment
 from tasks.runner.events import Event
 
@@ -24,9 +24,9 @@ def _watch(events: Iterator[Event], environment: Environment, action: str) -> It
             for event in events:
                 now = time.monotonic()
                 progress = advance(progress, event, now)
-                held_s = count_held_s(progress, now)
-                if waiting is None and progress.hold and held_s >= environment.alert_after_s:
-                    waiting = begin_sending(environment, describe_wait(progress, progress.hold, held_s, environment, action))
+                waited_s = count_waited_s(progress, now)
+                if waiting is None and progress.wait and waited_s >= environment.alert_after_s:
+                    waiting = begin_sending(environment, describe_wait(progress, progress.wait, waited_s, environment, action))
                 yield event
         finally:
             # An interrupted run must be rolled back before the alert is sent.

@@ -1,4 +1,4 @@
-"""Events as plain text for people, without colour and without rich: what scripts/migrate.py prints."""
+"""The command line of scripts/migrate.py: events as plain text or JSON lines, and prompts."""
 
 from tasks.console.printer import JsonReport, OutputStream, PlainReport, describe, print_events
 

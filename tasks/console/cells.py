@@ -1,4 +1,4 @@
-"""Text that a file or a database supplied, made fit for a terminal: cleaned, measured in cells, cut and pointed at."""
+"""Text from files and databases, made safe for a terminal: cleaned, measured in cells, and cut."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _HANGUL_VOWELS_AND_FINALS = range(0x1160, 0x1200)
 _SPACES = dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), " ")
 _CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
-# Marks that reorder or hide neighbouring text: https://trojansource.codes
+# Characters that reorder or hide the text next to them: https://trojansource.codes
 _DECEIVERS = [0x061C, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]
 _SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 _CLEAN = dict.fromkeys([*_CONTROLS, *_DECEIVERS]) | _SPACES | _SURROGATES
@@ -28,14 +28,14 @@ _VISIBLE = dict.fromkeys([*_CONTROLS, *_DECEIVERS], "\ufffd") | _SURROGATES
 
 
 def clean(text: str) -> str:
-    """Put a text on one line and drop what a terminal would obey: escape sequences, control and direction marks."""
+    """Return a text on one line without escape sequences, control characters and direction marks."""
     if text.isprintable():
         return text
     return _ESCAPE_SEQUENCES.sub("", text).translate(_CLEAN).rstrip()
 
 
 def clean_lines(text: str) -> list[str]:
-    """Clean a text of several lines; tabs become spaces, and empty lines at its ends are dropped."""
+    """Return the cleaned lines of a text; tabs become spaces, and empty lines at both ends are dropped."""
     if text.isprintable():
         return [text] if text else []
     lines = [_ESCAPE_SEQUENCES.sub("", line).expandtabs(TAB_CELLS).translate(_CLEAN) for line in text.splitlines()]
@@ -43,16 +43,16 @@ def clean_lines(text: str) -> list[str]:
 
 
 def first_line(text: str) -> str:
-    """Give the first line of a statement that is not blank, cleaned."""
+    """Return the first line of a statement that is not blank, cleaned."""
     if text.isprintable():
         return text.strip()
     return next((clean(line).strip() for line in text.splitlines() if line.strip()), "")
 
 
 def measure(text: str) -> list[int]:
-    """Tell for each character how many cells of a terminal it takes.
+    """Return for each character how many cells of a terminal it takes.
 
-    Wide East Asian characters and emoji take two, combining marks none; what an emoji is joined with adds nothing
+    Wide East Asian characters and emoji take two cells, combining marks and joined emoji none
     (https://www.unicode.org/reports/tr11/, https://www.unicode.org/reports/tr51/).
     """
     if text.isascii():
@@ -77,17 +77,17 @@ def _measure(character: str, before: str, before_cells: int) -> int:
 
 
 def width(text: str) -> int:
-    """Tell how many cells of a terminal a text takes."""
+    """Return how many cells of a terminal a text takes."""
     return len(text) if text.isascii() else sum(measure(text))
 
 
 def pad(text: str, cells: int) -> str:
-    """Fill a text with spaces up to a width."""
+    """Return a text padded with spaces to a width."""
     return text + " " * (cells - width(text))
 
 
 def cut(text: str, cells: int) -> str:
-    """Cut a text to a width; an ellipsis takes the place of the rest."""
+    """Return a text cut to a width, with an ellipsis in place of the rest."""
     if len(text) * 2 <= cells or width(text) <= cells:
         return text
     ends = accumulate(measure(text[:cells]))
@@ -95,10 +95,10 @@ def cut(text: str, cells: int) -> str:
 
 
 def point_at(source: str, column: int, cells: int) -> tuple[str, str]:
-    """Show a source line within so many cells, and below it a caret under the column (from 1 on; 0 gives no caret).
+    """Return a source line cut to a width, and the line below it with a caret under the column (from 1; 0 for no caret).
 
-    Tabs become spaces, and what a terminal would obey or hide becomes a visible mark, so that the caret stays right.
-    Of a line that is too long only the neighbourhood of the column is shown.
+    Tabs become spaces, and control characters become a visible mark, so that the caret is in the right place.
+    Of a line that is too long only the part around the column is shown.
     """
     target = min(max(column - 1, 0), len(source))
     start, stop = max(0, target - 2 * cells), target + 2 * cells
@@ -116,7 +116,7 @@ def point_at(source: str, column: int, cells: int) -> tuple[str, str]:
 
 
 def _expand(source: str) -> tuple[list[str], list[int]]:
-    """Give for each character what is shown in its place, and the cells that this takes."""
+    """Return for each character what is shown in its place, and how many cells that takes."""
     visible = source.translate(_VISIBLE | {ord("\t"): "\t"})
     shown, widths, position = list(visible), measure(visible), 0
     for index, character in enumerate(shown):
@@ -128,7 +128,7 @@ def _expand(source: str) -> tuple[list[str], list[int]]:
 
 
 def _choose_window(edges: list[int], target: int, cells: int, is_cut: tuple[bool, bool]) -> tuple[int, int]:
-    """Choose which characters fit, the target among them with as much as can be on both sides of it."""
+    """Return the range of characters that fit, with the target in the middle if possible."""
     end = len(edges) - 1
     if edges[-1] + sum(is_cut) <= cells:
         return 0, end

@@ -1,4 +1,4 @@
-"""The words for environments: what is known of them, what they lack, side by side, and how a run there ended."""
+"""The formatters of environments: settings, checks, side-by-side status, and the outcome of a remote run."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 ENVIRONMENT_COLUMNS = ("environment", "reached", "guarded", "alerts")
 DAY, MINUTE = len("2025-01-01"), len("2025-01-01 00:00")
-"""How much of a moment is written."""
+"""How many characters of a time are written."""
 
 _RUN_ID = 8
 _BAD = frozenset({"failed", "edited", "missing", "interrupted", "unreached"})
 _OPEN = frozenset({"pending", "late"})
 _OUTCOMES = {
-    "finished": "✅ The run {run} had finished over there: {steps}",
-    "failed": "❌ The run {run} had failed over there, after {steps}",
-    "running": "⏳ The run {run} goes on over there; waiting for its end ({steps} so far)",
-    "died": "❌ The run {run} died over there, after {steps}",
-    "unknown": "❌ The log knows nothing of the run {run}",
+    "finished": "✅ Run {run} finished on the machine: {steps}",
+    "failed": "❌ Run {run} failed on the machine, after {steps}",
+    "running": "⏳ Run {run} is still running on the machine; waiting for its end ({steps} so far)",
+    "died": "❌ Run {run} died on the machine, after {steps}",
+    "unknown": "❌ The log has no entry of run {run}",
 }
 
 
 def say_environments(event: EnvironmentsListed, _style: Style) -> list[Line]:
-    """List the environments with what is known of each."""
+    """Return the lines for the list of environments."""
     from tasks.console.tables import align
 
     head, *body = align([ENVIRONMENT_COLUMNS, *map(write_environment_row, event.environments)])
@@ -44,13 +44,13 @@ def say_environments(event: EnvironmentsListed, _style: Style) -> list[Line]:
 
 
 def write_environment_row(known: EnvironmentKnown) -> tuple[str, ...]:
-    """Give the cells of an environment's row, in the order of ENVIRONMENT_COLUMNS."""
+    """Return the cells of an environment's row, in the order of ENVIRONMENT_COLUMNS."""
     alerts = f"to {known.alerts} address{'es' if known.alerts > 1 else ''}" if known.alerts else ""
     return clean(known.name), clean(known.reached), "guarded" if known.guarded else "", alerts
 
 
 def say_probe(event: ProbeRead, _style: Style) -> list[Line]:
-    """Say of each check whether it passed, and what to do where it did not."""
+    """Return the lines for checks: whether each passed, and the next step if it did not."""
     lines: list[Line] = []
     for check in event.checks:
         first, *rest = clean_lines(check.found) or [""]
@@ -61,7 +61,7 @@ def say_probe(event: ProbeRead, _style: Style) -> list[Line]:
 
 
 def say_statuses(event: StatusesRead, _style: Style) -> list[Line]:
-    """Show a row for each migration and a column for each environment."""
+    """Return the lines for a table with a row for each migration and a column for each environment."""
     from tasks.console.tables import align
 
     lines = say_side_by_side(event)
@@ -77,7 +77,7 @@ def say_statuses(event: StatusesRead, _style: Style) -> list[Line]:
 
 
 def say_side_by_side(event: StatusesRead) -> list[Line]:
-    """Say what the table below is about."""
+    """Return the heading of the side-by-side table."""
     shown = len(order_rows(event))
     versions = count(event.total, "version") if shown == event.total else f"the newest {shown} of {count(event.total, 'version')}"
     names = ", ".join(clean(column.environment) for column in event.environments)
@@ -85,23 +85,25 @@ def say_side_by_side(event: StatusesRead) -> list[Line]:
 
 
 def say_unreached(event: StatusesRead) -> list[Line]:
-    """Say of each environment that could not be reached why, and what to do; and which have drifted."""
+    """Return the lines for environments that have drifted or could not be reached, with the next step."""
     lines: list[Line] = []
     for column in event.environments:
         if column.drifted:
             name = clean(column.environment)
-            lines += hang(f"⚠️  {name} has drifted: ", f"inv db.drift --env={name} shows what somebody changed by hand", "warn")
+            lines += hang(
+                f"⚠️  {name} has drifted: ", f"inv db.drift --env={name} shows what was changed outside the migrations", "warn"
+            )
         if column.error:
-            lines += hang(f"❌ {clean(column.environment)} was not reached: ", column.error, "bad")
+            lines += hang(f"❌ {clean(column.environment)} could not be reached: ", column.error, "bad")
             lines += hang(f"{INDENT}Next:  ", column.hint) if column.hint.strip() else []
     return lines
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Hold what one environment says of one version: a kind, and the row where there is one.
+    """The state of one version in one environment, with its row if there is one.
 
-    `kind` is a state, or failed (the last try did), none (it does not know the version), or unreached.
+    `kind` is a state, or failed (the last attempt failed), none (the version is unknown there), or unreached.
     """
 
     kind: str
@@ -109,7 +111,7 @@ class Cell:
 
 
 def order_rows(event: StatusesRead) -> tuple[tuple[str, tuple[Cell, ...]], ...]:
-    """Give a row for each version, oldest first, with what each environment says of it."""
+    """Return a row for each version, oldest first, with its state in each environment."""
     columns = [{row.version: row for row in column.rows} for column in event.environments]
     versions = sorted({version for column in columns for version in column})
     reached = [not column.error for column in event.environments]
@@ -120,7 +122,7 @@ def order_rows(event: StatusesRead) -> tuple[tuple[str, tuple[Cell, ...]], ...]:
 
 
 def write_cell(cell: Cell, length: int = MINUTE) -> str:
-    """Write what one environment says of one version: when it was applied (so much of the moment), or its state."""
+    """Return the text of a cell: when the version was applied, cut to a length, or its state."""
     row = cell.row
     if row is None:
         return "not reached" if cell.kind == "unreached" else "-"
@@ -136,14 +138,14 @@ def _make_cell(row: StatusRow | None, is_there: bool) -> Cell:
 
 
 def say_lost(event: ConnectionLost, _style: Style) -> list[Line]:
-    """Say that the connection broke, and what is done about it."""
+    """Return the line for a lost connection."""
     run = clean(event.run_id)[:_RUN_ID]
-    return [Line(f"⚠️  The connection broke ({clean(event.reason)}). Asking the log how the run {run} ended.", "warn")]
+    return [Line(f"⚠️  The connection was lost ({clean(event.reason)}). Reading the log for the outcome of run {run}.", "warn")]
 
 
 def say_outcome(event: OutcomeRead, _style: Style) -> list[Line]:
-    """Say how a run ended whose connection had broken."""
-    text = _OUTCOMES.get(event.outcome, "The run {run}: " + clean(event.outcome))
+    """Return the lines for the outcome of a run whose connection was lost."""
+    text = _OUTCOMES.get(event.outcome, "Run {run}: " + clean(event.outcome))
     line = text.format(run=clean(event.run_id)[:_RUN_ID], steps=count(len(event.steps), "migration"))
     role: Role = "good" if event.outcome == "finished" else "warn" if event.outcome == "running" else "bad"
     return [Line(line, role), *(Line(f"{INDENT}✅ {clean(version)}") for version in event.steps)]

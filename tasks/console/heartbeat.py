@@ -1,4 +1,4 @@
-"""A sign of life between events, for a reader whose connection may be frozen."""
+"""Heartbeats between events, for a reader whose connection may be frozen."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from tasks.runner.events import Event, Heartbeat
 
 @contextmanager
 def beat(write: Callable[[Event], None], every_s: float) -> Iterator[Callable[[Event], None]]:
-    """Give a way to tell events, beside which a Heartbeat is told every so many seconds; 0 tells none."""
+    """Yield a function that writes events; a Heartbeat is written beside them every `every_s` seconds, none for 0."""
     if not every_s:
         yield write
         return
     lock, ended = threading.Lock(), threading.Event()
 
-    def tell_alone(event: Event) -> None:
+    def write_alone(event: Event) -> None:
         with lock:
             write(event)
 
     def work() -> None:
         while not ended.wait(every_s):
-            tell_alone(Heartbeat())
+            write_alone(Heartbeat())
 
     worker = threading.Thread(target=work, daemon=True)
     worker.start()
     try:
-        yield tell_alone
+        yield write_alone
     finally:
         ended.set()
         worker.join()

@@ -1,4 +1,4 @@
-"""What the words are made of: lines with a role, and how amounts, moments and sessions are written."""
+"""Lines with a role, and the formats of counts, times and sessions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOMENT = len("2025-01-01T00:00:00")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Hold a line of text; a terminal colours it by its role."""
+    """A line of text; a terminal colours it by its role."""
 
     text: str
     role: Role = "plain"
@@ -29,7 +29,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Say how to tell events: how much of them, in how many cells, and what the files are called."""
+    """How events are printed: how verbose, how wide in cells, and the noun for the files."""
 
     verbose: bool = False
     width: int = 100
@@ -37,12 +37,12 @@ class Style:
 
 
 def count(number: int, noun: str) -> str:
-    """Write an amount of things."""
+    """Return a number with its noun in the singular or plural."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def write_duration(milliseconds: float) -> str:
-    """Write a span of time, the coarser the longer it is."""
+    """Return a duration as text, less precise the longer it is."""
     seconds = milliseconds / _SECOND_MS
     if milliseconds < _PLAIN_MS:
         return f"{milliseconds:.0f} ms"
@@ -50,7 +50,7 @@ def write_duration(milliseconds: float) -> str:
 
 
 def write_seconds(seconds: float) -> str:
-    """Write seconds, with minutes and hours where there are some."""
+    """Return seconds as text, with minutes and hours if there are any."""
     if seconds < _MINUTE_S:
         return f"{seconds:.1f}".removesuffix(".0") + " s"
     whole = round(seconds)
@@ -60,30 +60,30 @@ def write_seconds(seconds: float) -> str:
 
 
 def write_moment(moment: str) -> str:
-    """Write an ISO 8601 moment for people, to the second; the events' moments are UTC."""
+    """Return an ISO 8601 time as text, to the second. Times in events are UTC."""
     return clean(moment)[:_MOMENT].replace("T", " ")
 
 
 def write_database(environment: str, database: str) -> str:
-    """Name a database, and which environment it is where that is known."""
+    """Return the name of a database, with its environment if that is known."""
     return f"{clean(database)} ({clean(environment)})" if environment else clean(database)
 
 
 def write_spot(version: str, line: int) -> str:
-    """Name the line of a version's file; without a version it is the run as a whole that is spoken of."""
+    """Return the file and line of a statement; without a version, the text refers to the run."""
     if not version:
         return "The run"
     return f"{clean(version)}.sql:{line}" if line else f"{clean(version)}.sql"
 
 
 def write_progress(event: IndexAdvanced) -> str:
-    """Tell how far an index build is; the server counts the percentage anew in each phase."""
+    """Return the progress of an index build; the percentage restarts in each phase."""
     percent = "" if event.percent < 0 else f", {event.percent} %"
     return f"index build: {clean(event.phase).removeprefix('building index: ')}{percent}"
 
 
 def write_session(session: Session, *, query: bool = True) -> str:
-    """Name a session: its process, who it is, what it is doing."""
+    """Return a description of a session: process id, user, application, state and query."""
     since = f" since {write_moment(session.since)} UTC" if session.since else ""
     client = f"from {clean(session.client)}" if session.client not in {"", "local"} else ""
     facts = [clean(session.user), clean(session.application), client, f"{clean(session.state)}{since}".strip()]
@@ -93,14 +93,14 @@ def write_session(session: Session, *, query: bool = True) -> str:
 
 
 def hang(first: str, text: str, role: Role = "plain") -> list[Line]:
-    """Write a text of several lines behind the words of its first one, the others below its beginning."""
+    """Return a text of several lines with a hanging indent below `first`."""
     head, *rest = clean_lines(text) or [""]
     indent = " " * len(first) if first.startswith(" ") else INDENT
     return [Line(first + head, role), *(Line(indent + line if line else "", role) for line in rest)]
 
 
 def write_diff(diff: str, limit: int | None = None) -> list[Line]:
-    """Indent a diff; beyond the limit, say how much more there is."""
+    """Return an indented diff; beyond the limit, only the number of lines left out."""
     lines = clean_lines(diff)
     shown = lines if limit is None else lines[:limit]
     roles: dict[str, Role] = {"+": "added", "-": "removed", "@": "dim"}

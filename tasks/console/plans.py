@@ -1,4 +1,4 @@
-"""The words for what is planned and proposed: dry runs, findings, changes of the ledger."""
+"""The formatters of plans: dry runs, findings, proposed changes of the ledger."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _WOULD = {"rollback": ("migration", "rolled back"), "seed": ("seed", "run")}
 
 
 def say_plan(event: PlanMade, style: Style) -> list[Line]:
-    """Name the findings; in a dry run show every step that would run."""
+    """Return the lines for the findings and, in a dry run, for every step that would run."""
     lines = say_findings(event.findings, style, hints=event.dry_run)
     if not event.dry_run:
         return lines
     if not event.steps:
         return [*lines, Line("Dry run: nothing to do", "head")]
     noun, done = _WOULD.get(event.action, ("migration", "applied"))
-    heading = f"Dry run: {count(len(event.steps), noun)} would be {done}; nothing is changed"
+    heading = f"Dry run: {count(len(event.steps), noun)} would be {done}"
     lines += [Line(heading, "head"), Line("")]
     for number, step in enumerate(event.steps, 1):
         lines += [*_say_step(number, step, style), Line("")]
@@ -52,19 +52,19 @@ def _say_step(number: int, step: PlannedStep, style: Style) -> list[Line]:
 
 def _say_transactions(step: PlannedStep) -> str:
     if len(step.segments) > 1:
-        done = f", {step.done} done by an earlier run" if step.done else ""
+        done = f", {step.done} completed by an earlier run" if step.done else ""
         return f"{len(step.segments)} segments{done}"
     return "in one transaction" if all(step.segments) else "outside a transaction"
 
 
 def _say_segment(step: PlannedStep, segment: int) -> str:
     style = "in one transaction" if step.segments[segment - 1] else "outside a transaction"
-    done = " (done by an earlier run, does not run again)" if segment <= step.done else ""
+    done = " (completed by an earlier run, skipped)" if segment <= step.done else ""
     return f"segment {segment} of {len(step.segments)}, {style}{done}"
 
 
 def say_findings(findings: tuple[Finding, ...], style: Style, *, hints: bool = True) -> list[Line]:
-    """Name each finding with its diff and hint; without `hints`, an error will follow that tells them."""
+    """Return the lines for findings with their diffs; without `hints`, an error with the hints follows."""
     lines: list[Line] = []
     for finding in findings:
         lines += _say_finding(finding, style, hint=hints or not finding.refuses)
@@ -82,7 +82,7 @@ def _say_finding(finding: Finding, style: Style, *, hint: bool) -> list[Line]:
 
 
 def say_repair(event: RepairProposed) -> list[Line]:
-    """Show one change of the ledger whole, for a person who is asked about it."""
+    """Return the lines for one proposed change of the ledger, with its complete diff."""
     head = f"🔧 {clean(event.version)}: {clean(event.change)}"
     lines = [Line(head, "head"), *(hang(INDENT, event.message) if event.message.strip() else [])]
     return [*lines, *write_diff(event.diff)]

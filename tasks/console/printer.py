@@ -19,12 +19,12 @@ _PERCENT_STEP = 10
 
 
 def describe(event: events.Event, *, verbose: bool = False) -> list[str]:
-    """Give the plain lines for an event, without colour."""
+    """Return the plain lines for an event, without colour."""
     return [line.text for line in say(event, Style(verbose=verbose))]
 
 
 def print_events(stream_of_events: Iterable[events.Event], write: Callable[[events.Event], None]) -> events.Event | None:
-    """Tell every event and give the last one; a run that is broken off is closed at once, so that it can roll back."""
+    """Write every event and return the last one; on an error the events are closed at once, so that the run rolls back."""
     last = None
     try:
         for last in stream_of_events:
@@ -37,9 +37,9 @@ def print_events(stream_of_events: Iterable[events.Event], write: Callable[[even
 
 
 class OutputStream:
-    """Write to a stream line by line, whatever it can encode.
+    """A stream that is written line by line, whatever its encoding.
 
-    Once nobody reads (`inv db.migrate | head`) it swallows what follows: half a plan must not hang on a closed pipe.
+    After the reader has gone (`inv db.migrate | head`) lines are dropped: a run must not stop at a closed pipe.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -47,7 +47,7 @@ class OutputStream:
         self._is_open = True
 
     def write(self, text: str) -> None:
-        """Write a text and a line's end, and flush; characters that the stream cannot encode become question marks."""
+        """Write a line and flush; characters that the stream cannot encode become question marks."""
         if not self._is_open:
             return
         try:
@@ -66,7 +66,7 @@ class OutputStream:
             self._close()
 
     def _close(self) -> None:
-        """Point the stream to nowhere, as Python flushes it once more at its end.
+        """Redirect the stream to the null device, since Python flushes it once more at exit.
 
         https://docs.python.org/3/library/signal.html#note-on-sigpipe
         """
@@ -85,7 +85,7 @@ class JsonReport:
         self._outlet = OutputStream(self._stream)
 
     def write(self, event: events.Event) -> None:
-        """Print an event; in pure ASCII where the stream knows no UTF-8."""
+        """Print an event; in ASCII if the encoding of the stream has no room for it."""
         line = events.to_json(event)
         try:
             line.encode(self._stream.encoding or "utf-8")
@@ -95,13 +95,13 @@ class JsonReport:
 
 
 class PlainReport:
-    """Print each event as plain lines; what repeats while something waits is told ever more rarely."""
+    """Print each event as plain lines; what repeats during a wait is printed less and less often."""
 
     def __init__(self, stream: TextIO | None = None, *, verbose: bool = False) -> None:
         self._outlet = OutputStream(stream or sys.stdout)
         self._style = Style(verbose=verbose)
         self._repeats = Repeats()
-        self._told = ""
+        self._reported = ""
 
     def write(self, event: events.Event) -> None:
         """Print an event."""
@@ -110,22 +110,22 @@ class PlainReport:
         if not self._repeats.is_news(event):
             return
         if isinstance(event, events.ErrorRaised):
-            lines = say_error(event, self._style, told=self._told)
+            lines = say_error(event, self._style, reported=self._reported)
         else:
             lines = say(event, self._style)
-        self._told = event.message if isinstance(event, events.StepFailed) else ""
+        self._reported = event.message if isinstance(event, events.StepFailed) else ""
         if lines:
             self._outlet.write("\n".join(line.text for line in lines))
 
 
 class Repeats:
-    """Decide whether a repeated event is news: another blocker or phase is, the same only after twice the time."""
+    """Which repeated events are printed: a new blocker or phase always, the same one only after twice the time."""
 
     def __init__(self) -> None:
         self._last: dict[type, tuple[Hashable, float]] = {}
 
     def is_news(self, event: events.Event) -> bool:
-        """Tell whether to print an event, given those before."""
+        """Return True if an event is to be printed, given those before it."""
         match event:
             case events.Waiting(version, line, seconds_s, blockers):
                 pids = tuple(blocker.pid for blocker in blockers)

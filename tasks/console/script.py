@@ -1,6 +1,6 @@
 """The command line of scripts/migrate.py: flags → operation → lines; the one place where its errors become exit codes.
 
-The runner, and with it the driver, is imported only where a database is asked.
+The runner, and with it psycopg, is imported only by the commands that connect to a database.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from tasks.runner.signals import catch_signals
 
 _HELP = ("-h", "--help")
 PROJECT = Path(__file__).resolve().parents[2]
-"""The folder that holds scripts, tasks, migrations and seeds."""
+"""The folder with scripts, tasks, migrations and seeds."""
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run one operation and give its exit code: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 a check found something."""
+    """Run one operation and return its exit code: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 a check found something."""
     named = bool(arguments) and (not arguments[0].startswith("-") or arguments[0] in _HELP)
     options = _build_parser().parse_args(arguments if named else ["migrate", *arguments])
     url = ""
@@ -78,12 +78,14 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def _build_parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--json", action="store_true", help="JSON lines on stdout and nothing else there")
-    common.add_argument("--verbose", action="store_true", help="name every migration that is skipped, every statement that runs")
-    common.add_argument("--env", default="", metavar="NAME", help="refuse a database that says it is another environment")
+    common.add_argument("--json", action="store_true", help="print JSON lines on stdout and nothing else")
+    common.add_argument(
+        "--verbose", action="store_true", help="list every migration that is skipped and every statement that runs"
+    )
+    common.add_argument("--env", default="", metavar="NAME", help="refuse a database that belongs to another environment")
     common.add_argument("--run-id", default="", help=argparse.SUPPRESS)
     common.add_argument(
-        "--heartbeat", type=_read_count, default=0, metavar="S", help="with --json: say every S seconds that it lives"
+        "--heartbeat", type=_read_count, default=0, metavar="S", help="with --json: emit a heartbeat every S seconds"
     )
     parser = argparse.ArgumentParser(
         prog="migrate.py", description="Bring the database of DATABASE_URL to the schema of this checkout."
@@ -108,22 +110,22 @@ def _build_parser() -> argparse.ArgumentParser:
     history.add_argument("--version", default="", help="only this version")
     add("load", "build an empty database from migrations/schema.sql")
     add("seed", "run the seeds that are new or changed", "--dry-run")
-    repair = add("repair", "make the ledger say what is true, each change confirmed", "--yes", "--dry-run")
-    repair.add_argument("--agree", action="append", default=[], metavar="CHANGE:VERSION", help="agree to this change")
+    repair = add("repair", "bring the ledger in line with the files; each change is confirmed", "--yes", "--dry-run")
+    repair.add_argument("--agree", action="append", default=[], metavar="CHANGE:VERSION", help="confirm this change")
     add("files", "list the migrations of this checkout with their checksums")
-    adopt = add("adopt", "record what inv db.adopt found, and somebody agreed to")
-    adopt.add_argument("--version", required=True, metavar="SEEN", help="what the database was seen to be")
+    adopt = add("adopt", "record the migrations that inv db.adopt proposed")
+    adopt.add_argument("--version", required=True, metavar="SEEN", help="the state that the proposal was made from")
     adopt.add_argument("--agree", action="append", default=[], metavar="ADOPTIONS", help="the adoptions, packed")
     add("catalog", "read the schema and the texts that were applied")
-    add("probe", "look at the database without changing it")
-    outcome = add("outcome", "tell how a run ended")
+    add("probe", "check the database without changing it")
+    outcome = add("outcome", "read how a run ended")
     outcome.add_argument("--version", required=True, metavar="RUN", help="the run's id")
     return parser
 
 
 def _read_count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""The words for status and history: what their columns hold, and the same as aligned text."""
+"""The formatters of status and history, as aligned text."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _ERROR_CELLS = 160
 
 
 def write_status_row(row: StatusRow) -> tuple[str, ...]:
-    """Give the cells of a version's row, in the order of STATUS_COLUMNS."""
+    """Return the cells of a version's row, in the order of STATUS_COLUMNS."""
     took = "" if row.execution_time_ms is None else write_duration(row.execution_time_ms)
     return (clean(row.state), clean(row.version), write_moment(row.applied_at), took, clean(row.applied_by), clean(row.note))
 
 
 def write_history_row(row: HistoryRow) -> tuple[str, ...]:
-    """Give the cells of a log row, in the order of HISTORY_COLUMNS."""
+    """Return the cells of a log row, in the order of HISTORY_COLUMNS."""
     by = f"{clean(row.actor)}@{clean(row.host)}" if row.host else clean(row.actor)
     revision = clean(row.git_revision)[:_REVISION] + ("+changes" if row.git_dirty else "")
     return (
@@ -47,7 +47,7 @@ def write_history_row(row: HistoryRow) -> tuple[str, ...]:
 
 
 def write_error(row: HistoryRow, style: Style) -> list[str]:
-    """Give what a log row tells of its error: the first line, or all of it."""
+    """Return the error of a log row: its first line, or all lines if verbose."""
     if not row.error and not row.sqlstate:
         return []
     first, *rest = clean_lines(row.error) or [""]
@@ -56,7 +56,7 @@ def write_error(row: HistoryRow, style: Style) -> list[str]:
 
 
 def summarize(event: StatusRead) -> str:
-    """Count the shown versions by state."""
+    """Return the number of shown versions in each state."""
     counts = Counter(row.state for row in event.rows)
     known = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
     text = known or "no migrations"
@@ -65,7 +65,7 @@ def summarize(event: StatusRead) -> str:
 
 
 def say_status(event: StatusRead, style: Style) -> list[Line]:
-    """Show the state of every version as aligned text, then the findings."""
+    """Return the lines for the state of every version and for the findings."""
     lines = [Line(f"{write_database(event.environment, event.database)}: {summarize(event)}", "head")]
     if event.rows:
         table = align([STATUS_COLUMNS, *map(write_status_row, event.rows)])
@@ -75,7 +75,7 @@ def say_status(event: StatusRead, style: Style) -> list[Line]:
 
 
 def say_history(event: HistoryRead, style: Style) -> list[Line]:
-    """Show the log as aligned text, each failure with its error below."""
+    """Return the lines for the log, each failure with its error below it."""
     heading = write_database(event.environment, event.database)
     if not event.rows:
         return [Line(f"{heading}: the log is empty", "head")]
@@ -88,7 +88,7 @@ def say_history(event: HistoryRead, style: Style) -> list[Line]:
 
 
 def align(rows: Iterable[Sequence[str]]) -> list[str]:
-    """Write rows of cells as lines; a column that is empty but for its head is left out."""
+    """Return rows of cells as aligned lines, without the columns that have only a heading."""
     head, *body = rows
     columns = [column for column in zip(head, *body, strict=True) if any(column[1:])]
     widths = [max(map(width, column)) for column in columns]

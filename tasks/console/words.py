@@ -1,4 +1,4 @@
-"""The words for every event: pure functions from an event to the lines that people read."""
+"""The formatter of every event: a pure function from an event to lines of text."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _DONE = {"rollback": "↩️  Rolled back", "seed": "🌱 Seeded", "repair": "�
 _IDLE = {
     "rollback": "✅ Nothing to roll back",
     "seed": "✅ Nothing to do: the seeds are up to date",
-    "repair": "✅ The ledger stays as it is",
+    "repair": "✅ Nothing to repair",
 }
 _RUN_ID = 8
 _SOURCE_CELLS = 20
@@ -46,12 +46,12 @@ Words = Callable[[Any, Style], list[Line]]
 
 
 def register_formatters(words: Mapping[type, Words]) -> None:
-    """Add the words for events of a room that is only opened when somebody asks for what it does."""
+    """Add the formatters for the events of a package that is imported only by the commands that need it."""
     WORDS.update(words)
 
 
 def say(event: events.Event, style: Style) -> list[Line]:
-    """Give the lines for an event; none where there is nothing to tell."""
+    """Return the lines for an event; none for an event that prints nothing."""
     words = WORDS.get(type(event))
     return words(event, style) if words else []
 
@@ -64,7 +64,7 @@ def _start_run(event: events.RunStarted, style: Style) -> list[Line]:
 
 
 def _find_files(event: events.FilesFound, _style: Style) -> list[Line]:
-    return [Line(f"Found {event.count} {clean(event.what)} files")]
+    return [Line(f"Found {count(event.count, f'{clean(event.what)} file')}")]
 
 
 def _skip(event: events.Skipped, style: Style) -> list[Line]:
@@ -78,13 +78,13 @@ def _skip(event: events.Skipped, style: Style) -> list[Line]:
 def _await_lock(event: events.LockAwaited, _style: Style) -> list[Line]:
     holder = f": {write_session(event.holder, query=False)}" if event.holder else ""
     time = f" for {write_seconds(event.seconds_s)}" if event.seconds_s >= 1 else ""
-    return [Line(f"⏳ Another run holds the lock{holder}; waiting{time}", "warn")]
+    return [Line(f"⏳ Another run has the lock{holder}; waiting{time}", "warn")]
 
 
 def _start_step(event: events.StepStarted, style: Style) -> list[Line]:
     place = f"{event.position}/{event.total}"
     if event.done:
-        done = f"{event.done} of {count(event.statements, 'statement')} were done by an earlier run"
+        done = f"an earlier run completed {event.done} of {count(event.statements, 'statement')}"
         return [Line(f"⏩ Resuming {clean(event.version)}: {done}")]
     if style.verbose:
         text = f"▶️  {place} {clean(event.action)} {clean(event.version)} ({count(event.statements, 'statement')})"
@@ -109,8 +109,8 @@ def _finish_statement(event: events.StatementFinished, style: Style) -> list[Lin
 def _wait(event: events.Waiting, _style: Style) -> list[Line]:
     spot, time = write_spot(event.version, event.line), write_seconds(event.seconds_s)
     if not event.blockers:
-        return [Line(f"⏳ {spot} runs for {time}", "dim")]
-    return _name_blockers(f"⏳ {spot} waits {time} for ", event.blockers)
+        return [Line(f"⏳ {spot} has been running for {time}", "dim")]
+    return _name_blockers(f"⏳ {spot} has waited {time} for ", event.blockers)
 
 
 def _name_blockers(head: str, blockers: tuple[events.Session, ...]) -> list[Line]:
@@ -126,8 +126,8 @@ def _advance_index(event: events.IndexAdvanced, _style: Style) -> list[Line]:
 
 
 def _retry(event: events.Retried, _style: Style) -> list[Line]:
-    head = f"🔁 {write_spot(event.version, event.line)} was rolled back (try {event.attempt} of {event.attempts}): "
-    again = f"{INDENT}The whole transaction runs again in {write_seconds(event.pause_s)}"
+    head = f"🔁 {write_spot(event.version, event.line)} was rolled back (attempt {event.attempt} of {event.attempts}): "
+    again = f"{INDENT}The transaction is retried in {write_seconds(event.pause_s)}"
     lines = [*hang(head, event.reason, "warn"), Line(again, "warn")]
     return [*lines, *_name_blockers(f"{INDENT}Blocked by ", event.blockers)] if event.blockers else lines
 
@@ -150,7 +150,7 @@ def _fail_step(event: events.StepFailed, _style: Style) -> list[Line]:
 
 def _write_schema(event: events.SchemaWritten, _style: Style) -> list[Line]:
     if event.problem:
-        return [Line(f"⚠️  {clean(event.path)} is not written: {clean(event.problem)}", "warn")]
+        return [Line(f"⚠️  {clean(event.path)} was not written: {clean(event.problem)}", "warn")]
     return [Line(f"📄 Wrote {clean(event.path)}: commit it with the migration", "dim")]
 
 
@@ -182,16 +182,16 @@ def _repair(event: events.RepairProposed, _style: Style) -> list[Line]:
     return say_repair(event)
 
 
-def say_error(event: events.ErrorRaised, style: Style, *, told: str = "") -> list[Line]:
-    """Give the lines for an error; its first line is left out where the words just before told it already."""
+def say_error(event: events.ErrorRaised, style: Style, *, reported: str = "") -> list[Line]:
+    """Return the lines for an error, without its first line if the message before it was the same."""
     sqlstate = f"({clean(event.sqlstate)})" if event.sqlstate else ""
     head, *rest = clean_lines(event.message) or ["unknown error"]
-    is_told = told.startswith(head)
+    is_reported = reported.startswith(head)
     lines = hang(INDENT, "\n".join(rest)) if rest else []
-    if not is_told:
+    if not is_reported:
         lines = hang("❌ ", "\n".join([f"{head} {sqlstate}".rstrip(), *rest]), "bad")
     spot = ":".join([clean(event.file), *(str(part) for part in (event.line, event.column) if part)])
-    place = f"{spot if event.file else ''} {sqlstate if is_told else ''}".strip()
+    place = f"{spot if event.file else ''} {sqlstate if is_reported else ''}".strip()
     lines += [Line(INDENT + place)] if place else []
     if event.source.strip():
         lines += _show_source(event, style)

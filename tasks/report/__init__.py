@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def report(events: Iterable[Event], *, stream: TextIO | None = None, json: bool = False, verbose: bool = False) -> Event | None:
-    """Print every event as it comes and give the last one, which tells how the run ended.
+    """Print every event as it comes and return the last one.
 
     Whatever the events raise passes through, once the terminal is as it was and the run is closed.
     """
@@ -31,11 +31,11 @@ def report(events: Iterable[Event], *, stream: TextIO | None = None, json: bool 
 
 
 def report_error(error: ErrorRaised, *, stream: TextIO | None = None, json: bool = False) -> None:
-    """Print one error that came before any run: for people on stderr, as JSON on stdout."""
+    """Print an error that was raised before a run started: as text on stderr, as JSON on stdout."""
     report([error], stream=stream or (sys.stdout if json else sys.stderr), json=json)
 
 
 def _is_terminal(stream: TextIO) -> bool:
-    """Tell whether the stream can show colours, move its cursor and draw the signs we use."""
+    """Return True if the stream can show colours, move its cursor and print the symbols that are used."""
     encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")
     return stream.isatty() and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"} and encoding.startswith("utf")

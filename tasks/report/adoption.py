@@ -1,4 +1,4 @@
-"""The words for an adoption."""
+"""The messages of db.adopt."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ _NAMED = 5
 
 
 def register_words() -> None:
-    """Teach the report the words for an adoption."""
+    """Register the formatters of the events of an adoption."""
     register_formatters({AdoptionRead: _say_read})
 
 
 def _say_read(event: AdoptionRead, style: Style) -> list[Line]:
     lines = [Line(f"{write_database(event.environment, event.database)}: {_sum_up(event)}", "head")]
     if event.empty:
-        return [*lines, Line("✅ The database is empty: nothing to adopt; inv db.migrate makes it", "good")]
+        return [*lines, Line("✅ The database is empty: nothing to adopt. Create the schema with inv db.migrate", "good")]
     if event.tool:
-        lines.append(Line(f"It has the record of {clean(event.tool)}, which is held against the schema", "dim"))
+        lines.append(Line(f"Found the version table of {clean(event.tool)}; it is compared with the schema", "dim"))
     lines += [Line(""), *_tabulate(event, style), Line("")]
     for row in event.rows:
         lines += _say_contradiction(row)
     for text in event.unmatched:
-        lines += hang("⚠️  no migration here: ", text, "warn")
-    lines += _say_rest("no file explains", event.strangers, style)
-    lines += _say_rest("missing, or not as the files make it", event.lacking, style)
+        lines += hang("⚠️  no matching migration: ", text, "warn")
+    lines += _say_rest("not explained by any file", event.strangers, style)
+    lines += _say_rest("missing or different from what the files create", event.lacking, style)
     return [*lines, *_conclude(event)]
 
 
@@ -49,8 +49,8 @@ def _tabulate(event: AdoptionRead, style: Style) -> list[Line]:
         text = clean(row.evidence) + (" (recorded)" if row.recorded else "")
         lines.append(Line(head + text if style.verbose else cut(head + text, max(style.width, len(head) + 20)), role))
         if style.verbose:
-            lines += [Line(f"{INDENT}  there: {clean(name)}", "dim") for name in row.there]
-            lines += [Line(f"{INDENT}  not so: {clean(name)}", "dim") for name in row.lacking]
+            lines += [Line(f"{INDENT}  found: {clean(name)}", "dim") for name in row.there]
+            lines += [Line(f"{INDENT}  missing or different: {clean(name)}", "dim") for name in row.lacking]
         if row.following and (style.verbose or row.verdict == "partial" or "fail" in row.following):
             lines.append(Line(f"{INDENT}  {clean(row.following)}", "dim"))
     return lines
@@ -60,8 +60,8 @@ def _say_contradiction(row: AdoptionRow) -> list[Line]:
     if not row.contradicted:
         return []
     if row.claimed == "you":
-        return hang("⚠️  ", f"{row.version}: what you say of it is against the evidence: {row.verdict}, {row.evidence}", "warn")
-    text = f"{row.version}: {row.claimed} says that it was applied, the schema says otherwise: {row.verdict}, {row.evidence}"
+        return hang("⚠️  ", f"{row.version}: your assumption contradicts the evidence: {row.verdict}, {row.evidence}", "warn")
+    text = f"{row.version}: {row.claimed} recorded it as applied, but the schema contradicts that: {row.verdict}, {row.evidence}"
     return hang("❌ ", text, "bad")
 
 
@@ -79,10 +79,10 @@ def _conclude(event: AdoptionRead) -> list[Line]:
     lines = []
     if event.proved:
         having = sum(row.recorded or row.proposed for row in event.rows)
-        lines.append(Line(f"✅ Proved: replaying these {having} on an empty database gives exactly this schema", "good"))
+        lines.append(Line(f"✅ Proved: replaying these {having} on an empty database results in exactly this schema", "good"))
     if undecided:
-        lines += hang("❓ ", f"The schema cannot tell about {', '.join(undecided[:_NAMED])}: decide with", "warn")
+        lines += hang("❓ ", f"Not decided by the schema: {', '.join(undecided[:_NAMED])}. Decide with", "warn")
         lines.append(Line(f"{INDENT}--assume-present VERSION or --assume-absent VERSION", "warn"))
     if not proposed:
         return [*lines, Line("✅ Nothing to record", "good")]
-    return [*lines, Line(f"+ {count(len(proposed), 'migration')} to be recorded as applied; --apply writes this", "head")]
+    return [*lines, Line(f"+ {count(len(proposed), 'migration')} to be recorded as applied; --apply records them", "head")]

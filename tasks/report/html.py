@@ -1,4 +1,4 @@
-"""The overview of all environments as a page: one file that needs nothing else."""
+"""The overview of all environments as an HTML page in one self-contained file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ tbody th { font: 13px ui-monospace, monospace }
 
 
 def write_page(overview: StatusesRead, path: Path, *, now: datetime | None = None) -> None:
-    """Write the page; raises RunnerError where the file cannot be written."""
+    """Write the page to a file; raises RunnerError if the file cannot be written."""
     try:
         path.write_text(render_page(overview, now or datetime.now(UTC)), encoding="utf-8")
     except OSError as error:
@@ -35,7 +35,7 @@ def write_page(overview: StatusesRead, path: Path, *, now: datetime | None = Non
 
 
 def render_page(overview: StatusesRead, now: datetime) -> str:
-    """Write the page's text. Pure."""
+    """Return the text of the page."""
     heads = "".join(f'<th scope="col">{_escape(column.environment)}</th>' for column in overview.environments)
     rows = "\n".join(_render_row(version, cells) for version, cells in order_rows(overview))
     errors = "".join(f"{_render_error(column)}\n" for column in overview.environments if column.error)
@@ -55,7 +55,7 @@ def render_page(overview: StatusesRead, now: datetime) -> str:
 
 def _render_error(column: EnvironmentStatus) -> str:
     hint = f"<br>{_escape(column.hint)}" if column.hint else ""
-    return f'<p><b class="unreached">{_escape(column.environment)} was not reached:</b> {_escape(column.error)}{hint}</p>'
+    return f'<p><b class="unreached">{_escape(column.environment)} could not be reached:</b> {_escape(column.error)}{hint}</p>'
 
 
 def _render_row(version: str, cells: tuple[Cell, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What a run does at the moment, as a value, and how that looks at the foot of a terminal."""
+"""What is running now, as a value, and how it is drawn in the last lines of a terminal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MINUTE_S = 60
 
 @dataclass(frozen=True, slots=True)
 class LiveView:
-    """Hold what runs now; the moments are seconds of a monotonic clock."""
+    """What is running now; times are seconds of a monotonic clock."""
 
     step: events.StepStarted | None = None
     step_since: float = 0
@@ -38,43 +38,43 @@ class LiveView:
     lock: events.LockAwaited | None = None
 
 
-def advance(scene: LiveView, event: events.Event, now: float) -> LiveView | None:
-    """Give the scene after an event, None where nothing runs any more."""
-    following: LiveView | None = scene
+def advance(view: LiveView, event: events.Event, now: float) -> LiveView | None:
+    """Return the view after an event, None if nothing is running any more."""
+    following: LiveView | None = view
     match event:
         case events.LockAwaited():
-            following = replace(scene, lock=event)
+            following = replace(view, lock=event)
         case events.PlanMade():
-            following = replace(scene, lock=None)
+            following = replace(view, lock=None)
         case events.StepStarted():
             following = LiveView(step=event, step_since=now)
         case events.StatementStarted():
-            following = replace(scene, statement=event, statement_since=now, progress=None, waiting=None)
+            following = replace(view, statement=event, statement_since=now, progress=None, waiting=None)
         case events.StatementFinished() | events.Retried():
-            following = replace(scene, progress=None, waiting=None)
+            following = replace(view, progress=None, waiting=None)
         case events.Waiting():
-            following = replace(scene, waiting=event if event.blockers else None)
+            following = replace(view, waiting=event if event.blockers else None)
         case events.IndexAdvanced():
-            following = replace(scene, progress=event, waiting=None)
+            following = replace(view, progress=event, waiting=None)
         case events.StepFailed() | events.RunFinished() | events.ErrorRaised() | events.RepairProposed() | events.OutcomeRead():
             following = None
     return following
 
 
-def draw(scene: LiveView, now: float, console: Console) -> Group:
-    """Draw the progress over the plan, the running statement with its time, and what it waits for."""
+def draw(view: LiveView, now: float, console: Console) -> Group:
+    """Return the progress of the plan, the running statement with its time, and what it waits for."""
     rows: list[Table | Text] = []
-    if scene.step:
-        rows.append(_draw_bar(scene, scene.step, now, console.width))
-    if scene.statement:
-        seconds = _write_clock(now - scene.statement_since)
-        label = Text(f"{INDENT}line {scene.statement.line}:", style="dim")
-        rows.append(_draw_row(label, Text(first_line(scene.statement.text)), seconds))
-    return Group(*rows, *(lay_out(line, console) for line in _tell_waits(scene)))
+    if view.step:
+        rows.append(_draw_bar(view, view.step, now, console.width))
+    if view.statement:
+        seconds = _write_clock(now - view.statement_since)
+        label = Text(f"{INDENT}line {view.statement.line}:", style="dim")
+        rows.append(_draw_row(label, Text(first_line(view.statement.text)), seconds))
+    return Group(*rows, *(lay_out(line, console) for line in _tell_waits(view)))
 
 
-def _draw_bar(scene: LiveView, step: events.StepStarted, now: float, width: int) -> Table:
-    done = scene.statement.number - 1 if scene.statement else step.done
+def _draw_bar(view: LiveView, step: events.StepStarted, now: float, width: int) -> Table:
+    done = view.statement.number - 1 if view.statement else step.done
     part = done / step.statements if step.statements else 0
     bar = ProgressBar(
         total=step.total,
@@ -85,11 +85,11 @@ def _draw_bar(scene: LiveView, step: events.StepStarted, now: float, width: int)
         finished_style="cyan",
     )
     place = Text(f"{step.position}/{step.total}")
-    return _draw_row(bar, place, Text(clean(step.version), style="bold"), _write_clock(now - scene.step_since))
+    return _draw_row(bar, place, Text(clean(step.version), style="bold"), _write_clock(now - view.step_since))
 
 
 def _draw_row(*cells: ProgressBar | Text) -> Table:
-    """Draw cells in a row, the last but one as wide as can be."""
+    """Return cells in a row, the last but one as wide as possible."""
     row = Table.grid(padding=(0, 1), expand=True)
     for cell in cells:
         is_wide = cell is cells[-2]
@@ -104,20 +104,20 @@ def _draw_row(*cells: ProgressBar | Text) -> Table:
 
 
 def _write_clock(seconds: float) -> Text:
-    """Write a time that goes on, always as wide as before."""
+    """Return a running time as text of a constant width."""
     return Text(f"{seconds:.1f} s" if seconds < _MINUTE_S else write_seconds(seconds), style="dim")
 
 
-def _tell_waits(scene: LiveView) -> list[Line]:
+def _tell_waits(view: LiveView) -> list[Line]:
     lines: list[Line] = []
-    if scene.progress:
-        lines.append(Line(f"{INDENT}🔨 {write_progress(scene.progress)}", "dim"))
-    if scene.waiting:
-        blockers = scene.waiting.blockers
-        head = f"{INDENT}⏳ waits {write_seconds(scene.waiting.seconds_s)} for "
+    if view.progress:
+        lines.append(Line(f"{INDENT}🔨 {write_progress(view.progress)}", "dim"))
+    if view.waiting:
+        blockers = view.waiting.blockers
+        head = f"{INDENT}⏳ has waited {write_seconds(view.waiting.seconds_s)} for "
         lines += [Line(head + write_session(blocker), "warn") for blocker in blockers[:_BLOCKERS]]
         if len(blockers) > _BLOCKERS:
             lines.append(Line(f"{INDENT}   and {count(len(blockers) - _BLOCKERS, 'more session')}", "warn"))
-    if scene.lock:
-        lines += say(scene.lock, Style())
+    if view.lock:
+        lines += say(view.lock, Style())
     return lines

@@ -1,4 +1,4 @@
-"""Several environments side by side as a table of rich; where the terminal is too narrow for one, a paragraph a version."""
+"""Several environments side by side as a table, or as a paragraph for each version if the terminal is too narrow."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _STYLES = {**STYLES, "unreached": "red", "none": "dim"}
 _COLUMN_STYLES = {"environment": "bold", "guarded": "yellow", "alerts": "dim"}
 _GAP = 2
 _LEAST_VERSION = 24
-"""A version that is folded to fewer cells than these cannot be read."""
+"""The minimum width of the version column, below which a folded version is unreadable."""
 
 
 def show_statuses(event: StatusesRead, cells: int) -> RenderableType:
-    """Show a row for each version and a column for each environment, as wide as the terminal allows."""
+    """Return a table with a row for each version and a column for each environment, as wide as the terminal allows."""
     rows = order_rows(event)
     heads = [clean(column.environment) for column in event.environments]
     longest = max((width(clean(version)) for version, _ in rows), default=0)
@@ -43,7 +43,7 @@ def show_statuses(event: StatusesRead, cells: int) -> RenderableType:
 
 
 def tabulate_environments(event: EnvironmentsListed) -> Table:
-    """Make the table of what is known of each environment."""
+    """Return the table of environments and their settings."""
     rows = [write_environment_row(known) for known in event.environments]
     table = _make_table()
     shown = [index for index, _ in enumerate(ENVIRONMENT_COLUMNS) if any(row[index] for row in rows)]
@@ -70,8 +70,8 @@ def _make_table() -> Table:
 
 
 def _tell_version(version: str, row: tuple[Cell, ...], heads: list[str]) -> tuple[Text, Padding]:
-    told = [Text.assemble(f"{head} ", _style_cell(cell, DAY)) for head, cell in zip(heads, row, strict=True)]
-    return Text(clean(version), style="bold"), Padding(Text(", ").join(told), (0, 0, 0, len(INDENT)))
+    written = [Text.assemble(f"{head} ", _style_cell(cell, DAY)) for head, cell in zip(heads, row, strict=True)]
+    return Text(clean(version), style="bold"), Padding(Text(", ").join(written), (0, 0, 0, len(INDENT)))
 
 
 def _style_cell(cell: Cell, length: int) -> Text:

@@ -20,7 +20,7 @@ _READABLE_BY_ALL = 0o644
 
 
 def write_gauges(overview: StatusesRead, path: Path, *, now: datetime | None = None) -> None:
-    """Write the gauges in one move, so that the collector never reads half a file, and readable for its account.
+    """Write the gauges atomically, so that the collector never reads half a file, and readable for other accounts.
 
     Raises RunnerError where the file cannot be written.
     """
@@ -36,15 +36,15 @@ def write_gauges(overview: StatusesRead, path: Path, *, now: datetime | None = N
 
 
 def build_gauges(overview: StatusesRead, now: datetime) -> CollectorRegistry:
-    """Make the gauges; of an environment that was not reached there is only the one that says so. Pure."""
+    """Return the gauges; an environment that could not be reached has only the gauge for that."""
     registry = CollectorRegistry()
 
     def make(name: str, text: str) -> Gauge:
         return Gauge(f"schema_migrations_{name}", text, ["environment"], registry=registry)
 
     reached = make("reached", "1 if the environment could be reached, else 0")
-    pending = make("pending", "Migrations that are not applied, or not wholly")
-    failed = make("failed", "Migrations whose last try failed")
+    pending = make("pending", "Migrations that are not applied, or not completely")
+    failed = make("failed", "Migrations whose last attempt failed")
     differing = make("differing", "Applied migrations whose file is edited or missing")
     drifted = make("drifted", "1 if the schema is another than the runs made it, else 0")
     age = make("seconds_since_last_applied", "Seconds since the last migration was applied")
@@ -63,6 +63,6 @@ def build_gauges(overview: StatusesRead, now: datetime) -> CollectorRegistry:
 
 
 def count_seconds_since_last(column: EnvironmentStatus, now: datetime) -> float | None:
-    """Count the seconds since an environment's last migration was applied; None where none ever was. Pure."""
+    """Return the seconds since the last migration of an environment was applied, None if there is none."""
     moments = [datetime.fromisoformat(row.applied_at) for row in column.rows if row.applied_at]
     return (now - max(moments)).total_seconds() if moments else None

@@ -37,17 +37,17 @@ STYLES = {
 }
 """The colour of each state and outcome."""
 
-# Least important first; what is not named here always stays.
-_STATUS_GIVES_WAY = ("note", "by", "took", "applied at (UTC)")
-_HISTORY_GIVES_WAY = ("run", "revision", "segments", "by", "took", "at (UTC)", "action")
+# Least important first; columns that are not named here are always shown.
+_STATUS_OPTIONAL = ("note", "by", "took", "applied at (UTC)")
+_HISTORY_OPTIONAL = ("run", "revision", "segments", "by", "took", "at (UTC)", "action")
 _GAP = 2
 _ERROR_CELLS = 48
 
 
 def tabulate_status(event: StatusRead, cells: int) -> Table:
-    """Make the table of every version's state."""
+    """Return the table of every version's state."""
     rows = [write_status_row(row) for row in event.rows]
-    columns = choose_columns(STATUS_COLUMNS, rows, cells, _STATUS_GIVES_WAY)
+    columns = choose_columns(STATUS_COLUMNS, rows, cells, _STATUS_OPTIONAL)
     table = _make_table(STATUS_COLUMNS, columns)
     for row in rows:
         table.add_row(*(_write_cell(STATUS_COLUMNS[column], row[column]) for column in columns))
@@ -55,11 +55,11 @@ def tabulate_status(event: StatusRead, cells: int) -> Table:
 
 
 def tabulate_history(event: HistoryRead, cells: int, style: Style) -> Table:
-    """Make the table of the log, each error below the version it struck."""
+    """Return the table of the log, each error below its version."""
     rows = [write_history_row(row) for row in event.rows]
     errors = [write_error(row, style) for row in event.rows]
     room = min(max((width(line) for lines in errors for line in lines), default=0), _ERROR_CELLS)
-    columns = choose_columns(HISTORY_COLUMNS, rows, cells, _HISTORY_GIVES_WAY, {"version": room})
+    columns = choose_columns(HISTORY_COLUMNS, rows, cells, _HISTORY_OPTIONAL, {"version": room})
     table = _make_table(HISTORY_COLUMNS, columns)
     version = HISTORY_COLUMNS.index("version")
     for row, lines in zip(rows, errors, strict=True):
@@ -74,19 +74,19 @@ def choose_columns(
     names: Sequence[str],
     rows: Sequence[Sequence[str]],
     cells: int,
-    gives_way: Sequence[str],
+    optional: Sequence[str],
     least: Mapping[str, int] | None = None,
 ) -> list[int]:
-    """Choose the columns that hold something and fit side by side, leaving out the least important first.
+    """Return the columns that are not empty and fit side by side, leaving out the least important first.
 
-    `least` says how many cells a column needs, whatever it holds.
+    `least` is the minimum width of a column in cells, whatever its content.
     """
     needs = {
         index: max(width(name), (least or {}).get(name, 0), *(width(row[index]) for row in rows)) + _GAP
         for index, name in enumerate(names)
-        if name not in gives_way or any(row[index] for row in rows)
+        if name not in optional or any(row[index] for row in rows)
     }
-    for name in gives_way:
+    for name in optional:
         if sum(needs.values()) - _GAP <= cells:
             break
         needs.pop(names.index(name), None)

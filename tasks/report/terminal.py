@@ -28,47 +28,47 @@ _STARTS = (events.LockAwaited, events.StepStarted, events.Waiting)
 
 
 class TerminalReport:
-    """Print events on a terminal; to be used as a context manager, so that the terminal is left as it was."""
+    """Print events on a terminal. Use it as a context manager, which restores the terminal."""
 
     def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
         self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
         self._verbose = verbose
         self._what = "migration"
-        self._told = ""
-        self._scene: LiveView | None = None
+        self._reported = ""
+        self._view: LiveView | None = None
         self._live: Live | None = None
 
     def __enter__(self) -> TerminalReport:
-        """Give itself; nothing is drawn before something runs."""
+        """Return the report; nothing is drawn before a step starts."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Take away what was drawn and show the cursor again."""
+        """Erase the live view and show the cursor again."""
         self._stop()
 
     def write(self, event: events.Event) -> None:
-        """Print what stays of an event, and draw what it changes."""
+        """Print the permanent lines of an event, and update the live view."""
         if isinstance(event, events.FilesFound):
             self._what = event.what
-        scene = advance(self._scene or LiveView(), event, time.monotonic())
-        if scene is None:
+        view = advance(self._view or LiveView(), event, time.monotonic())
+        if view is None:
             self._stop()
         elif self._live or isinstance(event, _STARTS):
-            self._scene = scene
+            self._view = view
         self._print(event)
-        if self._scene and not self._live:
+        if self._view and not self._live:
             self._start()
-        self._told = event.message if isinstance(event, events.StepFailed) else ""
+        self._reported = event.message if isinstance(event, events.StepFailed) else ""
 
     def _start(self) -> None:
         self._live = Live(console=self._console, get_renderable=self._draw, refresh_per_second=_REFRESHES, transient=True)
         self._live.start()
 
     def _draw(self) -> Group:
-        return draw(self._scene or LiveView(), time.monotonic(), self._console)
+        return draw(self._view or LiveView(), time.monotonic(), self._console)
 
     def _stop(self) -> None:
-        live, self._live, self._scene = self._live, None, None
+        live, self._live, self._view = self._live, None, None
         if live:
             live.stop()
 
@@ -88,7 +88,7 @@ class TerminalReport:
             case events.EnvironmentsListed():
                 self._console.print(tabulate_environments(event))
             case events.ErrorRaised():
-                self._print_lines(say_error(event, style, told=self._told))
+                self._print_lines(say_error(event, style, reported=self._reported))
             case _:
                 self._print_lines(say(event, style))
 

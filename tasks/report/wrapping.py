@@ -1,4 +1,4 @@
-"""Lines in colour that fit the terminal: what is too long goes on below its beginning."""
+"""Coloured lines that fit the terminal; long ones are folded with a hanging indent."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NARROW = 30
 
 
 def lay_out(line: Line, console: Console) -> Text:
-    """Colour a line by its role and fold it to the terminal's width; source lines are cropped, lest carets stray."""
+    """Return a line coloured by its role and folded to the terminal's width; source lines are cropped to keep carets in place."""
     text = Text(line.text, style=_STYLES[line.role])
     text.highlight_regex(_TIME, "dim")
     label = next((label for label in _LABELS if line.text.startswith(label)), "")

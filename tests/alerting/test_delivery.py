@@ -42,9 +42,9 @@ def test_a_message_arrives_as_it_was_written(endpoint: Endpoint, capfd: pytest.C
     [
         ("json://127.0.0.1:1/s3cret", "json://…: no connection, or no answer"),
         ("json://me:s3cret@127.0.0.1:1/", "json://…: no connection, or no answer"),
-        ("no-service://s3cret", "no-service://…: apprise does not know such an address"),
-        ("xoxb-s3cret", "an address that begins with no scheme://: apprise does not know such an address"),
-        ("slack://s3cret", "slack://…: apprise does not know such an address"),
+        ("no-service://s3cret", "no-service://…: apprise does not know this kind of address"),
+        ("xoxb-s3cret", "an address that begins with no scheme://: apprise does not know this kind of address"),
+        ("slack://s3cret", "slack://…: apprise does not know this kind of address"),
     ],
 )
 def test_what_fails_is_said_without_what_may_be_secret(url: str, fault: str, capfd: pytest.CaptureFixture[str]) -> None:

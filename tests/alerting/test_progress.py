@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tasks.alerting.progress import RunProgress, advance, count_held_s
+from tasks.alerting.progress import RunProgress, advance, count_waited_s
 from tasks.runner.events import (
     ErrorRaised,
     Event,
@@ -78,13 +78,13 @@ RETRY = Retried(V, 2, 1, 10, "lock timeout", 0.5)
     ],
 )
 def test_a_run_is_held_up(said: Sequence[tuple[float, Event]], held_s: float) -> None:
-    assert count_held_s(follow(*said), 100) == held_s
+    assert count_waited_s(follow(*said), 100) == held_s
 
 
 def test_whoever_blocked_last_is_kept_where_a_retry_names_nobody() -> None:
     progress = follow((0, STEP), (10, begin(2)), (12, wait(2)), (15, RETRY))
-    assert progress.hold is not None
-    assert progress.hold.blockers == (BLOCKER,)
+    assert progress.wait is not None
+    assert progress.wait.blockers == (BLOCKER,)
 
 
 def test_the_place_is_that_of_the_last_statement_and_a_new_step_has_none() -> None:

@@ -17,8 +17,8 @@ LATE = "20240101000000_late"
     [
         (("migrate", "--nope"), "--nope"),
         (("migrat",), "migrat"),
-        (("rollback", "--steps", "x"), "'x' is no whole number from 1 on"),
-        (("rollback", "--steps", "-1"), "'-1' is no whole number from 1 on"),
+        (("rollback", "--steps", "x"), "'x' is not a whole number of at least 1"),
+        (("rollback", "--steps", "-1"), "'-1' is not a whole number of at least 1"),
         (("status", "--limit", "9" * 5000), "--limit"),
     ],
 )

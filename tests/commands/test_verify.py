@@ -85,7 +85,7 @@ def test_all_and_one_need_no_access_to_an_environment(operator: Operator) -> Non
     [
         (("db.verify", "--only=2024"), {}, 2, "there is no version 2024"),
         (("db.verify", "--only=2025", "--all"), {}, 2, "--only and --all contradict each other"),
-        (("db.verify", "--timeout=soon"), {}, 2, "--timeout=soon is no time"),
+        (("db.verify", "--timeout=soon"), {}, 2, "--timeout=soon is not a valid duration"),
         (("db.verify", "--env=moon"), {}, 2, "there is no environment moon"),
         (("db.verify",), {"SCRATCH_DATABASE_URL": "postgresql://me:s3cret@127.0.0.1:1/db"}, 1, "no scratch server"),
         (("db.test-crash", "--only=2024"), {}, 2, "there is no version 2024"),

@@ -113,7 +113,7 @@ def test_a_text_that_no_encoding_knows_is_still_printed() -> None:
     print_events([FilesFound(1, "lone \udc80")], PlainReport(stream).write)
     print_events([FilesFound(1, "lone \udc80")], JsonReport(stream).write)
     plain, line = buffer.getvalue().decode().splitlines()
-    assert plain == "Found 1 lone \ufffd files"
+    assert plain == "Found 1 lone \ufffd file"
     assert json.loads(line)["what"] == "lone \udc80"
 
 

@@ -74,4 +74,4 @@ def test_yes_agrees_to_every_repair(edited: Operator) -> None:
 def test_nothing_to_repair_needs_nobody(operator: Operator) -> None:
     operator.write_tables(A)
     operator.migrate()
-    assert operator.project.migrate("repair", check=0).stdout.endswith("✅ The ledger stays as it is\n")
+    assert operator.project.migrate("repair", check=0).stdout.endswith("✅ Nothing to repair\n")

@@ -61,25 +61,25 @@ EVIL = "\x1b[31m[red]x[/red]\x07\u202e"
         (Skipped(()), []),
         (Skipped((USERS,)), ["⏭️  Skipping 1 migration (already applied)"]),
         (Skipped((USERS, ASSETS)), ["⏭️  Skipping 2 migrations (already applied)"]),
-        (LockAwaited(None, 0.0), ["⏳ Another run holds the lock; waiting"]),
+        (LockAwaited(None, 0.0), ["⏳ Another run has the lock; waiting"]),
         (
             LockAwaited(PSQL, 4.0),
-            [f"⏳ Another run holds the lock: {PSQL_WORDS}; waiting for 4 s"],
+            [f"⏳ Another run has the lock: {PSQL_WORDS}; waiting for 4 s"],
         ),
         (StepStarted("migrate", USERS, 1, 3, 7), []),
         (
             StepStarted("migrate", SEARCH, 2, 3, 7, 3),
-            [f"⏩ Resuming {SEARCH}: 3 of 7 statements were done by an earlier run"],
+            [f"⏩ Resuming {SEARCH}: an earlier run completed 3 of 7 statements"],
         ),
         (StatementStarted(SEARCH, 9, "SELECT 1", 4, 7), []),
         (StatementFinished(SEARCH, 9, 4, 7, 12), []),
-        (Waiting(SEARCH, 12, 4.02, ()), [f"⏳ {SEARCH}.sql:12 runs for 4 s"]),
-        (Waiting(SEARCH, 12, 4.0, (PSQL,)), [f"⏳ {SEARCH}.sql:12 waits 4 s for {PSQL_WORDS}: LOCK TABLE users"]),
-        (Waiting("", 0, 4.0, (PSQL,)), [f"⏳ The run waits 4 s for {PSQL_WORDS}: LOCK TABLE users"]),
+        (Waiting(SEARCH, 12, 4.02, ()), [f"⏳ {SEARCH}.sql:12 has been running for 4 s"]),
+        (Waiting(SEARCH, 12, 4.0, (PSQL,)), [f"⏳ {SEARCH}.sql:12 has waited 4 s for {PSQL_WORDS}: LOCK TABLE users"]),
+        (Waiting("", 0, 4.0, (PSQL,)), [f"⏳ The run has waited 4 s for {PSQL_WORDS}: LOCK TABLE users"]),
         (
             Waiting(SEARCH, 12, 75.0, (PSQL, replace(PSQL, pid=124, client="local", query=""))),
             [
-                f"⏳ {SEARCH}.sql:12 waits 1 min 15 s for 2 sessions:",
+                f"⏳ {SEARCH}.sql:12 has waited 1 min 15 s for 2 sessions:",
                 f"   {PSQL_WORDS}: LOCK TABLE users",
                 "   pid 124 (gaia, psql, idle in transaction since 2025-11-22 12:01:02 UTC)",
             ],
@@ -95,15 +95,15 @@ EVIL = "\x1b[31m[red]x[/red]\x07\u202e"
         (
             Retried(SEARCH, 9, 2, 10, "lock not available", 1.5),
             [
-                f"🔁 {SEARCH}.sql:9 was rolled back (try 2 of 10): lock not available",
-                "   The whole transaction runs again in 1.5 s",
+                f"🔁 {SEARCH}.sql:9 was rolled back (attempt 2 of 10): lock not available",
+                "   The transaction is retried in 1.5 s",
             ],
         ),
         (
             Retried(SEARCH, 9, 2, 10, "deadlock", 0.25, (PSQL,)),
             [
-                f"🔁 {SEARCH}.sql:9 was rolled back (try 2 of 10): deadlock",
-                "   The whole transaction runs again in 0.2 s",
+                f"🔁 {SEARCH}.sql:9 was rolled back (attempt 2 of 10): deadlock",
+                "   The transaction is retried in 0.2 s",
                 f"   Blocked by {PSQL_WORDS}: LOCK TABLE users",
             ],
         ),
@@ -124,7 +124,7 @@ EVIL = "\x1b[31m[red]x[/red]\x07\u202e"
         (RunFinished("seed", 3, 3), ["✅ All seeds completed!"]),
         (RunFinished("seed", 0, 3), ["✅ Nothing to do: the seeds are up to date"]),
         (RunFinished("repair", 2, 3), ["✅ Repaired the ledger: 2 changes"]),
-        (RunFinished("repair", 0, 3), ["✅ The ledger stays as it is"]),
+        (RunFinished("repair", 0, 3), ["✅ Nothing to repair"]),
         (PlanMade("migrate", False, (USERS_STEP,), ()), []),
         (PlanMade("migrate", True, (), ()), ["Dry run: nothing to do"]),
     ],
@@ -153,7 +153,7 @@ def test_verbose_tells_more(event: Event, lines: list[str]) -> None:
 
 def test_a_dry_run_numbers_its_steps_and_names_segments_and_statements() -> None:
     assert describe(PlanMade("migrate", True, (USERS_STEP, SEARCH_STEP), ())) == [
-        "Dry run: 2 migrations would be applied; nothing is changed",
+        "Dry run: 2 migrations would be applied",
         "",
         f"  1. {USERS}",
         f"     migrations/up/{USERS}.sql, in one transaction",
@@ -174,7 +174,7 @@ def test_a_dry_run_numbers_its_steps_and_names_segments_and_statements() -> None
 
 @pytest.mark.parametrize(("action", "words"), [("rollback", "1 migration would be rolled back"), ("seed", "1 seed would be run")])
 def test_a_dry_run_says_what_would_be_done(action: str, words: str) -> None:
-    assert describe(PlanMade(action, True, (USERS_STEP,), ()))[0] == f"Dry run: {words}; nothing is changed"
+    assert describe(PlanMade(action, True, (USERS_STEP,), ()))[0] == f"Dry run: {words}"
 
 
 def test_a_late_file_is_named_before_it_runs() -> None:

@@ -48,7 +48,7 @@ def test_a_run_that_finishes_over_there_ends_well_here(far: Far) -> None:
     assert count_attempts(far) == 1
     assert [call[:2] for call in far.fly.calls].count(["ssh", "issue"]) >= 2
     words = [line for event in ended.events for line in describe(event)]
-    assert words[-5].startswith("⚠️  The connection broke (it was closed).")
+    assert words[-5].startswith("⚠️  The connection was lost (it was closed).")
     assert words[-1] == "✅ All migrations completed!"
 
 

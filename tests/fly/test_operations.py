@@ -168,7 +168,7 @@ def test_each_change_of_a_repair_is_confirmed_at_a_terminal(far: Far) -> None:
         dialogue.answer("n")
         assert dialogue.finish() == 0
     assert "✅ Repaired the ledger: 1 change" in dialogue.output
-    assert "The ledger stays as it is" not in dialogue.output
+    assert "Nothing to repair" not in dialogue.output
     assert far.operator.read_states() == {A: "applied", B: "missing"}
 
 

@@ -80,7 +80,7 @@ def test_every_cell_is_right() -> None:
     }
     assert page.paragraphs == [
         "dev, staging, prod: the newest 6 of 9 versions; times are UTC. Read at 2025-11-22 12:34.",
-        "prod was not reached: no connection to gaia@prod/gaiaIs the network up?",
+        "prod could not be reached: no connection to gaia@prod/gaiaIs the network up?",
     ]
 
 
@@ -98,7 +98,7 @@ def test_what_a_database_supplied_is_shown_and_not_obeyed() -> None:
     assert "script" not in page.tags
     assert [text for text, _, _ in page.rows[0]] == ["version", SHOWN, "prod"]
     assert page.rows[1][:2] == [(SHOWN, "", ""), (SHOWN, SHOWN, f"{SHOWN}; by {SHOWN}; {SHOWN}")]
-    assert page.paragraphs[1] == f"prod was not reached: {SHOWN}{SHOWN}"
+    assert page.paragraphs[1] == f"prod could not be reached: {SHOWN}{SHOWN}"
 
 
 def test_the_page_needs_nothing_else() -> None:

@@ -49,7 +49,7 @@ def _draw(events: list[Event], now: float = 0, columns: int = 140) -> list[str]:
 
 
 BAR, LINE = f"━ 2/3 {SEARCH} 0.0 s", "line 9: CREATE INDEX 0.0 s"
-INDEX_LINE, WAIT_LINE = "🔨 index build: scanning table, 43 %", f"⏳ waits 4 s for {PSQL_WORDS}"
+INDEX_LINE, WAIT_LINE = "🔨 index build: scanning table, 43 %", f"⏳ has waited 4 s for {PSQL_WORDS}"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ INDEX_LINE, WAIT_LINE = "🔨 index build: scanning table, 43 %", f"⏳ waits 4 
         ([STEP, STATEMENT, WAITING, STATEMENT], [BAR, LINE]),
         ([STEP, STATEMENT, INDEX, sample(StatementFinished)], [BAR, LINE]),
         ([STEP, STATEMENT, INDEX, STEP], [BAR]),
-        ([LockAwaited(None, 4.0)], ["⏳ Another run holds the lock; waiting for 4 s"]),
+        ([LockAwaited(None, 4.0)], ["⏳ Another run has the lock; waiting for 4 s"]),
         ([LockAwaited(None, 4.0), STEP], [BAR]),
     ],
 )

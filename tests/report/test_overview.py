@@ -10,7 +10,7 @@ from tasks.runner.events import EnvironmentStatus, StatusesRead, StatusRow
 from tests.report.samples import ASSETS, SEARCH, STATUSES, USERS
 from tests.report.terminals import open_terminal, show_screen
 
-UNREACHED = ["❌ prod was not reached: no connection to gaia@prod/gaia", "   Next:  Is the network up?"]
+UNREACHED = ["❌ prod could not be reached: no connection to gaia@prod/gaia", "   Next:  Is the network up?"]
 
 
 def look(name: str, columns: int) -> tuple[str, list[str]]:
@@ -58,7 +58,7 @@ def test_a_cell_says_what_counts_most(row: StatusRow, cell: str) -> None:
 
 def test_without_versions_there_is_no_table() -> None:
     nothing = StatusesRead((EnvironmentStatus("dev", "", ()), EnvironmentStatus("prod", "no", ())), 0)
-    assert describe(nothing) == ["dev, prod: 0 versions; times are UTC", "", "❌ prod was not reached: no"]
+    assert describe(nothing) == ["dev, prod: 0 versions; times are UTC", "", "❌ prod could not be reached: no"]
 
 
 def test_a_wide_terminal_shows_the_same_in_colour() -> None:

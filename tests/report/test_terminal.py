@@ -48,7 +48,7 @@ def test_while_a_statement_runs_its_first_line_index_and_blocker_are_shown_below
         terminal.type_line()
         terminal.read_until("index build: scanning table, 43 %")
         terminal.type_line()
-        terminal.read_until("waits 4 s for pid 123")
+        terminal.read_until("has waited 4 s for pid 123")
         screen = show_screen(terminal.read_until("LOCK TABLE users"))
         assert any(re.search(r"line 9: CREATE INDEX CONCURRENTLY chunks_embedding.* \d+\.\d s$", line) for line in screen)
         terminal.type_line()

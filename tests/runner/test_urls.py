@@ -22,7 +22,7 @@ from tasks.runner.urls import find_fault
         ("postgresql://me:geheim%zz@h/db", "% as %25"),
         ("postgresql://me:geheim%00@h/db", "% as %25"),
         ("postgresql://me:ge heim@h/db", "a space as %20"),
-        ("postgresql://me:geheim", "port is no number"),
+        ("postgresql://me:geheim", "port is not a number"),
         ("postgresql://me:geheim@h:abc/db", "port is no number from 1 to 65535"),
         ("postgresql://me:geheim@h:0/db", "port is no number from 1 to 65535"),
         ("postgresql://me:geheim@h:1,i:65536/db", "port is no number from 1 to 65535"),

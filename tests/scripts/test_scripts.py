@@ -111,7 +111,7 @@ def test_rolling_back_and_seeding_have_their_words(operator: Operator) -> None:
     ]
     assert read_words(operator.project.migrate("rollback", check=0).stdout)[1:] == ["✅ Nothing to roll back"]
     assert read_words(operator.project.migrate("seed", check=0).stdout)[1:] == [
-        "Found 1 seed files",
+        "Found 1 seed file",
         "🌱 Seeded 001_one (N ms)",
         "✅ All seeds completed!",
     ]
@@ -120,7 +120,7 @@ def test_rolling_back_and_seeding_have_their_words(operator: Operator) -> None:
 def test_a_dry_run_prints_its_plan(project: Project) -> None:
     project.write_up(A, "CREATE TABLE a ();\nVACUUM;")
     assert read_words(project.migrate("--dry-run", check=0).stdout)[2:] == [
-        "Dry run: 1 migration would be applied; nothing is changed",
+        "Dry run: 1 migration would be applied",
         "",
         f"  1. {A}",
         f"     migrations/up/{A}.sql, 2 segments",
