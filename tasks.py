@@ -1,7 +1,7 @@
 """Invoke's entry point: the collections that `inv` has.
 
 Invoke loads this file as the module `tasks`; the path below makes the folder beside it importable under that name too, so that
-`tasks.db` is tasks/db.py here as under plain Python.
+`tasks.db` is tasks/db.py under Invoke as well.
 """
 
 from pathlib import Path

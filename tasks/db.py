@@ -1,4 +1,4 @@
-"""The db.* tasks, thin: flags → environment → operation → report."""
+"""The db.* tasks: flags and help only."""
 
 from __future__ import annotations
 
@@ -43,7 +43,13 @@ def migrate(
     run_request(env, Request("migrate", to=to, strict=strict, dry_run=dry_run), Options(json, verbose, yes, start, upload))
 
 
-@task(help={**RUN_HELP, "steps": "how many to undo (1)", "to": "undo everything after this version; 0 undoes all"})
+@task(
+    help={
+        **RUN_HELP,
+        "steps": "how many migrations to roll back (1)",
+        "to": "roll back everything after this version; 0 rolls back all",
+    }
+)
 def rollback(
     _context: Context,
     env: str = "local",
@@ -56,7 +62,7 @@ def rollback(
     start: bool = False,
     upload: bool = False,
 ) -> None:
-    """Undo the newest migrations by their down files."""
+    """Roll back the newest migrations by their down files."""
     with exit_on_error(json=json):
         request = Request("rollback", to=to, steps=parse_count("--steps", steps), dry_run=dry_run)
     run_request(env, request, Options(json, verbose, yes, start, upload))
@@ -65,7 +71,7 @@ def rollback(
 @task(
     help={
         **ENV_HELP,
-        "env": "the environment; several with commas, or all: side by side",
+        "env": "the environment; several comma-separated, or all: side by side",
         "json": "one JSON line on stdout",
         "check": "exit with 4 if anything is pending, late, edited, missing or interrupted",
         "limit": "only the newest N",
@@ -105,9 +111,9 @@ def history(
     run_request(env, request, Options(json=json, start=start))
 
 
-@task(help={**ENV_HELP, "yes": "agree to every change without being asked", "json": "JSON lines on stdout"})
+@task(help={**ENV_HELP, "yes": "confirm every change without a prompt", "json": "print JSON lines on stdout"})
 def repair(_context: Context, env: str = "local", yes: bool = False, json: bool = False, start: bool = False) -> None:
-    """Make the ledger say what is true: new checksums, rows of missing files, attempts that stopped. Each is confirmed."""
+    """Bring the ledger in line with the files: edited files, missing files, attempts that stopped. Each change is confirmed."""
     run_request(env, Request("repair"), Options(json=json, yes=yes, start=start))
 
 
@@ -126,15 +132,15 @@ def seed(
     run_request(env, Request("seed", dry_run=dry_run), Options(json, verbose, yes, start, upload))
 
 
-@task(help={**ENV_HELP, "json": "JSON lines on stdout", "yes": "agree beforehand to what a guarded environment asks"})
+@task(help={**ENV_HELP, "json": "print JSON lines on stdout", "yes": "confirm beforehand what a guarded environment asks"})
 def load(_context: Context, env: str = "local", json: bool = False, yes: bool = False, start: bool = False) -> None:
     """Build an empty database from migrations/schema.sql, and record its migrations as applied."""
     run_request(env, Request("load"), Options(json=json, yes=yes, start=start))
 
 
-@task(help={"name": "what it does, for example add_user_settings_table"}, positional=["name"])
+@task(help={"name": "what the migration does, for example add_user_settings_table"}, positional=["name"])
 def new(_context: Context, name: str) -> None:
-    """Make both files of a new migration, from the template that fits its name."""
+    """Create the up and down file of a new migration, from the template that fits its name."""
     from datetime import UTC, datetime
 
     from tasks.runner.files.new import create_migration

@@ -13,7 +13,7 @@ from tasks.runner.events import CHECK_FOUND, EnvironmentsListed, ProbeRead
 
 @task(name="list", help={"json": "one JSON line on stdout"})
 def list_(_context: Context, json: bool = False) -> None:
-    """List the environments with what is known of each; nothing is asked over the network."""
+    """List the environments and their settings, without any connection."""
     from tasks.checks.summary import describe_environment
     from tasks.report import report
 
@@ -22,9 +22,9 @@ def list_(_context: Context, json: bool = False) -> None:
         report([EnvironmentsListed(known)], json=json)
 
 
-@task(help={"env": "the environment", "json": "one JSON line on stdout", "start": "start a machine where none is started"})
+@task(help={"env": "the environment", "json": "one JSON line on stdout", "start": "start a machine if none is started"})
 def check(_context: Context, env: str = "local", json: bool = False, start: bool = False) -> None:
-    """Find out what an environment has and say what is missing; exit with 4 if something is."""
+    """Check an environment and show what is missing; exit with 4 if something is."""
     from tasks.checks.environment import check_environment
     from tasks.report import report
     from tasks.runner.signals import catch_signals

@@ -1,1 +1,1 @@
-"""Finding out what an environment has, step by step, and what it lacks."""
+"""Check what an environment has and what it lacks, step by step."""

@@ -1,4 +1,4 @@
-"""Checking an environment from the near end to the far one; the first thing that is missing hides what lies behind it."""
+"""Check an environment: local checks first, up to the first failure that the next checks depend on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasks.runner.signals import Stop
 
 
 def check_environment(environment: Environment, stop: Stop, *, start: bool) -> tuple[CheckMade, ...]:
-    """Make every check that can be made; where one fails that others need, it is the last."""
+    """Return the results of all checks up to the first failure that others depend on."""
     if environment.fly_app:
         from tasks.checks.fly import check_fly
 

@@ -1,4 +1,4 @@
-"""Checking an environment on Fly: flyctl, token, app, machine, ssh, then the machine's image, then the database from there."""
+"""Check an environment on Fly: flyctl, token, app, machine, ssh, the image, and the database from the machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def check_fly(environment: Environment, stop: Stop, *, start: bool) -> Iterator[CheckMade]:
-    """Make the checks one after the other, until one fails that the next ones need."""
+    """Yield the checks one after the other, up to the first failure that the next ones depend on."""
     remote = build_remote(environment, Options(start=start, json=True), stop)
     name = "flyctl"
     with ExitStack() as stack:
@@ -38,19 +38,19 @@ def check_fly(environment: Environment, stop: Stop, *, start: bool) -> Iterator[
             yield CheckMade(name, True, f"{machine.id} in {machine.region} is started")
             name = "ssh"
             connection = remote.enter(stack, preferred=machine.id)
-            yield CheckMade(name, True, f"entered as {environment.fly_user}")
+            yield CheckMade(name, True, f"connected as {environment.fly_user}")
             name = "image"
             checks = check_image(look_at_image(connection, environment.fly_folder), environment)
             yield from checks
             if all(check.passed for check in checks):
                 name = "runner"
-                yield from _probe_from_there(remote, connection)
+                yield from _probe_on_machine(remote, connection)
         except RunnerError as error:
             yield CheckMade(name, False, error.message, error.hint)
 
 
-def _probe_from_there(remote: Remote, connection: Connection) -> Iterator[CheckMade]:
-    """Have the database looked at from the machine."""
+def _probe_on_machine(remote: Remote, connection: Connection) -> Iterator[CheckMade]:
+    """Yield the checks of the database, made from the machine."""
     environment = remote.environment
     run = remote.build_run(connection, environment.fly_folder, Request("probe"))
     for event in run:

@@ -1,4 +1,4 @@
-"""Looking at what a machine's image has of what the runner needs, with one command that may change nothing and needs little."""
+"""Check what the runner needs in the image of a machine, with one command that changes nothing."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ OLDEST_PYTHON = (3, 11)
 _PACKAGES = ("psycopg", "pglast")
 _PARTS = ("scripts/migrate.py", "tasks/runner")
 _URL_NAMES = ("DIRECT_DATABASE_URL", "DATABASE_URL")
-# Old versions of Python have to understand it too. Each line begins with a name, and with "!" for what is missing.
-_LOOK = f"""
+# Must run on old versions of Python too. Each line begins with a name, with "!" before it if that is missing.
+_SCRIPT = f"""
 import os, sys
 print("python=%d.%d.%d" % sys.version_info[:3])
 for name in {_PACKAGES!r}:
@@ -38,8 +38,8 @@ for name in {_URL_NAMES!r}:
 
 
 def build_look(folder: str) -> str:
-    """Write the shell script of the look: it goes as far as it can, and prints what it finds. It is one line."""
-    code = shlex.quote(f"exec({_LOOK!r})")
+    """Return the shell script, in one line, that prints what it finds."""
+    code = shlex.quote(f"exec({_SCRIPT!r})")
     return (
         f'cd {quote_folder(folder)} 2>/dev/null || exit 0; echo "folder=$PWD"; '
         f'python=$(command -v python || command -v python3) || exit 0; "$python" -c {code}'
@@ -47,26 +47,27 @@ def build_look(folder: str) -> str:
 
 
 def look_at_image(connection: Connection, folder: str) -> Mapping[str, str]:
-    """Run the look and give what it found by name; raises RunnerError where the connection broke or there is no shell."""
+    """Run the script and return what it found by name; raises RunnerError if the connection is lost or there is no shell."""
     try:
         answer = connection.run(
             wrap(build_look(folder)), hide=True, warn=True, in_stream=False, encoding="utf-8", timeout=read_patience().call_s
         )
     except Exception as error:
         raise RunnerError(
-            f"the connection broke: {str(error) or type(error).__name__}", hint="Run the same command again."
+            f"the connection was lost: {str(error) or type(error).__name__}", hint="Run the same command again."
         ) from error
     found = dict(line.split("=", 1) for line in str(answer.stdout).splitlines() if "=" in line)
     words = str(answer.stderr).strip().splitlines()
     if not found and words:
         raise RunnerError(
-            f"no shell script runs there: {words[-1]}", hint="The runner needs /bin/sh there; use release_command instead."
+            f"no shell script runs on the machine: {words[-1]}",
+            hint="The runner needs /bin/sh in the image; use release_command instead.",
         )
     return found
 
 
 def check_image(found: Mapping[str, str], environment: Environment) -> tuple[CheckMade, ...]:
-    """Tell from what the look found what is missing; what cannot be known without it is left out. Pure."""
+    """Return the checks of what was found, without those that depend on something missing."""
     if "folder" not in found:
         named = environment.fly_folder or "/app"
         hint = "Set FLY_APP_DIR to the image's working directory, or deploy an image that has it."
@@ -101,6 +102,6 @@ def _check_tool(found: Mapping[str, str]) -> CheckMade:
 def _check_url_there(found: Mapping[str, str], environment: Environment) -> CheckMade:
     name = next((name for name in _URL_NAMES if name in found), "")
     if name:
-        return CheckMade("DATABASE_URL", True, f"{name} is set there")
+        return CheckMade("DATABASE_URL", True, f"{name} is set on the machine")
     hint = f"fly secrets set DATABASE_URL=… -a {environment.fly_app} ; or attach a database."
-    return CheckMade("DATABASE_URL", False, "the machine has none", hint)
+    return CheckMade("DATABASE_URL", False, "not set on the machine", hint)

@@ -1,4 +1,4 @@
-"""What is known of an environment without asking anybody."""
+"""What the settings say about an environment, without any connection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tasks.runner.events import EnvironmentKnown
 
 
 def describe_environment(environment: Environment) -> EnvironmentKnown:
-    """Describe an environment from its settings alone."""
+    """Return the description of an environment from its settings alone."""
     url = environment.settings.database_url
     if url:
         reached = f"by URL: {describe_database(url)}"

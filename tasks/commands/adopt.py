@@ -1,4 +1,4 @@
-"""The task db.adopt, thin: a database's schema beside a replay here, the verdicts, and the ledger written when agreed to."""
+"""The command db.adopt: compare a schema with a replay on scratch, and record what is applied."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _STATE = "Nothing was changed."
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """Hold what is adopted, and through whom it is written; there is no runner where the database is on another machine."""
+class _Adoptee:
+    """What is adopted; there is no runner if the database is reached on Fly."""
 
     environment: Environment
     subject: Subject
@@ -40,13 +40,13 @@ class _Case:
 @task(
     help={
         "env": "the environment: local (default), dev, staging, prod, or another that has a .env.NAME",
-        "apply": "write the ledger that is proposed, after asking",
-        "assume_present": "this version was applied (repeat it)",
-        "assume_absent": "this version was not applied (repeat it)",
+        "apply": "record the proposed migrations as applied, after confirmation",
+        "assume_present": "this version was applied (repeatable)",
+        "assume_absent": "this version was not applied (repeatable)",
         "verbose": "show the evidence object by object",
-        "yes": "agree beforehand to what --apply asks",
-        "json": "JSON lines on stdout and nothing else there",
-        "start": "start a machine on Fly where none is started",
+        "yes": "confirm beforehand what --apply asks",
+        "json": "print JSON lines on stdout and nothing else",
+        "start": "start a machine on Fly if none is started",
     },
     iterable=["assume_present", "assume_absent"],
 )
@@ -61,7 +61,7 @@ def adopt(
     json: bool = False,
     start: bool = False,
 ) -> None:
-    """Find out by the schema which migrations a database has, and record them."""
+    """Baseline an existing database: find out from its schema which migrations it has, and record them."""
     from tasks.adopt.examine import Assumptions
     from tasks.report.adoption import register_words
 
@@ -75,20 +75,20 @@ def adopt(
             _apply(case, examination, options, stop, seen)
 
 
-def _read_case(environment: Environment, options: Options, stop: Stop, seen: list[str]) -> _Case:
+def _read_case(environment: Environment, options: Options, stop: Stop, seen: list[str]) -> _Adoptee:
     from tasks.adopt.examine import read_subject
     from tasks.runner.files.checkout import read_migrations
 
     migrations = read_migrations(environment.settings.migrations_dir)
     if environment.fly_app:
-        return _Case(environment, _read_far(environment, migrations, options, stop, seen), migrations, None)
+        return _Adoptee(environment, _read_remote(environment, migrations, options, stop, seen), migrations, None)
     runner = build_runner(environment, stop)
     seen.append(runner.url)
-    return _Case(environment, read_subject(runner, migrations), migrations, runner)
+    return _Adoptee(environment, read_subject(runner, migrations), migrations, runner)
 
 
-def _read_far(environment: Environment, migrations: Migrations, options: Options, stop: Stop, seen: list[str]) -> Subject:
-    """Have the schema of a database on Fly carried here."""
+def _read_remote(environment: Environment, migrations: Migrations, options: Options, stop: Stop, seen: list[str]) -> Subject:
+    """Read the schema of a database on Fly."""
     from tasks.adopt.examine import Subject
     from tasks.runner.events import CatalogRead
     from tasks.runner.ledger.reading import Ledger
@@ -100,7 +100,7 @@ def _read_far(environment: Environment, migrations: Migrations, options: Options
         event for event in open_events(environment, Request("catalog"), options, stop, seen) if isinstance(event, CatalogRead)
     ]
     if not read:
-        hint = f"inv env.check --env={environment.name} looks at what is missing."
+        hint = f"inv env.check --env={environment.name} shows what is missing."
         raise RunnerError("the schema could not be read", hint=hint, state=_STATE)
     scripts = {script.version: script.checksum or None for script in read[-1].scripts}
     ledger, _ = apply_renames(Ledger(checksums=scripts), read_renames(migrations.folder, migrations.checksums))
@@ -109,7 +109,7 @@ def _read_far(environment: Environment, migrations: Migrations, options: Options
     return Subject(read[-1].database, live, tuple(ledger.checksums), environment.name, other)
 
 
-def _examine(case: _Case, assumed: Assumptions, options: Options, seen: list[str]) -> Examination:
+def _examine(case: _Adoptee, assumed: Assumptions, options: Options, seen: list[str]) -> Examination:
     from tasks.adopt.examine import examine
     from tasks.rehearsal.scratch.dump import dump_schema
     from tasks.report import report
@@ -122,14 +122,14 @@ def _examine(case: _Case, assumed: Assumptions, options: Options, seen: list[str
     return examination
 
 
-def _apply(case: _Case, examination: Examination, options: Options, stop: Stop, seen: list[str]) -> None:
+def _apply(case: _Adoptee, examination: Examination, options: Options, stop: Stop, seen: list[str]) -> None:
     from tasks.report import report
     from tasks.runner.operations.adopt import pack
 
     if examination.undecided:
         raise RefusedError(
-            f"the schema cannot tell about {', '.join(examination.undecided)}",
-            hint="Say for each what is true: --assume-present VERSION or --assume-absent VERSION",
+            f"the schema does not decide about {', '.join(examination.undecided)}",
+            hint="Decide for each: --assume-present VERSION or --assume-absent VERSION",
             state=_STATE,
         )
     _confirm(case.environment, len(examination.adoptions), options, stop)

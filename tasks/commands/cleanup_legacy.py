@@ -17,9 +17,9 @@ from tasks.runner.operations.requests import parse_count
     iterable=["folder"],
     help={
         **SCRATCH_HELP,
-        "folder": "a folder or file with old SQL (repeat it); default: the migrations folder, and scripts/ beside it",
-        "apply": "do what is shown: rename, set aside, write headers and renames.toml",
-        "write_downs": "write down files where there are none, proved on scratch and marked for review",
+        "folder": "a folder or file with old SQL files (repeatable); default: the migrations folder, and scripts/ beside it",
+        "apply": "apply the proposal: rename files, set superseded ones aside, write headers and renames.toml",
+        "write_downs": "write missing down files, proved on scratch and marked for review",
     },
 )
 def cleanup_legacy(
@@ -31,7 +31,7 @@ def cleanup_legacy(
     timeout: str = "600",
     json: bool = False,
 ) -> None:
-    """Propose what becomes of old SQL files: names, order, and which of them still count; with --apply, do it."""
+    """Propose names and an order for old SQL files, and which are superseded; apply it with --apply."""
     from tasks.legacy.cleanup import clean_up, find_old_files, plan_cleanup
     from tasks.report import report
     from tasks.report.cleanup import register_words

@@ -1,4 +1,4 @@
-"""The status of several environments, read at once and put side by side."""
+"""Read the status of several environments at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _URL_NAMES = frozenset({"DATABASE_URL", "DIRECT_DATABASE_URL"})
 
 
 def choose_environments(text: str) -> tuple[Environment, ...]:
-    """Load the environments that are meant: those named with commas, or all of which it is known where they are.
+    """Return the environments that are named (comma-separated), or all that are configured.
 
     The process's own DATABASE_URL counts for `local` alone where there are several: they cannot all be that one database.
     Raises UsageError where there is none, or one of them is not known.
@@ -29,21 +29,21 @@ def choose_environments(text: str) -> tuple[Environment, ...]:
     shared = {name: value for name, value in os.environ.items() if name not in _URL_NAMES}
     chosen = tuple(load_environment(name, environ=None if name == LOCAL or len(names) == 1 else shared) for name in names)
     if ALL in named:
-        chosen = tuple(environment for environment in chosen if _is_there(environment))
+        chosen = tuple(environment for environment in chosen if _is_available(environment))
     if not chosen:
-        raise UsageError("no environment is meant", hint="inv env.list shows which there are.", state="Nothing was changed.")
+        raise UsageError("no environment selected", hint="See inv env.list for the environments.", state="Nothing was changed.")
     return chosen
 
 
 def read_overview(environments: Sequence[Environment], open_status: Callable[[Environment], Iterator[Event]]) -> StatusesRead:
-    """Read the status of each environment in a thread of its own; one that cannot be reached is a column that says so."""
+    """Read the status of each environment in a thread of its own; an error becomes the text of its column."""
     with ThreadPoolExecutor(max_workers=_MOST_AT_ONCE) as pool:
         columns = tuple(pool.map(lambda environment: _read_column(environment, open_status), environments))
     return StatusesRead(columns, len(_list_versions(columns)))
 
 
 def limit_rows(overview: StatusesRead, limit: int) -> StatusesRead:
-    """Keep the newest versions of all that are known anywhere, so many; 0 keeps all. Pure."""
+    """Return the overview with the newest `limit` versions of all environments; 0 keeps all."""
     if not limit:
         return overview
     kept = set(_list_versions(overview.environments)[-limit:])
@@ -54,15 +54,15 @@ def limit_rows(overview: StatusesRead, limit: int) -> StatusesRead:
 
 
 def is_well(overview: StatusesRead) -> bool:
-    """Tell whether every environment could be reached, holds nothing but applied versions, and has not drifted. Pure."""
+    """Return True if every environment could be reached, has only applied versions, and has not drifted."""
     return all(
         not column.error and not column.drifted and all(row.state == "applied" for row in column.rows)
         for column in overview.environments
     )
 
 
-def _is_there(environment: Environment) -> bool:
-    """Tell whether there is a database to ask; the embedded one is not made only to be asked."""
+def _is_available(environment: Environment) -> bool:
+    """Return True if there is a database to read; the embedded one is not created only to be read."""
     if environment.name == LOCAL and not environment.settings.database_url:
         return (PROJECT / ".postgres" / "data").exists()
     return environment.is_configured
@@ -73,8 +73,8 @@ def _list_versions(columns: Sequence[EnvironmentStatus]) -> list[str]:
 
 
 def _read_column(environment: Environment, open_status: Callable[[Environment], Iterator[Event]]) -> EnvironmentStatus:
-    """Read one environment; whatever goes wrong there must not hide the others."""
-    message, hint = "it gave no answer", ""
+    """Return the column of one environment; no error in it may hide the others."""
+    message, hint = "no answer", ""
     try:
         for event in open_status(environment):
             if isinstance(event, StatusRead):

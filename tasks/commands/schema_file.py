@@ -1,4 +1,4 @@
-"""Keeping migrations/schema.sql in step with the local database, so that a reviewer sees what a migration makes of the schema."""
+"""Keep migrations/schema.sql up to date with the local database, so that a reviewer sees what a migration changes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from tasks.runner.execution.migration_runner import MigrationRunner
 
 _WRITING = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "CopyStmt"})
-"""The parser's names of statements that change rows."""
+"""The parser's names of the statements that change rows."""
 
 
 def keep_schema_file(events: Iterator[Event], runner: MigrationRunner) -> Iterator[Event]:
-    """Pass the events of a run on, and write the schema file before the last one if the run changed something."""
+    """Yield the events of a run, and write the schema file before the last one if the run changed something."""
     for event in events:
         if isinstance(event, RunFinished) and not event.dry_run:
             yield from write_schema_file(runner, changed=event.steps > 0)
@@ -31,7 +31,7 @@ def keep_schema_file(events: Iterator[Event], runner: MigrationRunner) -> Iterat
 
 
 def write_schema_file(runner: MigrationRunner, *, changed: bool = True) -> Iterator[SchemaWritten]:
-    """Write the file if the schema `changed` or there is none yet; a problem with it is told, and stops nothing.
+    """Write the file if the schema `changed` or there is none yet; a problem is reported, and stops nothing.
 
     A flat folder has none: there every .sql file is a migration.
     """
@@ -59,16 +59,16 @@ def _compose(runner: MigrationRunner, migrations: Migrations) -> str:
 
     with runner.read() as connection:
         applied = read_ledger(connection).checksums
-    strangers = sorted(version for version, checksum in applied.items() if migrations.checksums.get(version) != checksum)
-    if strangers:
-        raise RunnerError(f"the database has {strangers[0]}, which is not in this checkout as it was applied")
+    unknown = sorted(version for version, checksum in applied.items() if migrations.checksums.get(version) != checksum)
+    if unknown:
+        raise RunnerError(f"the database has {unknown[0]}, which this checkout does not have as it was applied")
     body = dump_schema(runner.url, embedded_directory=PROJECT / ".postgres")
     checksums = {version: migrations.checksums[version] for version in applied}
     return SchemaFile(body, checksums, frozenset(v for v in checksums if _writes_rows(migrations.up_path(v)))).write()
 
 
 def _writes_rows(path: Path) -> bool:
-    """Tell whether a migration changes rows by statements of its own, which no schema holds."""
+    """Return True if a statement of a migration changes rows, which a schema does not contain."""
     from tasks.runner.parsing import read_script
 
     source = read_source(path)

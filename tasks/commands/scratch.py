@@ -1,4 +1,4 @@
-"""Opening the scratch server that the settings name: the same way for every task that rehearses."""
+"""Open the scratch server of the settings, the same way for every command that rehearses."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def open_scratch(settings: Settings, *, target: str = "", without: Sequence[str] = ()) -> ScratchServer:
-    """Open the server of SCRATCH_DATABASE_URL, or the embedded one; to be used in a `with`.
+    """Return the server of SCRATCH_DATABASE_URL, or the embedded one, as a context manager.
 
-    `target` is the URL of the database that is spoken of, which must not be the scratch server's. Raises RunnerError.
+    `target` is the URL of the database under test, which must not be on the scratch server. Raises RunnerError.
     """
     from tasks.rehearsal.scratch.server import open_server
 
@@ -24,5 +24,5 @@ def open_scratch(settings: Settings, *, target: str = "", without: Sequence[str]
 
 
 def read_extensions(given: str) -> tuple[str, ...]:
-    """Read the names of extensions that are done without, separated by commas or spaces."""
+    """Return the names of extensions to leave out, given separated by commas or spaces."""
     return tuple(given.replace(",", " ").split())

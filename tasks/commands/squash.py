@@ -16,8 +16,8 @@ from tasks.runner.operations.requests import parse_count
     help={
         "timeout": SCRATCH_HELP["timeout"],
         "json": SCRATCH_HELP["json"],
-        "to": "the last version that becomes part of the one (its timestamp is enough)",
-        "dry_run": "show the file and prove it on scratch, and change nothing",
+        "to": "the last version to include (its timestamp is enough)",
+        "dry_run": "show the file, prove it on scratch, and change nothing",
         "verbose": "show the text of the file",
     },
 )
@@ -29,7 +29,7 @@ def squash(
     json: bool = False,
     verbose: bool = False,
 ) -> None:
-    """Make one migration of all up to a version, proved on scratch; databases that have them run nothing."""
+    """Replace all migrations up to a version by one, proved on scratch; it is not run where they are applied."""
     from tasks.report import report
     from tasks.report.squash import register_words
     from tasks.squash.squash import plan_squash, squash_files

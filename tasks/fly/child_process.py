@@ -1,4 +1,4 @@
-"""Listening to flyctl while minding the clock and the wish to stop."""
+"""Read the output of a child process, with a time limit and until a stop is requested."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ _BLOCK = 65536
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What a program said until it ended, was enough, or took too long (`late`)."""
+class Output:
+    """The output of a program until it ended, was enough, or took too long (`late`)."""
 
     out: str
     err: str
     late: bool
 
 
-def listen(
+def read_output(
     process: subprocess.Popen[bytes], timeout_s: float, stop: Stop | None, is_enough: Callable[[str], bool] = lambda _out: False
-) -> Heard:
-    """Read what a program says until the end of both its streams, or until what it said on standard output is enough.
+) -> Output:
+    """Return the output of a program when both its streams end, or as soon as its standard output is enough.
 
     Raises Interruption as soon as a stop is requested.
     """
     deadline = time.monotonic() + timeout_s
-    said: dict[IO[bytes] | None, bytes] = {process.stdout: b"", process.stderr: b""}
+    output: dict[IO[bytes] | None, bytes] = {process.stdout: b"", process.stderr: b""}
     with selectors.DefaultSelector() as selector:
-        for stream in said:
+        for stream in output:
             if stream is not None:
                 selector.register(stream, selectors.EVENT_READ, stream)
         if stop is not None:
             selector.register(stop, selectors.EVENT_READ)
-        open_streams = len(said)
+        open_streams = len(output)
         while open_streams and (left_s := deadline - time.monotonic()) > 0:
             for key, _ in selector.select(left_s):
                 if stop is not None:
                     stop.check()
                 data = os.read(key.fd, _BLOCK)
-                said[key.data] += data
+                output[key.data] += data
                 if not data:
                     selector.unregister(key.fileobj)
                     open_streams -= 1
-            if is_enough(_decode(said[process.stdout])):
+            if is_enough(_decode(output[process.stdout])):
                 break
-    return Heard(_decode(said[process.stdout]), _decode(said[process.stderr]), time.monotonic() >= deadline)
+    return Output(_decode(output[process.stdout]), _decode(output[process.stderr]), time.monotonic() >= deadline)
 
 
 def _decode(data: bytes) -> str:

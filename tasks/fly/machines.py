@@ -1,4 +1,4 @@
-"""Choosing a machine: pure decisions on what flyctl lists."""
+"""Choose a machine from the list of flyctl."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STARTABLE = {"stopped", "suspended", "created"}
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Describe one machine of an app, as far as a run cares."""
+    """A machine of an app."""
 
     id: str
     state: str
@@ -27,23 +27,23 @@ class Machine:
 
     @property
     def serves(self) -> bool:
-        """Tell whether something can run on it."""
+        """Return True if a command can run on it."""
         return self.state == "started" and self.healthy
 
 
 def read_machines(rows: Iterable[Mapping[str, Any]]) -> tuple[Machine, ...]:
-    """Make machines of flyctl's JSON, leaving out those that only serve a deploy or a console, or are gone.
+    """Return the machines in the JSON of flyctl, without those of a deploy or a console, and without destroyed ones.
 
-    `config` is null while the host does not answer; `incomplete_config` stands in for it.
+    `config` is null while the host does not answer; `incomplete_config` replaces it.
     """
     machines = (_read_machine(row) for row in rows)
     return tuple(m for m in machines if m.group not in _HIDDEN_GROUPS and m.state not in _GONE)
 
 
 def choose_machine(machines: Iterable[Machine], *, app: str, preferred: str = "") -> Machine:
-    """Choose the preferred machine if it is started, or else the started one of the newest release, by its id among equals.
+    """Return the preferred machine if it is started, or else a started one of the newest release.
 
-    Raises RefusedError that says what there is instead.
+    Raises RefusedError with the list of machines if none is started.
     """
     known = tuple(machines)
     fit = [machine for machine in known if machine.serves]
@@ -59,18 +59,18 @@ def choose_machine(machines: Iterable[Machine], *, app: str, preferred: str = ""
     startable = any(machine.state in _STARTABLE and machine.healthy for machine in known)
     raise RefusedError(
         f"the app {app} has no started machine: {listed}",
-        hint="Run the same command with --start to start one." if startable else f"Look: fly machine list -a {app}",
+        hint="Run the same command with --start to start one." if startable else f"See fly machine list -a {app}",
         state="Nothing was changed.",
     )
 
 
 def choose_startable(machines: Iterable[Machine], *, app: str) -> Machine:
-    """Choose a stopped machine to start; raises RefusedError where there is none."""
+    """Return a stopped machine to start; raises RefusedError if there is none."""
     fit = [machine for machine in machines if machine.state in _STARTABLE and machine.healthy]
     if not fit:
         raise RefusedError(
-            f"the app {app} has no machine that could be started",
-            hint=f"Look: fly machine list -a {app}",
+            f"the app {app} has no machine that can be started",
+            hint=f"See fly machine list -a {app}",
             state="Nothing was changed.",
         )
     return min(fit, key=lambda machine: (-machine.release, machine.id))

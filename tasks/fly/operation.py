@@ -1,4 +1,4 @@
-"""An operation on a Fly machine: the same events as one here, and an outcome that is known even if the connection breaks."""
+"""An operation on a Fly machine: the same events as a local one, and a known outcome even if the connection is lost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.fly.failures import describe_refusal
 from tasks.fly.flyctl import list_machines, start_machine
 from tasks.fly.machines import Machine, choose_machine, choose_startable, read_machines
 from tasks.fly.reconnect import LostRun, follow
-from tasks.fly.remote_commands import build_passing_script, build_script
+from tasks.fly.remote_commands import build_script, build_temporary_script
 from tasks.fly.ssh import SshConnection, open_connection
 from tasks.fly.stream import RemoteRun
 from tasks.fly.timeouts import read_patience
@@ -40,14 +40,14 @@ from tasks.runner.operations.requests import Request, write_arguments
 from tasks.runner.signals import Stop
 
 _COMPARED = frozenset({"migrate", "repair", "adopt"})
-"""Operations that do what the files say, so that the files there must be those here."""
+"""Operations that use the files, so that those of the image must be those of this checkout."""
 _START_DEADLINE_S = 90.0
 _POLL_S = 0.5
 _UNTOUCHED = "Nothing was changed."
 
 
 def run_remotely(environment: Environment, request: Request, options: Options, stop: Stop) -> Iterator[Event]:
-    """Do what is asked for on a machine of an environment's app; a repair is shown first, and agreed to here."""
+    """Return the events of a request on a machine of the app; the changes of a repair are confirmed in this terminal first."""
     remote = build_remote(environment, options, stop)
     if request.command == "repair" and not request.dry_run:
         return _repair(remote, request)
@@ -55,12 +55,12 @@ def run_remotely(environment: Environment, request: Request, options: Options, s
 
 
 def build_remote(environment: Environment, options: Options, stop: Stop) -> Remote:
-    """Make the remote of an environment for one run."""
+    """Return the remote of an environment for one run."""
     return Remote(environment, Identity(), stop, options, lambda: ask_to_leave(json=options.json))
 
 
 def _repair(remote: Remote, request: Request) -> Iterator[Event]:
-    """Have every change shown over there, ask about each here, and have those done that were agreed to."""
+    """Yield the proposed changes, ask for each, and run those that were confirmed."""
     confirm = choose_confirm(remote.stop, yes=remote.options.yes, json=remote.options.json)
     agreed: list[str] = []
     shown = False
@@ -75,27 +75,29 @@ def _repair(remote: Remote, request: Request) -> Iterator[Event]:
     if shown and confirm is None:
         raise build_unconfirmed_error()
     if agreed:
-        told = (RunStarted, RepairProposed)
-        yield from (event for event in remote.run_request(replace(request, agree=tuple(agreed))) if not isinstance(event, told))
+        reported = (RunStarted, RepairProposed)
+        yield from (
+            event for event in remote.run_request(replace(request, agree=tuple(agreed))) if not isinstance(event, reported)
+        )
     elif shown:
         yield RunFinished("repair", 0, 0)
 
 
 @dataclass
 class Remote:
-    """Do requests on a machine of one environment's app, on behalf of one identity."""
+    """Runs requests on a machine of one app, in the name of one person."""
 
     environment: Environment
     identity: Identity
     stop: Stop
     options: Options
     leave_running: Callable[[], bool]
-    """Asked on Ctrl-C: whether the run over there shall go on."""
+    """Return True if the run on the machine continues after Ctrl-C."""
     machine_id: str = ""
-    """The machine that was entered last."""
+    """The machine of the last connection."""
 
     def run_request(self, request: Request) -> Iterator[Event]:
-        """Do what is asked for and give its events; raises ToldError for an error that an event told already."""
+        """Run a request and yield its events; raises ReportedError for an error that an event has reported."""
         with ExitStack() as stack:
             try:
                 connection = self.enter(stack)
@@ -103,14 +105,14 @@ class Remote:
                 if not self.options.upload and (request.writes or request.command in _COMPARED):
                     yield from self._compare_files(connection, request)
                 run = self.build_run(connection, folder, request)
-                told = yield from self._relay(run, request)
+                reported = yield from self._forward(run, request)
             except Interruption as interruption:
                 raise RunInterruptedError(
                     f"stopped by {interruption.signal_name}", hint="Run the same command again.", state=_UNTOUCHED
                 ) from interruption
         if run.complete:
-            _finish(run, told)
-        elif not request.writes or (run.exit_code is not None and not run.spoke):
+            _finish(run, reported)
+        elif not request.writes or (run.exit_code is not None and not run.started):
             raise self.refuse(run, untouched=not request.writes)
         else:
             if run.exit_code is None:
@@ -118,14 +120,14 @@ class Remote:
             yield from follow(self, LostRun(self.machine_id, run, request.command))
 
     def enter(self, stack: ExitStack, *, preferred: str = "") -> Connection:
-        """Connect to a started machine until the stack unwinds: to the preferred one if it is up."""
+        """Connect to a started machine until the stack is closed, to the preferred one if it is started."""
         machine = self.find_machine(preferred)
         self.machine_id = machine.id
         reach = SshConnection(self.environment.fly_app, machine, self.environment.fly_user)
         return stack.enter_context(open_connection(reach, self.stop))
 
     def find_machine(self, preferred: str = "") -> Machine:
-        """Choose a started machine, or start one if that is allowed."""
+        """Return a started machine, or start one if --start is set."""
         app = self.environment.fly_app
         machines = read_machines(list_machines(app, self.stop))
         if self.options.start and not any(machine.serves for machine in machines):
@@ -137,7 +139,7 @@ class Remote:
         return choose_machine(machines, app=app, preferred=preferred)
 
     def place_files(self, connection: Connection) -> str:
-        """Give the folder there whose files run: the image's, or a temporary one with this checkout, which the run removes."""
+        """Return the folder on the machine whose files run: the image's, or a temporary one with this checkout."""
         settings = self.environment.settings
         if not self.options.upload:
             return self.environment.fly_folder
@@ -146,7 +148,7 @@ class Remote:
     def build_run(
         self, connection: Connection, folder: str, request: Request, *, run_id: str = "", before: str = ""
     ) -> RemoteRun:
-        """Make the run of a request in a folder there; `before` is a script for the shell that comes first."""
+        """Return the run of a request in a folder on the machine; `before` is shell script that runs first."""
         settings = {"MIGRATE_ACTOR": self.identity.actor}
         if self.options.upload:
             settings |= {"MIGRATIONS_DIR": f"{folder}/migrations", "SEEDS_DIR": f"{folder}/seeds"}
@@ -158,14 +160,14 @@ class Remote:
             f"--env={self.environment.name}",
             f"--run-id={run_id or self.identity.run_id}",
         )
-        build = build_passing_script if self.options.upload else build_script
+        build = build_temporary_script if self.options.upload else build_script
         script = build(folder, arguments, settings)
         return RemoteRun(connection, f"{before}; {script}" if before else script, self.stop)
 
     def decide(self, interruption: Interruption, steps: tuple[str, ...]) -> Iterator[Event]:
-        """Find out what a signal means for a run over there; raises RunnerError if it is left running, else it shall end.
+        """Ask what a signal means for the run on the machine; raises RunnerError if it is left running.
 
-        Only Ctrl-C asks, and a second one answers that it shall end.
+        Only Ctrl-C asks; a second Ctrl-C ends the run.
         """
         yield OutcomeRead(self.identity.run_id, "running", steps)
         self.stop = Stop()
@@ -175,45 +177,45 @@ class Remote:
             left = False
         if left:
             raise RunnerError(
-                f"left by {interruption.signal_name}; the run {self.identity.run_id} goes on",
-                hint=f"Look: inv db.history --env={self.environment.name}",
-                state=f"What it does is in the log of {self.environment.name}.",
+                f"detached; run {self.identity.run_id} continues on the machine",
+                hint=f"See inv db.history --env={self.environment.name}",
+                state=f"The log of {self.environment.name} records what the run does.",
             ) from interruption
 
     def refuse(self, run: RemoteRun, *, untouched: bool) -> RunnerError:
-        """Say why a run did not tell what it did."""
+        """Return the error for a run that printed no events."""
         return describe_refusal(run, folder=self.environment.fly_folder, environment=self.environment.name, untouched=untouched)
 
     def _compare_files(self, connection: Connection, request: Request) -> Iterator[ErrorRaised]:
-        """Raise an error where the machine's tool does not fit this one, or its files differ and the request needs them.
+        """Raise an error if the tool on the machine is incompatible, or if its files differ and the request needs them.
 
-        Where the machine told the error itself, it is given as an event.
+        An error that the machine reports is yielded as an event.
         """
         run = self.build_run(connection, self.environment.fly_folder, Request("files"))
-        there: FilesRead | None = None
+        on_machine: FilesRead | None = None
         for event in run:
-            there = event if isinstance(event, FilesRead) else there
+            on_machine = event if isinstance(event, FilesRead) else on_machine
             if isinstance(event, ErrorRaised):
                 yield event
                 raise ReportedError(event.message, exit_code=event.exit_code)
-        if there is None:
+        if on_machine is None:
             raise self.refuse(run, untouched=True)
         if request.command in _COMPARED:
             here = read_migrations(self.environment.settings.migrations_dir)
-            check_same_files(here.checksums, there, environment=self.environment.name)
+            check_same_files(here.checksums, on_machine, environment=self.environment.name)
 
-    def _relay(self, run: RemoteRun, request: Request) -> Generator[Event, None, ErrorRaised | None]:
-        """Pass on the events, and the wish to stop; gives the error that was told, if one was."""
-        told: ErrorRaised | None = None
+    def _forward(self, run: RemoteRun, request: Request) -> Generator[Event, None, ErrorRaised | None]:
+        """Yield the events, and pass on a request to stop; return the error that was reported, if there was one."""
+        reported: ErrorRaised | None = None
         steps: list[str] = []
         events = iter(run)
         while True:
             try:
                 for event in events:
-                    told = event if isinstance(event, ErrorRaised) else told
+                    reported = event if isinstance(event, ErrorRaised) else reported
                     steps += [event.version] if isinstance(event, StepFinished) else []
                     yield event
-                return told
+                return reported
             except Interruption as interruption:
                 if not request.writes:
                     raise
@@ -222,9 +224,9 @@ class Remote:
                 events = run.resume()
 
 
-def _finish(run: RemoteRun, told: ErrorRaised | None) -> None:
-    """End with the exit code that a complete run had."""
-    if told is not None:
-        raise ReportedError(told.message, exit_code=run.exit_code or told.exit_code)
+def _finish(run: RemoteRun, reported: ErrorRaised | None) -> None:
+    """Raise ReportedError with the exit code of a run that failed."""
+    if reported is not None:
+        raise ReportedError(reported.message, exit_code=run.exit_code or reported.exit_code)
     if run.exit_code:
         raise ReportedError("", exit_code=run.exit_code)

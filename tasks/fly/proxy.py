@@ -1,4 +1,4 @@
-"""`fly proxy` to a machine, and the folder of its keys: both are gone at the end."""
+"""`fly proxy` to a machine, and a folder for its keys; both are removed at the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tasks.fly.child_process import listen
+from tasks.fly.child_process import read_output
 from tasks.fly.flyctl import build_refusal, find_flyctl, hide_tokens
 from tasks.fly.machines import Machine
 from tasks.fly.timeouts import read_patience
@@ -22,15 +22,15 @@ _END_S = 3.0
 
 
 class TunnelError(RunnerError):
-    """Report that no way to a machine could be had."""
+    """An error of the connection to a machine."""
 
 
 @contextmanager
 def open_proxy(app: str, machine: Machine, stop: Stop) -> Iterator[int]:
-    """Run `fly proxy` to a machine's ssh and give the local port; it ends with the block.
+    """Run `fly proxy` to the ssh port of a machine and yield the local port.
 
-    It has a session of its own, so that Ctrl-C on the terminal does not reach it, and watches its standard input, so that it
-    dies with us however we end.
+    It runs in a session of its own, so that Ctrl-C on the terminal does not reach it, and watches its standard input, so that it
+    ends whenever this process does.
     """
     process = subprocess.Popen(
         [find_flyctl(), "proxy", "0:22", machine.address, "-a", app, "--watch-stdin"],
@@ -46,23 +46,23 @@ def open_proxy(app: str, machine: Machine, stop: Stop) -> Iterator[int]:
 
 
 def _await_port(process: subprocess.Popen[bytes], stop: Stop) -> int:
-    """Read the proxy's words until it names its port; raises Interruption as soon as a stop is requested."""
+    """Read the output of the proxy until it prints its port; raises Interruption as soon as a stop is requested."""
     timeout_s = read_patience().call_s
-    heard = listen(process, timeout_s, stop, lambda out: _READY.search(out) is not None)
-    if found := _READY.search(heard.out):
+    output = read_output(process, timeout_s, stop, lambda out: _READY.search(out) is not None)
+    if found := _READY.search(output.out):
         return int(found[1])
-    words = heard.err or heard.out
-    if not heard.late:
+    words = output.err or output.out
+    if not output.late:
         raise build_refusal("fly proxy", words)
     raise TunnelError(
         f"fly proxy was not ready within {timeout_s:g} s{': ' if words.strip() else ''}{hide_tokens(words).strip()}",
-        hint="Is the network up? `fly doctor` looks at it. FLY_CALL_TIMEOUT=180 waits longer.",
+        hint="Check the network with `fly doctor`. To wait longer, set FLY_CALL_TIMEOUT=180.",
         state="Nothing was changed.",
     )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the proxy: by its standard input, then by signals, also where it is frozen."""
+    """End the proxy by closing its standard input, then by signals."""
     if process.stdin:
         with suppress(OSError):
             process.stdin.close()
@@ -79,6 +79,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def make_key_folder() -> Iterator[Path]:
-    """Give a fresh folder that only we may enter, and remove it with the keys in it."""
+    """Yield a new folder that only this user can read, and remove it with the keys in it."""
     with tempfile.TemporaryDirectory(prefix="migrate-ssh-") as folder:
         yield Path(folder)

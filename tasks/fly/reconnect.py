@@ -1,4 +1,4 @@
-"""A run whose connection broke: found again by its id, followed to its end, and never guessed at."""
+"""A run whose connection was lost: found again by its id and followed until its outcome is known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from tasks.fly.remote_commands import ALIVE, build_look
+from tasks.fly.remote_commands import ALIVE, build_search
 from tasks.fly.timeouts import read_patience
 from tasks.runner.errors import RESUME_HINT, STEPS_ARE_RECOUNTED, Interruption, RunnerError
 from tasks.runner.events import ErrorRaised, Event, OutcomeRead, RunFinished
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from tasks.fly.stream import RemoteRun
 
 _POLL_S = 1.0
-_UNKNOWN_LOOKS = 3
-"""How often the log must know nothing of a run, and its machine no process, before we believe that it never began: the machine
-may have been told to start it a moment before the connection broke."""
-_MAY_RUN = "It may still run over there."
+_UNKNOWN_CHECKS = 3
+"""How often neither the log nor the machine may know a run before it counts as never started: the machine may start it a moment
+after the connection was lost."""
+_MAY_RUN = "It may still be running on the machine."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +64,25 @@ class Reconnector(Protocol):
 
 
 def follow(remote: Reconnector, lost: LostRun) -> Iterator[Event]:
-    """Find out how a run ended, and end as it did; while it still goes on, wait for it.
+    """Wait for the outcome of a run, and end as it did.
 
-    Raises RunnerError with the run's own error, or where no way back to it is found in time.
+    Raises RunnerError with the error of the run, or if no connection succeeds in time.
     """
     deadline = time.monotonic() + read_patience().follow_s
     known = OutcomeRead(remote.identity.run_id, "unknown", ())
-    enough = 1 if lost.run.exit_code is not None else _UNKNOWN_LOOKS
-    looks, pause_s, told_running = 0, 0.0, False
+    enough = 1 if lost.run.exit_code is not None else _UNKNOWN_CHECKS
+    checks, pause_s, reported_running = 0, 0.0, False
     while True:
         try:
             remote.stop.sleep(pause_s)
             pause_s = _POLL_S
-            known = _look(remote, lost)
+            known = _read_outcome(remote, lost)
             deadline = time.monotonic() + read_patience().follow_s
-            looks = looks + 1 if known.outcome == "unknown" else 0
-            if known.outcome == "running" and not told_running:
-                told_running = True
+            checks = checks + 1 if known.outcome == "unknown" else 0
+            if known.outcome == "running" and not reported_running:
+                reported_running = True
                 yield known
-            if known.outcome not in ("running", "unknown") or looks >= enough:
+            if known.outcome not in ("running", "unknown") or checks >= enough:
                 break
         except Interruption as interruption:
             yield from remote.decide(interruption, known.steps)
@@ -94,26 +94,26 @@ def follow(remote: Reconnector, lost: LostRun) -> Iterator[Event]:
     yield from _conclude(remote, lost, known)
 
 
-def _look(remote: Reconnector, lost: LostRun) -> OutcomeRead:
-    """Ask the log how the run ended, after a look whether its process lives; raises RunnerError where neither can be asked."""
+def _read_outcome(remote: Reconnector, lost: LostRun) -> OutcomeRead:
+    """Return the outcome from the log, after a check whether the process exists; raises RunnerError without a connection."""
     with ExitStack() as stack:
         connection = remote.enter(stack, preferred=lost.machine_id)
         folder = remote.place_files(connection)
-        look = build_look(remote.identity.run_id, end=lost.run.ending)
+        search = build_search(remote.identity.run_id, end=lost.run.ending)
         asked = Request("outcome", version=remote.identity.run_id)
-        run = remote.build_run(connection, folder, asked, run_id=Identity().run_id, before=look)
+        run = remote.build_run(connection, folder, asked, run_id=Identity().run_id, before=search)
         events = list(run)
     found = next((event for event in events if isinstance(event, OutcomeRead)), None)
     if found is None:
-        told = next((event.message for event in events if isinstance(event, ErrorRaised)), "the machine did not tell")
-        raise RunnerError(run.reason or told, state=_MAY_RUN)
+        message = next((event.message for event in events if isinstance(event, ErrorRaised)), "no response from the machine")
+        raise RunnerError(run.reason or message, state=_MAY_RUN)
     if ALIVE in run.noise and found.outcome in ("died", "unknown"):
         return replace(found, outcome="running")
     return found
 
 
 def _conclude(remote: Reconnector, lost: LostRun, known: OutcomeRead) -> Iterator[Event]:
-    """End as the run ended: with its last event, or with its error."""
+    """Yield the last event of the run, or raise its error."""
     if known.outcome == "finished":
         yield RunFinished(lost.command, len(known.steps), 0)
         return
@@ -121,22 +121,22 @@ def _conclude(remote: Reconnector, lost: LostRun, known: OutcomeRead) -> Iterato
         raise remote.refuse(lost.run, untouched=True)
     words = lost.run.errors[-1].strip() if lost.run.errors else ""
     reasons = {
-        "failed": known.error or "the run failed over there",
-        "died": f"the run died over there: {words}" if words else "the run died over there without a word",
-        "unknown": "the run ended before it began to change anything",
+        "failed": known.error or "the run failed on the machine",
+        "died": f"the process on the machine died: {words}" if words else "the process on the machine died without output",
+        "unknown": "the run ended before it changed anything",
     }
-    look = f"inv db.status --env={remote.environment.name}"
+    status = f"inv db.status --env={remote.environment.name}"
     raise RunnerError(
         reasons[known.outcome],
-        hint=f"{STEPS_ARE_RECOUNTED} {look}" if lost.command == "rollback" else f"{RESUME_HINT} {look}",
-        state=f"Done and recorded before: {', '.join(known.steps)}." if known.steps else "The run recorded no step as done.",
+        hint=f"{STEPS_ARE_RECOUNTED} {status}" if lost.command == "rollback" else f"{RESUME_HINT} {status}",
+        state=f"Applied and recorded before: {', '.join(known.steps)}." if known.steps else "The run recorded no completed step.",
         sqlstate=known.sqlstate,
     )
 
 
 def _give_up(remote: Reconnector, error: RunnerError) -> RunnerError:
     return RunnerError(
-        f"the outcome of run {remote.identity.run_id} is not known: {error.message}",
-        hint=f"When {remote.environment.name} can be reached: inv db.history --env={remote.environment.name}",
+        f"the outcome of run {remote.identity.run_id} is unknown: {error.message}",
+        hint=f"Once {remote.environment.name} can be reached: inv db.history --env={remote.environment.name}",
         state=_MAY_RUN,
     )

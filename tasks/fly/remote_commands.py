@@ -1,7 +1,7 @@
-"""Commands for a machine on which no shell runs them: one line, quoted, with a shell of our own.
+"""Command lines for a machine on Fly, each wrapped in /bin/sh -c.
 
-Fly's ssh splits a command into words and executes it; `cd`, `&&` and `$VARIABLE` need /bin/sh -c round them. `-c`, not `-lc`: a
-login shell resets PATH on Debian, and an image's virtual environment is lost.
+Fly's ssh server splits a command into words and executes it without a shell, so `cd`, `&&` and `$VARIABLE` need one. `-c`, not
+`-lc`: a login shell resets PATH on Debian, which removes an image's virtual environment from it.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ _FIND_PYTHON = f'python=$(command -v python || command -v python3) || {{ echo "{
 
 
 def wrap(script: str) -> str:
-    """Make one command line of a shell script."""
+    """Return a shell script as one command line."""
     return f"/bin/sh -c {shlex.quote(script)}"
 
 
 def quote_folder(folder: str) -> str:
-    """Write a folder for the shell there; an empty one means what the machine's APP_DIR says, or else /app."""
+    """Return a folder quoted for the shell on the machine; an empty one means APP_DIR of the machine, or else /app."""
     return shlex.quote(folder) if folder else '"${APP_DIR:-/app}"'
 
 
 def build_script(folder: str, arguments: Sequence[str], settings: Mapping[str, str]) -> str:
-    """Write the script that runs scripts/migrate.py in a folder: it tells its process id first, then becomes the runner."""
+    """Return the script that prints its process id and then executes scripts/migrate.py in a folder."""
     return "; ".join((*_enter(folder), f'echo "{PID_PREFIX}$$"', f"exec {_call(arguments, settings)}"))
 
 
-def build_passing_script(folder: str, arguments: Sequence[str], settings: Mapping[str, str]) -> str:
-    """Write the script that runs scripts/migrate.py in a folder and then removes that folder, whoever still listens."""
+def build_temporary_script(folder: str, arguments: Sequence[str], settings: Mapping[str, str]) -> str:
+    """Return the script that runs scripts/migrate.py in a folder and then removes the folder, even if the connection is lost."""
     return "; ".join(
         (
             *_enter(folder),
@@ -46,10 +46,10 @@ def build_passing_script(folder: str, arguments: Sequence[str], settings: Mappin
     )
 
 
-def build_look(run_id: str, *, end: bool) -> str:
-    """Write the script that tells whether a run's process lives on this machine, and asks it to end if it shall.
+def build_search(run_id: str, *, end: bool) -> str:
+    """Return the script that prints whether the process of a run exists on this machine, and ends it if `end` is set.
 
-    The brackets keep the pattern from finding the command line that it stands in.
+    The brackets keep the pattern from matching the command line that it is part of.
     """
     pattern = f"--run-id=[{run_id[0]}]{run_id[1:]}"
     ask = " file=${file#/proc/}; kill -TERM ${file%/cmdline};" if end else ""

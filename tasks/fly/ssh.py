@@ -1,4 +1,4 @@
-"""A Fabric connection to a machine, through a proxy of our own."""
+"""A Fabric connection to a machine through `fly proxy`."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from tasks.runner.signals import Stop
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 5.0
 _LONGEST_ANSWER_S = 10.0
-"""How long one try waits for the first word of a machine's ssh."""
+"""How long one attempt waits for the banner of the ssh server."""
 
 
 class _Runner(Remote):  # type: ignore[misc]
-    """Run commands as Fabric does, but for its search for prompts to answer, which joins all output anew at every piece."""
+    """Fabric's runner without the search for prompts, which joins all output again at every chunk."""
 
     read_chunk_size = 65536
 
     def respond(self, buffer_: list[str]) -> None:
-        """Answer nothing."""
+        """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class SshConnection:
-    """Name a machine and how to enter it."""
+    """A machine and the user to connect as."""
 
     app: str
     machine: Machine
@@ -44,18 +44,18 @@ class SshConnection:
 
 
 @contextmanager
-def open_connection(reach: SshConnection, stop: Stop) -> Iterator[Connection]:
-    """Connect to a machine; the certificate, the proxy and the connection are gone when the block ends.
+def open_connection(target: SshConnection, stop: Stop) -> Iterator[Connection]:
+    """Connect to a machine; the certificate, the proxy and the connection end with the block.
 
-    Nothing of the user's own ssh set-up is read: a `Host *` there would lead elsewhere. Host keys are not checked, because they
-    change with each deploy; the machine is known by its address in the private network, which WireGuard vouches for.
+    The user's ssh configuration is not read: a `Host *` in it would change the address. Host keys are not checked, because they
+    change with each deploy; the machine is identified by its address in the private network, which WireGuard authenticates.
     """
     with make_key_folder() as folder:
-        key = issue_certificate(find_organisation(reach.app, stop), folder, reach.user, stop)
-        with open_proxy(reach.app, reach.machine, stop) as port:
-            connection = _build_connection(port, key, reach.user)
+        key = issue_certificate(find_organisation(target.app, stop), folder, target.user, stop)
+        with open_proxy(target.app, target.machine, stop) as port:
+            connection = _build_connection(port, key, target.user)
             try:
-                _enter(connection, reach, stop)
+                _enter(connection, target, stop)
                 yield connection
             finally:
                 with suppress(Exception):
@@ -80,8 +80,8 @@ def _build_connection(port: int, key: Path, user: str) -> Connection:
     )
 
 
-def _enter(connection: Connection, reach: SshConnection, stop: Stop) -> None:
-    """Open the connection, again and again while the machine's ssh is not up yet."""
+def _enter(connection: Connection, target: SshConnection, stop: Stop) -> None:
+    """Open the connection, with retries until the ssh server of the machine is up."""
     deadline, pause = time.monotonic() + read_patience().connect_s, _FIRST_PAUSE_S
     while True:
         try:
@@ -89,16 +89,16 @@ def _enter(connection: Connection, reach: SshConnection, stop: Stop) -> None:
             return
         except AuthenticationException as error:
             raise TunnelError(
-                f"the machine {reach.machine.id} of {reach.app} refuses the certificate",
-                hint=f"Has it expired, or may the user {reach.user} not enter? `fly ssh console -a {reach.app}` tries the same.",
+                f"machine {target.machine.id} of {target.app} refuses the certificate",
+                hint=f"It may have expired, or user {target.user} may not log in. Try: fly ssh console -a {target.app}",
                 state="Nothing was changed.",
             ) from error
         except (SSHException, NoValidConnectionsError, EOFError, OSError) as error:
             connection.client.close()
             if time.monotonic() + pause > deadline:
                 raise TunnelError(
-                    f"no ssh with the machine {reach.machine.id} of {reach.app}: {str(error) or type(error).__name__}",
-                    hint=f"Is the machine up? fly machine status {reach.machine.id} -a {reach.app}",
+                    f"no ssh connection to machine {target.machine.id} of {target.app}: {str(error) or type(error).__name__}",
+                    hint=f"Check the machine: fly machine status {target.machine.id} -a {target.app}",
                     state="Nothing was changed.",
                 ) from error
         stop.sleep(pause)

@@ -1,4 +1,4 @@
-"""Running scripts/migrate.py on a machine and reading its events as they come, and noticing when they no longer do."""
+"""Run scripts/migrate.py on a machine and read its events as they arrive, with a limit for silence."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from fabric import Connection
 
 _LOST_CODES = frozenset({-1, 4294967295})
-"""What stands for an exit code when the other side never told one: https://docs.paramiko.org/en/stable/api/channel.html"""
+"""What paramiko returns when the server sent no exit code: https://docs.paramiko.org/en/stable/api/channel.html"""
 _LAST = (AdoptionWritten, CatalogRead, ErrorRaised, FilesRead, HistoryRead, OutcomeRead, ProbeRead, RunFinished, StatusRead)
-"""The events that end what a run says."""
+"""The last events of a run."""
 _BYTES = "latin-1"
-"""The encoding in which a character is a byte: Fabric decodes piece by piece, and a piece may end within a letter."""
+"""An encoding in which a character is a byte: Fabric decodes chunk by chunk, and a chunk may end within a character."""
 _NOISE_LINES = 20
 _LOOK_EVERY_S = 0.2
 _KILL_TIMEOUT_S = 10
@@ -48,10 +48,10 @@ _KILL_TIMEOUT_S = 10
 
 @dataclass
 class RemoteRun:
-    """Run one script on a machine; iterating gives its events.
+    """A script that runs on a machine; iterating it starts the script and yields its events.
 
-    Afterwards `exit_code` is the script's, or None where the connection broke and nobody knows; `complete` tells whether it said
-    all that it had to say; `noise` holds what it printed that is no event, and `errors` its last words on standard error.
+    Afterwards `exit_code` is that of the script, or None if the connection was lost before; `complete` is True if the last event
+    arrived; `noise` are the lines on stdout that are not events, and `errors` the lines on stderr.
     """
 
     connection: Connection
@@ -60,7 +60,7 @@ class RemoteRun:
     pid: int = 0
     ending: bool = False
     """Whether it was asked to end."""
-    spoke: bool = False
+    started: bool = False
     complete: bool = False
     exit_code: int | None = None
     reason: str = ""
@@ -69,51 +69,51 @@ class RemoteRun:
     _lines: queue.Queue[str | None] = field(default_factory=queue.Queue)
 
     def __iter__(self) -> Iterator[Event]:
-        """Start the script and give its events until it ends, a stop is requested, or the connection is lost.
+        """Start the script and yield its events until it ends, a stop is requested, or the connection is lost.
 
-        Raises RefusedError where the events are of a newer format than we know.
+        Raises RefusedError if the events have a newer format.
         """
         worker = threading.Thread(target=self._work, args=(_Lines(self._lines.put), _Lines(self.errors.append)), daemon=True)
         worker.start()
         yield from self.resume()
 
     def resume(self) -> Iterator[Event]:
-        """Go on giving events, after a stop broke off the giving but not the script."""
-        heard, silence_s = time.monotonic(), read_patience().silence_s
+        """Yield the following events, after a stop interrupted the iteration but not the script."""
+        last_s, silence_s = time.monotonic(), read_patience().silence_s
         while True:
             self.stop.check()
             try:
                 line = self._lines.get(timeout=_LOOK_EVERY_S)
             except queue.Empty:
-                if time.monotonic() - heard > silence_s:
-                    self.reason = f"nothing was heard for {silence_s:g} s"
+                if time.monotonic() - last_s > silence_s:
+                    self.reason = f"no output for {silence_s:g} s"
                     return
                 continue
             if line is None:
                 return
-            heard = time.monotonic()
+            last_s = time.monotonic()
             event = self._read(line)
             if event is not None:
-                self.spoke = True
+                self.started = True
                 self.complete = self.complete or isinstance(event, _LAST)
                 if not isinstance(event, Heartbeat):
                     yield event
 
     def end(self, stop: Stop) -> None:
-        """Ask the script's process to end in order, as soon as its id is known; from now on `stop` ends the giving of events."""
+        """Send SIGTERM to the script as soon as its process id is known; from now on `stop` ends the iteration."""
         self.stop = stop
         self.ending = True
         self._send_end()
 
     def _send_end(self) -> None:
-        """Send the signal; a connection that does not carry it will be found out to be lost, and it is sent again on another."""
+        """Send the signal; if the connection is lost, the signal is sent again on the next one."""
         if self.pid:
             with suppress(Exception):
                 command = wrap(f"kill -TERM {self.pid}")
                 self.connection.run(command, hide=True, warn=True, in_stream=False, timeout=_KILL_TIMEOUT_S)
 
     def _work(self, out: _Lines, err: _Lines) -> None:
-        """Run the script in Fabric's way, which blocks; the end of the queue tells that it is over."""
+        """Run the script with Fabric, which blocks; None in the queue marks its end."""
         try:
             result: Any = self.connection.run(
                 wrap(self.script),
@@ -151,14 +151,14 @@ class RemoteRun:
                 self.noise.append(line)
         check_format(line)
         if isinstance(event, ErrorRaised) and event.message == URL_MISSING:
-            # What a machine lacks is told with what to do about it on Fly.
+            # describe_refusal adds the fix on Fly.
             self.errors.append(event.message)
             return None
         return event
 
 
 def check_format(line: str) -> None:
-    """Raise RefusedError for an event of a newer format, whether or not it could be read as one of ours."""
+    """Raise RefusedError for an event of a newer format, even if it could be parsed."""
     if '"format"' not in line:
         return
     with suppress(ValueError):
@@ -168,14 +168,14 @@ def check_format(line: str) -> None:
             version = f" ({data['tool_version']})" if data.get("tool_version") else ""
             raise RefusedError(
                 f"the machine has a newer version of this tool{version}: its events have format {number}, "
-                f"this tool knows formats up to {EVENT_FORMAT}",
-                hint="Pull first.",
+                f"this tool reads formats up to {EVENT_FORMAT}",
+                hint="Run git pull first.",
                 state="Nothing was changed.",
             )
 
 
 class _Lines:
-    """A stream that passes on whole lines."""
+    """A stream that passes on complete lines."""
 
     encoding = _BYTES
 
@@ -184,21 +184,21 @@ class _Lines:
         self._pieces: list[str] = []
 
     def write(self, text: str) -> None:
-        """Take a piece of text, which may end anywhere."""
+        """Add a chunk of text, which may end anywhere."""
         *ends, rest = text.split("\n")
         for end in ends:
             self._pieces.append(end)
-            self._pass_whole()
+            self._pass_line()
         self._pieces.append(rest)
 
     def flush(self) -> None:
-        """Do nothing: what is whole was passed on."""
+        """Do nothing: complete lines were passed on."""
 
     def end(self) -> None:
-        """Pass on what came after the last line's end."""
+        """Pass on the text after the last newline."""
         if any(self._pieces):
-            self._pass_whole()
+            self._pass_line()
 
-    def _pass_whole(self) -> None:
+    def _pass_line(self) -> None:
         line, self._pieces = "".join(self._pieces), []
         self._pass_on(line.encode(_BYTES).decode(errors="replace"))

@@ -1,4 +1,4 @@
-"""The files on a machine and those here: compared before anything runs, or sent there for one run."""
+"""The files of a machine and of this checkout: compared before a run, or uploaded for one run."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ if TYPE_CHECKING:
     from tasks.runner.events import FilesRead
 
 _SENT_CODE = ("tasks/__init__.py", "tasks/console", "tasks/runner", "tasks/catalog", "tasks/postgres", "scripts/migrate.py")
-"""What runs on a machine: the runner, and the rooms below it."""
+"""What runs on a machine: the runner and the packages that it needs."""
 
 _TIMEOUT_S = 60
 _SHOWN = 5
-"""How many versions a message names before it only counts them."""
+"""How many versions a message names at most."""
 
 
 def check_same_files(here: Mapping[str, str], there: FilesRead, *, environment: str) -> None:
-    """Raise RefusedError when a machine holds other migrations than this checkout, with what to do about it."""
+    """Raise RefusedError if a machine has other migrations than this checkout, with the next step."""
     remote = dict(zip(there.versions, there.checksums, strict=True))
     lacks = sorted(here.keys() - remote.keys())
     extra = sorted(remote.keys() - here.keys())
     differ = sorted(version for version in here.keys() & remote.keys() if here[version] != remote[version])
     problems, hints = [], []
     if lacks:
-        problems.append(f"{environment}'s image lacks {_count(lacks, 'that you have')}")
-        hints.append("Deploy first. Or, for a database that must change before the deploy: the same command with --upload.")
+        problems.append(f"{environment}'s image lacks {_count(lacks, 'that this checkout has')}")
+        hints.append("Deploy first. If the database must change before the deploy: run the same command with --upload.")
     if extra:
-        problems.append(f"{environment}'s image has {_count(extra, 'that you lack')}")
-        hints.append("Pull first.")
+        problems.append(f"{environment}'s image has {_count(extra, 'that this checkout lacks')}")
+        hints.append("Run git pull first.")
     if differ:
-        problems.append(f"{environment}'s image has another text of {_count(differ, 'than you')}")
+        problems.append(f"{environment}'s image differs in {_count(differ, 'from this checkout')}")
         hints.append("Check out the commit that is deployed, or deploy this one.")
     if problems:
         raise RefusedError("\n".join(problems), hint="\n".join(hints), state="Nothing was changed.")
 
 
 def upload_checkout(connection: Connection, project: Path, migrations: Path, seeds: Path) -> str:
-    """Send the runner, the migrations and the seeds of this checkout to a temporary folder there, and give the folder.
+    """Send the runner, the migrations and the seeds of this checkout to a temporary folder on the machine, and return it.
 
-    Whoever runs something in it removes it. Raises RunnerError where it does not arrive.
+    The run in it removes it. Raises RunnerError if the upload fails.
     """
     data = _pack(project, migrations, seeds)
     folder = _make_folder(connection)
@@ -66,7 +66,7 @@ def upload_checkout(connection: Connection, project: Path, migrations: Path, see
 
 
 def _make_folder(connection: Connection) -> str:
-    """Make a folder there that only we may enter."""
+    """Create a private folder on the machine and return its path."""
     made = _run(connection, "mktemp -d")
     folder = str(made.stdout).strip()
     if made.exited != 0 or not folder.startswith("/"):
@@ -75,7 +75,7 @@ def _make_folder(connection: Connection) -> str:
 
 
 def _send(connection: Connection, folder: str, data: io.BytesIO) -> None:
-    """Put the archive into the folder and unpack it."""
+    """Send the archive to the folder and unpack it."""
     try:
         connection.put(data, remote=f"{folder}/checkout.tar.gz")
     except (OSError, EOFError, SSHException) as error:
@@ -86,24 +86,24 @@ def _send(connection: Connection, folder: str, data: io.BytesIO) -> None:
 
 
 def _run(connection: Connection, script: str) -> Any:
-    """Run a short script there; raises RunnerError where the connection does not carry it."""
+    """Run a short script on the machine; raises RunnerError if the connection is lost."""
     try:
         return connection.run(wrap(script), hide=True, warn=True, in_stream=False, timeout=_TIMEOUT_S)
     except (OSError, EOFError, SSHException, Failure) as error:
-        raise _refuse(f"the connection broke ({type(error).__name__})") from error
+        raise _refuse(f"the connection was lost ({type(error).__name__})") from error
 
 
 def _refuse(words: str) -> RunnerError:
-    last = (words.strip().splitlines() or ["it said nothing"])[-1]
+    last = (words.strip().splitlines() or ["no output"])[-1]
     return RunnerError(
-        f"this checkout could not be sent to the machine: {last}",
-        hint="Is its disk full (`df` there), or the network down? Deploy instead of --upload.",
+        f"this checkout could not be uploaded to the machine: {last}",
+        hint="Check the disk of the machine (df) and the network. Or deploy instead of --upload.",
         state="Nothing was changed.",
     )
 
 
 def _pack(project: Path, migrations: Path, seeds: Path) -> io.BytesIO:
-    """Pack what a run there needs."""
+    """Return an archive of what a run on a machine needs."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w:gz") as archive:
         pack_code(archive, project)
@@ -115,7 +115,7 @@ def _pack(project: Path, migrations: Path, seeds: Path) -> io.BytesIO:
 
 
 def pack_code(archive: tarfile.TarFile, project: Path) -> None:
-    """Put the code that runs on a machine into an archive."""
+    """Add the code that runs on a machine to an archive."""
     for name in _SENT_CODE:
         archive.add(project / name, arcname=name, filter=_leave_out_caches)
 

@@ -101,8 +101,8 @@ def test_the_embedded_server_is_not_made_only_to_be_asked(checkout: Checkout, da
     ("arguments", "message"),
     [
         (("--env=dev,moon",), "there is no environment moon"),
-        (("--env=,",), "no environment is meant"),
-        (("--env=all",), "no environment is meant"),
+        (("--env=,",), "no environment selected"),
+        (("--env=all",), "no environment selected"),
         (("--env=dev,prod", "--limit=-1"), "--limit=-1 is not a number"),
     ],
 )

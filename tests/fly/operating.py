@@ -109,7 +109,7 @@ class Far:
         assert self.fly.proxies() == []
         assert list(self.keys.iterdir()) == []
         for machine in self.list_machines():
-            wait_until(partial(_is_clean, machine), what="runs to end over there, and their files to be removed")
+            wait_until(partial(_is_clean, machine), what="runs to end on the machine, and their files to be removed")
 
     def list_machines(self) -> Iterator[Machine]:
         """Give all machines that something can run on."""

@@ -57,7 +57,7 @@ def test_the_environment_is_migrated_and_its_last_five_are_shown(deployer: Deplo
     ("spoil", "exit_code", "message"),
     [
         (lambda checkout: None, 1, "division by zero"),
-        (lambda checkout: checkout.write_up("20250109000000_new", "SELECT 1;"), 3, "lacks 1 migration that you have"),
+        (lambda checkout: checkout.write_up("20250109000000_new", "SELECT 1;"), 3, "lacks 1 migration that this checkout has"),
     ],
     ids=["failed", "refused"],
 )

@@ -56,7 +56,7 @@ def test_what_has_everything_passes_from_end_to_end(far: Far, monkeypatch: pytes
     assert found["machine"] == f"{machine.id} in ams is started"
     assert found["folder"] == str(machine.app)
     assert found["packages"].startswith("psycopg 3.")
-    assert found["DATABASE_URL"] == "DATABASE_URL is set there"
+    assert found["DATABASE_URL"] == "DATABASE_URL is set on the machine"
 
 
 def lack_flyctl(far: Far) -> None:

@@ -32,10 +32,10 @@ def read(**files: str) -> FilesRead:
 @pytest.mark.parametrize(
     ("here", "there", "message", "hint"),
     [
-        ("abc", "a", "staging's image lacks 2 migrations that you have: b, c", "Deploy first. Or,"),
-        ("abcdefgh", "a", "staging's image lacks 7 migrations that you have: b, c, d, e, f, …", "--upload"),
-        ("a", "ab", "staging's image has 1 migration that you lack: b", "Pull first."),
-        ("a", "A", "staging's image has another text of 1 migration than you: a", "Check out the commit that is deployed"),
+        ("abc", "a", "staging's image lacks 2 migrations that this checkout has: b, c", "Deploy first."),
+        ("abcdefgh", "a", "staging's image lacks 7 migrations that this checkout has: b, c, d, e, f, …", "--upload"),
+        ("a", "ab", "staging's image has 1 migration that this checkout lacks: b", "Run git pull first."),
+        ("a", "A", "staging's image differs in 1 migration from this checkout: a", "Check out the commit that is deployed"),
     ],
 )
 def test_what_differs_is_named_with_what_to_do(here: str, there: str, message: str, hint: str) -> None:
@@ -63,7 +63,7 @@ def test_nothing_runs_where_the_image_lacks_migrations(far: Far) -> None:
     far.operator.write_tables(B, C)
     ended = far.run_request()
     assert isinstance(ended.error, RefusedError)
-    assert ended.error.message == f"staging's image lacks 2 migrations that you have: {B}, {C}"
+    assert ended.error.message == f"staging's image lacks 2 migrations that this checkout has: {B}, {C}"
     assert far.operator.read_tables() == []
     assert ["files" in command for command in far.machine.commands] == [True]
 

@@ -47,7 +47,7 @@ def test_without_a_token_it_is_said_how_to_get_one(far: Far) -> None:
 def test_a_token_that_fly_does_not_know_is_refused(far: Far) -> None:
     far.deploy()
     far.variables["FLY_ACCESS_TOKEN"] = "FlyV1 fm2_gone"
-    assert_refused(far, "You must be authenticated", "Fly does not know this token")
+    assert_refused(far, "You must be authenticated", "Fly does not accept this token")
 
 
 @pytest.mark.parametrize("kind", ["deploy", "ssh", "readonly"])
@@ -147,7 +147,7 @@ def test_an_org_that_is_named_is_not_asked_for(far: Far) -> None:
 def test_a_machine_that_refuses_the_certificate_is_named(far: Far) -> None:
     far.deploy()
     far.fly.limit_certificates(-10)
-    assert_refused(far, f"the machine {far.machine.id} of {STAGING} refuses the certificate", f"fly ssh console -a {STAGING}")
+    assert_refused(far, f"machine {far.machine.id} of {STAGING} refuses the certificate", f"fly ssh console -a {STAGING}")
 
 
 def test_a_machine_whose_ssh_is_slow_to_come_up_is_waited_for(far: Far) -> None:

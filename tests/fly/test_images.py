@@ -83,11 +83,11 @@ def link_programs(machine: Machine, *names: str) -> str:
     [
         (edit_command('add("files"', 'add("list"'), MIGRATE, "an older version of this tool", "Deploy first"),
         (edit_command('"--heartbeat"', '"--pulse"'), STATUS, "an older version of this tool", "Deploy first"),
-        (remove("scripts/migrate.py"), STATUS, "holds no scripts/migrate.py in /app", "--upload"),
-        (remove("tasks/runner"), STATUS, "holds no tasks/ beside scripts/", "Deploy"),
-        (replace_program(GARBAGE.format(0)), MIGRATE, "ended with 0 and without a word", "inv env.check"),
-        (replace_program(GARBAGE.format(0)), STATUS, "ended with 0 and without a word", "inv env.check"),
-        (replace_program(GARBAGE.format(3)), STATUS, "ended with 3 and without a word", "<html>"),
+        (remove("scripts/migrate.py"), STATUS, "has no scripts/migrate.py in /app", "--upload"),
+        (remove("tasks/runner"), STATUS, "has no tasks/ beside scripts/", "Deploy"),
+        (replace_program(GARBAGE.format(0)), MIGRATE, "ended with exit code 0 and without a known event", "inv env.check"),
+        (replace_program(GARBAGE.format(0)), STATUS, "ended with exit code 0 and without a known event", "inv env.check"),
+        (replace_program(GARBAGE.format(3)), STATUS, "ended with exit code 3 and without a known event", "<html>"),
         (die_in_files, MIGRATE, "the connection to staging was lost: it was closed", "Run the same command again"),
         (replace_program("raise ValueError('FlyV1 fm2_abc')"), STATUS, "ValueError: ***", "inv env.check"),
     ],
@@ -116,7 +116,7 @@ def test_events_of_a_newer_format_are_refused_before_anything_runs(far: Far, com
     ended = far.run_request(Request(command))
     assert isinstance(ended.error, RefusedError)
     assert "the machine has a newer version of this tool" in ended.error.message
-    assert ended.error.hint == "Pull first."
+    assert ended.error.hint == "Run git pull first."
     assert far.operator.read_tables() == ["a"]
 
 
@@ -139,7 +139,7 @@ def test_a_run_that_breaks_down_is_looked_up_in_the_log(far: Far) -> None:
         "tasks/runner/execution/plan_run.py", "yield StepFinished(", "raise ValueError('broken'); yield StepFinished("
     )
     ended = far.run_request()
-    assert "the run died over there: ValueError: broken" in ended.describe()
+    assert "the process on the machine died: ValueError: broken" in ended.describe()
     assert ended.error is not None
     assert ended.error.state == f"Done and recorded before: {A}."
 

@@ -84,7 +84,7 @@ def test_a_frozen_connection_counts_as_lost_after_a_silence(far: Far) -> None:
     with gate_closed(far.operator.database) as gate:
         ended = far.run_request(deeds={StatementStarted: far.fly.freeze_proxy, OutcomeRead: gate.close})
     assert ended.error is None
-    assert [event.reason for event in ended.pick(ConnectionLost)] == ["nothing was heard for 4 s"]
+    assert [event.reason for event in ended.pick(ConnectionLost)] == ["no output for 4 s"]
     assert list_outcomes(ended) == ["running", "finished"]
     assert count_attempts(far) == 1
 
@@ -110,11 +110,11 @@ def test_without_a_way_back_the_outcome_is_said_to_be_unknown(far: Far) -> None:
 
     with gate_closed(far.operator.database):
         ended = far.run_request(deeds={StatementStarted: lose})
-    assert "is not known: the machine" in ended.describe()
+    assert "is unknown: machine" in ended.describe()
     assert "refuses the certificate" in ended.describe()
     assert "inv db.history --env=staging" in ended.describe()
-    assert "It may still run over there." in ended.describe()
-    wait_until(lambda: far.operator.read_tables() == ["a"], what="the run to finish over there")
+    assert "It may still be running on the machine." in ended.describe()
+    wait_until(lambda: far.operator.read_tables() == ["a"], what="the run to finish on the machine")
 
 
 def test_an_expired_certificate_is_replaced(far: Far) -> None:
@@ -143,7 +143,7 @@ def test_a_machine_that_is_stopped_takes_the_run_with_it(far: Far) -> None:
     with gate_closed(far.operator.database):
         ended = far.run_request(deeds={StatementStarted: min(first, second, key=lambda machine: machine.id).stop})
     assert list_outcomes(ended)[-1] == "died"
-    assert "the run died over there" in ended.describe()
+    assert "the process on the machine died" in ended.describe()
     assert "Run the same command again" in ended.describe()
     assert far.operator.read_tables() == []
     assert count_attempts(far) == 1

@@ -1,4 +1,4 @@
-"""Ctrl-C while a run is under way over there: it is stopped, and rolls back, or is left running."""
+"""Ctrl-C while a run is under way on the machine: it is stopped, and rolls back, or is left running."""
 
 import signal
 import threading
@@ -50,7 +50,7 @@ def assert_cursor_shown(output: str) -> None:
 
 
 def assert_stopped(far: Far) -> None:
-    wait_until(lambda: not far.machine.processes("migrate.py"), what="the end of the run over there")
+    wait_until(lambda: not far.machine.processes("migrate.py"), what="the end of the run on the machine")
     assert far.operator.read_tables() == ["a"]
     last = far.operator.read_history()[0]
     assert (last.outcome, last.error) == ("failed", "stopped by SIGTERM")
@@ -76,10 +76,10 @@ def test_ctrl_c_asks_and_leaves_the_run_over_there(slow: Far) -> None:
         dialogue.await_words(QUESTION)
         dialogue.answer("l")
         assert dialogue.finish() == 1
-        assert "left by SIGINT" in dialogue.output
+        assert "detached; run" in dialogue.output
         assert "inv db.history --env=staging" in dialogue.output
         gate.close()
-        wait_until(lambda: slow.operator.read_tables() == ["a", "b"], what="the run to finish over there")
+        wait_until(lambda: slow.operator.read_tables() == ["a", "b"], what="the run to finish on the machine")
 
 
 def test_an_uploaded_run_that_is_left_keeps_its_files_until_it_ends(far: Far) -> None:
@@ -94,7 +94,7 @@ def test_an_uploaded_run_that_is_left_keeps_its_files_until_it_ends(far: Far) ->
         assert dialogue.finish() == 1
         assert [path.is_dir() for path in far.machine.folder.temporary.iterdir()] == [True]
         gate.close()
-        wait_until(lambda: far.operator.read_applied() == [A, B], what="the run to finish over there")
+        wait_until(lambda: far.operator.read_applied() == [A, B], what="the run to finish on the machine")
     far.assert_clean()
 
 

@@ -1,4 +1,4 @@
-"""Choosing the migrations that are rehearsed: those that an environment lacks, all, or one."""
+"""Choose the migrations to rehearse: those that are pending in an environment, all, or one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OPEN = frozenset({"pending", "late", "interrupted"})
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Say which migrations somebody wants: one, all, or those that the environment lacks."""
+    """Which migrations to rehearse: one, all, or those that are pending in the environment."""
 
     only: str = ""
     all: bool = False
@@ -39,26 +39,26 @@ class Selector:
 
 
 def pick(environment: Environment, selector: Selector, options: Options, stop: Stop, seen: list[str]) -> Selection:
-    """Read the files and choose; an environment is asked only where neither one nor all are wanted.
+    """Read the files and return the selection; the environment is read only if neither one nor all are selected.
 
-    The local one counts as not there while its database is not, and then all are chosen. Raises RunnerError.
+    If the local database does not exist, all are selected. Raises RunnerError.
     """
     migrations = read_migrations(environment.settings.migrations_dir)
     pieces = read_pieces(migrations)
     versions = tuple(migrations.checksums)
     if selector.only:
         version = find_version(selector.only, versions)
-        return Selection(pieces, (version,), "the one asked for")
+        return Selection(pieces, (version,), "the one selected")
     if selector.all:
         return Selection(pieces, versions, "all")
-    if environment.name == LOCAL and not _is_there(environment):
-        return Selection(pieces, versions, "all, since there is no local database to ask which are pending")
+    if environment.name == LOCAL and not _is_running(environment):
+        return Selection(pieces, versions, "all, since there is no local database that says which are pending")
     try:
         states = _read_states(environment, options, stop, seen)
     except ConnectError:
         if environment.name != LOCAL:
             raise
-        return Selection(pieces, versions, "all, since the local database cannot be asked which are pending")
+        return Selection(pieces, versions, "all, since the local database cannot be read")
     applied = frozenset(version for version in versions if states.get(version) in _APPLIED)
     chosen = tuple(version for version in versions if states.get(version) in _OPEN)
     return Selection(pieces, chosen, f"pending in {environment.name}", applied, asked=True)
@@ -77,8 +77,8 @@ def _read_piece(migrations: Migrations, version: str) -> Piece:
     return Piece(version, up.text, down.text, up.shown, down.shown)
 
 
-def _is_there(environment: Environment) -> bool:
-    """Tell whether the local environment has a database, without starting one."""
+def _is_running(environment: Environment) -> bool:
+    """Return True if the local environment has a database, without starting one."""
     from tasks.postgres.server import embedded
 
     return bool(environment.settings.database_url) or embedded.find_running(PROJECT / ".postgres") is not None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def crash_test(
     _context: Context, env: str = "local", all: bool = False, only: str = "", timeout: str = "", json: bool = False
 ) -> None:
-    """Kill runs on scratch after every statement, and prove that the next run ends as if undisturbed; else exit with 4."""
+    """Kill runs on scratch after every statement, and prove that the next run has the same result; else exit with 4."""
 
     def answer(server: ScratchServer, selection: Selection) -> Iterator[Event]:
         from tasks.rehearsal.crash_test.crash_test import crash_and_resume

@@ -1,4 +1,4 @@
-"""The task db.drift, thin: an environment's schema, wherever it is, beside a replay here."""
+"""The command db.drift."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tasks.runner.signals import Stop, catch_signals
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
-    """Say how the rehearsal is done, and what is made of its result."""
+class _Flags:
+    """The flags of db.drift."""
 
     name: str
     """The name of a migration to write; empty for none."""
@@ -33,11 +33,11 @@ class _Wish:
 @task(
     help={
         "env": "the environment: local (default), dev, staging, prod, or another that has a .env.NAME",
-        "as_migration": "write what differs as a new migration of this name, and prove it on scratch",
-        "without_extension": "leave out what needs these extensions (with commas), where the scratch server lacks them",
+        "as_migration": "write the difference as a new migration with this name, proved on scratch",
+        "without_extension": "skip what needs these extensions (comma-separated) if the scratch server lacks them",
         "timeout": "seconds that one migration may take on scratch (600)",
-        "json": "JSON lines on stdout and nothing else there",
-        "start": "start a machine on Fly where none is started",
+        "json": "print JSON lines on stdout and nothing else",
+        "start": "start a machine on Fly if none is started",
     }
 )
 def drift(
@@ -49,7 +49,7 @@ def drift(
     json: bool = False,
     start: bool = False,
 ) -> None:
-    """Show what was changed in a database besides its migrations; exit with 4 if anything was."""
+    """Show what was changed in a database outside its migrations; exit with 4 if anything was."""
     from tasks.rehearsal.drift.drift import DriftRead
     from tasks.report import report
     from tasks.report.drift import register_words
@@ -64,14 +64,14 @@ def drift(
             yield event
 
     with catch_signals() as stop, exit_on_error(json=json) as seen:
-        selector = _Wish(as_migration, read_extensions(without_extension), parse_count("--timeout", timeout))
-        report(look(_find_drift(load_environment(env), Options(json=json, start=start), stop, seen, selector)), json=json)
+        flags = _Flags(as_migration, read_extensions(without_extension), parse_count("--timeout", timeout))
+        report(look(_find_drift(load_environment(env), Options(json=json, start=start), stop, seen, flags)), json=json)
     if changed:
         raise Exit(code=CHECK_FOUND)
 
 
-def _find_drift(environment: Environment, options: Options, stop: Stop, seen: list[str], selector: _Wish) -> Iterator[Event]:
-    """Read the schema there, replay its ledger's texts on scratch, and say what differs; with a name, write that down."""
+def _find_drift(environment: Environment, options: Options, stop: Stop, seen: list[str], flags: _Flags) -> Iterator[Event]:
+    """Compare the schema with a replay of its ledger's texts on scratch; with a name, write the difference as a migration."""
     from tasks.rehearsal.drift.drift import answer, find_drift
     from tasks.runner.files.checkout import read_migrations
 
@@ -82,13 +82,13 @@ def _find_drift(environment: Environment, options: Options, stop: Stop, seen: li
         else:
             yield event
     if read is None:
-        hint = f"inv env.check --env={environment.name} looks at what is missing."
+        hint = f"inv env.check --env={environment.name} shows what is missing."
         raise RunnerError("the schema could not be read", hint=hint)
     settings, target = environment.settings, seen[-1] if seen else ""
-    with open_scratch(settings, target=target, without=selector.without) as server:
-        found = find_drift(read, read_migrations(settings.migrations_dir), server, timeout_s=selector.timeout_s)
+    with open_scratch(settings, target=target, without=flags.without) as server:
+        found = find_drift(read, read_migrations(settings.migrations_dir), server, timeout_s=flags.timeout_s)
         yield from answer(read, found)
-        if selector.name and found.changes:
+        if flags.name and found.changes:
             from tasks.rehearsal.drift.as_migration import write_migration
 
-            yield write_migration(found, server, settings.migrations_dir, selector.name, environment=environment.name)
+            yield write_migration(found, server, settings.migrations_dir, flags.name, environment=environment.name)

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 _LONGEST_S = 1e6
 CHOICE_HELP = {
     "env": "the environment whose pending migrations are selected: local (default), dev, staging, prod, or another",
-    "all": "all migrations; no environment is asked",
-    "only": "only this version (its timestamp is enough); no environment is asked",
+    "all": "all migrations; no environment is read",
+    "only": "only this version (its timestamp is enough); no environment is read",
     "timeout": "how many seconds a migration may take",
-    "json": "JSON lines on stdout and nothing else there",
+    "json": "print JSON lines on stdout and nothing else",
 }
 
 

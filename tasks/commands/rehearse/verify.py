@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 @task(
     help={
         **CHOICE_HELP,
-        "with_data": "also with a few generated rows in every table: what up fails on, and what up and down lose",
-        "without_extension": "leave out what needs this extension (repeat it, or write several with commas)",
+        "with_data": "also with a few generated rows in every table: shows which rows up fails on, and what up and down lose",
+        "without_extension": "skip what needs this extension (repeatable, or comma-separated)",
     },
     iterable=["without_extension"],
 )
