@@ -1,1 +1,1 @@
-"""What the project does about files and databases from before it: their names, dates and records."""
+"""Adopt (baseline) an existing database: find out which migrations it has, and record them."""

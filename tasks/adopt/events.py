@@ -1,4 +1,4 @@
-"""What adopting answers: the verdicts with their evidence, and what was written."""
+"""The events of an adoption."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class AdoptionRow:
-    """Say of one migration whether the database has it, what speaks for that, and what follows."""
+    """The verdict on one migration: whether the database has it, the evidence, and what follows."""
 
     version: str
     verdict: str
@@ -17,34 +17,34 @@ class AdoptionRow:
     there: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
     recorded: bool = False
-    """Whether the ledger has it already."""
+    """Whether the ledger has it."""
     proposed: bool = False
     """Whether it is to be recorded."""
     claimed: str = ""
-    """Who says that it was applied: the ledger, another tool's record, or the person who asks."""
+    """Who claims that it was applied: the ledger, another tool, or you (an assumption on the command line)."""
     contradicted: bool = False
-    """Whether the schema contradicts who says so."""
+    """Whether the schema contradicts that claim."""
     undecided: bool = False
-    """Whether somebody has to decide before anything is written."""
+    """Whether a decision is needed before anything is recorded."""
     following: str = ""
     """What the next run will do with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdoptionRead:
-    """Give the verdict on every migration of a folder, for one database."""
+    """The verdicts on all migrations of a folder, for one database."""
 
     kind: ClassVar[str] = "adoption_read"
     environment: str
     database: str
     rows: tuple[AdoptionRow, ...]
     proved: bool
-    """Whether replaying exactly the present migrations on an empty database gives this schema."""
+    """Whether replaying exactly the present migrations on an empty database results in this schema."""
     empty: bool
     strangers: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
     tool: str = ""
-    """Whose record is taken over; empty where there is none."""
+    """The tool whose version table is taken over; empty if there is none."""
     unmatched: tuple[str, ...] = ()
-    """What that record has and no migration here is."""
+    """The rows of that table that match no migration."""
     tried: int = 0

@@ -1,4 +1,4 @@
-"""Adopting a database: its schema tells which migrations it has, and what its ledger lacks is proposed."""
+"""Find out from a schema which migrations a database has, and propose those that its ledger lacks."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tasks.runner.operations.adopt import describe_seen, read_standing
 from tasks.runner.planning.plan import find_version
 
 _FEW = 10
-"""A schema of which less than one in so many objects comes from the files is another application's."""
+"""A schema belongs to another application if less than one in so many of its objects comes from the files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Hold what is known of a database beforehand: its schema, what its ledger says, and the record of another tool."""
+    """The database to examine: its schema, the versions of its ledger, and the version table of another tool."""
 
     database: str
     live: Catalog
@@ -39,13 +39,13 @@ class Subject:
 
     @property
     def seen(self) -> str:
-        """Return a word for all of this: what is written must meet the same database."""
+        """Return a digest of all of this: the adoption is written only to a database in the same state."""
         return describe_seen(self.live, self.recorded, self.other)
 
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
-    """Hold what somebody decided about migrations, by version or timestamp."""
+    """Assumptions about migrations on the command line, by version or timestamp."""
 
     present: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
@@ -53,14 +53,14 @@ class Assumptions:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """Hold what is answered, and what would be written."""
+    """The verdicts, and the adoptions that would be written."""
 
     answer: AdoptionRead
     adoptions: tuple[Adoption, ...]
 
     @property
     def undecided(self) -> tuple[str, ...]:
-        """Return the versions about which somebody has to decide before anything is written."""
+        """Return the versions that need a decision before anything is recorded."""
         return tuple(row.version for row in self.answer.rows if row.undecided)
 
 
@@ -78,10 +78,10 @@ def examine(
     assumed: Assumptions,
     dump: Callable[[], str] | None = None,
 ) -> Examination:
-    """Find out which migrations a database has, and what its ledger lacks; nothing is written anywhere but on scratch.
+    """Find out which migrations a database has and which its ledger lacks; only scratch databases are written.
 
     `dump` gives the live schema as SQL, for a rehearsal of what follows in exactly its shape. Raises RefusedError for a database
-    in which nothing comes from these migrations, UsageError for an assumption about a version that there is not.
+    in which nothing comes from these migrations, UsageError for an assumption about an unknown version.
     """
     check_version(server, subject.live.server_version)
     pieces = read_pieces(migrations)
@@ -108,13 +108,13 @@ def examine(
 
 
 def read_pieces(migrations: Migrations) -> tuple[Piece, ...]:
-    """Read the files as pieces to rehearse."""
+    """Read the migrations to rehearse."""
     sources = ((version, read_source(migrations.up_path(version))) for version in migrations.checksums)
     return tuple(Piece(version, source.text, shown=source.shown) for version, source in sources)
 
 
 def _read_claims(subject: Subject, migrations: Migrations) -> tuple[dict[str, str], dict[str, Adoption], tuple[str, ...]]:
-    """Say of which versions somebody claims that they were applied: who; and which claims are about no version."""
+    """Return who claims which versions to be applied, and the claims that match no version."""
     claims = dict.fromkeys((version for version in subject.recorded if version in migrations.checksums), "the ledger")
     if subject.other is None:
         return claims, {}, ()
@@ -130,16 +130,18 @@ def _read_assumptions(assumed: Assumptions, versions: Sequence[str]) -> dict[str
     absent = {find_version(text, versions): False for text in assumed.absent}
     both = sorted(decided.keys() & absent.keys())
     if both:
-        raise RefusedError(f"{both[0]} is assumed present and absent", hint="Give one of both.", state="Nothing was changed.")
+        raise RefusedError(
+            f"{both[0]} is assumed present and absent", hint="Use only one of the two flags.", state="Nothing was changed."
+        )
     return decided | absent
 
 
 def _refuse_stranger(subject: Subject, finding: SearchResult) -> None:
     if finding.own and finding.known * _FEW < finding.own and finding.known * _FEW < max(finding.made, 1):
         raise RefusedError(
-            f"nothing here matches these migrations: of the {finding.own} objects in {subject.database}, "
-            f"{finding.known} are as one of the files makes them",
-            hint="Is this the right database, and the right folder of migrations? Check --env, DATABASE_URL and MIGRATIONS_DIR.",
+            f"the schema does not match these migrations: of the {finding.own} objects in {subject.database}, "
+            f"{finding.known} are as one of the files creates them",
+            hint="Check --env, DATABASE_URL and MIGRATIONS_DIR: this may be the wrong database or folder.",
             state="Nothing was changed.",
         )
 
@@ -153,7 +155,7 @@ def _build_row(
     said = decided.get(version, version in claims)
     against = verdict.kind in ("absent", "partial") if said else verdict.kind == "present"
     contradicted = bool(claimed) and (against or (version in finding.contradicted and verdict.kind != "cannot tell"))
-    # A person's word counts even against the evidence; a record's does not.
+    # An assumption counts even against the evidence; another tool's record does not.
     wanted = decided.get(version, verdict.recorded or (verdict.kind == "cannot tell" and said))
     undecided = verdict.kind == "cannot tell" and not claimed
     return AdoptionRow(
@@ -178,7 +180,7 @@ def _foresee(
     rows: tuple[AdoptionRow, ...],
     dump: Callable[[], str] | None,
 ) -> tuple[AdoptionRow, ...]:
-    """Add to each pending migration what a run would do with it; one that would do nothing at all need not be decided."""
+    """Add to each pending migration what a run would do; one that would change nothing needs no decision."""
     pending = [piece for piece, row in zip(pieces, rows, strict=True) if not (row.recorded or row.proposed)]
     if not pending or not finding.own:
         return tuple(replace(row, undecided=False) for row in rows) if not finding.own else rows
@@ -198,10 +200,10 @@ def _foresee(
 
 def _describe(forecast: Forecast | None, idle: bool) -> str:
     if forecast is None:
-        return "db.migrate will not come to it: one before it fails"
+        return "db.migrate will not reach it: a migration before it fails"
     if forecast.error:
-        return f"db.migrate will fail at it: {forecast.error}"
-    works = "it will change nothing" if idle else "it will work"
+        return f"db.migrate will fail: {forecast.error}"
+    works = "it will change nothing" if idle else "it will succeed"
     unlike = "" if forecast.alike else ", unless what no file explains is in its way: that could not be rehearsed"
     return f"db.migrate will run it, and {works}{unlike}"
 
@@ -209,7 +211,7 @@ def _describe(forecast: Forecast | None, idle: bool) -> str:
 def _make_adoption(row: AdoptionRow, matched: dict[str, Adoption]) -> Adoption:
     evidence = f"{row.verdict}: {row.evidence}"
     if row.claimed == "you":
-        evidence = f"assumed present; {'against the evidence; ' if row.contradicted else ''}{evidence}"
+        evidence = f"assumed present; {'contradicts the evidence; ' if row.contradicted else ''}{evidence}"
     match = matched.get(row.version)
     if match is None:
         return Adoption(row.version, evidence)

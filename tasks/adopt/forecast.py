@@ -1,4 +1,4 @@
-"""What a run would do after an adoption: the pending migrations, rehearsed on a scratch database in the live one's shape."""
+"""Forecast a run after an adoption: rehearse the pending migrations on a scratch database with the live schema."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from tasks.runner.database.session import connect, run_sql
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Tell what a pending migration would do: whether it changes the schema, or how it fails."""
+    """What a pending migration would do: whether it changes the schema, or its error."""
 
     changes: bool
     error: str = ""
     alike: bool = True
-    """Whether it was rehearsed in exactly the live shape."""
+    """Whether it was rehearsed with exactly the live schema."""
 
 
 def foresee(
     server: ScratchServer, dump: str, present: Sequence[Piece], pending: Sequence[Piece], live: Catalog
 ) -> dict[str, Forecast]:
-    """Run the pending pieces one after the other, as a run does; it ends with the first that fails.
+    """Run the pending migrations one after the other, as a run does, up to the first that fails.
 
-    The shape is that of the dump; where there is none, or the scratch server cannot hold it, the present pieces make it.
+    The schema comes from the dump; without one, or if the scratch server cannot restore it, from the present migrations.
     """
     prospects: dict[str, Forecast] = {}
-    with _shape(server, dump, present) as database, Rehearsal(database, timeout_s=TIMEOUT_S) as rehearsal:
+    with _prepare(server, dump, present) as database, Rehearsal(database, timeout_s=TIMEOUT_S) as rehearsal:
         before = rehearsal.read_catalog()
         alike = before == live
         for piece in pending:
@@ -49,7 +49,7 @@ def foresee(
 
 
 @contextmanager
-def _shape(server: ScratchServer, dump: str, present: Sequence[Piece]) -> Iterator[ScratchDatabase]:
+def _prepare(server: ScratchServer, dump: str, present: Sequence[Piece]) -> Iterator[ScratchDatabase]:
     with server.make() as database:
         if dump and _load(database, dump):
             yield database

@@ -1,4 +1,4 @@
-"""Which migrations the rows of another tool's record mean: by name, by old name, by timestamp, by number. Pure."""
+"""Match the rows of another tool's version table with migrations: by name, old name, timestamp or number."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TIMESTAMP_LENGTH = 14
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Say that a row means a version, and by what that was seen."""
+    """A row that matches a version, and by what it matched."""
 
     version: str
     row: LedgerRow
@@ -25,7 +25,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """Name a row that means no version here, and why not."""
+    """A row that matches no version, and why."""
 
     row: LedgerRow
     reason: str
@@ -33,16 +33,16 @@ class Unmatched:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """Hold the versions that a record means, in the order of their names, and the rows that mean none."""
+    """The matches of a version table, ordered by version, and the rows that match none."""
 
     matched: tuple[Match, ...] = ()
     unmatched: tuple[Unmatched, ...] = ()
 
 
 def map_versions(ledger: OtherLedger, versions: Iterable[str], renames: Mapping[str, str]) -> Mapped:
-    """Find the version that each row means; `renames` gives the version of each old name.
+    """Return the version that each row matches; `renames` maps old names to versions.
 
-    A row that did not succeed means none. Where one row stands for everything up to it, the versions before it match as well.
+    A row that did not succeed matches none. If the tool records only the newest version, all versions before it match as well.
     """
     index = _Index(tuple(sorted(versions)), {strip_ending(old): version for old, version in renames.items()})
     matched: dict[str, Match] = {}
@@ -54,7 +54,7 @@ def map_versions(ledger: OtherLedger, versions: Iterable[str], renames: Mapping[
             if row.ok and found:
                 matched[found] = Match(found, row, by)
             elif row.ok or row.version not in succeeded:
-                unmatched.append(Unmatched(row, by if row.ok else f"{ledger.tool.name} does not count it as applied"))
+                unmatched.append(Unmatched(row, by if row.ok else f"{ledger.tool.name} did not record it as applied"))
             continue
         if not found:
             unmatched.append(Unmatched(row, by if ledger.tool.ordered else _explain_hash(ledger)))
@@ -65,12 +65,12 @@ def map_versions(ledger: OtherLedger, versions: Iterable[str], renames: Mapping[
             matched[found] = Match(found, row, by)
         else:
             matched.pop(found, None)
-            unmatched.append(Unmatched(row, f"{ledger.tool.name} left it half done (dirty)"))
+            unmatched.append(Unmatched(row, f"{ledger.tool.name} left it half applied (dirty)"))
     return Mapped(tuple(matched[version] for version in sorted(matched)), tuple(unmatched))
 
 
 class _Index:
-    """Find versions by what other tools may call them."""
+    """An index of versions by the names that other tools may use for them."""
 
     def __init__(self, versions: tuple[str, ...], renames: Mapping[str, str]) -> None:
         self._versions = versions
@@ -83,10 +83,10 @@ class _Index:
                 self._numbers.setdefault(number, []).append(old)
 
         numbered = {renames[old] for olds in self._numbers.values() for old in olds}
-        self._strangers = frozenset(renames.values()) - numbered
+        self._unnumbered = frozenset(renames.values()) - numbered
 
     def find(self, row: LedgerRow) -> tuple[str, str]:
-        """Give the version that a row means and by what that was seen, or an empty one and why there is none."""
+        """Return the version that a row matches and by what, or an empty text and why there is none."""
         for name in dict.fromkeys(strip_ending(text) for text in (row.name, row.version) if text):
             if name in self._names:
                 version = self._names[name]
@@ -98,8 +98,8 @@ class _Index:
         return self._find_number(row)
 
     def up_to(self, version: str) -> tuple[str, ...]:
-        """List the versions up to one, which is included, without those whose old names had no number."""
-        return tuple(each for each in self._versions if each <= version and each not in self._strangers)
+        """Return the versions up to and including one, without those whose old names had no number."""
+        return tuple(each for each in self._versions if each <= version and each not in self._unnumbered)
 
     def _find_number(self, row: LedgerRow) -> tuple[str, str]:
         number = read_leading_number(row.version)
@@ -109,18 +109,18 @@ class _Index:
             return found[0], f"number of {olds[0]}"
         if found:
             return "", f"{row.version} is the number of several files: {', '.join(sorted(olds))}"
-        return "", "no file here has this name, timestamp or number, nor had it before (renames.toml)"
+        return "", "no file has, or had (renames.toml), this name, timestamp or number"
 
 
 def _explain_hash(ledger: OtherLedger) -> str:
     return (
-        f"{ledger.tool.name} records the newest revision alone, by a hash that has no order; name the version that it means in "
-        "renames.toml, or let the schema tell"
+        f"{ledger.tool.name} recorded only its newest revision, by a hash without an order; name the version that it matches in "
+        "renames.toml, or let the schema decide"
     )
 
 
 def describe_matches(other: OtherLedger, matches: Iterable[Match]) -> tuple[Adoption, ...]:
-    """Turn what another tool's rows mean into what is to be recorded. Pure."""
+    """Return the adoptions for the matches of another tool's rows."""
     table = f"{other.schema}.{other.tool.table}"
     return tuple(
         Adoption(match.version, f"{other.tool.name}: {table} has {match.row.version} ({match.by})", match.row.applied_at)

@@ -1,4 +1,4 @@
-"""Finding out which migrations a schema has: the files replayed on scratch, all ways that lead to it, and the verdicts."""
+"""Find out which migrations a schema has: replay the files on scratch, search all ways that lead to the schema, and judge."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import RunnerError
 
 _TRIALS, _TRIALS_EACH = 200, 5
-"""How many times migrations are tried at most: so many, and so many for each file."""
+"""How many trials there are at most: a fixed number, and more for each file."""
 
 
 _ON_ROWS = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "CopyStmt", "TruncateStmt", "DoStmt", "CallStmt"})
-"""The parser's names of statements that change rows, or run what may."""
+"""The parser's names of statements that change rows, or may do so."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Hold what was found out about a database."""
+    """The result of a search for the migrations of a schema."""
 
     verdicts: tuple[Verdict, ...]
     proved: bool
-    """Whether replaying the present migrations on an empty database gave exactly this schema."""
+    """Whether replaying the present migrations on an empty database resulted in exactly this schema."""
     strangers: tuple[str, ...]
     """Objects that no migration explains."""
     lacking: tuple[str, ...]
     contradicted: tuple[str, ...] = ()
-    """Versions of which something else was said than the schema shows."""
+    """Versions whose claim the schema contradicts."""
     tried: int = 0
     """How many times a migration was tried on scratch."""
     own: int = 0
-    """How many objects the schema has beside those of an empty database."""
+    """How many objects the schema has in addition to those of an empty database."""
     known: int = 0
-    """How many of these are as the files leave them at some time."""
+    """How many of these some file creates as they are."""
     made: int = 0
-    """How many objects all files make."""
+    """How many objects all files create."""
 
 
 def investigate(
     server: ScratchServer, pieces: Sequence[Piece], live: Catalog, *, forced: Mapping[str, bool] | None = None
 ) -> SearchResult:
-    """Find out which migrations lead to a schema; `forced` says of some whether they were applied.
+    """Return which migrations lead to a schema; `forced` are claims whether some were applied.
 
-    What is said so counts where the schema does not contradict it, and is told of as contradicted elsewhere.
+    A claim counts unless the schema contradicts it; then it is reported as contradicted.
     """
     outcomes = list(replay(server, pieces, timeout_s=TIMEOUT_S))
     said = {index: forced[piece.name] for index, piece in enumerate(pieces) if forced and piece.name in forced}
@@ -89,7 +89,7 @@ def investigate(
 
 
 def list_row_changes(piece: Piece) -> tuple[str, ...]:
-    """Name the statements of a piece that change rows, or may do so."""
+    """Return the statements of a migration that change rows, or may do so."""
     try:
         statements = piece.make_step("up").script.statements
     except RunnerError:
@@ -109,7 +109,7 @@ def _teach(search: Search, outcomes: Sequence[Outcome]) -> None:
 
 
 def _agree(graph: Graph, said: Mapping[int, bool]) -> tuple[Solution, dict[int, bool]]:
-    """Take as much of what is said as the schema allows, in the order of the files."""
+    """Accept as many claims as the schema allows, in the order of the files."""
     whole = solve(graph, said)
     if whole is not None:
         return whole, dict(said)
@@ -118,7 +118,7 @@ def _agree(graph: Graph, said: Mapping[int, bool]) -> tuple[Solution, dict[int, 
         if solve(graph, {**kept, index: applied}) is not None:
             kept[index] = applied
     solution = solve(graph, kept)
-    assert solution is not None, "there is a way as long as nothing is asked of it"
+    assert solution is not None, "without claims there is always a solution"
     return solution, kept
 
 
@@ -134,7 +134,7 @@ def _read_fallbacks(outcomes: Sequence[Outcome]) -> dict[int, Effect]:
 
 
 def _read_errors(outcomes: Sequence[Outcome], trials: Trials) -> dict[int, str]:
-    """Give the first line of why a migration failed, for one that never worked."""
+    """Return the first line of the error of a migration that never succeeded."""
     errors = {index: each.error for index, each in enumerate(outcomes) if each.error is not None}
     return {
         index: error.message.splitlines()[0]

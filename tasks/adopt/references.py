@@ -1,4 +1,4 @@
-"""Which objects of a schema a migration may touch, and which may decide what it does: from the words of its text. Pure.
+"""Which objects a migration may touch, and which may affect what it does, judged from the words of its text.
 
 Both err on the side of too many. A text that composes SQL while it runs may touch everything.
 """
@@ -14,26 +14,26 @@ from tasks.catalog import Key
 _WORD = re.compile(r"[^\W\d][\w$]*")
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _READS = re.compile(r"\b(?:references|from|join|insert\s+into|update)\s+(?:only\s+)?[\w$.\"]+", re.IGNORECASE)
-"""What only looks at a table, or changes its rows."""
+"""Statements that only read a table or change its rows."""
 _DYNAMIC = re.compile(
     r"\bexecute\s+(?!function\b|procedure\b|on\b)|\bon\s+all\s|\bdefault\s+privileges\b|\bowned\s+by\s+(?:current|session)_"
     r"|\bimport\s+foreign\b|\bquery_to_xml\b",
     re.IGNORECASE,
 )
-"""What may reach objects that the text does not name."""
+"""What may touch objects that the text does not name."""
 _WHOLE = re.compile(
     r"\b(?:create|drop)\s+(?:unlogged\s+|foreign\s+|materialized\s+|or\s+replace\s+)*(?:table|view|schema|extension)\b"
     r"|\brename\b|\bcascade\b|\bset\s+schema\b|\bowned\b|\binherit\b|\battach\b|\bdetach\b|\bcreate\s+table\b",
     re.IGNORECASE,
 )
-"""What reaches all parts of a table at once."""
+"""What affects all parts of a table at once."""
 _SPREADS = re.compile(r"\b(?:rename|cascade|drop|alter|set\s+schema)\b", re.IGNORECASE)
-"""What may change the definitions of objects that name the one it is about."""
+"""What may change the definitions of dependent objects."""
 _NAMED_PARTS = frozenset({"column"})
 
 
 class References:
-    """Tell of one migration's text what it may touch and what it may heed."""
+    """The objects that the text of one migration may touch, and those that it may depend on."""
 
     def __init__(self, text: str) -> None:
         bare = _COMMENT.sub(" ", text)
@@ -47,14 +47,14 @@ class References:
         self._heeded: dict[tuple[Key, str, int], bool] = {}
 
     def learn(self, key: Key) -> bool:
-        """Note that it was seen to touch an object; tells whether that is news."""
+        """Record that the migration touched an object; return True if that was not known."""
         if key in self._learnt:
             return False
         self._learnt.add(key)
         return True
 
     def touches(self, key: Key, mentioned: frozenset[str] = frozenset()) -> bool:
-        """Tell whether it may create, change or drop an object, whose definitions mention some words."""
+        """Return True if it may create, change or drop an object whose definitions contain some words."""
         if self._dynamic or key in self._learnt:
             return True
         asked = key, mentioned
@@ -62,8 +62,8 @@ class References:
             self._touched[asked] = self._may_touch(key, mentioned)
         return self._touched[asked]
 
-    def heeds(self, key: Key, definition: str, names: frozenset[str]) -> bool:
-        """Tell whether what it does may depend on an object with a definition; the `names` of all objects only grow."""
+    def depends_on(self, key: Key, definition: str, names: frozenset[str]) -> bool:
+        """Return True if its effect may depend on an object with a definition; the `names` of all objects only grow."""
         if self._dynamic or key in self._learnt:
             return True
         asked = key, definition, len(names)
@@ -82,12 +82,12 @@ class References:
 
 
 def list_names(keys: Iterable[Key]) -> frozenset[str]:
-    """Collect the words by which SQL would speak of objects; a column is spoken of with its table."""
+    """Return the words by which SQL refers to objects; a column is referred to with its table."""
     return frozenset().union(*(_name(key) for key in keys))
 
 
 def list_mentions(definitions: Mapping[Key, set[str]], names: frozenset[str]) -> dict[Key, frozenset[str]]:
-    """Collect the names in all definitions that each object was seen with."""
+    """Return the names in all known definitions of each object."""
     return {key: frozenset().union(*(_mention(text) for text in texts)) & names for key, texts in definitions.items()}
 
 
@@ -102,7 +102,7 @@ def _split(text: str) -> frozenset[str]:
 
 @cache
 def _name(key: Key) -> frozenset[str]:
-    """Name the words by which SQL would speak of an object: its own, and its table's; not its schema's where that is public."""
+    """Return the words by which SQL refers to an object: its own name and its table's, without the schema public."""
     if key.kind in _NAMED_PARTS:
         return frozenset({_last(key.parent)})
     words = _split(f"{key.name.partition('(')[0]} {key.parent}")
@@ -119,4 +119,4 @@ _COMMON = _split(
     text foreign references constraint function returns language sql plpgsql for each row execute trigger before after update
     insert delete enum int bigint boolean uuid timestamp with without time zone varchar character varying now true false"""
 )
-"""Words of nearly every definition, by which no object is meant."""
+"""Words of nearly every definition, which refer to no object."""

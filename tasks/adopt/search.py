@@ -1,4 +1,4 @@
-"""All ways in which some of the migrations lead to a schema: a graph with one layer for each migration. Pure but for `attempt`.
+"""All subsets of the migrations that lead to a schema: a graph with one layer for each migration. Only `attempt` has effects.
 
 Each migration was applied or was not, so that from every schema before it two edges lead on. An object that no later migration
 may touch has to be as it is in the live schema by then; what differs costs, and a way that costs more than the best is given up.
@@ -15,23 +15,23 @@ from tasks.catalog import COLUMN_ORDER, Catalog, Key
 
 State = Mapping[Key, str]
 Effect = Mapping[Key, str | None]
-"""What a migration changed: the new definition of each object, None where it is gone."""
+"""What a migration changed: the new definition of each object, None if it was dropped."""
 Attempt = Callable[[int, "Node"], "Effect | None"]
-"""Run a migration at a node, and give its effect; None where it fails. Raises SearchLimit when it was asked too often."""
+"""Run a migration at a node and return its effect, None if it fails. Raises SearchLimit after too many trials."""
 
 WHOLE, SLIGHT = 100, 1
-"""What an object costs that is not as the live one, and what the order of a table's columns costs."""
+"""The cost of an object that differs from the live one, and of a different column order."""
 _NODES = 64
 _PASSES = 60
 
 
 class SearchLimit(Exception):  # noqa: N818 - it is a bound that is met, not a fault
-    """Say that no more migrations are to be tried."""
+    """The limit of trials is reached."""
 
 
 @dataclass(slots=True)
 class Node:
-    """Hold one schema after some of the first migrations, one way that leads there, and what differs for good."""
+    """A schema after some of the first migrations, one path to it, and the cost of what differs permanently."""
 
     state: State
     mark: int
@@ -41,7 +41,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Lead from a schema to the next by a migration that was applied, or was not."""
+    """A step from a schema to the next by a migration that was applied, or was not."""
 
     start: int
     end: int
@@ -51,17 +51,17 @@ class Edge:
 
 @dataclass(slots=True)
 class Graph:
-    """Hold the layers of schemas and the edges between them; `cut` tells whether good ways may have been left out."""
+    """The layers of schemas and the edges between them; `cut` is True if good paths may have been left out."""
 
     layers: list[dict[int, Node]]
     edges: list[list[Edge]] = field(default_factory=list)
     cut: list[Node] = field(default_factory=list)
     over: list[int] = field(default_factory=list)
-    """What the ways would have cost that were given up."""
+    """The cost of the paths that were left out."""
 
 
 class Search:
-    """Look for the ways from an empty database to a live schema."""
+    """The search for the paths from an empty database to a live schema."""
 
     def __init__(self, reaches: Sequence[References], empty: State, live: State, attempt: Attempt) -> None:
         self._reaches = reaches
@@ -77,7 +77,7 @@ class Search:
         self.observe(live.items())
 
     def observe(self, objects: Iterable[tuple[Key, str]]) -> None:
-        """Take note of definitions that objects may have."""
+        """Record definitions that objects may have."""
         for key, definition in objects:
             known = self._seen.setdefault(key, set())
             if definition not in known:
@@ -85,19 +85,19 @@ class Search:
                 self._news = True
 
     def learn(self, index: int, effect: Effect) -> None:
-        """Take note of what a migration was seen to do."""
+        """Record the effect of a migration."""
         for key, definition in effect.items():
             self._news |= self._reaches[index].learn(key)
             if definition is not None:
                 self.observe([(key, definition)])
 
     def prime(self, index: int, before: State, effect: Effect | None) -> None:
-        """Take note of what a migration did in a schema, so that it need not be tried there; after everything was learnt."""
+        """Record the effect of a migration in a schema, which saves a trial there; after all effects were learnt."""
         self._names = self._names or list_names(self._seen)
-        self._memo[index, self._read_heeded(index, before)] = effect
+        self._memo[index, self._read_dependencies(index, before)] = effect
 
     def run(self) -> tuple[Graph, int]:
-        """Give the graph that holds every cheapest way, and what such a way costs."""
+        """Return the graph with every cheapest path, and the cost of such a path."""
         budget = passes = 0
         while True:
             passes += 1
@@ -115,23 +115,23 @@ class Search:
                 budget *= 2
 
     def effect_at(self, index: int, node: Node) -> Effect | None:
-        """Tell what a migration does at a node: as it did before where all that it heeds was the same."""
-        read_set = self._read_heeded(index, node.state)
+        """Return the effect of a migration at a node; a known one if everything that it depends on is the same."""
+        read_set = self._read_dependencies(index, node.state)
         if (index, read_set) not in self._memo:
             effect = self._attempt(index, node)
             if effect is not None:
                 self.learn(index, effect)
             self._memo[index, read_set] = effect
-            # What was learnt may make the migration heed more.
+            # The effect may add objects that the migration depends on.
             self.prime(index, node.state, effect)
         return self._memo[index, read_set]
 
-    def _read_heeded(self, index: int, state: State) -> frozenset[tuple[Key, str]]:
+    def _read_dependencies(self, index: int, state: State) -> frozenset[tuple[Key, str]]:
         reach, names = self._reaches[index], self._names
-        return frozenset((key, text) for key, text in state.items() if reach.heeds(key, text, names))
+        return frozenset((key, text) for key, text in state.items() if reach.depends_on(key, text, names))
 
     def _date(self) -> None:
-        """Find for each object the last migration that may touch it; one that none touches counts for nothing."""
+        """Find for each object the last migration that may touch it; objects that none touches are ignored."""
         self._names = list_names(self._seen)
         mentions = list_mentions(self._seen, self._names)
         self._last = {}
@@ -185,12 +185,12 @@ class Search:
 
 
 def price(key: Key) -> int:
-    """Tell what it costs that an object is not as the live one."""
+    """Return the cost of an object that differs from the live one."""
     return SLIGHT if key.kind == COLUMN_ORDER else WHOLE
 
 
 def change(state: State, effect: Effect) -> State:
-    """Give the schema after an effect; the same one if there is none."""
+    """Return the schema after an effect, or the same one without an effect."""
     if not effect:
         return state
     merged = {**state, **{key: text for key, text in effect.items() if text is not None}}
@@ -201,7 +201,7 @@ def change(state: State, effect: Effect) -> State:
 
 
 def find_effect(before: Catalog, after: Catalog) -> Effect:
-    """Give what changed between two schemas."""
+    """Return what changed between two schemas."""
     keys = before.objects.keys() | after.objects.keys()
     pairs = ((key, before.objects.get(key), after.objects.get(key)) for key in keys)
     return {key: new for key, old, new in pairs if old != new}
@@ -220,7 +220,7 @@ def _keep_best(following: dict[int, Node], graph: Graph) -> dict[int, Node]:
 
 
 def _leave_worse(graph: Graph, best: int) -> Graph:
-    """Keep of the ends the cheapest ones, and forget what was cut that could not have been as cheap."""
+    """Keep the cheapest final schemas, and ignore the paths left out that cannot be as cheap."""
     graph.layers[-1] = {mark: node for mark, node in graph.layers[-1].items() if node.cost == best}
     graph.cut = [node for node in graph.cut if node.cost <= best]
     return graph
@@ -228,17 +228,17 @@ def _leave_worse(graph: Graph, best: int) -> Graph:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """Tell for each migration how it can have been in the cheapest ways, and give one of these with its schemas."""
+    """For each migration the edges of the cheapest paths, and one such path with its schemas."""
 
     choices: tuple[frozenset[bool], ...]
     effective: tuple[bool, ...]
-    """Whether a migration changes the schema in any of these ways."""
+    """Whether a migration changes the schema in any of these paths."""
     edges: tuple[Edge, ...]
     states: tuple[State, ...]
 
 
 def solve(graph: Graph, forced: Mapping[int, bool]) -> Solution | None:
-    """Find what all ways have in common that agree with what is known of some migrations; None where there is no such way."""
+    """Return the solution of all paths that agree with the claims about some migrations, None if there is none."""
     usable = _find_usable(graph, forced)
     if usable is None:
         return None
@@ -246,7 +246,7 @@ def solve(graph: Graph, forced: Mapping[int, bool]) -> Solution | None:
     chosen: list[Edge] = []
     states = [graph.layers[0][mark].state]
     for index, edges in enumerate(usable):
-        # Applied rather than not, so that the evidence speaks of what the migration did.
+        # Prefer applied, so that the evidence describes what the migration did.
         edge = max((edge for edge in edges if edge.start == mark), key=lambda each: each.applied)
         chosen.append(edge)
         mark = edge.end

@@ -1,4 +1,4 @@
-"""Trying migrations on scratch in the states that a search asks about; a few databases are kept open, each in one of these."""
+"""Run migrations on scratch in the states that a search needs; a few databases stay open, each in one state."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ TIMEOUT_S = 60.0
 
 
 @dataclass(slots=True)
-class _Bench:
-    """Hold an open scratch database and which migrations it has."""
+class _Replica:
+    """An open scratch database and the migrations that it has."""
 
     stack: ExitStack
     rehearsal: Rehearsal
@@ -28,75 +28,75 @@ class _Bench:
 
 
 class Trials:
-    """Run migrations on scratch databases; to be used in a `with`. `limit` bounds how many are tried."""
+    """Runs migrations on scratch databases, as a context manager. `limit` is the maximum number of trials."""
 
     def __init__(self, server: ScratchServer, pieces: Sequence[Piece], *, limit: int) -> None:
         self._server = server
         self._pieces = pieces
-        self._benches: list[_Bench] = []
+        self._replicas: list[_Replica] = []
         self._limit = limit
         self.count = 0
         self.errors: dict[int, RunnerError] = {}
-        """How each migration failed that was seen to fail, the first time."""
+        """The first error of each migration that failed."""
         self.worked: set[int] = set()
-        """Which migrations were seen to work."""
+        """The migrations that succeeded."""
 
     def __enter__(self) -> Trials:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for bench in self._benches:
-            bench.stack.close()
-        self._benches.clear()
+        for replica in self._replicas:
+            replica.stack.close()
+        self._replicas.clear()
 
     def read_empty(self) -> Catalog:
         """Read the schema of an empty scratch database."""
-        return self._reach(()).rehearsal.read_catalog()
+        return self._find_or_make(()).rehearsal.read_catalog()
 
     def attempt(self, index: int, node: Node) -> Effect | None:
-        """Run a migration where a node is, and give its effect; None where it fails. Raises SearchLimit."""
+        """Run a migration in the state of a node and return its effect, None if it fails. Raises SearchLimit."""
         if self.count >= self._limit:
             raise SearchLimit
         self.count += 1
-        bench = self._reach(node.path)
-        trial = bench.rehearsal.run(self._pieces[index], "up")
+        replica = self._find_or_make(node.path)
+        trial = replica.rehearsal.run(self._pieces[index], "up")
         if trial.error is None:
             self.worked.add(index)
-            bench.done = (*node.path, index)
-            return find_effect(Catalog(node.state), bench.rehearsal.read_catalog())
+            replica.done = (*node.path, index)
+            return find_effect(Catalog(node.state), replica.rehearsal.read_catalog())
         self.errors.setdefault(index, trial.error)
         if not trial.clean:
-            self._drop(bench)
+            self._drop(replica)
         return None
 
     def replay(self, path: tuple[int, ...]) -> Catalog:
-        """Read the schema after some of the migrations, run from an empty database on."""
-        for bench in self._benches[:]:
-            self._drop(bench)
-        return self._reach(path).rehearsal.read_catalog()
+        """Return the schema after some of the migrations, run on an empty database."""
+        for replica in self._replicas[:]:
+            self._drop(replica)
+        return self._find_or_make(path).rehearsal.read_catalog()
 
-    def _reach(self, path: tuple[int, ...]) -> _Bench:
-        """Give a database that has exactly these migrations; raises the error of one that fails now."""
-        fits = [bench for bench in self._benches if path[: len(bench.done)] == bench.done]
-        bench = max(fits, key=lambda each: len(each.done), default=None) or self._open()
-        self._benches.remove(bench)
-        self._benches.append(bench)
-        for index in path[len(bench.done) :]:
-            trial = bench.rehearsal.run(self._pieces[index], "up")
+    def _find_or_make(self, path: tuple[int, ...]) -> _Replica:
+        """Return a database that has exactly these migrations; raises the error of one that fails now."""
+        fits = [replica for replica in self._replicas if path[: len(replica.done)] == replica.done]
+        replica = max(fits, key=lambda each: len(each.done), default=None) or self._open()
+        self._replicas.remove(replica)
+        self._replicas.append(replica)
+        for index in path[len(replica.done) :]:
+            trial = replica.rehearsal.run(self._pieces[index], "up")
             if trial.error is not None:
-                self._drop(bench)
+                self._drop(replica)
                 raise trial.error
-            bench.done = (*bench.done, index)
-        return bench
+            replica.done = (*replica.done, index)
+        return replica
 
-    def _open(self) -> _Bench:
-        if len(self._benches) >= _BENCHES:
-            self._drop(self._benches[0])
+    def _open(self) -> _Replica:
+        if len(self._replicas) >= _BENCHES:
+            self._drop(self._replicas[0])
         stack = ExitStack()
         rehearsal = stack.enter_context(Rehearsal(stack.enter_context(self._server.make()), timeout_s=TIMEOUT_S))
-        self._benches.append(_Bench(stack, rehearsal))
-        return self._benches[-1]
+        self._replicas.append(_Replica(stack, rehearsal))
+        return self._replicas[-1]
 
-    def _drop(self, bench: _Bench) -> None:
-        self._benches.remove(bench)
-        bench.stack.close()
+    def _drop(self, replica: _Replica) -> None:
+        self._replicas.remove(replica)
+        replica.stack.close()

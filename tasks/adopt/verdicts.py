@@ -1,4 +1,4 @@
-"""Which migrations a database has, by the evidence of its schema: a verdict on each, object by object. Pure."""
+"""The verdict on each migration, from the evidence of the schema, object by object."""
 
 from __future__ import annotations
 
@@ -15,60 +15,60 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Say whether the database has a migration, and what speaks for that."""
+    """Whether the database has a migration, and the evidence."""
 
     version: str
     kind: VerdictKind
     reason: str
     there: tuple[str, ...] = ()
-    """The objects that are as the migration leaves them."""
+    """The objects that are as the migration creates them."""
     lacking: tuple[str, ...] = ()
-    """The objects that it would have made or changed, and that are not so."""
+    """The objects that it would have created or changed, and that are missing or different."""
     sure: bool = True
-    """Whether it is certain that a superseded one ran."""
+    """Whether it is certain that a superseded migration ran."""
 
     @property
     def recorded(self) -> bool:
-        """Tell whether it belongs into the ledger: it must not run any more."""
+        """Return True if it belongs in the ledger, so that it is not run again."""
         return self.kind in ("present", "superseded")
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Hold what the search found out, beside the migrations' names."""
+    """The result of the search, with the names of the migrations."""
 
     versions: Sequence[str]
     live: State
     solution: Solution
     fallbacks: Mapping[int, Effect]
-    """What a migration did in the replay of all, for one that fails in the state that was found."""
+    """What a migration did in the replay of all, for one that fails in the solution."""
     errors: Mapping[int, str]
-    """Why a migration failed on scratch wherever it was tried."""
+    """The error of a migration that failed in every trial."""
     forced: Mapping[int, bool]
     rows: Mapping[int, tuple[str, ...]]
     """The statements of a migration that change rows."""
     cut: bool = False
-    """Whether not all ways were looked at."""
+    """Whether some paths were left out."""
 
     @property
     def exact(self) -> bool:
-        """Tell whether the explanation gives exactly the live schema."""
+        """Return True if the solution results in exactly the live schema."""
         return self.solution.states[-1] == self.live
 
 
 def judge_all(known: Evidence) -> tuple[Verdict, ...]:
-    """Give the verdict on each migration."""
+    """Return the verdict on each migration."""
     return tuple(_weigh(known, index) for index in range(len(known.versions)))
 
 
 def list_unexplained(known: Evidence, empty: State) -> tuple[str, ...]:
-    """Name the objects of the live schema that the explanation does not give, or gives otherwise."""
+    """Return the objects of the live schema that the solution does not create, or creates differently."""
     final = known.solution.states[-1]
     return tuple(str(key) for key, text in known.live.items() if final.get(key) != text and empty.get(key) != text)
 
 
 def list_missing(known: Evidence) -> tuple[str, ...]:
-    """Name the objects that the explanation gives and the live schema does not have at all."""
+    """Return the objects that the solution creates and the live schema does not have."""
     return tuple(str(key) for key in known.solution.states[-1] if key not in known.live)
 
 
@@ -86,14 +86,14 @@ def _weigh(known: Evidence, index: int) -> Verdict:
 def _doubt(known: Evidence, index: int, verdict: Verdict) -> Verdict:
     version, rows = known.versions[index], known.rows.get(index, ())
     if known.cut:
-        reason = "there are too many ways in which these files lead to this schema; not all were tried"
+        reason = "too many combinations of these files lead to this schema; not all were tried"
     elif known.solution.effective[index]:
-        look = f"; look at the rows of {_name(rows)}" if rows else ""
-        reason = f"with it and without it the schema is the same{look}"
+        look = f"; check the rows of {_name(rows)}" if rows else ""
+        reason = f"the schema is the same with and without it{look}"
     elif rows:
-        reason = f"it changes rows only; look at what these are about: {_name(rows)}"
+        reason = f"it changes rows only; check these: {_name(rows)}"
     else:
-        reason = "it makes nothing that is not there without it"
+        reason = "it creates nothing that does not exist without it"
     return Verdict(version, "cannot tell", reason, verdict.there, verdict.lacking)
 
 
@@ -108,10 +108,10 @@ def _weigh_applied(known: Evidence, index: int, edge: Edge) -> Verdict:
         sure = known.solution.choices[index] == {True}
         going_on = [key for key, text in effect.items() if text is not None and key in known.solution.states[-1]]
         if sure and going_on:
-            return Verdict(version, "present", f"there, as {_name(names)} left it: {_name(_fold(going_on))}", _list(going_on))
+            return Verdict(version, "present", f"found, as changed by {_name(names)}: {_name(_fold(going_on))}", _list(going_on))
         if certain or sure:
-            return Verdict(version, "superseded", f"what it did was undone or replaced by {_name(names)}", sure=sure)
-        return Verdict(version, "cannot tell", f"what it did would have been undone or replaced by {_name(names)}")
+            return Verdict(version, "superseded", f"its effect was undone or replaced by {_name(names)}", sure=sure)
+        return Verdict(version, "cannot tell", f"its effect would have been undone or replaced by {_name(names)}")
     there = [key for key in survivors if known.live.get(key) == effect[key]]
     lacking = [key for key in survivors if known.live.get(key) != effect[key] and key.kind != COLUMN_ORDER]
     if lacking:
@@ -126,7 +126,7 @@ def _weigh_absent(known: Evidence, index: int, edge: Edge) -> Verdict:
         return Verdict(version, "absent", f"the schema is explained without it, and it fails on scratch: {known.errors[index]}")
     effect = edge.effect if edge.effect is not None else known.fallbacks.get(index, {})
     final = known.solution.states[-1]
-    # An object that only this migration explains speaks for it, even if the rest of what it does is missing.
+    # An object that only this migration explains is evidence for it, even if the rest of its effect is missing.
     there = [
         key
         for key, text in effect.items()
@@ -142,13 +142,13 @@ def _weigh_absent(known: Evidence, index: int, edge: Edge) -> Verdict:
 
 def _make_partial(version: str, there: list[Key], lacking: list[Key]) -> Verdict:
     if not there:
-        return Verdict(version, "partial", f"not as it leaves it: {_name(_fold(lacking))}", lacking=_list(lacking))
-    reason = f"there: {_name(_fold(there))}; not so: {_name(_fold(lacking))}"
+        return Verdict(version, "partial", f"different from what it creates: {_name(_fold(lacking))}", lacking=_list(lacking))
+    reason = f"found: {_name(_fold(there))}; missing or different: {_name(_fold(lacking))}"
     return Verdict(version, "partial", reason, _list(there), _list(lacking))
 
 
 def _divide(known: Evidence, index: int, effect: Effect) -> tuple[list[Key], dict[Key, int]]:
-    """Divide what a migration did into what stayed, and what a later one changed: which."""
+    """Divide the effect of a migration into what is unchanged, and what later migrations changed."""
     survivors, undone = [], {}
     for key in effect:
         later = _find_change(known.solution, key, index + 1)
@@ -168,20 +168,20 @@ def _find_change(solution: Solution, key: Key, start: int) -> int | None:
 
 def _explain_without_effect(known: Evidence, index: int) -> str:
     if index in known.forced:
-        return "taken on trust: the schema says nothing of it"
-    return "what it needs is not there"
+        return "assumed: the schema has no evidence"
+    return "what it needs is missing"
 
 
 def _describe(keys: list[Key], effect: Effect) -> str:
     made = [key for key in keys if effect[key] is not None]
     gone = [key for key in keys if effect[key] is None]
-    parts = [f"there: {_name(_fold(made))}"] if made else []
-    return "; ".join([*parts, f"gone: {_name(_fold(gone))}"] if gone else parts)
+    parts = [f"found: {_name(_fold(made))}"] if made else []
+    return "; ".join([*parts, f"dropped: {_name(_fold(gone))}"] if gone else parts)
 
 
 def _describe_lack(keys: list[Key], effect: Effect) -> str:
     made = [key for key in keys if effect[key] is not None]
-    return f"not there, or otherwise: {_name(_fold(made))}" if made else f"still there: {_name(_fold(keys))}"
+    return f"missing or different: {_name(_fold(made))}" if made else f"still exists: {_name(_fold(keys))}"
 
 
 def _name(names: Sequence[str]) -> str:
@@ -191,13 +191,13 @@ def _name(names: Sequence[str]) -> str:
 
 
 def _fold(keys: Sequence[Key]) -> tuple[str, ...]:
-    """Name objects without what belongs to one that is named, and without the order of columns where there is anything else."""
+    """Return objects without the parts of one that is listed, and without column order if there is anything else."""
     owners = {key.name for key in keys if not key.parent and key.kind != COLUMN_ORDER}
     main = [key for key in keys if key.parent not in owners and key.kind != COLUMN_ORDER]
     return _list(main or keys)
 
 
 def _list(keys: Sequence[Key]) -> tuple[str, ...]:
-    """Name objects, tables before what belongs to them."""
+    """Return the names of objects, tables before their parts."""
     ranked = sorted(keys, key=lambda key: (key.kind == COLUMN_ORDER, bool(key.parent), key.kind != "table", key))
     return tuple(str(key) for key in ranked)

@@ -1,1 +1,1 @@
-"""Changing the checkout's files."""
+"""Change the files of a checkout: git, atomic writes."""

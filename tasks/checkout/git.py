@@ -1,4 +1,4 @@
-"""What git knows of a file, and moving files with it. Where there is no git, nothing is known and files are moved plainly."""
+"""The history of a file in git, and moves with git. Without git the history is empty and files are moved on disk only."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ _TIMEOUT_S = 60
 
 @dataclass(frozen=True, slots=True)
 class FirstCommit:
-    """Name the commit with which a file came, and when it was authored (UTC)."""
+    """The first commit of a file, and when it was authored (UTC)."""
 
     commit: str
     at: datetime
 
 
 class Repository:
-    """Ask git about the files of a folder; `exists` tells whether the folder is in a work tree."""
+    """The git repository of a folder; `exists` is False if the folder is not in a work tree."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     @cached_property
     def exists(self) -> bool:
-        """Tell whether there is git, and the folder is in a work tree."""
+        """Return True if git is installed and the folder is in a work tree."""
         return self._ask("rev-parse", "--is-inside-work-tree") == "true"
 
     @cached_property
     def boundary(self) -> frozenset[str]:
-        """Give the commits at which a shallow clone ends: what they seem to add may be much older.
+        """Return the commits at which a shallow clone ends: files that they seem to add may be much older.
 
         https://git-scm.com/docs/shallow
         """
@@ -49,7 +49,7 @@ class Repository:
             return frozenset()
 
     def find_first_commit(self, path: Path) -> FirstCommit | None:
-        """Find the commit with which a file came, through renames; None for a file that git does not know."""
+        """Return the first commit of a file, through renames; None for a file that git does not track."""
         if not self.exists:
             return None
         answer = self._ask(
@@ -61,38 +61,38 @@ class Repository:
         return FirstCommit(commit, datetime.fromtimestamp(int(seconds), UTC))
 
     def tracks(self, path: Path) -> bool:
-        """Tell whether git's index has a file, whether it is on the disk or not."""
+        """Return True if a file is in the index of git, even if it is not on disk."""
         return self.exists and bool(self._ask("ls-files", "--", str(path.absolute())))
 
     def move(self, source: Path, target: Path) -> None:
         """Move a file on the disk and in the index."""
-        self._tell("mv", "--", str(source.absolute()), str(target.absolute()))
+        self._run_checked("mv", "--", str(source.absolute()), str(target.absolute()))
 
     def remove(self, path: Path) -> None:
-        """Remove a file from the disk, and from the index if git knows it."""
+        """Remove a file from the disk, and from the index if git tracks it."""
         if self.tracks(path):
-            self._tell("rm", "--quiet", "--force", "--", str(path.absolute()))
+            self._run_checked("rm", "--quiet", "--force", "--", str(path.absolute()))
         else:
             path.unlink()
 
     def record_move(self, source: Path, target: Path) -> None:
-        """Move a file in the index alone, which has been moved on the disk already."""
-        self._tell("add", "--force", "--", str(target.absolute()))
-        self._tell("rm", "--quiet", "--cached", "--", str(source.absolute()))
+        """Move a file in the index only; it was moved on disk before."""
+        self._run_checked("add", "--force", "--", str(target.absolute()))
+        self._run_checked("rm", "--quiet", "--cached", "--", str(source.absolute()))
 
     def _ask(self, *arguments: str) -> str:
-        """Give git's answer, or an empty one where it has none."""
+        """Return the output of git, or an empty text if it fails."""
         result = self._run(arguments)
         return result.stdout.strip() if result is not None and result.returncode == 0 else ""
 
-    def _tell(self, *arguments: str) -> None:
+    def _run_checked(self, *arguments: str) -> None:
         result = self._run(arguments)
         if result is None or result.returncode != 0:
-            said = result.stderr.strip() if result is not None else "git is not there, or did not end"
+            output = result.stderr.strip() if result is not None else "git is not installed, or timed out"
             raise RunnerError(
-                f"git {arguments[0]} in {show_path(self._folder)} failed: {said}",
-                hint="Mend what git says, then run the same command again: it goes on where this one stopped.",
-                state="The files that were moved before stay moved.",
+                f"git {arguments[0]} in {show_path(self._folder)} failed: {output}",
+                hint="Fix the cause, then run the same command again: it resumes where this one stopped.",
+                state="Files that were moved before stay moved.",
             )
 
     def _run(self, arguments: tuple[str, ...]) -> subprocess.CompletedProcess[str] | None:

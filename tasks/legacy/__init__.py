@@ -1,1 +1,1 @@
-"""Cleaning up a folder of old files."""
+"""Clean up a folder of old SQL files."""

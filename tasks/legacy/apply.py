@@ -1,4 +1,4 @@
-"""Carrying out a proposal: names written down first, then each file moved and given its header.
+"""Apply a proposal: write renames.toml first, then move each file and add its header.
 
 There is no journal: each act looks at what is there and does what is missing, so that a run that was killed at any moment is
 completed by the same command, and a second run changes nothing.
@@ -20,12 +20,12 @@ from tasks.runner.files.checkout import show_path
 from tasks.runner.ledger.renames import RENAMES_FILE, Renames, read_renames, write_renames
 
 SUPERSEDED_FOLDER = "_superseded"
-"""Where files go that no longer count; names that begin with _ are left out by every run."""
+"""Where superseded files are moved; names that begin with _ are ignored by every run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Describe one act that is done: what, and with which file."""
+    """A change that was made to a file."""
 
     what: str
     path: Path
@@ -36,13 +36,13 @@ class _Move:
     source: Path
     target: Path
     description: str = ""
-    """The header's description; empty for a file that gets no header."""
+    """The description in the header; empty for a file without a new header."""
 
 
 def apply_proposal(proposal: Proposal) -> Iterator[Act]:
-    """Carry out a proposal, act by act; gives only the acts that were needed.
+    """Apply a proposal and yield the changes that were needed.
 
-    Raises FilesError, before anything is changed, for a file that is gone, or whose new place is taken by another.
+    Raises FilesError, before anything is changed, for a file that is gone, or whose target exists.
     """
     moves = tuple(move for placement in proposal.placements for move in _plan_moves(proposal.folder, placement))
     _check_places(moves)
@@ -52,17 +52,17 @@ def apply_proposal(proposal: Proposal) -> Iterator[Act]:
         write_file(path, text)
         yield Act("wrote", path)
     for move in moves:
-        yield from _carry_out_move(move)
+        yield from _apply_move(move)
 
 
 def _plan_moves(folder: Path, placement: Placement) -> Iterator[_Move]:
-    """Name where the files of a placement go, the down first: left behind, it would be a way back of nothing. Pure."""
+    """Yield the moves of a placement, the down file first: a down file may not be left without its up file."""
     old = placement.file
     if not placement.version:
         yield from (_Move(path, folder / SUPERSEDED_FOLDER / path.name) for path in (old.down, old.path) if path)
         return
     name = f"{placement.version}.sql"
-    # A file that keeps its name may be applied under it: a header would make it an edited one.
+    # A file that keeps its name may be applied under it: a header would change its checksum.
     renamed = placement.version != old.name.stem
     if old.down:
         yield _Move(old.down, folder / "down" / name, describe_version(placement.version, undoes=True) if renamed else "")
@@ -74,15 +74,17 @@ def _check_places(moves: tuple[_Move, ...]) -> None:
     for move in moves:
         there, done = move.source.exists(), move.target.exists()
         if there and done and not move.source.samefile(move.target):
-            problems.append(f"{show_path(move.source)}: {show_path(move.target)} is there already")
+            problems.append(f"{show_path(move.source)}: {show_path(move.target)} exists already")
         elif not there and not done:
             problems.append(f"{show_path(move.source)}: is gone")
     if problems:
-        raise FilesError("these files cannot be moved:", tuple(problems), hint="Look at the folder, then propose anew.")
+        raise FilesError(
+            "these files cannot be moved:", tuple(problems), hint="Check the folder, then run the command again without --apply."
+        )
 
 
-def _carry_out_move(move: _Move) -> Iterator[Act]:
-    """Write a file's header and move it, as far as that is not done; the header first: a file in its place is complete."""
+def _apply_move(move: _Move) -> Iterator[Act]:
+    """Add the header of a file and move it, unless that is done; the header first, so that a file in its place is complete."""
     repository = Repository(_find_folder(move.source))
     path = move.source if move.source.exists() else move.target
     if move.description:
@@ -106,7 +108,7 @@ def _carry_out_move(move: _Move) -> Iterator[Act]:
 
 
 def _merge_renames(proposal: Proposal) -> Renames:
-    """Add what the proposal renames to what was renamed before."""
+    """Return the earlier renames with those of the proposal."""
     folder = proposal.folder
     planned = {placement.version for placement in proposal.placements}
     there = {path.stem for path in (folder / "up").glob("*.sql")}
@@ -125,7 +127,7 @@ def _merge_renames(proposal: Proposal) -> Renames:
 
 
 def _sum_header(placement: Placement) -> tuple[str, str] | None:
-    """Give the checksums of a file that is yet to be moved, before and after its header; None where they do not differ."""
+    """Return the checksums of a file before and after its header, None if they do not differ or it was moved."""
     old, version = placement.file, placement.version
     if not version or version == old.name.stem or not old.path.exists():
         return None
@@ -135,5 +137,5 @@ def _sum_header(placement: Placement) -> tuple[str, str] | None:
 
 
 def _find_folder(path: Path) -> Path:
-    """Give the nearest folder above a file that is there: git keeps no empty ones."""
+    """Return the nearest existing folder above a file: git keeps no empty ones."""
     return next(parent for parent in path.absolute().parents if parent.is_dir())

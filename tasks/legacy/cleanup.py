@@ -1,4 +1,4 @@
-"""Cleaning up a folder of old files: what is to become of each is found out on scratch, shown, and done if that is asked for."""
+"""Clean up a folder of old files: decide on scratch what becomes of each, show it, and apply it on request."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SCRIPTS = "scripts"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Hold what was found out about one old file; `version` is empty where it gets none."""
+    """The classification of an old file; `version` is empty if it gets none."""
 
     file: OldFile
     date: FileDate
@@ -39,19 +39,19 @@ class Judged:
     version: str = ""
     order: str = ""
     down: str = ""
-    """The down that is proposed for a file without one."""
+    """The proposed down of a file without one."""
     records: tuple[str, ...] = ()
-    """The statements by which the file records itself, as no run would let it."""
+    """The statements that record the file in a ledger, which no run accepts."""
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """List what a person has to mend before anything can be done."""
+        """Return what must be fixed in the file before the proposal can be applied."""
         return (*((self.verdict.reason,) if self.verdict.kind == "fails" else ()), *self.records)
 
 
 @dataclass(frozen=True, slots=True)
 class Cleanup:
-    """Hold what is to become of all old files, in the order in which they are to run."""
+    """What becomes of all old files, in the order in which they run."""
 
     folder: Path
     files: tuple[Judged, ...]
@@ -59,14 +59,14 @@ class Cleanup:
 
     @property
     def proposal(self) -> Proposal:
-        """Give what is to be carried out."""
+        """Return the proposal to apply."""
         return Proposal(self.folder, tuple(Placement(each.file, each.version, each.verdict.reason) for each in self.files))
 
 
 def find_old_files(named: Sequence[str], migrations: Path) -> tuple[OldFile, ...]:
-    """Read the old files of the folders and files that were named; of none, those of the migrations folder and scripts/.
+    """Read the old files of the named folders and files, by default those of the migrations folder and scripts/.
 
-    Raises UsageError for what is not there, and FilesError for files that have no place in a history.
+    Raises UsageError for a missing folder or file, and FilesError for files that cannot be part of a history.
     """
     paths = [Path(name) for name in named]
     scripts = migrations.parent / SCRIPTS
@@ -75,7 +75,9 @@ def find_old_files(named: Sequence[str], migrations: Path) -> tuple[OldFile, ...
     absent = [show_path(path) for path in paths if not path.exists()]
     if absent:
         raise UsageError(
-            f"there is no {' and no '.join(absent)}", hint="Name the folder of the old files.", state="Nothing was changed."
+            f"there is no {' and no '.join(absent)}",
+            hint="Name the folder of the old files with --folder.",
+            state="Nothing was changed.",
         )
     folders = [path for path in paths if path.is_dir()]
     files = [path for path in paths if not path.is_dir()]
@@ -86,7 +88,7 @@ def find_old_files(named: Sequence[str], migrations: Path) -> tuple[OldFile, ...
 def plan_cleanup(
     files: Sequence[OldFile], folder: Path, server: ScratchServer, *, write_downs: bool = False, timeout_s: float | None = None
 ) -> Cleanup:
-    """Find out on scratch what is to become of old files; what an interrupted run decided stays decided."""
+    """Decide on scratch what becomes of old files; the decisions of an interrupted run are kept."""
     decided = read_renames(folder, read_targets(folder))
     dates = date_files(files)
     known = [file for file in files if file.name.stem in decided.versions or file.name.stem in decided.superseded]
@@ -96,9 +98,9 @@ def plan_cleanup(
 
 
 def clean_up(cleanup: Cleanup, server: ScratchServer, *, apply: bool) -> Iterator[Event]:
-    """Tell what is to become of each file, and do it if `apply` says so.
+    """Yield what becomes of each file, and apply it if `apply` is set.
 
-    Raises FilesError, before anything is changed, where a file has to be mended by a person first.
+    Raises FilesError, before anything is changed, if a file must be fixed first.
     """
     stopping = [each for each in cleanup.files if each.faults]
     if cleanup.files:
@@ -107,12 +109,12 @@ def clean_up(cleanup: Cleanup, server: ScratchServer, *, apply: bool) -> Iterato
         yield CleanupPlanned(show_path(cleanup.folder), shown, cleanup.orders, server.version, server.without, downs)
     if apply and stopping:
         raise FilesError(
-            "these files have to be mended first:",
+            "fix these files first:",
             tuple(f"{show_path(each.file.path)}: {text}" for each in stopping for text in each.faults),
-            hint="Mend them, or put _ before the name of one that nobody needs: such files are left out.",
+            hint="Fix them, or put _ before the name of a file that is not needed: such files are ignored.",
         )
     if apply and cleanup.files:
-        # Before anything is moved, so that a run that is broken off and begun anew has lost none of them.
+        # Before anything is moved, so that none is lost if the run is interrupted.
         yield from _write_downs(cleanup)
         for act in apply_proposal(cleanup.proposal):
             yield FileChanged(act.what, show_path(act.path))
@@ -130,7 +132,7 @@ def _write_downs(cleanup: Cleanup) -> Iterator[Event]:
 
 
 class _Investigation:
-    """Replay old files on scratch, and judge them."""
+    """Replays old files on scratch and classifies them."""
 
     def __init__(
         self, server: ScratchServer, files: Sequence[OldFile], folder: Path, decided: Renames, timeout_s: float | None
@@ -150,10 +152,10 @@ class _Investigation:
             try:
                 self._pieces[index] = _make_piece(file.path, file.name.stem, file.down)
             except FilesError as error:
-                self._unreadable[index] = Classification("fails", f"is no SQL file: {error.message.partition(chr(10))[0]}")
+                self._unreadable[index] = Classification("fails", f"is not an SQL file: {error.message.partition(chr(10))[0]}")
 
     def run(self, dates: Mapping[Path, FileDate], *, write_downs: bool) -> Cleanup:
-        """Choose the order and judge each file in it."""
+        """Choose the order and classify each file in it."""
         default = self._order_by_name()
         free = {index: file for index, file in self._files.items() if index in self._pieces and not self._recall_version(index)}
         with Replays(self._server, self._pieces, timeout_s=self._timeout_s) as replays:
@@ -164,7 +166,7 @@ class _Investigation:
         return self._add_downs(cleanup, chosen.order, judge.outcomes) if write_downs else cleanup
 
     def _add_downs(self, cleanup: Cleanup, order: Order, outcomes: Mapping[int, Outcome]) -> Cleanup:
-        """Propose a down for each file that has none, tried after those that worked before it."""
+        """Add a proposed down for each file without one, tried after the files that worked before it."""
         files = {each.file.path: each for each in cleanup.files}
         done: list[Piece] = []
         for index in order:
@@ -178,7 +180,7 @@ class _Investigation:
         return replace(cleanup, files=tuple(files.values()))
 
     def _order_by_name(self) -> tuple[int, ...]:
-        """Put what is decided in the order of versions, and behind that the others as their names say."""
+        """Return the order: decided files by version, then the others by their names."""
         names = {index: path.stem for index, path in enumerate(self._there)}
         names |= {index: self._recall_version(index) for index in self._files if index in self._pieces}
         fixed = sorted((version, index) for index, version in names.items() if version)
@@ -217,12 +219,12 @@ def _make_piece(path: Path, name: str, down: Path | None) -> Piece:
 def _recall(file: OldFile, date: FileDate, decided: Renames) -> Judged:
     version = decided.versions.get(file.name.stem, "")
     if version:
-        return Judged(file, date, Classification("works", "was decided before, in renames.toml"), version)
+        return Judged(file, date, Classification("works", "decided before, in renames.toml"), version)
     return Judged(file, date, Classification("superseded", decided.superseded[file.name.stem]))
 
 
 def _raise_date(date: FileDate, newest: str) -> FileDate:
-    """Let a file come after the migrations that are there already: what is new to this folder runs after them."""
+    """Return a date for a file after the existing migrations: new files run after them."""
     if not VERSION_PATTERN.fullmatch(newest):
         return date
     last = datetime.strptime(newest[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
@@ -230,7 +232,7 @@ def _raise_date(date: FileDate, newest: str) -> FileDate:
 
 
 def _describe_records(text: str, version: str) -> Iterator[str]:
-    """Name the statements by which a file records itself under a name that a run will refuse."""
+    """Yield the statements that record a file under a name that a run refuses."""
     for line, record in find_records(text):
         if f"'{version}'" in record and "version" in record.lower():
             continue

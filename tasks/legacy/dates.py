@@ -1,4 +1,4 @@
-"""When an old file was written: from its name, its first commit, its header, or its modification time, in this order."""
+"""The date of an old file: from its name, its first commit, its header, or its modification time, in this order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HEADER_DATE = re.compile(rf"(?:.*\b(?:date|created|written|author(?:ed)?|added)
 
 @dataclass(frozen=True, slots=True)
 class FileDate:
-    """Say when a file was written (UTC), from what that is known, and what there is to notice about it."""
+    """When a file was written (UTC), the source of that date, and a notice about it."""
 
     at: datetime
     source: DateSource
@@ -30,7 +30,7 @@ class FileDate:
 
 
 def date_files(files: Iterable[OldFile]) -> dict[Path, FileDate]:
-    """Find out when each file was written."""
+    """Return the date of each file."""
     repositories: dict[Path, Repository] = {}
     dates = {}
     for file in files:
@@ -40,7 +40,7 @@ def date_files(files: Iterable[OldFile]) -> dict[Path, FileDate]:
 
 
 def date_file(file: OldFile, repository: Repository) -> FileDate:
-    """Find out when a file was written, from the first source that knows."""
+    """Return the date of a file from the first source that has one."""
     if file.name.timestamp:
         named = _build_date(
             *(file.name.timestamp[start:end] for start, end in ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14)))
@@ -52,7 +52,7 @@ def date_file(file: OldFile, repository: Repository) -> FileDate:
     if first is not None and first.commit not in repository.boundary:
         return FileDate(first.at, "git")
     if first is not None:
-        notice = "this clone is shallow and lacks the file's first commit: git fetch --unshallow brings it"
+        notice = "this clone is shallow and lacks the first commit of the file; run git fetch --unshallow"
     written = read_header_date(file.path.read_bytes())
     if written is not None:
         return FileDate(written, "header", notice)
@@ -60,7 +60,7 @@ def date_file(file: OldFile, repository: Repository) -> FileDate:
 
 
 def read_header_date(data: bytes) -> datetime | None:
-    """Read the date in the comments at the head of a file: `-- Date: 2025-08-13`, `-- Created on 2025-08-13 14:00`. Pure."""
+    """Return the date in the leading comments of a file: `-- Date: 2025-08-13`, `-- Created on 2025-08-13 14:00`."""
     for line in data.decode("utf-8-sig", errors="replace").splitlines()[:_HEAD_LINES]:
         comment = _COMMENT.match(line)
         if comment is None:
@@ -75,7 +75,7 @@ def read_header_date(data: bytes) -> datetime | None:
 
 
 def _build_date(*parts: str | None) -> datetime | None:
-    """Build a moment from year, month, day, hour, minute and second; None for one that does not exist."""
+    """Return the time for year, month, day, hour, minute and second, None for one that does not exist."""
     year, month, day, hour, minute, second = (int(part or 0) for part in parts)
     try:
         return datetime(year, month, day, hour, minute, second, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Downs for files that have none: written from what each did to the schema, and kept only if they take it back on scratch."""
+"""Write down files from what each up file changed, and keep those that revert it on scratch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HEAD = """\
 def write_down(
     server: ScratchServer, before: Sequence[Piece], outcome: Outcome, version: str, *, timeout_s: float | None = None
 ) -> str:
-    """Write the down of a file that was replayed after others; empty where none can be written that takes everything back."""
+    """Return the down of a file that was replayed after others, or an empty text if none reverts all its changes."""
     undone = write_sql(outcome.after, outcome.before)
     if not undone.statements or any(change.key.kind != COLUMN_ORDER for change in undone.by_hand):
         return ""

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class OldFileJudged:
-    """Say of an old file what it becomes and why.
+    """What an old file becomes, and why.
 
     `verdict` is works, data only, superseded, no change, needs or fails. `version` is empty for a file that goes aside, or that
-    stops the cleaning up. `date` is UTC, and `source` says from what it is known: name, git, header or modification time.
+    stops the cleaning up. `date` is UTC, and `source` says where it comes from: name, git, header or modification time.
     """
 
     path: str
@@ -21,30 +21,30 @@ class OldFileJudged:
     verdict: str
     reason: str
     order: str = ""
-    """Why it stands where it does, where no number says so."""
+    """Why it has this place in the order, if no number decides it."""
     notes: tuple[str, ...] = ()
     stops: bool = False
-    """Whether a person has to mend the file before anything can be done."""
+    """Whether the file must be fixed before the proposal can be applied."""
 
 
 @dataclass(frozen=True, slots=True)
 class CleanupPlanned:
-    """Show what is to become of old files, in the order in which they are to run."""
+    """What becomes of old files, in the order in which they run."""
 
     kind: ClassVar[str] = "cleanup_planned"
     folder: str
     files: tuple[OldFileJudged, ...]
     orders: int
-    """How many orders were tried on scratch; 0 where everything was decided before."""
+    """How many orders were tried on scratch; 0 if everything was decided before."""
     server_version: int
     without: tuple[str, ...] = ()
     downs: tuple[str, ...] = ()
-    """The versions for which a down is proposed."""
+    """The versions with a proposed down."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileChanged:
-    """Tell of one thing that was done with a file."""
+    """A change that was made to a file."""
 
     kind: ClassVar[str] = "file_changed"
     what: str
@@ -53,7 +53,7 @@ class FileChanged:
 
 @dataclass(frozen=True, slots=True)
 class CleanupFinished:
-    """Sum up: how many files become migrations, go aside, and stop the cleaning up; `applied` says whether it was done."""
+    """How many files become migrations, are set aside, and must be fixed; `applied` is True if the proposal was applied."""
 
     kind: ClassVar[str] = "cleanup_finished"
     migrations: int

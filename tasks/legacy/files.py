@@ -1,4 +1,4 @@
-"""A folder of old files, read as values: each with what its name says, and with its way back where there is one."""
+"""Read a folder of old files: each with the parts of its name, and with its down file if there is one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tasks.runner.files.checkout import show_path
 
 @dataclass(frozen=True, slots=True)
 class OldFile:
-    """Name an old up file, what its name says, and its down file if it has one."""
+    """An old up file, the parts of its name, and its down file if it has one."""
 
     path: Path
     name: OldName
@@ -21,41 +21,41 @@ class OldFile:
 
     @property
     def order(self) -> tuple[object, ...]:
-        """Give what the names say of the order: by number, then by timestamp, and last what has neither."""
+        """Return the sort key: by number, then by timestamp, and files with neither last."""
         ranks = {"numbered": 0, "timestamped": 1, "unnumbered": 2, "repeatable": 3}
         return ranks[self.name.kind], self.name.number or (), self.name.timestamp, self.path.name
 
 
 def read_old_files(folder: Path, *others: Path) -> tuple[OldFile, ...]:
-    """Read the SQL files of a folder, and others named one by one, in the order that their names say.
+    """Return the SQL files of a folder, and others named one by one, ordered by their names.
 
-    Folders in it are not entered, and names that begin with `_` or `.` are left out. Raises FilesError that lists all offenders:
-    downs without an up, files that are not there or cannot be read, and names that only differ in their endings.
+    Subfolders are not read, and names that begin with `_` or `.` are ignored. Raises FilesError with all problems:
+    downs without an up, files that are missing or cannot be read, and names that only differ in their endings.
     """
     if not folder.is_dir():
-        raise FilesError(f"there is no folder {show_path(folder)}", (), hint="Name the folder of the old files.")
+        raise FilesError(f"there is no folder {show_path(folder)}", (), hint="Name the folder of the old files with --folder.")
     paths = sorted(dict.fromkeys([*list_sql(folder), *others]))
     problems = [f"{show_path(path)}: {fault}" for path in paths if (fault := _describe_fault(path))]
     files, lone = pair_files(path for path in paths if path.is_file())
-    problems += [f"{show_path(path)}: is a way back, and there is no file whose" for path in lone]
+    problems += [f"{show_path(path)}: is a down migration without a matching up migration" for path in lone]
     problems += _find_equal_names(files)
     if problems:
         raise FilesError(
-            f"{show_path(folder)} holds {len(problems)} thing{'s' if len(problems) > 1 else ''} that have no place in a history:",
+            f"{show_path(folder)} has {len(problems)} file{'s' if len(problems) > 1 else ''} that cannot be part of a history:",
             tuple(problems),
-            hint="Move them elsewhere, or put _ before the name: such files are left out.",
+            hint="Move them elsewhere, or put _ before the name: such files are ignored.",
         )
     return tuple(sorted(files, key=lambda file: file.order))
 
 
 def list_sql(folder: Path) -> list[Path]:
-    """List the SQL files of a folder; beside up/, schema.sql is what this tool keeps there."""
+    """Return the SQL files of a folder, without schema.sql beside up/, which this tool writes."""
     listed = [path for path in folder.iterdir() if path.suffix.lower() == ".sql" and path.name[0] not in "_."]
     return [path for path in listed if path.name != "schema.sql" or not (folder / "up").is_dir()]
 
 
 def pair_files(paths: Iterable[Path]) -> tuple[list[OldFile], list[Path]]:
-    """Find the ups among files and the down of each, and the downs that belong to none. Pure."""
+    """Return the up files with the down of each, and the downs without an up."""
     by_place = {(path.parent, path.stem): path for path in paths}
     downs: dict[Path, Path] = {}
     for (parent, stem), path in by_place.items():
@@ -85,5 +85,5 @@ def _find_equal_names(files: Iterable[OldFile]) -> list[str]:
     for file in files:
         first = seen.setdefault(file.name.stem, file.path)
         if first != file.path:
-            problems.append(f"{show_path(first)}, {show_path(file.path)}: have one name, so that no ledger could tell them apart")
+            problems.append(f"{show_path(first)}, {show_path(file.path)}: have the same name, which a ledger cannot distinguish")
     return problems

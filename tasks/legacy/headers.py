@@ -1,4 +1,4 @@
-"""The header of a migration as the template has it, written above what a file holds. Pure."""
+"""The header of a migration, as the template has it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _COMMENT_OR_BLANK = re.compile(rb"[ \t]*(?:--.*)?\r?\n?")
 
 
 def add_header(data: bytes, version: str, description: str) -> bytes:
-    """Give a file's bytes with the header lines that it lacks written above; what it held stays, byte by byte."""
+    """Return the bytes of a file with the missing header lines before them; the rest is unchanged."""
     bom = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
     body = data[len(bom) :]
     present = _find_lines(body)
@@ -27,13 +27,13 @@ def add_header(data: bytes, version: str, description: str) -> bytes:
 
 
 def describe_version(version: str, *, undoes: bool = False) -> str:
-    """Make the words of a version's name into a description."""
+    """Return a description made from the words of a version."""
     words = version.partition("_")[2].replace("_", " ").replace("-", " ")
     return f"Undoes: {words}" if undoes else words[:1].upper() + words[1:]
 
 
 def _find_lines(body: bytes) -> set[bytes]:
-    """Name the header lines that stand among the comments before the first statement."""
+    """Return the names of the header lines in the comments before the first statement."""
     present = set()
     for line in body.splitlines(keepends=True):
         if not _COMMENT_OR_BLANK.fullmatch(line):

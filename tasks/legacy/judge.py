@@ -1,4 +1,4 @@
-"""Judging old files on scratch: what each does in its order, or on account of which other one it does nothing or fails."""
+"""Classify old files on scratch: what each does in its order, or which other file makes it fail or have no effect."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tasks.catalog import Difference
 from tasks.legacy.ordering import Chosen, Order, Replays
-from tasks.legacy.verdicts import Classification, is_empty, judge_error, moves_rows, rank_causes, tell_error
+from tasks.legacy.verdicts import Classification, describe_failure, is_empty, judge_error, moves_rows, rank_causes
 from tasks.rehearsal.model import Outcome, Piece
 from tasks.rehearsal.replay.replay import replay, run_piece, state_after, try_piece
 from tasks.rehearsal.rows.contents import Contents, read_rows
@@ -15,7 +15,7 @@ from tasks.runner.database.session import connect
 
 
 class Judge:
-    """Judge files by what they do on scratch."""
+    """Classifies files by their effect on scratch."""
 
     def __init__(
         self, server: ScratchServer, pieces: Mapping[int, Piece], replays: Replays, *, timeout_s: float | None = None
@@ -28,10 +28,10 @@ class Judge:
         self._effects: dict[int, Difference] = {}
         self._verdicts: dict[int, Classification] = {}
         self.outcomes: dict[int, Outcome] = {}
-        """What each file did in its order."""
+        """The outcome of each file in its order."""
 
     def judge(self, chosen: Chosen) -> dict[int, Classification]:
-        """Judge each file in its order."""
+        """Return the classification of each file in its order."""
         self._order = chosen.order
         outcomes = replay(self._server, [self._pieces[index] for index in chosen.order], timeout_s=self._timeout_s)
         for index, outcome in zip(chosen.order, outcomes, strict=True):
@@ -44,10 +44,10 @@ class Judge:
     def _judge(self, index: int, outcome: Outcome) -> Classification:
         text = self._pieces[index].up
         if is_empty(text):
-            return Classification("no change", "holds no statement")
+            return Classification("no change", "has no statement")
         if outcome.error is not None:
-            said = tell_error(outcome.error)
-            cause = self._find_culprit(index, said, fails=True)
+            message = describe_failure(outcome.error)
+            cause = self._find_cause(index, message, fails=True)
             earlier = [
                 (self._pieces[other].name, self._pieces[other].up, self._verdicts[other]) for other in self._list_before(index)
             ]
@@ -60,12 +60,12 @@ class Judge:
         return self._judge_idle(index)
 
     def _judge_idle(self, index: int) -> Classification:
-        """Judge a file that changes nothing in the schema."""
+        """Return the classification of a file that does not change the schema."""
         if self._changes_rows(index):
-            return Classification("data only", "changes rows, and nothing in the schema")
-        cause = self._find_culprit(index, "", fails=False)
+            return Classification("data only", "changes rows, but not the schema")
+        cause = self._find_cause(index, "", fails=False)
         if cause:
-            return Classification("no change", f"does nothing after {cause}, which makes the same", cause)
+            return Classification("no change", f"has no effect after {cause}, which creates the same", cause)
         if moves_rows(self._pieces[index].up):
             return Classification("data only", "changes rows if there are any; on scratch there were none")
         return Classification("no change", "changes neither the schema nor a row")
@@ -77,11 +77,11 @@ class Judge:
             run_piece(database, self._pieces[index], "up", timeout_s=self._timeout_s)
             return _read_rows(database) != before
 
-    def _find_culprit(self, index: int, said: str, *, fails: bool) -> str:
-        """Name the file without which this one works, or does something."""
+    def _find_cause(self, index: int, message: str, *, fails: bool) -> str:
+        """Return the name of the file without which this one works, or has an effect."""
         before = self._list_before(index)
         effects = {other: self._effects[other] for other in before if other in self._effects}
-        for other in rank_causes(self._pieces[index].up, said, effects):
+        for other in rank_causes(self._pieces[index].up, message, effects):
             left = tuple(each for each in before if each != other)
             if self._replays.run((*left, index))[index] is None and (fails or self._does_something(left, index)):
                 return self._pieces[other].name

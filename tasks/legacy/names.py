@@ -1,4 +1,4 @@
-"""What the names of old files say: number, part of a pair, description. Pure."""
+"""The parts of the name of an old file: number, up or down, description."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PREFIX = re.compile(r"(?:[VR](?=[\d_]))?(?:\d+(?:[._-]\d+)*)?(?:__|[_. -]|$)", 
 
 @dataclass(frozen=True, slots=True)
 class OldName:
-    """Hold what the name of an up file says; `stem` is the name without its endings, by which a ledger may know it."""
+    """The parts of the name of an up file; `stem` is the name without its endings, which a ledger may have recorded."""
 
     stem: str
     kind: Kind
@@ -30,17 +30,17 @@ class OldName:
 
     @property
     def timestamp(self) -> str:
-        """Give the timestamp in the name as a version has it, or an empty text."""
+        """Return the timestamp in the name as in a version, or an empty text."""
         match = _TIMESTAMP.match(self.stem) if self.kind == "timestamped" else None
         return re.sub(r"\D", "", match[0]) if match else ""
 
 
 def read_name(stem: str) -> OldName:
-    """Read the name of an up file, given without `.sql`: 003_x, 001-x, V1_2__x, R__x, x.up, 20250101000000_x, or any other."""
+    """Return the parts of an up file's name, without `.sql`: 003_x, 001-x, V1_2__x, R__x, x.up, 20250101000000_x, or any other."""
     name = strip_ending(stem)
     match = _TIMESTAMP.match(name)
     if match:
-        # A 2025-02-31 is no date, and so the beginning of the name is no timestamp.
+        # 2025-02-31 is not a date, so the name does not begin with a timestamp.
         digits = re.sub(r"\D", "", match[0])
         if VERSION_PATTERN.fullmatch(f"{digits}_x"):
             return OldName(name, "timestamped", None, make_description(name[match.end() :]))
@@ -51,19 +51,19 @@ def read_name(stem: str) -> OldName:
 
 
 def list_down_names(stem: str) -> tuple[str, ...]:
-    """Name the files, without `.sql`, that may hold the way back of an up file."""
+    """Return the possible names, without `.sql`, of the down file of an up file."""
     name = read_name(stem).stem
     flyway = (f"U{name[1:]}",) if re.match(r"V\d", name) else ()
     return tuple(f"{name}{ending}" for ending in _DOWN_ENDINGS) + flyway
 
 
 def is_down_name(stem: str) -> bool:
-    """Tell whether a name, without `.sql`, says of itself that it is a way back."""
+    """Return True if a name, without `.sql`, is that of a down file."""
     return stem.endswith(_DOWN_ENDINGS[:3]) or bool(_FLYWAY_UNDO.match(stem) and "__" in stem)
 
 
 def make_description(words: str) -> str:
-    """Make the description of a version from what is left of an old name; there is always one."""
+    """Return the description of a version made from the rest of an old name, never empty."""
     try:
         return to_snake_case(words)
     except UsageError:
@@ -72,7 +72,7 @@ def make_description(words: str) -> str:
 
 
 def _cut_prefix(name: str, number: LeadingNumber | None) -> str:
-    """Take the number off a name; of 003_2_factor only the 003, of V1_2__x both."""
+    """Return a name without its number: without 003 of 003_2_factor, without V1_2 of V1_2__x."""
     if number is not None and name[:1].isdigit():
         return re.sub(r"^[\d.]+[_. -]*", "", name)
     match = _PREFIX.match(name)

@@ -1,4 +1,4 @@
-"""The order of old files: by number, and where numbers do not tell, the one in which most files apply on scratch."""
+"""The order of old files: by number, and for equal or missing numbers the order in which most files apply on scratch."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import RunnerError
 
 ORDERS = 60
-"""How many orders are tried at most."""
+"""The maximum number of orders that are tried."""
 
 _PERMUTATIONS = 24
-"""How many orders of files with one number are tried at most: all of up to four."""
+"""The maximum number of orders of files with the same number: all orders of up to four files."""
 
 Order = tuple[int, ...]
 Errors = Mapping[int, RunnerError | None]
@@ -30,7 +30,7 @@ Errors = Mapping[int, RunnerError | None]
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Hold an order, how each file fares in it, the reasons for places that no number gives, and how many orders were tried."""
+    """An order, the error of each file in it, the reasons for places that no number decides, and how many orders were tried."""
 
     order: Order
     errors: Errors
@@ -39,14 +39,14 @@ class Chosen:
 
     @property
     def count(self) -> int:
-        """Count the files that apply."""
+        """Return the number of files that apply."""
         return sum(error is None for error in self.errors.values())
 
 
 class Replays:
-    """Replay files on scratch in one order after another; to be used in a `with`.
+    """Replays files on scratch in one order after another, as a context manager.
 
-    A file that fails leaves nothing, so how it fares depends on those alone that worked before it: that is remembered.
+    A file that fails leaves nothing, so its result depends only on those that worked before it; results are cached by these.
     """
 
     def __init__(self, server: ScratchServer, pieces: Mapping[int, Piece], *, timeout_s: float | None = None) -> None:
@@ -65,7 +65,7 @@ class Replays:
         self._close()
 
     def run(self, order: Order) -> dict[int, RunnerError | None]:
-        """Tell how each file fares in an order: its error, or None."""
+        """Return for each file in an order its error, or None."""
         errors: dict[int, RunnerError | None] = {}
         done: Order = ()
         for index in order:
@@ -99,7 +99,7 @@ class Replays:
 
 
 def choose_order(run: Callable[[Order], Errors], files: Mapping[int, OldFile], default: Order, *, limit: int = ORDERS) -> Chosen:
-    """Choose among orders the one in which most files apply; of equals the one nearest to `default`.
+    """Return the order in which most files apply, the one nearest to `default` among equals.
 
     Files with one number change places among each other; those without any come first or last. Files that are not in
     `files` have their place.
@@ -118,14 +118,14 @@ def choose_order(run: Callable[[Order], Errors], files: Mapping[int, OldFile], d
             errors = run(order)
             more = sum(error is None for error in errors.values()) - best.count
             if more > 0:
-                told = reason.format(more=f"{more} more file{'s apply' if more > 1 else ' applies'}")
-                best = Chosen(order, errors, {**best.reasons, **dict.fromkeys(moved, told)})
+                text = reason.format(more=f"{more} more file{'s apply' if more > 1 else ' applies'}")
+                best = Chosen(order, errors, {**best.reasons, **dict.fromkeys(moved, text)})
                 improved = True
     return replace(best, tried=len(tried), reasons={**_explain_equals(files, best.order), **best.reasons})
 
 
 def settle_dates(files: Sequence[OldFile], dates: Mapping[Path, FileDate]) -> dict[Path, FileDate]:
-    """Let a modification time give way to an earlier, sure date further on: a checkout makes files look new. Pure."""
+    """Replace a modification time by an earlier, certain date of a later file: a checkout makes files look new."""
     settled = dict(dates)
     earliest: datetime | None = None
     for file in reversed(files):
@@ -139,7 +139,7 @@ def settle_dates(files: Sequence[OldFile], dates: Mapping[Path, FileDate]) -> di
 
 
 def _vary(files: Mapping[int, OldFile], order: Order) -> Iterator[tuple[Order, tuple[int, ...], str]]:
-    """Give orders beside this one, which files are moved, and what is to be said if it is better."""
+    """Yield orders similar to this one, the files that are moved, and the reason to report if it is better."""
     loose = tuple(index for index in order if index in files and files[index].name.kind in ("unnumbered", "repeatable"))
     for moved in [*((index,) for index in loose), *([loose] if len(loose) > 1 else [])]:
         yield _put_first(order, moved), moved, "has no number; before the others, {more}"
@@ -165,5 +165,5 @@ def _list_equals(files: Mapping[int, OldFile], order: Order) -> list[tuple[int, 
 
 
 def _explain_equals(files: Mapping[int, OldFile], order: Order) -> dict[int, str]:
-    text = "has its number with another; by name, for no other order makes more files apply"
+    text = "shares its number with another file; ordered by name, since no other order makes more files work"
     return {index: text for group in _list_equals(files, order) for index in group}

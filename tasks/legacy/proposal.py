@@ -1,4 +1,4 @@
-"""What is to become of each old file: its version, or why it goes aside. Pure."""
+"""What becomes of each old file: its version, or why it is set aside."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TIMESTAMP_LENGTH = 14
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Say what an old file becomes: the migration `version`, or, where that is empty, superseded for a reason."""
+    """What an old file becomes: the migration `version` or, if that is empty, superseded for a reason."""
 
     file: OldFile
     version: str = ""
@@ -24,21 +24,21 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Hold the migrations folder and the placement of each old file, in the order in which they are to run."""
+    """The migrations folder and the placement of each old file, in the order in which they run."""
 
     folder: Path
     placements: tuple[Placement, ...]
 
     @property
     def renames(self) -> dict[str, str]:
-        """Give the version of each old name that changes."""
+        """Return the version of each old name that changes."""
         return {
             each.file.name.stem: each.version for each in self.placements if each.version and each.version != each.file.name.stem
         }
 
     @property
     def superseded(self) -> dict[str, str]:
-        """Give the reason for each old name that goes aside."""
+        """Return the reason for each old name that is set aside."""
         return {each.file.name.stem: each.reason for each in self.placements if not each.version}
 
 
@@ -49,10 +49,10 @@ def propose_names(
     taken: Iterable[str] = (),
     given: Mapping[str, str] | None = None,
 ) -> dict[Path, str]:
-    """Give each file, in the chosen order, a version that comes after the one before it.
+    """Return a placement for each file in the chosen order, with a version after the one before it.
 
     A file older than the one before it gets the second after that. `taken` are versions that other files have, whose timestamps
-    are passed over; `given` are versions by old name that were decided before. A version that is in order already stays.
+    are skipped; `given` are earlier decisions: versions by old name. A version that is already in order is kept.
     """
     used = {version[:_TIMESTAMP_LENGTH] for version in taken}
     decided = given or {}

@@ -1,4 +1,4 @@
-"""What is to be said of an old file once it was replayed. Pure."""
+"""Classify an old file by its replay."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.runner.parsing import ScriptError, read_script
 
 Kind = Literal["works", "data only", "superseded", "no change", "needs", "fails"]
 ASIDE: frozenset[Kind] = frozenset({"superseded", "no change"})
-"""What is said of files that go aside, besides those that need what only other databases have."""
+"""The kinds of files that are set aside, in addition to those that need what only other databases have."""
 
 _RECORD = re.compile(r'^[ \t]*insert\s+into\s+(?:"?\w+"?\s*\.\s*)?"?schema_migrations"?(?![\w"])[^;]*;', re.I | re.M)
 _NAMED = {"3F000": re.compile(r'(schema) "([^"]+)"'), "42704": re.compile(r'(role|type) "([^"]+)"')}
@@ -27,7 +27,7 @@ _CULPRITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Name what a file needs that is not here: an extension, a role, a schema, a type or a table."""
+    """Something that a file needs and scratch lacks: an extension, a role, a schema, a type or a table."""
 
     kind: str
     name: str
@@ -38,7 +38,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """Say what a file is worth; `culprit` is the other file on account of which it is worth nothing."""
+    """What a file does; `cause` is the other file that makes it fail or have no effect."""
 
     kind: Kind
     reason: str = ""
@@ -47,17 +47,17 @@ class Classification:
 
     @property
     def goes_aside(self) -> bool:
-        """Tell whether the file is to be moved where no run finds it; an extension can be had, what was made by hand cannot."""
+        """Return True if the file is set aside; an extension can be installed, what was made by hand cannot."""
         return self.kind in ASIDE or (self.need is not None and self.need.kind != "extension")
 
 
 def find_need(error: RunnerError) -> Need | None:
-    """Find out from an error what is not here, where that is nothing that a file makes."""
+    """Return what an error misses, if no file creates it."""
     if isinstance(error, MissingExtensionError):
         return Need("extension", error.extension)
-    said = error.message.partition("\n")[0]
+    message = error.message.partition("\n")[0]
     pattern = _NAMED.get(error.sqlstate)
-    match = pattern.search(said) if pattern else None
+    match = pattern.search(message) if pattern else None
     if match and match[1] != "type":
         return Need(match[1], match[2])
     extension = find_part(error)
@@ -67,20 +67,20 @@ def find_need(error: RunnerError) -> Need | None:
 
 
 def find_lacking_table(error: RunnerError) -> str:
-    """Name the table that an error misses."""
+    """Return the table that an error misses."""
     match = _RELATION.search(error.message.partition("\n")[0]) if error.sqlstate == "42P01" else None
     return match[1].rpartition(".")[2] if match else ""
 
 
-def tell_error(error: RunnerError) -> str:
-    """Write an error in one line, with its SQLSTATE."""
-    said = error.message.partition("\n")[0]
-    return f"{said} ({error.sqlstate})" if error.sqlstate else said
+def describe_failure(error: RunnerError) -> str:
+    """Return an error in one line, with its SQLSTATE."""
+    message = error.message.partition("\n")[0]
+    return f"{message} ({error.sqlstate})" if error.sqlstate else message
 
 
-def rank_causes(text: str, said: str, effects: Mapping[int, Difference]) -> list[int]:
-    """List the files that may stand in the way of a text: those that made what it names, what an error says of it first."""
-    words, told = set(_read_words(text)), set(_read_words(said))
+def rank_causes(text: str, message: str, effects: Mapping[int, Difference]) -> list[int]:
+    """Return the files that may make a text fail: those that created what it names, what the error names first."""
+    words, told = set(_read_words(text)), set(_read_words(message))
     shared = {index: list_names(effect) & words for index, effect in effects.items()}
     ranked = sorted(
         (index for index, names in shared.items() if names),
@@ -90,13 +90,13 @@ def rank_causes(text: str, said: str, effects: Mapping[int, Difference]) -> list
 
 
 def list_names(effect: Difference) -> set[str]:
-    """List the bare names of what an effect made or changed."""
+    """Return the unqualified names of what an effect created or changed."""
     keys = [change.key for change in effect.changes if change.after is not None]
     return {_bare(key.parent or key.name) for key in keys} | {_bare(key.name) for key in keys if key.kind == "column"}
 
 
 def moves_rows(text: str) -> bool:
-    """Tell whether a text holds statements that change rows, where there are rows to change."""
+    """Return True if a text has statements that change existing rows."""
     try:
         statements = read_script(text, file="", version="").statements
     except ScriptError:
@@ -110,43 +110,43 @@ def moves_rows(text: str) -> bool:
 
 
 def is_empty(text: str) -> bool:
-    """Tell whether a text holds no statement at all."""
+    """Return True if a text has no statement."""
     return not re.sub(r"--[^\n]*|/\*.*?\*/|[\s;\ufeff]+", "", text, flags=re.DOTALL)
 
 
 def find_records(text: str) -> list[tuple[int, str]]:
-    """Find the statements by which a file records itself in schema_migrations: line and text."""
+    """Return the statements that record the file in schema_migrations: line and text."""
     return [(text.count("\n", 0, match.start()) + 1, match[0].strip()) for match in _RECORD.finditer(text)]
 
 
 def blank_records(text: str) -> str:
-    """Take out the statements by which a file records itself; the lines keep their numbers."""
+    """Return a text without the statements that record it in a ledger; line numbers are kept."""
     return _RECORD.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
 
 
 def is_markup(text: str) -> bool:
-    """Tell whether a text is a page of a browser rather than SQL."""
+    """Return True if a text looks like HTML rather than SQL."""
     return text.lstrip("\ufeff \t\r\n").startswith("<")
 
 
 def judge_error(
     error: RunnerError, text: str, cause: str, earlier: Sequence[tuple[str, str, Classification]], makers: Iterable[str]
 ) -> Classification:
-    """Judge a file that fails; `earlier` are name, text and verdict of files before it, `makers` the texts of all others."""
+    """Classify a file that fails; `earlier` has name, text and result of the files before it, `makers` all other texts."""
     if is_markup(text):
-        return Classification("fails", f"is no SQL, but a page of markup: {text.lstrip().partition(chr(10))[0][:60].strip()}")
+        return Classification("fails", f"is not SQL (looks like HTML): {text.lstrip().partition(chr(10))[0][:60].strip()}")
     need = find_need(error)
     if need is not None:
-        return Classification("needs", f"needs {need}: {tell_error(error)}", need=need)
+        return Classification("needs", f"needs {need}: {describe_failure(error)}", need=need)
     if cause:
-        return Classification("superseded", f"fails after {cause}: {tell_error(error)}", cause)
+        return Classification("superseded", f"fails after {cause}: {describe_failure(error)}", cause)
     table = find_lacking_table(error)
     for name, other, verdict in earlier:
         if verdict.need is not None and table and table in _read_words(other):
-            return Classification("needs", f"needs what {name} makes, which needs {verdict.need}", need=verdict.need)
+            return Classification("needs", f"needs what {name} creates, which needs {verdict.need}", need=verdict.need)
     if table and not any(_makes(table, other) for other in makers):
-        return Classification("needs", f"needs the table {table}, which no file here makes", need=Need("table", table))
-    return Classification("fails", tell_error(error))
+        return Classification("needs", f"needs the table {table}, which no file creates", need=Need("table", table))
+    return Classification("fails", describe_failure(error))
 
 
 def _makes(table: str, text: str) -> bool:

@@ -1,1 +1,1 @@
-"""Making one migration of many."""
+"""Replace many migrations by one."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class SquashPlanned:
-    """Show which versions become one; `text` is its up file, `down` its down file."""
+    """The versions that become one; `text` is its up file, `down` its down file."""
 
     kind: ClassVar[str] = "squash_planned"
     version: str
@@ -21,7 +21,7 @@ class SquashPlanned:
 
 @dataclass(frozen=True, slots=True)
 class SquashFinished:
-    """Sum up a squash; `applied` says whether it was done."""
+    """The end of a squash; `applied` is True if it was done."""
 
     kind: ClassVar[str] = "squash_finished"
     version: str

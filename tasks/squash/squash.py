@@ -1,4 +1,4 @@
-"""Making one migration of many: the schema that they lead to and the rows that they fill, proved on scratch."""
+"""Replace many migrations by one with the same schema and the same rows, proved on scratch."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ _BEYOND = re.compile(
     r"|\b(?:grant|revoke)\b(?![^;]*\bon\b)|\balter\s+system\b|\bon\s+(?:database|tablespace)\b",
     re.IGNORECASE,
 )
-"""What reaches beyond the database, and is in no dump of it."""
+"""Statements that affect more than the database, which a dump does not contain."""
 _SEQUENCES = "SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename), last_value FROM pg_sequences ORDER BY 1"
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Hold what a database has: its schema, its rows by table, each as a digest, and where its sequences stand."""
+    """The content of a database: its schema, digests of its rows by table, and the values of its sequences."""
 
     catalog: Catalog
     rows: Mapping[str, Counter[str]]
@@ -54,13 +54,13 @@ class State:
 
     @property
     def count(self) -> int:
-        """Count the rows."""
+        """Return the number of rows."""
         return sum(rows.total() for rows in self.rows.values())
 
 
 @dataclass(frozen=True, slots=True)
 class MadeSquash:
-    """Hold one migration made of many; `up` is empty where an interrupted run has written it already."""
+    """One migration made of many; `up` is empty if an interrupted run has written it."""
 
     folder: Path
     version: str
@@ -71,18 +71,18 @@ class MadeSquash:
 
     @property
     def down(self) -> str:
-        """Give the text of the down file: to undo many migrations at once is to undo everything."""
+        """Return the text of the down file, which is irreversible."""
         return (
             f"-- Migration: {self.version}.sql\n-- Description: Undoes: squashed schema\n\n"
-            f"-- migrate: irreversible it stands for {len(self.versions)} migrations: "
-            "restore a backup, or begin with an empty database\n"
+            f"-- migrate: irreversible it replaces {len(self.versions)} migrations: "
+            "restore a backup, or start with an empty database\n"
         )
 
 
 def plan_squash(folder: Path, to: str, server: ScratchServer, *, timeout_s: float | None = None) -> MadeSquash:
-    """Make one migration of all up to a version, and prove on scratch that it does the same.
+    """Return one migration for all up to a version, proved on scratch to have the same result.
 
-    Raises RefusedError with the difference where it does not, and UsageError where there is nothing to make one of.
+    Raises RefusedError with the difference if it does not, and UsageError if there is nothing to squash.
     """
     before = read_renames(folder, read_targets(folder))
     interrupted = next((made for version in before.squashed if (made := _recall(folder, version, before))), None)
@@ -96,7 +96,7 @@ def plan_squash(folder: Path, to: str, server: ScratchServer, *, timeout_s: floa
     last = find_version(to, migrations.checksums)
     versions = tuple(version for version in migrations.checksums if version <= last)
     if len(versions) == 1:
-        raise UsageError(f"{last} is the first migration: there is nothing to make one of", state=_UNCHANGED)
+        raise UsageError(f"{last} is the first migration: there is nothing to squash", state=_UNCHANGED)
     version = _name(last[:14], versions)
     pieces = [_make_piece(migrations, each) for each in versions]
     _refuse_beyond(pieces)
@@ -110,9 +110,9 @@ def plan_squash(folder: Path, to: str, server: ScratchServer, *, timeout_s: floa
 
 
 def squash_files(made: MadeSquash, *, apply: bool) -> Iterator[Event]:
-    """Tell what becomes one, and do it if `apply` says so: names first, then the new file, then the old ones go.
+    """Yield what becomes one migration, and apply it if `apply` is set: renames.toml first, the new file, then the removals.
 
-    A run that was interrupted is completed by the next: renames.toml tells which files are still to go.
+    An interrupted run is completed by the next: renames.toml lists the files that are still to be removed.
     """
     yield SquashPlanned(made.version, made.versions, made.rows, made.up, made.down)
     if apply:
@@ -130,24 +130,24 @@ def squash_files(made: MadeSquash, *, apply: bool) -> Iterator[Event]:
 
 
 def refuse_difference(wanted: State, actual: State) -> None:
-    """Raise RefusedError that shows in what two states differ, if they do."""
+    """Raise RefusedError with the difference of two states, if they differ."""
     lines = list(show_difference(compare(wanted.catalog, actual.catalog)))
     for name, rows in wanted.rows.items():
         there = actual.rows.get(name, Counter())
         if rows != there:
-            lines.append(f"~ rows of {name}: {(rows - there).total()} are missing, {(there - rows).total()} are others")
+            lines.append(f"~ rows of {name}: {(rows - there).total()} are missing, {(there - rows).total()} are different")
     places = wanted.sequences.items() ^ actual.sequences.items()
-    lines += [f"~ sequence {name} stands elsewhere" for name in sorted({name for name, _ in places})]
+    lines += [f"~ sequence {name} has another value" for name in sorted({name for name, _ in places})]
     if lines:
         raise RefusedError(
-            "the one file does not do what the many do:\n" + "\n".join(f"  {line}" for line in lines),
-            hint="Squash up to an earlier version, before what the difference names.",
+            "the squashed file does not have the same result:\n" + "\n".join(f"  {line}" for line in lines),
+            hint="Squash up to an earlier version, before the migration that makes the difference.",
             state=_UNCHANGED,
         )
 
 
 def _list_texts(made: MadeSquash) -> Iterator[tuple[Path, str]]:
-    """Give the files to write, in this order, so that the next run can complete this one."""
+    """Yield the files to write, in this order, so that the next run can complete this one."""
     up, down = _list_places(made.folder, made.version)
     if made.up:
         squash = Squash(made.versions, hashlib.sha256(made.up.encode()).hexdigest())
@@ -159,7 +159,7 @@ def _list_texts(made: MadeSquash) -> Iterator[tuple[Path, str]]:
 
 
 def _recall(folder: Path, version: str, renames: Renames) -> MadeSquash | None:
-    """Find a squash that was written, and whose old files are still there."""
+    """Return a squash that was written and whose old files still exist."""
     squash = renames.squashed[version]
     path, down = _list_places(folder, version)
     if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != squash.checksum:
@@ -188,23 +188,23 @@ def _refuse_beyond(pieces: Sequence[Piece]) -> None:
         for statement in read_script(piece.up, file=piece.shown, version=piece.name).statements:
             if statement.kind not in ("InsertStmt", "CreateFunctionStmt", "CommentStmt") and _BEYOND.search(statement.text):
                 raise RefusedError(
-                    f"{piece.shown}:{statement.line} reaches beyond the database, and would be lost: {statement.label}",
-                    hint="Squash up to the version before it; or put that statement into a file of its own that comes later.",
+                    f"{piece.shown}:{statement.line} affects more than the database, and would be lost: {statement.label}",
+                    hint="Squash up to the version before it, or move that statement to a later file of its own.",
                     state=_UNCHANGED,
                     place=Place(piece.shown, statement.line),
                 )
 
 
 def _compose(version: str, versions: Sequence[str], dump: str) -> str:
-    """Write the up file; its settings end with its transaction."""
+    """Return the text of the up file; its settings end with its transaction."""
     local = dump.replace("SET check_function_bodies", "SET LOCAL check_function_bodies", 1)
     local = local.replace(_SEARCH_PATH.format("false"), _SEARCH_PATH.format("true"), 1)
     named = "".join(f"--   {each}\n" for each in versions)
-    return f"-- Migration: {version}.sql\n-- Description: Squashed schema\n--\n-- Stands for:\n{named}\n{local}"
+    return f"-- Migration: {version}.sql\n-- Description: Squashed schema\n--\n-- Replaces:\n{named}\n{local}"
 
 
 def read_state(database: ScratchDatabase) -> State:
-    """Read what a database has."""
+    """Read the content of a database."""
     with connect(database.url, name="migrate-squash") as connection:
         tables = [table.name for table in read_shapes(connection).tables.values()]
         rows = {name: _read_rows(connection, name) for name in tables}

@@ -53,7 +53,7 @@ def test_the_ledger_says_who_adopted_and_the_log_why(half: Adopter) -> None:
     assert rows[0][0].startswith("adopted by ")
     assert rows[0][1:] == (True, FILES[USERS])
     notes = dict(half.operator.database.query("SELECT version, note FROM schema_migrations_log WHERE action = 'adopt'"))
-    assert notes[EMAIL].startswith("present: there: column email of public.users")
+    assert notes[EMAIL].startswith("present: found: column email of public.users")
     assert notes[ROWS].startswith("assumed present; ")
 
 
@@ -69,7 +69,7 @@ def test_an_empty_database_has_nothing_to_adopt(adopter: Adopter) -> None:
 def test_the_database_of_another_application_is_refused(adopter: Adopter) -> None:
     adopter.write()
     adopter.operator.database.execute(OTHER_APPLICATION)
-    with pytest.raises(RefusedError, match="nothing here matches these migrations"):
+    with pytest.raises(RefusedError, match="the schema does not match these migrations"):
         adopter.examine()
 
 
@@ -81,7 +81,7 @@ def test_a_partial_file_comes_with_what_a_run_would_do(half: Adopter) -> None:
         ("index public.users_name of public.users",),
         ("index public.users_email of public.users",),
     )
-    assert row.following == 'db.migrate will fail at it: relation "users_name" already exists'
+    assert row.following == 'db.migrate will fail: relation "users_name" already exists'
 
 
 def test_a_shape_that_cannot_be_rehearsed_is_told(half: Adopter) -> None:

@@ -206,11 +206,16 @@ def record(tool: str, *rows: LedgerRow) -> OtherLedger:
 @pytest.mark.parametrize(
     ("tool", "row", "renames", "reason"),
     [
-        ("dbmate or Rails", LedgerRow("20240101000000"), RENAMES, "no file here has this name, timestamp or number"),
+        (
+            "dbmate or Rails",
+            LedgerRow("20240101000000"),
+            RENAMES,
+            "no file has, or had (renames.toml), this name, timestamp or number",
+        ),
         ("golang-migrate", LedgerRow("3"), {"003_x": A, "003_y": B}, "3 is the number of several files: 003_x, 003_y"),
-        ("golang-migrate", LedgerRow("2", ok=False), RENAMES, "golang-migrate left it half done (dirty)"),
-        ("Alembic", LedgerRow("1975ea83b712"), RENAMES, "Alembic records the newest revision alone, by a hash"),
-        ("Prisma", LedgerRow(A, A, ok=False), {}, "Prisma does not count it as applied"),
+        ("golang-migrate", LedgerRow("2", ok=False), RENAMES, "golang-migrate left it half applied (dirty)"),
+        ("Alembic", LedgerRow("1975ea83b712"), RENAMES, "Alembic recorded only its newest revision, by a hash"),
+        ("Prisma", LedgerRow(A, A, ok=False), {}, "Prisma did not record it as applied"),
     ],
 )
 def test_a_row_that_means_no_version_is_named_with_the_reason(

@@ -94,7 +94,7 @@ def fall_silent(far: Far) -> None:
         (lambda far: far.machine.change_record(state="stopped"), 3, "has no started machine", "--start"),
         (lack_right, 4, "Not authorized", "fly tokens create org"),
         (lambda far: far.fly.limit_certificates(-60), 4, "refuses the certificate", "expired"),
-        (fall_silent, 4, "no ssh with the machine", "fly machine status"),
+        (fall_silent, 4, "no ssh connection to machine", "fly machine status"),
     ],
 )
 def test_what_is_missing_on_the_way_is_the_last_word(

@@ -130,7 +130,7 @@ def test_an_upload_to_a_full_disk_says_so_and_leaves_nothing(far: Far) -> None:
     far.deploy(disk_megabytes=FULL).fill_disk()
     ended = far.run_request(upload=True)
     assert isinstance(ended.error, RunnerError)
-    assert "this checkout could not be sent to the machine" in ended.error.message
+    assert "this checkout could not be uploaded to the machine" in ended.error.message
     assert "disk full" in ended.error.hint
     assert far.operator.read_tables() == []
     far.assert_clean()

@@ -161,7 +161,7 @@ def test_a_machine_whose_ssh_does_not_come_up_is_given_up(far: Far, fault: str) 
     machine = far.deploy()
     machine.refuse(1000) if fault == "refuse" else machine.fall_silent()
     far.variables["FLY_CONNECT_TIMEOUT"] = "1"
-    assert_refused(far, f"no ssh with the machine {machine.id}", f"fly machine status {machine.id}")
+    assert_refused(far, f"no ssh connection to machine {machine.id}", f"fly machine status {machine.id}")
 
 
 def test_another_host_key_does_not_matter(far: Far) -> None:

@@ -141,7 +141,7 @@ def test_a_run_that_breaks_down_is_looked_up_in_the_log(far: Far) -> None:
     ended = far.run_request()
     assert "the process on the machine died: ValueError: broken" in ended.describe()
     assert ended.error is not None
-    assert ended.error.state == f"Done and recorded before: {A}."
+    assert ended.error.state == f"Applied and recorded before: {A}."
 
 
 def test_where_the_app_is_can_be_said(far: Far) -> None:

@@ -61,7 +61,7 @@ def test_a_run_that_fails_over_there_ends_with_its_error(far: Far) -> None:
     assert ended.error is not None
     assert (ended.error.exit_code, ended.error.sqlstate) == (1, "22012")
     assert "division by zero" in ended.error.message
-    assert ended.error.state == f"Done and recorded before: {B}."
+    assert ended.error.state == f"Applied and recorded before: {B}."
     assert list_outcomes(ended)[-1] == "failed"
     assert far.operator.read_tables() == ["b"]
 
@@ -163,7 +163,7 @@ def test_a_process_that_is_killed_over_there_died(far: Far) -> None:
         ended = far.run_request()
     assert list_outcomes(ended)[-1] == "died"
     assert ended.error is not None
-    assert ended.error.state == f"Done and recorded before: {A}."
+    assert ended.error.state == f"Applied and recorded before: {A}."
 
 
 def test_a_run_that_has_not_begun_yet_is_not_taken_for_dead(far: Far) -> None:
@@ -196,7 +196,7 @@ def test_a_run_that_changed_nothing_is_not_taken_for_a_success(far: Far) -> None
         holder.execute("LOCK TABLE schema_migrations")
         ended = far.run_request(deeds={RunStarted: far.fly.kill_proxy, ConnectionLost: holder.rollback})
     assert list_outcomes(ended)[-1] == "unknown"
-    assert "ended before it began to change anything" in ended.describe()
+    assert "ended before it changed anything" in ended.describe()
 
 
 def test_a_lost_look_changes_nothing_and_is_not_followed(far: Far) -> None:

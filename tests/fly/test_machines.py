@@ -88,5 +88,5 @@ def test_the_stopped_machine_of_the_newest_release_is_started(rows: list[dict[st
 
 
 def test_a_machine_that_failed_cannot_be_started() -> None:
-    with pytest.raises(RefusedError, match="no machine that could be started"):
+    with pytest.raises(RefusedError, match="no machine that can be started"):
         choose_startable(read_machines([describe("1", state="failed")]), app=APP)

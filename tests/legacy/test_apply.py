@@ -146,7 +146,7 @@ def test_without_git_files_are_moved_plainly(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize(
     ("spoil", "problem"),
-    [("migrations/up/20250102000000_users.sql", "is there already"), ("", "001_users.sql: is gone")],
+    [("migrations/up/20250102000000_users.sql", "exists already"), ("", "001_users.sql: is gone")],
 )
 def test_a_place_that_is_taken_or_a_file_that_is_gone_is_refused_before_anything_is_changed(
     old: TestRepository, spoil: str, problem: str

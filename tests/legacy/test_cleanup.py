@@ -112,7 +112,7 @@ def test_files_that_do_nothing_or_fail_after_another_name_it(tmp_path: Path, ser
     judged = judge(tmp_path, server)
     assert (judged["003_more_users"].verdict, judged["003_more_users"].reason) == (
         "no change",
-        "does nothing after 001_users, which makes the same",
+        "has no effect after 001_users, which creates the same",
     )
     assert judged["005_index"].verdict == "superseded"
     assert judged["005_index"].reason == 'fails after 004_rename: column "id" does not exist (42703)'
@@ -194,7 +194,7 @@ def test_a_file_that_records_itself_stops_everything_until_that_is_deleted(tmp_p
     [
         (b"\x89PNG\r\n\x1a\n\x00\x00", "002_x.sql:1 is not UTF-8: byte 0x89"),
         (b"SELECT 1;\x00", "002_x.sql:1 holds a NUL byte, which PostgreSQL cannot take"),
-        (b"<html><body>404</body></html>", "is no SQL, but a page of markup: <html><body>404</body></html>"),
+        (b"<html><body>404</body></html>", "is not SQL (looks like HTML): <html><body>404</body></html>"),
         (b"CREATE TABEL a ();", 'syntax error at or near "TABEL" (42601)'),
     ],
 )
@@ -205,7 +205,7 @@ def test_what_is_no_sql_stops_everything_with_its_reason(tmp_path: Path, server:
     assert judged.verdict == "fails"
     assert judged.reason.endswith(reason)
     before = read_tree(tmp_path)
-    with pytest.raises(FilesError, match="have to be mended first"):
+    with pytest.raises(FilesError, match="fix these files first"):
         clean(tmp_path, server, apply=True)
     assert read_tree(tmp_path) == before
 
@@ -214,7 +214,7 @@ def test_an_extension_that_is_not_here_keeps_the_file_and_what_needs_it(tmp_path
     write(tmp_path, **{"001_a": "CREATE EXTENSION no_such; CREATE TABLE a ();", "002_b": "ALTER TABLE a ADD x int;"})
     judged = judge(tmp_path, server)
     assert judged["001_a"].reason.startswith("needs the extension no_such")
-    assert judged["002_b"].reason == "needs what 001_a makes, which needs the extension no_such"
+    assert judged["002_b"].reason == "needs what 001_a creates, which needs the extension no_such"
     assert all(each.version for each in judged.values())
 
 
@@ -271,7 +271,7 @@ def test_the_command_shows_the_table_and_its_json(project: Project, embedded: Se
         (project.migrations / folder).rmdir()
     scratch = {"SCRATCH_DATABASE_URL": embedded.url()}
     shown = project.inv("db.cleanup-legacy", env=scratch, check=0).stdout
-    assert "does nothing after 001_users, which makes the same" in shown
+    assert "has no effect after 001_users, which creates the same" in shown
     assert "Would become: 1 migration, 1 set aside" in shown
     told = project.inv("db.cleanup-legacy", f"--folder={project.migrations}", "--apply", "--json", env=scratch, check=0).stdout
     assert '"kind": "cleanup_planned"' in told.splitlines()[0]

@@ -78,7 +78,12 @@ def test_everything_that_has_no_place_is_told_at_once(tmp_path: Path) -> None:
         read_old_files(tmp_path, tmp_path / "elsewhere.sql")
     said = " ".join(refused.value.problems)
     assert len(refused.value.problems) == 4
-    for part in ("have one name", "002_y.down.sql: is a way back", "003_folder.sql: is no file", "elsewhere.sql: is no file"):
+    for part in (
+        "have the same name",
+        "002_y.down.sql: is a way back",
+        "003_folder.sql: is no file",
+        "elsewhere.sql: is no file",
+    ):
         assert part in said
 
 

@@ -80,7 +80,7 @@ def test_an_extension_can_be_had_and_so_the_file_stays() -> None:
 
 def test_a_page_of_markup_is_no_sql() -> None:
     verdict = judge(fail("syntax error", "42601"), text="\n<!DOCTYPE html>\n<p>Not found</p>")
-    assert verdict == Classification("fails", "is no SQL, but a page of markup: <!DOCTYPE html>")
+    assert verdict == Classification("fails", "is not SQL (looks like HTML): <!DOCTYPE html>")
 
 
 def add(*keys: Key) -> Difference:

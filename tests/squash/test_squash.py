@@ -143,7 +143,7 @@ def test_what_reaches_beyond_the_database_would_be_lost_and_is_refused(
     filled: Operator, server: ScratchServer, text: str
 ) -> None:
     filled.write(ROUTES, f"SELECT 1;\n{text};")
-    with pytest.raises(RefusedError, match=rf"{ROUTES}\.sql:2 reaches beyond the database"):
+    with pytest.raises(RefusedError, match=rf"{ROUTES}\.sql:2 affects more than the database"):
         squash(filled, server)
 
 
@@ -161,7 +161,7 @@ def test_what_the_one_file_would_do_otherwise_is_refused_with_the_difference(ope
     table = "CREATE TABLE prices (net int, gross int GENERATED ALWAYS AS (net * rate()) STORED); INSERT INTO prices VALUES (1);"
     operator.write(PLACES, rate.format(2) + table)
     operator.write(ROUTES, rate.format(3))
-    with pytest.raises(RefusedError, match=r"~ rows of public\.prices: 1 are missing, 1 are others"):
+    with pytest.raises(RefusedError, match=r"~ rows of public\.prices: 1 are missing, 1 are different"):
         squash(operator, server, ROUTES)
     assert list(read_migrations(operator.project.migrations).checksums) == [PLACES, ROUTES]
 
@@ -178,7 +178,7 @@ def test_a_proof_that_fails_tells_the_difference(server: ScratchServer) -> None:
         with pytest.raises(RefusedError) as refused:
             refuse_difference(read_state(wanted), read_state(actual))
     assert "- table public.b" in refused.value.message
-    assert "~ rows of public.a: 1 are missing, 1 are others" in refused.value.message
+    assert "~ rows of public.a: 1 are missing, 1 are different" in refused.value.message
     assert "~ sequence public.a_id_seq stands elsewhere" in refused.value.message
 
 
