@@ -1,1 +1,1 @@
-"""How long runs take, beside psql and other tools: `python -m benchmarks`. Nothing is asserted, or collected by pytest."""
+"""Benchmarks: run times compared with psql and other tools. `python -m benchmarks` runs them; pytest does not collect them."""

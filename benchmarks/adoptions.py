@@ -1,7 +1,4 @@
-"""How often the evidence is right: random histories, of which a random part was applied.
-
-`python -m benchmarks.adoptions --histories 150` prints the table.
-"""
+"""Measure how often adopt is right about random histories of which a random part was applied."""
 
 from __future__ import annotations
 
@@ -19,16 +16,21 @@ from tasks.postgres.server import control, embedded
 from tasks.rehearsal.scratch.server import ScratchServer
 from tests.adopt.random_histories import History, Sketch, make_history, sketches
 
-RIGHT, WRONG, MOOT, DOUBT, CONFIRMED = "right", "wrong", "superseded, whether it ran or not", "cannot tell", "of these, shown"
-"""The last: the replay of another answer gave the same schema."""
+RIGHT, WRONG, SUPERSEDED, UNDECIDED = "right", "wrong", "superseded, applied or not", "cannot tell"
+CONFIRMED = "confirmed"
+"""Undecided, and a replay with the opposite answer produced the same schema."""
 
 
 def main() -> None:
-    """Measure and print the table."""
+    """Judge random histories and print how many answers are right."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.adoptions", description=__doc__)
-    parser.add_argument("--histories", type=int, default=150, help="how many histories (150)")
-    parser.add_argument("--confirm", type=int, default=100, help="how many of the doubts to confirm by another replay (100)")
-    parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="where the server keeps its data (/var/tmp)")
+    parser.add_argument("--histories", type=int, default=150, help="number of histories (default: 150)")
+    parser.add_argument(
+        "--confirm", type=int, default=100, help="number of undecided answers to check by a second replay (default: 100)"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=Path("/var/tmp"), help="parent of the server's data folder (default: /var/tmp)"
+    )
     options = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="adoptions-", dir=options.folder))
     home.chmod(0o711)
@@ -41,7 +43,7 @@ def main() -> None:
                 try:
                     measure(server, options.histories, options.confirm, counts)
                 except KeyboardInterrupt:
-                    print("stopped early; so far:")
+                    print("interrupted; results so far:")
                 _print(counts)
         finally:
             control.stop(cluster)
@@ -50,7 +52,7 @@ def main() -> None:
 
 
 def measure(server: ScratchServer, histories: int, confirm: int, counts: Counter[str]) -> None:
-    """Count the answers over so many histories."""
+    """Judge `histories` random histories and add the results to `counts`."""
 
     @settings(
         max_examples=histories,
@@ -75,10 +77,10 @@ def measure(server: ScratchServer, histories: int, confirm: int, counts: Counter
         counts["proved"] += finding.proved
         answers = grade(history, finding)
         counts.update(answers.values())
-        doubts = [version for version, answer in answers.items() if answer == DOUBT]
-        room = max(confirm - counts["asked"], 0)
-        counts["asked"] += len(doubts[:room])
-        counts[CONFIRMED] += sum(has_other_answer(server, history, version) for version in doubts[:room])
+        undecided = [version for version, answer in answers.items() if answer == UNDECIDED]
+        to_check = undecided[: max(confirm - counts["checked"], 0)]
+        counts["checked"] += len(to_check)
+        counts[CONFIRMED] += sum(is_ambiguous(server, history, version) for version in to_check)
         if WRONG in answers.values():
             print_wrong(history, finding, answers)
 
@@ -86,20 +88,20 @@ def measure(server: ScratchServer, histories: int, confirm: int, counts: Counter
 
 
 def grade(history: History, finding: SearchResult) -> dict[str, str]:
-    """Hold each verdict against what is true."""
+    """Compare each verdict with the migrations that were applied."""
     return {
         verdict.version: _grade(verdict.kind, verdict.sure, verdict.version in history.applied) for verdict in finding.verdicts
     }
 
 
-def has_other_answer(server: ScratchServer, history: History, version: str) -> bool:
-    """Tell whether the schema is the same with another answer about a version, by replaying that."""
+def is_ambiguous(server: ScratchServer, history: History, version: str) -> bool:
+    """Return True if a replay with the opposite answer about a version produces the same schema."""
     other = investigate(server, history.pieces, history.live, forced={version: version not in history.applied})
     return other.proved and not other.contradicted
 
 
 def print_wrong(history: History, finding: SearchResult, answers: dict[str, str]) -> None:
-    """Print a history about which the evidence was wrong."""
+    """Print a history with a wrong verdict."""
     print(f"\nwrong: {finding}")
     for piece in history.pieces:
         print(f"  {piece.name} {'applied' if piece.name in history.applied else ''} ({answers[piece.name]}): {piece.up!r}")
@@ -107,20 +109,21 @@ def print_wrong(history: History, finding: SearchResult, answers: dict[str, str]
 
 def _grade(kind: str, sure: bool, applied: bool) -> str:
     if kind == "cannot tell":
-        return DOUBT
+        return UNDECIDED
     if kind == "superseded" and not sure:
-        return MOOT
+        return SUPERSEDED
     return RIGHT if applied == (kind in ("present", "superseded")) and kind != "partial" else WRONG
 
 
 def _print(counts: Counter[str]) -> None:
     files, histories = counts["files"], counts["histories"]
     print(f"{histories} histories, {files} files, {counts['applied']} of them applied")
-    print(f"schema proved by a replay: {counts['proved']} of {histories}")
-    print(f"tried on scratch: {counts['tried'] / files:.1f} times a file; {counts['milliseconds'] / histories:.0f} ms a history")
-    for name in (RIGHT, WRONG, MOOT, DOUBT):
+    print(f"schema confirmed by a replay: {counts['proved']} of {histories}")
+    print(f"trials on scratch databases: {counts['tried'] / files:.1f} per file")
+    print(f"time: {counts['milliseconds'] / histories:.0f} ms per history")
+    for name in (RIGHT, WRONG, SUPERSEDED, UNDECIDED):
         print(f"  {name:<36} {counts[name]:>6} {100 * counts[name] / files:>6.1f} %")
-    print(f"  doubts that another replay confirmed {counts[CONFIRMED]:>6} of {counts['asked']} asked about")
+    print(f"  undecided, confirmed by a replay     {counts[CONFIRMED]:>6} of {counts['checked']} checked")
 
 
 if __name__ == "__main__":

@@ -1,24 +1,23 @@
-"""Reading the catalog of a large schema, beside pg_dump of the same one."""
+"""Reading the catalog of a large schema, compared with pg_dump."""
 
 from __future__ import annotations
 
 import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
-from benchmarks.timing import Command, Sample, time_in_turn
+from benchmarks.timing import Command, Sample, time_interleaved
+from tests.kit.projects import REPOSITORY
 from tests.kit.servers import Server
 
 READ, DUMP = "read_catalog", "pg_dump --schema-only"
 TABLES = 2000
-"""With ten columns and three indexes each: 20,000 and 6,000."""
+"""Each has ten columns and three indexes."""
 
 _DATABASE = "catalog"
-_ROOT = Path(__file__).parent.parent.parent
 _PROGRAM = """
 import sys, psycopg
 from tasks.catalog import read_catalog
@@ -26,28 +25,28 @@ with psycopg.connect(sys.argv[1], autocommit=True) as connection:
     print(len(read_catalog(connection)))
 """
 _TABLES_IN_A_TRANSACTION = 500
-"""More would need more locks than a server with default settings has."""
+"""More would exceed the lock table of a server with default settings."""
 
 
 @dataclass
-class CatalogBench:
-    """A server, and how often each command runs."""
+class CatalogBenchmark:
+    """A server, and the number of runs of each command."""
 
     server: Server
     runs: int
 
     def time(self, tables: int = TABLES) -> dict[str, Sample]:
-        """Time whole processes that read the schema of a database with so many tables."""
-        self._make_database(tables)
-        environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+        """Time processes that read the schema of a database with `tables` tables."""
+        self._create_database(tables)
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
         url = self.server.url(_DATABASE)
         commands = {
             READ: Command([sys.executable, "-c", _PROGRAM, url], environment),
             DUMP: Command([str(self.server.cluster.programs / "pg_dump"), "--schema-only", "--dbname", url], environment),
         }
-        return time_in_turn(commands, self.runs, warm_up=True)
+        return time_interleaved(commands, self.runs, warm_up=True)
 
-    def _make_database(self, tables: int) -> None:
+    def _create_database(self, tables: int) -> None:
         self.server.drop(_DATABASE)
         self.server.create(_DATABASE)
         with psycopg.connect(self.server.url(_DATABASE), autocommit=True) as connection:
@@ -59,7 +58,7 @@ class CatalogBench:
 
 
 def _write_table(number: int) -> str:
-    """Write a table such as applications have: a key, a reference to the table before, a check and defaults."""
+    """Return the SQL of a typical table: a key, a reference to the previous table, a check and defaults."""
     table = f"table_{number:05}"
     reference = f" REFERENCES table_{number - 1:05} (id)" if number > 1 else ""
     return f"""

@@ -1,4 +1,4 @@
-"""What a durable commit costs on the disk that the server writes to."""
+"""The cost of a durable commit on the disk that the server writes to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WRITES = 200
 
 
 def describe_disk(folder: Path) -> str:
-    """Name the device and the file system of a folder, as far as the machine tells."""
+    """Return the device and the file system of a folder, where /proc/mounts is available."""
     best, named = "", "an unknown file system"
     mounts = Path("/proc/mounts")
     for line in mounts.read_text().splitlines() if mounts.exists() else ():
@@ -24,7 +24,7 @@ def describe_disk(folder: Path) -> str:
 
 
 def time_sync(folder: Path) -> float:
-    """Return the median seconds in which a page reaches the disk for good."""
+    """Return the median seconds of writing a page and calling fsync."""
     path, times = folder / "sync", []
     handle = os.open(path, os.O_WRONLY | os.O_CREAT)
     try:

@@ -1,4 +1,4 @@
-"""Folders of generated migrations, in the form that each tool wants."""
+"""Folders of generated migrations, in the format of each tool."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _FIRST = datetime(2020, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Folders:
-    """The same migrations four times: for this project, for psql in one file, for dbmate and for yoyo-migrations."""
+    """The same migrations in four formats: for this project, for psql (one file), for dbmate and for yoyo-migrations."""
 
     own: Path
     psql: Path
@@ -20,7 +20,7 @@ class Folders:
 
 
 def write_folders(home: Path, count: int, *, tables: bool) -> Folders:
-    """Write so many migrations of two statements; each makes a table and its index, or, without `tables`, nothing."""
+    """Write `count` migrations of two statements, which create a table and its index or, without `tables`, only select."""
     folders = Folders(home / "own", home / "all.sql", home / "dbmate", home / "yoyo")
     for folder in (folders.own / "up", folders.own / "down", folders.dbmate, folders.yoyo):
         folder.mkdir(parents=True)

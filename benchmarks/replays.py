@@ -1,4 +1,4 @@
-"""Bringing a scratch database to the end of a long history: for the first time, and when all but one migration is kept."""
+"""Replaying a long history on a scratch database: the first time, and when a cached state covers all migrations but one."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.folders import write_folders
-from benchmarks.timing import Command, Sample, time_in_turn
+from benchmarks.timing import Command, Sample, time_interleaved
 from tasks.rehearsal.scratch.server import ScratchServer
+from tests.kit.projects import REPOSITORY
 from tests.kit.servers import Server
 
-FIRST, PLUS_ONE, KEPT = "first replay", "kept, and one more", "kept"
+FIRST, PLUS_ONE, CACHED = "first replay", "cached, and one more", "cached"
 MIGRATIONS = 1000
-"""With two statements each: a table and its index."""
+"""Each creates a table and its index."""
 
-_ROOT = Path(__file__).parent.parent.parent
 _PROGRAM = """
 import sys, uuid
 from pathlib import Path
@@ -31,23 +31,23 @@ with ScratchServer(url) as server, state_after(server, pieces):
 
 
 @dataclass
-class ReplayBench:
-    """A server, a folder to work in, and how often each command runs."""
+class ReplayBenchmark:
+    """A server, a working folder, and the number of runs of each command."""
 
     server: Server
     home: Path
     runs: int
 
     def time(self, count: int = MIGRATIONS) -> dict[str, Sample]:
-        """Time whole processes that make the state after so many migrations; each round begins with nothing kept."""
+        """Time processes that build the state after `count` migrations; each round begins without cached states."""
         ups = write_folders(self.home / f"replays_{count}", count, tables=True).own / "up"
-        environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
 
         def build(more: int) -> Command:
             return Command([sys.executable, "-c", _PROGRAM, self.server.url(), str(ups), str(more)], environment, self._sync)
 
         first = Command(build(0).arguments, environment, self._forget)
-        return time_in_turn({FIRST: first, PLUS_ONE: build(1), KEPT: build(0)}, self.runs)
+        return time_interleaved({FIRST: first, PLUS_ONE: build(1), CACHED: build(0)}, self.runs)
 
     def _forget(self) -> None:
         with ScratchServer(self.server.url()) as server:
@@ -55,6 +55,6 @@ class ReplayBench:
         self._sync()
 
     def _sync(self) -> None:
-        """Write out what is in memory, so that no run pays for the one before it."""
+        """Force a checkpoint, so that no run is slowed down by writes of the previous one."""
         with ScratchServer(self.server.url()) as server:
             server.administer().execute("CHECKPOINT")

@@ -1,4 +1,4 @@
-"""Timing whole processes in turn, so that what disturbs the machine disturbs all of them alike."""
+"""Time complete processes, interleaved, so that other load on the machine affects all of them equally."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ K = TypeVar("K")
 
 @dataclass(frozen=True)
 class Command:
-    """A process to time: from its start to its end, what it prints thrown away. `prepare` runs before it, untimed."""
+    """A process to time from start to end, with its output discarded. `prepare` runs before it and is not timed."""
 
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[], None] = lambda: None
 
     def run(self) -> float:
-        """Run it once and return the seconds that it took. Raises CalledProcessError when it fails."""
+        """Run it once and return the seconds that it took. Raises CalledProcessError if it fails."""
         self.prepare()
         start = time.perf_counter()
         result = subprocess.run(self.arguments, env=self.environment, capture_output=True, input=b"", check=False)
@@ -33,22 +33,22 @@ class Command:
 
 @dataclass(frozen=True)
 class Sample:
-    """The seconds of several runs of one command, in the order in which they were made."""
+    """The seconds of several runs of one command, in the order of the runs."""
 
     seconds: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        """Return the run in the middle."""
+        """Return the median of the runs."""
         return statistics.median(self.seconds)
 
-    def over(self, other: Sample) -> float:
-        """Return how many times longer than `other` this took: the median of the pairs that ran one after the other."""
-        return statistics.median(own / its for own, its in zip(self.seconds, other.seconds, strict=True))
+    def ratio_to(self, other: Sample) -> float:
+        """Return how many times longer than `other` this took: the median of the ratios of runs in the same round."""
+        return statistics.median(a / b for a, b in zip(self.seconds, other.seconds, strict=True))
 
 
-def time_in_turn(commands: Mapping[K, Command], runs: int, *, warm_up: bool = False) -> dict[K, Sample]:
-    """Run all commands once, then all of them again, so many times; `warm_up` adds a first round that does not count."""
+def time_interleaved(commands: Mapping[K, Command], runs: int, *, warm_up: bool = False) -> dict[K, Sample]:
+    """Run all commands once per round and return their times; `warm_up` adds a first round that is not counted."""
     if warm_up:
         for command in commands.values():
             command.run()

@@ -1,4 +1,4 @@
-"""The tools that are compared: how each is called, and how the ones that are not ours are installed."""
+"""The tools to compare: how to call each, and how to install those of others."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _ENVIRONMENT = Path(__file__).with_name(".venv")
 
 
 @dataclass(frozen=True)
-class Place:
-    """A database on the server of the benchmarks, and a folder where the tools may keep what they like."""
+class Workspace:
+    """A database on the server of the benchmarks, and a home folder for the tools."""
 
     socket_folder: Path
     user: str
@@ -31,26 +31,26 @@ class Place:
 
     @property
     def url(self) -> str:
-        """Return the URL as libpq reads it."""
+        """Return the URL in the format of libpq."""
         return f"postgresql://{self.user}@/{self.database}?host={quote(str(self.socket_folder), safe='')}"
 
     def command(self, *arguments: str | Path, **environment: str) -> Command:
-        """Return a process that knows of this place and of little else."""
+        """Return a process with a minimal environment."""
         common = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.home), "LC_ALL": "C.UTF-8"}
         return Command([str(argument) for argument in arguments], {**common, **environment})
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A way to run migrations; one that remembers nothing can do nothing else."""
+    """A tool that runs migrations; one without `status` does not record what it applied."""
 
     name: str
-    migrate: Callable[[Place, Folders], Command]
-    status: Callable[[Place, Folders], Command] | None = None
+    migrate: Callable[[Workspace, Folders], Command]
+    status: Callable[[Workspace, Folders], Command] | None = None
 
 
 def list_tools(programs: Path, others: Path | None) -> list[Tool]:
-    """List what can be compared: ours, psql from the server's programs, and dbmate and yoyo-migrations if they are there."""
+    """Return the tools: ours, psql from the server's programs, and dbmate and yoyo-migrations if they are installed."""
     tools = [Tool(OURS, _call_ours("migrate"), _call_ours("status")), Tool(PSQL, _call_psql(programs))]
     if others is not None:
         tools.append(Tool("dbmate", _call_dbmate(others, "migrate"), _call_dbmate(others, "status")))
@@ -58,13 +58,13 @@ def list_tools(programs: Path, others: Path | None) -> list[Tool]:
     return tools
 
 
-def import_driver(place: Place) -> Command:
-    """Return the process that does nothing but import the driver: no run can be quicker than that."""
-    return place.command(sys.executable, "-c", "import psycopg")
+def import_driver(workspace: Workspace) -> Command:
+    """Return a process that only imports the driver: the lower limit for a run."""
+    return workspace.command(sys.executable, "-c", "import psycopg")
 
 
-def install_others() -> Path | None:
-    """Install dbmate and yoyo-migrations if they are not, and return the folder of their programs; None if that fails."""
+def install_other_tools() -> Path | None:
+    """Install dbmate and yoyo-migrations if necessary, and return the folder of their programs, or None if that fails."""
     programs, stamp = _ENVIRONMENT / "bin", _ENVIRONMENT / "installed"
     if stamp.exists() and stamp.read_text() == _REQUIREMENTS.read_text():
         return programs
@@ -77,34 +77,39 @@ def install_others() -> Path | None:
     return programs
 
 
-def _call_ours(verb: str) -> Callable[[Place, Folders], Command]:
+def _call_ours(verb: str) -> Callable[[Workspace, Folders], Command]:
     script = REPOSITORY / "scripts" / "migrate.py"
-    return lambda place, folders: place.command(
-        sys.executable, script, verb, DATABASE_URL=place.url, MIGRATIONS_DIR=str(folders.own), SEEDS_DIR=str(place.home / "seeds")
+    return lambda workspace, folders: workspace.command(
+        sys.executable,
+        script,
+        verb,
+        DATABASE_URL=workspace.url,
+        MIGRATIONS_DIR=str(folders.own),
+        SEEDS_DIR=str(workspace.home / "seeds"),
     )
 
 
-def _call_psql(programs: Path) -> Callable[[Place, Folders], Command]:
+def _call_psql(programs: Path) -> Callable[[Workspace, Folders], Command]:
     options = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
-    return lambda place, folders: place.command(programs / "psql", *options, f"--file={folders.psql}", place.url)
+    return lambda workspace, folders: workspace.command(programs / "psql", *options, f"--file={folders.psql}", workspace.url)
 
 
-def _call_dbmate(programs: Path, verb: str) -> Callable[[Place, Folders], Command]:
-    """Call dbmate without the dump of the schema that it makes after each run."""
+def _call_dbmate(programs: Path, verb: str) -> Callable[[Workspace, Folders], Command]:
+    """Call dbmate without the schema dump that it writes after each run."""
 
-    def call(place: Place, folders: Folders) -> Command:
-        url = f"postgres://{place.user}@/{place.database}?socket={place.socket_folder}&sslmode=disable"
+    def call(workspace: Workspace, folders: Folders) -> Command:
+        url = f"postgres://{workspace.user}@/{workspace.database}?socket={workspace.socket_folder}&sslmode=disable"
         options = ["--url", url, "--env-file", os.devnull, "--no-dump-schema", "--migrations-dir", str(folders.dbmate)]
-        return place.command(programs / "dbmate", *options, verb)
+        return workspace.command(programs / "dbmate", *options, verb)
 
     return call
 
 
-def _call_yoyo(programs: Path, verb: str) -> Callable[[Place, Folders], Command]:
-    """Call yoyo-migrations with the driver that we use too."""
+def _call_yoyo(programs: Path, verb: str) -> Callable[[Workspace, Folders], Command]:
+    """Call yoyo-migrations with the driver that we use."""
 
-    def call(place: Place, folders: Folders) -> Command:
-        url = place.url.replace("postgresql:", "postgresql+psycopg:")
-        return place.command(programs / "yoyo", verb, "--batch", "--no-config-file", "--database", url, folders.yoyo)
+    def call(workspace: Workspace, folders: Folders) -> Command:
+        url = workspace.url.replace("postgresql:", "postgresql+psycopg:")
+        return workspace.command(programs / "yoyo", verb, "--batch", "--no-config-file", "--database", url, folders.yoyo)
 
     return call

@@ -1,4 +1,4 @@
-"""Verifying all of Gaia's migrations: for the first time, and when the states between them are kept."""
+"""Verifying all of Gaia's migrations: the first time, and when the states between them are cached."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.timing import Command, Sample, time_in_turn
+from benchmarks.timing import Command, Sample, time_interleaved
 from tasks.rehearsal.scratch.server import ScratchServer
 from tests.kit.projects import REPOSITORY
 from tests.kit.servers import Server
 
-FIRST, KEPT, WITH_DATA = "db.verify --all", "db.verify --all, again", "db.verify --all --with-data"
+FIRST, CACHED, WITH_DATA = "db.verify --all", "db.verify --all, again", "db.verify --all --with-data"
 
 
 @dataclass
-class VerifyBench:
-    """A scratch server, a folder to work in, and how often each command runs."""
+class VerifyBenchmark:
+    """A scratch server, a working folder, and the number of runs of each command."""
 
     server: Server
     home: Path
     runs: int
 
     def time(self) -> dict[str, Sample]:
-        """Time `inv` as a process; the first of each round begins with nothing kept."""
-        commands = {FIRST: self._verify(forget=True), KEPT: self._verify(), WITH_DATA: self._verify("--with-data")}
-        return time_in_turn(commands, self.runs)
+        """Time `inv db.verify`; the first run of each round begins without cached states."""
+        commands = {FIRST: self._verify(forget=True), CACHED: self._verify(), WITH_DATA: self._verify("--with-data")}
+        return time_interleaved(commands, self.runs)
 
     def _verify(self, *flags: str, forget: bool = False) -> Command:
         arguments = [sys.executable, "-m", "invoke", "--search-root", str(REPOSITORY), "db.verify", "--all", *flags]

@@ -1,7 +1,21 @@
 #!/usr/bin/env bash
-# Makes both files of a new migration: ./scripts/create-migration.sh "add_user_settings_table"
+# Create both files of a new migration: ./scripts/create-migration.sh "add_user_settings_table"
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/venv.sh"
 
+print_usage() {
+    cat <<'END'
+Usage: ./scripts/create-migration.sh DESCRIPTION
+
+Creates both files of a new migration, YYYYMMDDHHMMSS_description.sql in migrations/up and in migrations/down, from the
+template that matches the description. It does the same as `inv db.new DESCRIPTION`.
+END
+}
+
+exit_if_help_requested "$@"
+if [[ $# -eq 0 ]]; then
+    print_usage >&2
+    exit 2
+fi
 ensure_venv
 exec .venv/bin/inv db.new "$@"

@@ -1,29 +1,26 @@
 #!/usr/bin/env bash
-# Migrates an environment and shows the last five migrations: ./scripts/deploy.sh staging
+# Migrate an environment and show its last five migrations: ./scripts/deploy.sh staging
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/venv.sh"
 
-explain() {
+print_usage() {
     cat <<'END'
 Usage: ./scripts/deploy.sh ENVIRONMENT [FLAGS]
 
 Migrates an environment, then shows its last five migrations. FLAGS are those of `inv db.migrate`:
-  --upload   run this checkout's files, for a database that must change before the app is deployed
-  --yes      agree beforehand to what a guarded environment asks
-  --start    start a machine where none is started
+  --upload   run the files of this checkout, for a database that must change before the app is deployed
+  --yes      confirm in advance, where a guarded environment asks for confirmation
+  --start    start a machine if none is started
 
-The app on Fly is FLY_APP_<ENVIRONMENT>, or APP_NAME where that is set.
-Exits as `inv db.migrate` does: 0 done, 1 failed, 2 wrong usage, 3 refused.
+The app on Fly is FLY_APP_<ENVIRONMENT>; APP_NAME overrides it.
+Exit codes are those of `inv db.migrate`: 0 done, 1 failed, 2 wrong usage, 3 refused.
 END
 }
 
+exit_if_help_requested "$@"
 case ${1:-} in
--h | --help)
-    explain
-    exit
-    ;;
 '' | -*)
-    explain >&2
+    print_usage >&2
     exit 2
     ;;
 esac
@@ -32,7 +29,8 @@ shift
 
 if [[ -n ${APP_NAME:-} ]]; then
     name=$(tr 'a-z-' 'A-Z_' <<<"$environment")
-    [[ $name =~ ^[A-Z0-9_]+$ ]] || fail "APP_NAME is one app, and $environment is not one environment." "Unset APP_NAME, or name one."
+    [[ $name =~ ^[A-Z0-9_]+$ ]] || fail "APP_NAME names one app, but '$environment' is not one environment." \
+        "Unset APP_NAME, or name a single environment."
     export "FLY_APP_$name=$APP_NAME"
 fi
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The runner without Invoke: what runs on a Fly machine, and in release_command."""
+"""The command line of the runner, without Invoke: for servers, and for the release_command of Fly."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 
 def run() -> int:
-    """Run the command with as little garbage collection as it needs.
+    """Run the command and return its exit code.
 
-    What is imported stays, so looking through it for garbage, while it is imported and once more at the end, is a fifth of the
-    time of a run with nothing to do. https://docs.python.org/3/library/gc.html#gc.freeze
+    Imported modules are never freed, so they are excluded from garbage collection. Collecting them, during the imports and again
+    at exit, takes a fifth of the time of a run with nothing to do. https://docs.python.org/3/library/gc.html#gc.freeze
     """
     gc.disable()
     from tasks.console.script import main

@@ -1,20 +1,34 @@
 #!/usr/bin/env bash
-# From a fresh clone to a migrated and seeded database. Run again, it changes nothing.
+# Set up a fresh clone: .venv, the local database, its schema and its data. Running it again changes nothing.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/venv.sh"
 
+print_usage() {
+    cat <<'END'
+Usage: ./scripts/onboard.sh
+
+Installs the requirements into .venv, then starts the local PostgreSQL in .postgres, applies all migrations and loads the
+seed data. Running it again applies only what is new. With DATABASE_URL set, it uses that database instead.
+END
+}
+
+exit_if_help_requested "$@"
+if [[ $# -ne 0 ]]; then
+    print_usage >&2
+    exit 2
+fi
 ensure_venv
 .venv/bin/inv db.migrate db.seed db.status
 
 cat <<'END'
 
-✅ Your database is ready. What next:
+✅ Your database is ready. Next steps:
 
-   source .venv/bin/activate              so that the shell knows inv
-   inv db.status                          what is applied and what is pending
-   inv db.new add_user_settings_table     a new migration, up and down
-   inv db.migrate                         apply what is pending
-   inv db.rollback                        undo the newest one
-   inv --list                             all commands
-   ./scripts/test.sh                      style, types and tests
+   source .venv/bin/activate              put inv on the PATH of this shell
+   inv db.status                          show applied and pending migrations
+   inv db.new add_user_settings_table     create a migration (up and down file)
+   inv db.migrate                         apply pending migrations
+   inv db.rollback                        undo the newest migration
+   inv --list                             list all commands
+   ./scripts/test.sh                      check style and types, run the tests
 END

@@ -1,8 +1,18 @@
 #!/usr/bin/env bash
-# Style, types and tests; with arguments, pytest alone with these arguments.
+# Check style and types and run the tests: ./scripts/test.sh
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/venv.sh"
 
+print_usage() {
+    cat <<'END'
+Usage: ./scripts/test.sh [PYTEST ARGUMENTS]
+
+Checks style (ruff) and types (mypy), then runs all tests (pytest). With arguments, only runs pytest with these arguments:
+  ./scripts/test.sh tests/console -k words
+END
+}
+
+exit_if_help_requested "$@"
 ensure_venv
 if [[ $# -eq 0 ]]; then
     .venv/bin/ruff check

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# To be sourced: goes to the project folder and gives ensure_venv, which makes .venv with the pinned requirements.
+# Source this file: it changes to the project folder and defines ensure_venv, which installs the pinned requirements into .venv.
 
 unset CDPATH PYTHONHOME PYTHONPATH VIRTUAL_ENV
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit
@@ -12,14 +12,28 @@ fail() {
     exit 1
 }
 
-# Prints the first Python that will do. PYTHON, if set, is the only one looked at.
+# Prints the usage, by the function print_usage of the calling script, and exits if an argument is -h or --help.
+exit_if_help_requested() {
+    local argument
+    for argument in "$@"; do
+        case $argument in
+        -h | --help)
+            print_usage
+            exit
+            ;;
+        esac
+    done
+}
+
+# Prints the path of the first suitable Python. If PYTHON is set, no other is considered.
 find_python() {
-    local candidate path without_venv="" unfit=() candidates=(python3.13 python3.12 python3.11 python3 python)
+    local candidate path without_venv="" unusable=()
+    local candidates=(python3.14 python3.13 python3.12 python3.11 python3 python)
     [[ -z ${PYTHON:-} ]] || candidates=("$PYTHON")
     for candidate in "${candidates[@]}"; do
         path=$(command -v -- "$candidate") || continue
         if ! "$path" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-            unfit+=("$path does not fit: $("$path" --version 2>&1 | head -n 1)")
+            unusable+=("$path cannot be used: $("$path" --version 2>&1 | head -n 1)")
         elif ! "$path" -c 'import venv, ensurepip' 2>/dev/null; then
             without_venv=$path
         else
@@ -28,27 +42,27 @@ find_python() {
         fi
     done
     if [[ -n $without_venv ]]; then
-        fail "$without_venv cannot make a virtual environment, for its module venv or ensurepip is missing." \
+        fail "$without_venv cannot create a virtual environment: its module venv or ensurepip is missing." \
             "On Debian and Ubuntu: apt install $("$without_venv" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')"
     fi
-    fail "Python 3.11 or newer is needed and was not found." "Looked for: ${candidates[*]}" ${unfit[@]+"${unfit[@]}"} \
-        "Install one, or name one: PYTHON=/path/to/python3 $0"
+    fail "Python 3.11 or newer is required, but was not found." "Looked for: ${candidates[*]}" \
+        ${unusable[@]+"${unusable[@]}"} "Install it, or set its path: PYTHON=/path/to/python3 $0"
 }
 
-# Prints what .venv consists of: its Python, its place (which its scripts contain), the requirements. Fails if it does not run.
+# Prints what .venv was made from: its Python, its path (which its scripts contain), the requirements. Fails if it does not run.
 describe_venv() {
     .venv/bin/python -c 'import sys; print(sys.version, sys.prefix)' 2>/dev/null && cksum <requirements.txt
 }
 
-# Makes .venv, or brings it up to date; does nothing if it is what the stamp says, which is written last.
+# Creates .venv, or creates it again if it is not up to date. The stamp is written last, so an interrupted installation is repeated.
 ensure_venv() {
     local stamp=.venv/.made-from python
     [[ "$(describe_venv)" != "$(cat "$stamp" 2>/dev/null)" || ! -e $stamp ]] || return 0
     python=$(find_python)
     echo "📦 Installing the requirements into .venv ($("$python" --version))"
     rm -rf .venv
-    "$python" -m venv .venv || fail "$python cannot make .venv; see above."
+    "$python" -m venv .venv || fail "$python could not create .venv; see the error above."
     .venv/bin/python -m pip install --quiet --quiet --requirement requirements.txt ||
-        fail "The requirements cannot be installed; see above." "Run this again when that is mended: it begins anew."
+        fail "The requirements could not be installed; see the error above." "Fix the cause, then run $0 again."
     describe_venv >"$stamp"
 }

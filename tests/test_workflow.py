@@ -1,8 +1,9 @@
-"""The workflow of GitHub: its shape, and the steps that need no GitHub, run as GitHub runs them."""
+"""The GitHub workflow: its structure, and the steps that do not need GitHub, run as GitHub runs them."""
 
 import os
 import re
 import subprocess
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,13 @@ SECRET = "secrets."
 
 @pytest.fixture(scope="module")
 def workflow() -> dict[str, Any]:
-    """Give the workflow; its key `on` is a boolean in YAML 1.1, by which PyYAML goes."""
+    """Return the workflow; PyYAML reads its key `on` as a boolean, as YAML 1.1 does."""
     read: dict[Any, Any] = yaml.safe_load(PATH.read_text())
     return {"on" if key is True else str(key): value for key, value in read.items()}
 
 
 def list_steps(workflow: dict[str, Any], *jobs: str) -> list[dict[str, Any]]:
-    """Give the steps of these jobs, or of all."""
+    """Return the steps of these jobs, or of all jobs."""
     return [step for job in jobs or workflow["jobs"] for step in workflow["jobs"][job]["steps"]]
 
 
@@ -50,7 +51,7 @@ def test_pull_requests_are_tested_and_planned_and_merges_go_from_dev_to_prod(wor
     assert [jobs[name]["environment"] for name in ENVIRONMENTS] == ["dev", "staging", "production"]
 
 
-def test_only_what_github_has_approved_agrees_beforehand(workflow: dict[str, Any]) -> None:
+def test_only_the_job_that_github_has_approved_confirms_in_advance(workflow: dict[str, Any]) -> None:
     commands = [step["run"] for step in list_steps(workflow, *ENVIRONMENTS) if "run" in step]
     assert commands == [
         "./scripts/deploy.sh dev --upload",
@@ -74,13 +75,28 @@ def test_the_token_may_only_read_and_secrets_are_for_the_deploying_steps(workflo
     assert [step["with"]["persist-credentials"] for step in checkouts] == [False] * len(workflow["jobs"])
 
 
-def test_the_actions_of_others_are_pinned_to_a_commit() -> None:
+def test_third_party_actions_are_pinned_to_a_commit() -> None:
     uses = [line.strip().removeprefix("- ") for line in PATH.read_text().splitlines() if "uses:" in line]
     assert uses
     assert [line for line in uses if not re.fullmatch(r"uses: [\w./-]+@[0-9a-f]{40} # v?\d[\d.]*", line)] == []
 
 
-def test_no_expression_gets_into_a_shell(workflow: dict[str, Any]) -> None:
+def test_the_tests_run_on_each_python_that_the_scripts_look_for(workflow: dict[str, Any]) -> None:
+    names = re.findall(r"\bpython(3\.\d+)\b(?=[ )])", (REPOSITORY / "scripts" / "venv.sh").read_text())
+    job = workflow["jobs"]["test"]
+    assert job["strategy"]["matrix"]["python"] == sorted(names, key=lambda name: int(name.partition(".")[2]))
+    assert [
+        step["with"]["python-version"] for step in list_steps(workflow, "test") if "setup-python" in step.get("uses", "")
+    ] == ["${{ matrix.python }}"]
+    # Jobs of one concurrency group would cancel each other.
+    assert "${{ matrix.python }}" in job["concurrency"]["group"]
+    assert workflow["env"]["PYTHON"] == "python", "the Python of setup-python"
+    oldest = job["strategy"]["matrix"]["python"][0]
+    tools = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]
+    assert (tools["mypy"]["python_version"], tools["ruff"]["target-version"]) == (oldest, f"py{oldest.replace('.', '')}")
+
+
+def test_no_shell_command_contains_an_expression(workflow: dict[str, Any]) -> None:
     assert [step for step in list_steps(workflow) if "${{" in step.get("run", "")] == []
 
 
@@ -95,7 +111,7 @@ def test_every_command_exists(workflow: dict[str, Any], project: Project) -> Non
 
 @dataclass(frozen=True)
 class Runner:
-    """A machine that carries out the job `plan` on the merge of a pull request."""
+    """A machine that runs the job `plan` on the merge commit of a pull request."""
 
     checkout: Checkout
     database: Database
@@ -112,7 +128,7 @@ class Runner:
         self.git("commit", "--quiet", "--message=more")
 
     def git(self, *arguments: str) -> None:
-        """Run git as somebody."""
+        """Run git with an identity."""
         identity = ("-c", "user.name=me", "-c", "user.email=me@example.com", "-c", "init.defaultBranch=main")
         self.checkout.run(["git", *identity, *arguments], check=0)
 
@@ -127,7 +143,7 @@ class Runner:
 
 @pytest.fixture
 def runner(tmp_path: Path, database: Database) -> Runner:
-    """Give a machine with a pull request that adds the migration B, and a base branch that has A."""
+    """Return a machine with a pull request that adds the migration B, and a base branch that has A."""
     checkout = make_checkout(tmp_path / "checkout")
     (tmp_path / "temporary").mkdir()
     runner = Runner(checkout, database, tmp_path / "temporary")
@@ -142,20 +158,20 @@ def runner(tmp_path: Path, database: Database) -> Runner:
 
 
 def merge(runner: Runner) -> None:
-    """Merge the pull request, as GitHub does to have something to test."""
+    """Merge the pull request, as GitHub does before it runs the tests."""
     runner.git("checkout", "--quiet", "main")
     runner.git("merge", "--quiet", "--no-ff", "--message=merge", "more")
 
 
-def test_the_summary_is_the_plan_of_what_the_pull_request_adds(workflow: dict[str, Any], runner: Runner) -> None:
+def test_the_summary_shows_the_plan_for_the_migrations_of_the_pull_request(workflow: dict[str, Any], runner: Runner) -> None:
     merge(runner)
     for step in list_steps(workflow, "plan"):
         if "run" in step:
             result = runner.run(step)
             assert result.returncode == 0, (step, result.stdout, result.stderr)
-    plan, _, verified = runner.summary.partition("## What verify found\n")
+    plan, _, verified = runner.summary.partition("## Findings of verify\n")
     head, fence, *lines, end = plan.splitlines()
-    assert (head, fence, end) == ("## What this pull request would run", "~~~~", "~~~~")
+    assert (head, fence, end) == ("## Migrations of this pull request", "~~~~", "~~~~")
     assert f"✅ {B}: up, down, up, with rows" in verified
     assert "Dry run: 1 migration would be applied" in lines
     assert f"  1. {B}" in lines
@@ -163,7 +179,9 @@ def test_the_summary_is_the_plan_of_what_the_pull_request_adds(workflow: dict[st
     assert runner.database.query("SELECT version FROM schema_migrations ORDER BY 1") == [(A,), (B,)]
 
 
-def test_a_pull_request_that_edits_what_is_applied_fails_and_shows_it(workflow: dict[str, Any], runner: Runner) -> None:
+def test_a_pull_request_that_edits_an_applied_migration_fails_and_shows_the_difference(
+    workflow: dict[str, Any], runner: Runner
+) -> None:
     runner.checkout.write_up(A, "CREATE TABLE a (id int);")
     runner.commit()
     merge(runner)
@@ -174,7 +192,7 @@ def test_a_pull_request_that_edits_what_is_applied_fails_and_shows_it(workflow: 
     assert runner.summary.endswith("~~~~\n")
 
 
-def test_a_pull_request_whose_down_is_no_way_back_fails(workflow: dict[str, Any], runner: Runner) -> None:
+def test_a_pull_request_whose_down_file_does_not_undo_the_up_file_fails(workflow: dict[str, Any], runner: Runner) -> None:
     runner.checkout.write_down(B, "SELECT 1;")
     runner.commit()
     merge(runner)

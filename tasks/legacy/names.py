@@ -36,7 +36,7 @@ class OldName:
 
 
 def read_name(stem: str) -> OldName:
-    """Return the parts of an up file's name, without `.sql`: 003_x, 001-x, V1_2__x, R__x, x.up, 20250101000000_x, or any other."""
+    """Return the parts of an up file's name, without `.sql`: 003_x, 001-x, V1_2__x, R__x, x.up, 20250101000000_x, or any."""
     name = strip_ending(stem)
     match = _TIMESTAMP.match(name)
     if match:

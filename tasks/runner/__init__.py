@@ -1,19 +1,141 @@
-"""The shared runner: reads migrations, plans, and brings a database to the schema that they say."""
+"""Apply migrations to PostgreSQL databases.
+
+The public names are MigrationRunner, the errors that it raises (all of them RunnerError) and the events that it yields.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tasks.runner.errors import (
+    ConnectError,
+    FilesError,
+    LockLostError,
+    Place,
+    RefusedError,
+    ReportedError,
+    RunInterruptedError,
+    RunnerError,
+    StatementError,
+    UsageError,
+)
+from tasks.runner.events import (
+    AdoptionWritten,
+    CatalogRead,
+    CheckMade,
+    ConnectionLost,
+    EnvironmentKnown,
+    EnvironmentsListed,
+    EnvironmentStatus,
+    ErrorRaised,
+    Event,
+    FilesFound,
+    FilesRead,
+    Finding,
+    Heartbeat,
+    HistoryRead,
+    HistoryRow,
+    IndexAdvanced,
+    LockAwaited,
+    NoticeRaised,
+    OtherRecord,
+    OutcomeRead,
+    PlanMade,
+    PlannedStatement,
+    PlannedStep,
+    ProbeRead,
+    RepairProposed,
+    Retried,
+    RunFinished,
+    RunStarted,
+    SchemaWritten,
+    Session,
+    Skipped,
+    StatementFinished,
+    StatementStarted,
+    StatusesRead,
+    StatusRead,
+    StatusRow,
+    StepFailed,
+    StepFinished,
+    StepStarted,
+    StoredScript,
+    Waiting,
+    from_json,
+    to_json,
+)
+
 if TYPE_CHECKING:
     from tasks.runner.execution.migration_runner import MigrationRunner
 
-__all__ = ["MigrationRunner"]
+    __version__: str
+
+__all__ = [
+    "AdoptionWritten",
+    "CatalogRead",
+    "CheckMade",
+    "ConnectError",
+    "ConnectionLost",
+    "EnvironmentKnown",
+    "EnvironmentStatus",
+    "EnvironmentsListed",
+    "ErrorRaised",
+    "Event",
+    "FilesError",
+    "FilesFound",
+    "FilesRead",
+    "Finding",
+    "Heartbeat",
+    "HistoryRead",
+    "HistoryRow",
+    "IndexAdvanced",
+    "LockAwaited",
+    "LockLostError",
+    "MigrationRunner",
+    "NoticeRaised",
+    "OtherRecord",
+    "OutcomeRead",
+    "Place",
+    "PlanMade",
+    "PlannedStatement",
+    "PlannedStep",
+    "ProbeRead",
+    "RefusedError",
+    "RepairProposed",
+    "ReportedError",
+    "Retried",
+    "RunFinished",
+    "RunInterruptedError",
+    "RunStarted",
+    "RunnerError",
+    "SchemaWritten",
+    "Session",
+    "Skipped",
+    "StatementError",
+    "StatementFinished",
+    "StatementStarted",
+    "StatusRead",
+    "StatusRow",
+    "StatusesRead",
+    "StepFailed",
+    "StepFinished",
+    "StepStarted",
+    "StoredScript",
+    "UsageError",
+    "Waiting",
+    "from_json",
+    "to_json",
+]
 
 
 def __getattr__(name: str) -> Any:
-    """Import MigrationRunner when it is first asked for: it brings psycopg, for which settings alone need not wait."""
-    if name != "MigrationRunner":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from tasks.runner.execution.migration_runner import MigrationRunner
+    """Import MigrationRunner, which needs psycopg, and the version when they are first used."""
+    if name == "MigrationRunner":
+        from tasks.runner.execution.migration_runner import MigrationRunner
 
-    return MigrationRunner
+        return MigrationRunner
+    if name == "__version__":
+        from tasks.runner.identity import TOOL_VERSION
+
+        return TOOL_VERSION
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -110,7 +110,7 @@ def test_help_is_no_mistake(deployer: Deployer) -> None:
         ("staging; touch oops", {}, 2, "there is no environment staging; touch oops"),
         ("$(touch oops)", {}, 2, "there is no environment $(touch oops)"),
         ("staging", {"APP_NAME": "$(touch oops) `touch oops`; touch oops"}, 1, "Could not find App"),
-        ("dev,staging", {"APP_NAME": STAGING}, 1, "APP_NAME is one app, and dev,staging is not one environment."),
+        ("dev,staging", {"APP_NAME": STAGING}, 1, "APP_NAME names one app, but 'dev,staging' is not one environment."),
     ],
 )
 def test_no_shell_gets_hold_of_the_arguments(

@@ -80,7 +80,7 @@ def test_everything_that_has_no_place_is_told_at_once(tmp_path: Path) -> None:
     assert len(refused.value.problems) == 4
     for part in (
         "have the same name",
-        "002_y.down.sql: is a way back",
+        "is a down migration",
         "003_folder.sql: is no file",
         "elsewhere.sql: is no file",
     ):

@@ -1,4 +1,4 @@
-"""The newcomer's command, in a checkout whose .venv is made already: that part has its own tests."""
+"""scripts/onboard.sh and scripts/create-migration.sh, in a checkout that already has its .venv (tested in test_venv.py)."""
 
 import shutil
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ LEDGER = "SELECT version, applied_at, checksum FROM schema_migrations ORDER BY v
 
 @pytest.fixture
 def clone(short_path: Path) -> Iterator[Checkout]:
-    """Give a checkout with Gaia's migrations and seeds, and no database yet."""
+    """Yield a checkout with Gaia's migrations and seeds, and no database yet."""
     checkout = make_checkout(short_path / "my clone")
     for folder in ("migrations", "seeds"):
         shutil.copytree(REPOSITORY / folder, checkout.root / folder, dirs_exist_ok=True)
@@ -32,7 +32,7 @@ def query(clone: Checkout, question: str) -> list[tuple[object, ...]]:
         return connection.execute(question).fetchall()
 
 
-def test_a_newcomer_has_gaias_schema_and_data_and_a_second_time_nothing_changes(clone: Checkout) -> None:
+def test_onboarding_creates_the_schema_and_data_and_changes_nothing_the_second_time(clone: Checkout) -> None:
     first = clone.run(["./scripts/onboard.sh"], check=0)
     ledger = query(clone, LEDGER)
     assert len(ledger) == len(list((clone.root / "migrations" / "up").glob("*.sql")))
@@ -47,7 +47,7 @@ def test_a_newcomer_has_gaias_schema_and_data_and_a_second_time_nothing_changes(
     assert query(clone, "SELECT count(*) FROM schema_migrations_log") == log
 
 
-def test_the_script_for_a_new_migration_makes_what_the_task_makes(clone: Checkout) -> None:
+def test_the_script_for_a_new_migration_creates_the_same_files_as_the_task(clone: Checkout) -> None:
     clone.run(["./scripts/create-migration.sh", "add_user_settings_table"], check=0)
     clone.inv("db.new", "add_user_settings_table", check=0)
     for folder in ("up", "down"):

@@ -23,7 +23,7 @@ case $2 in
 *) exec {python} "$@" ;;
 esac
 """
-# Makes a real .venv, but with a pip that does nothing: the real one takes fifteen seconds to unpack.
+# Creates a real .venv, but with a pip that does nothing: unpacking the real one takes fifteen seconds.
 QUICK_PYTHON = """\
 #!{python}
 import os, pathlib, subprocess, sys
@@ -39,7 +39,7 @@ Run = Callable[[], "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
-    """Give a folder that is the whole PATH: what the scripts need, but no Python."""
+    """Return a folder, used as the PATH, with the programs that the scripts need except Python."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for tool in TOOLS:
@@ -51,7 +51,7 @@ def programs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ensure_venv(tmp_path: Path, programs: Path) -> Run:
-    """Give a function that makes .venv in a project which requires nothing."""
+    """Return a function that creates .venv in a project with no requirements."""
     project = tmp_path / "my project"
     (project / "scripts").mkdir(parents=True)
     shutil.copy(REPOSITORY / "scripts" / "venv.sh", project / "scripts")
@@ -72,29 +72,29 @@ def add_program(folder: Path, name: str, text: str) -> Path:
     return program
 
 
-def test_without_python_the_error_says_what_was_looked_for(ensure_venv: Run) -> None:
+def test_without_python_the_error_lists_the_names_that_were_looked_for(ensure_venv: Run) -> None:
     result = ensure_venv()
     assert result.returncode == 1
-    assert "Python 3.11 or newer is needed" in result.stderr
-    assert "python3.13 python3.12 python3.11 python3 python\n" in result.stderr
+    assert "Python 3.11 or newer is required" in result.stderr
+    assert "python3.14 python3.13 python3.12 python3.11 python3 python\n" in result.stderr
 
 
-def test_a_python_that_is_too_old_is_named(programs: Path, ensure_venv: Run) -> None:
+def test_an_unsupported_python_is_named_in_the_error(programs: Path, ensure_venv: Run) -> None:
     python = add_program(programs, "python3", OLD_PYTHON)
     result = ensure_venv()
     assert result.returncode == 1
-    assert f"{python} does not fit: Python 3.9.18" in result.stderr
+    assert f"{python} cannot be used: Python 3.9.18" in result.stderr
 
 
-def test_a_python_without_venv_is_named_with_the_package_that_it_lacks(programs: Path, ensure_venv: Run) -> None:
+def test_a_python_without_venv_is_named_with_the_missing_package(programs: Path, ensure_venv: Run) -> None:
     python = add_program(programs, "python3", PYTHON_WITHOUT_VENV)
     result = ensure_venv()
     assert result.returncode == 1
-    assert f"{python} cannot make a virtual environment" in result.stderr
+    assert f"{python} cannot create a virtual environment" in result.stderr
     assert f"apt install python3.{sys.version_info.minor}-venv" in result.stderr
 
 
-def test_a_venv_is_made_once_and_anew_when_the_requirements_change(tmp_path: Path, programs: Path, ensure_venv: Run) -> None:
+def test_a_venv_is_created_once_and_again_when_the_requirements_change(tmp_path: Path, programs: Path, ensure_venv: Run) -> None:
     add_program(programs, "python3", QUICK_PYTHON)
     project = tmp_path / "my project"
     assert "Installing" in ensure_venv().stdout
@@ -107,7 +107,7 @@ def test_a_venv_is_made_once_and_anew_when_the_requirements_change(tmp_path: Pat
     assert (changed.returncode, changed.stdout.count("Installing")) == (0, 1)
 
 
-def test_a_venv_that_was_cut_short_is_made_anew(tmp_path: Path, programs: Path, ensure_venv: Run) -> None:
+def test_an_incomplete_venv_is_created_again(tmp_path: Path, programs: Path, ensure_venv: Run) -> None:
     add_program(programs, "python3", QUICK_PYTHON)
     project = tmp_path / "my project"
     (project / ".venv" / "bin").mkdir(parents=True)
