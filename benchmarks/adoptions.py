@@ -68,10 +68,10 @@ def measure(server: ScratchServer, histories: int, confirm: int, counts: Counter
         if not history.applied:
             return
         start = time.monotonic()
-        finding = investigate(server, history.pieces, history.live)
+        finding = investigate(server, history.migrations, history.live)
         counts["milliseconds"] += round((time.monotonic() - start) * 1000)
         counts["histories"] += 1
-        counts["files"] += len(history.pieces)
+        counts["files"] += len(history.migrations)
         counts["applied"] += len(history.applied)
         counts["tried"] += finding.tried
         counts["proved"] += finding.proved
@@ -96,15 +96,16 @@ def grade(history: History, finding: SearchResult) -> dict[str, str]:
 
 def is_ambiguous(server: ScratchServer, history: History, version: str) -> bool:
     """Return True if a replay with the opposite answer about a version produces the same schema."""
-    other = investigate(server, history.pieces, history.live, forced={version: version not in history.applied})
+    other = investigate(server, history.migrations, history.live, forced={version: version not in history.applied})
     return other.proved and not other.contradicted
 
 
 def print_wrong(history: History, finding: SearchResult, answers: dict[str, str]) -> None:
     """Print a history with a wrong verdict."""
     print(f"\nwrong: {finding}")
-    for piece in history.pieces:
-        print(f"  {piece.name} {'applied' if piece.name in history.applied else ''} ({answers[piece.name]}): {piece.up!r}")
+    for migration in history.migrations:
+        state = "applied" if migration.name in history.applied else ""
+        print(f"  {migration.name} {state} ({answers[migration.name]}): {migration.up!r}")
 
 
 def _grade(kind: str, sure: bool, applied: bool) -> str:

@@ -20,12 +20,12 @@ MIGRATIONS = 1000
 _PROGRAM = """
 import sys, uuid
 from pathlib import Path
-from tasks.rehearsal.replay.replay import Piece, state_after
+from tasks.rehearsal.replay.replay import RehearsedMigration, state_after
 from tasks.rehearsal.scratch.server import ScratchServer
 url, folder, more = sys.argv[1:]
-pieces = [Piece(path.stem, path.read_text()) for path in sorted(Path(folder).glob("*.sql"))]
-pieces += [Piece(f"new_{n}", f"CREATE TABLE more_{n} (); -- {uuid.uuid4()}") for n in range(int(more))]
-with ScratchServer(url) as server, state_after(server, pieces):
+migrations = [RehearsedMigration(path.stem, path.read_text()) for path in sorted(Path(folder).glob("*.sql"))]
+migrations += [RehearsedMigration(f"new_{n}", f"CREATE TABLE more_{n} (); -- {uuid.uuid4()}") for n in range(int(more))]
+with ScratchServer(url) as server, state_after(server, migrations):
     pass
 """
 
@@ -51,7 +51,7 @@ class ReplayBenchmark:
 
     def _forget(self) -> None:
         with ScratchServer(self.server.url()) as server:
-            server.forget_states()
+            server.drop_states()
         self._sync()
 
     def _sync(self) -> None:

@@ -40,4 +40,4 @@ class VerifyBenchmark:
 
     def _forget(self) -> None:
         with ScratchServer(self.server.url()) as server:
-            server.forget_states()
+            server.drop_states()

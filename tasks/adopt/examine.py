@@ -11,12 +11,12 @@ from tasks.adopt.foreign_versions import describe_matches, map_versions
 from tasks.adopt.investigate import SearchResult, investigate, list_row_changes
 from tasks.adopt.verdicts import Verdict
 from tasks.catalog import Catalog
-from tasks.rehearsal.model import Piece
+from tasks.rehearsal.model import RehearsedMigration, read_migration_pairs
 from tasks.rehearsal.scratch.server import ScratchServer, check_version
 from tasks.runner.database.session import describe_database
 from tasks.runner.errors import RefusedError
 from tasks.runner.execution.migration_runner import MigrationRunner
-from tasks.runner.files.checkout import Migrations, read_source
+from tasks.runner.files.checkout import Migrations
 from tasks.runner.ledger.foreign import OtherLedger
 from tasks.runner.ledger.renames import read_renames
 from tasks.runner.ledger.takeover import Adoption
@@ -84,14 +84,14 @@ def examine(
     in which nothing comes from these migrations, UsageError for an assumption about an unknown version.
     """
     check_version(server, subject.live.server_version)
-    pieces = read_pieces(migrations)
+    rehearsed = read_migration_pairs(migrations, with_downs=False)
     claims, matched, unmatched = _read_claims(subject, migrations)
-    decided = _read_assumptions(assumed, [piece.name for piece in pieces])
+    decided = _read_assumptions(assumed, [migration.name for migration in rehearsed])
     said = decided | {version: True for version in claims if version not in decided}
-    finding = investigate(server, pieces, subject.live, forced=said)
+    finding = investigate(server, rehearsed, subject.live, forced=said)
     _refuse_stranger(subject, finding)
     rows = tuple(_build_row(subject, verdict, claims, decided, finding) for verdict in finding.verdicts)
-    rows = _foresee(server, subject, finding, pieces, rows, dump)
+    rows = _foresee(server, subject, finding, rehearsed, rows, dump)
     answer = AdoptionRead(
         subject.environment,
         subject.database,
@@ -105,12 +105,6 @@ def examine(
         finding.tried,
     )
     return Examination(answer, tuple(_make_adoption(row, matched) for row in rows if row.proposed))
-
-
-def read_pieces(migrations: Migrations) -> tuple[Piece, ...]:
-    """Read the migrations to rehearse."""
-    sources = ((version, read_source(migrations.up_path(version))) for version in migrations.checksums)
-    return tuple(Piece(version, source.text, shown=source.shown) for version, source in sources)
 
 
 def _read_claims(subject: Subject, migrations: Migrations) -> tuple[dict[str, str], dict[str, Adoption], tuple[str, ...]]:
@@ -176,24 +170,24 @@ def _foresee(
     server: ScratchServer,
     subject: Subject,
     finding: SearchResult,
-    pieces: Sequence[Piece],
+    rehearsed: Sequence[RehearsedMigration],
     rows: tuple[AdoptionRow, ...],
     dump: Callable[[], str] | None,
 ) -> tuple[AdoptionRow, ...]:
     """Add to each pending migration what a run would do; one that would change nothing needs no decision."""
-    pending = [piece for piece, row in zip(pieces, rows, strict=True) if not (row.recorded or row.proposed)]
+    pending = [migration for migration, row in zip(rehearsed, rows, strict=True) if not (row.recorded or row.proposed)]
     if not pending or not finding.own:
         return tuple(replace(row, undecided=False) for row in rows) if not finding.own else rows
     text = dump() if dump is not None and not finding.proved else ""
-    present = [piece for piece, row in zip(pieces, rows, strict=True) if row.recorded or row.proposed]
+    present = [migration for migration, row in zip(rehearsed, rows, strict=True) if row.recorded or row.proposed]
     prospects = foresee(server, text, present, pending, subject.live)
     told = []
-    for piece, row in zip(pieces, rows, strict=True):
+    for migration, row in zip(rehearsed, rows, strict=True):
         forecast = prospects.get(row.version)
         if row.recorded or row.proposed:
             told.append(row)
             continue
-        idle = forecast is not None and not (forecast.changes or forecast.error or list_row_changes(piece))
+        idle = forecast is not None and not (forecast.changes or forecast.error or list_row_changes(migration))
         told.append(replace(row, following=_describe(forecast, idle), undecided=row.undecided and not idle))
     return tuple(told)
 

@@ -10,7 +10,7 @@ import psycopg
 
 from tasks.adopt.trials import TIMEOUT_S
 from tasks.catalog import Catalog
-from tasks.rehearsal.model import Piece
+from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.rehearsal import Rehearsal
 from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
 from tasks.runner.database.session import connect, run_sql
@@ -27,7 +27,7 @@ class Forecast:
 
 
 def foresee(
-    server: ScratchServer, dump: str, present: Sequence[Piece], pending: Sequence[Piece], live: Catalog
+    server: ScratchServer, dump: str, present: Sequence[RehearsedMigration], pending: Sequence[RehearsedMigration], live: Catalog
 ) -> dict[str, Forecast]:
     """Run the pending migrations one after the other, as a run does, up to the first that fails.
 
@@ -37,27 +37,27 @@ def foresee(
     with _prepare(server, dump, present) as database, Rehearsal(database, timeout_s=TIMEOUT_S) as rehearsal:
         before = rehearsal.read_catalog()
         alike = before == live
-        for piece in pending:
-            trial = rehearsal.run(piece, "up")
+        for migration in pending:
+            trial = rehearsal.run(migration, "up")
             if trial.error is not None:
-                prospects[piece.name] = Forecast(changes=False, error=trial.error.message.splitlines()[0], alike=alike)
+                prospects[migration.name] = Forecast(changes=False, error=trial.error.message.splitlines()[0], alike=alike)
                 break
             after = rehearsal.read_catalog()
-            prospects[piece.name] = Forecast(changes=after != before, alike=alike)
+            prospects[migration.name] = Forecast(changes=after != before, alike=alike)
             before = after
     return prospects
 
 
 @contextmanager
-def _prepare(server: ScratchServer, dump: str, present: Sequence[Piece]) -> Iterator[ScratchDatabase]:
+def _prepare(server: ScratchServer, dump: str, present: Sequence[RehearsedMigration]) -> Iterator[ScratchDatabase]:
     with server.make() as database:
         if dump and _load(database, dump):
             yield database
             return
     with server.make() as database:
         with Rehearsal(database, timeout_s=TIMEOUT_S) as rehearsal:
-            for piece in present:
-                rehearsal.run(piece, "up")
+            for migration in present:
+                rehearsal.run(migration, "up")
         yield database
 
 

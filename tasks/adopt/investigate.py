@@ -10,7 +10,7 @@ from tasks.adopt.search import Effect, Graph, Search, Solution, find_effect, sol
 from tasks.adopt.trials import TIMEOUT_S, Trials
 from tasks.adopt.verdicts import Evidence, Verdict, judge_all, list_missing, list_unexplained
 from tasks.catalog import Catalog
-from tasks.rehearsal.model import Outcome, Piece
+from tasks.rehearsal.model import Outcome, RehearsedMigration
 from tasks.rehearsal.replay.replay import replay
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import RunnerError
@@ -46,32 +46,32 @@ class SearchResult:
 
 
 def investigate(
-    server: ScratchServer, pieces: Sequence[Piece], live: Catalog, *, forced: Mapping[str, bool] | None = None
+    server: ScratchServer, migrations: Sequence[RehearsedMigration], live: Catalog, *, forced: Mapping[str, bool] | None = None
 ) -> SearchResult:
     """Return which migrations lead to a schema; `forced` are claims whether some were applied.
 
     A claim counts unless the schema contradicts it; then it is reported as contradicted.
     """
-    outcomes = list(replay(server, pieces, timeout_s=TIMEOUT_S))
-    said = {index: forced[piece.name] for index, piece in enumerate(pieces) if forced and piece.name in forced}
-    with Trials(server, pieces, limit=_TRIALS + _TRIALS_EACH * len(pieces)) as trials:
+    outcomes = list(replay(server, migrations, timeout_s=TIMEOUT_S))
+    said = {index: forced[migration.name] for index, migration in enumerate(migrations) if forced and migration.name in forced}
+    with Trials(server, migrations, limit=_TRIALS + _TRIALS_EACH * len(migrations)) as trials:
         empty = outcomes[0].before if outcomes else trials.read_empty()
-        search = Search([References(piece.up) for piece in pieces], empty.objects, live.objects, trials.attempt)
+        search = Search([References(migration.up) for migration in migrations], empty.objects, live.objects, trials.attempt)
         _teach(search, outcomes)
         graph, _ = search.run()
         solution, forced_indices = _agree(graph, said)
         known = Evidence(
-            [piece.name for piece in pieces],
+            [migration.name for migration in migrations],
             live.objects,
             solution,
             _read_fallbacks(outcomes),
             _read_errors(outcomes, trials),
             forced_indices,
-            {index: list_row_changes(piece) for index, piece in enumerate(pieces)},
+            {index: list_row_changes(migration) for index, migration in enumerate(migrations)},
             cut=bool(graph.cut),
         )
         proved = _prove(trials, solution, live)
-    contradicted = tuple(pieces[index].name for index in said if index not in forced_indices)
+    contradicted = tuple(migrations[index].name for index in said if index not in forced_indices)
     strangers = list_unexplained(known, empty.objects)
     own = live.objects.items() - empty.objects.items()
     seen = {item for outcome in outcomes for item in outcome.after.objects.items()}
@@ -88,13 +88,13 @@ def investigate(
     )
 
 
-def list_row_changes(piece: Piece) -> tuple[str, ...]:
+def list_row_changes(migration: RehearsedMigration) -> tuple[str, ...]:
     """Return the statements of a migration that change rows, or may do so."""
     try:
-        statements = piece.make_step("up").script.statements
+        statements = migration.make_step("up").script.statements
     except RunnerError:
         return ()
-    shown = piece.shown or piece.name
+    shown = migration.shown or migration.name
     return tuple(f"{each.label} ({shown}:{each.line})" for each in statements if each.kind in _ON_ROWS)
 
 

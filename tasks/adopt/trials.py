@@ -9,7 +9,7 @@ from types import TracebackType
 
 from tasks.adopt.search import Effect, Node, SearchLimit, find_effect
 from tasks.catalog import Catalog
-from tasks.rehearsal.model import Piece
+from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.rehearsal import Rehearsal
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import RunnerError
@@ -30,9 +30,9 @@ class _Replica:
 class Trials:
     """Runs migrations on scratch databases, as a context manager. `limit` is the maximum number of trials."""
 
-    def __init__(self, server: ScratchServer, pieces: Sequence[Piece], *, limit: int) -> None:
+    def __init__(self, server: ScratchServer, migrations: Sequence[RehearsedMigration], *, limit: int) -> None:
         self._server = server
-        self._pieces = pieces
+        self._migrations = migrations
         self._replicas: list[_Replica] = []
         self._limit = limit
         self.count = 0
@@ -59,7 +59,7 @@ class Trials:
             raise SearchLimit
         self.count += 1
         replica = self._find_or_make(node.path)
-        trial = replica.rehearsal.run(self._pieces[index], "up")
+        trial = replica.rehearsal.run(self._migrations[index], "up")
         if trial.error is None:
             self.worked.add(index)
             replica.done = (*node.path, index)
@@ -82,7 +82,7 @@ class Trials:
         self._replicas.remove(replica)
         self._replicas.append(replica)
         for index in path[len(replica.done) :]:
-            trial = replica.rehearsal.run(self._pieces[index], "up")
+            trial = replica.rehearsal.run(self._migrations[index], "up")
             if trial.error is not None:
                 self._drop(replica)
                 raise trial.error

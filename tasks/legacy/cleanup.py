@@ -17,11 +17,11 @@ from tasks.legacy.judge import Judge
 from tasks.legacy.ordering import Chosen, Order, Replays, choose_order, settle_dates
 from tasks.legacy.proposal import Placement, Proposal, propose_names
 from tasks.legacy.verdicts import Classification, blank_records, find_records
-from tasks.rehearsal.model import Outcome, Piece
+from tasks.rehearsal.model import Outcome, RehearsedMigration, read_pair
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import FilesError, UsageError
 from tasks.runner.events import Event
-from tasks.runner.files.checkout import read_source, show_path
+from tasks.runner.files.checkout import show_path
 from tasks.runner.files.versions import VERSION_PATTERN
 from tasks.runner.ledger.renames import Renames, read_renames, read_targets
 
@@ -142,25 +142,27 @@ class _Investigation:
         self._decided = decided
         self._timeout_s = timeout_s
         self._there = sorted((folder / "up").glob("*.sql"))
-        self._pieces: dict[int, Piece] = {}
+        self._migrations: dict[int, RehearsedMigration] = {}
         self._files: dict[int, OldFile] = {}
         self._unreadable: dict[int, Classification] = {}
         for index, path in enumerate(self._there):
-            self._pieces[index] = _make_piece(path, path.stem, None)
+            self._migrations[index] = _read_migration(path, path.stem, None)
         for index, file in enumerate(files, len(self._there)):
             self._files[index] = file
             try:
-                self._pieces[index] = _make_piece(file.path, file.name.stem, file.down)
+                self._migrations[index] = _read_migration(file.path, file.name.stem, file.down)
             except FilesError as error:
                 self._unreadable[index] = Classification("fails", f"is not an SQL file: {error.message.partition(chr(10))[0]}")
 
     def run(self, dates: Mapping[Path, FileDate], *, write_downs: bool) -> Cleanup:
         """Choose the order and classify each file in it."""
         default = self._order_by_name()
-        free = {index: file for index, file in self._files.items() if index in self._pieces and not self._recall_version(index)}
-        with Replays(self._server, self._pieces, timeout_s=self._timeout_s) as replays:
+        free = {
+            index: file for index, file in self._files.items() if index in self._migrations and not self._recall_version(index)
+        }
+        with Replays(self._server, self._migrations, timeout_s=self._timeout_s) as replays:
             chosen = choose_order(replays.run, free, default)
-            judge = Judge(self._server, self._pieces, replays, timeout_s=self._timeout_s)
+            judge = Judge(self._server, self._migrations, replays, timeout_s=self._timeout_s)
             verdicts = {**judge.judge(chosen), **self._unreadable}
         cleanup = self._place(chosen, verdicts, dates)
         return self._add_downs(cleanup, chosen.order, judge.outcomes) if write_downs else cleanup
@@ -168,7 +170,7 @@ class _Investigation:
     def _add_downs(self, cleanup: Cleanup, order: Order, outcomes: Mapping[int, Outcome]) -> Cleanup:
         """Add a proposed down for each file without one, tried after the files that worked before it."""
         files = {each.file.path: each for each in cleanup.files}
-        done: list[Piece] = []
+        done: list[RehearsedMigration] = []
         for index in order:
             old = self._files.get(index)
             if outcomes[index].error is not None:
@@ -176,13 +178,13 @@ class _Investigation:
             if old and old.down is None and (judged := files[old.path]).version:
                 down = write_down(self._server, done, outcomes[index], judged.version, timeout_s=self._timeout_s)
                 files[old.path] = replace(judged, down=down)
-            done.append(self._pieces[index])
+            done.append(self._migrations[index])
         return replace(cleanup, files=tuple(files.values()))
 
     def _order_by_name(self) -> tuple[int, ...]:
         """Return the order: decided files by version, then the others by their names."""
         names = {index: path.stem for index, path in enumerate(self._there)}
-        names |= {index: self._recall_version(index) for index in self._files if index in self._pieces}
+        names |= {index: self._recall_version(index) for index in self._files if index in self._migrations}
         fixed = sorted((version, index) for index, version in names.items() if version)
         free = [index for index, version in names.items() if not version]
         return (*(index for _, index in fixed), *sorted(free, key=lambda index: self._files[index].order))
@@ -208,12 +210,12 @@ class _Investigation:
         return Cleanup(self._folder, tuple(judged), chosen.tried)
 
     def _read_text(self, index: int) -> str:
-        return self._files[index].path.read_text(encoding="utf-8") if index in self._pieces else ""
+        return self._files[index].path.read_text(encoding="utf-8") if index in self._migrations else ""
 
 
-def _make_piece(path: Path, name: str, down: Path | None) -> Piece:
-    text = blank_records(read_source(path).text)
-    return Piece(name, text, read_source(down).text if down else None, show_path(path), show_path(down) if down else "")
+def _read_migration(path: Path, name: str, down: Path | None) -> RehearsedMigration:
+    pair = read_pair(name, path, down)
+    return replace(pair, up=blank_records(pair.up))
 
 
 def _recall(file: OldFile, date: FileDate, decided: Renames) -> Judged:

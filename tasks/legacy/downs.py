@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tasks.catalog import COLUMN_ORDER, compare
 from tasks.legacy.headers import describe_version
-from tasks.rehearsal.model import Outcome, Piece
-from tasks.rehearsal.replay.replay import state_after, try_piece
+from tasks.rehearsal.model import Outcome, RehearsedMigration
+from tasks.rehearsal.replay.replay import state_after, try_migration
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff import write_sql
 
@@ -20,7 +20,7 @@ _HEAD = """\
 
 
 def write_down(
-    server: ScratchServer, before: Sequence[Piece], outcome: Outcome, version: str, *, timeout_s: float | None = None
+    server: ScratchServer, before: Sequence[RehearsedMigration], outcome: Outcome, version: str, *, timeout_s: float | None = None
 ) -> str:
     """Return the down of a file that was replayed after others, or an empty text if none reverts all its changes."""
     undone = write_sql(outcome.after, outcome.before)
@@ -28,7 +28,7 @@ def write_down(
         return ""
     description = describe_version(version, undoes=True)
     text = _HEAD.format(version=version, description=description) + "\n".join(f"{each};\n" for each in undone.statements)
-    piece = Piece(outcome.piece.name, outcome.piece.up, text, outcome.piece.shown)
-    with state_after(server, [*before, piece], timeout_s=timeout_s) as database:
-        back = try_piece(database, piece, "down", before=outcome.after, timeout_s=timeout_s)
+    migration = RehearsedMigration(outcome.migration.name, outcome.migration.up, text, outcome.migration.shown)
+    with state_after(server, [*before, migration], timeout_s=timeout_s) as database:
+        back = try_migration(database, migration, "down", before=outcome.after, timeout_s=timeout_s)
     return "" if back.error is not None or compare(outcome.before, back.after).without({COLUMN_ORDER}) else text

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from tasks.catalog import Difference
 from tasks.legacy.ordering import Chosen, Order, Replays
 from tasks.legacy.verdicts import Classification, describe_failure, is_empty, judge_error, moves_rows, rank_causes
-from tasks.rehearsal.model import Outcome, Piece
-from tasks.rehearsal.replay.replay import replay, run_piece, state_after, try_piece
+from tasks.rehearsal.model import Outcome, RehearsedMigration
+from tasks.rehearsal.replay.replay import replay, run_migration, state_after, try_migration
 from tasks.rehearsal.rows.contents import Contents, read_rows
 from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
 from tasks.runner.database.session import connect
@@ -18,10 +18,15 @@ class Judge:
     """Classifies files by their effect on scratch."""
 
     def __init__(
-        self, server: ScratchServer, pieces: Mapping[int, Piece], replays: Replays, *, timeout_s: float | None = None
+        self,
+        server: ScratchServer,
+        migrations: Mapping[int, RehearsedMigration],
+        replays: Replays,
+        *,
+        timeout_s: float | None = None,
     ) -> None:
         self._server = server
-        self._pieces = pieces
+        self._migrations = migrations
         self._replays = replays
         self._timeout_s = timeout_s
         self._order: Order = ()
@@ -33,7 +38,7 @@ class Judge:
     def judge(self, chosen: Chosen) -> dict[int, Classification]:
         """Return the classification of each file in its order."""
         self._order = chosen.order
-        outcomes = replay(self._server, [self._pieces[index] for index in chosen.order], timeout_s=self._timeout_s)
+        outcomes = replay(self._server, [self._migrations[index] for index in chosen.order], timeout_s=self._timeout_s)
         for index, outcome in zip(chosen.order, outcomes, strict=True):
             self.outcomes[index] = outcome
             if outcome.error is None:
@@ -42,16 +47,17 @@ class Judge:
         return self._verdicts
 
     def _judge(self, index: int, outcome: Outcome) -> Classification:
-        text = self._pieces[index].up
+        text = self._migrations[index].up
         if is_empty(text):
             return Classification("no change", "has no statement")
         if outcome.error is not None:
             message = describe_failure(outcome.error)
             cause = self._find_cause(index, message, fails=True)
             earlier = [
-                (self._pieces[other].name, self._pieces[other].up, self._verdicts[other]) for other in self._list_before(index)
+                (self._migrations[other].name, self._migrations[other].up, self._verdicts[other])
+                for other in self._list_before(index)
             ]
-            makers = [piece.up for other, piece in self._pieces.items() if other != index]
+            makers = [migration.up for other, migration in self._migrations.items() if other != index]
             return judge_error(outcome.error, text, cause, earlier, makers)
         if outcome.effect:
             return Classification("works")
@@ -66,7 +72,7 @@ class Judge:
         cause = self._find_cause(index, "", fails=False)
         if cause:
             return Classification("no change", f"has no effect after {cause}, which creates the same", cause)
-        if moves_rows(self._pieces[index].up):
+        if moves_rows(self._migrations[index].up):
             return Classification("data only", "changes rows if there are any; on scratch there were none")
         return Classification("no change", "changes neither the schema nor a row")
 
@@ -74,29 +80,29 @@ class Judge:
         done = self._list_done(self._list_before(index))
         with state_after(self._server, done, timeout_s=self._timeout_s) as database:
             before = _read_rows(database)
-            run_piece(database, self._pieces[index], "up", timeout_s=self._timeout_s)
+            run_migration(database, self._migrations[index], "up", timeout_s=self._timeout_s)
             return _read_rows(database) != before
 
     def _find_cause(self, index: int, message: str, *, fails: bool) -> str:
         """Return the name of the file without which this one works, or has an effect."""
         before = self._list_before(index)
         effects = {other: self._effects[other] for other in before if other in self._effects}
-        for other in rank_causes(self._pieces[index].up, message, effects):
+        for other in rank_causes(self._migrations[index].up, message, effects):
             left = tuple(each for each in before if each != other)
             if self._replays.run((*left, index))[index] is None and (fails or self._does_something(left, index)):
-                return self._pieces[other].name
+                return self._migrations[other].name
         return ""
 
     def _does_something(self, before: Order, index: int) -> bool:
         with state_after(self._server, self._list_done(before), timeout_s=self._timeout_s) as database:
-            return bool(try_piece(database, self._pieces[index], "up", timeout_s=self._timeout_s).effect)
+            return bool(try_migration(database, self._migrations[index], "up", timeout_s=self._timeout_s).effect)
 
     def _list_before(self, index: int) -> Order:
         return self._order[: self._order.index(index)]
 
-    def _list_done(self, order: Order) -> list[Piece]:
+    def _list_done(self, order: Order) -> list[RehearsedMigration]:
         errors = self._replays.run(order)
-        return [self._pieces[index] for index in order if errors[index] is None]
+        return [self._migrations[index] for index in order if errors[index] is None]
 
 
 def _read_rows(database: ScratchDatabase) -> dict[str, Contents]:

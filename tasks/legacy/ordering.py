@@ -12,7 +12,7 @@ from types import TracebackType
 
 from tasks.legacy.dates import FileDate
 from tasks.legacy.files import OldFile
-from tasks.rehearsal.model import Piece
+from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.rehearsal import Rehearsal
 from tasks.rehearsal.replay.replay import state_after
 from tasks.rehearsal.scratch.server import ScratchServer
@@ -49,9 +49,11 @@ class Replays:
     A file that fails leaves nothing, so its result depends only on those that worked before it; results are cached by these.
     """
 
-    def __init__(self, server: ScratchServer, pieces: Mapping[int, Piece], *, timeout_s: float | None = None) -> None:
+    def __init__(
+        self, server: ScratchServer, migrations: Mapping[int, RehearsedMigration], *, timeout_s: float | None = None
+    ) -> None:
         self._server = server
-        self._pieces = pieces
+        self._migrations = migrations
         self._timeout_s = timeout_s
         self._known: dict[tuple[Order, int], RunnerError | None] = {}
         self._stack = ExitStack()
@@ -78,7 +80,7 @@ class Replays:
 
     def _try(self, done: Order, index: int) -> RunnerError | None:
         rehearsal = self._reach(done)
-        trial = rehearsal.run(self._pieces[index], "up")
+        trial = rehearsal.run(self._migrations[index], "up")
         if trial.error is None:
             self._at = (*done, index)
         elif not trial.clean:
@@ -88,7 +90,7 @@ class Replays:
     def _reach(self, done: Order) -> Rehearsal:
         if self._rehearsal is None or self._at != done:
             self._close()
-            state = state_after(self._server, [self._pieces[index] for index in done], timeout_s=self._timeout_s)
+            state = state_after(self._server, [self._migrations[index] for index in done], timeout_s=self._timeout_s)
             self._rehearsal = self._stack.enter_context(Rehearsal(self._stack.enter_context(state), timeout_s=self._timeout_s))
             self._at = done
         return self._rehearsal

@@ -1,1 +1,5 @@
-"""Trying migrations on a scratch database, to learn what they would do before they meet real data."""
+"""Run migrations on scratch databases, before they run on real data: verification, crash tests, drift.
+
+A scratch database is what Prisma calls a shadow database and Atlas a dev database: created for the rehearsal, dropped afterwards.
+Imports point downwards: crash_test, verify, drift; then sql_diff, replay, rows, scratch; then the modules of this package.
+"""

@@ -1,24 +1,24 @@
-"""What can go wrong with a rehearsal itself, besides what the server says of a migration."""
+"""Errors of a rehearsal itself, in addition to the server's errors about a migration."""
 
 from __future__ import annotations
 
 from tasks.runner.errors import Place, RunnerError
 
-UNTOUCHED = "This was on a scratch database; no other was changed."
+UNTOUCHED = "This was on a scratch database. No other database was changed."
 
 
 class ScratchError(RunnerError):
-    """Report that no scratch database could be had."""
+    """No scratch database could be created."""
 
 
 class MissingExtensionError(RunnerError):
-    """Report that the scratch server lacks an extension which a file creates."""
+    """The scratch server lacks an extension that a migration creates."""
 
     def __init__(self, extension: str, *, place: Place | None, sqlstate: str) -> None:
         super().__init__(
             f"the scratch server has no extension {extension}, which {place or 'a file'} creates",
             hint="Set SCRATCH_DATABASE_URL to a server that has it,\n"
-            f"or leave out what needs it: --without-extension {extension}",
+            f"or skip the statements that need it: --without-extension {extension}",
             state=UNTOUCHED,
             place=place,
             sqlstate=sqlstate,
@@ -27,8 +27,8 @@ class MissingExtensionError(RunnerError):
 
 
 class TimeLimitError(RunnerError):
-    """Report a migration that was not done when its time was over."""
+    """A migration exceeded its time limit."""
 
 
 class ServerWideError(RunnerError):
-    """Refuse to rehearse a statement that would destroy something outside the scratch database."""
+    """A statement would destroy something outside the scratch database."""

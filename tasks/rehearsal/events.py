@@ -1,4 +1,4 @@
-"""What rehearsals answer: frozen values, which the report prints like any event."""
+"""The events of rehearsals."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tasks.runner.events import ErrorRaised
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Name something that a rehearsal found.
+class RehearsalFinding:
+    """Something that is wrong with a migration.
 
     `what` is one of up_fails, down_fails, up_again_fails, no_down, not_restored, not_repeated, not_refused, predecessor_fails,
-    late_fails, late_differs, up_fails_on_rows, down_fails_on_rows, rows_lost, crash_differs. A `mild` finding is told, and does
-    not count: the order of columns, which no down can restore.
+    late_fails, late_differs, up_fails_on_rows, down_fails_on_rows, rows_lost, crash_differs. A `mild` finding is shown, but does
+    not change the exit code: the order of columns, which a down migration cannot restore.
     """
 
     what: str
@@ -24,14 +24,14 @@ class Found:
     hint: str = ""
     error: ErrorRaised | None = None
     diff: tuple[str, ...] = ()
-    """The difference as people read it."""
+    """The difference as text."""
     changes: tuple[Mapping[str, Any], ...] = ()
-    """The same as values."""
+    """The difference as values."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyStarted:
-    """Say how many migrations are verified, why these, on which server, and without which extensions."""
+    """The start of a verification: how many migrations, why these, on which server, and without which extensions."""
 
     kind: ClassVar[str] = "verify_started"
     count: int
@@ -43,10 +43,10 @@ class VerifyStarted:
 
 @dataclass(frozen=True, slots=True)
 class MigrationVerified:
-    """Tell what came of one migration: up, down and up again; None is for what could not be tried.
+    """The result of verifying one migration: up, down and up again; None for what could not be tried.
 
-    `late` is "" for a file in its turn, "safe" where running it after all others gives the same schema, else "differs".
-    `unchecked` lists statements that were not run, and tables that got no rows, with the reason.
+    `late` is "" for a migration that is in order, "safe" if running it after all applied ones produces the same schema, else
+    "differs". `unchecked` lists statements that were not run, and tables that got no rows, with the reason.
     """
 
     kind: ClassVar[str] = "migration_verified"
@@ -57,14 +57,14 @@ class MigrationVerified:
     irreversible: str
     late: str
     with_data: bool
-    findings: tuple[Found, ...]
+    findings: tuple[RehearsalFinding, ...]
     unchecked: tuple[str, ...]
     duration_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyFinished:
-    """Sum up: how many migrations were verified, and in how many of them something was found; mild findings do not count."""
+    """The end of a verification: how many migrations were verified, and how many of them have findings; mild ones apart."""
 
     kind: ClassVar[str] = "verify_finished"
     count: int
@@ -75,7 +75,7 @@ class VerifyFinished:
 
 @dataclass(frozen=True, slots=True)
 class CrashTestStarted:
-    """Say how many migrations are killed and resumed, and why these."""
+    """The start of a crash test: how many migrations are killed and resumed, and why these."""
 
     kind: ClassVar[str] = "crash_test_started"
     count: int
@@ -86,7 +86,7 @@ class CrashTestStarted:
 
 @dataclass(frozen=True, slots=True)
 class CrashResumed:
-    """Tell what came of killing a run after one statement and resuming it; `number` counts from 1 within the file."""
+    """The result of killing a run after one statement and resuming it; `number` counts from 1 within the file."""
 
     kind: ClassVar[str] = "crash_resumed"
     version: str
@@ -94,22 +94,22 @@ class CrashResumed:
     text: str
     number: int
     total: int
-    findings: tuple[Found, ...]
+    findings: tuple[RehearsalFinding, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CrashTestSkipped:
-    """Name a migration that was not killed, and why; with a finding if that is its own fault."""
+    """A migration whose run was not killed, with the reason, and a finding if the migration is at fault."""
 
     kind: ClassVar[str] = "crash_test_skipped"
     version: str
     reason: str
-    findings: tuple[Found, ...] = ()
+    findings: tuple[RehearsalFinding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CrashTestFinished:
-    """Sum up: at how many statements runs were killed, and after how many of them something differed."""
+    """The end of a crash test: after how many statements runs were killed, and how many of these have findings."""
 
     kind: ClassVar[str] = "crash_test_finished"
     count: int

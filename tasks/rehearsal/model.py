@@ -1,14 +1,17 @@
-"""What is rehearsed, and what came of it."""
+"""The migrations that are rehearsed, and the results of running them."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from tasks.catalog import Catalog, Difference, compare
 from tasks.rehearsal.errors import UNTOUCHED
 from tasks.runner.errors import Place, RefusedError, RunnerError
+from tasks.runner.files.checkout import Migrations, read_source, show_path
 from tasks.runner.planning.plan import Choice, Source, Step, plan
 
 Direction = Literal["up", "down"]
@@ -16,10 +19,10 @@ _ACTIONS = {"up": "migrate", "down": "rollback"}
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Hold one migration's texts, whether they come from files or from the ledger; `name` need be no version.
+class RehearsedMigration:
+    """The texts of a migration, from its files or from the ledger; `name` need not be a valid version.
 
-    `shown` and `shown_down` are how errors name the texts; the name stands in where they are empty.
+    `shown` and `shown_down` name the texts in errors; the default is the name.
     """
 
     name: str
@@ -29,10 +32,10 @@ class Piece:
     shown_down: str = ""
 
     def make_step(self, direction: Direction) -> Step:
-        """Make the step that a run would take; raises RefusedError for a text that no run can take, or that is not there."""
+        """Return the step that a run would execute; raises RefusedError if the text is missing or cannot be run."""
         shown = self.shown or self.name
         if direction == "down" and self.down is None:
-            raise RefusedError(f"{self.name} has no down", state=UNTOUCHED, place=Place(shown))
+            raise RefusedError(f"{self.name} has no down migration", state=UNTOUCHED, place=Place(shown))
         if direction == "down":
             shown = self.shown_down or f"{shown} (down)"
         text = self.up if direction == "up" else self.down or ""
@@ -43,26 +46,51 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Tell what running a piece did: the schema before and after, the error if it failed, and what was left out."""
+    """The result of running a migration, with the schema before and after; `error` is None if it succeeded."""
 
-    piece: Piece
+    migration: RehearsedMigration
     direction: Direction
     error: RunnerError | None
     before: Catalog
     after: Catalog
     unchecked: tuple[str, ...] = ()
-    """The statements that were not run, each by file, line and first words."""
+    """The statements that were not run, each as file, line and first words."""
 
     @property
     def effect(self) -> Difference:
-        """Return what the piece changed in the schema."""
+        """Return what the migration changed in the schema."""
         return compare(self.before, self.after)
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Tell how one run of a piece ended; `clean` says that a failed one left nothing behind."""
+    """The result of running a migration, without schemas; `clean` is False if a failed run left committed changes behind."""
 
     error: RunnerError | None = None
     unchecked: tuple[str, ...] = ()
     clean: bool = True
+
+
+def read_migration_pairs(
+    migrations: Migrations, versions: Iterable[str] | None = None, *, with_downs: bool = True
+) -> tuple[RehearsedMigration, ...]:
+    """Read the texts of some versions of a checkout, by default of all; raises FilesError for a file that cannot be read."""
+    return tuple(
+        read_pair(
+            version,
+            migrations.up_path(version),
+            migrations.down_path(version),
+            with_down=with_downs and version in migrations.downs,
+        )
+        for version in (migrations.checksums if versions is None else versions)
+    )
+
+
+def read_pair(name: str, up: Path, down: Path | None = None, *, with_down: bool = True) -> RehearsedMigration:
+    """Read a migration from its files; with `with_down=False`, `down` is only where the down file would be.
+
+    Raises FilesError for a file that cannot be read.
+    """
+    source = read_source(up)
+    text = read_source(down).text if down is not None and with_down else None
+    return RehearsedMigration(name, source.text, text, source.shown, show_path(down) if down is not None else "")

@@ -1,48 +1,50 @@
-"""Which migrations of a checkout are rehearsed, and on what they stand. Pure."""
+"""Which migrations of a checkout are rehearsed, and which run before them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from tasks.rehearsal.model import Piece
+from tasks.rehearsal.model import RehearsedMigration
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Hold all migrations of a checkout in their order, the versions to rehearse, and why these.
+    """All migrations of a checkout in their order, the versions to rehearse, and the reason for these.
 
-    `applied` are the versions that the environment has; it is empty where no environment was asked, and then nothing is late.
+    `applied` are the versions that are applied in the environment; it is empty if its status was not read, and then no version
+    is late.
     """
 
-    pieces: tuple[Piece, ...]
+    migrations: tuple[RehearsedMigration, ...]
     chosen: tuple[str, ...]
     reason: str
     applied: frozenset[str] = frozenset()
     asked: bool = False
-    """Whether an environment said what is pending."""
+    """Whether the status of an environment was read."""
 
-    def list_chosen(self) -> list[Piece]:
-        """List the pieces to rehearse."""
-        return [piece for piece in self.pieces if piece.name in self.chosen]
+    def list_chosen(self) -> list[RehearsedMigration]:
+        """Return the migrations to rehearse."""
+        return [migration for migration in self.migrations if migration.name in self.chosen]
 
-    def list_before(self, version: str) -> list[Piece]:
-        """List the pieces that stand before a version."""
-        return [piece for piece in self.pieces if piece.name < version]
+    def list_before(self, version: str) -> list[RehearsedMigration]:
+        """Return the migrations before a version."""
+        return [migration for migration in self.migrations if migration.name < version]
 
     def is_late(self, version: str) -> bool:
-        """Tell whether a version is older than the newest applied one."""
+        """Return True if a version is not applied, and older than the newest applied one."""
         return version not in self.applied and version < max(self.applied, default="")
 
-    def list_orders(self, version: str) -> tuple[list[Piece], list[Piece]]:
-        """List the pieces that a late version meets: with it in its place, and with it after all others.
+    def list_orders(self, version: str) -> tuple[list[RehearsedMigration], list[RehearsedMigration]]:
+        """Return the applied migrations with a late version in its place, and with it after all of them.
 
-        Late ones before it stand in both where they would: in their places, and just before it.
+        Other late versions before it are in both lists: in their places, and just before it.
         """
-        late = [piece for piece in self.pieces if piece.name <= version and self.is_late(piece.name)]
-        applied = [piece for piece in self.pieces if piece.name in self.applied]
-        return sorted([*applied, *late], key=lambda piece: piece.name), [*applied, *late]
+        late = [migration for migration in self.migrations if migration.name <= version and self.is_late(migration.name)]
+        applied = [migration for migration in self.migrations if migration.name in self.applied]
+        return sorted([*applied, *late], key=lambda migration: migration.name), [*applied, *late]
 
     def without(self, versions: Collection[str]) -> Selection:
-        """Leave pieces out that nothing can stand on."""
-        return replace(self, pieces=tuple(piece for piece in self.pieces if piece.name not in versions))
+        """Return the selection without some versions, which the migrations after them cannot build on."""
+        kept = tuple(migration for migration in self.migrations if migration.name not in versions)
+        return replace(self, migrations=kept)

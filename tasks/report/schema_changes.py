@@ -1,4 +1,4 @@
-"""The lines of a difference between two schemas, each in the role of its sign."""
+"""Format the lines of a difference between two schemas, each in the style of its sign."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ _SIGNS: dict[str, Role] = {"+": "added", "-": "removed", "~": "warn", "@": "dim"
 
 
 def write_change(text: str) -> Line:
-    """Clean a line of a difference, and keep its indentation."""
+    """Return a line of a difference without control characters, with its indentation."""
     tail = text.lstrip(" ")
     return Line(f"{INDENT}{' ' * (len(text) - len(tail))}{clean(tail)}", _SIGNS.get(text.lstrip()[:1], "plain"))

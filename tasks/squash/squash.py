@@ -16,7 +16,7 @@ from tasks.catalog import Catalog, compare, read_catalog, show_difference
 from tasks.checkout.git import Repository
 from tasks.checkout.writing import write_file
 from tasks.legacy.events import FileChanged
-from tasks.rehearsal.model import Piece
+from tasks.rehearsal.model import RehearsedMigration, read_migration_pairs
 from tasks.rehearsal.replay.replay import state_after
 from tasks.rehearsal.rows.reading import read_shapes
 from tasks.rehearsal.scratch.dump import dump_with_rows
@@ -24,7 +24,7 @@ from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
 from tasks.runner.database.session import connect
 from tasks.runner.errors import Place, RefusedError, UsageError
 from tasks.runner.events import Event
-from tasks.runner.files.checkout import Migrations, read_migrations, read_source, show_path
+from tasks.runner.files.checkout import read_migrations, show_path
 from tasks.runner.ledger.renames import RENAMES_FILE, Renames, read_renames, read_targets, write_renames
 from tasks.runner.ledger.squashes import Squash
 from tasks.runner.parsing import read_script
@@ -98,12 +98,12 @@ def plan_squash(folder: Path, to: str, server: ScratchServer, *, timeout_s: floa
     if len(versions) == 1:
         raise UsageError(f"{last} is the first migration: there is nothing to squash", state=_UNCHANGED)
     version = _name(last[:14], versions)
-    pieces = [_make_piece(migrations, each) for each in versions]
-    _refuse_beyond(pieces)
-    with state_after(server, pieces, timeout_s=timeout_s) as database:
+    rehearsed = read_migration_pairs(migrations, versions)
+    _refuse_beyond(rehearsed)
+    with state_after(server, rehearsed, timeout_s=timeout_s) as database:
         wanted = read_state(database)
         up = _compose(version, versions, dump_with_rows(database.url))
-    with state_after(server, [Piece(version, up, None, f"up/{version}.sql")], timeout_s=timeout_s) as database:
+    with state_after(server, [RehearsedMigration(version, up, None, f"up/{version}.sql")], timeout_s=timeout_s) as database:
         refuse_difference(wanted, read_state(database))
     kept = replace(before, squashed={name: squash for name, squash in before.squashed.items() if name != version})
     return MadeSquash(folder, version, versions, up, wanted.count, kept)
@@ -177,21 +177,15 @@ def _list_places(folder: Path, version: str) -> tuple[Path, Path]:
     return folder / "up" / f"{version}.sql", folder / "down" / f"{version}.sql"
 
 
-def _make_piece(migrations: Migrations, version: str) -> Piece:
-    up = read_source(migrations.up_path(version))
-    down = read_source(migrations.down_path(version)).text if version in migrations.downs else None
-    return Piece(version, up.text, down, up.shown, show_path(migrations.down_path(version)))
-
-
-def _refuse_beyond(pieces: Sequence[Piece]) -> None:
-    for piece in pieces:
-        for statement in read_script(piece.up, file=piece.shown, version=piece.name).statements:
+def _refuse_beyond(rehearsed: Sequence[RehearsedMigration]) -> None:
+    for migration in rehearsed:
+        for statement in read_script(migration.up, file=migration.shown, version=migration.name).statements:
             if statement.kind not in ("InsertStmt", "CreateFunctionStmt", "CommentStmt") and _BEYOND.search(statement.text):
                 raise RefusedError(
-                    f"{piece.shown}:{statement.line} affects more than the database, and would be lost: {statement.label}",
+                    f"{migration.shown}:{statement.line} affects more than the database, and would be lost: {statement.label}",
                     hint="Squash up to the version before it, or move that statement to a later file of its own.",
                     state=_UNCHANGED,
-                    place=Place(piece.shown, statement.line),
+                    place=Place(migration.shown, statement.line),
                 )
 
 

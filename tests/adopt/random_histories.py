@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from tasks.catalog import Catalog
-from tasks.rehearsal.model import Outcome, Piece
+from tasks.rehearsal.model import Outcome, RehearsedMigration
 from tasks.rehearsal.replay.replay import replay
 from tasks.rehearsal.scratch.server import ScratchServer
 
@@ -80,21 +80,21 @@ def sketches(draw: st.DrawFn, *, least: int = 8, most: int = 24) -> Sketch:
 class History:
     """Files that work one after the other, the schema that some of them made, and which these are."""
 
-    pieces: tuple[Piece, ...]
+    migrations: tuple[RehearsedMigration, ...]
     applied: frozenset[str]
     live: Catalog
 
 
 def make_history(server: ScratchServer, sketch: Sketch) -> History:
     """Make a history of a sketch: files that fail after those before them are left out, of the history and of the subset."""
-    drafts = [Piece(f"202501010000{number:02}_file", text) for number, text in enumerate(sketch.texts)]
+    drafts = [RehearsedMigration(f"202501010000{number:02}_file", text) for number, text in enumerate(sketch.texts)]
     tried = list(replay(server, drafts))
-    pieces = _keep_working(tried)
-    wanted = {piece.name for piece, is_wanted in zip(drafts, sketch.wanted, strict=True) if is_wanted}
-    outcomes = list(replay(server, [piece for piece in pieces if piece.name in wanted]))
+    migrations = _keep_working(tried)
+    wanted = {migration.name for migration, is_wanted in zip(drafts, sketch.wanted, strict=True) if is_wanted}
+    outcomes = list(replay(server, [migration for migration in migrations if migration.name in wanted]))
     live = outcomes[-1].after if outcomes else tried[0].before
-    return History(tuple(pieces), frozenset(piece.name for piece in _keep_working(outcomes)), live)
+    return History(tuple(migrations), frozenset(migration.name for migration in _keep_working(outcomes)), live)
 
 
-def _keep_working(outcomes: Sequence[Outcome]) -> list[Piece]:
-    return [outcome.piece for outcome in outcomes if outcome.error is None]
+def _keep_working(outcomes: Sequence[Outcome]) -> list[RehearsedMigration]:
+    return [outcome.migration for outcome in outcomes if outcome.error is None]

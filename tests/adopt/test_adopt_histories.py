@@ -18,7 +18,7 @@ from tests.adopt.random_histories import Sketch, make_history, sketches
 @given(sketches(least=6, most=10))
 def test_no_verdict_is_wrong_and_the_answer_is_proved(scratch: ScratchServer, sketch: Sketch) -> None:
     history = make_history(scratch, sketch)
-    found = investigate(scratch, history.pieces, history.live)
+    found = investigate(scratch, history.migrations, history.live)
     sure = [verdict for verdict in found.verdicts if verdict.kind != "cannot tell" and verdict.sure]
     wrong = [each for each in sure if (each.kind in ("present", "superseded")) != (each.version in history.applied)]
     assert wrong == []

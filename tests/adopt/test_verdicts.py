@@ -6,7 +6,7 @@ import pytest
 
 from tasks.adopt.investigate import investigate
 from tasks.catalog import Catalog
-from tasks.rehearsal.model import Piece
+from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.replay import replay
 from tasks.rehearsal.scratch.server import ScratchServer
 
@@ -72,31 +72,31 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_the_evidence_tells_what_can_be_known(scratch: ScratchServer, case: Case) -> None:
-    pieces = make_pieces(case.files)
-    found = investigate(scratch, pieces, make_live(scratch, pieces, case.applied))
+    migrations = make_migrations(case.files)
+    found = investigate(scratch, migrations, make_live(scratch, migrations, case.applied))
     assert [verdict.kind for verdict in found.verdicts] == [_KINDS[sign] for sign in case.verdicts]
     assert found.proved
 
 
 def test_what_is_said_decides_what_the_schema_leaves_open(scratch: ScratchServer) -> None:
-    pieces = make_pieces((T, "DROP TABLE t;"))
-    live = make_live(scratch, pieces, "xx")
-    said = investigate(scratch, pieces, live, forced={"f0": True})
+    migrations = make_migrations((T, "DROP TABLE t;"))
+    live = make_live(scratch, migrations, "xx")
+    said = investigate(scratch, migrations, live, forced={"f0": True})
     assert [verdict.kind for verdict in said.verdicts] == ["superseded", "present"]
-    denied = investigate(scratch, pieces, live, forced={"f1": False})
+    denied = investigate(scratch, migrations, live, forced={"f1": False})
     assert [verdict.kind for verdict in denied.verdicts] == ["absent", "absent"]
 
 
 def test_what_is_said_does_not_count_against_the_schema(scratch: ScratchServer) -> None:
-    pieces = make_pieces((T, "CREATE TABLE u (id int);"))
-    found = investigate(scratch, pieces, make_live(scratch, pieces, "x."), forced={"f1": True, "f0": True})
+    migrations = make_migrations((T, "CREATE TABLE u (id int);"))
+    found = investigate(scratch, migrations, make_live(scratch, migrations, "x."), forced={"f1": True, "f0": True})
     assert [verdict.kind for verdict in found.verdicts] == ["present", "absent"]
     assert found.contradicted == ("f1",)
 
 
 def test_half_of_a_file_by_hand_is_partial_with_both_halves_named(scratch: ScratchServer) -> None:
-    pieces = make_pieces((T, "CREATE INDEX one ON t (id);\nCREATE INDEX two ON t (id);"))
-    found = investigate(scratch, pieces, read_after(scratch, T, "CREATE INDEX two ON t (id);"))
+    migrations = make_migrations((T, "CREATE INDEX one ON t (id);\nCREATE INDEX two ON t (id);"))
+    found = investigate(scratch, migrations, read_after(scratch, T, "CREATE INDEX two ON t (id);"))
     verdict = found.verdicts[1]
     assert verdict.kind == "partial"
     assert verdict.there == ("index public.two of public.t",)
@@ -105,30 +105,32 @@ def test_half_of_a_file_by_hand_is_partial_with_both_halves_named(scratch: Scrat
 
 
 def test_an_object_of_somebody_else_is_a_stranger_and_disturbs_no_verdict(scratch: ScratchServer) -> None:
-    pieces = make_pieces((T, "CREATE TABLE u (id int);"))
-    found = investigate(scratch, pieces, read_after(scratch, T, "CREATE TABLE by_hand ();", "ALTER TABLE t ADD COLUMN odd int;"))
+    migrations = make_migrations((T, "CREATE TABLE u (id int);"))
+    found = investigate(
+        scratch, migrations, read_after(scratch, T, "CREATE TABLE by_hand ();", "ALTER TABLE t ADD COLUMN odd int;")
+    )
     assert [verdict.kind for verdict in found.verdicts] == ["present", "absent"]
     assert "table public.by_hand" in found.strangers
     assert "column odd of public.t" in found.strangers
 
 
-def make_pieces(texts: tuple[str, ...]) -> tuple[Piece, ...]:
-    return tuple(Piece(f"f{number}", text) for number, text in enumerate(texts))
+def make_migrations(texts: tuple[str, ...]) -> tuple[RehearsedMigration, ...]:
+    return tuple(RehearsedMigration(f"f{number}", text) for number, text in enumerate(texts))
 
 
-def make_live(scratch: ScratchServer, pieces: tuple[Piece, ...], applied: str) -> Catalog:
-    return read_after(scratch, *(piece.up for piece, mark in zip(pieces, applied, strict=True) if mark == "x"))
+def make_live(scratch: ScratchServer, migrations: tuple[RehearsedMigration, ...], applied: str) -> Catalog:
+    return read_after(scratch, *(migration.up for migration, mark in zip(migrations, applied, strict=True) if mark == "x"))
 
 
 def read_after(scratch: ScratchServer, *texts: str) -> Catalog:
-    outcomes = list(replay(scratch, [Piece(f"by hand {number}", text) for number, text in enumerate(texts)]))
+    outcomes = list(replay(scratch, [RehearsedMigration(f"by hand {number}", text) for number, text in enumerate(texts)]))
     assert [outcome.error for outcome in outcomes] == [None] * len(texts)
     return outcomes[-1].after
 
 
 def test_a_file_that_fails_on_scratch_is_left_open_where_something_is_not_explained(scratch: ScratchServer) -> None:
-    pieces = make_pieces((T, "CREATE TABLE nowhere.t (id int);"))
+    migrations = make_migrations((T, "CREATE TABLE nowhere.t (id int);"))
     live = read_after(scratch, T, "CREATE SCHEMA nowhere; CREATE TABLE nowhere.t (id int);")
-    verdict = investigate(scratch, pieces, live).verdicts[1]
+    verdict = investigate(scratch, migrations, live).verdicts[1]
     assert verdict.kind == "cannot tell"
     assert 'schema "nowhere" does not exist' in verdict.reason

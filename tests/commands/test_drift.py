@@ -1,4 +1,4 @@
-"""db.drift as people call it: `inv` as a process, the shared server as the scratch server."""
+"""db.drift: `inv` as a process, with the shared server as the scratch server."""
 
 import json
 
@@ -13,7 +13,7 @@ from tests.runner.operating import A, B, C, Operator
 
 @pytest.fixture
 def operator(project: Project, database: Database) -> Operator:
-    """Give somebody whose two migrations are applied."""
+    """Return an operator with two applied migrations."""
     operator = Operator(project, database)
     operator.write(A, "CREATE TABLE a (id int PRIMARY KEY);", "DROP TABLE a;")
     operator.write(B, "CREATE TABLE b (id int);\nCREATE INDEX CONCURRENTLY b_id ON b (id);", "DROP TABLE b;")
@@ -27,21 +27,21 @@ def find(operator: Operator, embedded: Server, *arguments: str, check: int = 0) 
     return result.stdout + result.stderr
 
 
-def test_what_the_migrations_make_is_no_drift(operator: Operator, embedded: Server) -> None:
+def test_the_schema_after_the_migrations_is_not_drift(operator: Operator, embedded: Server) -> None:
     assert "No drift" in find(operator, embedded)
 
 
-def test_a_change_by_hand_is_shown_with_both_definitions(operator: Operator, embedded: Server) -> None:
+def test_a_change_outside_of_migrations_is_shown(operator: Operator, embedded: Server) -> None:
     operator.database.execute('ALTER TABLE a ADD COLUMN "By hand" int; DROP INDEX b_id')
-    told = find(operator, embedded, check=4)
-    assert '+ column "By hand" of public.a' in told
-    assert "- index public.b_id of public.b" in told
+    output = find(operator, embedded, check=4)
+    assert '+ column "By hand" of public.a' in output
+    assert "- index public.b_id of public.b" in output
     events = [json.loads(line) for line in find(operator, embedded, "--json", check=4).splitlines()]
     keys = [change["key"]["name"] for change in events[-1]["changes"]["changes"]]
     assert '"By hand"' in keys
 
 
-def test_a_checkout_that_is_behind_or_ahead_raises_no_alarm(operator: Operator, embedded: Server) -> None:
+def test_a_checkout_that_is_behind_or_ahead_causes_no_findings(operator: Operator, embedded: Server) -> None:
     operator.remove(B)
     operator.write_tables(C)
     assert "No drift" in find(operator, embedded)
@@ -58,27 +58,27 @@ def test_migrations_are_replayed_in_the_order_in_which_they_were_applied(
     assert "No drift" in find(operator, embedded)
 
 
-def test_a_text_that_nobody_keeps_is_named(operator: Operator, embedded: Server) -> None:
+def test_a_version_without_a_stored_text_or_file_is_named(operator: Operator, embedded: Server) -> None:
     operator.database.execute("DELETE FROM schema_migrations_scripts WHERE version = %s", B)
     assert "No drift" in find(operator, embedded)
     operator.write(B, "CREATE TABLE b ();")
-    told = find(operator, embedded, check=1)
-    assert f"does not keep the text of {B}" in told
-    assert "State: Nothing was changed." in told
+    output = find(operator, embedded, check=1)
+    assert f"does not have the text of {B}" in output
+    assert "State: Nothing was changed." in output
 
 
-def test_the_target_is_no_scratch_server(operator: Operator) -> None:
+def test_the_target_is_refused_as_the_scratch_server(operator: Operator) -> None:
     result = operator.project.inv("db.drift", env={"SCRATCH_DATABASE_URL": operator.database.url}, check=3)
     assert "SCRATCH_DATABASE_URL" in result.stderr
 
 
-def test_a_drift_is_written_as_a_migration_that_is_proved(operator: Operator, embedded: Server) -> None:
+def test_drift_is_written_as_a_migration_that_is_verified(operator: Operator, embedded: Server) -> None:
     operator.database.execute(
         """ALTER TABLE a ADD COLUMN "By hand" varchar(9) NOT NULL DEFAULT 'x' CHECK ("By hand" IN ('x', 'y'));
            CREATE TABLE "Näw" (id int PRIMARY KEY, a_id int REFERENCES a); CREATE INDEX ON "Näw" (a_id); DROP INDEX b_id"""
     )
-    told = find(operator, embedded, "--as-migration=keep what was changed", check=4)
-    assert "Proved on scratch" in told
+    output = find(operator, embedded, "--as-migration=keep what was changed", check=4)
+    assert "Verified on scratch" in output
     (up,) = (operator.project.migrations / "up").glob("*_keep_what_was_changed.sql")
     assert 'CREATE TABLE public."Näw"' in up.read_text()
     with fresh_database(embedded) as elsewhere:
@@ -90,7 +90,7 @@ def test_a_drift_is_written_as_a_migration_that_is_proved(operator: Operator, em
         assert other.database.query("SELECT to_regclass('b_id')::text") == [("b_id",)]
 
 
-def test_a_name_that_cannot_be_one_is_refused_and_nothing_is_written(operator: Operator, embedded: Server) -> None:
+def test_an_invalid_name_is_refused_and_nothing_is_written(operator: Operator, embedded: Server) -> None:
     operator.database.execute("CREATE TABLE by_hand ()")
     find(operator, embedded, "--as-migration=/", check=2)
     assert len(list((operator.project.migrations / "up").iterdir())) == 2

@@ -1,4 +1,4 @@
-"""db.verify and db.test-crash as people call them: `inv` as a process, with the shared server as the scratch server."""
+"""db.verify and db.test-crash: `inv` as a process, with the shared server as the scratch server."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ BAD_DOWN = ("CREATE TABLE c (id int);\nCREATE VIEW v AS SELECT 1 AS one;", "DROP
 
 @pytest.fixture
 def operator(project: Project, database: Database) -> Operator:
-    """Give somebody who prepares the database without the cost of a process."""
+    """Return an operator that prepares the database without the cost of a process."""
     return Operator(project, database)
 
 
@@ -29,7 +29,7 @@ def run(operator: Operator, *arguments: str, check: int, **env: str) -> "subproc
 
 
 def read_answers(result: "subprocess.CompletedProcess[str]") -> list[dict[str, Any]]:
-    """Read the JSON lines of a result."""
+    """Return the JSON lines of a result."""
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
@@ -45,7 +45,7 @@ def test_the_pending_migrations_of_the_environment_are_verified(operator: Operat
     assert operator.read_tables() == ["a"]
 
 
-def test_findings_are_shown_and_end_with_4(operator: Operator) -> None:
+def test_findings_are_shown_and_the_exit_code_is_4(operator: Operator) -> None:
     operator.write_tables(A)
     operator.write(C, *BAD_DOWN)
     operator.write(B, "SELECT 1 / 0;", "SELECT 1;")
@@ -56,11 +56,11 @@ def test_findings_are_shown_and_end_with_4(operator: Operator) -> None:
     assert f"❌ {B}: up fails" in lines
     assert any("division by zero" in line for line in lines)
     assert any(line.startswith("1 | SELECT 1 / 0") for line in lines)
-    assert lines[-1].startswith("❌ Found something in 2 of 3 migrations")
+    assert lines[-1].startswith("❌ Problems in 2 of 3 migrations")
     assert result.stderr == ""
 
 
-def test_with_json_each_answer_is_a_line(operator: Operator) -> None:
+def test_with_json_each_event_is_a_line(operator: Operator) -> None:
     operator.write_tables(A)
     operator.write(C, *BAD_DOWN)
     answers = read_answers(run(operator, "db.verify", "--all", "--with-data", "--json", check=4))
@@ -70,14 +70,14 @@ def test_with_json_each_answer_is_a_line(operator: Operator) -> None:
     assert answers[-1]["found"] == 1
 
 
-def test_all_and_one_need_no_access_to_an_environment(operator: Operator) -> None:
+def test_neither_all_nor_only_needs_a_connection_to_an_environment(operator: Operator) -> None:
     operator.write_tables(A, B)
     closed = "postgresql://me:s3cret@127.0.0.1:1/db"
     assert len(read_answers(run(operator, "db.verify", "--all", "--json", check=0, DATABASE_URL=closed))) == 4
     (_, verified, _) = read_answers(run(operator, "db.verify", f"--only={B[:14]}", "--json", check=0, DATABASE_URL=closed))
     assert verified["version"] == B
     started, *_ = read_answers(run(operator, "db.verify", "--json", check=0, DATABASE_URL=closed))
-    assert "cannot be asked" in started["reason"]
+    assert "cannot be read" in started["reason"]
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,12 @@ def test_all_and_one_need_no_access_to_an_environment(operator: Operator) -> Non
         (("db.verify", "--only=2025", "--all"), {}, 2, "--only and --all contradict each other"),
         (("db.verify", "--timeout=soon"), {}, 2, "--timeout=soon is not a valid duration"),
         (("db.verify", "--env=moon"), {}, 2, "there is no environment moon"),
-        (("db.verify",), {"SCRATCH_DATABASE_URL": "postgresql://me:s3cret@127.0.0.1:1/db"}, 1, "no scratch server"),
+        (("db.verify",), {"SCRATCH_DATABASE_URL": "postgresql://me:s3cret@127.0.0.1:1/db"}, 1, "cannot use the scratch server"),
         (("db.test-crash", "--only=2024"), {}, 2, "there is no version 2024"),
         (("db.test-crash",), {"SCRATCH_DATABASE_URL": "nothing"}, 2, "SCRATCH_DATABASE_URL: "),
     ],
 )
-def test_what_cannot_be_done_is_refused(
+def test_wrong_usage_and_missing_servers_are_errors(
     operator: Operator, arguments: tuple[str, ...], env: dict[str, str], exit_code: int, message: str
 ) -> None:
     operator.write_tables(A)
@@ -102,10 +102,10 @@ def test_what_cannot_be_done_is_refused(
     assert result.stdout == ""
 
 
-def test_the_target_is_no_scratch_server(operator: Operator) -> None:
+def test_the_target_is_refused_as_the_scratch_server(operator: Operator) -> None:
     operator.write_tables(A)
     result = run(operator, "db.verify", "--all", check=3, SCRATCH_DATABASE_URL=operator.database.url)
-    assert "names the target's own database" in result.stderr
+    assert "is the target database itself" in result.stderr
 
 
 @pytest.mark.skipif(find_machine_programs() is None, reason="there is no older server on this machine")
@@ -114,14 +114,14 @@ def test_an_older_scratch_server_than_the_target_is_refused(operator: Operator, 
     assert programs is not None
     operator.write_tables(A)
     result = run(operator, "db.verify", check=1, SCRATCH_DATABASE_URL=servers(programs).url())
-    assert "older than the target's" in result.stderr
+    assert "is older than the target" in result.stderr
 
 
-def test_an_extension_can_be_left_out(operator: Operator) -> None:
+def test_an_extension_can_be_excluded(operator: Operator) -> None:
     operator.write(A, "CREATE EXTENSION nothing_such;\nCREATE TABLE a (id int);", "DROP TABLE a;")
     assert "has no extension nothing_such" in run(operator, "db.verify", check=4).stdout
     lines = run(operator, "db.verify", "--without-extension=other,nothing_such", check=0).stdout.splitlines()
-    assert lines[1] == "Without other, nothing_such: what needs that is not checked"
+    assert lines[1] == "Without other, nothing_such: statements that need it are not checked"
     assert any("not checked:" in line and "CREATE EXTENSION nothing_such" in line for line in lines)
 
 
@@ -131,7 +131,7 @@ def test_runs_are_killed_and_resumed(operator: Operator) -> None:
     operator.write(B, "CREATE TABLE b (id int);\nCREATE INDEX CONCURRENTLY i ON b (id);")
     lines = run(operator, "db.test-crash", check=0).stdout.splitlines()
     assert lines[0].startswith("Killing runs of 1 of 2 migrations (pending in local) after each statement")
-    assert lines[1] == f"✅ {B}: killed after statement 1 of 2 (line 1), resumed, equal"
+    assert lines[1] == f"✅ {B}: killed after statement 1 of 2 (line 1), resumed: same result"
     assert "2 killed runs of 1 migration" in lines[-1]
     operator.write(C, "-- migrate: no-transaction\nDO $$ BEGIN INSERT INTO a VALUES (1); COMMIT; END $$;")
     answers = read_answers(run(operator, "db.test-crash", f"--only={C[:14]}", "--json", check=4))

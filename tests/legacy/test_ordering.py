@@ -10,7 +10,7 @@ from tasks.legacy.dates import FileDate
 from tasks.legacy.files import OldFile
 from tasks.legacy.names import read_name
 from tasks.legacy.ordering import Errors, Order, Replays, choose_order, settle_dates
-from tasks.rehearsal.model import Piece
+from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import RunnerError
 from tests.kit.servers import Server
@@ -93,11 +93,11 @@ def test_a_modification_time_gives_way_to_sure_dates_further_on() -> None:
     ]
 
 
-PIECES = {
-    0: Piece("a", "CREATE TABLE a (id int);"),
-    1: Piece("b", "ALTER TABLE a ADD b int;"),
-    2: Piece("c", "BEGIN; CREATE TABLE c (); COMMIT; BEGIN; CREATE TABLE a (); COMMIT;"),
-    3: Piece("d", "CREATE TABLE c ();"),
+MIGRATIONS = {
+    0: RehearsedMigration("a", "CREATE TABLE a (id int);"),
+    1: RehearsedMigration("b", "ALTER TABLE a ADD b int;"),
+    2: RehearsedMigration("c", "BEGIN; CREATE TABLE c (); COMMIT; BEGIN; CREATE TABLE a (); COMMIT;"),
+    3: RehearsedMigration("d", "CREATE TABLE c ();"),
 }
 
 
@@ -106,7 +106,7 @@ PIECES = {
     [((0, 1), {0, 1}), ((1, 0), {0}), ((2, 0, 1), {1, 2}), ((0, 2, 1), {0, 1}), ((1, 2), {2}), ((0, 2, 3), {0, 3})],
 )
 def test_a_file_that_fails_leaves_nothing_to_those_after_it(embedded: Server, order: Order, working: set[int]) -> None:
-    with ScratchServer(embedded.url()) as server, Replays(server, PIECES) as replays:
+    with ScratchServer(embedded.url()) as server, Replays(server, MIGRATIONS) as replays:
         errors = replays.run(order)
         assert {index for index, error in errors.items() if error is None} == working
         assert {index: error is None for index, error in replays.run(order).items()} == {

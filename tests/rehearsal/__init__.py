@@ -1,1 +1,1 @@
-"""Tests of scratch databases and of what is rehearsed on them."""
+"""Tests of tasks/rehearsal."""

@@ -1,4 +1,4 @@
-"""A scratch server for the tests of one worker: what is kept on it, and what is swept, is theirs alone."""
+"""A scratch server of its own for each test worker, because cached states and abandoned databases are shared."""
 
 import shutil
 import sys
@@ -20,7 +20,7 @@ Start = Callable[..., tuple[Running, str]]
 
 @pytest.fixture(scope="session")
 def running(template: Cluster) -> Iterator[OwnServer]:
-    """Give a running server that no other worker uses."""
+    """Yield a running server that no other worker uses."""
     folder = Path(tempfile.mkdtemp(dir=template.data.parent.parent))
     folder.chmod(0o711)
     server = copy_cluster(template, folder / "server")
@@ -32,16 +32,16 @@ def running(template: Cluster) -> Iterator[OwnServer]:
 
 @pytest.fixture
 def scratch(running: OwnServer) -> Iterator[ScratchServer]:
-    """Give a scratch server on which nothing is kept; fails the test that leaves a scratch database behind."""
+    """Yield a scratch server without cached states; fail the test that leaves a scratch database behind."""
     with ScratchServer(running.url()) as server:
         yield server
-        server.forget_states()
+        server.drop_states()
         assert list_databases(running, "scratch") == set()
 
 
 @pytest.fixture
 def start_owner(running: OwnServer) -> Iterator[Start]:
-    """Give a function that starts a process which owns a scratch database, and returns both."""
+    """Yield a function that starts a process which owns a scratch database, and returns the process and the database's name."""
     started: list[Running] = []
 
     def start(*tables: str) -> tuple[Running, str]:

@@ -10,14 +10,14 @@ from tests.rehearsal.scratching import make_table
 
 
 def own(url: str, *tables: str) -> None:
-    """Bring a scratch database to a state, tell its name, and hold it."""
+    """Create a scratch database in a state, print its name, and keep it until standard input ends."""
     with ScratchServer(url) as server, state_after(server, [make_table(table) for table in tables]) as database:
         print(database.name, flush=True)
         sys.stdin.read()
 
 
 if __name__ == "__main__":
-    # A shell that starts a process in the background may have it ignore the signal.
+    # A process that a shell starts in the background may ignore the signal.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         own(*sys.argv[1:])

@@ -1,9 +1,9 @@
-"""Verifying pieces as the task does, on a scratch server of the tests."""
+"""Verify migrations as db.verify does, on a scratch server."""
 
 from collections.abc import Iterable
 
 from tasks.rehearsal.events import MigrationVerified, VerifyFinished
-from tasks.rehearsal.model import Piece
+from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.selection import Selection
 from tasks.rehearsal.verify.verify import VerifyOptions, verify
@@ -11,41 +11,41 @@ from tasks.rehearsal.verify.verify import VerifyOptions, verify
 VERSIONS = [f"2025010{number}000000_v{number}" for number in range(1, 9)]
 
 
-def make_pieces(*texts: tuple[str, str | None]) -> tuple[Piece, ...]:
-    """Give a piece for each pair of up and down, named by the versions in turn."""
+def make_migrations(*texts: tuple[str, str | None]) -> tuple[RehearsedMigration, ...]:
+    """Return a migration for each pair of up and down, named by consecutive versions."""
     return tuple(
-        Piece(version, up, down, f"up/{version}.sql", f"down/{version}.sql")
+        RehearsedMigration(version, up, down, f"up/{version}.sql", f"down/{version}.sql")
         for version, (up, down) in zip(VERSIONS, texts, strict=False)
     )
 
 
-def verify_pieces(
+def verify_migrations(
     server: ScratchServer,
-    pieces: tuple[Piece, ...],
+    migrations: tuple[RehearsedMigration, ...],
     *,
     chosen: Iterable[str] = (),
     applied: Iterable[str] = (),
     with_data: bool = False,
     timeout_s: float | None = None,
 ) -> list[MigrationVerified]:
-    """Verify pieces, the last one unless others are chosen, and give what came of each; checks the sum."""
-    selection = Selection(pieces, tuple(chosen) or (pieces[-1].name,), "chosen", frozenset(applied))
+    """Verify migrations, by default the last one; check the totals, and return the result of each."""
+    selection = Selection(migrations, tuple(chosen) or (migrations[-1].name,), "chosen", frozenset(applied))
     _, *verified, finished = verify(server, selection, VerifyOptions(with_data, timeout_s))
-    answers = [answer for answer in verified if isinstance(answer, MigrationVerified)]
+    results = [event for event in verified if isinstance(event, MigrationVerified)]
     assert isinstance(finished, VerifyFinished)
-    assert finished.count == len(answers)
-    assert finished.found == sum(any(not each.mild for each in answer.findings) for answer in answers)
-    return answers
+    assert finished.count == len(results)
+    assert finished.found == sum(any(not each.mild for each in result.findings) for result in results)
+    return results
 
 
 def verify_last(
     server: ScratchServer, *texts: tuple[str, str | None], with_data: bool = False, timeout_s: float | None = None
 ) -> MigrationVerified:
-    """Verify the last of some pairs of up and down."""
-    (verified,) = verify_pieces(server, make_pieces(*texts), with_data=with_data, timeout_s=timeout_s)
+    """Verify the last of some pairs of up and down, and return its result."""
+    (verified,) = verify_migrations(server, make_migrations(*texts), with_data=with_data, timeout_s=timeout_s)
     return verified
 
 
 def list_found(verified: MigrationVerified) -> list[str]:
-    """List what was found, in order."""
+    """Return the kinds of the findings, in order."""
     return [each.what for each in verified.findings]

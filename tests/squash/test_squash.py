@@ -179,7 +179,7 @@ def test_a_proof_that_fails_tells_the_difference(server: ScratchServer) -> None:
             refuse_difference(read_state(wanted), read_state(actual))
     assert "- table public.b" in refused.value.message
     assert "~ rows of public.a: 1 are missing, 1 are different" in refused.value.message
-    assert "~ sequence public.a_id_seq stands elsewhere" in refused.value.message
+    assert "~ sequence public.a_id_seq has another value" in refused.value.message
 
 
 def test_the_command_says_that_it_is_proved(filled: Operator, embedded: Server) -> None:

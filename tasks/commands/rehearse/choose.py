@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from tasks.commands.dispatch import open_events
 from tasks.config.environments import LOCAL, PROJECT, Environment
 from tasks.options import Options
-from tasks.rehearsal.model import Piece
+from tasks.rehearsal.model import read_migration_pairs
 from tasks.rehearsal.selection import Selection
 from tasks.runner.errors import ConnectError, UsageError
 from tasks.runner.events import StatusRead
-from tasks.runner.files.checkout import Migrations, read_migrations, read_source, show_path
+from tasks.runner.files.checkout import read_migrations
 from tasks.runner.operations.requests import Request
 from tasks.runner.planning.plan import find_version
 
@@ -44,37 +44,24 @@ def pick(environment: Environment, selector: Selector, options: Options, stop: S
     If the local database does not exist, all are selected. Raises RunnerError.
     """
     migrations = read_migrations(environment.settings.migrations_dir)
-    pieces = read_pieces(migrations)
+    rehearsed = read_migration_pairs(migrations)
     versions = tuple(migrations.checksums)
     if selector.only:
         version = find_version(selector.only, versions)
-        return Selection(pieces, (version,), "the one selected")
+        return Selection(rehearsed, (version,), "the one selected")
     if selector.all:
-        return Selection(pieces, versions, "all")
+        return Selection(rehearsed, versions, "all")
     if environment.name == LOCAL and not _is_running(environment):
-        return Selection(pieces, versions, "all, since there is no local database that says which are pending")
+        return Selection(rehearsed, versions, "all, since there is no local database that says which are pending")
     try:
         states = _read_states(environment, options, stop, seen)
     except ConnectError:
         if environment.name != LOCAL:
             raise
-        return Selection(pieces, versions, "all, since the local database cannot be read")
+        return Selection(rehearsed, versions, "all, since the local database cannot be read")
     applied = frozenset(version for version in versions if states.get(version) in _APPLIED)
     chosen = tuple(version for version in versions if states.get(version) in _OPEN)
-    return Selection(pieces, chosen, f"pending in {environment.name}", applied, asked=True)
-
-
-def read_pieces(migrations: Migrations) -> tuple[Piece, ...]:
-    """Read the texts of all migrations; raises FilesError for bytes that none can hold."""
-    return tuple(_read_piece(migrations, version) for version in migrations.checksums)
-
-
-def _read_piece(migrations: Migrations, version: str) -> Piece:
-    up, path = read_source(migrations.up_path(version)), migrations.down_path(version)
-    if version not in migrations.downs:
-        return Piece(version, up.text, None, up.shown, show_path(path))
-    down = read_source(path)
-    return Piece(version, up.text, down.text, up.shown, down.shown)
+    return Selection(rehearsed, chosen, f"pending in {environment.name}", applied, asked=True)
 
 
 def _is_running(environment: Environment) -> bool:

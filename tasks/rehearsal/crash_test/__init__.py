@@ -1,1 +1,1 @@
-"""Killing runs on scratch."""
+"""Crash tests on scratch databases: db.test-crash."""

@@ -1,4 +1,4 @@
-"""Killing runs on scratch after each of their statements, and proving that the next run ends as if nothing had happened."""
+"""Kill runs on scratch databases after each statement, and check that the next run ends like an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ import psycopg
 from psycopg import sql
 
 from tasks.catalog import Catalog, compare, read_catalog
-from tasks.rehearsal.crash_test.workers import CrashWorkers, Ended
+from tasks.rehearsal.crash_test.workers import CrashWorkers, WorkerResult
 from tasks.rehearsal.errors import ScratchError
-from tasks.rehearsal.events import CrashResumed, CrashTestFinished, CrashTestSkipped, CrashTestStarted, Found
-from tasks.rehearsal.model import Piece
+from tasks.rehearsal.events import CrashResumed, CrashTestFinished, CrashTestSkipped, CrashTestStarted, RehearsalFinding
+from tasks.rehearsal.findings import find_changes, find_error
+from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.replay import state_after
 from tasks.rehearsal.replay.server_wide import describe, skip_server_wide
 from tasks.rehearsal.rows.reading import read_shapes
 from tasks.rehearsal.scratch import roles
 from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
 from tasks.rehearsal.selection import Selection
-from tasks.rehearsal.verify.findings import find_changes, find_error
 from tasks.runner.database.session import connect
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import Event
 from tasks.runner.ledger.reading import read_ledger
 from tasks.runner.planning.failures import describe_server_error
 
-_DIFFERS = "the run that was killed and resumed left another {what} than an undisturbed one"
+_DIFFERS = "the {what} after a killed and resumed run differs from that after an uninterrupted run"
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Hold what a run leaves: the schema, the ledger's checksums, and how many rows each table has."""
+    """The state after a run: the schema, the ledger's checksums, and the number of rows of each table."""
 
     catalog: Catalog
     ledger: dict[str, str | None]
@@ -44,85 +44,93 @@ class _State:
 def crash_and_resume(
     server: ScratchServer, selection: Selection, folder: Path, *, timeout_s: float | None = None
 ) -> Iterator[Event]:
-    """Kill and resume runs of the chosen migrations, an answer for each statement; raises RunnerError if none is at fault."""
+    """Kill and resume runs of the selected migrations, and yield an event for each statement.
+
+    Problems of a migration are findings. Raises RunnerError if something other than a migration fails.
+    """
     begun = time.monotonic()
     chosen = selection.list_chosen()
-    yield CrashTestStarted(len(chosen), len(selection.pieces), selection.reason, server.version)
+    yield CrashTestStarted(len(chosen), len(selection.migrations), selection.reason, server.version)
     kills = found = 0
-    with CrashWorkers(folder, timeout_s=timeout_s) as mortals:
-        for piece in chosen:
-            before = selection.list_before(piece.name)
-            for event in _CrashTest(server, mortals, before, piece, timeout_s).run():
+    with CrashWorkers(folder, timeout_s=timeout_s) as workers:
+        for migration in chosen:
+            before = selection.list_before(migration.name)
+            for event in _CrashTest(server, workers, before, migration, timeout_s).run():
                 kills += isinstance(event, CrashResumed)
                 found += bool(event.findings)
                 if isinstance(event, CrashTestSkipped) and event.findings:
-                    selection = selection.without({piece.name})
+                    selection = selection.without({migration.name})
                 yield event
     yield CrashTestFinished(len(chosen), kills, found, round((time.monotonic() - begun) * 1000))
 
 
 class _CrashTest:
-    """Kill and resume runs of one migration."""
+    """The crash test of one migration."""
 
     def __init__(
-        self, server: ScratchServer, mortals: CrashWorkers, before: list[Piece], piece: Piece, timeout_s: float | None
+        self,
+        server: ScratchServer,
+        workers: CrashWorkers,
+        before: list[RehearsedMigration],
+        migration: RehearsedMigration,
+        timeout_s: float | None,
     ) -> None:
         self._server = server
-        self._mortals = mortals
+        self._workers = workers
         self._before = before
-        self._piece = piece
+        self._migration = migration
         self._timeout_s = timeout_s
 
     def run(self) -> Iterator[CrashResumed | CrashTestSkipped]:
-        """Run it undisturbed, then kill it after each statement in turn."""
-        version = self._piece.name
+        """Run the migration without interruption, then kill a run after each statement in turn."""
+        version = self._migration.name
         try:
             reason = self._find_reason_to_skip()
             with ExitStack() as stack:
                 database = None if reason else stack.enter_context(self._enter_state())
-                ended = Ended(killed=False) if database is None else self._mortals.run(database, version)
-                expected = None if database is None or ended.error else _read_state(database)
+                result = WorkerResult(killed=False) if database is None else self._workers.run(database, version)
+                expected = None if database is None or result.error else _read_state(database)
         except ScratchError:
             raise
         except RunnerError as error:
-            message = "cannot be killed, because it or a migration before it fails"
+            message = "cannot be tested because it, or a migration before it, fails"
             yield self._skip(find_error("up_fails", message, error, self._server.url))
             return
         except psycopg.Error as error:
             raise describe_server_error(error, self._server.url) from error
-        if ended.error:
-            yield self._skip(Found("up_fails", "up fails", error=ended.error))
+        if result.error:
+            yield self._skip(RehearsalFinding("up_fails", "up fails", error=result.error))
         elif expected is None:
             yield CrashTestSkipped(version, reason)
         else:
-            for number, (line, text) in enumerate(ended.statements, 1):
+            for number, (line, text) in enumerate(result.statements, 1):
                 findings = tuple(self._kill_after(number, expected))
-                yield CrashResumed(version, line, text, number, len(ended.statements), findings)
+                yield CrashResumed(version, line, text, number, len(result.statements), findings)
 
     def _enter_state(self) -> AbstractContextManager[ScratchDatabase]:
         return state_after(self._server, self._before, timeout_s=self._timeout_s)
 
-    def _skip(self, found: Found) -> CrashTestSkipped:
-        return CrashTestSkipped(self._piece.name, found.message, (found,))
+    def _skip(self, found: RehearsalFinding) -> CrashTestSkipped:
+        return CrashTestSkipped(self._migration.name, found.message, (found,))
 
     def _find_reason_to_skip(self) -> str:
-        """Say why a migration must not run as it is on a scratch server: it reaches beyond its database. Raises RunnerError."""
-        step = self._piece.make_step("up")
+        """Return why a migration must not run on a scratch server, or ""; raises RunnerError if it cannot be parsed."""
+        step = self._migration.make_step("up")
         _, beyond = skip_server_wide(step, ())
         if beyond:
             return f"it reaches beyond its database: {describe(step, beyond[0])}"
-        return "it may create a role, which belongs to the whole server" if roles.creates_role(self._piece.up) else ""
+        return "it may create a role, and roles belong to the server" if roles.creates_role(self._migration.up) else ""
 
-    def _kill_after(self, number: int, expected: _State) -> Iterator[Found]:
-        """Kill a run after a statement, let another one go on, and tell what differs."""
+    def _kill_after(self, number: int, expected: _State) -> Iterator[RehearsalFinding]:
+        """Kill a run after a statement, resume it, and yield what differs."""
         with self._enter_state() as database:
-            killed = self._mortals.run(database, self._piece.name, die_after=number)
+            killed = self._workers.run(database, self._migration.name, kill_after=number)
             if not killed.killed:
-                yield Found("crash_differs", "the run that was to be killed ended before that", error=killed.error)
+                yield RehearsalFinding("crash_differs", "the run ended before it could be killed", error=killed.error)
                 return
-            resumed = self._mortals.run(database, self._piece.name)
+            resumed = self._workers.run(database, self._migration.name)
             if resumed.error:
-                yield Found("crash_differs", "the next run cannot finish it", error=resumed.error)
+                yield RehearsalFinding("crash_differs", "the next run cannot resume it", error=resumed.error)
                 return
             try:
                 actual = _read_state(database)
@@ -132,7 +140,7 @@ class _CrashTest:
         for what, before, after in (("ledger", expected.ledger, actual.ledger), ("number of rows", expected.rows, actual.rows)):
             diff = tuple(_compare(before, after))
             if diff:
-                yield Found("crash_differs", _DIFFERS.format(what=what), diff=diff)
+                yield RehearsalFinding("crash_differs", _DIFFERS.format(what=what), diff=diff)
 
 
 def _read_state(database: ScratchDatabase) -> _State:

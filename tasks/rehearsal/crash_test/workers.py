@@ -1,4 +1,4 @@
-"""The other end of the program whose children die: requests to it, and its answers as values."""
+"""The client of the worker program: requests to it, and its answers as values."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _PROJECT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """Tell how a run ended: killed, or by itself, perhaps with an error; and its statements, by line and text."""
+class WorkerResult:
+    """The end of a run: killed or not, its statements by line and text, and its error, if any."""
 
     killed: bool
     statements: tuple[tuple[int, str], ...] = ()
@@ -31,7 +31,7 @@ class Ended:
 
 
 class CrashWorkers:
-    """Have migrations run by processes that can be told to die; to be used in a `with`, whose end ends them all."""
+    """The worker program, whose child processes run migrations and are killed on request; to be used in a `with`."""
 
     def __init__(self, folder: Path, *, timeout_s: float | None = None) -> None:
         self._folder = folder.absolute()
@@ -44,23 +44,23 @@ class CrashWorkers:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._end()
 
-    def run(self, database: ScratchDatabase, version: str, *, die_after: int = 0) -> Ended:
-        """Apply one version to a database, and die after so many statements; 0 means to live."""
+    def run(self, database: ScratchDatabase, version: str, *, kill_after: int = 0) -> WorkerResult:
+        """Apply one version to a database; kill the run after `kill_after` statements, or never if it is 0."""
         process = self._process = self._process or self._start()
         assert process.stdin is not None
         assert process.stdout is not None
         request = {
             "url": database.url,
             "folder": str(self._folder),
-            "here": str(Path.cwd()),
+            "directory": str(Path.cwd()),
             "version": version,
-            "die_after": die_after,
+            "kill_after": kill_after,
         }
         process.stdin.write(json.dumps(request) + "\n")
         process.stdin.flush()
         if not select.select([process.stdout], [], [], self._timeout_s)[0]:
             self._end()
-            return Ended(killed=False, error=self._describe_timeout(version))
+            return WorkerResult(killed=False, error=self._describe_timeout(version))
         line = process.stdout.readline()
         if not line:
             self._end()
@@ -68,7 +68,7 @@ class CrashWorkers:
         return _read_answer(json.loads(line))
 
     def _start(self) -> subprocess.Popen[str]:
-        """Start the program in a group of its own, so that a Ctrl-C reaches this process alone, which then ends them all."""
+        """Start the program in its own process group, so that Ctrl-C reaches only this process, which then ends the group."""
         return subprocess.Popen(
             [sys.executable, "-m", "tasks.rehearsal.crash_test.worker"],
             cwd=_PROJECT,
@@ -87,15 +87,15 @@ class CrashWorkers:
             process.communicate()
 
     def _describe_timeout(self, version: str) -> ErrorRaised:
-        message = f"{version} was not done after {self._timeout_s:g} s, and was stopped"
-        hint = "Give it more time (--timeout), or look for what never ends."
+        message = f"{version} did not finish within {self._timeout_s:g} s and was stopped"
+        hint = "Allow more time (--timeout), or check whether the statement can finish at all."
         return describe_error(TimeLimitError(message, hint=hint, state=UNTOUCHED), "")
 
 
-def _read_answer(answer: dict[str, object]) -> Ended:
+def _read_answer(answer: dict[str, object]) -> WorkerResult:
     if "signal" in answer:
-        return Ended(killed=answer["signal"] == signal.SIGKILL)
+        return WorkerResult(killed=answer["signal"] == signal.SIGKILL)
     statements, error = answer["statements"], answer["error"]
     assert isinstance(statements, list)
     assert isinstance(error, dict | None)
-    return Ended(False, tuple((line, text) for line, text in statements), ErrorRaised(**error) if error else None)
+    return WorkerResult(False, tuple((line, text) for line, text in statements), ErrorRaised(**error) if error else None)

@@ -1,1 +1,1 @@
-"""What was changed besides the migrations."""
+"""Drift, the differences between a database and its applied migrations: db.drift."""

@@ -1,4 +1,4 @@
-"""Keeping a drift: as a new migration pair, proved on scratch before it is called done."""
+"""Write a drift as a new migration pair, and verify it on a scratch database."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from pathlib import Path
 from tasks.catalog import show_difference
 from tasks.rehearsal.drift.drift import Drift, MigrationWritten
 from tasks.rehearsal.scratch.server import ScratchServer
-from tasks.rehearsal.sql_diff import Pair, prove, write_pair
+from tasks.rehearsal.sql_diff import Pair, verify_pair, write_pair
 from tasks.runner.errors import RunnerError
 from tasks.runner.files.checkout import show_path
 from tasks.runner.files.new import create_migration
 from tasks.runner.files.templates import MigrationText
 
-_HEADING = "Keep what was changed by hand"
+_HEADING = "Adopt changes made outside of migrations"
 
 
 def write_migration(drift: Drift, server: ScratchServer, folder: Path, name: str, *, environment: str) -> MigrationWritten:
-    """Write what leads from the expected schema to the live one as a migration, and say what the proof found.
+    """Write the difference from the expected schema to the live one as a migration, and verify it.
 
-    Raises UsageError for a name that cannot be one, RunnerError where the files cannot be made.
+    Raises UsageError for an invalid name, RunnerError if the files cannot be created.
     """
-    made: list[Pair] = []
+    pairs: list[Pair] = []
 
     def compose(version: str) -> MigrationText:
         pair = write_pair(drift.expected, drift.live, name=version, heading=_HEADING)
-        made.append(pair)
+        pairs.append(pair)
         return MigrationText(pair.up, pair.down)
 
     new = create_migration(folder, name, now=datetime.now(UTC), compose=compose)
-    pair = made[-1]
+    pair = pairs[-1]
     paths = tuple(show_path(path) for path in (new.up, new.down) if path is not None)
     by_hand = tuple(f"{change.word} {change.key}" for change in pair.written.by_hand)
     return MigrationWritten(environment, new.version, paths, by_hand, _find_problem(drift, server, pair))
 
 
 def _find_problem(drift: Drift, server: ScratchServer, pair: Pair) -> str:
-    """Prove the pair on scratch, and say what is wrong with it; empty if nothing is."""
+    """Verify the pair on scratch; return what is wrong with it, or ""."""
     try:
-        remains = prove(server, drift.pieces, pair, drift.live)
+        differences = verify_pair(server, drift.migrations, pair, drift.live)
     except RunnerError as error:
         place = f"{error.place.file}:{error.place.line}: " if error.place and error.place.line else ""
         return f"{place}{error.message}"
-    return "\n".join(line for difference in remains for line in show_difference(difference))
+    return "\n".join(line for difference in differences for line in show_difference(difference))

@@ -1,6 +1,6 @@
-"""Drift: what somebody changed besides the migrations, found by replaying on scratch the texts that were applied.
+"""Find drift, changes outside of migrations, by replaying the applied texts on a scratch database.
 
-The texts come from the database's own ledger, so that a checkout which is ahead or behind raises no false alarm.
+The texts come from the database's ledger, so a checkout that is ahead or behind does not cause false findings.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tasks.catalog import Catalog, Difference, compare, read_catalog
-from tasks.rehearsal.model import Piece
+from tasks.rehearsal.model import RehearsedMigration, read_pair
 from tasks.rehearsal.replay.replay import read_left_out, state_after
 from tasks.rehearsal.scratch.server import ScratchServer, check_version
 from tasks.runner.database.session import connect
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import CatalogRead, StoredScript
-from tasks.runner.files.checkout import Migrations, read_source
+from tasks.runner.files.checkout import Migrations
 from tasks.runner.operations.schema import build_catalog
 
 _MOST_NAMED = 5
@@ -24,7 +24,7 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class DriftRead:
-    """Give what differs between the schema that a ledger speaks of and the one that is there; empty where nothing does."""
+    """The difference between the schema after the applied migrations and the actual one."""
 
     kind: ClassVar[str] = "drift_read"
     environment: str
@@ -33,12 +33,12 @@ class DriftRead:
     objects: int
     changes: Difference
     unchecked: tuple[str, ...] = ()
-    """The statements that were left out of the rehearsal."""
+    """The statements that were skipped in the replay."""
 
 
 @dataclass(frozen=True, slots=True)
 class MigrationWritten:
-    """Say that a drift was written as a migration, with what is left to do by hand."""
+    """A migration that was written for a drift, and what is left to do by hand."""
 
     kind: ClassVar[str] = "migration_written"
     environment: str
@@ -46,59 +46,61 @@ class MigrationWritten:
     paths: tuple[str, ...]
     by_hand: tuple[str, ...] = ()
     problem: str = ""
-    """What the proof on scratch found; empty for a pair that is proved."""
+    """What went wrong when the pair was verified on scratch; empty for a verified pair."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Hold both schemas of a comparison, and the pieces that make the expected one."""
+    """The two schemas of a comparison, and the migrations that lead to the expected one."""
 
-    pieces: tuple[Piece, ...]
+    migrations: tuple[RehearsedMigration, ...]
     expected: Catalog
     live: Catalog
     unchecked: tuple[str, ...]
 
     @property
     def changes(self) -> Difference:
-        """Return what leads from the expected schema to the live one."""
+        """Return the difference from the expected schema to the live one."""
         return compare(self.expected, self.live)
 
 
 def find_drift(read: CatalogRead, files: Migrations | None, server: ScratchServer, *, timeout_s: float | None = None) -> Drift:
-    """Replay what was applied, in the order of its application, and set it beside what is there.
+    """Replay the applied migrations in the order in which they were applied, and compare the schemas.
 
-    Raises RunnerError where a text is neither in the ledger nor in this checkout, or fails on scratch.
+    Raises RunnerError if a text is neither in the ledger nor in this checkout, or fails on scratch.
     """
     check_version(server, read.server_version)
-    pieces = choose_texts(read.scripts, files)
-    with state_after(server, pieces, timeout_s=timeout_s) as scratch:
+    migrations = choose_texts(read.scripts, files)
+    with state_after(server, migrations, timeout_s=timeout_s) as scratch:
         unchecked = read_left_out(scratch)
         with connect(scratch.url, name="migrate-drift") as connection:
             expected = read_catalog(connection)
-    return Drift(pieces, expected, build_catalog(read), unchecked)
+    return Drift(migrations, expected, build_catalog(read), unchecked)
 
 
-def choose_texts(scripts: tuple[StoredScript, ...], files: Migrations | None) -> tuple[Piece, ...]:
-    """Give the texts that were applied: those of the ledger, else those of the files that have the recorded checksum."""
-    pieces, unknown = [], []
+def choose_texts(scripts: tuple[StoredScript, ...], files: Migrations | None) -> tuple[RehearsedMigration, ...]:
+    """Return the applied texts: from the ledger, or else from files with the recorded checksum. Raises RunnerError."""
+    migrations, unknown = [], []
     for script in scripts:
         if script.up_text is not None:
-            pieces.append(Piece(script.version, script.up_text, script.down_text, shown=f"{script.version} (as applied)"))
+            migrations.append(
+                RehearsedMigration(script.version, script.up_text, script.down_text, shown=f"{script.version} (as applied)")
+            )
         elif files is not None and script.checksum and files.checksums.get(script.version) == script.checksum:
-            source = read_source(files.up_path(script.version))
-            pieces.append(Piece(script.version, source.text, shown=source.shown))
+            migrations.append(read_pair(script.version, files.up_path(script.version)))
         else:
             unknown.append(script.version)
     if unknown:
         more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
         raise RunnerError(
-            f"the ledger does not keep the text of {', '.join(unknown[:_MOST_NAMED])}{more}, and this checkout has no such file",
-            hint="Check out the revision that has it; or let inv db.adopt find out what is there.",
+            f"the ledger does not have the text of {', '.join(unknown[:_MOST_NAMED])}{more}, "
+            "and this checkout has no file with the recorded checksum",
+            hint="Check out the revision that was deployed, or compare the schema with the files: inv db.adopt",
             state="Nothing was changed.",
         )
-    return tuple(pieces)
+    return tuple(migrations)
 
 
 def answer(read: CatalogRead, drift: Drift) -> Iterator[DriftRead]:
-    """Tell what was found."""
-    yield DriftRead(read.environment, read.database, len(drift.pieces), len(drift.live), drift.changes, drift.unchecked)
+    """Yield the difference as an event."""
+    yield DriftRead(read.environment, read.database, len(drift.migrations), len(drift.live), drift.changes, drift.unchecked)

@@ -1,1 +1,1 @@
-"""Replaying migrations on scratch."""
+"""Replay of migrations on scratch databases."""

@@ -1,7 +1,7 @@
-"""What cannot be had without an extension: found by what the server says is missing. Pure.
+"""Statements that need an extension which the scratch server lacks, found by what is missing according to the server's error.
 
-A statement is left out if it creates such an extension, or fails because something is missing whose name belongs to the extension
-or stands in a statement that was left out before it. Whatever else is missing is an error as ever.
+A statement is skipped if it creates such an extension, or fails because an object is missing whose name belongs to the extension
+or occurs in a statement that was skipped before. Any other missing object is an error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from tasks.runner.errors import RunnerError
 
 _MISSING = frozenset({"42704", "42883", "42P01", "42703", "3F000", "0A000", "58P01"})
-"""Undefined object, function, table, column, schema; an extension that cannot be had."""
+"""Undefined object, function, table, column, schema; an extension that is not available."""
 _UNAVAILABLE = frozenset({"0A000", "58P01", "22023"})
 _CREATES = re.compile(r'\bcreate\s+extension\s+(?:if\s+not\s+exists\s+)?("[^"]+"|[\w$]+)', re.IGNORECASE)
 _HANDLES = re.compile(r'\b(?:create|alter|drop|on)\s+extension\s+(?:if\s+(?:not\s+)?exists\s+)?("[^"]+"|[\w$]+)', re.IGNORECASE)
@@ -40,30 +40,30 @@ _PARTS = {
     "btree_gist": "gist_int4_ops",
     "bloom": "bloom",
 }
-"""The types, access methods and functions of well-known extensions that do not bear its name: from their manuals, beginning with
+"""The types, access methods and functions of well-known extensions whose names differ from the extension's, from the manuals:
 https://www.postgresql.org/docs/current/contrib.html and https://github.com/pgvector/pgvector"""
 
 
 def find_created(text: str) -> list[str]:
-    """List the extensions that a statement creates, a DO block's too."""
+    """Return the extensions that a statement creates, those in a DO block included."""
     return [name.strip('"') for name in _CREATES.findall(text)]
 
 
 def handles_extension(text: str, without: Sequence[str]) -> bool:
-    """Tell whether a statement creates, changes or drops one of these extensions by name."""
+    """Return True if a statement creates, changes or drops one of these extensions by name."""
     return any(name.strip('"') in without for name in _HANDLES.findall(text))
 
 
 def find_unavailable(error: RunnerError, text: str) -> str:
-    """Name the extension that a statement creates and the server says it has not; empty where that is not the error."""
+    """Return the extension that a statement creates and that is not available, according to the error; "" for other errors."""
     if error.sqlstate not in _UNAVAILABLE:
         return ""
-    said = _read_reason(error)
-    return next((name for name in find_created(text) if name in said), "")
+    reason = _read_reason(error)
+    return next((name for name in find_created(text) if name in reason), "")
 
 
 def needs_left_out(error: RunnerError, without: Sequence[str], texts: Iterable[str]) -> bool:
-    """Tell whether an error is due to extensions that are left out, or to statements left out before, by their texts."""
+    """Return True if an error is caused by excluded extensions, or by statements skipped before, given by their texts."""
     if error.sqlstate not in _MISSING:
         return False
     missing = _find_missing(_read_reason(error))
@@ -75,7 +75,7 @@ def needs_left_out(error: RunnerError, without: Sequence[str], texts: Iterable[s
 
 
 def find_part(error: RunnerError) -> str:
-    """Name the well-known extension to which belongs what an error misses; empty where none is known."""
+    """Return the well-known extension of the object that is missing according to an error; "" if none is known."""
     if error.sqlstate not in _MISSING:
         return ""
     missing = set(_find_missing(_read_reason(error)))
@@ -83,7 +83,7 @@ def find_part(error: RunnerError) -> str:
 
 
 def _find_missing(reason: str) -> list[str]:
-    """Find the names of what the server says is missing: the first that it quotes, or what stands where it quotes nothing."""
+    """Return the names of what is missing: the first quoted name of the message, or the unquoted ones after known words."""
     quoted = _QUOTED.search(reason)
     if quoted:
         return [quoted[1].rpartition(".")[2].lower()]

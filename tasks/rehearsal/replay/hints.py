@@ -1,4 +1,4 @@
-"""Saying what an error on a scratch database means for who wrote the migration. Pure."""
+"""Explain errors on a scratch database to the author of the migration."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Sequence
 
 from tasks.rehearsal.errors import UNTOUCHED, MissingExtensionError, TimeLimitError
 from tasks.rehearsal.replay.extensions import find_unavailable
-from tasks.rehearsal.replay.walk import Failure
+from tasks.rehearsal.replay.scratch_run import Failure
 from tasks.runner.errors import Place, RunnerError, StatementError
 from tasks.runner.planning.plan import Step
 
 _MISSING_ROLE = (
-    "If the target has this role, make it on the scratch server too (CREATE ROLE …;),\nor in a migration before this one."
+    "If the target has this role, create it on the scratch server too (CREATE ROLE …;),\nor in a migration before this one."
 )
-_MISSING_SCHEMA = "No migration before this one makes this schema. If the target has it by hand, make it in a migration."
+_MISSING_SCHEMA = "No earlier migration creates this schema. If it was created by hand in the target, create it in a migration."
 
 
 def explain(failure: Failure, step: Step, timeout_s: float | None, without: Sequence[str]) -> RunnerError:
-    """Make the error to show of a failure."""
+    """Return the error to show for a failure, with hints."""
     error, statement = failure.error, failure.statement
     place = error.place or Place(step.source.shown, statement.line if statement else 0)
-    if failure.late:
+    if failure.timed_out:
         label = f": {statement.label}" if statement else ""
         return TimeLimitError(
-            f"{place} was not done after {timeout_s:g} s, and was stopped{label}",
-            hint="Give it more time (--timeout), or look for what never ends.",
+            f"{place} did not finish within {timeout_s:g} s and was stopped{label}",
+            hint="Allow more time (--timeout), or check whether the statement can finish at all.",
             state=UNTOUCHED,
             place=place,
         )
@@ -42,5 +42,6 @@ def _find_hint(error: RunnerError, without: Sequence[str]) -> str:
     if error.sqlstate == "3F000":
         return _MISSING_SCHEMA
     if error.sqlstate in ("42704", "42883") and without:
-        return f"It runs without {', '.join(without)}; if what is missing belongs to that, use a scratch server that has it."
+        excluded = ", ".join(without)
+        return f"This run excludes {excluded}. If the missing object belongs to it, use a scratch server that has the extension."
     return ""

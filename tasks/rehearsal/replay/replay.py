@@ -1,4 +1,4 @@
-"""The files one by one on scratch, with the schema after each; and the state that they lead to, kept for the next time."""
+"""Run migrations one by one on scratch, with the schema after each; and scratch databases in the state after them, cached."""
 
 from __future__ import annotations
 
@@ -8,99 +8,117 @@ from contextlib import ExitStack, contextmanager
 import psycopg
 
 from tasks.catalog import Catalog
-from tasks.rehearsal.model import Direction, Outcome, Piece, Trial
+from tasks.rehearsal.model import Direction, Outcome, RehearsedMigration, Trial
 from tasks.rehearsal.replay.rehearsal import Rehearsal
 from tasks.rehearsal.scratch import cache
 from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
 from tasks.runner.errors import RunnerError
 
-__all__ = ["Direction", "Outcome", "Piece", "Trial", "read_left_out", "replay", "run_piece", "state_after", "try_piece"]
+__all__ = [
+    "Direction",
+    "Outcome",
+    "RehearsedMigration",
+    "Trial",
+    "read_left_out",
+    "replay",
+    "run_migration",
+    "state_after",
+    "try_migration",
+]
 
 
-def replay(server: ScratchServer, pieces: Sequence[Piece], *, timeout_s: float | None = None) -> Iterator[Outcome]:
-    """Run the up of each piece on one scratch database, from empty on; a piece that fails leaves nothing there.
+def replay(
+    server: ScratchServer, migrations: Sequence[RehearsedMigration], *, timeout_s: float | None = None
+) -> Iterator[Outcome]:
+    """Run the up of each migration on one scratch database, empty at first, and yield the outcomes.
 
-    `timeout_s` bounds each piece, in seconds. Raises RunnerError only for what is no piece's fault.
+    A migration that fails leaves no changes behind. `timeout_s` is the time limit of each migration, in seconds. Raises
+    RunnerError if something other than a migration fails.
     """
-    done: list[Piece] = []
+    done: list[RehearsedMigration] = []
     with ExitStack() as stack:
         rehearsal = stack.enter_context(Rehearsal(stack.enter_context(server.make()), timeout_s=timeout_s))
         before = rehearsal.read_catalog()
-        for piece in pieces:
-            trial = rehearsal.run(piece, "up")
+        for migration in migrations:
+            trial = rehearsal.run(migration, "up")
             after = before
             if trial.error is None:
-                done.append(piece)
+                done.append(migration)
                 after = rehearsal.read_catalog()
             elif not trial.clean:
-                # What it had committed can only be undone by starting again without it.
+                # What it committed can only be undone by starting over without it.
                 stack.close()
                 rehearsal = stack.enter_context(Rehearsal(stack.enter_context(state_after(server, done)), timeout_s=timeout_s))
-            yield Outcome(piece, "up", trial.error, before, after, trial.unchecked)
+            yield Outcome(migration, "up", trial.error, before, after, trial.unchecked)
             before = after
 
 
 @contextmanager
-def state_after(server: ScratchServer, pieces: Sequence[Piece], *, timeout_s: float | None = None) -> Iterator[ScratchDatabase]:
-    """Give a scratch database in the state after the pieces, from the longest beginning that is kept; keeps the end.
+def state_after(
+    server: ScratchServer, migrations: Sequence[RehearsedMigration], *, timeout_s: float | None = None
+) -> Iterator[ScratchDatabase]:
+    """Yield a scratch database in the state after the migrations; start from the longest cached prefix, and cache the result.
 
-    Raises the error of the first piece that fails; the state before that piece is kept then, if the piece left nothing.
+    Raises the error of the first migration that fails; then the state before it is cached, unless the migration left changes.
     """
-    names = cache.name_states(pieces, server.version, server.without)
+    names = cache.name_states(migrations, server.version, server.without)
     with ExitStack() as stack:
         database, count = _begin(server, names, stack)
         error: RunnerError | None = None
         done, clean = count, True
-        if count < len(pieces):
+        if count < len(migrations):
             with Rehearsal(database, timeout_s=timeout_s) as rehearsal:
-                for piece in pieces[count:]:
-                    trial = rehearsal.run(piece, "up")
+                for migration in migrations[count:]:
+                    trial = rehearsal.run(migration, "up")
                     error, clean = trial.error, trial.clean
                     if error is not None:
                         break
                     done += 1
         if done > count and clean:
-            server.keep_state(database, names[done - 1])
+            server.cache_state(database, names[done - 1])
         if error is not None:
             raise error
         yield database
 
 
-def try_piece(
+def try_migration(
     database: ScratchDatabase,
-    piece: Piece,
+    migration: RehearsedMigration,
     direction: Direction,
     *,
     before: Catalog | None = None,
     timeout_s: float | None = None,
 ) -> Outcome:
-    """Run one direction of a piece on a scratch database, and tell what it did.
+    """Run one direction of a migration on a scratch database, and return the outcome with the schemas.
 
-    The schema `before` is read unless it is given. A file of several transactions that fails leaves those that it committed.
+    The schema `before` is read if it is None. A file of several transactions that fails leaves those that it committed.
     """
     with Rehearsal(database, timeout_s=timeout_s) as rehearsal:
         known = rehearsal.read_catalog() if before is None else before
-        trial = rehearsal.run(piece, direction)
+        trial = rehearsal.run(migration, direction)
         after = known if trial.error is not None and trial.clean else rehearsal.read_catalog()
-        return Outcome(piece, direction, trial.error, known, after, trial.unchecked)
+        return Outcome(migration, direction, trial.error, known, after, trial.unchecked)
 
 
-def run_piece(
-    database: ScratchDatabase, piece: Piece, direction: Direction, *, timeout_s: float | None = None
+def run_migration(
+    database: ScratchDatabase, migration: RehearsedMigration, direction: Direction, *, timeout_s: float | None = None
 ) -> RunnerError | None:
-    """Run one direction of a piece on a scratch database, and give what went wrong."""
+    """Run one direction of a migration on a scratch database, and return its error, if any."""
     with Rehearsal(database, timeout_s=timeout_s) as rehearsal:
-        return rehearsal.run(piece, direction).error
+        return rehearsal.run(migration, direction).error
 
 
 def read_left_out(database: ScratchDatabase) -> tuple[str, ...]:
-    """List what was left out of a database's state because of extensions that are done without: file, line and first words."""
+    """Return the statements that were skipped in a database because of excluded extensions: file, line and first words."""
     with Rehearsal(database) as rehearsal:
         return rehearsal.left_out
 
 
 def _begin(server: ScratchServer, names: Sequence[str], stack: ExitStack) -> tuple[ScratchDatabase, int]:
-    """Make a copy of the longest kept beginning, and count its pieces; one that goes away meanwhile is passed over."""
+    """Create a copy of the longest cached prefix, and return it with its number of migrations.
+
+    A cached state that is dropped in the meantime is passed over.
+    """
     count = cache.find_longest(server.administer(), names)
     while count:
         try:

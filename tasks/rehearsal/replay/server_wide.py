@@ -1,4 +1,4 @@
-"""Statements whose effect reaches beyond the database they run in: a rehearsal must not carry them out on somebody's server.
+"""Statements with effects beyond their database, which a rehearsal must not run on the scratch server.
 
 Shared objects: https://www.postgresql.org/docs/current/catalogs-overview.html. A subscription connects to another server.
 """
@@ -33,7 +33,7 @@ _WORDED = frozenset({"GrantStmt", "CommentStmt", "RenameStmt", "AlterOwnerStmt"}
 
 
 def leave_out(step: Step, leaves: Callable[[Statement], bool]) -> tuple[Step, tuple[Statement, ...]]:
-    """Take statements out of a step; the segments keep their number, so that a step can go on where it stopped."""
+    """Return a step without some statements, and these; the number of segments stays, so that a step can resume."""
     left_out = tuple(statement for statement in step.script.statements if leaves(statement))
     if not left_out:
         return step, ()
@@ -42,15 +42,15 @@ def leave_out(step: Step, leaves: Callable[[Statement], bool]) -> tuple[Step, tu
 
 
 def skip_server_wide(step: Step, roles: Collection[str]) -> tuple[Step, tuple[Statement, ...]]:
-    """Take out what reaches beyond the database, and the creation of roles that are there.
+    """Return a step without the statements that reach beyond the database or create an existing role, and these.
 
-    Raises ServerWideError for what would destroy a database.
+    Raises ServerWideError for a statement that would destroy a database.
     """
     for statement in step.script.statements:
         if statement.kind in _DROPS:
             raise ServerWideError(
-                f"{statement.label}: a rehearsal drops no database, for the scratch server may hold one of that name",
-                hint="A migration cannot drop the database it runs in: PostgreSQL refuses that. Drop another one by hand.",
+                f"{statement.label}: a rehearsal does not drop databases, because the scratch server may have one of that name",
+                hint="PostgreSQL does not let a migration drop its own database. Drop another one by hand.",
                 state=UNTOUCHED,
                 place=Place(step.source.shown, statement.line),
             )
@@ -58,7 +58,7 @@ def skip_server_wide(step: Step, roles: Collection[str]) -> tuple[Step, tuple[St
 
 
 def describe(step: Step, statement: Statement) -> str:
-    """Name a statement by file, line and first words."""
+    """Return a statement's file, line and first words."""
     return f"{step.source.shown}:{statement.line} {statement.label}"
 
 
@@ -77,7 +77,7 @@ def _read_role(text: str) -> str:
 
 def _thin(segment: Segment, left_out: tuple[Statement, ...]) -> Segment:
     kept = tuple(statement for statement in segment.statements if statement not in left_out)
-    # A statement that stood alone leaves an empty transaction behind.
+    # A segment of one non-transactional statement becomes an empty transaction.
     return replace(segment, statements=kept, transactional=segment.transactional or not kept)
 
 

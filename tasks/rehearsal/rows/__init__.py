@@ -1,6 +1,6 @@
-"""A few rows for every table: made to satisfy its constraints, and compared after a migration went up and down."""
+"""A few generated rows for every table, which satisfy its constraints and are compared after up and down."""
 
 from tasks.rehearsal.rows.contents import compare_rows, read_rows
-from tasks.rehearsal.rows.filling import Unfilled, fill_tables
+from tasks.rehearsal.rows.filling import UnfilledTable, fill_tables
 
-__all__ = ["Unfilled", "compare_rows", "fill_tables", "read_rows"]
+__all__ = ["UnfilledTable", "compare_rows", "fill_tables", "read_rows"]

@@ -1,4 +1,4 @@
-"""What tables hold, as a value, and what of it is no longer there later."""
+"""The contents of tables as values, and the comparison of two."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tasks.rehearsal.rows.reading import read_shapes
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """Hold how many rows a table has, and for each column a digest of every value with its number."""
+    """The number of rows of a table, and for each column the digests of its values, counted."""
 
     rows: int
     columns: Mapping[str, Counter[str | None]]
 
 
 def read_rows(connection: psycopg.Connection) -> dict[str, Contents]:
-    """Read what all tables hold, by their quoted names."""
+    """Return the contents of all tables by their quoted names."""
     return {
         table.name: _read_table(connection, table.name, [column.name for column in table.columns.values()])
         for table in read_shapes(connection).tables.values()
@@ -29,20 +29,20 @@ def read_rows(connection: psycopg.Connection) -> dict[str, Contents]:
 
 
 def compare_rows(before: Mapping[str, Contents], after: Mapping[str, Contents]) -> Iterator[str]:
-    """Say for each table which of its rows, columns and values are gone; what came is not told."""
-    for name, held in before.items():
-        if not held.rows:
+    """Yield a line for each table and column that lost rows or values; new ones are ignored."""
+    for name, old in before.items():
+        if not old.rows:
             continue
-        left = after.get(name)
-        if left is None:
-            yield f"- table {name}: all {_count(held.rows)}"
+        new = after.get(name)
+        if new is None:
+            yield f"- table {name}: all {_count(old.rows)}"
             continue
-        if left.rows < held.rows:
-            yield f"- table {name}: {held.rows - left.rows} of {_count(held.rows)}"
-        for column, values in held.columns.items():
-            lost = (values - left.columns.get(column, Counter())).total()
-            if lost > max(held.rows - left.rows, 0):
-                yield f"- column {column} of {name}: {lost} of {held.rows} values"
+        if new.rows < old.rows:
+            yield f"- table {name}: {old.rows - new.rows} of {_count(old.rows)}"
+        for column, values in old.columns.items():
+            lost = (values - new.columns.get(column, Counter())).total()
+            if lost > max(old.rows - new.rows, 0):
+                yield f"- column {column} of {name}: {lost} of {old.rows} values"
 
 
 def _read_table(connection: psycopg.Connection, name: str, columns: list[str]) -> Contents:

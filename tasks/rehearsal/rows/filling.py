@@ -1,4 +1,4 @@
-"""Filling all tables with a few rows, the referenced ones first; a table that cannot be filled is named with the reason."""
+"""Fill all tables with a few rows, the referenced ones first; return the tables that cannot be filled, with the reason."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ from tasks.rehearsal.rows.shapes import Reference, Shapes, TableToFill
 from tasks.rehearsal.rows.values import suggest
 
 _SHIFTS = (0, 1, 100, 1000)
-"""How far unique values are moved on where rows that are there have them already."""
+"""Offsets that are added to unique values if existing rows already have them."""
 _PARENTS = 10
-_PATIENCE_S = 10
-"""How long a trigger may take."""
+_TIMEOUT_S = 10
+"""The time limit of a statement, triggers included."""
 _UNIQUE = (errors.UniqueViolation, errors.ExclusionViolation)
 
 
 @dataclass(frozen=True, slots=True)
-class Unfilled:
-    """Name a table that got no rows, and why."""
+class UnfilledTable:
+    """A table that got no rows, and the reason."""
 
     table: str
     reason: str
 
 
-def fill_tables(connection: psycopg.Connection) -> list[Unfilled]:
-    """Fill all tables of a database, in one transaction; lists those that got no rows, which may be all of them."""
-    # Prepared statements would count against a schema that changes beneath them.
+def fill_tables(connection: psycopg.Connection) -> list[UnfilledTable]:
+    """Fill all tables of a database in one transaction, and return those that got no rows."""
+    # Prepared statements fail if the schema changes.
     connection.prepare_threshold = None
     shapes = read_shapes(connection)
     try:
         with connection.transaction():
-            connection.execute(f"SET LOCAL statement_timeout = '{_PATIENCE_S}s'")
+            connection.execute(f"SET LOCAL statement_timeout = '{_TIMEOUT_S}s'")
             return list(Filling(connection, shapes).fill())
     except psycopg.Error as error:
-        # What a deferred trigger refuses at the end takes everything with it.
-        return [Unfilled(table.name, _read_reason(error)) for table in shapes.tables.values()]
+        # An error in a deferred trigger at the end rolls everything back.
+        return [UnfilledTable(table.name, _read_reason(error)) for table in shapes.tables.values()]
 
 
 class Filling:
-    """Fill the tables of one database."""
+    """The procedure that fills the tables of one database."""
 
     def __init__(self, connection: psycopg.Connection, shapes: Shapes) -> None:
         self._connection = connection
@@ -54,8 +54,8 @@ class Filling:
         self._privileged = connection.info.parameter_status("is_superuser") == "on"
         self._forced: dict[int, dict[int, list[str]]] = {}
 
-    def fill(self) -> Iterator[Unfilled]:
-        """Fill the tables in an order that their foreign keys allow, with deferred checks only within a cycle."""
+    def fill(self) -> Iterator[UnfilledTable]:
+        """Fill the tables in the order of their foreign keys, and yield the unfilled ones; defer checks only within a cycle."""
         self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         order = list(order_tables(self._shapes))
         while order:
@@ -65,7 +65,7 @@ class Filling:
     def _take_cycle(
         self, order: list[tuple[TableToFill, tuple[Reference, ...]]]
     ) -> list[tuple[TableToFill, tuple[Reference, ...]]]:
-        """Take the next tables that need each other's rows; most often that is one table."""
+        """Remove and return the next tables that need each other's rows; usually a single table."""
         taken = [order.pop(0)]
         needed = {each.target for table, later in taken for each in later if not table.is_optional(each)}
         while needed:
@@ -74,8 +74,8 @@ class Filling:
             needed = (needed | {each.target for each in later if not table.is_optional(each)}) - {each[0].oid for each in taken}
         return taken
 
-    def _fill_cycle(self, cycle: list[tuple[TableToFill, tuple[Reference, ...]]]) -> Iterator[Unfilled]:
-        unfilled: list[Unfilled] = []
+    def _fill_cycle(self, cycle: list[tuple[TableToFill, tuple[Reference, ...]]]) -> Iterator[UnfilledTable]:
+        unfilled: list[UnfilledTable] = []
         try:
             with self._connection.transaction():
                 if len(cycle) > 1:
@@ -83,18 +83,16 @@ class Filling:
                 for table, later in cycle:
                     reason = self._fill_table(table, later)
                     if reason:
-                        unfilled.append(Unfilled(table.name, reason))
+                        unfilled.append(UnfilledTable(table.name, reason))
                 if len(cycle) > 1:
                     self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         except psycopg.Error as error:
             self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            unfilled = [
-                Unfilled(table.name, f"its foreign keys go round in a circle: {_read_reason(error)}") for table, _ in cycle
-            ]
+            unfilled = [UnfilledTable(table.name, f"its foreign keys form a cycle: {_read_reason(error)}") for table, _ in cycle]
         yield from unfilled
 
     def _fill_table(self, table: TableToFill, later: Sequence[Reference]) -> str:
-        """Fill one table, and give the reason if it got no row."""
+        """Fill one table; return the reason if it got no row, else ""."""
         try:
             for reference in later:
                 if not table.is_optional(reference):
@@ -119,15 +117,15 @@ class Filling:
             row = recipe.make_row(index, shift=shift)
             error = inserter.insert(row, index)
             if index == ROWS - 1 and isinstance(error, errors.CheckViolation):
-                error = self._insert_with_less_nulls(inserter, recipe, row, error, index)
+                error = self._insert_with_fewer_nulls(inserter, recipe, row, error, index)
             if not isinstance(error, _UNIQUE):
                 break
         return _read_reason(error) if error else ""
 
-    def _insert_with_less_nulls(
+    def _insert_with_fewer_nulls(
         self, inserter: Inserter, recipe: Recipe, row: Row, error: psycopg.Error | None, index: int
     ) -> psycopg.Error | None:
-        """Give the columns of conditions that no NULL meets the values of another row, as long as that leads on."""
+        """Replace the NULLs in columns of violated check constraints by the values of another row, as long as that helps."""
         full = recipe.make_row(1, shift=index)
         for _ in recipe.table.columns:
             check = (
@@ -153,16 +151,16 @@ class Filling:
         return Recipe(self._shapes, table, parents, self._forced.get(table.oid, {}))
 
     def _force(self, reference: Reference) -> None:
-        """Settle the key values of rows that a table gets only later, because rows before them refer to them."""
+        """Fix the key values of rows that are inserted later, because earlier rows refer to them."""
         table = self._shapes.tables.get(reference.target)
         if table is None or not reference.deferrable:
-            raise UnfillableError("its foreign keys go round in a circle, without a NULL or a deferred check")
+            raise UnfillableError("its foreign keys form a cycle in which no key is nullable or deferrable")
         forced = self._forced.setdefault(table.oid, {})
         for _, number in reference.columns:
             column = table.columns[number]
             values = [suggest(column.type, column.modifier, FIRST + index, self._shapes.types) for index in range(ROWS)]
             if not all(values):
-                raise UnfillableError(f"no value is known for column {column.name} of type {column.type.name}")
+                raise UnfillableError(f"no known value for column {column.name} of type {column.type.name}")
             forced.setdefault(number, [each[0] for each in values])
 
     def _list_forced(self, reference: Reference) -> list[tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Inserting one row, and finding other values for the columns of a condition that it breaks."""
+"""Insert one row, and search for other values if it violates check constraints."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tasks.rehearsal.rows.shapes import Check, TableToFill
 _TRIES = 400
 _CANDIDATES = 24
 _TRIED_ON = ("22", "23514")
-"""Values that a type cannot read, or a condition does not allow: other values may do."""
+"""Errors for which other values may help: invalid input for a type, or a violated check constraint."""
 
 
 class Inserter:
-    """Insert rows into one table. `connection` has a transaction open; each try is in a savepoint of its own."""
+    """Inserts rows into one table, each in a savepoint; the connection must be in a transaction."""
 
     def __init__(self, connection: psycopg.Connection, recipe: Recipe, *, privileged: bool) -> None:
         self._connection = connection
@@ -30,7 +30,7 @@ class Inserter:
         self._tries = 0
 
     def insert(self, row: Row, index: int) -> psycopg.Error | None:
-        """Insert a row, with other values where a condition wants them; gives the error if there is no way."""
+        """Insert a row, with other values if check constraints require them; return the error if that is not possible."""
         self._tries = _TRIES
         broken: list[Check] = []
         error = self._try(row)
@@ -43,14 +43,14 @@ class Inserter:
         return error
 
     def _search(self, row: Row, index: int, broken: list[Check]) -> psycopg.Error | None:
-        """Try values for all columns of the conditions that were broken, until none of these is; the row keeps what it got."""
+        """Try values for all columns of the violated constraints until none is violated; the row is changed in place."""
         texts: dict[int, str] = {}
         for check in broken:
             for number in check.columns:
                 texts[number] = f"{texts.get(number, '')} {check.text}"
         numbers = [number for number in texts if number not in self._fixed and not self._table.columns[number].generated]
         candidates = [list(self._list_candidates(number, index, texts[number], row)) for number in numbers]
-        error: psycopg.Error | None = errors.CheckViolation("no values were found that it allows")
+        error: psycopg.Error | None = errors.CheckViolation("no values were found that satisfy it")
         names = {check.name for check in broken}
         for values in itertools.product(*candidates):
             if not self._tries:
@@ -63,7 +63,7 @@ class Inserter:
         return error
 
     def _list_candidates(self, number: int, index: int, text: str, row: Row) -> Iterator[str | None]:
-        """List values for a column: what it had, what the condition names, and what is usual for its type."""
+        """Yield values for a column: its current one, those in the constraint, and those suggested for its type."""
         column = self._table.columns[number]
         literals = read_literals(f"{text} {' '.join(definition for _, definition in column.checks)}")
         start = index % max(len(literals), 1) if number in self._recipe.list_varying() else 0
@@ -78,7 +78,7 @@ class Inserter:
         error = self._insert(row)
         if error is None or (error.sqlstate or "").startswith(("22", "23")) or not self._privileged:
             return error
-        # A trigger that refuses rows made of nothing says nothing about the migration.
+        # An error of a trigger on generated rows is not an error of the migration: insert without triggers.
         self._connection.execute("SET LOCAL session_replication_role = replica")
         try:
             return self._insert(row)
@@ -95,8 +95,8 @@ class Inserter:
 
 
 def compose_insert(table: TableToFill, row: Row) -> sql.Composed:
-    """Compose the INSERT of a row, with a placeholder for each of its values."""
-    # A name may hold a percent sign, which would be taken for a placeholder.
+    """Return the INSERT of a row, with a placeholder for each of its values."""
+    # A percent sign in a name would be parsed as a placeholder.
     into = sql.SQL("INSERT INTO ") + sql.SQL(table.name.replace("%", "%%"))
     if not row:
         return into + sql.SQL(" DEFAULT VALUES")

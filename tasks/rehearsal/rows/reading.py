@@ -1,4 +1,4 @@
-"""Reading the shapes of all tables from the catalog, one query for a class of facts."""
+"""Read the definitions of all tables from the catalog, with one query per kind of object."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ SELECT i.indrelid::int8, ARRAY(
 
 
 def read_shapes(connection: psycopg.Connection) -> Shapes:
-    """Read the tables that people made, without those of extensions, of the ledger, and without partitions."""
+    """Return the user tables, without those of extensions, the ledger, and partitions."""
     types = {row[0]: _build_type(row) for row in connection.execute(_TYPES)}
     names: dict[int, str] = dict(connection.execute(_TABLES).fetchall())
     oids = list(names)
@@ -101,7 +101,7 @@ def _build_type(row: tuple[Any, ...]) -> Type:
 
 
 def _list_domains(types: Mapping[int, Type], oid: int) -> list[Type]:
-    """List the domain of an oid, and the domains that it is made of."""
+    """Return the domain of an oid, and the domains that it is based on."""
     found: list[Type] = []
     while oid in types and types[oid].kind == "d":
         found.append(types[oid])

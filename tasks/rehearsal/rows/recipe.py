@@ -1,7 +1,7 @@
-"""Choosing the values of one row. Pure but for the rows of referenced tables, which are given.
+"""Choose the values of one row.
 
-Row 0 has a value in every column; row 1 the same values as far as unique columns allow, so that a new UNIQUE meets duplicates;
-row 2 is NULL wherever it may be, so that a new NOT NULL meets NULLs.
+Row 0 has a value in every column. Row 1 has the same values except in unique columns, so that a new UNIQUE constraint fails on
+duplicates. Row 2 is NULL in every nullable column, so that a new NOT NULL constraint fails.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from tasks.rehearsal.rows.values import suggest
 
 ROWS = 3
 FIRST = 1
-"""The number that the values of the first row are made of."""
+"""The number from which the values of the first row are generated."""
 _NULLS = ROWS - 1
 
 Row = dict[int, str | None]
-"""Values by column number; a column that is not in it is left to the server."""
+"""Values by column number; a missing column gets its default from the server."""
 
 
 class UnfillableError(Exception):
-    """Say why a table gets no rows."""
+    """A table cannot get rows, with the reason."""
 
 
 @dataclass(slots=True)
 class Recipe:
-    """Hold what the rows of a table are made of.
+    """The input from which the rows of a table are generated.
 
-    `parents` are the key values of the rows that a foreign key may refer to, None where it is to be left out; `forced` are values
-    that rows of other tables refer to already.
+    `parents` are the key values that each foreign key may refer to, None if the key is left NULL; `forced` are values to which
+    rows of other tables already refer.
     """
 
     shapes: Shapes
@@ -39,7 +39,7 @@ class Recipe:
     forced: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
     def list_varying(self, *, eager: bool = False) -> set[int]:
-        """List the columns whose values differ from row to row, as few as the unique keys need; with `eager`, all in them."""
+        """Return the columns whose values differ between rows: as few as unique keys need, or all of them with `eager`."""
         varying = {number for number, column in self.table.columns.items() if column.generated or column.counts}
         if eager:
             return varying.union(*self.table.uniques)
@@ -50,7 +50,7 @@ class Recipe:
         return varying
 
     def make_row(self, index: int, *, shift: int = 0) -> Row:
-        """Make a row; `shift` moves its unique values on, and all of them. Raises UnfillableError."""
+        """Return a row; `shift` is added to its unique values. Raises UnfillableError."""
         varying, row = self.list_varying(eager=shift > 0), Row()
         number = FIRST + index + shift
         for own, values in self.forced.items():
@@ -69,7 +69,7 @@ class Recipe:
         return row
 
     def suggest_for(self, column: ColumnToFill, index: int) -> list[str]:
-        """Suggest values for a column of a row."""
+        """Return suggested values for a column of a row."""
         number = FIRST + index if column.number in self.list_varying() else FIRST
         return suggest(column.type, column.modifier, number, self.shapes.types)
 
@@ -78,11 +78,11 @@ class Recipe:
         if suggested:
             return suggested[0]
         if column.not_null:
-            raise UnfillableError(f"no value is known for column {column.name} of type {column.type.name}")
+            raise UnfillableError(f"no known value for column {column.name} of type {column.type.name}")
         return None
 
     def _refer(self, reference: Reference, row: Row, *, number: int, index: int) -> None:
-        """Choose the row that a foreign key refers to, among those that fit what is chosen already."""
+        """Choose the row that a foreign key refers to, among those that match the values chosen so far."""
         parents, optional = self.parents[reference], self.table.is_optional(reference)
         if optional and (parents is None or not parents or index == _NULLS):
             row.update({own: None for own, _ in reference.columns if not self.table.columns[own].not_null and own not in row})
@@ -97,12 +97,12 @@ class Recipe:
         ]
         if not fitting:
             target = self.shapes.tables.get(reference.target)
-            raise UnfillableError(f"no row of {target.name if target else 'another table'} is there to refer to")
+            raise UnfillableError(f"there is no row in {target.name if target else 'another table'} to refer to")
         chosen = fitting[number % len(fitting)]
         row.update({own: value for (own, _), value in zip(reference.columns, chosen, strict=True)})
 
     def _refer_to_itself(self, reference: Reference, row: Row, index: int) -> None:
-        """Let the first row of a table refer to itself."""
+        """Set a foreign key of the first row to the row itself."""
         for own, other in reference.columns:
             if other not in row:
                 row[other] = self._suggest(self.table.columns[other], FIRST + index)

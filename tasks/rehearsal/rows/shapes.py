@@ -1,4 +1,4 @@
-"""The tables of a schema as who fills them needs to know them: columns, types, and what their rows must satisfy."""
+"""The tables of a schema as needed to fill them: columns, types, and constraints."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _COUNTING = ("nextval(", "gen_random_uuid(", "uuid_generate", "uuidv7(", "uuidv4
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """Describe a type; `parts` are the types and modifiers of what it is made of: base, element, subtype, fields."""
+    """A type; `parts` are the types and modifiers that it consists of: base, element, subtype, fields."""
 
     oid: int
     name: str
     kind: str
-    """As in pg_type.typtype, and a for an array: https://www.postgresql.org/docs/current/catalog-pg-type.html"""
+    """As in pg_type.typtype, and "a" for an array: https://www.postgresql.org/docs/current/catalog-pg-type.html"""
     parts: tuple[tuple[int, int], ...] = ()
     labels: tuple[str, ...] = ()
     not_null: bool = False
@@ -26,7 +26,7 @@ class Type:
 
 @dataclass(frozen=True, slots=True)
 class ColumnToFill:
-    """Describe a column; `generated` says that only the server may write it."""
+    """A column; `generated` is True if only the server may write it."""
 
     number: int
     name: str
@@ -36,17 +36,17 @@ class ColumnToFill:
     default: str
     generated: bool
     checks: tuple[tuple[str, str], ...] = ()
-    """Name and definition of the constraints of its domain, and of the domains that is made of."""
+    """Name and definition of the constraints of its domain, and of the domains that it is based on."""
 
     @property
     def counts(self) -> bool:
-        """Tell whether the server gives each row another value by itself."""
+        """Return True if the default is different for each row."""
         return self.default.startswith(_COUNTING)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Describe a condition on some columns; the way to a partition is one too, without a name."""
+    """A check constraint on some columns, or the bounds of the partitions of a table, without a name."""
 
     name: str
     columns: tuple[int, ...]
@@ -55,7 +55,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Describe a foreign key: pairs of its column and the referenced one."""
+    """A foreign key: pairs of its column and the referenced one."""
 
     target: int
     columns: tuple[tuple[int, int], ...]
@@ -64,7 +64,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class TableToFill:
-    """Describe a table; `name` is quoted as SQL needs it, with its schema."""
+    """A table; `name` is quoted, with its schema."""
 
     oid: int
     name: str
@@ -74,21 +74,21 @@ class TableToFill:
     references: tuple[Reference, ...] = ()
 
     def find_check(self, name: str) -> Check | None:
-        """Find a condition by its name, a domain's by the columns that it holds for."""
+        """Return a constraint by its name, or None; a constraint of a domain has the columns of that domain."""
         own = next((check for check in self.checks if check.name == name), None)
         if own is not None:
             return own
-        held = {column.number: text for column in self.columns.values() for known, text in column.checks if known == name}
-        return Check(name, tuple(held), " ".join(held.values())) if held else None
+        texts = {column.number: text for column in self.columns.values() for known, text in column.checks if known == name}
+        return Check(name, tuple(texts), " ".join(texts.values())) if texts else None
 
     def is_optional(self, reference: Reference) -> bool:
-        """Tell whether a row may do without this foreign key: MATCH SIMPLE is content with one NULL."""
+        """Return True if a row may have no reference: with MATCH SIMPLE, one NULL is enough."""
         return any(not self.columns[own].not_null for own, _ in reference.columns)
 
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """Hold all tables that can be filled, and the types by their oid."""
+    """All tables that can be filled, and all types, by oid."""
 
     tables: Mapping[int, TableToFill] = field(default_factory=dict)
     types: Mapping[int, Type] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Values of every type, as the text that the server reads. Pure.
+"""Values for every type, as text in the server's input format.
 
 https://www.postgresql.org/docs/current/datatype.html; pgvector's types: https://github.com/pgvector/pgvector
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from tasks.rehearsal.rows.shapes import Type
 
 _HEADER = 4
-"""A modifier of a text type counts these bytes too."""
+"""The modifier of a text type includes these bytes."""
 _PRECISION_SHIFT, _SCALE_MASK = 16, 0x7FF
 _DAYS = 27
 _WORDS = (
@@ -28,7 +28,7 @@ _UUID = "00000000-0000-4000-8000-{n:012x}"
 
 
 def suggest(type_: Type, modifier: int, n: int, types: Mapping[int, Type]) -> list[str]:
-    """Suggest texts for a value, the most usual first; another `n` gives others. None for an unknown type."""
+    """Return suggested values, the most common first, different for each `n`; an empty list for an unknown type."""
     if type_.kind == "d":
         base, own = type_.parts[0]
         return suggest(types[base], own, n, types) if base in types else []
@@ -44,18 +44,18 @@ def suggest(type_: Type, modifier: int, n: int, types: Mapping[int, Type]) -> li
 
 
 def _write_text(n: int, modifier: int) -> list[str]:
-    room = modifier - _HEADER if modifier >= _HEADER else 0
+    length = modifier - _HEADER if modifier >= _HEADER else 0
     uuid = _UUID.format(n=n)
     texts = [f"text {n}", *(word.format(n=n) for word in _WORDS), uuid, f"2024-01-{n % _DAYS + 1:02d}", "en", ""]
-    if not room:
+    if not length:
         return texts
     short = _count_in_letters(n)
     return [
-        *(text for text in texts if text and len(text) <= room),
-        short[-room:],
-        short.upper()[-room:],
+        *(text for text in texts if text and len(text) <= length),
+        short[-length:],
+        short.upper()[-length:],
         str(n % 10),
-        short.rjust(room, "a"),
+        short.rjust(length, "a"),
     ]
 
 

@@ -1,1 +1,1 @@
-"""Scratch databases."""
+"""Scratch databases, and the server on which they are created."""

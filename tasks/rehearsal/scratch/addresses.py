@@ -1,4 +1,4 @@
-"""Which database a URL means, so that a scratch server is never somebody's real database. Pure but for the environment."""
+"""Compare the databases of two URLs, so that the target is never used as the scratch server."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from psycopg.conninfo import conninfo_to_dict
 
 _LOCAL = frozenset({"", "localhost", "127.0.0.1", "::1", "/tmp", "/run/postgresql", "/var/run/postgresql"})
-"""What leads to this machine where a server listens as it was packaged."""
+"""Hosts of a server on this machine, in its default configuration."""
 _PORT = "5432"
 
 
 def is_same_database(url: str, other: str) -> bool:
-    """Tell whether two URLs may mean the same database: host, port and name, after filling in what libpq would.
+    """Return True if two URLs may mean the same database: host, port and name, with libpq's environment variables.
 
     https://www.postgresql.org/docs/current/libpq-envars.html
     """
@@ -27,7 +27,7 @@ def _read_name(url: str) -> str:
 
 
 def _read_places(url: str) -> set[tuple[str, str]]:
-    """List host and port of each server that a URL names."""
+    """Return host and port of each server in a URL."""
     parts = conninfo_to_dict(url)
     named = parts.get("hostaddr") or parts.get("host") or os.environ.get("PGHOSTADDR") or os.environ.get("PGHOST", "")
     hosts = str(named).split(",")

@@ -1,7 +1,7 @@
-"""States of a schema, kept as template databases that are named by what led to them.
+"""Cached states of a schema: template databases, named by a hash of the migrations that lead to them.
 
-A state is made under a scratch name and gets its own by a rename, so that one under its own name is always whole. Nobody connects
-to it, and so nothing stands in the way of copying it.
+A state is created under the name of a scratch database and renamed when it is complete, so a cached state is never partial.
+Connections to it are not allowed, because an open session would prevent copying it.
 """
 
 from __future__ import annotations
@@ -10,68 +10,65 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
 
+from tasks.rehearsal.model import RehearsedMigration
 from tasks.runner.identity import LEDGER_FORMAT
-
-if TYPE_CHECKING:
-    from tasks.rehearsal.model import Piece
 
 _PREFIX = "migrate_cache_"
 _FORMAT = 1
-"""To be raised when the same files leave another state, because pieces are run in another way."""
+"""Increment when the same files lead to a different state."""
 _MEGABYTE = 1 << 20
-_KEPT = """
+_CACHED = """
 FROM pg_database WHERE starts_with(datname, %s)
  ORDER BY shobj_description(oid, 'pg_database') DESC NULLS LAST, datname
 """
-_NAMES = f"SELECT datname::text {_KEPT}"
-_SIZES = f"SELECT datname::text, pg_database_size(oid) {_KEPT}"
-"""For a size, the server looks at each file of the database: to be asked only where it decides."""
+_NAMES = f"SELECT datname::text {_CACHED}"
+_SIZES = f"SELECT datname::text, pg_database_size(oid) {_CACHED}"
+"""The server reads the size of each file of a database: query only where the size matters."""
 _NOW = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
 
 @dataclass(frozen=True, slots=True)
 class CacheLimits:
-    """Bound what is kept on a scratch server."""
+    """The limits of the cache on a scratch server."""
 
     databases: int = 20
     megabytes: int = 1024
 
 
-def name_states(pieces: Sequence[Piece], version: int, without: Sequence[str]) -> list[str]:
-    """Name the states after each of the pieces: by the chain of their checksums, and by what else decides how they come out."""
+def name_states(migrations: Sequence[RehearsedMigration], version: int, without: Sequence[str]) -> list[str]:
+    """Return the names of the states after each migration: a chain of hashes of the texts, the version and the exclusions."""
     chain = hashlib.sha256(repr((_FORMAT, LEDGER_FORMAT, version // 10000, sorted(without))).encode()).digest()
     names = []
-    for piece in pieces:
-        chain = hashlib.sha256(chain + repr((piece.name, piece.up)).encode()).digest()
+    for migration in migrations:
+        chain = hashlib.sha256(chain + repr((migration.name, migration.up)).encode()).digest()
         names.append(f"{_PREFIX}{chain.hex()[:32]}")
     return names
 
 
 def find_longest(connection: psycopg.Connection, names: Sequence[str]) -> int:
-    """Count the pieces of the longest beginning whose state is kept; 0 if none is."""
-    kept = set(list_kept(connection))
-    return next((count for count in range(len(names), 0, -1) if names[count - 1] in kept), 0)
+    """Return the number of migrations of the longest cached prefix; 0 if none is cached."""
+    cached = set(list_cached(connection))
+    return next((count for count in range(len(names), 0, -1) if names[count - 1] in cached), 0)
 
 
-def list_kept(connection: psycopg.Connection) -> list[str]:
-    """List the states that are kept, the last used first."""
+def list_cached(connection: psycopg.Connection) -> list[str]:
+    """Return the cached states, the most recently used first."""
     return [row[0] for row in connection.execute(_NAMES, [_PREFIX])]
 
 
 def touch(connection: psycopg.Connection, name: str) -> None:
-    """Note that a state was used just now; where two do it at once, one of them is enough."""
+    """Record that a state was used now; of concurrent attempts, one may fail."""
     row = connection.execute(_NOW).fetchone()
     with suppress(psycopg.Error):
         connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(row and row[0])))
 
 
-def keep(connection: psycopg.Connection, draft: str, name: str) -> bool:
-    """Give a finished copy the name of its state, and tell whether it got it: another process may have been faster."""
+def store(connection: psycopg.Connection, draft: str, name: str) -> bool:
+    """Rename a finished copy to the name of its state; return False if another process was faster."""
     connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(draft)))
     touch(connection, draft)
     try:
@@ -81,8 +78,8 @@ def keep(connection: psycopg.Connection, draft: str, name: str) -> bool:
     return True
 
 
-def forget_oldest(connection: psycopg.Connection, limits: CacheLimits) -> None:
-    """Drop the states that were not used for longest until the limits are met; one that is being copied stays for now."""
+def evict(connection: psycopg.Connection, limits: CacheLimits) -> None:
+    """Drop the least recently used states until the limits are met; one that is being copied is skipped."""
     size = 0
     for number, (name, database_size) in enumerate(connection.execute(_SIZES, [_PREFIX]).fetchall(), 1):
         size += database_size

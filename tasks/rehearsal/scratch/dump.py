@@ -1,7 +1,7 @@
-"""A schema as SQL that a reviewer reads: pg_dump of the embedded server, with its noise removed.
+"""A schema as readable SQL: the output of the embedded server's pg_dump without comments and settings.
 
-pg_dump writes an older server's schema as well, but a view as that server would print it. So that the same schema gives the same
-text from each, a dump of another version is loaded into a scratch database of the embedded server, and dumped from there.
+pg_dump also dumps an older server's schema, but views in the format of that server. To get the same text for the same schema, the
+dump of another version is restored into a scratch database of the embedded server, and dumped from there.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from tasks.runner.redaction import redact
 _LEDGER = "*.schema_migrations*"
 _SETTINGS = re.compile(r"(SET \w+ = |SELECT pg_catalog\.set_config\('search_path')")
 _KEPT_SETTINGS = "SET check_function_bodies = false;\nSELECT pg_catalog.set_config('search_path', '', false);\n"
-"""What the text needs: a function may name a table that comes after it."""
+"""Needed to load the text: a function may refer to a table that is created after it."""
 _OWNER = re.compile(r"ALTER DEFAULT PRIVILEGES FOR ROLE \S+ ")
 _TEXTS = ("CREATE FUNCTION", "CREATE PROCEDURE", "COMMENT")
-"""What begins a statement that holds a text of a person's own."""
+"""Statements that contain free text, which must not change."""
 _PUBLIC = re.compile(r"(CREATE SCHEMA public|COMMENT ON SCHEMA public IS 'standard public schema')$")
 
 
 def dump_schema(url: str, *, embedded_directory: Path) -> str:
-    """Give the schema of a database as SQL, without the ledger and without owners.
+    """Return the schema of a database as SQL, without the ledger and without owners.
 
-    Raises RunnerError when the embedded server's pg_dump cannot read it, or the embedded server cannot hold it.
+    Raises RunnerError if the embedded server's pg_dump cannot dump it, or the embedded server cannot load it.
     """
     with connect(url, name="migrate-dump") as connection:
         major = connection.info.server_version // 10000
@@ -47,28 +47,28 @@ def dump_schema(url: str, *, embedded_directory: Path) -> str:
             with connect(scratch.url, name="migrate-dump") as connection:
                 run_sql(connection, text)
         except psycopg.Error as error:
-            raise RunnerError(f"the embedded server cannot hold this schema: {str(error).strip()}") from error
+            raise RunnerError(f"the embedded server cannot load this schema: {str(error).strip()}") from error
         return clean_dump(_run_pg_dump(scratch.url))
 
 
 def dump_with_rows(url: str) -> str:
-    """Give schema and rows of a database as SQL, without ledger and owners; indexes, foreign keys and triggers come last.
+    """Return schema and rows of a database as SQL, without ledger and owners; indexes, foreign keys and triggers come last.
 
-    Raises RunnerError when the embedded server's pg_dump cannot read it.
+    Raises RunnerError if the embedded server's pg_dump cannot dump it.
     """
     return clean_dump(_run_pg_dump(url, "--column-inserts"))
 
 
 def clean_dump(text: str) -> str:
-    """Leave out of a dump its comments, its settings, and what every database has."""
-    # psql's commands, which guard against a hostile server.
+    """Return a dump without comments, settings, and what every database has."""
+    # Commands of psql that protect it against a malicious server.
     text = re.sub(r"^\\(un)?restrict .*\n", "", text, flags=re.MULTILINE)
     statements = [statement for statement in _split(text) if not _SETTINGS.match(statement) and not _PUBLIC.match(statement)]
     return "\n".join([_KEPT_SETTINGS, *(f"{_settle(statement)};\n" for statement in statements)])
 
 
 def _settle(statement: str) -> str:
-    """Write a statement without what depends on whose the database is, or on whether a dump was loaded into it."""
+    """Return a statement without the owner, and without casts that a restored dump has in addition."""
     if statement.startswith(_TEXTS):
         return statement
     return join_casts(_OWNER.sub("ALTER DEFAULT PRIVILEGES ", statement))
@@ -95,7 +95,7 @@ def _split(text: str) -> list[str]:
 
 
 def _run_pg_dump(url: str, content: str = "--schema-only") -> str:
-    """Run the embedded server's pg_dump; the password travels in the environment, which other users cannot read."""
+    """Run the embedded server's pg_dump, with the password in the environment, which other users cannot read."""
     parts = conninfo_to_dict(url)
     password = str(parts.pop("password", "") or "")
     shown = {name: str(value) for name, value in parts.items() if value is not None}

@@ -1,6 +1,6 @@
-"""Roles that rehearsed migrations make: they belong to the whole server, and so outlive the scratch database.
+"""Roles that rehearsed migrations create: they belong to the server, so they outlive the scratch database.
 
-They bear a mark in their comment, and go when neither a scratch database nor a kept state is left that may need them.
+Their comment marks them. They are dropped when there is no scratch database and no cached state that may need them.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ SELECT rolname::text FROM pg_roles r JOIN pg_shdescription d ON d.objoid = r.oid
 
 
 def creates_role(text: str) -> bool:
-    """Tell whether a text may create a role."""
+    """Return True if a text may create a role."""
     return _CREATES.search(text) is not None
 
 
 def list_roles(connection: psycopg.Connection) -> set[str]:
-    """List the names of the server's roles."""
+    """Return the names of the server's roles."""
     return {row[0] for row in connection.execute("SELECT rolname::text FROM pg_roles")}
 
 
 def list_marked(connection: psycopg.Connection) -> set[str]:
-    """List the roles that rehearsals made."""
+    """Return the roles that rehearsals created."""
     return {row[0] for row in connection.execute(_MARKED, [_MARK])}
 
 
 def mark_new(connection: psycopg.Connection, before: set[str], text: str) -> None:
-    """Mark the roles that were not there before and are named in the text that ran meanwhile."""
+    """Mark the roles that are new and whose names occur in the text that ran."""
     for name in sorted(list_roles(connection) - before):
         if name.lower() in text.lower():
             with suppress(psycopg.Error):
@@ -43,7 +43,7 @@ def mark_new(connection: psycopg.Connection, before: set[str], text: str) -> Non
 
 
 def drop_marked(connection: psycopg.Connection) -> None:
-    """Drop the roles that rehearsals made; one that owns something stays."""
+    """Drop the roles that rehearsals created; one that owns objects stays."""
     for name in list_marked(connection):
         with suppress(psycopg.Error):
             connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))

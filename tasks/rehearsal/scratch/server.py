@@ -1,4 +1,4 @@
-"""Scratch databases: made in a moment on the scratch server, and gone without a trace."""
+"""The scratch server, and the scratch databases that are created and dropped on it."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from tasks.runner.urls import find_fault
 
 _SETTING = "SCRATCH_DATABASE_URL"
 _HINTS = {
-    "42501": "The role must be allowed to make databases: ALTER ROLE … CREATEDB;",
-    "53100": "The scratch server's disk is full. Make room there.",
-    "53300": "Too many sessions on the scratch server. Wait until some end, or raise max_connections.",
+    "42501": "The role must be allowed to create databases: ALTER ROLE … CREATEDB;",
+    "53100": "The scratch server's disk is full. Free disk space on it.",
+    "53300": "Too many sessions on the scratch server. Close some, or increase max_connections.",
 }
 _MAJOR = 10000
 
 
 @dataclass(frozen=True, slots=True)
 class ScratchDatabase:
-    """Name a scratch database; `without` are the extensions that pieces on it do without."""
+    """A scratch database; `without` are the extensions that are excluded on it."""
 
     url: str
     name: str
@@ -44,9 +44,9 @@ class ScratchDatabase:
 
 
 class ScratchServer:
-    """Make scratch databases on one server; its session says to others that this process lives.
+    """A server for scratch databases; its session shows other processes that this one is alive.
 
-    `url` leads to the server's administrative database, in which nothing is changed. Close it after use, or use it in a `with`.
+    `url` is that of the server's administrative database, in which nothing is changed. Close it after use, or use it in a `with`.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class ScratchServer:
 
     @contextmanager
     def make(self, template: str = "") -> Iterator[ScratchDatabase]:
-        """Make a scratch database, empty or as a copy, and drop it in the end whatever happens; raises ScratchError."""
+        """Create a scratch database, empty or as a copy, yield it, and drop it at the end; raises ScratchError."""
         name = self._owner.name_database(next(self._numbers))
         try:
             with self._explain():
@@ -88,37 +88,37 @@ class ScratchServer:
                 self._drop_roles()
 
     def name(self, database: str) -> ScratchDatabase:
-        """Describe a database of this server."""
+        """Return a database of this server by its name."""
         return ScratchDatabase(make_conninfo(self.url, dbname=database), database, self.without)
 
-    def keep_state(self, database: ScratchDatabase, name: str) -> None:
-        """Keep a copy of a scratch database, in which no session is open, under the name of its state."""
+    def cache_state(self, database: ScratchDatabase, name: str) -> None:
+        """Cache a copy of a scratch database, in which no session is open, under the name of its state."""
         with self._explain():
             connection = self.administer()
-            if name in cache.list_kept(connection):
+            if name in cache.list_cached(connection):
                 return
             draft = self._owner.name_database(next(self._numbers))
             try:
                 self._create(draft, database.name)
-                cache.keep(connection, draft, name)
+                cache.store(connection, draft, name)
             finally:
                 owners.drop_database(self.administer(), draft)
-            cache.forget_oldest(connection, self.limits)
+            cache.evict(connection, self.limits)
 
-    def forget_states(self) -> None:
-        """Drop all states that are kept on the server, and the roles that rehearsals made."""
+    def drop_states(self) -> None:
+        """Drop all cached states on the server, and the roles that rehearsals created."""
         with self._explain():
-            cache.forget_oldest(self.administer(), cache.CacheLimits(0, 0))
+            cache.evict(self.administer(), cache.CacheLimits(0, 0))
             self._drop_roles()
 
     def sweep(self) -> None:
-        """Drop the scratch databases of processes that are dead."""
+        """Drop the scratch databases of dead processes."""
         with self._explain():
             owners.sweep(self.administer())
             self._drop_roles()
 
     def administer(self) -> psycopg.Connection:
-        """Give the session on the administrative database that shows that this process lives; opened again if it was lost."""
+        """Return the session on the administrative database that shows that this process is alive; reopen it if it was lost."""
         if not self._session or is_lost(self._session[0]):
             self._session[:] = [self._open()]
         return self._session[0]
@@ -128,13 +128,13 @@ class ScratchServer:
             connection = connect(self.url, name=f"migrate-scratch {self._owner.token:016x}")
         except ConnectError as error:
             hint = error.hint.replace("DATABASE_URL", _SETTING)
-            raise ScratchError(f"no scratch server: {error.message}", hint=hint, sqlstate=error.sqlstate) from error
+            raise ScratchError(f"cannot use the scratch server: {error.message}", hint=hint, sqlstate=error.sqlstate) from error
         connection.prepare_threshold = None
         if is_pooled(connection):
             connection.close()
             raise ScratchError(
-                f"{describe_database(self.url)} is a pooler, which cannot tell whose scratch databases are still in use",
-                hint=f"Set {_SETTING} to the server itself.",
+                f"{describe_database(self.url)} is a connection pooler; the scratch server needs direct connections",
+                hint=f"Set {_SETTING} to a direct connection to the server.",
             )
         self._owner.occupy(connection)
         return connection
@@ -145,7 +145,7 @@ class ScratchServer:
 
     def _drop_roles(self) -> None:
         connection = self.administer()
-        if not owners.list_scratch(connection) and not cache.list_kept(connection):
+        if not owners.list_scratch(connection) and not cache.list_cached(connection):
             roles.drop_marked(connection)
 
     @contextmanager
@@ -154,8 +154,8 @@ class ScratchServer:
             yield
         except psycopg.Error as error:
             raise ScratchError(
-                f"the scratch server refused: {redact(describe_reason(error), self.url)}",
-                hint=_HINTS.get(error.sqlstate or "", f"Look at {describe_database(self.url)}, or set another {_SETTING}."),
+                f"error on the scratch server: {redact(describe_reason(error), self.url)}",
+                hint=_HINTS.get(error.sqlstate or "", f"Check {describe_database(self.url)}, or set another {_SETTING}."),
                 sqlstate=error.sqlstate or "",
             ) from error
 
@@ -163,28 +163,28 @@ class ScratchServer:
 def open_server(
     settings_url: str, *, embedded_directory: Path, target_url: str = "", without: Sequence[str] = ()
 ) -> ScratchServer:
-    """Open the scratch server: the one of SCRATCH_DATABASE_URL if it is set, else the embedded one, which is started.
+    """Open the scratch server of SCRATCH_DATABASE_URL if it is set; else start and open the embedded one.
 
-    Raises RefusedError where its database is the target's, and ScratchError where no server can be had.
+    Raises RefusedError if its database is the target's, and ScratchError if it cannot be opened.
     """
     url = settings_url or _start_embedded(embedded_directory)
     if target_url and not find_fault(url) and not find_fault(target_url) and is_same_database(url, target_url):
         raise RefusedError(
-            f"{_SETTING} names the target's own database: {describe_database(url)}",
-            hint=f"Set {_SETTING} to another database, best on a server where nothing else is kept, or leave it empty.",
+            f"{_SETTING} is the target database itself: {describe_database(url)}",
+            hint=f"Set {_SETTING} to another database, preferably on a server without other data, or leave it empty.",
             state="Nothing was changed.",
         )
     return ScratchServer(url, without=without, embedded=not settings_url)
 
 
 def check_version(server: ScratchServer, target_version: int) -> None:
-    """Raise ScratchError if the scratch server is of an older major version than the target, as server_version gives it."""
+    """Raise ScratchError if the scratch server's major version is older than the target's, given as server_version."""
     own, wanted = server.version // _MAJOR, target_version // _MAJOR
     if own >= wanted:
         return
     raise ScratchError(
-        f"the scratch server is PostgreSQL {own}, older than the target's {wanted}: what works there may fail on it",
-        hint=f"Set {_SETTING} to a server of version {wanted} or later.",
+        f"the scratch server (PostgreSQL {own}) is older than the target (PostgreSQL {wanted}): the results may differ",
+        hint=f"Set {_SETTING} to a server of version {wanted} or newer.",
     )
 
 
@@ -194,7 +194,9 @@ def _start_embedded(directory: Path) -> str:
         return embedded.find_server(directory).url("postgres")
     except ServerError as error:
         hint = f"{error.hint}\n" if error.hint else ""
-        raise ScratchError(f"no scratch server: {error.message}", hint=f"{hint}Or set {_SETTING} to a server.") from error
+        raise ScratchError(
+            f"cannot use the scratch server: {error.message}", hint=f"{hint}Or set {_SETTING} to another server."
+        ) from error
 
 
 def _close(session: list[psycopg.Connection]) -> None:

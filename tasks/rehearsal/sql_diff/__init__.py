@@ -1,6 +1,6 @@
-"""From a difference of two schemas to the SQL that makes it, and to a migration pair that is proved on scratch."""
+"""Generate SQL from the difference of two schemas, and a migration pair that is verified on a scratch database."""
 
-from tasks.rehearsal.sql_diff.pair import Pair, prove, write_pair, write_text
-from tasks.rehearsal.sql_diff.statements import Written, write_sql
+from tasks.rehearsal.sql_diff.pair import Pair, verify_pair, write_pair, write_text
+from tasks.rehearsal.sql_diff.statements import WrittenSql, write_sql
 
-__all__ = ["Pair", "Written", "prove", "write_pair", "write_sql", "write_text"]
+__all__ = ["Pair", "WrittenSql", "verify_pair", "write_pair", "write_sql", "write_text"]

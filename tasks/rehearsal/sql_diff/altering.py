@@ -1,4 +1,4 @@
-"""The statements that change an object in place, so that its rows stay. Pure.
+"""The statements that change an object in place, without losing rows.
 
 https://www.postgresql.org/docs/current/sql-altertable.html, sql-altertype.html, sql-alterdomain.html, sql-altersequence.html
 """
@@ -20,7 +20,7 @@ _FAMILIES = (
     r"jsonb?",
     r"bit.*",
 )
-"""Types among which an assignment casts: https://www.postgresql.org/docs/current/catalog-pg-cast.html."""
+"""Groups of types between which assignment casts exist: https://www.postgresql.org/docs/current/catalog-pg-cast.html."""
 _TO_TEXT = re.compile(r"text|character varying.*|character.*")
 _DOMAIN = re.compile(
     rf"(?P<base>AS .*?)(?: DEFAULT (?P<default>.*?))?(?P<required> NOT NULL)?(?P<checks>(?: CONSTRAINT {NAME} CHECK \(.*)?)",
@@ -32,9 +32,9 @@ _FIRST = re.compile(rf"(?P<name>{CHAIN}) (?P<type>.*)", re.DOTALL)
 
 
 def alter_object(key: Key, before: str, after: str, *, newest: bool) -> list[str] | None:
-    """Write what changes an object in place; None where it must be made anew.
+    """Return the statements that change an object in place; None if it must be recreated.
 
-    `newest` says that both schemas are of PostgreSQL 17 or later.
+    `newest` is True if both schemas are of PostgreSQL 17 or later.
     """
     if key.kind == "column":
         return _alter_column(key, before, after, newest=newest)
@@ -48,10 +48,10 @@ def _alter_column(key: Key, before: str, after: str, *, newest: bool) -> list[st
     old, new = parse_column(before)[0], parse_column(after)[0]
     start = f"ALTER TABLE {key.parent} ALTER COLUMN {key.name}"
     actions: list[str] = []
-    if old.expression != new.expression or old.kept != new.kept:
-        if new.expression is None and old.kept == "STORED":
+    if old.expression != new.expression or old.storage != new.storage:
+        if new.expression is None and old.storage == "STORED":
             actions.append("DROP EXPRESSION")
-        elif newest and old.kept == new.kept:
+        elif newest and old.storage == new.storage:
             actions.append(f"SET EXPRESSION AS ({new.expression})")
         else:
             return None
@@ -71,7 +71,7 @@ def _change_type(name: str, old: Column, new: Column) -> str:
 
 
 def _cast(name: str, old: str, new: str) -> str:
-    """Write no USING where an assignment casts, which refuses a value that is too long; else go by text, which all types know."""
+    """Return no USING if there is an assignment cast, which rejects values that are too long; else a cast through text."""
     base_old, base_new = old.partition("(")[0], new.partition("(")[0]
     if base_old == base_new or _TO_TEXT.fullmatch(new) or any(re.fullmatch(f, old) and re.fullmatch(f, new) for f in _FAMILIES):
         return ""
@@ -85,8 +85,8 @@ def _change_identity(old: Column, new: Column) -> list[str]:
         return [f"ADD GENERATED {new.identity} AS IDENTITY" + (f" ({new.options})" if new.options else "")]
     options = _list_options(new.options or "")
     steps = [f"SET GENERATED {new.identity}"]
-    for name, usual in (("INCREMENT BY", "1"), ("MINVALUE", ""), ("MAXVALUE", ""), ("START WITH", ""), ("CACHE", "1")):
-        value = options.get(name) or usual or (options.get("MINVALUE", "1") if name == "START WITH" else "")
+    for name, default in (("INCREMENT BY", "1"), ("MINVALUE", ""), ("MAXVALUE", ""), ("START WITH", ""), ("CACHE", "1")):
+        value = options.get(name) or default or (options.get("MINVALUE", "1") if name == "START WITH" else "")
         steps.append(f"SET {name} {value}" if value else f"SET NO {name}")
     steps.append("SET CYCLE" if "CYCLE" in (new.options or "") else "SET NO CYCLE")
     return [" ".join(steps)]

@@ -1,4 +1,4 @@
-"""The statements that make an object from nothing, and that remove it. Pure.
+"""The statements that create an object, and those that drop it.
 
 https://www.postgresql.org/docs/current/sql-commands.html
 """
@@ -20,12 +20,12 @@ _TYPE_DEFAULTS = {"numeric": "MAIN", "inet": "MAIN", "cidr": "MAIN"}
 
 
 def name_owner(statement: str) -> str:
-    """Write CURRENT_USER where a definition says OWNER."""
+    """Return a statement with CURRENT_USER in place of OWNER."""
     return _OWNER.sub(r"\1 CURRENT_USER", statement)
 
 
 def create_object(key: Key, definition: str, objects: Mapping[Key, str]) -> list[str]:
-    """Write what makes an object, apart from tables."""
+    """Return the statements that create an object other than a table."""
     simple = _PREFIXES.get(key.kind)
     if simple is not None:
         return [f"{simple.format(name=key.name, parent=key.parent)} {definition}".rstrip()]
@@ -35,7 +35,7 @@ def create_object(key: Key, definition: str, objects: Mapping[Key, str]) -> list
 
 
 def drop_object(key: Key, definition: str) -> list[str]:
-    """Write what removes an object."""
+    """Return the statements that drop an object."""
     if key.kind == "comment":
         return [definition[: definition.index(" IS ", len("COMMENT ON ") + len(key.name.split(" ", 1)[1]))] + " IS NULL"]
     if key.kind in {"grant", "default privilege"}:
@@ -45,7 +45,7 @@ def drop_object(key: Key, definition: str) -> list[str]:
 
 
 def create_table(key: Key, definition: str, columns: list[tuple[str, str, str | None]]) -> list[str]:
-    """Write CREATE TABLE with columns, each of name, definition and default."""
+    """Return CREATE TABLE with columns, each of name, definition and default."""
     table = parse_table(definition)
     assert table is not None
     unlogged = "UNLOGGED " if table.unlogged else ""
@@ -61,32 +61,32 @@ def create_table(key: Key, definition: str, columns: list[tuple[str, str, str | 
 
 
 def attach(key: Key, definition: str) -> list[str]:
-    """Write what makes a table a part of another, or its child."""
+    """Return the statements that attach a partition, or add the parents of a table."""
     table = parse_table(definition)
     if table is None:
         return []
-    if table.whole:
-        return [f"ALTER TABLE {table.whole} ATTACH PARTITION {key.name} {table.bound}"]
+    if table.partition_of:
+        return [f"ALTER TABLE {table.partition_of} ATTACH PARTITION {key.name} {table.bound}"]
     return [f"ALTER TABLE {key.name} INHERIT {parent}" for parent in (table.parents or "").split(", ") if parent]
 
 
 def detach(key: Key, definition: str) -> list[str]:
-    """Write what makes a table stand alone."""
+    """Return the statements that detach a partition, or remove the parents of a table."""
     table = parse_table(definition)
     if table is None:
         return []
-    if table.whole:
-        return [f"ALTER TABLE {table.whole} DETACH PARTITION {key.name}"]
+    if table.partition_of:
+        return [f"ALTER TABLE {table.partition_of} DETACH PARTITION {key.name}"]
     return [f"ALTER TABLE {key.name} NO INHERIT {parent}" for parent in (table.parents or "").split(", ") if parent]
 
 
 def reset_settings(settings: str) -> str:
-    """Write the names of storage parameters that are given with values."""
+    """Return the names of storage parameters without their values."""
     return ", ".join(setting.partition("=")[0] for setting in settings.split(", "))
 
 
 def reset_column_settings(key: Key, definition: str, objects: Mapping[Key, str]) -> list[str]:
-    """Write what takes back the settings of a column."""
+    """Return the statements that reset the settings of a column."""
     kind = objects.get(Key("column", key.name, key.parent), "").partition(" ")[0].partition("(")[0]
     actions = []
     for line in definition.split("\n"):
@@ -102,7 +102,7 @@ def reset_column_settings(key: Key, definition: str, objects: Mapping[Key, str])
 
 
 def _split_state(definition: str) -> list[str]:
-    """Part a definition from the ALTER behind it that switches it off or sets something."""
+    """Split a definition from the ALTER after it that disables it or sets an option."""
     first, mark, second = definition.rpartition(";\nALTER ")
     return [first, f"ALTER {second}"] if mark and "$" not in second else [definition.rstrip()]
 

@@ -1,4 +1,4 @@
-"""What needs what in a schema, found by the names in definitions; and what goes away together with what. Pure."""
+"""Dependencies of the objects of a schema, found by the names in their definitions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEY_COLUMNS = re.compile(r"^(?:PRIMARY KEY|UNIQUE|CREATE UNIQUE INDEX .*? USING
 
 
 class Schema:
-    """Know the objects of one schema by name, what each needs, and what it belongs to."""
+    """The objects of one schema by name, what each depends on, and what it belongs to."""
 
     def __init__(self, objects: Mapping[Key, str]) -> None:
         self.objects = objects
@@ -34,7 +34,7 @@ class Schema:
                 self.needed_by[each].add(key)
 
     def find_owner(self, key: Key) -> Key | None:
-        """Return what takes an object along when it is dropped: the column of a default, the table of a trigger."""
+        """Return the object with which an object is dropped: the column of a default, the table of a trigger."""
         if key.kind in {DEFAULT, "column settings"} and (column := self._columns[key.parent].get(key.name)):
             return column
         if key.kind == OWNED:

@@ -1,4 +1,4 @@
-"""An order of statements that works: what is needed comes before what needs it. Pure."""
+"""The order of the statements: an object is created after, and dropped before, what it depends on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.dependencies import Schema
-from tasks.rehearsal.sql_diff.planning import RANKS, Verb, Work
+from tasks.rehearsal.sql_diff.planning import RANKS, Actions, Verb
 from tasks.rehearsal.sql_diff.shapes import DEFAULT, OWNED
 
 Step = tuple[Verb, Key]
@@ -16,19 +16,19 @@ _PARTS = {"column": "table", DEFAULT: "column"}
 
 @dataclass
 class Order:
-    """Find the order of what is to be done."""
+    """The order of the actions on the objects of a schema."""
 
-    work: Work
+    actions: Actions
     before: Schema
     after: Schema
     positions: Mapping[Key, int]
-    """Where each column stands in its table."""
+    """The position of each column in its table."""
 
     def list_steps(self) -> list[Step]:
-        """List the steps, without those that another step includes."""
-        steps = [self.drop(key) for key in sorted(self.work.dropped, key=self._rank, reverse=True)]
-        steps += [("alter", key) for key in sorted(self.work.altered, key=self._rank)]
-        steps += [self.create(key) for key in sorted(self.work.created, key=self._rank)]
+        """Return the steps in order, without those that another step includes."""
+        steps = [self.drop(key) for key in sorted(self.actions.dropped, key=self._rank, reverse=True)]
+        steps += [("alter", key) for key in sorted(self.actions.altered, key=self._rank)]
+        steps += [self.create(key) for key in sorted(self.actions.created, key=self._rank)]
         self._conditions = self._find_conditions()
         done: dict[Step, bool] = {}
         listed: list[Step] = []
@@ -37,18 +37,18 @@ class Order:
         return listed
 
     def drop(self, key: Key) -> Step:
-        """Return the step that drops an object: its own, or that of what takes it along."""
+        """Return the step that drops an object: its own, or that of its owner."""
         owner = self.before.find_owner(key)
-        if key.kind == OWNED and Key("sequence", key.name) not in self.work.dropped:
+        if key.kind == OWNED and Key("sequence", key.name) not in self.actions.dropped:
             return "drop", key
-        if owner is not None and owner in self.work.dropped and not self._is_mutual(key, owner):
+        if owner is not None and owner in self.actions.dropped and not self._is_mutual(key, owner):
             return self.drop(owner)
         return "drop", key
 
     def create(self, key: Key) -> Step:
-        """Return the step that makes an object: its own, or that of the table or column that it is written in."""
+        """Return the step that creates an object: its own, or that of the table or column which includes it."""
         owner = self.after.find_owner(key) if key.kind in _PARTS else None
-        if owner is not None and owner in self.work.created and owner.kind == _PARTS[key.kind]:
+        if owner is not None and owner in self.actions.created and owner.kind == _PARTS[key.kind]:
             return self.create(owner)
         return "create", key
 
@@ -68,32 +68,32 @@ class Order:
         return conditions
 
     def _list_conditions(self) -> Iterator[tuple[Step, Step]]:
-        work = self.work
-        for key in [*work.created, *work.altered]:
-            step = self.create(key) if key in work.created else ("alter", key)
+        actions = self.actions
+        for key in [*actions.created, *actions.altered]:
+            step = self.create(key) if key in actions.created else ("alter", key)
             for needed in self.after.needs.get(key, ()):
                 yield from ((step, found) for found in self._find_making(needed))
-        for key in [*work.dropped, *work.altered]:
-            step = self.drop(key) if key in work.dropped else ("alter", key)
+        for key in [*actions.dropped, *actions.altered]:
+            step = self.drop(key) if key in actions.dropped else ("alter", key)
             for needing in self.before.needed_by.get(key, ()):
-                if needing in work.dropped:
+                if needing in actions.dropped:
                     yield step, self.drop(needing)
-                elif needing in work.altered and key in work.dropped:
+                elif needing in actions.altered and key in actions.dropped:
                     yield step, ("alter", needing)
         taken: dict[str, list[Key]] = {}
-        for key in work.dropped:
+        for key in actions.dropped:
             taken.setdefault(self._name(key), []).append(key)
-        for key in work.created:
+        for key in actions.created:
             yield from ((self.create(key), self.drop(other)) for other in taken.get(self._name(key), ()))
 
     def _find_making(self, key: Key) -> Iterator[Step]:
-        if key in self.work.created:
+        if key in self.actions.created:
             yield self.create(key)
-        elif key in self.work.altered:
+        elif key in self.actions.altered:
             yield "alter", key
 
     def _is_mutual(self, key: Key, owner: Key) -> bool:
-        """Tell whether a foreign key leads to a table that leads back, so that neither can be dropped first."""
+        """Return True if a foreign key is part of a cycle of tables, so that none of them can be dropped first."""
         if key.kind != "constraint" or not self.before.objects[key].startswith("FOREIGN KEY"):
             return False
         seen, waiting = {owner}, [each for each in self.before.needs[key] if each.kind == "table" and each != owner]
@@ -105,7 +105,7 @@ class Order:
             found = {
                 needed
                 for other in self.before.needed_by[table]
-                if other.kind == "constraint" and other.parent == table.name and other in self.work.dropped
+                if other.kind == "constraint" and other.parent == table.name and other in self.actions.dropped
                 for needed in self.before.needs[other]
                 if needed.kind == "table"
             } - {table}

@@ -1,4 +1,4 @@
-"""Which objects are made, changed in place, made anew or left to a person, on the way from one schema to another. Pure."""
+"""Decide which objects are created, altered, dropped, recreated, or left to be changed by hand."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ RANKS = {
          "comment", "event trigger")
     )
 }  # fmt: skip
-"""The kinds that can be written, in the order in which they are created where nothing else decides."""
-_HOLDING = frozenset({"schema", "extension", "type", "domain", "sequence", "table", "column"})
-"""What holds rows or is held by them, and is not made anew because something beneath it was."""
+"""The kinds for which SQL can be generated, in the default order of creation."""
+_WITH_ROWS = frozenset({"schema", "extension", "type", "domain", "sequence", "table", "column"})
+"""Kinds that store rows, or that stored rows need: they are not recreated when an object that they depend on is."""
 _BLOCKING = frozenset({"view", "materialized view", "rule", "trigger", "policy", "publication", DEFAULT})
-"""What stands in the way of a column's new type."""
+"""Kinds that prevent changing the type of a column."""
 
 
 @dataclass(slots=True)
-class Work:
-    """List what is done to which objects."""
+class Actions:
+    """The actions on the objects of a schema."""
 
     dropped: set[Key] = field(default_factory=set)
     created: set[Key] = field(default_factory=set)
@@ -40,53 +40,53 @@ class Work:
     by_hand: set[Key] = field(default_factory=set)
 
 
-def decide(before: Schema, after: Schema, *, newest: bool) -> Work:
-    """Decide what is done to each object that differs, and to those that stand in the way."""
-    work = Work()
+def decide(before: Schema, after: Schema, *, newest: bool) -> Actions:
+    """Return the actions on each object that differs, and on those that prevent its change."""
+    actions = Actions()
     for key in sorted(before.objects.keys() | after.objects.keys()):
         old, new = before.objects.get(key), after.objects.get(key)
         if old == new:
             continue
         if new is None and _is_removable(key, before, after):
-            work.dropped.add(key)
+            actions.dropped.add(key)
         elif new is None or not all(_is_writable(key, schema) for schema in (before, after) if key in schema.objects):
-            work.by_hand.add(key)
+            actions.by_hand.add(key)
         elif old is None:
-            work.created.add(key)
+            actions.created.add(key)
         else:
-            _decide_change(work, key, (before, after), newest=newest)
-    _leave_what_needs_hands(work, before, after)
-    _leave_what_is_held(work, before, after)
-    _make_dependents_anew(work, before, after)
-    return work
+            _decide_change(actions, key, (before, after), newest=newest)
+    _leave_dependents(actions, before, after)
+    _leave_dependencies(actions, before, after)
+    _recreate_dependents(actions, before, after)
+    return actions
 
 
 def changes_type(key: Key, before: Mapping[Key, str], after: Mapping[Key, str]) -> bool:
-    """Tell whether a column gets another type or collation."""
+    """Return True if a column gets another type or collation."""
     if key.kind != "column" or key not in before or key not in after:
         return False
     old, new = parse_column(before[key])[0], parse_column(after[key])[0]
     return (old.type, old.collation) != (new.type, new.collation)
 
 
-def _decide_change(work: Work, key: Key, schemas: tuple[Schema, Schema], *, newest: bool) -> None:
+def _decide_change(actions: Actions, key: Key, schemas: tuple[Schema, Schema], *, newest: bool) -> None:
     old, new = (schema.objects[key] for schema in schemas)
     statements = alter_object(key, old, new, newest=newest)
     if statements is not None:
-        work.altered[key] = statements
+        actions.altered[key] = statements
     elif key.kind == "table" or (key.kind in {"type", "domain"} and any(_is_used(key, schema) for schema in schemas)):
-        work.by_hand.add(key)
+        actions.by_hand.add(key)
     else:
-        work.dropped.add(key)
-        work.created.add(key)
+        actions.dropped.add(key)
+        actions.created.add(key)
 
 
 def _is_used(key: Key, schema: Schema) -> bool:
-    return any(each.kind in _HOLDING for each in schema.needed_by.get(key, ()))
+    return any(each.kind in _WITH_ROWS for each in schema.needed_by.get(key, ()))
 
 
 def _is_removable(key: Key, before: Schema, after: Schema) -> bool:
-    """Tell whether an object can be dropped, or goes with what it belongs to."""
+    """Return True if an object can be dropped, or is dropped with its owner."""
     owner = before.find_owner(key)
     if key.kind not in RANKS:
         return False
@@ -97,7 +97,7 @@ def _is_removable(key: Key, before: Schema, after: Schema) -> bool:
 
 
 def _is_part(key: Key, schema: Schema) -> bool:
-    """Tell of an index that belongs to a constraint, and of whatever belongs to a foreign table."""
+    """Return True for the index of a constraint, and for what belongs to a foreign table."""
     constraint = key.kind == "index" and Key("constraint", last_part(key.name), key.parent) in schema.objects
     return constraint or Key("foreign table", key.parent) in schema.objects
 
@@ -118,52 +118,52 @@ def _is_writable(key: Key, schema: Schema) -> bool:
     return key.kind not in unwritable or unwritable[key.kind] not in definition
 
 
-def _leave_what_needs_hands(work: Work, before: Schema, after: Schema) -> None:
-    """Leave to a person what needs a new object that is left to a person."""
-    waiting = [key for key in work.by_hand if key not in before.objects]
+def _leave_dependents(actions: Actions, before: Schema, after: Schema) -> None:
+    """Leave to be done by hand what depends on a new object that is created by hand."""
+    waiting = [key for key in actions.by_hand if key not in before.objects]
     while waiting:
         key = waiting.pop()
         owner = after.find_owner(key) if key.kind == "column" else None
         for each in {*after.needed_by.get(key, ()), *({owner} if owner else ())}:
-            if each in work.created or each in work.altered:
-                work.altered.pop(each, None)
-                work.dropped.discard(each)
-                work.created.discard(each)
-                work.by_hand.add(each)
+            if each in actions.created or each in actions.altered:
+                actions.altered.pop(each, None)
+                actions.dropped.discard(each)
+                actions.created.discard(each)
+                actions.by_hand.add(each)
                 if each not in before.objects:
                     waiting.append(each)
 
 
-def _leave_what_is_held(work: Work, before: Schema, after: Schema) -> None:
-    """Leave to a person the dropping of what is needed by an old object that a person must drop first."""
-    waiting = [key for key in work.by_hand if key not in after.objects]
+def _leave_dependencies(actions: Actions, before: Schema, after: Schema) -> None:
+    """Leave to be done by hand the dropping of what an old object needs that must be dropped by hand first."""
+    waiting = [key for key in actions.by_hand if key not in after.objects]
     while waiting:
         for needed in before.needs.get(waiting.pop(), ()):
-            if needed in work.dropped and needed not in after.objects:
-                work.dropped.discard(needed)
-                work.by_hand.add(needed)
+            if needed in actions.dropped and needed not in after.objects:
+                actions.dropped.discard(needed)
+                actions.by_hand.add(needed)
                 waiting.append(needed)
 
 
-def _make_dependents_anew(work: Work, before: Schema, after: Schema) -> None:
-    """Add what must go because something beneath it goes, and come again after it."""
-    waiting = [*work.dropped, *(key for key in work.altered if changes_type(key, before.objects, after.objects))]
+def _recreate_dependents(actions: Actions, before: Schema, after: Schema) -> None:
+    """Recreate what must be dropped because an object that it depends on is dropped or changed."""
+    waiting = [*actions.dropped, *(key for key in actions.altered if changes_type(key, before.objects, after.objects))]
     while waiting:
         key = waiting.pop()
         for each in before.needed_by.get(key, ()):
-            if each in work.dropped or each in work.by_hand or each not in after.objects or each.kind not in RANKS:
+            if each in actions.dropped or each in actions.by_hand or each not in after.objects or each.kind not in RANKS:
                 continue
-            if _must_go(each, key, before, gone=key in work.dropped):
-                work.altered.pop(each, None)
-                work.dropped.add(each)
-                work.created.add(each)
+            if _must_recreate(each, key, before, gone=key in actions.dropped):
+                actions.altered.pop(each, None)
+                actions.dropped.add(each)
+                actions.created.add(each)
                 waiting.append(each)
 
 
-def _must_go(each: Key, key: Key, before: Schema, *, gone: bool) -> bool:
+def _must_recreate(each: Key, key: Key, before: Schema, *, gone: bool) -> bool:
     definition = before.objects[each]
     if each.kind == "column" and parse_column(definition)[0].expression is None:
         return before.find_owner(each) == key and gone
     if gone:
-        return each.kind not in _HOLDING - {"column"}
+        return each.kind not in _WITH_ROWS - {"column"}
     return each.kind in _BLOCKING | {"column"} or (each.kind == "constraint" and definition.startswith("FOREIGN KEY"))

@@ -1,4 +1,4 @@
-"""Columns and tables taken apart, and a catalog in the finer parts that can be written one by one. Pure."""
+"""Parsed definitions of columns and tables, and a catalog split into the parts for which SQL is generated separately."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _COLUMN = re.compile(
     (?:\ COLLATE\ (?P<collation>{CHAIN}))?
     (?P<required>\ NOT\ NULL)?
     (?:\ GENERATED\ (?P<identity>ALWAYS|BY\ DEFAULT)\ AS\ IDENTITY(?:\ \((?P<options>.*?)\))?)?
-    (?:\ DEFAULT\ (?P<default>.*)|\ GENERATED\ ALWAYS\ AS\ \((?P<expression>.*)\)\ (?P<kept>STORED|VIRTUAL))?""",
+    (?:\ DEFAULT\ (?P<default>.*)|\ GENERATED\ ALWAYS\ AS\ \((?P<expression>.*)\)\ (?P<storage>STORED|VIRTUAL))?""",
     re.VERBOSE | re.DOTALL,
 )
 _TABLE = re.compile(
     rf"""(?P<unlogged>UNLOGGED)?\ ?
     (?:OF\ (?P<type>{CHAIN}))?\ ?
-    (?:PARTITION\ OF\ (?P<whole>{CHAIN})\ (?P<bound>
+    (?:PARTITION\ OF\ (?P<partition_of>{CHAIN})\ (?P<bound>
         DEFAULT|FOR\ VALUES\ .*?\)(?=\ PARTITION\ BY|\ USING|\ WITH\ \(\w|\ TABLESPACE|$))
       |INHERITS\ \((?P<parents>[^()]*)\))?\ ?
     (?:PARTITION\ BY\ (?P<partitioned>(?:RANGE|LIST|HASH)\ \(.*?\)(?=\ USING|\ WITH\ \(|\ TABLESPACE|$)))?\ ?
@@ -32,12 +32,12 @@ _TABLE = re.compile(
 _OWNED = re.compile(rf" OWNED BY (?P<column>{CHAIN})$")
 
 DEFAULT, OWNED, ATTACHED = "default", "sequence owner", "attachment"
-"""Kinds that stand here for parts of a column, a sequence and a table."""
+"""Kinds for the parts of a column, a sequence and a table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Hold what a column is, besides its default."""
+    """The definition of a column without its default."""
 
     type: str
     collation: str | None
@@ -45,16 +45,16 @@ class Column:
     identity: str | None
     options: str | None
     expression: str | None
-    kept: str | None
+    storage: str | None
 
     def write(self, default: str | None = None) -> str:
-        """Write the column as it stands in CREATE TABLE."""
+        """Return the definition as in CREATE TABLE."""
         parts = (
             self.type,
             self.collation and f"COLLATE {self.collation}",
             "NOT NULL" if self.required else None,
             self.identity and f"GENERATED {self.identity} AS IDENTITY" + (f" ({self.options})" if self.options else ""),
-            self.expression and f"GENERATED ALWAYS AS ({self.expression}) {self.kept}",
+            self.expression and f"GENERATED ALWAYS AS ({self.expression}) {self.storage}",
             default and f"DEFAULT {default}",
         )
         return " ".join(part for part in parts if part)
@@ -62,11 +62,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Hold what a table is, besides its columns."""
+    """The definition of a table without its columns."""
 
     unlogged: bool
     type: str | None
-    whole: str | None
+    partition_of: str | None
     bound: str | None
     parents: str | None
     partitioned: str | None
@@ -76,27 +76,27 @@ class Table:
 
     @property
     def attachments(self) -> str:
-        """Return what makes the table part of others."""
-        return f"{self.whole} {self.bound}" if self.whole else self.parents or ""
+        """Return the parents of the table, with the bounds of a partition."""
+        return f"{self.partition_of} {self.bound}" if self.partition_of else self.parents or ""
 
     @property
     def fixed(self) -> tuple[str | None, ...]:
-        """Return what no ALTER TABLE changes."""
+        """Return the properties that ALTER TABLE cannot change."""
         return self.type, self.partitioned, self.method
 
 
 def parse_column(definition: str) -> tuple[Column, str | None]:
-    """Take a column's definition apart: what it is, and its default."""
+    """Return a column's definition and its default."""
     match = _COLUMN.fullmatch(definition)
     if match is None:
         return Column(definition, None, False, None, None, None, None), None
-    names = ("collation", "required", "identity", "options", "expression", "kept")
-    collation, required, identity, options, expression, kept = (match[name] for name in names)
-    return Column(match["type"], collation, bool(required), identity, options, expression, kept), match["default"]
+    names = ("collation", "required", "identity", "options", "expression", "storage")
+    collation, required, identity, options, expression, storage = (match[name] for name in names)
+    return Column(match["type"], collation, bool(required), identity, options, expression, storage), match["default"]
 
 
 def parse_table(definition: str) -> Table | None:
-    """Take a table's definition apart; None where it is not understood."""
+    """Return a table's definition; None if it cannot be parsed."""
     match = _TABLE.fullmatch(definition)
     if match is None:
         return None
@@ -105,12 +105,12 @@ def parse_table(definition: str) -> Table | None:
 
 
 def split_order(definition: str) -> list[str]:
-    """List the columns of a column order."""
+    """Return the columns of a column order."""
     return split_list(definition)
 
 
 def expand(catalog: Catalog) -> dict[Key, str]:
-    """Give a catalog's objects with defaults, owners of sequences and attachments of tables apart."""
+    """Return a catalog's objects, with defaults, owners of sequences and attachments of tables as separate ones."""
     objects: dict[Key, str] = {}
     tables = {key.name for key in catalog.objects if key.kind in {"table", "foreign table"}}
     for key, definition in catalog.objects.items():
@@ -136,5 +136,5 @@ def _expand_column(objects: dict[Key, str], key: Key, definition: str, *, table:
 
 
 def list_orders(catalog: Catalog) -> Mapping[str, list[str]]:
-    """Give the columns of each table in their order."""
+    """Return the columns of each table in their order."""
     return {key.name: split_order(definition) for key, definition in catalog.of_kind(COLUMN_ORDER)}

@@ -1,4 +1,4 @@
-"""From the difference of two schemas to the SQL that makes it. Pure."""
+"""Generate the SQL for the difference of two schemas."""
 
 from __future__ import annotations
 
@@ -8,59 +8,58 @@ from tasks.catalog import COLUMN_ORDER, Catalog, Change, Key, compare
 from tasks.rehearsal.sql_diff.creating import create_object, create_table, detach, drop_object, reset_column_settings
 from tasks.rehearsal.sql_diff.dependencies import Schema
 from tasks.rehearsal.sql_diff.ordering import Order, Step
-from tasks.rehearsal.sql_diff.planning import Work, changes_type, decide
+from tasks.rehearsal.sql_diff.planning import Actions, changes_type, decide
 from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, expand, list_orders, parse_column
 
 _NEWEST = 170000
-"""The version from which the expression of a generated column can be changed."""
-_LOSS = "-- loses the rows' values\n"
-_CAST = "-- every value must be one of the new type\n"
-_UNLOOKED = "SET LOCAL check_function_bodies = off"
+"""The first version in which the expression of a generated column can be changed."""
+_LOSS = "-- deletes data\n"
+_CAST = "-- fails if a value cannot be converted to the new type\n"
+_UNCHECKED_BODIES = "SET LOCAL check_function_bodies = off"
 _SYNTHETIC = {DEFAULT: "column", OWNED: "sequence", ATTACHED: "table"}
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """Hold the statements that lead from one schema to another, in their order, and what they leave to a person."""
+class WrittenSql:
+    """The statements from one schema to another, in order, and the changes that are left to be done by hand."""
 
     statements: tuple[str, ...]
     by_hand: tuple[Change, ...]
 
 
-def write_sql(before: Catalog, after: Catalog) -> Written:
-    """Write the SQL that leads from one schema to another.
+def write_sql(before: Catalog, after: Catalog) -> WrittenSql:
+    """Return the SQL that changes one schema into another.
 
-    What cannot be written exactly is listed beside it: a column order alone, an enum's labels that went or changed places, what
-    only superusers or secrets make, and what the catalog knows by its existence alone.
+    Changes for which it cannot be generated exactly are returned separately: a column order alone, removed or reordered labels of
+    an enum, objects that need superusers or secrets, and objects whose definition is not in the catalog.
     """
     schemas = Schema(expand(before)), Schema(expand(after))
     newest = min(before.server_version, after.server_version) >= _NEWEST
-    work = decide(*schemas, newest=newest)
-    writer = _Writer(work, *schemas, before, after)
+    actions = decide(*schemas, newest=newest)
+    writer = _Writer(actions, *schemas, after)
     statements = [text for step in writer.order.list_steps() for text in writer.write(step)]
     if any(text.startswith(("CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE PROCEDURE")) for text in statements):
-        statements.insert(0, _UNLOOKED)
-    return Written(tuple(statements), tuple(_list_by_hand(before, after, work)))
+        statements.insert(0, _UNCHECKED_BODIES)
+    return WrittenSql(tuple(statements), tuple(_list_by_hand(before, after, actions)))
 
 
 class _Writer:
-    def __init__(self, work: Work, old: Schema, new: Schema, before: Catalog, after: Catalog) -> None:
-        self.work, self.old, self.new = work, old, new
+    def __init__(self, actions: Actions, old: Schema, new: Schema, after: Catalog) -> None:
+        self.actions, self.old, self.new = actions, old, new
         self.columns = list_orders(after)
-        self.former = before
         positions = {
             Key("column", name, table): place for table, names in self.columns.items() for place, name in enumerate(names)
         }
-        self.order = Order(work, old, new, positions)
+        self.order = Order(actions, old, new, positions)
 
     def write(self, step: Step) -> list[str]:
-        """Write the statements of one step."""
+        """Return the statements of one step."""
         verb, key = step
         if verb == "drop":
             return self._drop(key)
         if verb == "alter":
             note = _CAST if changes_type(key, self.old.objects, self.new.objects) else ""
-            return [(note if " USING " in text else "") + text for text in self.work.altered[key]]
+            return [(note if " USING " in text else "") + text for text in self.actions.altered[key]]
         definition = self.new.objects[key]
         if key.kind == "table":
             return create_table(key, definition, self._list_columns(key.name))
@@ -82,13 +81,13 @@ class _Writer:
         ]
 
 
-def _list_by_hand(before: Catalog, after: Catalog, work: Work) -> list[Change]:
-    keys = {Key(_SYNTHETIC.get(key.kind, key.kind), key.name, key.parent) for key in work.by_hand}
-    keys |= {Key(COLUMN_ORDER, key.name) for key in work.by_hand if key.kind in {"table", "foreign table"}}
+def _list_by_hand(before: Catalog, after: Catalog, actions: Actions) -> list[Change]:
+    keys = {Key(_SYNTHETIC.get(key.kind, key.kind), key.name, key.parent) for key in actions.by_hand}
+    keys |= {Key(COLUMN_ORDER, key.name) for key in actions.by_hand if key.kind in {"table", "foreign table"}}
     orders, targets = list_orders(before), list_orders(after)
     for table, names in orders.items():
         target = targets.get(table)
-        if target is not None and target != _foresee_order(table, names, target, work):
+        if target is not None and target != _predict_order(table, names, target, actions):
             keys.add(Key(COLUMN_ORDER, table))
     return [
         Change(change.key, change.before, change.after) for change in compare(before, after).changes if change.key in keys
@@ -96,12 +95,12 @@ def _list_by_hand(before: Catalog, after: Catalog, work: Work) -> list[Change]:
 
 
 def _is_unchanged(key: Key, before: Catalog, after: Catalog) -> bool:
-    """Tell of a column order that is the same on both sides, but not what the statements lead to."""
+    """Return True for a column order that is the same in both schemas, but not after the statements."""
     return key in before.objects and before.objects.get(key) == after.objects.get(key)
 
 
-def _foresee_order(table: str, names: list[str], target: list[str], work: Work) -> list[str]:
-    """Return the order that adding columns at the end gives."""
-    gone = {key.name for key in work.dropped if key.kind == "column" and key.parent == table}
+def _predict_order(table: str, names: list[str], target: list[str], actions: Actions) -> list[str]:
+    """Return the column order after the statements, which add columns at the end."""
+    gone = {key.name for key in actions.dropped if key.kind == "column" and key.parent == table}
     kept = [name for name in names if name not in gone]
     return kept + [name for name in target if name not in kept]

@@ -1,1 +1,1 @@
-"""Verifying migrations."""
+"""Verification of migrations on scratch databases: db.verify."""

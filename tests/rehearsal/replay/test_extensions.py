@@ -1,11 +1,11 @@
-"""A scratch server may lack an extension: it is named, or what needs it is left out and told."""
+"""A scratch server may lack an extension: it is named, or the statements that need it are skipped and reported."""
 
 import pytest
 
 from tasks.rehearsal.errors import MissingExtensionError
-from tasks.rehearsal.model import Piece
+from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.extensions import find_created, needs_left_out
-from tasks.rehearsal.replay.replay import read_left_out, replay, run_piece, state_after
+from tasks.rehearsal.replay.replay import read_left_out, replay, run_migration, state_after
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import RunnerError
 from tests.kit.databases import Database
@@ -15,13 +15,13 @@ from tests.rehearsal.scratching import list_tables, query
 
 GUARDED = "DO $$ BEGIN IF true THEN\n  CREATE EXTENSION nothing_like_it;\nEND IF; END $$;"
 VECTOR = (
-    Piece(
+    RehearsedMigration(
         "enable", "CREATE EXTENSION IF NOT EXISTS vector;\nCREATE TABLE plain (id int);", "DROP EXTENSION vector;", "enable.sql"
     ),
-    Piece(
+    RehearsedMigration(
         "column", "CREATE TABLE t (id int);\nALTER TABLE t ADD COLUMN e vector(3);", "ALTER TABLE t DROP COLUMN e;", "column.sql"
     ),
-    Piece(
+    RehearsedMigration(
         "index",
         "CREATE INDEX CONCURRENTLY t_id ON t (id);\nCREATE INDEX CONCURRENTLY t_e ON t USING hnsw (e vector_l2_ops);\n"
         "COMMENT ON INDEX t_e IS 'nearest';\nCOMMENT ON INDEX t_id IS 'by id';",
@@ -54,15 +54,15 @@ CAUSES = [
 
 @pytest.fixture
 def without_vector(running: OwnServer) -> ScratchServer:
-    """Give a scratch server that does without pgvector, though it has it."""
+    """Return a scratch server that excludes pgvector, though it is available."""
     return ScratchServer(running.url(), without=["vector"])
 
 
 @pytest.mark.parametrize(
     ("text", "line"), [("SELECT 1;\nCREATE EXTENSION nothing_like_it;", 2), (GUARDED, 2)], ids=["plainly", "in a block"]
 )
-def test_an_extension_that_is_not_there_is_named_with_what_to_set(scratch: ScratchServer, text: str, line: int) -> None:
-    (outcome,) = replay(scratch, [Piece("enable", text, shown="up/enable.sql")])
+def test_a_missing_extension_is_named_with_the_setting_to_change(scratch: ScratchServer, text: str, line: int) -> None:
+    (outcome,) = replay(scratch, [RehearsedMigration("enable", text, shown="up/enable.sql")])
     error = outcome.error
     assert isinstance(error, MissingExtensionError)
     assert (error.extension, error.exit_code) == ("nothing_like_it", 1)
@@ -71,7 +71,7 @@ def test_an_extension_that_is_not_there_is_named_with_what_to_set(scratch: Scrat
     assert "--without-extension nothing_like_it" in error.hint
 
 
-def test_what_needs_an_extension_is_left_out_and_told(without_vector: ScratchServer) -> None:
+def test_statements_that_need_an_excluded_extension_are_skipped_and_reported(without_vector: ScratchServer) -> None:
     with without_vector as server:
         outcomes = list(replay(server, VECTOR))
     assert [outcome.error for outcome in outcomes] == [None, None, None]
@@ -79,20 +79,20 @@ def test_what_needs_an_extension_is_left_out_and_told(without_vector: ScratchSer
     assert {key.name for key, _ in outcomes[-1].after.of_kind("table")} == {"public.plain", "public.t"}
 
 
-def test_what_was_left_out_is_known_to_a_copy_and_to_the_way_down(without_vector: ScratchServer) -> None:
+def test_skipped_statements_are_known_in_a_copy_and_in_the_down(without_vector: ScratchServer) -> None:
     with without_vector as server:
         for _ in range(2):
             with state_after(server, VECTOR) as database:
                 assert read_left_out(database) == tuple(place for places in LEFT_OUT for place in places)
                 assert query(database, "SELECT relname::text FROM pg_class WHERE relname LIKE 't\\_%'") == [("t_id",)]
-                assert [run_piece(database, piece, "down") for piece in reversed(VECTOR)] == [None, None, None]
+                assert [run_migration(database, migration, "down") for migration in reversed(VECTOR)] == [None, None, None]
                 assert list_tables(database) == ["plain", "t"]
-        server.forget_states()
+        server.drop_states()
 
 
-def test_other_mistakes_remain_errors_without_an_extension(without_vector: ScratchServer) -> None:
+def test_other_errors_are_reported_when_an_extension_is_excluded(without_vector: ScratchServer) -> None:
     with without_vector as server:
-        *_, wrong = replay(server, [*VECTOR, Piece("typo", "ALTER TABLE t DROP COLUMN typo;")])
+        *_, wrong = replay(server, [*VECTOR, RehearsedMigration("typo", "ALTER TABLE t DROP COLUMN typo;")])
     assert wrong.error is not None
     assert 'column "typo" of relation "t" does not exist' in wrong.error.message
     assert wrong.unchecked == ()
@@ -100,10 +100,12 @@ def test_other_mistakes_remain_errors_without_an_extension(without_vector: Scrat
 
 def test_the_projects_own_migrations_run_without_pgvector_everywhere(any_database: Database) -> None:
     folder = REPOSITORY / "migrations" / "up"
-    pieces = [Piece(path.stem, path.read_text(encoding="utf-8"), shown=path.name) for path in sorted(folder.glob("*.sql"))]
+    migrations = [
+        RehearsedMigration(path.stem, path.read_text(encoding="utf-8"), shown=path.name) for path in sorted(folder.glob("*.sql"))
+    ]
     with ScratchServer(any_database.server.url(), without=["vector"]) as server:
-        outcomes = list(replay(server, pieces))
-    assert {outcome.piece.name: str(outcome.error) for outcome in outcomes if outcome.error} == {}
+        outcomes = list(replay(server, migrations))
+    assert {outcome.migration.name: str(outcome.error) for outcome in outcomes if outcome.error} == {}
     unchecked = [outcome.unchecked for outcome in outcomes if outcome.unchecked]
     assert [places[0].partition(":")[0][15:] for places in unchecked] == [
         "enable_vector_extension.sql",
@@ -113,7 +115,7 @@ def test_the_projects_own_migrations_run_without_pgvector_everywhere(any_databas
 
 
 @pytest.mark.parametrize(("sqlstate", "message", "expected"), CAUSES)
-def test_what_an_error_is_due_to_is_read_from_what_is_missing(sqlstate: str, message: str, expected: bool) -> None:
+def test_the_cause_of_an_error_is_found_by_the_missing_object(sqlstate: str, message: str, expected: bool) -> None:
     texts = ["ALTER TABLE t ADD COLUMN e vector(3)", "CREATE INDEX t_e ON t USING hnsw (e vector_l2_ops)"]
     assert needs_left_out(RunnerError(message, sqlstate=sqlstate), ["vector"], texts) is expected
 

@@ -1,4 +1,4 @@
-"""Pieces run on scratch as they would run on any database, and each tells what it did."""
+"""Migrations run on scratch as they do on any database, each with its outcome."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,8 @@ import pytest
 
 from tasks.catalog import Key
 from tasks.rehearsal.errors import ServerWideError, TimeLimitError
-from tasks.rehearsal.model import Outcome, Piece
-from tasks.rehearsal.replay.replay import replay, run_piece, state_after, try_piece
+from tasks.rehearsal.model import Outcome, RehearsedMigration
+from tasks.rehearsal.replay.replay import replay, run_migration, state_after, try_migration
 from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
 from tasks.runner.errors import RefusedError, RunnerError
 from tests.kit.databases import Database
@@ -27,30 +27,32 @@ WORKING = {
     "byte order mark": "\ufeffCREATE TABLE made (id int);",
     "unknown to the parser": "CREATE TABLE made (id int); ALTER TABLE made ADD COLUMN y int DEFAULT 1;",
 }
-DIRTY = Piece("dirty", "CREATE TABLE kept (id int);\nCREATE UNIQUE INDEX CONCURRENTLY i ON kept (nothing);", shown="up/dirty.sql")
-CALLED = Piece(
+DIRTY = RehearsedMigration(
+    "dirty", "CREATE TABLE kept (id int);\nCREATE UNIQUE INDEX CONCURRENTLY i ON kept (nothing);", shown="up/dirty.sql"
+)
+CALLED = RehearsedMigration(
     "called",
     "-- migrate: no-transaction\nDO $$ BEGIN CREATE TABLE kept (id int); COMMIT; PERFORM 1 / 0; END $$;",
 )
 
 
 def find_tables(outcome: Outcome) -> tuple[set[str], set[str]]:
-    """Name the tables before and after an outcome."""
+    """Return the names of the tables before and after an outcome."""
     before, after = ({key.name for key, _ in catalog.of_kind("table")} for catalog in (outcome.before, outcome.after))
     return before, after
 
 
 @pytest.mark.parametrize("text", WORKING.values(), ids=WORKING.keys())
-def test_a_piece_runs_as_the_runner_runs_it(scratch: ScratchServer, text: str) -> None:
-    piece = Piece("20250101000000_p ü\"'", text)
-    outcomes = list(replay(scratch, [piece, A]))
+def test_a_migration_runs_as_the_runner_runs_it(scratch: ScratchServer, text: str) -> None:
+    migration = RehearsedMigration("20250101000000_p ü\"'", text)
+    outcomes = list(replay(scratch, [migration, A]))
     assert [outcome.error for outcome in outcomes] == [None, None]
     assert [find_tables(outcome)[1] >= {"public.made"} for outcome in outcomes] == [True, True]
-    with state_after(scratch, [piece, A]) as database:
+    with state_after(scratch, [migration, A]) as database:
         assert list_tables(database) == ["a", "made"]
 
 
-def test_each_outcome_tells_the_schema_before_and_after(scratch: ScratchServer) -> None:
+def test_each_outcome_has_the_schema_before_and_after(scratch: ScratchServer) -> None:
     outcomes = list(replay(scratch, [A, B]))
     assert [find_tables(outcome) for outcome in outcomes] == [
         (set(), {"public.a"}),
@@ -60,16 +62,16 @@ def test_each_outcome_tells_the_schema_before_and_after(scratch: ScratchServer) 
     assert not outcomes[1].before.objects.keys() & {change.key for change in outcomes[1].effect.changes}
 
 
-def test_replays_leave_nothing_behind_even_when_they_are_left_early(scratch: ScratchServer, running: OwnServer) -> None:
+def test_a_replay_that_ends_early_leaves_nothing_behind(scratch: ScratchServer, running: OwnServer) -> None:
     outcomes = replay(scratch, [A, B])
-    assert next(outcomes).piece == A
+    assert next(outcomes).migration == A
     assert list_databases(running, "scratch") != set()
     outcomes.close()  # type: ignore[attr-defined]
     assert list_databases(running, "scratch") == set()
 
 
-def test_an_error_is_kept_and_the_next_piece_runs(scratch: ScratchServer) -> None:
-    broken = Piece("broken", "CREATE TABLE broken (id int);\nSELECT 1 / 0;", shown="up/broken.sql")
+def test_an_error_is_kept_and_the_next_migration_runs(scratch: ScratchServer) -> None:
+    broken = RehearsedMigration("broken", "CREATE TABLE broken (id int);\nSELECT 1 / 0;", shown="up/broken.sql")
     first, failed, last = replay(scratch, [A, broken, B])
     assert (first.error, last.error) == (None, None)
     assert failed.error is not None
@@ -80,9 +82,9 @@ def test_an_error_is_kept_and_the_next_piece_runs(scratch: ScratchServer) -> Non
     assert find_tables(last) == ({"public.a"}, {"public.a", "public.b"})
 
 
-@pytest.mark.parametrize("piece", [DIRTY, CALLED], ids=lambda piece: piece.name)
-def test_a_failed_piece_leaves_nothing_though_it_had_committed(scratch: ScratchServer, piece: Piece) -> None:
-    first, failed, last = replay(scratch, [A, piece, B])
+@pytest.mark.parametrize("migration", [DIRTY, CALLED], ids=lambda migration: migration.name)
+def test_a_failed_migration_leaves_nothing_though_it_committed(scratch: ScratchServer, migration: RehearsedMigration) -> None:
+    first, failed, last = replay(scratch, [A, migration, B])
     assert failed.error is not None
     assert not failed.effect
     assert find_tables(last) == ({"public.a"}, {"public.a", "public.b"})
@@ -102,8 +104,8 @@ def test_a_failed_piece_leaves_nothing_though_it_had_committed(scratch: ScratchS
         ("DROP TABLE schema_migrations_log;", "schema_migrations_log"),
     ],
 )
-def test_whatever_is_wrong_with_a_text_is_its_own_error(scratch: ScratchServer, text: str, message: str) -> None:
-    wrong, right = replay(scratch, [Piece("003_wrong.sql", text), B])
+def test_an_error_in_a_text_is_the_error_of_that_migration_only(scratch: ScratchServer, text: str, message: str) -> None:
+    wrong, right = replay(scratch, [RehearsedMigration("003_wrong.sql", text), B])
     assert wrong.error is not None
     assert message in wrong.error.message
     assert right.error is None
@@ -111,13 +113,13 @@ def test_whatever_is_wrong_with_a_text_is_its_own_error(scratch: ScratchServer, 
 
 
 def test_names_need_not_be_versions_and_may_repeat(scratch: ScratchServer) -> None:
-    pieces = [Piece("003_x.sql", "CREATE TABLE a ();"), Piece("003_x.sql", "CREATE TABLE b ();")]
-    assert [outcome.error for outcome in replay(scratch, pieces)] == [None, None]
+    migrations = [RehearsedMigration("003_x.sql", "CREATE TABLE a ();"), RehearsedMigration("003_x.sql", "CREATE TABLE b ();")]
+    assert [outcome.error for outcome in replay(scratch, migrations)] == [None, None]
 
 
 @pytest.mark.parametrize("timed", [replay, state_after], ids=["replay", "state"])
-def test_a_piece_that_never_ends_is_stopped(scratch: ScratchServer, timed: Callable[..., object]) -> None:
-    endless = Piece("endless", "CREATE TABLE t (id int);\nSELECT pg_sleep(600);", shown="up/endless.sql")
+def test_a_migration_that_never_ends_is_stopped(scratch: ScratchServer, timed: Callable[..., object]) -> None:
+    endless = RehearsedMigration("endless", "CREATE TABLE t (id int);\nSELECT pg_sleep(600);", shown="up/endless.sql")
     if timed is replay:
         outcome, after = replay(scratch, [endless, B], timeout_s=0.5)
         error = outcome.error
@@ -128,12 +130,12 @@ def test_a_piece_that_never_ends_is_stopped(scratch: ScratchServer, timed: Calla
             pass
         error = raised.value
     assert isinstance(error, TimeLimitError)
-    assert error.message == "up/endless.sql:2 was not done after 0.5 s, and was stopped: SELECT pg_sleep(600)"
+    assert error.message == "up/endless.sql:2 did not finish within 0.5 s and was stopped: SELECT pg_sleep(600)"
 
 
 def test_a_loop_that_catches_its_cancellation_is_stopped_too(scratch: ScratchServer) -> None:
     loop = "LOOP BEGIN PERFORM pg_sleep(0.01); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP"
-    stubborn = Piece("stubborn", f"CREATE TABLE b (id int); DO $$ BEGIN {loop}; END $$;")
+    stubborn = RehearsedMigration("stubborn", f"CREATE TABLE b (id int); DO $$ BEGIN {loop}; END $$;")
     stopped, after = replay(scratch, [stubborn, B], timeout_s=0.5)
     assert isinstance(stopped.error, TimeLimitError)
     assert after.error is None
@@ -141,34 +143,36 @@ def test_a_loop_that_catches_its_cancellation_is_stopped_too(scratch: ScratchSer
 
 def test_up_down_and_up_again_on_one_database(scratch: ScratchServer) -> None:
     with state_after(scratch, [A]) as database:
-        outcomes = [try_piece(database, B, direction) for direction in ("up", "down", "up")]
+        outcomes = [try_migration(database, B, direction) for direction in ("up", "down", "up")]
         assert [outcome.error for outcome in outcomes] == [None, None, None]
         assert outcomes[0].effect == outcomes[1].effect.reverse() == outcomes[2].effect
         assert outcomes[0].effect
         assert list_tables(database) == ["a", "b"]
 
 
-def test_one_piece_can_be_run_for_its_error_alone(scratch: ScratchServer) -> None:
+def test_one_migration_can_be_run_for_its_error_alone(scratch: ScratchServer) -> None:
     with state_after(scratch, [A]) as database:
-        assert run_piece(database, B, "up") is None
-        error = run_piece(database, A, "up")
+        assert run_migration(database, B, "up") is None
+        error = run_migration(database, A, "up")
         assert error is not None
         assert error.sqlstate == "42P07"
 
 
-def test_a_down_that_is_not_there_or_not_possible_is_refused(scratch: ScratchServer) -> None:
-    lossy = Piece("lossy", "SELECT 1;", "-- migrate: irreversible the rows are gone")
+def test_a_missing_or_irreversible_down_is_refused(scratch: ScratchServer) -> None:
+    lossy = RehearsedMigration("lossy", "SELECT 1;", "-- migrate: irreversible the rows are gone")
     with scratch.make() as database:
-        missing, refused = (run_piece(database, piece, "down") for piece in (Piece("up_only", "SELECT 1;"), lossy))
+        missing, refused = (
+            run_migration(database, migration, "down") for migration in (RehearsedMigration("up_only", "SELECT 1;"), lossy)
+        )
     assert isinstance(missing, RefusedError)
     assert isinstance(refused, RefusedError)
-    assert missing.message == "up_only has no down"
+    assert missing.message == "up_only has no down migration"
     assert "the rows are gone" in refused.message
 
 
 @pytest.mark.parametrize("name", ["gaia", "postgres"])
 def test_dropping_a_database_is_refused(scratch: ScratchServer, name: str) -> None:
-    outcome, after = replay(scratch, [Piece("drop", f"DROP DATABASE {name} WITH (FORCE);"), B])
+    outcome, after = replay(scratch, [RehearsedMigration("drop", f"DROP DATABASE {name} WITH (FORCE);"), B])
     assert isinstance(outcome.error, ServerWideError)
     assert name in outcome.error.message
     assert after.error is None
@@ -177,26 +181,29 @@ def test_dropping_a_database_is_refused(scratch: ScratchServer, name: str) -> No
 def test_what_only_the_target_has_gets_a_hint(scratch: ScratchServer) -> None:
     role, schema = replay(
         scratch,
-        [Piece("role", "CREATE TABLE t (); GRANT SELECT ON t TO app_reader;"), Piece("schema", "CREATE TABLE crm.t ();")],
+        [
+            RehearsedMigration("role", "CREATE TABLE t (); GRANT SELECT ON t TO app_reader;"),
+            RehearsedMigration("schema", "CREATE TABLE crm.t ();"),
+        ],
     )
     assert role.error is not None
     assert schema.error is not None
     assert 'role "app_reader" does not exist' in role.error.message
-    assert "make it on the scratch server" in role.error.hint
-    assert "No migration before this one makes this schema" in schema.error.hint
+    assert "create it on the scratch server" in role.error.hint
+    assert "No earlier migration creates this schema" in schema.error.hint
 
 
-def test_a_ledger_that_is_gone_with_its_schema_is_an_error_of_that_piece(scratch: ScratchServer) -> None:
-    first, second = replay(scratch, [Piece("raze", "DROP SCHEMA public CASCADE; CREATE SCHEMA public;"), B])
+def test_dropping_the_schema_of_the_ledger_is_an_error_of_that_migration(scratch: ScratchServer) -> None:
+    first, second = replay(scratch, [RehearsedMigration("raze", "DROP SCHEMA public CASCADE; CREATE SCHEMA public;"), B])
     assert first.error is not None
     assert second.error is None
 
 
-def test_replays_work_on_every_server_that_is_there(any_database: Database) -> None:
-    pieces = [Piece(name.replace(" ", "_"), text.replace("made", f"made_{n}").replace("S p", f"S {n}"))
+def test_replays_work_on_every_available_server(any_database: Database) -> None:
+    migrations = [RehearsedMigration(name.replace(" ", "_"), text.replace("made", f"made_{n}").replace("S p", f"S {n}"))
               for n, (name, text) in enumerate(WORKING.items()) if name != "own record"]  # fmt: skip
     with ScratchServer(any_database.server.url()) as server:
-        assert [str(outcome.error) for outcome in replay(server, pieces)] == ["None"] * len(pieces)
+        assert [str(outcome.error) for outcome in replay(server, migrations)] == ["None"] * len(migrations)
 
 
 def test_deferred_constraints_are_checked_at_the_end(scratch: ScratchServer) -> None:
@@ -204,19 +211,19 @@ def test_deferred_constraints_are_checked_at_the_end(scratch: ScratchServer) -> 
         "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (p int REFERENCES p DEFERRABLE INITIALLY DEFERRED);\n"
         "INSERT INTO c VALUES (1);"
     )
-    (outcome,) = replay(scratch, [Piece("deferred", text)])
+    (outcome,) = replay(scratch, [RehearsedMigration("deferred", text)])
     assert outcome.error is not None
     assert outcome.error.sqlstate == "23503"
 
 
-def test_a_piece_cannot_change_how_the_next_one_runs(scratch: ScratchServer) -> None:
+def test_a_migration_cannot_change_how_the_next_one_runs(scratch: ScratchServer) -> None:
     text = "SET search_path = nowhere; SET default_tablespace = ''; PREPARE p AS SELECT 1; CREATE TEMP TABLE a (id int);"
-    first, second = replay(scratch, [Piece("sets", text), A])
+    first, second = replay(scratch, [RehearsedMigration("sets", text), A])
     assert (first.error, second.error) == (None, None)
     assert find_tables(second)[1] == {"public.a"}
 
 
-def test_a_scratch_database_tells_where_it_is(scratch: ScratchServer) -> None:
+def test_a_scratch_database_has_its_name_and_url(scratch: ScratchServer) -> None:
     with scratch.make() as database:
         assert isinstance(database, ScratchDatabase)
         assert query(database, "SELECT current_database()") == [(database.name,)]

@@ -1,4 +1,4 @@
-"""Two ways to write a database's address are one database."""
+"""URLs of the same database are recognized."""
 
 import pytest
 
@@ -27,17 +27,17 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)
-def test_the_same_database_is_known_however_it_is_written(one: str, other: str) -> None:
+def test_urls_of_the_same_database_are_recognized(one: str, other: str) -> None:
     assert is_same_database(one, other)
     assert is_same_database(other, one)
 
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT)
-def test_different_databases_are_told_apart(one: str, other: str) -> None:
+def test_urls_of_different_databases_are_distinguished(one: str, other: str) -> None:
     assert not is_same_database(one, other)
 
 
-def test_what_the_environment_says_fills_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_parts_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGHOST", "db.example.com")
     monkeypatch.setenv("PGPORT", "6000")
     monkeypatch.setenv("PGDATABASE", "app")

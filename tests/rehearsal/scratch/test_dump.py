@@ -33,7 +33,7 @@ GRANT SELECT ON b TO PUBLIC;
 
 @pytest.fixture
 def older(servers: Callable[[Path], Server]) -> Server:
-    """Give the machine's own server."""
+    """Return the server that is installed on this machine."""
     programs = find_machine_programs()
     if programs is None:
         pytest.skip("needs a PostgreSQL that is installed on the machine")
@@ -44,7 +44,7 @@ def dump(database: Database, embedded: Server) -> str:
     return dump_schema(database.url, embedded_directory=embedded.cluster.data.parent)
 
 
-def test_gaias_schema_loads_into_an_empty_database_and_is_equal(database: Database, embedded: Server) -> None:
+def test_a_dump_of_the_projects_schema_loads_into_an_empty_database_and_is_equal(database: Database, embedded: Server) -> None:
     for path in sorted((REPOSITORY / "migrations" / "up").glob("*.sql")):
         database.execute(path.read_text().replace("CONCURRENTLY ", ""))
     text = dump(database, embedded)
@@ -62,7 +62,7 @@ def test_the_same_schema_gives_the_same_bytes_from_an_older_server(database: Dat
         assert dump(other, embedded) == dump(database, embedded)
 
 
-def test_statements_are_kept_whole_and_nothing_else_is(database: Database, embedded: Server) -> None:
+def test_statements_are_kept_unchanged_and_everything_else_is_removed(database: Database, embedded: Server) -> None:
     database.execute(SCHEMA)
     database.execute("CREATE TABLE schema_migrations (version text PRIMARY KEY)")
     text = dump(database, embedded)
@@ -85,5 +85,5 @@ def test_statements_are_kept_whole_and_nothing_else_is(database: Database, embed
     ],
     ids=["settings and comments", "commands of psql", "what every database has", "owners"],
 )
-def test_noise_is_left_out(dumped: str, kept: str) -> None:
+def test_settings_comments_and_owners_are_removed(dumped: str, kept: str) -> None:
     assert clean_dump(dumped).partition("\n\n")[2].strip() == kept

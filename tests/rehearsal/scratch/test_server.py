@@ -1,4 +1,4 @@
-"""Scratch databases come and go, whatever happens to who made them."""
+"""Scratch databases are created and dropped, whatever happens to their owner."""
 
 import signal
 import subprocess
@@ -24,7 +24,7 @@ from tests.rehearsal.scratching import list_databases, list_tables, query
 NOWHERE = Path("/nonexistent/folder")
 
 
-def test_a_scratch_database_is_empty_and_gone_in_the_end(scratch: ScratchServer, running: OwnServer) -> None:
+def test_a_scratch_database_is_empty_and_dropped_at_the_end(scratch: ScratchServer, running: OwnServer) -> None:
     with scratch.make() as database:
         assert list_tables(database) == []
         assert list_databases(running, "scratch") == {database.name}
@@ -49,7 +49,7 @@ def test_it_is_dropped_together_with_the_sessions_in_it(scratch: ScratchServer, 
     assert list_databases(running, "scratch") == set()
 
 
-def test_a_copy_holds_what_its_template_holds(scratch: ScratchServer) -> None:
+def test_a_copy_has_the_contents_of_its_template(scratch: ScratchServer) -> None:
     with scratch.make() as first:
         with psycopg.connect(first.url) as connection:
             connection.execute("CREATE TABLE a ()")
@@ -57,12 +57,12 @@ def test_a_copy_holds_what_its_template_holds(scratch: ScratchServer) -> None:
             assert list_tables(second) == ["a"]
 
 
-def test_a_database_that_cannot_be_made_says_why(scratch: ScratchServer) -> None:
+def test_the_reason_is_reported_if_a_database_cannot_be_created(scratch: ScratchServer) -> None:
     with pytest.raises(ScratchError, match='template database "nowhere" does not exist'), scratch.make("nowhere"):
         pass
 
 
-def test_what_a_killed_process_left_is_swept_on_the_next_use(running: OwnServer, start_owner: Start) -> None:
+def test_databases_of_a_killed_process_are_dropped_on_the_next_use(running: OwnServer, start_owner: Start) -> None:
     process, name = start_owner()
     assert name in list_databases(running, "scratch")
     process.kill()
@@ -75,7 +75,7 @@ def test_what_a_killed_process_left_is_swept_on_the_next_use(running: OwnServer,
     wait_until(is_swept, what="the sweep")
 
 
-def test_what_a_living_process_has_is_left_alone(running: OwnServer, start_owner: Start) -> None:
+def test_databases_of_a_living_process_are_not_dropped(running: OwnServer, start_owner: Start) -> None:
     _, living = start_owner("a")
     dead, left = start_owner("a")
     dead.kill()
@@ -91,7 +91,7 @@ def test_what_a_living_process_has_is_left_alone(running: OwnServer, start_owner
         connection.execute("TABLE a")
 
 
-def test_other_databases_with_alike_names_are_left_alone(running: OwnServer) -> None:
+def test_other_databases_with_similar_names_are_not_dropped(running: OwnServer) -> None:
     names = ("migrate_scratch_notes", "migrate_scratch_1_2_3")
     with psycopg.connect(running.url(), autocommit=True) as connection:
         for name in names:
@@ -104,7 +104,7 @@ def test_other_databases_with_alike_names_are_left_alone(running: OwnServer) -> 
                 connection.execute(f"DROP DATABASE {name}".encode())
 
 
-def test_an_interrupted_process_drops_what_it_has(running: OwnServer, start_owner: Start) -> None:
+def test_an_interrupted_process_drops_its_databases(running: OwnServer, start_owner: Start) -> None:
     process, name = start_owner("a")
     assert name in list_databases(running, "scratch")
     process.send_signal(signal.SIGINT)
@@ -112,11 +112,12 @@ def test_an_interrupted_process_drops_what_it_has(running: OwnServer, start_owne
     assert name not in list_databases(running, "scratch")
 
 
-def test_a_process_interrupted_in_a_statement_drops_what_it_has(running: OwnServer) -> None:
+def test_a_process_interrupted_in_a_statement_drops_its_databases(running: OwnServer) -> None:
     code = (
         "from tests.rehearsal.owning import *; from tasks.rehearsal.replay.replay import *\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        f"with ScratchServer({running.url()!r}) as server: list(replay(server, [Piece('slow', 'SELECT pg_sleep(600)')]))"
+        "slow = RehearsedMigration('slow', 'SELECT pg_sleep(600)')\n"
+        f"with ScratchServer({running.url()!r}) as server: list(replay(server, [slow]))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
     with psycopg.connect(running.url(), autocommit=True) as connection:
@@ -129,7 +130,7 @@ def test_a_process_interrupted_in_a_statement_drops_what_it_has(running: OwnServ
     assert name not in list_databases(running, "scratch")
 
 
-def test_processes_at_once_do_not_disturb_each_other(running: OwnServer, start_owner: Start, scratch: ScratchServer) -> None:
+def test_concurrent_processes_do_not_disturb_each_other(running: OwnServer, start_owner: Start, scratch: ScratchServer) -> None:
     owners = [start_owner("a", "b") for _ in range(3)]
     names = {name for _, name in owners}
     assert len(names) == 3
@@ -140,7 +141,7 @@ def test_processes_at_once_do_not_disturb_each_other(running: OwnServer, start_o
     assert names.isdisjoint(list_databases(running, "scratch"))
 
 
-def test_an_owner_whose_session_was_ended_goes_on_and_stays_alive(scratch: ScratchServer, running: OwnServer) -> None:
+def test_an_owner_whose_session_was_terminated_reconnects(scratch: ScratchServer, running: OwnServer) -> None:
     with scratch.make() as database:
         with psycopg.connect(running.url(), autocommit=True) as connection:
             connection.execute(
@@ -155,12 +156,12 @@ def test_an_owner_whose_session_was_ended_goes_on_and_stays_alive(scratch: Scrat
 
 def test_the_targets_own_database_is_refused(running: OwnServer) -> None:
     url = running.url("app")
-    with pytest.raises(RefusedError, match="names the target's own database") as refused:
+    with pytest.raises(RefusedError, match="is the target database itself") as refused:
         open_server(url, embedded_directory=NOWHERE, target_url=url.replace("port=5432", "connect_timeout=3&port=5432"))
     assert refused.value.exit_code == 3
 
 
-def test_another_database_of_the_targets_server_is_fine(running: OwnServer) -> None:
+def test_another_database_on_the_targets_server_is_accepted(running: OwnServer) -> None:
     with open_server(running.url(), embedded_directory=NOWHERE, target_url=running.url("app"), without=["vector"]) as server:
         assert (server.without, server.embedded, server.version // 10000) == (("vector",), False, 18)
 
@@ -176,28 +177,30 @@ def test_without_a_setting_the_embedded_server_is_used(embedded: Cluster, templa
         embedded_server.stop(directory)
 
 
-def test_an_embedded_server_that_cannot_start_says_what_to_set(tmp_path: Path) -> None:
+def test_an_embedded_server_that_cannot_start_names_the_setting(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ScratchError, match="no scratch server") as failed:
+    with pytest.raises(ScratchError, match="cannot use the scratch server") as failed:
         open_server("", embedded_directory=tmp_path / "file" / "below")
     assert "SCRATCH_DATABASE_URL" in failed.value.hint
     assert failed.value.exit_code == 1
 
 
 def test_a_refused_connection_names_the_setting_and_no_password() -> None:
-    with pytest.raises(ScratchError, match="no scratch server: no connection to somebody@localhost:1/postgres") as failed:
+    with pytest.raises(
+        ScratchError, match="cannot use the scratch server: no connection to somebody@localhost:1/postgres"
+    ) as failed:
         open_server("postgresql://somebody:hunter2secret@localhost:1/postgres", embedded_directory=NOWHERE)
     assert "SCRATCH_DATABASE_URL" in failed.value.hint
     assert "hunter2secret" not in f"{failed.value.message} {failed.value.hint}"
     assert failed.value.exit_code == 1
 
 
-def test_a_pooler_is_no_scratch_server(pgbouncer: Pooler) -> None:
-    with pytest.raises(ScratchError, match="is a pooler"):
+def test_a_connection_pooler_is_refused(pgbouncer: Pooler) -> None:
+    with pytest.raises(ScratchError, match="is a connection pooler"):
         ScratchServer(pgbouncer.url)
 
 
-def test_a_role_that_may_not_make_databases_is_told_so(running: OwnServer) -> None:
+def test_a_role_that_may_not_create_databases_gets_a_hint(running: OwnServer) -> None:
     with psycopg.connect(running.url(), autocommit=True) as connection:
         connection.execute("CREATE ROLE meek LOGIN")
         try:
@@ -215,10 +218,10 @@ def test_a_role_that_may_not_make_databases_is_told_so(running: OwnServer) -> No
 def test_an_older_scratch_server_is_refused_and_a_newer_one_is_not(scratch: ScratchServer) -> None:
     check_version(scratch, scratch.version - 30000)
     check_version(scratch, scratch.version + 5)
-    with pytest.raises(ScratchError, match="the scratch server is PostgreSQL 18, older than the target's 19"):
+    with pytest.raises(ScratchError, match=r"the scratch server \(PostgreSQL 18\) is older than the target \(PostgreSQL 19\)"):
         check_version(scratch, scratch.version + 10000)
 
 
-def test_it_works_on_every_server_that_is_there(any_database: Database) -> None:
+def test_scratch_databases_work_on_every_available_server(any_database: Database) -> None:
     with ScratchServer(any_database.server.url()) as server, server.make() as database:
         assert query(database, "SELECT current_database()") == [(database.name,)]

@@ -1,11 +1,11 @@
-"""The SQL that is written from two schemas leads from one to the other, and back."""
+"""The SQL that is generated from two schemas leads from one to the other, and back."""
 
 import pytest
 
 from tasks.catalog import Catalog, compare, read_catalog, show_difference
-from tasks.rehearsal.model import Piece
+from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.scratch.server import ScratchServer
-from tasks.rehearsal.sql_diff import Written, prove, write_pair, write_sql
+from tasks.rehearsal.sql_diff import WrittenSql, verify_pair, write_pair, write_sql
 from tests.catalog.cases import CASES, Case
 from tests.catalog.conftest import OTHER, READER, make_role
 from tests.kit.databases import Database
@@ -14,7 +14,7 @@ from tests.kit.projects import REPOSITORY
 T = "CREATE TABLE t (id integer, name text, n integer);"
 OWN_CASES = {
     "a column in the middle": (T, "ALTER TABLE t DROP name"),
-    "a type with a view above": (
+    "the type of a column that views use": (
         T + "CREATE VIEW v AS SELECT id, name FROM t; CREATE VIEW w AS SELECT id FROM v; GRANT SELECT ON w TO PUBLIC;"
         "COMMENT ON COLUMN w.id IS 'x'; CREATE MATERIALIZED VIEW m AS SELECT * FROM w; CREATE INDEX mi ON m (id)",
         "DROP VIEW v CASCADE; ALTER TABLE t ALTER id TYPE bigint; CREATE VIEW v AS SELECT id, name FROM t;"
@@ -25,7 +25,7 @@ OWN_CASES = {
         T + "ALTER TABLE t ALTER name SET DEFAULT '1'",
         "ALTER TABLE t ALTER name DROP DEFAULT, ALTER name TYPE integer USING 1, ALTER name SET DEFAULT 2",
     ),
-    "both ends of a key": (
+    "both sides of a foreign key": (
         "CREATE TABLE a (id integer PRIMARY KEY); CREATE TABLE b (a integer REFERENCES a)",
         "ALTER TABLE b DROP CONSTRAINT b_a_fkey; ALTER TABLE a ALTER id TYPE text; ALTER TABLE b ALTER a TYPE text,"
         "ADD CONSTRAINT b_a_fkey FOREIGN KEY (a) REFERENCES a",
@@ -35,14 +35,14 @@ OWN_CASES = {
         "CREATE TABLE a (id integer PRIMARY KEY, b integer); CREATE TABLE b (id integer PRIMARY KEY, a integer REFERENCES a);"
         "ALTER TABLE a ADD FOREIGN KEY (b) REFERENCES b; CREATE TABLE c (id serial, up integer REFERENCES a)",
     ),
-    "what a function gives": (
+    "the return type of a function": (
         "CREATE FUNCTION f() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1'; CREATE TABLE t (a integer DEFAULT f());"
         "CREATE VIEW v AS SELECT f() AS f",
         "DROP VIEW v; ALTER TABLE t ALTER a DROP DEFAULT; DROP FUNCTION f();"
         "CREATE FUNCTION f() RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT 1'; ALTER TABLE t ALTER a SET DEFAULT f();"
         "CREATE VIEW v AS SELECT f() AS f",
     ),
-    "what a table needs": (
+    "dependencies of a table": (
         "",
         "SET check_function_bodies = off;"
         "CREATE SCHEMA s; CREATE TYPE s.e AS ENUM ('a', 'b'); CREATE DOMAIN s.d AS s.e DEFAULT 'a';"
@@ -58,7 +58,7 @@ OWN_CASES = {
         "CREATE PROCEDURE p(a text) LANGUAGE sql AS ''",
         "DROP PROCEDURE p; CREATE FUNCTION p(a text) RETURNS integer LANGUAGE sql AS 'SELECT 1'",
     ),
-    "a sequence is let go": ("CREATE TABLE t (id serial)", "ALTER TABLE t ALTER id DROP DEFAULT; DROP SEQUENCE t_id_seq"),
+    "a sequence is no longer used": ("CREATE TABLE t (id serial)", "ALTER TABLE t ALTER id DROP DEFAULT; DROP SEQUENCE t_id_seq"),
     "a sequence outlives its table": (
         "CREATE TABLE t (id serial)",
         "ALTER SEQUENCE t_id_seq OWNED BY NONE; DROP TABLE t",
@@ -98,22 +98,22 @@ def read(database: Database) -> Catalog:
     return database.ask(read_catalog)
 
 
-def run(database: Database, written: Written) -> Catalog:
+def run(database: Database, written: WrittenSql) -> Catalog:
     with database.ask(lambda connection: connection).transaction():
         for statement in written.statements:
             database.execute(statement)
     return read(database)
 
 
-def leave_out(found: Catalog, wanted: Catalog, written: Written) -> list[str]:
-    """Show what is missing besides what is named as left to do by hand."""
+def leave_out(found: Catalog, wanted: Catalog, written: WrittenSql) -> list[str]:
+    """Return the difference without what is left to be done by hand."""
     keys = {change.key for change in written.by_hand}
     difference = compare(found, wanted)
     return list(show_difference(type(difference)(tuple(change for change in difference.changes if change.key not in keys))))
 
 
 @pytest.mark.parametrize("case", ALL, ids=[case.title for case in ALL])
-def test_what_is_written_leads_there_and_back(database: Database, case: Case) -> None:
+def test_the_generated_sql_leads_to_the_other_schema_and_back(database: Database, case: Case) -> None:
     make_role(database, READER)
     make_role(database, OTHER)
     if case.setup:
@@ -140,7 +140,7 @@ BY_HAND = [
 
 
 @pytest.mark.parametrize(("setup", "change", "way", "left"), BY_HAND)
-def test_what_cannot_be_written_is_named(database: Database, setup: str, change: str, way: str, left: list[str]) -> None:
+def test_changes_without_generated_sql_are_named(database: Database, setup: str, change: str, way: str, left: list[str]) -> None:
     if setup:
         database.execute(setup)
     before = read(database)
@@ -149,7 +149,7 @@ def test_what_cannot_be_written_is_named(database: Database, setup: str, change:
     assert [str(found.key) for found in written.by_hand] == left
 
 
-def test_the_whole_schema_of_the_platform_is_written_and_taken_back(database: Database) -> None:
+def test_the_complete_schema_of_the_project_is_generated_and_reverted(database: Database) -> None:
     empty = read(database)
     for path in sorted((REPOSITORY / "migrations" / "up").glob("*.sql")):
         database.execute(path.read_text().replace("CONCURRENTLY", ""))
@@ -162,27 +162,27 @@ def test_the_whole_schema_of_the_platform_is_written_and_taken_back(database: Da
     assert compare(run(database, forth), full).changes == ()
 
 
-def test_equal_schemas_need_nothing(database: Database) -> None:
+def test_equal_schemas_need_no_sql(database: Database) -> None:
     database.execute("CREATE TABLE t (id serial PRIMARY KEY)")
-    assert write_sql(read(database), read(database)) == Written((), ())
+    assert write_sql(read(database), read(database)) == WrittenSql((), ())
 
 
-def test_a_pair_is_proved_on_scratch(database: Database, scratch: ScratchServer) -> None:
-    base = [Piece("base", "CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (id integer, e e);")]
+def test_a_pair_is_verified_on_scratch(database: Database, scratch: ScratchServer) -> None:
+    base = [RehearsedMigration("base", "CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (id integer, e e);")]
     database.execute(base[0].up)
     before = read(database)
     database.execute("ALTER TYPE e ADD VALUE 'b'; ALTER TABLE t ADD x text; CREATE COLLATION c FROM \"C\"")
     pair = write_pair(before, read(database), name="20250101000000_adopt", heading="Adopt")
     assert "--   added collation public.c\n" in pair.up
     assert "--   changed type public.e\n" in pair.down
-    assert "-- loses the rows' values\nALTER TABLE public.t DROP COLUMN x;" in pair.down
-    assert prove(scratch, base, pair, read(database)) == ()
+    assert "-- deletes data\nALTER TABLE public.t DROP COLUMN x;" in pair.down
+    assert verify_pair(scratch, base, pair, read(database)) == ()
     database.execute("ALTER TABLE t ADD y text")
-    (left,) = prove(scratch, base, pair, read(database))
+    (left,) = verify_pair(scratch, base, pair, read(database))
     assert [str(change.key) for change in left.only(["column"]).changes] == ["column y of public.t"]
 
 
-def test_rows_stay_where_a_column_changes_its_type(database: Database) -> None:
+def test_rows_are_kept_when_a_column_changes_its_type(database: Database) -> None:
     database.execute("CREATE TABLE t (a text, b integer, c varchar(9)); INSERT INTO t VALUES ('1', 2, 'long')")
     before = read(database)
     database.execute("CREATE TYPE e AS ENUM ('1'); CREATE TABLE w (a e, b bigint, c varchar(9)); DROP TABLE t;")

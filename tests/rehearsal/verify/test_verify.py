@@ -1,9 +1,9 @@
-"""Each migration goes up, down and up again on scratch, and what is not as it should be is found."""
+"""Each migration goes up, down and up again on scratch, and problems are found."""
 
 import pytest
 
 from tasks.rehearsal.scratch.server import ScratchServer
-from tests.rehearsal.verifying import VERSIONS, list_found, make_pieces, verify_last, verify_pieces
+from tests.rehearsal.verifying import VERSIONS, list_found, make_migrations, verify_last, verify_migrations
 
 A = ("CREATE TABLE a (id int PRIMARY KEY, x int, y int);", "DROP TABLE a;")
 B = ("CREATE TABLE b (id int);", "DROP TABLE b;")
@@ -28,7 +28,7 @@ BAD = {
     "up_again_fails": ("INSERT INTO a VALUES (1);", "SELECT 1;"),
     "not_repeated": (COUNTS, "DROP TABLE IF EXISTS b;"),
 }
-ANSWERS = {
+RESULTS = {
     "up_fails": (None, None),
     "down_fails": (False, None),
     "no_down": (None, None),
@@ -39,7 +39,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("text", GOOD.values(), ids=GOOD.keys())
-def test_a_migration_that_can_go_back_is_clean(scratch: ScratchServer, text: tuple[str, str]) -> None:
+def test_a_correct_migration_has_no_findings(scratch: ScratchServer, text: tuple[str, str]) -> None:
     verified = verify_last(scratch, A, text)
     assert verified.findings == ()
     assert verified.works
@@ -53,16 +53,16 @@ def test_what_is_wrong_with_a_migration_is_found(scratch: ScratchServer, what: s
     verified = verify_last(scratch, A, BAD[what])
     assert list_found(verified) == [what]
     assert verified.works == (what != "up_fails")
-    assert (verified.restores, verified.repeats) == ANSWERS[what]
+    assert (verified.restores, verified.repeats) == RESULTS[what]
 
 
 @pytest.mark.parametrize(("what", "place"), [("up_fails", f"up/{VERSIONS[1]}.sql"), ("down_fails", f"down/{VERSIONS[1]}.sql")])
-def test_an_error_comes_with_its_place(scratch: ScratchServer, what: str, place: str) -> None:
+def test_an_error_has_its_file_and_line(scratch: ScratchServer, what: str, place: str) -> None:
     (found,) = verify_last(scratch, A, BAD[what]).findings
     assert found.error is not None
     assert (found.error.file, found.error.line) == (place, 2)
     assert found.error.source.startswith(("SELECT 1 / 0", "DROP TABLE nothing"))
-    assert "no other was changed" in found.error.state
+    assert "No other database was changed" in found.error.state
 
 
 def test_what_down_leaves_behind_is_shown_as_a_diff_and_as_values(scratch: ScratchServer) -> None:
@@ -75,21 +75,21 @@ def test_the_order_of_columns_is_a_mild_finding_of_its_own(scratch: ScratchServe
     verified = verify_last(scratch, A, ("ALTER TABLE a DROP COLUMN x;", "ALTER TABLE a ADD COLUMN x int;"))
     assert [(found.what, found.mild) for found in verified.findings] == [("not_restored", True)]
     assert verified.restores
-    assert "order of columns" in verified.findings[0].message
+    assert "column order" in verified.findings[0].message
 
 
-def test_an_irreversible_down_that_holds_statements_is_no_such_thing(scratch: ScratchServer) -> None:
+def test_a_down_with_statements_is_not_irreversible(scratch: ScratchServer) -> None:
     down = "-- migrate: irreversible the rows are gone\nDROP TABLE b;"
     assert list_found(verify_last(scratch, A, ("CREATE TABLE b ();", down))) == ["down_fails"]
 
 
 def test_what_follows_a_migration_that_fails_is_verified_without_it(scratch: ScratchServer) -> None:
-    pieces = make_pieces(A, ("SELECT 1 / 0;", ""), B)
-    first, broken, last = verify_pieces(scratch, pieces, chosen=VERSIONS[:3])
+    migrations = make_migrations(A, ("SELECT 1 / 0;", ""), B)
+    first, broken, last = verify_migrations(scratch, migrations, chosen=VERSIONS[:3])
     assert (list_found(first), list_found(broken), list_found(last)) == ([], ["up_fails"], [])
 
 
-def test_a_predecessor_that_fails_and_was_not_chosen_is_named(scratch: ScratchServer) -> None:
+def test_a_predecessor_that_fails_but_is_not_selected_is_named(scratch: ScratchServer) -> None:
     verified = verify_last(scratch, A, ("SELECT 1 / 0;", ""), B)
     assert list_found(verified) == ["predecessor_fails"]
     assert not verified.works
@@ -105,21 +105,21 @@ LATE = {
 
 
 @pytest.mark.parametrize(("name", "late", "found"), [("safe", "safe", []), ("differs", "differs", ["late_differs"])])
-def test_a_late_file_is_tried_in_both_orders(scratch: ScratchServer, name: str, late: str, found: list[str]) -> None:
+def test_a_late_migration_runs_in_both_orders(scratch: ScratchServer, name: str, late: str, found: list[str]) -> None:
     after = ("CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2';", "SELECT 1;")
-    pieces = make_pieces(A, LATE[name], after)
-    (verified,) = verify_pieces(scratch, pieces, chosen=[VERSIONS[1]], applied=[VERSIONS[0], VERSIONS[2]])
+    migrations = make_migrations(A, LATE[name], after)
+    (verified,) = verify_migrations(scratch, migrations, chosen=[VERSIONS[1]], applied=[VERSIONS[0], VERSIONS[2]])
     assert (verified.late, list_found(verified)) == (late, found)
 
 
-def test_a_late_file_that_what_runs_after_it_cannot_bear_is_found(scratch: ScratchServer) -> None:
-    pieces = make_pieces(A, LATE["fails"], ("ALTER TABLE a DROP COLUMN x;", "ALTER TABLE a ADD COLUMN x int;"))
-    (verified,) = verify_pieces(scratch, pieces, chosen=[VERSIONS[1]], applied=[VERSIONS[0], VERSIONS[2]])
+def test_a_late_migration_that_makes_later_ones_fail_is_found(scratch: ScratchServer) -> None:
+    migrations = make_migrations(A, LATE["fails"], ("ALTER TABLE a DROP COLUMN x;", "ALTER TABLE a ADD COLUMN x int;"))
+    (verified,) = verify_migrations(scratch, migrations, chosen=[VERSIONS[1]], applied=[VERSIONS[0], VERSIONS[2]])
     assert (verified.late, list_found(verified)) == ("differs", ["late_fails", "late_fails"])
 
 
-def test_a_file_in_its_turn_is_not_late(scratch: ScratchServer) -> None:
-    (verified,) = verify_pieces(scratch, make_pieces(A, B), applied=[VERSIONS[0]])
+def test_a_migration_in_order_is_not_late(scratch: ScratchServer) -> None:
+    (verified,) = verify_migrations(scratch, make_migrations(A, B), applied=[VERSIONS[0]])
     assert verified.late == ""
 
 
@@ -127,18 +127,18 @@ def test_a_migration_that_never_ends_is_stopped_and_found(scratch: ScratchServer
     (found,) = verify_last(scratch, A, ("SELECT pg_sleep(600);", ""), timeout_s=0.5).findings
     assert found.what == "up_fails"
     assert found.error is not None
-    assert "not done after 0.5 s" in found.error.message
+    assert "did not finish within 0.5 s" in found.error.message
 
 
 @pytest.mark.parametrize(
     ("up", "message", "hint"),
     [
-        ("DROP DATABASE gaia;", "a rehearsal drops no database", "cannot drop the database it runs in"),
-        ("GRANT SELECT ON a TO app_reader;", 'role "app_reader" does not exist', "make it on the scratch server"),
-        ("CREATE TABLE crm.t ();", 'schema "crm" does not exist', "No migration before this one makes this schema"),
+        ("DROP DATABASE gaia;", "a rehearsal does not drop databases", "does not let a migration drop its own database"),
+        ("GRANT SELECT ON a TO app_reader;", 'role "app_reader" does not exist', "create it on the scratch server"),
+        ("CREATE TABLE crm.t ();", 'schema "crm" does not exist', "No earlier migration creates this schema"),
     ],
 )
-def test_what_only_a_target_has_or_loses_is_explained(scratch: ScratchServer, up: str, message: str, hint: str) -> None:
+def test_an_error_that_is_specific_to_scratch_has_a_hint(scratch: ScratchServer, up: str, message: str, hint: str) -> None:
     (found,) = verify_last(scratch, A, (up, "SELECT 1;")).findings
     assert found.error is not None
     assert message in found.error.message

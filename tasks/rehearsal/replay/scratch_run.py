@@ -1,4 +1,4 @@
-"""One session on a scratch database, in which the runner's own code walks steps one by one."""
+"""One session on a scratch database, in which the runner's own code runs steps one by one."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tasks.runner.planning.plan import Plan, Step
 from tasks.runner.retries import RetryPolicy
 from tasks.runner.signals import Stop
 
-TIME_OVER = "the end of its time"
-"""Stands in the place of a signal's name where a time limit asks a piece to stop."""
+TIME_LIMIT = "the time limit"
+"""Replaces the name of a signal when a time limit stops a migration."""
 
 _END_OTHERS = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
@@ -33,29 +33,32 @@ SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Tell how a step failed: at which statement, whether its time was over, and whether it left nothing behind."""
+    """A failed step: the error, the statement, whether it timed out, and whether it left no changes behind."""
 
     error: RunnerError
     statement: Statement | None
-    late: bool
+    timed_out: bool
     clean: bool
 
 
-class NoLock(RunLock):
-    """Stand in for the lock where nobody else can be: on a database that one process has made for itself."""
+class NoopLock(RunLock):
+    """A run lock that does nothing, for a database that only this process uses."""
 
     def __init__(self) -> None:
         """Open no session."""
 
     def check(self) -> None:
-        """Find everything in order."""
+        """Do nothing."""
 
     def release(self) -> None:
-        """Hold nothing."""
+        """Do nothing."""
 
 
 class ScratchRun:
-    """Walk steps on a database whose ledger is made when it is missing; `known` are the versions it may hold."""
+    """A session that runs steps on a scratch database, whose ledger is created if it is missing.
+
+    `known` are the versions that may be in the ledger.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -64,7 +67,7 @@ class ScratchRun:
         self.known = set(self.ledger.checksums)
 
     def run(self, step: Step) -> Failure | None:
-        """Run a step to its end, and tell how it failed if it did."""
+        """Run a step, and return the failure, if any."""
         number = 0
         try:
             for event in self._plan_run.walk(Plan(step.action, (step,))):
@@ -72,27 +75,27 @@ class ScratchRun:
                     number = event.number
         except RunnerError as error:
             statement = step.script.statements[number - 1] if number else None
-            late = self.stop.signal_name == TIME_OVER
-            return Failure(error, statement, late, clean=self._is_clean(step, statement))
+            timed_out = self.stop.signal_name == TIME_LIMIT
+            return Failure(error, statement, timed_out, clean=self._is_clean(step, statement))
         return None
 
     def read_done(self, step: Step) -> int:
-        """Read how many segments of a step that failed stand."""
+        """Return how many segments of a failed step are committed."""
         attempt = read_ledger(self.connection).attempts.get(step.version)
         return attempt.segments_done if attempt and not step.script.single_transaction else 0
 
     def renew(self) -> None:
-        """Open the session again if it was lost, or asked to stop."""
+        """Reopen the session if it was lost or stopped."""
         if not is_lost(self.connection) and not self.stop.signal_name:
             return
         pid = self._pid
         self.close()
         self._open()
-        # A statement that does not heed its cancellation would stay in the way of everything that follows.
+        # A statement that ignores its cancellation would block everything that follows.
         self.connection.execute(_END_OTHERS, [pid])
 
     def close(self) -> None:
-        """End the session and all that belongs to it."""
+        """Close the session and its watcher."""
         self._watcher.close()
         self.connection.close()
         self.stop.close()
@@ -110,7 +113,7 @@ class ScratchRun:
             raise
         recorder = Recorder(self.connection, self.ledger, self._identity, Revision(), prepare=True)
         context = RunContext(
-            self._url, self.connection, recorder, NoLock(), self._watcher, RetryPolicy(), self.stop, pooled=False
+            self._url, self.connection, recorder, NoopLock(), self._watcher, RetryPolicy(), self.stop, pooled=False
         )
         self._plan_run = PlanRun(context)
 
@@ -122,7 +125,7 @@ class ScratchRun:
         return read_ledger(self.connection)
 
     def _is_clean(self, step: Step, statement: Statement | None) -> bool:
-        """Tell whether nothing of a failed step stands: surely so only where one transaction held all of it."""
+        """Return True if a failed step left no changes; False if that is not certain."""
         if step.script.single_transaction:
             return True
         if is_lost(self.connection) or (statement is not None and not statement.transactional):
