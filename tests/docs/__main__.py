@@ -1,0 +1,37 @@
+"""Rewrites the outputs that README.md and docs/getting-started.md show: python -m tests.docs --write."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from tasks.postgres.server import embedded
+from tasks.postgres.server.cluster import Cluster
+from tests.docs.examples import PAGES, run_page
+from tests.docs.pages import write_outputs
+from tests.docs.sandbox import open_sandbox
+from tests.kit.home import choose_place
+from tests.kit.projects import REPOSITORY
+
+
+def main(arguments: list[str]) -> int:
+    """Compare the outputs of each page, write them with --write, and return 1 if they differ and were not written."""
+    differ = False
+    with tempfile.TemporaryDirectory(dir=choose_place(), prefix="gaia-docs-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        template = Cluster(folder / "template" / "data", embedded.find_programs())
+        with open_sandbox(folder, template) as sandbox:
+            for page in PAGES:
+                result = run_page(REPOSITORY / page, sandbox)
+                sandbox.reset()
+                if result.diff:
+                    differ = True
+                    print(result.diff)
+                    if "--write" in arguments:
+                        write_outputs(REPOSITORY / page, result.outputs)
+                        print(f"Wrote {page}")
+    return int(differ and "--write" not in arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
