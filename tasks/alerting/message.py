@@ -10,7 +10,7 @@ from tasks.console.cells import clean, clean_lines, cut
 from tasks.console.lines import write_seconds, write_session
 from tasks.runner.errors import ReportedError, RunnerError, describe_error
 from tasks.runner.events import ErrorRaised
-from tasks.runner.identity import Identity, read_revision
+from tasks.runner.identity import identify, read_revision
 from tasks.runner.redaction import redact
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _build(
 ) -> Alert:
     """Return an alert of what is known, without passwords and control characters."""
     url, statement = environment.settings.database_url, redact(progress.statement, environment.settings.database_url)
-    identity = Identity()
+    identity = identify(environment.settings)
 
     def tidy(text: str) -> str:
         return "\n".join(clean_lines(redact(text, url, beside=progress.statement))[:_ERROR_LINES])

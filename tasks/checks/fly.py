@@ -29,9 +29,10 @@ def check_fly(environment: Environment, stop: Stop, *, start: bool) -> Iterator[
         try:
             yield CheckMade(name, True, find_flyctl())
             name = "token"
-            yield CheckMade(name, True, hide_tokens(call_flyctl(["auth", "whoami"], stop)).strip() or "accepted")
+            user = hide_tokens(call_flyctl(["auth", "whoami"], stop, environment.fly_timeouts)).strip()
+            yield CheckMade(name, True, user or "accepted")
             name = "app"
-            count = len(list_machines(environment.fly_app, stop))
+            count = len(list_machines(environment.fly_app, stop, environment.fly_timeouts))
             yield CheckMade(name, True, f"{environment.fly_app}, with {count} machine{'' if count == 1 else 's'}")
             name = "machine"
             machine = remote.find_machine()
@@ -40,7 +41,7 @@ def check_fly(environment: Environment, stop: Stop, *, start: bool) -> Iterator[
             connection = remote.enter(stack, preferred=machine.id)
             yield CheckMade(name, True, f"connected as {environment.fly_user}")
             name = "image"
-            checks = check_image(look_at_image(connection, environment.fly_folder), environment)
+            checks = check_image(look_at_image(connection, environment), environment)
             yield from checks
             if all(check.passed for check in checks):
                 name = "runner"
@@ -58,5 +59,6 @@ def _probe_on_machine(remote: Remote, connection: Connection) -> Iterator[CheckM
             yield from event.checks
         if isinstance(event, ErrorRaised):
             yield CheckMade("database", False, event.message, event.hint)
+    remote.print_warnings(run)
     if not run.complete:
         raise describe_refusal(run, folder=environment.fly_folder, environment=environment.name)

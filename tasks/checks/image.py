@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from tasks.fly.failures import REQUIREMENTS_LINES
 from tasks.fly.remote_commands import quote_folder, wrap
-from tasks.fly.timeouts import read_patience
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import CheckMade
 
@@ -46,11 +45,16 @@ def build_look(folder: str) -> str:
     )
 
 
-def look_at_image(connection: Connection, folder: str) -> Mapping[str, str]:
+def look_at_image(connection: Connection, environment: Environment) -> Mapping[str, str]:
     """Run the script and return what it found by name; raises RunnerError if the connection is lost or there is no shell."""
     try:
         answer = connection.run(
-            wrap(build_look(folder)), hide=True, warn=True, in_stream=False, encoding="utf-8", timeout=read_patience().call_s
+            wrap(build_look(environment.fly_folder)),
+            hide=True,
+            warn=True,
+            in_stream=False,
+            encoding="utf-8",
+            timeout=environment.fly_timeouts.call_s,
         )
     except Exception as error:
         raise RunnerError(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tasks.config.environments import LOCAL, Environment, name_fly_app
+from tasks.config.environments import Environment
 from tasks.runner.database.session import describe_database
 from tasks.runner.events import EnvironmentKnown
+from tasks.runner.settings import LOCAL, name_fly_app
 
 
 def describe_environment(environment: Environment) -> EnvironmentKnown:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 from invoke.exceptions import Exit
 
-from tasks.config.environments import Environment, find_database_url
+from tasks.config.environments import Environment, find_database_url, list_warnings
+from tasks.console.cells import clean
 from tasks.postgres.server.cluster import ServerError
 from tasks.report import report_error
 from tasks.runner.errors import ReportedError, RunnerError, describe_error
-from tasks.runner.identity import Identity
+from tasks.runner.identity import identify
 from tasks.runner.signals import Stop
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ def build_runner(environment: Environment, stop: Stop) -> MigrationRunner:
         seeds_dir=environment.settings.seeds_dir,
         environment=environment.name,
         policy=environment.settings.policy,
-        identity=Identity(),
+        identity=identify(environment.settings),
         stop=stop,
         watch_drift=environment.settings.watch_drift,
     )
@@ -39,8 +42,10 @@ def build_runner(environment: Environment, stop: Stop) -> MigrationRunner:
 def exit_on_error(*, json: bool = False) -> Iterator[list[str]]:
     """Print an error and raise Exit with its exit code: the one place where a command ends early.
 
+    Warnings about the process environment are printed first, once per process.
     Yields a list to which the caller appends the URLs whose passwords must be redacted.
     """
+    _warn_once()
     urls: list[str] = []
     try:
         yield urls
@@ -55,3 +60,10 @@ def exit_on_error(*, json: bool = False) -> Iterator[list[str]]:
         raise Exit(code=failed.exit_code) from error
     except KeyboardInterrupt as interrupt:
         raise Exit("Stopped by Ctrl-C. See inv db.status for the state of the database.", code=1) from interrupt
+
+
+@cache
+def _warn_once() -> None:
+    """Print a warning on stderr for each misspelt setting of the process environment."""
+    for warning in list_warnings():
+        print(clean(warning), file=sys.stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,7 +14,6 @@ from tasks.runner.redaction import redact
 
 ALL = "all"
 _MOST_AT_ONCE = 8
-_URL_NAMES = frozenset({"DATABASE_URL", "DIRECT_DATABASE_URL"})
 
 
 def choose_environments(text: str) -> tuple[Environment, ...]:
@@ -26,8 +24,7 @@ def choose_environments(text: str) -> tuple[Environment, ...]:
     """
     named = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     names = list_environments() if ALL in named else named
-    shared = {name: value for name, value in os.environ.items() if name not in _URL_NAMES}
-    chosen = tuple(load_environment(name, environ=None if name == LOCAL or len(names) == 1 else shared) for name in names)
+    chosen = tuple(load_environment(name, process_url=name == LOCAL or len(names) == 1) for name in names)
     if ALL in named:
         chosen = tuple(environment for environment in chosen if _is_available(environment))
     if not chosen:

@@ -1,129 +1,127 @@
-"""Environments: .env files, flags and the process environment → one valid Environment, or all mistakes at once."""
+"""Environments: .env files and the process environment → one valid Environment, or all mistakes at once."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
+from tasks.config.files import EnvFile, read_environment_file, read_shared_file
+from tasks.config.timeouts import DEFAULT_TIMEOUTS, Timeouts, read_timeouts
 from tasks.runner.errors import UsageError
 from tasks.runner.redaction import EXAMPLE_URL
-from tasks.runner.settings import SETTING_NAMES, RawSettings, Settings, place_folders, read_duration, validate
+from tasks.runner.setting_names import describe_process_misspellings, find_setting
+from tasks.runner.settings import FIXED_ENVIRONMENTS, RawSettings, Settings, name_fly_app, place_folders, read_duration, validate
+from tasks.runner.settings import LOCAL as LOCAL
 
 PROJECT = Path(__file__).resolve().parents[2]
-"""The project's folder: here are .env, migrations, seeds and the embedded server."""
+"""The project's folder, with .env, the migrations, the seeds and the embedded server."""
 
-LOCAL = "local"
-KNOWN_ENVIRONMENTS = (LOCAL, "dev", "staging", "prod")
 _URL_NAMES = ("DATABASE_URL", "DIRECT_DATABASE_URL")
-_FOLDER_NAMES = ("MIGRATIONS_DIR", "SEEDS_DIR")
 _BETWEEN_URLS = re.compile(r"\s*,?\s+|,(?=[a-z][\w+.-]*://|$)", re.IGNORECASE)
-"""What separates addresses: white space, or a comma before another one; within one, `?to=a,b` may hold commas."""
+"""What separates addresses: white space, or a comma before another one; an address may contain commas, as in `?to=a,b`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Hold one environment: its name and its valid settings."""
+    """An environment: its name and its valid settings."""
 
     name: str
     settings: Settings
     fly_app: str = ""
-    """The Fly app on whose machines the database is reached; empty where a URL leads there."""
+    """The Fly app on whose machines the database is reached; empty where it is reached by a URL."""
     fly_folder: str = ""
-    """Where the image has this project; empty for what the machine's APP_DIR says, or else /app."""
+    """The folder of this project in the image; empty for the machine's APP_DIR, or else /app."""
     fly_user: str = "root"
+    fly_organization: str = ""
+    """The organization of the app; empty if it must be looked up."""
+    fly_timeouts: Timeouts = DEFAULT_TIMEOUTS
     alert_urls: tuple[str, ...] = ()
-    """Where a failed run is told: what all environments share, and what this one adds."""
+    """The destinations of alerts: those of all environments, and those of this one."""
     alert_after_s: float = 60.0
-    """How long a run may wait for a lock before that is told."""
+    """How long a run may wait for a lock before an alert is sent."""
     guarded: bool = False
-    """Whether writing operations ask for the environment's name first."""
+    """Whether commands that change it ask for its name first."""
 
     @property
     def is_configured(self) -> bool:
-        """Tell whether it is known where the database is."""
+        """Return True if it is known where the database is."""
         return bool(self.name == LOCAL or self.fly_app or self.settings.database_url)
 
 
-def load_environment(name: str, *, project: Path = PROJECT, environ: Mapping[str, str] | None = None) -> Environment:
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """The places of an environment's settings, the one that takes precedence first."""
+
+    process: Mapping[str, str]
+    own: EnvFile
+    shared: EnvFile
+
+
+def load_environment(
+    name: str, *, project: Path = PROJECT, environ: Mapping[str, str] | None = None, process_url: bool = True
+) -> Environment:
     """Read and validate the settings of an environment.
 
-    The process's own environment counts first, then .env.<name>, then .env. The database is more careful: only `local` takes it
-    from .env, because that is the file in which everybody keeps the URL of a laptop; and a URL that happens to be exported in a
-    shell does not lead `--env=staging` away from the app or the URL that staging has. Raises UsageError that lists every mistake.
+    The process environment takes precedence over .env.<name>, and that over .env. The database is an exception: only `local`
+    takes it from .env, which usually contains the URL of a laptop; and a URL that happens to be exported in a shell does not
+    replace the app or the URL that `--env=staging` has in a file. Without `process_url` that URL is ignored.
+    Raises UsageError that lists every mistake.
     """
-    environ = os.environ if environ is None else environ
     known = list_environments(project)
     if name not in known:
         raise UsageError(
             f"there is no environment {name}",
-            hint=f"Known are {', '.join(known)}; a file .env.{name} would make it known.",
+            hint=f"Known are {', '.join(known)}; to add one, create the file .env.{name}.",
             state="Nothing was changed.",
         )
-    problems: list[str] = []
-    raw = read_raw_settings(name, project, environ, problems)
-    alert_after_ms = read_duration(raw, "ALERT_AFTER", "60s", problems)
+    process = os.environ if environ is None else environ
+    if not process_url:
+        process = {key: value for key, value in process.items() if key not in _URL_NAMES}
+    sources = _Sources(process, read_environment_file(project, name, known), read_shared_file(project, name, known))
+    raw = _pick(name, sources)
+    problems = [*sources.shared.problems, *sources.own.problems]
+    alert_after_ms, timeouts = read_duration(raw, "ALERT_AFTER", problems), read_timeouts(raw, problems)
     settings = validate(raw, problems)
-    app = raw.read(name_fly_app(name))
     return Environment(
         name,
         place_folders(settings, raw, project),
-        fly_app="" if settings.database_url or name == LOCAL else app,
+        fly_app="" if settings.database_url or name == LOCAL else raw.read(name_fly_app(name)),
         fly_folder=raw.read("FLY_APP_DIR"),
-        fly_user=raw.read("FLY_SSH_USER", "root"),
-        alert_urls=_collect_alert_urls(name, project, environ),
+        fly_user=raw.read("FLY_SSH_USER"),
+        fly_organization=raw.read("FLY_ORG"),
+        fly_timeouts=timeouts,
+        alert_urls=_collect_alert_urls(sources),
         alert_after_s=alert_after_ms / 1000,
         guarded=_is_guarded(name, raw),
     )
 
 
-def name_fly_app(name: str) -> str:
-    """Name the setting that holds an environment's Fly app: FLY_APP_MY_REVIEW for my-review."""
-    return f"FLY_APP_{name.upper().replace('-', '_')}"
-
-
-def _collect_alert_urls(name: str, project: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Add up the addresses of all sources: a nearer one does not silence a farther one."""
-    told: list[str] = []  # the mistakes in these files, which the caller has by now
-    sources = (_read_file(project / ".env", project, told), _read_file(project / f".env.{name}", project, told), environ)
-    urls = [url for source in sources for url in _BETWEEN_URLS.split(source.get("ALERT_URLS", "")) if url]
-    return tuple(dict.fromkeys(urls))
-
-
-def _is_guarded(name: str, raw: RawSettings) -> bool:
-    return name in raw.read("GUARDED", "prod").replace(",", " ").split()
-
-
 def list_environments(project: Path = PROJECT) -> tuple[str, ...]:
-    """List the environments by name: the four that every project has, and those that have a file of their own."""
+    """Return the names of the environments: the four that every project has, and those that have a file of their own."""
     named = sorted(path.name.removeprefix(".env.") for path in project.glob(".env.*") if path.is_file())
-    left_out = {*KNOWN_ENVIRONMENTS, "example", "sample"}
-    return (*KNOWN_ENVIRONMENTS, *(name for name in named if name not in left_out))
+    left_out = {*FIXED_ENVIRONMENTS, "example", "sample"}
+    return (*FIXED_ENVIRONMENTS, *(name for name in named if name not in left_out))
 
 
-def read_raw_settings(name: str, project: Path, environ: Mapping[str, str], problems: list[str]) -> RawSettings:
-    """Read what was written, the nearer source over the farther one; lines that cannot be read are added to `problems`."""
-    shared = _read_file(project / ".env", project, problems)
-    if name != LOCAL:
-        shared = {key: value for key, value in shared.items() if key not in _URL_NAMES}
-    own = _read_file(project / f".env.{name}", project, problems)
-    given = {key: value for key, value in environ.items() if value and _is_setting(key)}
-    if name != LOCAL and (any(own.get(key) for key in _URL_NAMES) or (shared | own | given).get(name_fly_app(name))):
-        given = {key: value for key, value in given.items() if key not in _URL_NAMES}
-    return RawSettings(_merge(shared, own, given))
+def list_warnings(project: Path = PROJECT, environ: Mapping[str, str] | None = None) -> Sequence[str]:
+    """Return a warning for each misspelt setting of the process environment."""
+    return describe_process_misspellings(os.environ if environ is None else environ, list_environments(project))
 
 
 def find_database_url(environment: Environment, *, project: Path = PROJECT) -> str:
-    """Give the URL of an environment's database; `local` starts the embedded PostgreSQL where none is set."""
+    """Return the URL of an environment's database; for `local` without one, start the embedded PostgreSQL.
+
+    Raises UsageError if another environment has none.
+    """
     if environment.settings.database_url:
         return environment.settings.database_url
     if environment.name != LOCAL:
         raise UsageError(
             f"DATABASE_URL not set for {environment.name}",
-            hint=f"Write it into .env.{environment.name}: DATABASE_URL={EXAMPLE_URL}",
+            hint=f"Set it in .env.{environment.name}: DATABASE_URL={EXAMPLE_URL}",
             state="Nothing was changed.",
         )
     from tasks.postgres.server import embedded
@@ -131,14 +129,21 @@ def find_database_url(environment: Environment, *, project: Path = PROJECT) -> s
     return embedded.start(project / ".postgres")
 
 
-def _is_setting(name: str) -> bool:
-    return name in SETTING_NAMES or name.startswith("FLY_APP_")
+def _pick(name: str, sources: _Sources) -> RawSettings:
+    """Return the values that take precedence."""
+    shared, own = sources.shared.values, sources.own.values
+    if name != LOCAL:
+        shared = {key: value for key, value in shared.items() if key not in _URL_NAMES}
+    process = {key: value for key, value in sources.process.items() if value and find_setting(key)}
+    if name != LOCAL and (any(own.get(key) for key in _URL_NAMES) or (shared | own | process).get(name_fly_app(name))):
+        process = {key: value for key, value in process.items() if key not in _URL_NAMES}
+    return RawSettings(_merge(shared, own, process))
 
 
 def _merge(*sources: Mapping[str, str]) -> dict[str, str]:
-    """Lay nearer sources over farther ones.
+    """Return the values of sources, of which the last takes precedence.
 
-    The two URLs are one setting in two spellings: a nearer DATABASE_URL is not overruled by a farther DIRECT_DATABASE_URL.
+    The two URLs are one setting with two names: a DATABASE_URL takes precedence over a DIRECT_DATABASE_URL of a source before it.
     """
     merged: dict[str, str] = {}
     for source in sources:
@@ -148,30 +153,11 @@ def _merge(*sources: Mapping[str, str]) -> dict[str, str]:
     return merged
 
 
-def _read_file(path: Path, project: Path, problems: list[str]) -> dict[str, str]:
-    """Read a .env file, if it is there; names every line which is no setting."""
-    if not path.is_file():
-        return {}
-    from dotenv import dotenv_values
-    from dotenv.parser import parse_stream
+def _collect_alert_urls(sources: _Sources) -> tuple[str, ...]:
+    """Return the addresses of all sources: none of them replaces those of another."""
+    texts = [values.get("ALERT_URLS", "") for values in (sources.shared.values, sources.own.values, sources.process)]
+    return tuple(dict.fromkeys(url for text in texts for url in _BETWEEN_URLS.split(text) if url))
 
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        problems.append(f"{path.name} cannot be read: {error.strerror}")
-        return {}
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        problems.append(f"{path.name}:{line} is not UTF-8")
-        return {}
-    good: list[str] = []
-    for binding in parse_stream(StringIO(text)):
-        original = binding.original.string
-        if binding.error or (binding.key is not None and binding.value is None):
-            blank = len(original) - len(original.lstrip())
-            line = binding.original.line + original.count("\n", 0, blank)
-            problems.append(f"{path.name}:{line} is no setting: write NAME=value, a line each")
-        else:
-            good.append(original)
-    values = {key: value for key, value in dotenv_values(stream=StringIO("".join(good))).items() if value}
-    return {key: str(project / value) if key in _FOLDER_NAMES else value for key, value in values.items()}
+
+def _is_guarded(name: str, raw: RawSettings) -> bool:
+    return name in raw.read("GUARDED").replace(",", " ").split()

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from tasks.console import JsonReport, PlainReport, print_events
+from tasks.console.cells import clean
 from tasks.console.heartbeat import beat
 from tasks.console.prompts import choose_confirm
 from tasks.runner.errors import RunnerError, describe_error
 from tasks.runner.events import CHECK_FOUND, ErrorRaised, Event, StatusRead, needs_attention
-from tasks.runner.identity import Identity
+from tasks.runner.identity import identify
 from tasks.runner.operations.files import list_files
 from tasks.runner.operations.requests import HISTORY_LIMIT, Request, perform
+from tasks.runner.setting_names import describe_process_misspellings
 from tasks.runner.settings import (
     DatabaseUrlMissingError,
     RawSettings,
@@ -39,6 +41,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one operation and return its exit code: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 a check found something."""
     named = bool(arguments) and (not arguments[0].startswith("-") or arguments[0] in _HELP)
     options = _build_parser().parse_args(arguments if named else ["migrate", *arguments])
+    for warning in describe_process_misspellings(environ):
+        print(clean(warning), file=sys.stderr)
     url = ""
     try:
         with catch_signals() as stop:
@@ -55,7 +59,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
                 seeds_dir=settings.seeds_dir,
                 environment=options.env,
                 policy=settings.policy,
-                identity=Identity(run_id=options.run_id) if options.run_id else None,
+                identity=identify(settings, options.run_id),
                 stop=stop,
                 watch_drift=settings.watch_drift,
             )

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tasks.config.timeouts import Timeouts
 from tasks.fly.child_process import read_output
-from tasks.fly.timeouts import read_patience
 from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.signals import Stop
 
@@ -61,12 +61,12 @@ def find_flyctl() -> str:
     return program
 
 
-def call_flyctl(arguments: Sequence[str], stop: Stop | None = None) -> str:
+def call_flyctl(arguments: Sequence[str], stop: Stop, timeouts: Timeouts) -> str:
     """Run flyctl and return what it printed; raises FlyctlError with its error, and Interruption on a stop.
 
     flyctl runs in a session of its own, so that Ctrl-C on the terminal reaches only this process, which then ends in order.
     """
-    timeout_s = read_patience().call_s
+    timeout_s = timeouts.call_s
     shown = f"fly {' '.join(arguments[:2])}"
     with subprocess.Popen(
         [find_flyctl(), *arguments],
@@ -112,9 +112,9 @@ def hide_tokens(text: str) -> str:
     return _TOKEN.sub("***", text)
 
 
-def read_json(arguments: Sequence[str], stop: Stop | None = None) -> Any:
+def read_json(arguments: Sequence[str], stop: Stop, timeouts: Timeouts) -> Any:
     """Run flyctl and return the JSON that it prints, after any other lines; raises FlyctlError if there is none."""
-    text = call_flyctl(arguments, stop)
+    text = call_flyctl(arguments, stop, timeouts)
     for place in _JSON_START.finditer(text):
         try:
             return json.JSONDecoder().raw_decode(text, place.start())[0]
@@ -127,23 +127,20 @@ def read_json(arguments: Sequence[str], stop: Stop | None = None) -> Any:
     )
 
 
-def list_machines(app: str, stop: Stop) -> list[dict[str, Any]]:
+def list_machines(app: str, stop: Stop, timeouts: Timeouts) -> list[dict[str, Any]]:
     """Return the machines of an app as flyctl lists them."""
-    found = read_json(["machine", "list", "--json", "-a", app], stop)
+    found = read_json(["machine", "list", "--json", "-a", app], stop, timeouts)
     return found if isinstance(found, list) else []
 
 
-def start_machine(app: str, machine_id: str, stop: Stop) -> None:
+def start_machine(app: str, machine_id: str, stop: Stop, timeouts: Timeouts) -> None:
     """Start a machine, without waiting until it is started."""
-    call_flyctl(["machine", "start", machine_id, "-a", app], stop)
+    call_flyctl(["machine", "start", machine_id, "-a", app], stop, timeouts)
 
 
-def find_organisation(app: str, stop: Stop) -> str:
+def find_organisation(app: str, stop: Stop, timeouts: Timeouts) -> str:
     """Return the organisation of an app, which is needed to issue a certificate."""
-    given = os.environ.get("FLY_ORG", "").strip()
-    if given:
-        return given
-    status = read_json(["status", "--json", "-a", app], stop)
+    status = read_json(["status", "--json", "-a", app], stop, timeouts)
     organisation = status.get("Organization") if isinstance(status, dict) else None
     slug = organisation.get("Slug") if isinstance(organisation, dict) else None
     if not slug:
@@ -155,14 +152,14 @@ def find_organisation(app: str, stop: Stop) -> str:
     return str(slug)
 
 
-def issue_certificate(organisation: str, folder: Path, user: str, stop: Stop) -> Path:
+def issue_certificate(organisation: str, folder: Path, user: str, stop: Stop, timeouts: Timeouts) -> Path:
     """Issue a key and its certificate into a private folder, and return the path of the key.
 
     flyctl can exit with 0 and write an empty key, so both files are checked.
     """
     key = folder / "id"
     flags = ("--username", f"{user},fly", "--hours", str(CERTIFICATE_HOURS))
-    call_flyctl(["ssh", "issue", organisation, str(key), *flags], stop)
+    call_flyctl(["ssh", "issue", organisation, str(key), *flags], stop, timeouts)
     certificate = folder / "id-cert.pub"
     empty = [path.name for path in (key, certificate) if not path.is_file() or path.stat().st_size == 0]
     if empty:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from fabric import Connection
 
 from tasks.config.environments import PROJECT, Environment
+from tasks.console.cells import clean
 from tasks.console.prompts import ask_to_leave, choose_confirm
 from tasks.fly.failures import describe_refusal
 from tasks.fly.flyctl import list_machines, start_machine
@@ -18,7 +20,6 @@ from tasks.fly.reconnect import LostRun, follow
 from tasks.fly.remote_commands import build_script, build_temporary_script
 from tasks.fly.ssh import SshConnection, open_connection
 from tasks.fly.stream import RemoteRun
-from tasks.fly.timeouts import read_patience
 from tasks.fly.upload import check_same_files, upload_checkout
 from tasks.options import Options
 from tasks.runner.errors import Interruption, ReportedError, RunInterruptedError, RunnerError
@@ -34,7 +35,7 @@ from tasks.runner.events import (
     StepFinished,
 )
 from tasks.runner.files.checkout import read_migrations
-from tasks.runner.identity import Identity, read_revision
+from tasks.runner.identity import Identity, identify, read_revision
 from tasks.runner.operations.repair import build_unconfirmed_error
 from tasks.runner.operations.requests import Request, write_arguments
 from tasks.runner.signals import Stop
@@ -56,7 +57,7 @@ def run_remotely(environment: Environment, request: Request, options: Options, s
 
 def build_remote(environment: Environment, options: Options, stop: Stop) -> Remote:
     """Return the remote of an environment for one run."""
-    return Remote(environment, Identity(), stop, options, lambda: ask_to_leave(json=options.json))
+    return Remote(environment, identify(environment.settings), stop, options, lambda: ask_to_leave(json=options.json))
 
 
 def _repair(remote: Remote, request: Request) -> Iterator[Event]:
@@ -95,6 +96,7 @@ class Remote:
     """Return True if the run on the machine continues after Ctrl-C."""
     machine_id: str = ""
     """The machine of the last connection."""
+    _warned: set[str] = field(default_factory=set)
 
     def run_request(self, request: Request) -> Iterator[Event]:
         """Run a request and yield its events; raises ReportedError for an error that an event has reported."""
@@ -106,6 +108,7 @@ class Remote:
                     yield from self._compare_files(connection, request)
                 run = self.build_run(connection, folder, request)
                 reported = yield from self._forward(run, request)
+                self.print_warnings(run)
             except Interruption as interruption:
                 raise RunInterruptedError(
                     f"stopped by {interruption.signal_name}", hint="Run the same command again.", state=_UNTOUCHED
@@ -123,19 +126,22 @@ class Remote:
         """Connect to a started machine until the stack is closed, to the preferred one if it is started."""
         machine = self.find_machine(preferred)
         self.machine_id = machine.id
-        reach = SshConnection(self.environment.fly_app, machine, self.environment.fly_user)
+        environment = self.environment
+        reach = SshConnection(
+            environment.fly_app, machine, environment.fly_user, environment.fly_organization, environment.fly_timeouts
+        )
         return stack.enter_context(open_connection(reach, self.stop))
 
     def find_machine(self, preferred: str = "") -> Machine:
         """Return a started machine, or start one if --start is set."""
-        app = self.environment.fly_app
-        machines = read_machines(list_machines(app, self.stop))
+        app, timeouts = self.environment.fly_app, self.environment.fly_timeouts
+        machines = read_machines(list_machines(app, self.stop, timeouts))
         if self.options.start and not any(machine.serves for machine in machines):
-            start_machine(app, choose_startable(machines, app=app).id, self.stop)
+            start_machine(app, choose_startable(machines, app=app).id, self.stop, timeouts)
             deadline = time.monotonic() + _START_DEADLINE_S
             while not any(machine.serves for machine in machines) and time.monotonic() < deadline:
                 self.stop.sleep(_POLL_S)
-                machines = read_machines(list_machines(app, self.stop))
+                machines = read_machines(list_machines(app, self.stop, timeouts))
         return choose_machine(machines, app=app, preferred=preferred)
 
     def place_files(self, connection: Connection) -> str:
@@ -156,13 +162,14 @@ class Remote:
         arguments = (
             *write_arguments(request),
             "--json",
-            f"--heartbeat={read_patience().heartbeat_s}",
+            f"--heartbeat={self.environment.fly_timeouts.heartbeat_s}",
             f"--env={self.environment.name}",
             f"--run-id={run_id or self.identity.run_id}",
         )
         build = build_temporary_script if self.options.upload else build_script
         script = build(folder, arguments, settings)
-        return RemoteRun(connection, f"{before}; {script}" if before else script, self.stop)
+        whole = f"{before}; {script}" if before else script
+        return RemoteRun(connection, whole, self.stop, self.environment.fly_timeouts.silence_s)
 
     def decide(self, interruption: Interruption, steps: tuple[str, ...]) -> Iterator[Event]:
         """Ask what a signal means for the run on the machine; raises RunnerError if it is left running.
@@ -185,6 +192,13 @@ class Remote:
     def refuse(self, run: RemoteRun, *, untouched: bool) -> RunnerError:
         """Return the error for a run that printed no events."""
         return describe_refusal(run, folder=self.environment.fly_folder, environment=self.environment.name, untouched=untouched)
+
+    def print_warnings(self, run: RemoteRun) -> None:
+        """Print what the machine reports about its settings, each line once; on stderr, so that stdout has only JSON lines."""
+        for warning in run.warnings:
+            if warning not in self._warned:
+                self._warned.add(warning)
+                print(f"{clean(warning)} (on the machine)", file=sys.stderr)
 
     def _compare_files(self, connection: Connection, request: Request) -> Iterator[ErrorRaised]:
         """Raise an error if the tool on the machine is incompatible, or if its files differ and the request needs them.

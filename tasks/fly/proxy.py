@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tasks.config.timeouts import Timeouts
 from tasks.fly.child_process import read_output
 from tasks.fly.flyctl import build_refusal, find_flyctl, hide_tokens
 from tasks.fly.machines import Machine
-from tasks.fly.timeouts import read_patience
 from tasks.runner.errors import RunnerError
 from tasks.runner.signals import Stop
 
@@ -26,7 +26,7 @@ class TunnelError(RunnerError):
 
 
 @contextmanager
-def open_proxy(app: str, machine: Machine, stop: Stop) -> Iterator[int]:
+def open_proxy(app: str, machine: Machine, stop: Stop, timeouts: Timeouts) -> Iterator[int]:
     """Run `fly proxy` to the ssh port of a machine and yield the local port.
 
     It runs in a session of its own, so that Ctrl-C on the terminal does not reach it, and watches its standard input, so that it
@@ -40,14 +40,14 @@ def open_proxy(app: str, machine: Machine, stop: Stop) -> Iterator[int]:
         start_new_session=True,
     )
     try:
-        yield _await_port(process, stop)
+        yield _await_port(process, stop, timeouts)
     finally:
         _end(process)
 
 
-def _await_port(process: subprocess.Popen[bytes], stop: Stop) -> int:
+def _await_port(process: subprocess.Popen[bytes], stop: Stop, timeouts: Timeouts) -> int:
     """Read the output of the proxy until it prints its port; raises Interruption as soon as a stop is requested."""
-    timeout_s = read_patience().call_s
+    timeout_s = timeouts.call_s
     output = read_output(process, timeout_s, stop, lambda out: _READY.search(out) is not None)
     if found := _READY.search(output.out):
         return int(found[1])

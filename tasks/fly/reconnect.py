@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from tasks.fly.remote_commands import ALIVE, build_search
-from tasks.fly.timeouts import read_patience
 from tasks.runner.errors import RESUME_HINT, STEPS_ARE_RECOUNTED, Interruption, RunnerError
 from tasks.runner.events import ErrorRaised, Event, OutcomeRead, RunFinished
 from tasks.runner.identity import Identity
@@ -68,7 +67,7 @@ def follow(remote: Reconnector, lost: LostRun) -> Iterator[Event]:
 
     Raises RunnerError with the error of the run, or if no connection succeeds in time.
     """
-    deadline = time.monotonic() + read_patience().follow_s
+    deadline = time.monotonic() + remote.environment.fly_timeouts.follow_s
     known = OutcomeRead(remote.identity.run_id, "unknown", ())
     enough = 1 if lost.run.exit_code is not None else _UNKNOWN_CHECKS
     checks, pause_s, reported_running = 0, 0.0, False
@@ -77,7 +76,7 @@ def follow(remote: Reconnector, lost: LostRun) -> Iterator[Event]:
             remote.stop.sleep(pause_s)
             pause_s = _POLL_S
             known = _read_outcome(remote, lost)
-            deadline = time.monotonic() + read_patience().follow_s
+            deadline = time.monotonic() + remote.environment.fly_timeouts.follow_s
             checks = checks + 1 if known.outcome == "unknown" else 0
             if known.outcome == "running" and not reported_running:
                 reported_running = True

@@ -13,10 +13,10 @@ from fabric import Config, Connection, Remote
 from paramiko import AuthenticationException, SSHException
 from paramiko.ssh_exception import NoValidConnectionsError
 
+from tasks.config.timeouts import DEFAULT_TIMEOUTS, Timeouts
 from tasks.fly.flyctl import find_organisation, issue_certificate
 from tasks.fly.machines import Machine
 from tasks.fly.proxy import TunnelError, make_key_folder, open_proxy
-from tasks.fly.timeouts import read_patience
 from tasks.runner.signals import Stop
 
 _FIRST_PAUSE_S = 0.25
@@ -41,6 +41,9 @@ class SshConnection:
     app: str
     machine: Machine
     user: str = "root"
+    organisation: str = ""
+    """The organization of the app; empty if it must be looked up."""
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
 
 
 @contextmanager
@@ -51,9 +54,10 @@ def open_connection(target: SshConnection, stop: Stop) -> Iterator[Connection]:
     change with each deploy; the machine is identified by its address in the private network, which WireGuard authenticates.
     """
     with make_key_folder() as folder:
-        key = issue_certificate(find_organisation(target.app, stop), folder, target.user, stop)
-        with open_proxy(target.app, target.machine, stop) as port:
-            connection = _build_connection(port, key, target.user)
+        organisation = target.organisation or find_organisation(target.app, stop, target.timeouts)
+        key = issue_certificate(organisation, folder, target.user, stop, target.timeouts)
+        with open_proxy(target.app, target.machine, stop, target.timeouts) as port:
+            connection = _build_connection(port, key, target)
             try:
                 _enter(connection, target, stop)
                 yield connection
@@ -62,12 +66,12 @@ def open_connection(target: SshConnection, stop: Stop) -> Iterator[Connection]:
                     connection.close()
 
 
-def _build_connection(port: int, key: Path, user: str) -> Connection:
+def _build_connection(port: int, key: Path, target: SshConnection) -> Connection:
     config = Config(
         lazy=True,
         overrides={"load_ssh_configs": False, "run": {"in_stream": False, "pty": False}, "runners": {"remote": _Runner}},
     )
-    answer_s = min(_LONGEST_ANSWER_S, read_patience().connect_s)
+    answer_s = min(_LONGEST_ANSWER_S, target.timeouts.connect_s)
     options: dict[str, Any] = {
         "key_filename": str(key),
         "allow_agent": False,
@@ -76,13 +80,13 @@ def _build_connection(port: int, key: Path, user: str) -> Connection:
         "auth_timeout": answer_s,
     }
     return Connection(
-        "127.0.0.1", user=user, port=port, connect_timeout=10, inline_ssh_env=False, config=config, connect_kwargs=options
+        "127.0.0.1", user=target.user, port=port, connect_timeout=10, inline_ssh_env=False, config=config, connect_kwargs=options
     )
 
 
 def _enter(connection: Connection, target: SshConnection, stop: Stop) -> None:
     """Open the connection, with retries until the ssh server of the machine is up."""
-    deadline, pause = time.monotonic() + read_patience().connect_s, _FIRST_PAUSE_S
+    deadline, pause = time.monotonic() + target.timeouts.connect_s, _FIRST_PAUSE_S
     while True:
         try:
             connection.open()

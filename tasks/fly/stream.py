@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tasks.fly.remote_commands import PID_PREFIX, wrap
-from tasks.fly.timeouts import read_patience
 from tasks.runner.errors import RefusedError
 from tasks.runner.events import (
     EVENT_FORMAT,
@@ -29,6 +28,7 @@ from tasks.runner.events import (
     StatusRead,
     from_json,
 )
+from tasks.runner.setting_names import WARNING_PREFIX
 from tasks.runner.settings import URL_MISSING
 from tasks.runner.signals import Stop
 
@@ -57,6 +57,8 @@ class RemoteRun:
     connection: Connection
     script: str
     stop: Stop
+    silence_s: float
+    """How long the machine may send nothing before the connection counts as lost."""
     pid: int = 0
     ending: bool = False
     """Whether it was asked to end."""
@@ -65,6 +67,8 @@ class RemoteRun:
     exit_code: int | None = None
     reason: str = ""
     noise: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    """What scripts/migrate.py reports about the settings of the machine."""
     errors: list[str] = field(default_factory=list)
     _lines: queue.Queue[str | None] = field(default_factory=queue.Queue)
 
@@ -73,20 +77,20 @@ class RemoteRun:
 
         Raises RefusedError if the events have a newer format.
         """
-        worker = threading.Thread(target=self._work, args=(_Lines(self._lines.put), _Lines(self.errors.append)), daemon=True)
+        worker = threading.Thread(target=self._work, args=(_Lines(self._lines.put), _Lines(self._add_error)), daemon=True)
         worker.start()
         yield from self.resume()
 
     def resume(self) -> Iterator[Event]:
         """Yield the following events, after a stop interrupted the iteration but not the script."""
-        last_s, silence_s = time.monotonic(), read_patience().silence_s
+        last_s = time.monotonic()
         while True:
             self.stop.check()
             try:
                 line = self._lines.get(timeout=_LOOK_EVERY_S)
             except queue.Empty:
-                if time.monotonic() - last_s > silence_s:
-                    self.reason = f"no output for {silence_s:g} s"
+                if time.monotonic() - last_s > self.silence_s:
+                    self.reason = f"no output for {self.silence_s:g} s"
                     return
                 continue
             if line is None:
@@ -136,6 +140,9 @@ class RemoteRun:
                 out.end()
                 err.end()
             self._lines.put(None)
+
+    def _add_error(self, line: str) -> None:
+        (self.warnings if line.startswith(WARNING_PREFIX) else self.errors).append(line)
 
     def _read(self, line: str) -> Event | None:
         if line.startswith(PID_PREFIX) and not self.pid:

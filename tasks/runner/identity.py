@@ -1,4 +1,4 @@
-"""Who runs what: the facts about a run that the ledger's log keeps."""
+"""Who runs what: the facts about a run that the ledger's log records."""
 
 from __future__ import annotations
 
@@ -9,50 +9,69 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tasks.runner.settings import Settings, read_actor, read_process, read_text, replace_undecodable
+
 TOOL_VERSION = "0.1.0"
 
 LEDGER_FORMAT = 2
-"""The format of the ledger's tables; a database that says a newer one is refused."""
+"""The format of the ledger's tables; a database with a newer one is refused."""
+
+_LONGEST_ACTOR = 255
+_LONGEST_COMMIT = 64
+"""The sizes of the ledger's columns."""
 
 
-def _read_actor() -> str:
-    """Name the person: MIGRATE_ACTOR where somebody runs this for another, else the operating system's user."""
-    given = os.environ.get("MIGRATE_ACTOR", "").strip()
-    if given:
-        return given[:255]
+def _make_run_id() -> str:
+    """Return a random UUID. The module is imported late: it imports platform, and a run that is given its id needs neither."""
+    import uuid
+
+    return str(uuid.uuid4())
+
+
+def _find_actor() -> str:
+    return _choose_actor(read_actor(read_process()))
+
+
+def _choose_actor(name: str) -> str:
+    """Return the name that is set, or else that of the operating system's user."""
+    return (name or _read_login())[:_LONGEST_ACTOR]
+
+
+def _read_login() -> str:
     try:
-        return getpass.getuser()[:255]
+        return replace_undecodable(getpass.getuser())
     except (KeyError, OSError):
         return f"uid {os.getuid()}"
 
 
-def _make_run_id() -> str:
-    """Make a random UUID (RFC 9562, version 4); the library's own brings the platform module, a tenth of our imports."""
-    number = int.from_bytes(os.urandom(16), "big")
-    text = f"{number & ~(0xF << 76) & ~(3 << 62) | 4 << 76 | 2 << 62:032x}"
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
-
-
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Name one run: its id, the person, the machine and the tool."""
+    """A run's id, the person who runs it, the machine and the version of the tool."""
 
     run_id: str = field(default_factory=_make_run_id)
-    actor: str = field(default_factory=_read_actor)
+    actor: str = field(default_factory=_find_actor)
     host: str = field(default_factory=socket.gethostname)
     tool_version: str = TOOL_VERSION
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """Name the commit of the files that ran, and whether the tree differed from it."""
+    """The commit of the files that ran, and whether the working tree differed from it."""
 
     commit: str = ""
     dirty: bool | None = None
 
 
+def identify(settings: Settings, run_id: str = "") -> Identity:
+    """Return the identity of a run with these settings, with a new id if none is given."""
+    return Identity(run_id or _make_run_id(), _choose_actor(settings.actor))
+
+
 def read_revision(directory: Path) -> Revision:
-    """Ask git which commit a folder is at; an empty Revision where there is no git or no repository."""
+    """Return the commit that git has checked out in a folder.
+
+    Without git or a repository it is the one that GIT_REVISION names, if any.
+    """
     try:
         answer = subprocess.run(
             ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=normal", "--", "."],
@@ -64,9 +83,13 @@ def read_revision(directory: Path) -> Revision:
             env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
         )
     except (OSError, subprocess.TimeoutExpired):
-        return Revision(commit=os.environ.get("GIT_REVISION", "")[:64])
+        return _read_named_revision()
     if answer.returncode != 0:
-        return Revision(commit=os.environ.get("GIT_REVISION", "")[:64])
+        return _read_named_revision()
     lines = answer.stdout.splitlines()
     commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), "")
     return Revision(commit="" if commit == "(initial)" else commit, dirty=any(not line.startswith("#") for line in lines))
+
+
+def _read_named_revision() -> Revision:
+    return Revision(commit=read_text(read_process(), "GIT_REVISION")[:_LONGEST_COMMIT])

@@ -182,9 +182,9 @@ def test_a_limit_keeps_the_newest_versions_of_all() -> None:
     [
         (RunnerError("no machine; postgresql://me:s3cret@host/db", hint="deploy"), "no machine; postgresql://me:***@host/db"),
         (ServerError("no server", "start it"), "no server"),
-        (ReportedError("", exit_code=1), "it gave no answer"),
+        (ReportedError("", exit_code=1), "no answer"),
         (LookupError("a mistake of ours"), "LookupError: a mistake of ours"),
-        (None, "it gave no answer"),
+        (None, "no answer"),
     ],
 )
 def test_what_goes_wrong_in_one_environment_hides_no_other(tmp_path: Path, error: Exception | None, message: str) -> None:

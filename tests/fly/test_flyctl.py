@@ -5,8 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from tasks.fly.flyctl import hide_tokens
-from tasks.fly.timeouts import Timeouts, read_patience
-from tasks.runner.errors import UsageError
 from tasks.runner.events import RunStarted
 from tests.fly.operating import STAGING, Far, work_far
 from tests.kit.databases import Database
@@ -169,17 +167,6 @@ def test_another_host_key_does_not_matter(far: Far) -> None:
     assert far.run_request().error is None
     far.machine.change_host_key()
     assert far.run_request().error is None
-
-
-def test_waits_can_be_set() -> None:
-    assert read_patience({}) == Timeouts()
-    assert read_patience({"FLY_CALL_TIMEOUT": "180", "FLY_SILENCE_TIMEOUT": "2.5"}) == Timeouts(call_s=180, silence_s=2.5)
-
-
-def test_waits_that_are_no_numbers_are_all_named() -> None:
-    with pytest.raises(UsageError) as refused:
-        read_patience({"FLY_CALL_TIMEOUT": "soon", "FLY_CONNECT_TIMEOUT": "0", "FLY_FOLLOW_TIMEOUT": "-1"})
-    assert len(refused.value.message.splitlines()) == 3
 
 
 def test_keys_are_private_while_they_are_there(far: Far) -> None:

@@ -231,3 +231,13 @@ def test_an_unknown_environment_is_refused_before_the_first_is_touched(far: Far)
     result = far.inv("db.migrate", "--env=staging,moon", check=2)
     assert "there is no environment moon" in result.stderr
     assert far.operator.read_tables() == []
+
+
+@pytest.mark.parametrize("command", ["db.migrate", "db.repair", "env.check"])
+def test_a_misspelt_setting_of_the_machine_is_one_warning_on_stderr(far: Far, command: str) -> None:
+    far.operator.write_tables(A)
+    far.deploy(variables={"LOCK_TIMOUT": "1s"})
+    result = far.inv(command, STAGED, "--json")
+    warning = "WARNING: LOCK_TIMOUT in the process environment is not a setting; did you mean LOCK_TIMEOUT?"
+    assert result.stderr.splitlines() == [f"{warning} (on the machine)"]
+    assert all(from_json(line) for line in result.stdout.splitlines())

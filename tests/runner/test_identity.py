@@ -1,17 +1,23 @@
-"""Which commit the files of a run were at, from a real git repository."""
+"""Who runs what: the id of a run, and the commit of its files, from a real git repository."""
 
 import os
 import subprocess
+import uuid
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from tasks.runner.identity import Identity, identify
+from tasks.runner.retries import RetryPolicy
+from tasks.runner.settings import Settings
 from tests.kit.projects import Project
 from tests.runner.operating import A, Operator
 
 
 @pytest.fixture
 def commit(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Give the commit of a repository in the project's folder, with one migration."""
+    """Return the commit of a repository in the project's folder, with one migration."""
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     operator.write_tables(A)
@@ -56,7 +62,7 @@ def test_a_repository_without_a_commit_has_no_revision(operator: Operator) -> No
     assert read_revisions(operator) == [(None, True)]
 
 
-def test_without_a_repository_the_environment_may_name_the_commit(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_repository_the_commit_is_that_of_git_revision(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     operator.write_tables(A)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(operator.project.root))
     monkeypatch.setenv("GIT_REVISION", "c0ffee")
@@ -64,9 +70,24 @@ def test_without_a_repository_the_environment_may_name_the_commit(operator: Oper
     assert read_revisions(operator) == [("c0ffee", None)]
 
 
-def test_without_git_nothing_is_known(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_there_is_no_revision(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     operator.write_tables(A)
     monkeypatch.setenv("PATH", str(operator.project.root))
     monkeypatch.delenv("GIT_REVISION", raising=False)
     operator.migrate()
     assert read_revisions(operator) == [(None, None)]
+
+
+def test_the_id_of_a_run_is_a_random_uuid() -> None:
+    first, second = Identity().run_id, Identity().run_id
+    assert first != second
+    assert uuid.UUID(first).version == 4
+    assert str(uuid.UUID(first)) == first
+
+
+def test_the_actor_of_the_settings_takes_precedence_over_the_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "grace")
+    settings = Settings("", Path("migrations"), Path("seeds"), RetryPolicy())
+    assert identify(settings).actor == "grace"
+    named = identify(replace(settings, actor="a" * 300), "run 1")
+    assert (named.run_id, named.actor) == ("run 1", "a" * 255)

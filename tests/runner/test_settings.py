@@ -1,4 +1,4 @@
-"""Settings as they were written, and as they are valid."""
+"""Settings as they were written, and once they are valid."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def read(**values: str) -> Settings:
     return validate(RawSettings(values))
 
 
-def test_what_nobody_set_has_its_default() -> None:
+def test_a_setting_that_is_not_set_has_its_default() -> None:
     assert read() == Settings("", Path("migrations"), Path("seeds"), RetryPolicy(5000, 10))
 
 
@@ -59,7 +59,7 @@ def test_a_duration_has_a_unit(text: str, milliseconds: int) -> None:
         ("LOCK_ATTEMPTS", "9" * 5000),
     ],
 )
-def test_a_number_that_is_none_is_refused_with_an_example(name: str, text: str) -> None:
+def test_a_number_that_is_not_valid_is_refused_with_an_example(name: str, text: str) -> None:
     with pytest.raises(UsageError) as refused:
         read(**{name: text})
     assert refused.value.message.startswith(f"{name}={text}: write a ")
@@ -67,12 +67,17 @@ def test_a_number_that_is_none_is_refused_with_an_example(name: str, text: str) 
     assert refused.value.state == "Nothing was changed."
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_mistakes_are_listed_at_once() -> None:
     values = dict.fromkeys(("DATABASE_URL", "DIRECT_DATABASE_URL", "SCRATCH_DATABASE_URL"), "x")
     with pytest.raises(UsageError) as refused:
-        validate(RawSettings({**values, "LOCK_TIMEOUT": "x", "LOCK_ATTEMPTS": "x"}), [".env:3 is no setting"])
+        validate(RawSettings({**values, "LOCK_TIMEOUT": "x", "LOCK_ATTEMPTS": "x"}), [".env:3 is not a setting"])
     lines = refused.value.message.splitlines()
     assert [line.partition(":")[0] for line in lines] == [".env", *values, "LOCK_TIMEOUT=x", "LOCK_ATTEMPTS=x"]
+
+
+def test_bytes_of_the_actor_that_are_not_utf8_are_replaced() -> None:
+    assert read(MIGRATE_ACTOR=" J\udcf6rg ").actor == "J\ufffdrg"
+    assert read(MIGRATE_ACTOR=" ").actor == ""
 
 
 def test_no_database_is_guessed() -> None:
@@ -81,7 +86,7 @@ def test_no_database_is_guessed() -> None:
     assert (refused.value.message, refused.value.exit_code) == ("DATABASE_URL not set", 1)
 
 
-def test_only_folders_that_nobody_named_are_put_into_the_project() -> None:
+def test_only_default_folders_are_placed_in_the_project() -> None:
     raw = RawSettings({"SEEDS_DIR": "data"})
     placed = place_folders(validate(raw), raw, Path("/project"))
     assert (placed.migrations_dir, placed.seeds_dir) == (Path("/project/migrations"), Path("data"))
