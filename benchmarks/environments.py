@@ -11,8 +11,7 @@ from pathlib import Path
 
 from benchmarks.timing import Command, Sample, time_interleaved
 from tests.kit.databases import Database
-from tests.kit.fly.boot import PYTHON, SSHD, find_sshd
-from tests.kit.fly.images import Image
+from tests.kit.fly.fixtures import SERVER
 from tests.kit.fly.world import FlyWorld, make_world
 from tests.kit.projects import REPOSITORY
 from tests.kit.servers import Server
@@ -75,12 +74,10 @@ class FlyBenchmark:
 @contextmanager
 def open_fly_benchmark(server: Server, home: Path, runs: int) -> Iterator[FlyBenchmark]:
     """Start the apps, each with a machine that has this checkout, and stop them afterwards."""
-    kind = SSHD if find_sshd() and os.geteuid() == 0 else PYTHON
     with ExitStack() as stack:
-        fly = stack.enter_context(make_world(home / "fly", kind))
+        fly = stack.enter_context(make_world(home / "fly", SERVER))
         for name in _APPS:
-            # As on Fly, each process imports its modules itself.
-            fly.add_app(f"gaia-gateway-{name}", _find_database(server, name), image=Image(forked=False))
+            fly.add_app(f"gaia-gateway-{name}", _find_database(server, name))
         yield FlyBenchmark(server, fly, home, runs)
 
 

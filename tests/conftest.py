@@ -1,4 +1,4 @@
-"""The fixtures that all tests share; what they are made of is in tests/kit."""
+"""The fixtures that all tests share; tests/kit implements them."""
 
 import gc
 import itertools
@@ -7,7 +7,8 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,40 +28,66 @@ _home = pytest.StashKey[Path]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the folder of the shared servers, or learn it from the process that distributes the tests."""
-    # What a script starts in the background is born deaf to an interrupt, and so would be all that the tests start.
+    """Make the folder of the run; a worker gets it from the process that distributes the tests."""
+    # A process that a script starts in the background ignores SIGINT, and so would the processes of the tests.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    given: dict[str, Any] | None = getattr(config, "workerinput", None)
-    config.stash[_home] = home = Path(given["home"]) if given else make_home()
-    config.option.basetemp = config.option.basetemp or choose_files_place(home)
+    worker_input: dict[str, Any] | None = getattr(config, "workerinput", None)
+    config.stash[_home] = home = Path(worker_input["home"]) if worker_input else make_home()
+    if worker_input:
+        _find_worker(home, os.getpid()).touch()
+    else:
+        config.option.basetemp = config.option.basetemp or choose_files_place(home)
+    signal.signal(signal.SIGTERM, partial(_end_run, config))
+
+
+def _find_worker(home: Path, pid: int | str) -> Path:
+    """Return the file that records a worker process."""
+    return home / f"worker-{pid}"
+
+
+def _end_run(config: pytest.Config, *_: object) -> None:
+    """End the run in order on SIGTERM: its workers too, with the teardown of their fixtures."""
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    session = config.pluginmanager.get_plugin("session")
+    if session is not None:
+        # The code under test may handle the interrupt.
+        session.shouldstop = "ended by SIGTERM"
+    if not hasattr(config, "workerinput"):
+        for path in config.stash[_home].glob(_find_worker(Path(), "*").name):
+            with suppress(ProcessLookupError):
+                os.kill(int(path.name.rpartition("-")[2]), signal.SIGTERM)
+    raise KeyboardInterrupt("ended by SIGTERM")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Run two tests more than there are processors, since some wait; each worker reads all the tests, so that more cost more."""
+    """Return two more than there are processors, since some tests wait; each worker collects all tests, so more cost more."""
     return (os.cpu_count() or 1) + 2
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker process where the shared servers are."""
+    """Pass the folder of the run to a worker process."""
     node.workerinput["home"] = str(node.config.stash[_home])
 
 
 def pytest_collection_finish() -> None:
-    """Spare the collector of garbage the thousands of tests, which stay to the end."""
+    """Exclude the thousands of collected tests from garbage collection."""
     gc.collect()
     gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop the shared servers when all workers are done."""
-    if not hasattr(config, "workerinput"):
+    """Stop the shared servers and remove the folder of the run when all workers have ended."""
+    if hasattr(config, "workerinput"):
+        _find_worker(config.stash[_home], os.getpid()).unlink(missing_ok=True)
+    else:
+        signal.signal(signal.SIGTERM, lambda *_: None)
         remove_home(config.stash[_home])
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run tests that ask for `any_database` on each server that is there."""
+    """Run tests with `any_database` on each installed server."""
     if "any_database" in metafunc.fixturenames:
         programs = [embedded_server.find_programs(), find_machine_programs()]
         present = {f"pg{read_major_version(folder)}": folder for folder in programs if folder is not None}
@@ -69,7 +96,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def servers(pytestconfig: pytest.Config) -> Iterator[Callable[[Path], Server]]:
-    """Give a function that starts a server with the programs in a folder, or returns the one that runs already."""
+    """Yield a function that returns a running server with the programs in a folder."""
     started: dict[Path, Server] = {}
 
     def start(programs: Path) -> Server:
@@ -85,27 +112,27 @@ def servers(pytestconfig: pytest.Config) -> Iterator[Callable[[Path], Server]]:
 
 @pytest.fixture(scope="session")
 def embedded(servers: Callable[[Path], Server]) -> Server:
-    """Give the embedded server that all workers share."""
+    """Return the embedded server that all workers share."""
     return servers(embedded_server.find_programs())
 
 
 @pytest.fixture
 def database(embedded: Server) -> Iterator[Database]:
-    """Give an empty database on the embedded server."""
+    """Yield an empty database on the embedded server."""
     with fresh_database(embedded) as database:
         yield database
 
 
 @pytest.fixture
 def any_database(request: pytest.FixtureRequest, servers: Callable[[Path], Server]) -> Iterator[Database]:
-    """Give an empty database, on each of the servers in turn: the embedded one and the machine's own."""
+    """Yield an empty database on each server in turn: the embedded one and the installed one."""
     with fresh_database(servers(request.param)) as database:
         yield database
 
 
 @pytest.fixture
 def short_path(pytestconfig: pytest.Config) -> Iterator[Path]:
-    """Give a folder for servers and sockets, which need a short path that other accounts may pass through."""
+    """Yield a folder with a short path for servers and sockets, which other accounts can traverse."""
     folder = Path(tempfile.mkdtemp(dir=pytestconfig.stash[_home]))
     folder.chmod(0o711)
     yield folder
@@ -114,13 +141,13 @@ def short_path(pytestconfig: pytest.Config) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def template(pytestconfig: pytest.Config) -> Cluster:
-    """Give a cluster of the embedded PostgreSQL that serves to be copied, and is made by the first copy."""
+    """Return a cluster of the embedded PostgreSQL to copy; the first copy makes it."""
     return Cluster(pytestconfig.stash[_home] / "template" / "data", embedded_server.find_programs())
 
 
 @pytest.fixture
 def new_server(template: Cluster, short_path: Path) -> Iterator[Callable[..., OwnServer]]:
-    """Give a function that makes a server for this test alone, not yet started, on a small disk if it is told so."""
+    """Yield a function that makes a server for this test only, which is not started; with `disk_megabytes`, on a small disk."""
     numbers = itertools.count(1)
     with ExitStack() as stack:
 
@@ -137,7 +164,7 @@ def new_server(template: Cluster, short_path: Path) -> Iterator[Callable[..., Ow
 
 @pytest.fixture
 def own_server(new_server: Callable[..., OwnServer]) -> OwnServer:
-    """Give a running server for this test alone."""
+    """Return a running server for this test only."""
     server = new_server()
     server.start()
     return server
@@ -145,14 +172,14 @@ def own_server(new_server: Callable[..., OwnServer]) -> OwnServer:
 
 @pytest.fixture
 def pgbouncer(request: pytest.FixtureRequest, database: Database, short_path: Path) -> Iterator[Pooler]:
-    """Give a PgBouncer in front of `database`, with 20 backends or as many as an indirect parameter says."""
+    """Yield a PgBouncer in front of `database`, with 20 backends or the number of an indirect parameter."""
     with start_pgbouncer(short_path / "pgbouncer", database, pool_size=getattr(request, "param", 20)) as pooler:
         yield pooler
 
 
 @pytest.fixture
 def project(tmp_path: Path, database: Database) -> Iterator[Project]:
-    """Give an empty project folder for `database`."""
+    """Yield an empty project folder for `database`."""
     project = make_project(tmp_path / "project", database.url)
     yield project
     project.end_processes()

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tasks.adopt.examine import Assumptions, examine, read_subject
-from tasks.runner.errors import RefusedError
+from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.operations.adopt import adopt, pack
 from tests.adopt.adopting import EMAIL, FILES, INDEX, ORDERS, ROWS, USERS, VIEW, Adopter, read_verdicts
@@ -55,6 +55,15 @@ def test_the_ledger_says_who_adopted_and_the_log_why(half: Adopter) -> None:
     notes = dict(half.operator.database.query("SELECT version, note FROM schema_migrations_log WHERE action = 'adopt'"))
     assert notes[EMAIL].startswith("present: found: column email of public.users")
     assert notes[ROWS].startswith("assumed present; ")
+
+
+def test_an_error_of_the_server_is_reported_with_the_state_of_the_database(half: Adopter) -> None:
+    name = half.operator.database.name
+    half.operator.database.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    with pytest.raises(RunnerError, match="read-only transaction") as raised:
+        half.adopt()
+    assert (raised.value.state, raised.value.sqlstate) == ("Nothing was changed.", "25006")
+    assert "primary" in raised.value.hint
 
 
 def test_an_empty_database_has_nothing_to_adopt(adopter: Adopter) -> None:

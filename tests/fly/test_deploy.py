@@ -1,6 +1,5 @@
 """scripts/deploy.sh in a checkout of its own: what the strategy document's deploy snippet means to do, on a Fly machine."""
 
-import json
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ import pytest
 from tests.fly.operating import STAGING
 from tests.kit.checkouts import Checkout, make_checkout
 from tests.kit.databases import Database
-from tests.kit.fly.client import run_fly
 from tests.kit.fly.world import FlyWorld
 
 VERSIONS = [f"2025010{number}000000_create_t{number}" for number in range(1, 8)]
@@ -84,11 +82,10 @@ def test_the_app_may_be_named_and_flags_reach_the_migration(deployer: Deployer, 
 
 def test_the_release_command_works_as_it_stands(deployer: Deployer, database: Database) -> None:
     (machine,) = deployer.fly.add_app(STAGING, database, files=deployer.checkout.root, starts_in_app=True)
-    command = ["machine", "exec", machine.id, "python scripts/migrate.py", "--json", "-a", STAGING]
-    first, second = (json.loads(run_fly(deployer.fly, *command).stdout) for _ in range(2))
-    assert first["stdout"].endswith("✅ All migrations completed!\n")
-    assert second["stdout"].endswith("✅ Nothing to do: the database is up to date\n")
-    assert "exit_code" not in first | second
+    first, second = (machine.run_command("python scripts/migrate.py") for _ in range(2))
+    assert first.stdout.endswith("✅ All migrations completed!\n")
+    assert second.stdout.endswith("✅ Nothing to do: the database is up to date\n")
+    assert (first.returncode, second.returncode) == (0, 0)
     assert database.query("SELECT count(*) FROM schema_migrations") == [(7,)]
 
 

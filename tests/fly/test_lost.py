@@ -124,11 +124,11 @@ def test_an_expired_certificate_is_replaced(far: Far) -> None:
     def lose() -> None:
         far.fly.limit_certificates(-10)
         far.fly.kill_proxy()
-        threading.Thread(target=mend_later).start()
+        threading.Thread(target=clear_later).start()
 
-    def mend_later() -> None:
+    def clear_later() -> None:
         wait_until(lambda: far.machine.connections > 1, what="a try with an expired certificate")
-        far.fly.mend()
+        far.fly.clear_faults()
 
     with gate_closed(far.operator.database) as gate:
         ended = far.run_request(deeds={StatementStarted: lose, OutcomeRead: gate.close})
@@ -168,7 +168,7 @@ def test_a_process_that_is_killed_over_there_died(far: Far) -> None:
 
 def test_a_run_that_has_not_begun_yet_is_not_taken_for_dead(far: Far) -> None:
     far.operator.write_tables(A)
-    far.deploy(image=Image(forked=False))
+    far.deploy()
 
     def lose() -> None:
         for process in far.machine.processes("migrate.py"):

@@ -1,1 +1,1 @@
-"""What tests stand on: servers, databases, poolers, project folders and waiting."""
+"""The test kit: servers, databases, poolers, projects, a stand-in for Fly, and processes."""

@@ -1,10 +1,11 @@
-"""A checkout of its own: the tool, its scripts and its .venv in a folder where a test may write .env files and commit."""
+"""A checkout for one test: the tool, its scripts and its .venv in a folder where the test can write .env files and commit."""
 
 import os
 import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ _FILES = ("tasks.py", "requirements.txt", ".gitignore")
 
 @dataclass(frozen=True)
 class Checkout:
-    """A copy of the tool without migrations, and with a .venv that stands for one that the scripts made."""
+    """A copy of the tool without migrations, with a stand-in for the .venv that the scripts make."""
 
     root: Path
 
@@ -49,15 +50,16 @@ class Checkout:
     def run(
         self, command: Sequence[str], *, env: Mapping[str, str] | None = None, check: int | None = None
     ) -> "subprocess.CompletedProcess[str]":
-        """Run a command in the checkout, in an environment that has little more than a PATH."""
-        clean = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.root), "LC_ALL": "C.UTF-8", "WATCH_DRIFT": "off"}
+        """Run a command in the checkout, in an almost empty environment."""
+        clean = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.root), "LC_ALL": "C.UTF-8"}
+        clean |= {"TMPDIR": tempfile.gettempdir(), "WATCH_DRIFT": "off"}
         result = run_process(command, cwd=self.root, environment=clean | dict(env or {}), timeout=TIMEOUT_S, own_tool=True)
         assert check is None or result.returncode == check, (result.returncode, result.stdout, result.stderr)
         return result
 
 
 def make_checkout(root: Path) -> Checkout:
-    """Copy the tool, with the compiled files, for otherwise each copy would compile it again."""
+    """Copy the tool with the compiled files, so that the copy need not compile it."""
     for name in _FOLDERS:
         shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns("*.pyc.*"))
     for name in _FILES:

@@ -1,4 +1,4 @@
-"""A database of a test's own, made on a shared server in a moment."""
+"""A database for one test, made on a shared server."""
 
 import itertools
 import os
@@ -19,7 +19,7 @@ _numbers = itertools.count(1)
 
 @dataclass
 class Database:
-    """A database, and one connection for the test's own questions."""
+    """A database, and one connection for the queries of the test."""
 
     server: Server
     name: str
@@ -31,11 +31,11 @@ class Database:
         return self.server.url(self.name)
 
     def connect(self, **settings: Any) -> psycopg.Connection[Any]:
-        """Return a new connection, autocommit unless told otherwise; to be used in a `with`."""
+        """Return a new connection, with autocommit by default, for use in a `with`."""
         return psycopg.connect(self.url, **{"autocommit": True, **settings})
 
     def ask(self, question: Callable[[psycopg.Connection[Any]], T]) -> T:
-        """Answer a question by the test's own connection, which knows the catalog already."""
+        """Return the result of a function of the test's connection, which has cached the catalog."""
         if self._connection is None or self._connection.closed:
             self._connection = self.connect()
         return question(self._connection)
@@ -55,7 +55,7 @@ class Database:
 
 
 def ask(url: str, question: str) -> object:
-    """Return the one value that answers a question to the database at this URL."""
+    """Return the single value of a query in the database at this URL."""
     with psycopg.connect(url) as connection:
         row = connection.execute(question).fetchone()
     assert row is not None
@@ -64,12 +64,12 @@ def ask(url: str, question: str) -> object:
 
 @contextmanager
 def fresh_database(server: Server, template: str = "template1") -> Iterator[Database]:
-    """Make an empty database on the server, and drop it afterwards together with the sessions in it.
+    """Yield an empty database on the server, and drop it afterwards together with its sessions.
 
-    It begins as a copy of the template, in which there must be no session.
+    It is a copy of the template, in which there must be no session.
     """
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    # Half the work of what is written to the log; 14 knows no other way. Durability is of no use here.
+    # It writes less to the WAL, and is the only strategy of version 14.
     strategy = "STRATEGY FILE_COPY" if read_major_version(server.cluster.programs) >= _CHOOSES_STRATEGY_SINCE else ""
     create = sql.SQL("CREATE DATABASE {} TEMPLATE {} " + strategy)
     server.administer(create.format(sql.Identifier(name), sql.Identifier(template)))

@@ -1,4 +1,4 @@
-"""A command that asks, and somebody at its terminal who answers."""
+"""A command in a terminal, and the answers to its questions."""
 
 import errno
 import os
@@ -19,7 +19,7 @@ _DEADLINE_S = 30
 def hold_dialogue(
     command: Sequence[str], answers: Sequence[str | signal.Signals], *, cwd: Path, environment: dict[str, str]
 ) -> tuple[int, str]:
-    """Run a command in a terminal of its own, give it one answer (or signal) a question, and return exit code and output."""
+    """Run a command in a terminal, send one answer (or signal) for each question, and return exit code and output."""
     own, theirs = pty.openpty()
     process = start_process(command, cwd=cwd, environment=environment, streams=(theirs, theirs, theirs), new_session=True)
     os.close(theirs)
@@ -44,10 +44,10 @@ def hold_dialogue(
 
 
 def _read(terminal: int) -> bytes:
-    """Read what comes next; nothing at the end, which Linux reports as EIO."""
+    """Read the next output; return nothing at the end, which Linux reports as EIO."""
     deadline = time.monotonic() + _DEADLINE_S
     while not select.select([terminal], [], [], 1)[0]:
-        assert time.monotonic() < deadline, "nothing came for too long"
+        assert time.monotonic() < deadline, "no output until the deadline"
     try:
         return os.read(terminal, 65536)
     except OSError as error:

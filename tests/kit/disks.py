@@ -1,4 +1,4 @@
-"""A disk that is soon full."""
+"""A disk that is full soon."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.waiting import wait_until
+from tests.kit.home import unmount
 
 
 @contextmanager
@@ -24,5 +24,4 @@ def mount_small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        # A server that has just ended may still be about to leave.
-        wait_until(lambda: subprocess.run(["umount", str(folder)], check=False).returncode == 0, what="umount")
+        unmount(folder)

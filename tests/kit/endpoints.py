@@ -1,4 +1,4 @@
-"""A service that takes messages: a real HTTP endpoint, which may refuse or keep silent."""
+"""A service for messages: an HTTP endpoint that can refuse them or never answer."""
 
 import json
 import threading
@@ -9,21 +9,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 REFUSING, SILENT = "/refusing", "/silent"
-"""Paths at which every message is answered with 500, or not at all until the endpoint is closed."""
+"""Paths where every message gets status 500, or no answer until the endpoint is closed."""
 
 
 @dataclass
 class Endpoint:
-    """An endpoint that runs, and what was sent to it."""
+    """A running endpoint and its messages."""
 
     port: int
     messages: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    """Path and content of each message, in their order."""
+    """Path and content of each message, in order."""
     on_message: Callable[[], None] = lambda: None
     _closing: threading.Event = field(default_factory=threading.Event, repr=False)
 
     def url(self, path: str = "/") -> str:
-        """Return the address of a path, as apprise has it."""
+        """Return the URL of a path, in the form of apprise."""
         return f"json://127.0.0.1:{self.port}{path}"
 
     @property
@@ -32,7 +32,7 @@ class Endpoint:
         return [str(content["title"]) for _, content in self.messages]
 
     def read_rows(self) -> dict[str, str]:
-        """Return the rows of the only message's text by their names."""
+        """Return the rows in the text of the only message, by name."""
         ((_, content),) = self.messages
         rows: dict[str, str] = {}
         name = ""
@@ -46,7 +46,7 @@ class Endpoint:
 
 @contextmanager
 def open_endpoint() -> Iterator[Endpoint]:
-    """Listen on a free port; whoever still waits for an answer at the end is let go."""
+    """Listen on a free port; at the end, requests without an answer are closed."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

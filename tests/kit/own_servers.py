@@ -1,4 +1,4 @@
-"""A server of a test's own, to be stopped, killed, filled up and configured at will."""
+"""A server for one test, which it can stop, kill, fill and configure."""
 
 import os
 import shutil
@@ -18,19 +18,19 @@ from tests.kit.waiting import wait_until
 
 @dataclass
 class OwnServer(Server):
-    """A server that nobody but one test uses. A new one has the databases `postgres` and `template1`."""
+    """A server for one test. A new one has the databases `postgres` and `template1`."""
 
     def start(self, **settings: str) -> None:
-        """Start the server with these settings besides the configured ones."""
+        """Start the server with these settings in addition to the configured ones."""
         control.start(self.cluster, {**FAST_SETTINGS, **settings})
 
     def stop(self) -> None:
-        """Stop the server as its operator would, ending all sessions."""
+        """Stop the server in order and end all sessions."""
         self.close()
         control.stop(self.cluster)
 
     def kill(self) -> None:
-        """Kill the server as if the machine had crashed, and wait until its processes are gone."""
+        """Kill the server as in a crash of the machine, and wait until its processes have ended."""
         self.close()
         pid = cluster.read_pid(self.cluster)
         assert pid is not None
@@ -43,18 +43,18 @@ class OwnServer(Server):
         self.start(**settings)
 
     def configure(self, **settings: str) -> None:
-        """Change settings of the running server that need no restart, as `ALTER SYSTEM` does."""
+        """Change settings of the running server that need no restart, with `ALTER SYSTEM`."""
         for name, value in settings.items():
             self.administer(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
         self.reload()
 
     def allow(self, *rules: str) -> None:
-        """Replace who may connect and how by these lines of pg_hba.conf, for connections from now on."""
+        """Replace pg_hba.conf by these lines, for new connections."""
         (self.cluster.data / "pg_hba.conf").write_text("".join(f"{rule}\n" for rule in rules))
         self.reload()
 
     def reload(self) -> None:
-        """Make the server read its configuration, and wait until it has."""
+        """Reload the configuration and wait until the server has read it."""
         pid = cluster.read_pid(self.cluster)
         assert pid is not None
         log_size = self.cluster.log.stat().st_size
@@ -67,7 +67,7 @@ class OwnServer(Server):
 
 
 def copy_cluster(template: Cluster, home: Path) -> OwnServer:
-    """Make a cluster in `home` as a copy of the template, which is made when it is missing; it is not started."""
+    """Return a cluster in `home`, a copy of the template, which is made if it is missing; it is not started."""
     template.data.parent.mkdir(exist_ok=True)
     with lock(template.data.parent):
         if not template.data.exists():

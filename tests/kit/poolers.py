@@ -49,13 +49,13 @@ class Pooler:
         return self.url_of(self.database.name)
 
     def url_of(self, name: str) -> str:
-        """Return the URL of any database, `pgbouncer` being the pooler's own console."""
+        """Return the URL of any database; `pgbouncer` is the console of the pooler."""
         return f"postgresql://{SUPERUSER}@/{name}?host={quote(str(self.home), safe='')}&port={_PORT}"
 
 
 @contextmanager
 def start_pgbouncer(home: Path, database: Database, pool_size: int) -> Iterator[Pooler]:
-    """Run PgBouncer in front of a database; skip the test where it is not installed."""
+    """Run PgBouncer in front of a database; skip the test if it is not installed."""
     program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if program is None:
         pytest.skip("pgbouncer is not installed")

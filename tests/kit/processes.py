@@ -1,4 +1,4 @@
-"""Processes of the machine: found by what they are, frozen, and ended for good."""
+"""Finding, freezing and ending processes."""
 
 import os
 import signal
@@ -14,9 +14,9 @@ _KERNEL_SHOWS = Path("/proc/self/environ").exists()
 
 
 def find_processes(mark: str, is_wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
-    """Return the processes that are wanted, which have the mark in their command line or their environment.
+    """Return the processes with the mark in their command line or their environment for which `is_wanted` returns True.
 
-    Those that may not be looked at, or end meanwhile, are not.
+    Processes that this account cannot read, or that end meanwhile, are left out.
     """
     found = []
     for pid in psutil.pids():
@@ -27,7 +27,7 @@ def find_processes(mark: str, is_wanted: Callable[[psutil.Process], bool]) -> li
 
 
 def _may_have(pid: int, mark: bytes) -> bool:
-    """Look for a mark as the kernel shows it, where it does: for hundreds of processes that is much quicker than psutil."""
+    """Return False if /proc shows that a process does not have the mark: for hundreds of processes this is faster than psutil."""
     try:
         return any(mark in Path(f"/proc/{pid}/{file}").read_bytes() for file in ("cmdline", "environ"))
     except PermissionError:
@@ -46,7 +46,7 @@ def end_processes(processes: Iterable[psutil.Process]) -> None:
 
 
 def is_running(process: psutil.Process) -> bool:
-    """Tell whether a process runs, and is not merely waiting for its parent to take note of its end."""
+    """Return True if a process runs; a zombie does not."""
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -54,14 +54,14 @@ def is_running(process: psutil.Process) -> bool:
 
 
 def freeze(pid: int) -> None:
-    """Stop a process from doing anything, and wait until it stands still.
+    """Freeze a process and wait until it is stopped.
 
-    One that has not come to run yet takes signals of lower numbers first, those sent after this one too.
+    A process that is not scheduled yet handles pending signals of lower numbers first, even those that were sent later.
     """
     os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, what="a process to stand still")
+    wait_until(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, what="a process to stop")
 
 
 def thaw(pid: int) -> None:
-    """Let a frozen process go on."""
+    """Resume a frozen process."""
     os.kill(pid, signal.SIGCONT)

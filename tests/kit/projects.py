@@ -1,8 +1,9 @@
-"""A project folder with migrations and seeds, and the tool's commands run on it as real processes."""
+"""A project folder with migrations and seeds, and the tool's commands as processes that work on it."""
 
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -54,7 +55,7 @@ class Project:
         input: str | None = None,
         timeout: float = TIMEOUT_S,
     ) -> "subprocess.CompletedProcess[str]":
-        """Run `scripts/migrate.py` to its end. With `check`, fail unless it exits with that code."""
+        """Run `scripts/migrate.py`. With `check`, fail unless it exits with that code."""
         return self._run(_migrate_command(arguments), env, check, input, timeout)
 
     def inv(
@@ -65,7 +66,7 @@ class Project:
         input: str | None = None,
         timeout: float = TIMEOUT_S,
     ) -> "subprocess.CompletedProcess[str]":
-        """Run `inv` with the repository's tasks to its end. With `check`, fail unless it exits with that code."""
+        """Run `inv` with the tasks of the repository. With `check`, fail unless it exits with that code."""
         return self._run(_inv_command(arguments), env, check, input, timeout)
 
     def start(self, *arguments: str, env: dict[str, str] | None = None) -> Running:
@@ -73,7 +74,7 @@ class Project:
         return self._start(_migrate_command(arguments), env)
 
     def start_inv(self, *arguments: str, env: dict[str, str] | None = None) -> Running:
-        """Start `inv` likewise."""
+        """Start `inv` and return the running process, likewise."""
         return self._start(_inv_command(arguments), env)
 
     def _start(self, command: list[str], env: dict[str, str] | None) -> Running:
@@ -82,7 +83,7 @@ class Project:
         return process
 
     def end_processes(self) -> None:
-        """Kill what was started and still runs."""
+        """Kill the started processes that still run."""
         for process in self._started:
             process.kill()
             process.communicate()
@@ -101,6 +102,7 @@ class Project:
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self.root),
             "LC_ALL": "C.UTF-8",
+            "TMPDIR": tempfile.gettempdir(),
             "DATABASE_URL": self.database_url,
             "WATCH_DRIFT": "off",
             "MIGRATIONS_DIR": str(self.migrations),

@@ -1,4 +1,4 @@
-"""A git repository of a test's own, in which nothing of the user's settings counts."""
+"""A git repository for one test, without the user's settings."""
 
 import os
 import subprocess
@@ -11,14 +11,14 @@ import pytest
 
 @dataclass(frozen=True)
 class TestRepository:
-    """A work tree and the commands that a test runs in it."""
+    """A work tree, and the commands that a test runs in it."""
 
     __test__ = False
 
     root: Path
 
     def git(self, *arguments: str, at: str = "2025-03-01T12:00:00Z") -> str:
-        """Run git at a moment, and give what it says."""
+        """Run git as of a moment, and return its output."""
         environment = {**os.environ, "GIT_AUTHOR_DATE": at, "GIT_COMMITTER_DATE": "2025-12-31T00:00:00Z"}
         return subprocess.run(
             ["git", *arguments], cwd=self.root, env=environment, capture_output=True, text=True, check=True
@@ -32,7 +32,7 @@ class TestRepository:
             path.write_text(text)
 
     def commit(self, at: str = "2025-03-01T12:00:00Z", **files: str) -> str:
-        """Write files, given with __ for / and without their .sql, and commit everything as of a moment."""
+        """Write files, named with __ for / and without .sql, and commit everything as of a moment."""
         self.write({f"{name.replace('__', '/')}.sql": text for name, text in files.items()})
         self.git("add", "--all", at=at)
         self.git("commit", "--quiet", "--message", "change", at=at)
@@ -40,7 +40,7 @@ class TestRepository:
 
 
 def isolate_git(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    """Let git read no settings but those that are given here."""
+    """Make git read no settings except those of this function."""
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     settings = {"HOME": str(home), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}

@@ -1,4 +1,4 @@
-"""The servers that tests share: the embedded PostgreSQL, and the machine's own where there is one."""
+"""The servers that tests share: the embedded PostgreSQL, and the installed one if there is one."""
 
 import re
 import shutil
@@ -25,7 +25,7 @@ FAST_SETTINGS = {
     "max_connections": "300",
     "max_wal_size": "256MB",
 }
-"""Durability is of no use to a server that lives as long as a test run."""
+"""A server of a test run needs no durability."""
 
 SMALL_CLUSTER_OPTIONS = ("--no-sync", "--locale=C", "--wal-segsize=1")
 _DROPS_AT_ONCE = 8
@@ -63,21 +63,21 @@ class Server:
 
 
 class SharedServer(Server):
-    """A server that lives until all tests are done: databases are dropped while the next test runs.
+    """A server of the run: databases are dropped while the next test runs.
 
-    Most of a drop is waiting, for a checkpoint and for other sessions to take note.
+    A drop mostly waits, for a checkpoint and for other sessions.
     """
 
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(cluster)
         self._behind = Server(cluster)
-        # Connects now: a test may count what its process has open.
+        # It connects now, since a test may count the open files of its process.
         self._behind.administer(sql.SQL("SELECT").format())
         self._thread = ThreadPoolExecutor(1)
         self._drops: deque[Future[None]] = deque()
 
     def drop(self, database: str) -> None:
-        """Have a database dropped together with the sessions in it; waits where many are to be dropped already."""
+        """Schedule the drop of a database with its sessions; wait if many are scheduled already."""
         self._drops.append(self._thread.submit(self._behind.drop, database))
         while len(self._drops) > _DROPS_AT_ONCE or (self._drops and self._drops[0].done()):
             self._drops.popleft().result()
@@ -93,7 +93,7 @@ class SharedServer(Server):
 
 @cache
 def find_machine_programs() -> Path | None:
-    """Return the folder of the newest PostgreSQL server programs that are installed on this machine."""
+    """Return the folder of the newest installed PostgreSQL server programs, or None."""
     packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), key=lambda path: float(path.parts[-3]))
     on_path = shutil.which("pg_ctl")
     found = [*reversed(packaged), *([Path(on_path)] if on_path else [])]
@@ -108,13 +108,13 @@ def read_major_version(programs: Path) -> int:
 
 
 def start_server(home: Path, programs: Path) -> Server:
-    """Start a server in `home`, or join the one that another worker has started there."""
+    """Return the server in `home`; start it if no other worker has."""
     home.mkdir(exist_ok=True)
     shared = Cluster(home.absolute() / "data", programs)
     with lock(home):
         if not shared.data.exists():
             control.create(shared, SMALL_CLUSTER_OPTIONS)
         control.start(shared, FAST_SETTINGS)
-        # The first session leaves a file behind by which later ones, in copies too, know the catalog at once.
+        # The first session writes a cache file, with which later ones, in copies too, read the catalog faster.
         psycopg.connect(shared.url("template1")).close()
     return SharedServer(shared)

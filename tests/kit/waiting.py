@@ -8,10 +8,10 @@ T = TypeVar("T")
 
 
 def wait_until(condition: Callable[[], T], timeout: float = 20, what: str = "the condition") -> T:
-    """Call `condition` until it returns something true, and return that; fail after `timeout` seconds."""
+    """Call `condition` until its result is true, and return the result; fail after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (result := condition()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout} s in vain for {what}")
+            raise AssertionError(f"timeout of {timeout} s: {what}")
         time.sleep(0.01)
     return result

@@ -29,6 +29,7 @@ from tasks.runner.ledger.renames import apply_renames, read_renames, renew_renam
 from tasks.runner.ledger.takeover import Adoption, leave_out_records, record_adoptions, take_over
 from tasks.runner.ledger.writing import Recorder
 from tasks.runner.operations.migrate import start
+from tasks.runner.planning.failures import describe_server_error
 
 
 def adopt(runner: MigrationRunner, seen: str, agreed: Sequence[str]) -> Iterator[Event]:
@@ -42,10 +43,16 @@ def adopt(runner: MigrationRunner, seen: str, agreed: Sequence[str]) -> Iterator
     adoptions = tuple(adoption for word in agreed for adoption in unpack(word))
     migrations = read_migrations(runner.migrations_dir)
     lock = RunLock(runner.url, run_id=runner.identity.run_id, stop=runner.stop)
+    kept = None
     try:
         yield from lock.acquire()
         with connect(runner.url, name=f"migrate-run {runner.identity.run_id}") as connection:
             kept = _write(connection, runner, migrations, seen, adoptions)
+            if runner.environment:
+                remember_environment(connection, read_ledger(connection), runner.environment)
+    except psycopg.Error as error:
+        state = "Nothing was changed." if kept is None else "The migrations are recorded; the name of the environment is not."
+        raise describe_server_error(error, runner.url, state) from error
     finally:
         lock.release()
     duration_ms = round((time.monotonic() - begun) * 1000)
@@ -112,6 +119,4 @@ def _write(
             recorder = Recorder(connection, ledger, runner.identity, revision, prepare=False)
             recorder.record_renames(renew_renames(todo, ledger))
             record_adoptions(recorder, adoptions, migrations)
-    if runner.environment:
-        remember_environment(connection, read_ledger(connection), runner.environment)
     return kept

@@ -20,6 +20,7 @@ from tasks.runner.ledger.reading import Ledger, check_environment, ensure_ledger
 from tasks.runner.ledger.renames import Rename, read_renamed_ledger, renew_renames
 from tasks.runner.ledger.writing import Entry, Recorder
 from tasks.runner.operations.migrate import start
+from tasks.runner.planning.failures import describe_server_error
 from tasks.runner.planning.plan import find_differences
 from tasks.runner.planning.sources import add_diffs
 
@@ -133,6 +134,8 @@ def _apply(runner: MigrationRunner, migrations: Migrations, agreed: list[RepairP
                 recorder.record_renames(renew_renames(renames, ledger))
                 for proposal in agreed:
                     _write(_Session(connection, ledger, migrations), recorder, proposal)
+    except psycopg.Error as error:
+        raise describe_server_error(error, runner.url, state="Nothing was changed.") from error
     finally:
         lock.release()
 

@@ -82,13 +82,13 @@ def build_statement_error(
     )
 
 
-def describe_server_error(error: psycopg.Error, url: str) -> RunnerError:
+def describe_server_error(error: psycopg.Error, url: str, state: str = "No migration was running.") -> RunnerError:
     """Describe an error that the server raised while the ledger was read or written, outside any statement of a file."""
     hint = _HINTS.get(error.sqlstate or "", _go_on_when_back(RESUME_HINT) if error.sqlstate is None else "")
     return RunnerError(
         redact(describe_reason(error), url),
         hint=hint or "Mend that and run the same command again.",
-        state="No migration was running.",
+        state=state,
         sqlstate=error.sqlstate or "",
     )
 

@@ -1,1 +1,1 @@
-"""A stand-in for Fly.io: machines behind a real SSH server, and a `fly` program that behaves as flyctl does."""
+"""A stand-in for Fly.io: machines behind a real SSH server, and a `fly` program that behaves like flyctl."""

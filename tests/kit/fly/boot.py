@@ -1,4 +1,4 @@
-"""Starting a machine's SSH server when the first connection arrives, and finding out what runs on a machine."""
+"""Starting a machine's SSH server at the first connection."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tasks.postgres.server.folder_lock import lock
-from tests.kit.fly.state import MachineFolder, State, hallpass_command, read_json, write_whole
+from tests.kit.fly.state import MachineFolder, State, hallpass_command, read_json, write_atomically
 
 SSHD = "sshd"
 PYTHON = "python"
@@ -50,13 +50,13 @@ PrintMotd no
 PrintLastLog no
 MaxAuthTries 3
 MaxStartups 100
-# A bash that SSH starts reads the user's own .bashrc, but not when it believes to be within another shell.
+# A bash that is started by SSH reads ~/.bashrc, but not inside another shell.
 SetEnv SHLVL=2
 """
 
 
 def find_sshd() -> dict[str, str] | None:
-    """Return what there is to know about this machine's OpenSSH server, or None if it cannot be used here."""
+    """Return the paths of OpenSSH's server programs on this computer, or None if they cannot be used."""
     program = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:/usr/lib/ssh")
     sftp_program = next((path for path in _SFTP_PROGRAMS if os.access(path, os.X_OK)), None)
     if program is None or sftp_program is None or not _may_log_in():
@@ -65,23 +65,23 @@ def find_sshd() -> dict[str, str] | None:
 
 
 def reap_servers() -> None:
-    """Take note of the servers that this process started and that have ended."""
+    """Collect the exit codes of servers that this process started and that have ended."""
     _started[:] = [process for process in _started if process.poll() is None]
 
 
 def find_port(state: State, machine: MachineFolder) -> int:
-    """Return the port of the machine's SSH server on this computer, which is started if it does not run."""
+    """Return the port of the machine's SSH server; start the server if it does not run."""
     with lock(machine.path):
         running = read_json(machine.server, None)
         if running is None:
             running = _start_sshd(state, machine) if state.settings["server"] == SSHD else _start_python(state, machine)
-            write_whole(machine.server, json.dumps(running))
+            write_atomically(machine.server, json.dumps(running))
         return int(running["port"])
 
 
 def _start_sshd(state: State, machine: MachineFolder) -> dict[str, int]:
     if os.geteuid() == 0:
-        # sshd puts its unprivileged half there: https://man.openbsd.org/sshd#/var/empty
+        # The folder of sshd's unprivileged process: https://man.openbsd.org/sshd#/var/empty
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     log = machine.path / "sshd.log"
     for _ in range(5):
@@ -90,7 +90,7 @@ def _start_sshd(state: State, machine: MachineFolder) -> dict[str, int]:
         command = [program, "-D", "-f", str(_configure_sshd(state, machine, port)), "-E", str(log)]
         log.write_text("")
         process = _start(command, log)
-        # The port may have been taken by somebody else meanwhile.
+        # Another process may have taken the port meanwhile.
         if _wait(lambda: "Server listening" in log.read_text(), process):
             return {"pid": process.pid, "port": port}
     raise RuntimeError(f"sshd did not start:\n{log.read_text()}")
@@ -107,11 +107,11 @@ def _configure_sshd(state: State, machine: MachineFolder, port: int) -> Path:
         sftp_program=settings["sftp_program"],
     )
     if os.geteuid() != 0:
-        # Without root's rights sshd can only let in its own account, under whatever name the certificate has.
+        # Without root, sshd accepts only its own account; the principals are the names in the certificate.
         principals = machine.path / "principals"
         principals.write_text("root\nfly\n")
         text += f'AuthorizedPrincipalsFile "{principals}"\n'
-    # From OpenSSH 9.8 on, a client that failed to log in is shut out for a while; older ones do not know the word.
+    # OpenSSH 9.8 and newer refuse a client for a while after a failed login; older ones do not know this option.
     path.write_text(f"{text}PerSourcePenalties no\n")
     if subprocess.run([settings["sshd"], "-t", "-f", str(path)], capture_output=True, check=False).returncode != 0:
         path.write_text(text)
@@ -130,7 +130,7 @@ def _start_python(state: State, machine: MachineFolder) -> dict[str, int]:
 
 
 def _start(command: list[str], log: Path, cwd: str | None = None) -> "subprocess.Popen[bytes]":
-    """Start a server that outlives us."""
+    """Start a server that outlives this process."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=cwd, start_new_session=True
@@ -154,10 +154,10 @@ def _choose_port() -> int:
 
 
 def _may_log_in() -> bool:
-    """Tell whether OpenSSH would let our own account in: it needs a shell, and root a password that is not locked."""
+    """Return True if OpenSSH accepts this account: it needs a shell, and root a password that is not locked."""
     account = pwd.getpwuid(os.geteuid())
     if Path(account.pw_shell).name in ("nologin", "false"):
         return False
-    # Without root's rights sshd cannot look.
+    # Without root, sshd cannot read it.
     lines = Path("/etc/shadow").read_text().splitlines() if os.geteuid() == 0 else []
     return not any(line.startswith(f"{account.pw_name}:!") for line in lines)

@@ -1,4 +1,4 @@
-"""Keys and certificates as OpenSSH has them, made without its programs.
+"""Keys and certificates in the formats of OpenSSH, made without its programs.
 
 https://cryptography.io/en/latest/hazmat/primitives/asymmetric/serialization/#cryptography.hazmat.primitives.serialization.SSHCertificateBuilder
 """
@@ -26,7 +26,7 @@ _CLOCK_SKEW_S = 300
 
 
 def write_key_pair(path: Path) -> None:
-    """Write a new key, and its public half beside it."""
+    """Write a new private key, and its public key beside it."""
     key = Ed25519PrivateKey.generate()
     path.touch(mode=0o600)
     path.write_bytes(format_private_key(key))
@@ -34,12 +34,12 @@ def write_key_pair(path: Path) -> None:
 
 
 def format_private_key(key: Ed25519PrivateKey) -> bytes:
-    """Write a private key as OpenSSH does, without a passphrase."""
+    """Return a private key in the format of OpenSSH, without a passphrase."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
 
 
 def issue_certificate(authority: Path, seconds: int, principals: Sequence[str]) -> tuple[bytes, bytes]:
-    """Make a key and a certificate that ends in so many seconds, or ended so many ago; return both as files hold them."""
+    """Return the files of a new key and its certificate, which expires in `seconds`; a negative number is an expired one."""
     signer = load_ssh_private_key(authority.read_bytes(), password=None)
     assert isinstance(signer, Ed25519PrivateKey)
     key = Ed25519PrivateKey.generate()
@@ -60,22 +60,22 @@ def issue_certificate(authority: Path, seconds: int, principals: Sequence[str]) 
 
 
 def find_fault(certificate: bytes, authority: Path, user: str) -> str | None:
-    """Return why this certificate does not let this user in, or None if it does."""
+    """Return why a certificate is refused for this user, or None if it is accepted."""
     identity = load_ssh_public_identity(certificate)
     if not isinstance(identity, SSHCertificate):
-        return "no certificate"
+        return "not a certificate"
     trusted = load_ssh_public_identity(authority.with_name(f"{authority.name}.pub").read_bytes())
     signer = identity.signature_key()
     assert isinstance(signer, Ed25519PublicKey)
     assert isinstance(trusted, Ed25519PublicKey)
     if _format_public_key(signer) != _format_public_key(trusted):
-        return "signed by somebody else"
+        return "signed by another authority"
     try:
         identity.verify_cert_signature()
     except InvalidSignature:
         return "forged"
     if identity.type is not SSHCertificateType.USER or identity.critical_options:
-        return "not of a kind that is known here"
+        return "not a plain user certificate"
     if not identity.valid_after <= time.time() < identity.valid_before:
         return "expired or not yet valid"
     return None if user.encode() in identity.valid_principals else f"not for {user}"

@@ -1,12 +1,11 @@
-"""The program that runs each SSH command of a machine: there is no shell, and the environment is the machine's own.
+"""The program that runs each SSH command of a machine: without a shell, and with the environment of the machine.
 
-Runs as a script: `hallpass.py MACHINE_FOLDER`, with the command in SSH_ORIGINAL_COMMAND, as OpenSSH's ForceCommand hands it over.
-It imports no more than built-in modules: a command takes nearly twice as long to begin otherwise.
+It is a script: `hallpass.py MACHINE_FOLDER`, with the command in SSH_ORIGINAL_COMMAND, where OpenSSH's ForceCommand puts it.
+It imports few modules, since it starts once for each command.
 """
 
-import _json
-import _signal  # type: ignore[import-not-found]
 import os
+import signal
 import sys
 
 _FORWARDED = ("FLY_SSH_CONTAINER", "FLY_SSH_MACHINE", "TERM")
@@ -14,22 +13,22 @@ _SPACE = " \t\r\n"
 
 
 def main(folder: str, command: str) -> None:
-    """Become the command: its words are split as a shell would, and nothing else that a shell does is done."""
+    """Replace this process by the command, whose words are split as in a shell; nothing is expanded."""
     if os.isatty(0):
         _take_terminal()
     environment = read_environment(f"{folder}/environment")
     environment |= {name: os.environ[name] for name in _FORWARDED if name in os.environ}
-    with open(f"{folder}/commands.jsonl", "a") as file:  # noqa: PTH123 - pathlib takes longer to import than all the rest
-        file.write(_json.encode_basestring_ascii(command) + "\n")
+    with open(f"{folder}/commands", "a") as file:  # noqa: PTH123 - importing pathlib takes longer than the rest
+        file.write(f"{command}\0")
     try:
-        # A newline within quotes was reported to arrive as something else.
+        # Fly's server is reported to replace a newline within quotes.
         words = split_words(command.replace("\n", " ")) or ["/bin/sh"]
     except ValueError as error:
         sys.exit(f"invalid command line: {error}")
     os.chdir(f"{folder}/cwd")
-    # Python ignores it, and a program that is told to ignore it at its start goes on doing so.
-    _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
-    # execvpe searches the PATH of the environment that it is given.
+    # Python ignores SIGPIPE, and a program inherits that.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # execvpe searches the PATH of this environment.
     try:
         os.execvpe(words[0], words, environment)
     except FileNotFoundError:
@@ -39,13 +38,13 @@ def main(folder: str, command: str) -> None:
 
 
 def read_environment(path: str) -> dict[str, str]:
-    """Read NAME=VALUE, each ended by a NUL, as in /proc/PID/environ."""
+    """Read entries NAME=VALUE, each ended by a NUL, as in /proc/PID/environ."""
     with open(path) as file:  # noqa: PTH123
         return dict(entry.split("=", 1) for entry in file.read().split("\0") if entry)
 
 
 def split_words(command: str) -> list[str]:
-    """Split a command as `shlex.split` does, which imports much; raises ValueError at a quote that is not closed."""
+    """Split a command as `shlex.split` does, which is slow to import; raises ValueError if a quote is not closed."""
     words: list[str] = []
     word: str | None = None
     quote = ""
@@ -74,7 +73,7 @@ def split_words(command: str) -> list[str]:
 
 
 def _take_terminal() -> None:
-    """Make the terminal on stdin our own, unless the SSH server has seen to that."""
+    """Make the terminal on stdin the controlling terminal, unless the SSH server has done that."""
     import fcntl
     import termios
 

@@ -1,4 +1,4 @@
-"""A home folder full of traps: whoever reads its .ssh is led astray, and found out."""
+"""A home folder whose .ssh breaks every connection that uses it, and records every access."""
 
 import os
 from pathlib import Path
@@ -14,11 +14,11 @@ Host *
     IdentityFile ~/.ssh/id_ed25519
 """
 _READ_S, _WRITTEN_S = 1_000_000_000, 1_000_000_100
-"""Times long ago: the kernel notes a reading if none was noted since the last writing."""
+"""Times in the past: the kernel records a read access only if none was recorded since the last write."""
 
 
 def make_home(folder: Path) -> Path:
-    """Make a home with an SSH configuration that no connection survives, and a key that opens nothing."""
+    """Make a home with an SSH configuration that breaks every connection, and a key that no server accepts."""
     ssh = folder / ".ssh"
     ssh.mkdir(mode=0o700, parents=True)
     (ssh / "config").write_text(_CONFIG)
@@ -32,9 +32,9 @@ def make_home(folder: Path) -> Path:
 
 
 def find_traces(home: Path) -> list[str]:
-    """Say what was read, written, added or removed in .ssh since the home was made.
+    """Return what was read, written, added or removed in .ssh since the home was made.
 
-    What was only read does not show on a disk that is mounted with `noatime`.
+    A read is not found on a disk that is mounted with `noatime`.
     """
     present = {path.name for path in (home / ".ssh").iterdir()}
     expected = {"config", "id_ed25519", "id_ed25519.pub", "known_hosts"}

@@ -1,4 +1,4 @@
-"""What is on a machine's disk: the app as it was deployed, and a Python with the packages that the image has."""
+"""The disk of a machine: the deployed app, and a Python with the packages of the image."""
 
 import io
 import shlex
@@ -12,7 +12,6 @@ from pathlib import Path
 
 from tasks.fly.upload import pack_code
 from tests.kit.fly.packages import RUNNER_PACKAGES, find_packages
-from tests.kit.fly.relays import call_relay, serve_relays
 from tests.kit.fly.state import MachineFolder
 from tests.kit.projects import REPOSITORY
 
@@ -21,15 +20,11 @@ _FILES = ("migrations", "seeds")
 
 @dataclass(frozen=True)
 class Image:
-    """Say what an image consists of: with the app or without, with Python or without, and which packages.
-
-    Where a test stops the runner's process itself, it must not be `forked`: what bears its command line is a relay then.
-    """
+    """The content of an image: with or without the app, with or without Python, and its packages."""
 
     has_app: bool = True
     has_python: bool = True
     packages: tuple[str, ...] = RUNNER_PACKAGES
-    forked: bool = True
 
 
 def unpack_image(image: Image, machine: MachineFolder, files: Path) -> None:
@@ -47,15 +42,19 @@ def unpack_image(image: Image, machine: MachineFolder, files: Path) -> None:
 
 @cache
 def _pack_code() -> bytes:
-    """Pack the code that runs on machines; an image may hold more, but for hundreds of machines that takes long."""
+    """Return an archive of the code that runs on machines, with the compiled files: each machine would compile it otherwise."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as archive:
         pack_code(archive, REPOSITORY)
+        folders = [REPOSITORY / member.name for member in archive.getmembers() if member.isdir()]
+        for cache_folder in [folder / "__pycache__" for folder in folders]:
+            for path in cache_folder.glob("*.pyc"):
+                archive.add(path, arcname=str(path.relative_to(REPOSITORY)))
     return data.getvalue()
 
 
 def copy_files(machine: MachineFolder, files: Path) -> None:
-    """Put the migrations and seeds of a project folder in the place of those on the machine, as a deploy does."""
+    """Replace the migrations and seeds on the machine by those of a project folder, as a deploy does."""
     for name in _FILES:
         shutil.rmtree(machine.app / name, ignore_errors=True)
         if (files / name).exists():
@@ -68,10 +67,7 @@ def _write_python(image: Image, machine: MachineFolder) -> None:
         (packages / path.name).symlink_to(path)
     for name in ("python", "python3"):
         program = machine.disk / "bin" / name
-        # -S leaves out everything that is installed here.
-        text = f"#!/bin/sh\nexport PYTHONPATH={shlex.quote(str(packages))}\n"
-        if image.forked and image.packages == RUNNER_PACKAGES:
-            relay = call_relay(serve_relays(), own_tool=True)
-            text += f'case "$1" in *migrate.py) [ ! -e "$1" ] || exec {relay} "$@";; esac\n'
-        program.write_text(f'{text}exec {shlex.quote(sys.executable)} -S "$@"\n')
+        # -S leaves out the packages that are installed on this computer.
+        python = f'export PYTHONPATH={shlex.quote(str(packages))}\nexec {shlex.quote(sys.executable)} -S "$@"'
+        program.write_text(f"#!/bin/sh\n{python}\n")
         program.chmod(0o755)

@@ -1,9 +1,10 @@
-"""A machine: what Fly's API says of it, and what is really there."""
+"""A machine: its record in Fly's API, its files and its processes."""
 
 import json
 import os
 import secrets
 import signal
+import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,14 +18,15 @@ from tests.kit.fly import boot
 from tests.kit.fly.certificates import write_key_pair
 from tests.kit.fly.hallpass import read_environment
 from tests.kit.fly.images import copy_files
-from tests.kit.fly.state import MachineFolder, Record, State, read_json, read_json_lines, write_whole
+from tests.kit.fly.state import MachineFolder, Record, State, hallpass_command, read_json, read_json_lines, write_atomically
 from tests.kit.processes import end_processes, find_processes
 
 _CREATED = "2026-08-21T10:00:00Z"
+_TIMEOUT_S = 60
 
 
 def make_record(app: str, **properties: Any) -> Record:
-    """Make what `fly machine list --json` shows of a new machine; a property that is given replaces the usual one."""
+    """Return the record of a new machine as `fly machine list --json` prints it; `properties` replace the defaults."""
     machine_id = secrets.token_hex(7)
     group = properties.pop("group", "app")
     release = properties.pop("release", 1)
@@ -62,52 +64,58 @@ class Machine:
 
     @property
     def app(self) -> Path:
-        """Return the folder that stands for the machine's /app."""
+        """Return the folder that stands for /app."""
         return self.folder.app
 
     @property
     def record(self) -> Record:
-        """Return what Fly's API says of the machine."""
+        """Return the machine's record in Fly's API."""
         app = self.state.read_app(self.app_name) or {}
         return next(record for record in app["machines"] if record["id"] == self.id)
 
     def change_record(self, **properties: Any) -> None:
-        """Change what Fly's API says of the machine."""
+        """Change the machine's record in Fly's API."""
         with self.state.change_app(self.app_name) as app:
             next(record for record in app["machines"] if record["id"] == self.id).update(properties)
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the environment that commands have on the machine."""
+        """Return the environment of commands on the machine."""
         return read_environment(str(self.folder.environment))
 
     def change_environment(self, **variables: str | None) -> None:
-        """Set variables on the machine, or remove those that are None."""
+        """Set variables on the machine, and remove those that are None."""
         changed = {**self.environment, **variables}
         entries = [f"{name}={value}\0" for name, value in changed.items() if value is not None]
-        write_whole(self.folder.environment, "".join(entries))
+        write_atomically(self.folder.environment, "".join(entries))
 
     @property
     def ssh_port(self) -> int:
-        """Return the port of the machine's SSH server on this computer, without a proxy between."""
+        """Return the port of the machine's SSH server on this computer."""
         return boot.find_port(self.state, self.folder)
 
     @property
     def connections(self) -> int:
-        """Return how many connections came through proxies, the refused ones among them."""
+        """Return the number of connections through proxies, refused ones included."""
         return len(read_json_lines(self.folder.dials))
 
     @property
     def commands(self) -> list[str]:
-        """Return the commands that were sent to the machine, word by word as they arrived."""
-        return list(read_json_lines(self.folder.commands))
+        """Return the commands that were sent to the machine."""
+        return self.folder.commands.read_text().split("\0")[:-1] if self.folder.commands.exists() else []
+
+    def run_command(self, command: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command on the machine without SSH, as a release command runs."""
+        environment = {**os.environ, "SSH_ORIGINAL_COMMAND": command}
+        words = hallpass_command(self.state.settings["python"], self.folder)
+        return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
 
     def processes(self, containing: str = "") -> list[psutil.Process]:
-        """Return what runs on the machine and has this text in its command line; not its SSH server."""
+        """Return the processes of the machine with this text in their command line, without its SSH server."""
         return find_processes(self.id, lambda process: self._owns(process, containing))
 
     def kill(self, containing: str = "", number: int = signal.SIGKILL) -> int:
-        """Send a signal to those processes and return how many they were."""
+        """Send a signal to those processes and return their number."""
         processes = self.processes(containing)
         for process in processes:
             with suppress(psutil.NoSuchProcess):
@@ -115,49 +123,38 @@ class Machine:
         return len(processes)
 
     def refuse(self, times: int) -> None:
-        """Let the next connections fail, as they do while the SSH server of a machine that was just started comes up."""
+        """Make the next connections fail, as they do while the SSH server of a new machine starts."""
         self._set_faults(refusals=times)
 
     def fall_silent(self) -> None:
-        """Accept connections from now on, and never say a word."""
+        """Accept connections from now on without ever answering."""
         self._set_faults(silent=True)
 
     def stop(self) -> None:
-        """Stop the machine, in the middle of whatever it does."""
+        """Stop the machine and kill its processes."""
         self.change_record(state="stopped")
         self.end()
 
-    def vanish(self) -> None:
-        """Stop the machine as the failure of its host does: nobody is told, the connections stay open and dead."""
-        self.change_record(state="stopped", host_status="unreachable")
-        with lock(self.folder.path):
-            for process in self._find_servers():
-                with suppress(psutil.NoSuchProcess):
-                    process.suspend()
-            self.folder.server.rename(self.folder.vanished_server)
-        end_processes(self.processes())
-
     def end(self) -> None:
-        """Kill everything that runs on the machine, its SSH server included."""
+        """Kill all processes of the machine, its SSH server included."""
         with lock(self.folder.path):
-            end_processes(self._find_servers() + self.processes())
-            for file in (self.folder.server, self.folder.vanished_server):
-                file.unlink(missing_ok=True)
+            end_processes(self._find_server() + self.processes())
+            self.folder.server.unlink(missing_ok=True)
         boot.reap_servers()
 
     def change_host_key(self) -> None:
-        """Give the SSH server another key, as a deploy does; it starts anew."""
+        """Replace the key of the SSH server, as a deploy does, and restart the server."""
         self.end()
         write_key_pair(self.folder.host_key)
 
     def start_in(self, folder: Path) -> None:
-        """Let commands start in this folder from now on; on Fly it is `/` or the image's WORKDIR."""
+        """Start commands in this folder from now on; on Fly it is `/` or the WORKDIR of the image."""
         link = self.folder.path / "cwd"
         link.unlink(missing_ok=True)
         link.symlink_to(folder)
 
     def deploy(self, files: Path) -> None:
-        """Bring the migrations and seeds of a project folder onto the machine."""
+        """Copy the migrations and seeds of a project folder to the machine."""
         copy_files(self.folder, files)
 
     def edit(self, file: str, old: str, new: str) -> None:
@@ -168,8 +165,8 @@ class Machine:
         path.write_text(text.replace(old, new))
 
     def fill_disk(self) -> None:
-        """Fill the machine's disk to the last byte; it should be a small one of its own."""
-        assert os.path.ismount(self.folder.disk), "the machine has no disk of its own; add it with disk_megabytes"
+        """Fill the machine's disk, which must be a small one, to the last byte."""
+        assert os.path.ismount(self.folder.disk), "the machine has no small disk; add it with disk_megabytes"
         with (self.folder.disk / "filling").open("wb", buffering=0) as file:
             block = bytes(65536)
             while block:
@@ -178,28 +175,22 @@ class Machine:
                 except OSError:
                     block = block[: len(block) // 2]
 
-    def empty_disk(self) -> None:
-        """Undo `fill_disk`."""
-        (self.folder.disk / "filling").unlink()
-
     def _set_faults(self, **faults: Any) -> None:
         with lock(self.folder.path):
-            write_whole(self.folder.faults, json.dumps({**read_json(self.folder.faults, {}), **faults}))
+            write_atomically(self.folder.faults, json.dumps({**read_json(self.folder.faults, {}), **faults}))
 
-    def _find_servers(self) -> list[psutil.Process]:
-        found = []
-        for file in (self.folder.server, self.folder.vanished_server):
-            with suppress(FileNotFoundError, psutil.NoSuchProcess):
-                server = psutil.Process(json.loads(file.read_text())["pid"])
-                found += [server, *server.children(recursive=True)]
-        return found
+    def _find_server(self) -> list[psutil.Process]:
+        with suppress(FileNotFoundError, psutil.NoSuchProcess):
+            server = psutil.Process(json.loads(self.folder.server.read_text())["pid"])
+            return [server, *server.children(recursive=True)]
+        return []
 
     def _owns(self, process: psutil.Process, containing: str) -> bool:
         return process.environ().get("FLY_MACHINE_ID") == self.id and containing in " ".join(process.cmdline())
 
 
 def make_machine(state: State, record: Record, app_name: str, environment: dict[str, str], *, starts_in_app: bool) -> Machine:
-    """Make the files of a machine, but for those on its disk."""
+    """Make the files of a machine, except those on its disk."""
     machine = Machine(state, app_name, record["id"])
     machine.folder.disk.mkdir(parents=True)
     write_key_pair(machine.folder.host_key)
@@ -210,7 +201,7 @@ def make_machine(state: State, record: Record, app_name: str, environment: dict[
 
 
 def describe_environment(machine: MachineFolder, record: Record, app_name: str) -> dict[str, str]:
-    """Return what Fly and the image put into the environment: https://fly.io/docs/machines/runtime-environment/."""
+    """Return the variables that Fly and the image set: https://fly.io/docs/machines/runtime-environment/."""
     programs: Sequence[str] = (str(machine.disk / "bin"), "/usr/local/bin", "/usr/bin", "/bin")
     return {
         "PATH": ":".join(programs),

@@ -1,19 +1,19 @@
-"""The packages that an image has, found where they are installed here."""
+"""The packages of an image, found among the packages that are installed on this computer."""
 
 import importlib.util
 from pathlib import Path
 
 RUNNER_PACKAGES = ("psycopg", "psycopg_binary", "pglast", "typing_extensions")
-"""What the runner needs on a machine, and so what an image has: no Invoke, no Fabric, no rich."""
+"""The packages that the runner needs on a machine: not Invoke, Fabric or rich."""
 
 
 def find_packages(names: tuple[str, ...]) -> tuple[Path, ...]:
-    """Return what belongs to packages in site-packages."""
+    """Return the files of packages in site-packages."""
     return tuple(path for name in names for path in _find_package(name))
 
 
 def _find_package(name: str) -> list[Path]:
-    """Return what belongs to a package in site-packages: its code, its metadata, its libraries."""
+    """Return the code, the metadata and the libraries of a package in site-packages."""
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         return []

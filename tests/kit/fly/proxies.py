@@ -1,4 +1,4 @@
-"""The proxies that run, to be killed and frozen."""
+"""The running proxies of a stand-in, which a test can kill and freeze."""
 
 import json
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import psutil
 
 from tests.kit.fly.state import State
-from tests.kit.processes import end_processes, freeze, is_running, thaw
+from tests.kit.processes import end_processes, freeze, is_running
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """A `fly proxy` that runs: its process, its local port, and where it leads."""
+    """A running `fly proxy`: its process, its local port, its app and the address that it forwards to."""
 
     pid: int
     port: int
@@ -19,20 +19,16 @@ class Proxy:
     host: str
 
     def kill(self) -> None:
-        """Kill it and wait for its end."""
+        """Kill the process and wait for its end."""
         end_processes([psutil.Process(self.pid)])
 
     def freeze(self) -> None:
-        """Stop it; what it is told and has to say waits."""
+        """Stop the process; its connections stay open."""
         freeze(self.pid)
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        thaw(self.pid)
 
 
 def find_proxies(state: State) -> list[Proxy]:
-    """Return the proxies of a stand-in that still run."""
+    """Return the running proxies of a stand-in."""
     started = [Proxy(**json.loads(path.read_text())) for path in sorted(state.proxies.glob("*.json"))]
     return [proxy for proxy in started if _runs(proxy, state)]
 

@@ -1,6 +1,6 @@
-"""The SSH server of a machine where there is no OpenSSH: paramiko's. Runs as `python -m tests.kit.fly.server STATE MACHINE`.
+"""The SSH server of a machine where OpenSSH is not installed: `python -m tests.kit.fly.server STATE MACHINE`.
 
-Unlike OpenSSH it can end a killed command with status 4294967295, as Fly's own server does.
+Unlike OpenSSH it can report status 4294967295 for a killed command, as Fly's server does.
 """
 
 import base64
@@ -16,15 +16,15 @@ import paramiko
 
 from tests.kit.fly.certificates import find_fault
 from tests.kit.fly.sftp import DiskFiles
-from tests.kit.fly.state import MachineFolder, State, hallpass_command, write_whole
+from tests.kit.fly.state import MachineFolder, State, hallpass_command, write_atomically
 
 KILLED = 0xFFFFFFFF
 _BLOCK = 32768
 _ENVIRONMENT = ("FLY_SSH_CONTAINER", "FLY_SSH_MACHINE")
 
 
-class Door(paramiko.ServerInterface):  # type: ignore[misc]
-    """Say what one connection may do: log in with a certificate of the authority, run commands, move files."""
+class SshServer(paramiko.ServerInterface):  # type: ignore[misc]
+    """The rights of one connection: log in with a certificate of the authority, run commands, transfer files."""
 
     def __init__(self, machine: MachineFolder, authority: Path) -> None:
         self._machine = machine
@@ -33,30 +33,30 @@ class Door(paramiko.ServerInterface):  # type: ignore[misc]
         self._terminals: set[int] = set()
 
     def get_allowed_auths(self, username: str) -> str:
-        """Name the one way to log in."""
+        """Return the only method of authentication."""
         return "publickey"
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        """Let in who has a certificate; that the key belongs to it is checked by paramiko."""
+        """Accept a valid certificate; paramiko checks that the client has its key."""
         blob = key.public_blob
         certificate = blob and f"{blob.key_type} {base64.b64encode(blob.key_blob).decode()}".encode()
-        fault = find_fault(certificate, self._authority, username) if certificate else "no certificate"
-        print(f"{username}: {fault or 'let in'}", flush=True)
+        fault = find_fault(certificate, self._authority, username) if certificate else "not a certificate"
+        print(f"{username}: {fault or 'accepted'}", flush=True)
         return int(paramiko.AUTH_FAILED if fault else paramiko.AUTH_SUCCESSFUL)
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        """Allow sessions, and no forwarding."""
+        """Accept sessions and refuse forwarding."""
         return int(paramiko.OPEN_SUCCEEDED if kind == "session" else paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED)
 
     def check_channel_env_request(self, channel: paramiko.Channel, name: bytes, value: bytes) -> bool:
-        """Take the two variables that Fly's server knows."""
+        """Accept the two variables that Fly's server accepts."""
         if name.decode() not in _ENVIRONMENT:
             return False
         self._environments.setdefault(channel.get_id(), {})[name.decode()] = value.decode()
         return True
 
     def check_channel_pty_request(self, channel: paramiko.Channel, *size: object) -> bool:
-        """Give the session a terminal."""
+        """Run the command of the session in a terminal."""
         self._terminals.add(channel.get_id())
         return True
 
@@ -74,7 +74,7 @@ class Door(paramiko.ServerInterface):  # type: ignore[misc]
 
 
 def _run(channel: paramiko.Channel, words: list[str], environment: dict[str, str]) -> None:
-    """Run a command with pipes; when the connection is lost it goes on, until it writes."""
+    """Run a command with pipes; when the connection is lost, the command runs until it writes."""
     process = subprocess.Popen(
         words,
         stdin=subprocess.PIPE,
@@ -102,7 +102,7 @@ def _run(channel: paramiko.Channel, words: list[str], environment: dict[str, str
 
 
 def _run_in_terminal(channel: paramiko.Channel, words: list[str], environment: dict[str, str]) -> None:
-    """Run a command on a terminal, which makes stderr one with stdout."""
+    """Run a command in a terminal, which joins stderr with stdout."""
     ours, theirs = os.openpty()
     environment = {**environment, "TERM": "xterm"}
     process = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True)
@@ -145,7 +145,7 @@ def _serve(connection: socket.socket, machine: MachineFolder, authority: Path) -
     transport.add_server_key(paramiko.Ed25519Key.from_private_key_file(str(machine.host_key)))
     transport.set_subsystem_handler("sftp", paramiko.SFTPServer, DiskFiles, machine)
     try:
-        transport.start_server(server=Door(machine, authority))
+        transport.start_server(server=SshServer(machine, authority))
     except (paramiko.SSHException, EOFError):
         transport.close()
 
@@ -153,7 +153,7 @@ def _serve(connection: socket.socket, machine: MachineFolder, authority: Path) -
 def main(state: State, machine: MachineFolder) -> None:
     """Serve until killed."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        write_whole(machine.path / "port", str(listener.getsockname()[1]))
+        write_atomically(machine.path / "port", str(listener.getsockname()[1]))
         while True:
             connection, _ = listener.accept()
             threading.Thread(target=_serve, args=(connection, machine, state.authority), daemon=True).start()

@@ -1,4 +1,4 @@
-"""The files of a machine over SFTP, where there is no OpenSSH."""
+"""The files of a machine over SFTP where OpenSSH is not installed."""
 
 import os
 from collections.abc import Callable
@@ -22,14 +22,14 @@ class OpenFile(paramiko.SFTPHandle):  # type: ignore[misc]
         os.close(self._handle)
 
     def read(self, offset: int, length: int) -> bytes | int:
-        """Read a piece; an empty one says that the file ends here."""
+        """Read a block; an empty one is the end of the file."""
         try:
             return os.pread(self._handle, length, offset)
         except OSError as error:
             return _refuse(error)
 
     def write(self, offset: int, data: bytes) -> int:
-        """Write a piece, all of it."""
+        """Write a block completely."""
         try:
             while data:
                 written = os.pwrite(self._handle, data, offset)
@@ -48,7 +48,7 @@ class OpenFile(paramiko.SFTPHandle):  # type: ignore[misc]
 
 
 class DiskFiles(paramiko.SFTPServerInterface):  # type: ignore[misc]
-    """Do with files what an SFTP client asks for. Paths that are not absolute start where a session starts."""
+    """The file operations of an SFTP client. Relative paths start in the folder where commands start."""
 
     def __init__(self, server: paramiko.ServerInterface, machine: MachineFolder) -> None:
         super().__init__(server)
@@ -66,14 +66,14 @@ class DiskFiles(paramiko.SFTPServerInterface):  # type: ignore[misc]
             return _refuse(error)
 
     def stat(self, path: str) -> paramiko.SFTPAttributes | int:
-        """Describe what a path leads to."""
+        """Describe the target of a path."""
         try:
             return paramiko.SFTPAttributes.from_stat((self._start / path).stat())
         except OSError as error:
             return _refuse(error)
 
     def lstat(self, path: str) -> paramiko.SFTPAttributes | int:
-        """Describe what a path is."""
+        """Describe a path without following a link."""
         try:
             return paramiko.SFTPAttributes.from_stat((self._start / path).lstat())
         except OSError as error:
@@ -92,13 +92,13 @@ class DiskFiles(paramiko.SFTPServerInterface):  # type: ignore[misc]
         return _try((self._start / path).unlink)
 
     def rename(self, oldpath: str, newpath: str) -> int:
-        """Move a file to a name that is free."""
+        """Rename a file; fail if the new name exists."""
         if (self._start / newpath).exists():
             return int(paramiko.SFTP_FAILURE)
         return self.posix_rename(oldpath, newpath)
 
     def posix_rename(self, oldpath: str, newpath: str) -> int:
-        """Move a file, over another one if need be."""
+        """Rename a file and replace an existing one."""
         return _try(lambda: (self._start / oldpath).rename(self._start / newpath))
 
     def mkdir(self, path: str, attributes: paramiko.SFTPAttributes) -> int:

@@ -1,6 +1,6 @@
-"""What the stand-in remembers, in a folder: apps, machines, tokens, faults. The test and the `fly` program share it.
+"""The state of the stand-in in a folder: apps, machines, tokens, faults. The test and the `fly` program share it.
 
-Nothing that is installed is imported here: `fly` and the machines start a Python without site-packages, in a few milliseconds.
+Only the standard library is imported: `fly` and the machines start Python without site-packages, which is faster.
 """
 
 import json
@@ -14,21 +14,21 @@ from typing import Any
 from tasks.postgres.server.folder_lock import lock
 
 Record = dict[str, Any]
-"""A machine or an app as Fly's API gives it in JSON."""
+"""A machine or an app, as Fly's API returns it in JSON."""
 
 APP_DIRECTORY_VARIABLE = "APP_DIR"
-"""The variable of a machine that says where its image keeps the app, for the stand-in has no /app."""
+"""The variable of a machine that names the folder of the app, since the stand-in has no /app."""
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that whoever reads it meanwhile sees the old text or the new one."""
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that a concurrent reader sees either the old text or the new one."""
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     unfinished.write_text(text)
     unfinished.replace(path)
 
 
 def read_json(path: Path, default: Any) -> Any:
-    """Read a JSON file, which may not be there yet."""
+    """Read a JSON file; return `default` if there is none."""
     try:
         return json.loads(path.read_text())
     except FileNotFoundError:
@@ -42,13 +42,13 @@ def append_json(path: Path, value: object) -> None:
 
 
 def read_json_lines(path: Path) -> list[Any]:
-    """Read a file of JSON lines, which may not be there yet."""
+    """Read a file of JSON lines; return an empty list if there is none."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 @dataclass(frozen=True)
 class MachineFolder:
-    """The files of one machine: on `disk` what the machine sees, beside it what only the stand-in knows."""
+    """The files of one machine: `disk` is what the machine sees, the others belong to the stand-in."""
 
     path: Path
 
@@ -84,17 +84,12 @@ class MachineFolder:
 
     @property
     def server(self) -> Path:
-        """Return the file that names the running SSH server: its pid and its port."""
+        """Return the file with the pid and the port of the running SSH server."""
         return self.path / "server.json"
 
     @property
-    def vanished_server(self) -> Path:
-        """Return the file that names an SSH server which is frozen for good."""
-        return self.path / "vanished.json"
-
-    @property
     def faults(self) -> Path:
-        """Return the file of what is wrong with the machine's SSH server."""
+        """Return the file with the faults of the machine's SSH server."""
         return self.path / "faults.json"
 
     @property
@@ -104,34 +99,34 @@ class MachineFolder:
 
     @property
     def commands(self) -> Path:
-        """Return the file with a line for each command that was run over SSH."""
-        return self.path / "commands.jsonl"
+        """Return the file with the commands that were run over SSH, each ended by a NUL."""
+        return self.path / "commands"
 
 
 def hallpass_command(python: str, machine: MachineFolder) -> list[str]:
-    """Return the command that runs what SSH_ORIGINAL_COMMAND says on the machine."""
+    """Return the command that runs the text in SSH_ORIGINAL_COMMAND on the machine."""
     return [python, "-SE", str(Path(__file__).with_name("hallpass.py")), str(machine.path)]
 
 
 @dataclass(frozen=True)
 class State:
-    """The folder of one stand-in for Fly."""
+    """The folder of one stand-in."""
 
     folder: Path
 
     @property
     def settings(self) -> dict[str, str]:
-        """Return what was settled when the stand-in was made: programs, the server's kind, the folder of the repository."""
+        """Return the settings of the stand-in: paths of programs, the kind of SSH server, the folder of the repository."""
         return dict(read_json(self.folder / "settings.json", {}))
 
     @property
     def tokens(self) -> dict[str, dict[str, str]]:
-        """Return what each token may: its kind, organization and app."""
+        """Return the rights of each token: its kind, organization and app."""
         return dict(read_json(self.folder / "tokens.json", {}))
 
     @property
     def faults(self) -> Record:
-        """Return what is wrong with the `fly` program."""
+        """Return the faults of the `fly` program."""
         return dict(read_json(self.folder / "faults.json", {}))
 
     @property
@@ -141,7 +136,7 @@ class State:
 
     @property
     def proxies(self) -> Path:
-        """Return the folder with a file for each proxy that was started."""
+        """Return the folder with a file for each started proxy."""
         return self.folder / "proxies"
 
     @property
@@ -151,7 +146,7 @@ class State:
 
     def write(self, name: str, value: object) -> None:
         """Write one of the JSON files."""
-        write_whole(self.folder / f"{name}.json", json.dumps(value))
+        write_atomically(self.folder / f"{name}.json", json.dumps(value))
 
     def machine_folder(self, machine_id: str) -> MachineFolder:
         """Return the folder of a machine."""
@@ -168,18 +163,13 @@ class State:
 
     @contextmanager
     def change_app(self, name: str) -> Iterator[Record]:
-        """Give an app to be changed, while nobody else changes one."""
+        """Yield an app and write it back afterwards; no other process changes an app meanwhile."""
         with lock(self.folder / "apps"):
             app = self.read_app(name) or {}
             yield app
             self.write(f"apps/{name}", app)
 
     def find_machine(self, address: str) -> Record | None:
-        """Return the machine that a 6PN address, or the name APP.internal, leads to."""
-        name = address.removesuffix(".internal")
-        for app in self.read_apps():
-            for machine in app["machines"]:
-                named = name != address and app["name"] == name and machine["state"] == "started"
-                if named or machine["private_ip"] == address:
-                    return dict(machine)
-        return None
+        """Return the machine with a 6PN address, or None if there is none."""
+        machines = [machine for app in self.read_apps() for machine in app["machines"]]
+        return next((dict(machine) for machine in machines if machine["private_ip"] == address), None)

@@ -1,4 +1,4 @@
-"""Fly.io as a test sees it: apps with machines and databases, the `fly` program, and what can go wrong with them."""
+"""Fly.io for a test: apps with machines and databases, the `fly` program, and their faults."""
 
 import os
 import secrets
@@ -20,7 +20,6 @@ from tests.kit.fly.certificates import write_key_pair
 from tests.kit.fly.images import Image, unpack_image
 from tests.kit.fly.machines import Machine, describe_environment, make_machine, make_record
 from tests.kit.fly.proxies import Proxy, find_proxies
-from tests.kit.fly.relays import call_relay, serve_relays
 from tests.kit.fly.state import APP_DIRECTORY_VARIABLE, Record, State, read_json_lines
 from tests.kit.processes import end_processes, find_processes
 from tests.kit.projects import REPOSITORY
@@ -34,7 +33,7 @@ code = main({folder!r})
 sys.stdout.flush()
 os._exit(code)
 """
-"""It is called some thousand times, so it takes out no garbage and does not clear up at its end."""
+"""It runs often, so it skips the collection of garbage and the cleaning of memory at its end."""
 _VARIABLES = {"WATCH_DRIFT": "off"}
 _TRAPS = {"SLOGAN": """it's  "two  words" $HOME `id` \\ *""", "EMPTY": ""}
 
@@ -50,7 +49,7 @@ class FlyWorld:
 
     @property
     def login(self) -> str:
-        """Return the account to log in as: root, but OpenSSH without root's rights knows only our own."""
+        """Return the account to log in as: root, or this account where OpenSSH runs without root."""
         is_restricted = self.state.settings["server"] == boot.SSHD and os.geteuid() != 0
         return psutil.Process().username() if is_restricted else "root"
 
@@ -64,9 +63,9 @@ class FlyWorld:
         machines: int = 1,
         **properties: Any,
     ) -> list[Machine]:
-        """Add an app and its machines; `environment` is set to it, by default what follows the name's last hyphen.
+        """Add an app and its machines for an environment, by default the one after the last hyphen of the name.
 
-        What else is given goes to `add_machine`.
+        `properties` are arguments of `add_machine`.
         """
         self.state.write(f"apps/{name}", {"name": name, "org": org, "machines": []})
         self._apps[name] = []
@@ -87,7 +86,7 @@ class FlyWorld:
     ) -> Machine:
         """Add a machine to an app: with this image, the migrations and seeds in `files`, and these variables.
 
-        Other properties are those of `fly machine list --json`, besides `group` and `release`: `region="fra"`, `state="stopped"`.
+        `properties` are `group`, `release` and the fields of `fly machine list --json`, as in `state="stopped"`.
         """
         record = make_record(app, **properties)
         folder = self.state.machine_folder(record["id"])
@@ -97,7 +96,7 @@ class FlyWorld:
         machine = make_machine(self.state, record, app, settled | dict(variables or {}), starts_in_app=starts_in_app)
         if disk_megabytes is not None:
             self._stack.enter_context(mount_small_disk(folder.disk, disk_megabytes))
-            # Before the disk goes, all that works on it.
+            # Its processes must end before the disk is unmounted.
             self._stack.callback(machine.end)
         unpack_image(image or Image(), folder, files)
         with self.state.change_app(app) as changed:
@@ -106,14 +105,11 @@ class FlyWorld:
         return machine
 
     def add_release_machine(self, app: str) -> Record:
-        """Add the machine of a release command that is still listed: started, but nowhere to log in."""
-        return self._add_record(make_record(app, group="fly_app_release_command"), app)
-
-    def add_unreachable_machine(self, app: str) -> Record:
-        """Add a machine whose host does not answer, so that its configuration is not known."""
-        record = make_record(app, host_status="unreachable")
-        record |= {"config": None, "incomplete_config": record["config"]}
-        return self._add_record(record, app)
+        """Add the machine of a release command: listed as started, but without an SSH server."""
+        record = make_record(app, group="fly_app_release_command")
+        with self.state.change_app(app) as changed:
+            changed["machines"].append(record)
+        return record
 
     def machine(self, app: str) -> Machine:
         """Return the first machine of an app."""
@@ -129,38 +125,38 @@ class FlyWorld:
         return list(read_json_lines(self.state.calls))
 
     def add_token(self, kind: str, *, org: str = "gaia", app: str = "") -> str:
-        """Make a token that may do less: `deploy` or `ssh` for one app, `readonly` or `org` for an organization."""
+        """Return a new token with fewer rights: `deploy` or `ssh` for one app, `readonly` or `org` for an organization."""
         token = f"FlyV1 fm2_{secrets.token_hex(16)}"
         right = {"kind": kind, "org": org} | ({"app": app} if app else {})
         self.state.write("tokens", {**self.state.tokens, token: right})
         return token
 
     def limit_certificates(self, seconds: int) -> None:
-        """Let certificates end after so many seconds from now on, whatever was asked for; below 0 they have ended already."""
+        """Make certificates expire after `seconds` from now on; with a negative number they have expired already."""
         self._set_faults(certificate_seconds=seconds)
 
     def fail(self, command: str, message: str) -> None:
-        """Let a command such as `ssh issue` fail."""
+        """Make a command such as `ssh issue` fail."""
         self._set_faults(fail={command: message})
 
     def hang(self, command: str) -> None:
-        """Let a command never end."""
+        """Make a command hang."""
         self._set_faults(hang=[command])
 
     def garble(self, command: str) -> None:
-        """Let a command succeed and print something else than JSON."""
+        """Make a command succeed and print something other than JSON."""
         self._set_faults(garble=[command])
 
     def add_noise(self) -> None:
-        """Let every command say something irrelevant on stderr."""
+        """Make every command print a warning on stderr."""
         self._set_faults(noise=True)
 
-    def mend(self) -> None:
-        """Let `fly` work again."""
+    def clear_faults(self) -> None:
+        """Make `fly` work again."""
         self.state.write("faults", {})
 
     def proxies(self) -> list[Proxy]:
-        """Return the proxies that run."""
+        """Return the running proxies."""
         return find_proxies(self.state)
 
     def kill_proxy(self) -> None:
@@ -169,14 +165,9 @@ class FlyWorld:
             proxy.kill()
 
     def freeze_proxy(self) -> None:
-        """Stop every proxy from doing anything, its connections staying open."""
+        """Freeze every proxy; its connections stay open."""
         for proxy in self.proxies():
             proxy.freeze()
-
-    def thaw_proxy(self) -> None:
-        """Let frozen proxies go on."""
-        for proxy in self.proxies():
-            proxy.thaw()
 
     def assert_home_untouched(self) -> None:
         """Fail if anything in ~/.ssh was read or written."""
@@ -184,7 +175,7 @@ class FlyWorld:
         assert not traces, f"in ~/.ssh: {', '.join(traces)}"
 
     def close(self) -> None:
-        """End all that runs."""
+        """Kill all processes of the stand-in."""
         for proxy in self.proxies():
             proxy.kill()
         for machines in self._apps.values():
@@ -193,18 +184,13 @@ class FlyWorld:
         folder = str(self.state.folder)
         end_processes(find_processes(folder, lambda process: any(folder in word for word in process.cmdline())))
 
-    def _add_record(self, record: Record, app: str) -> Record:
-        with self.state.change_app(app) as changed:
-            changed["machines"].append(record)
-        return record
-
     def _set_faults(self, **faults: Any) -> None:
         self.state.write("faults", {**self.state.faults, **faults})
 
 
 @contextmanager
 def make_world(folder: Path, server: str) -> Iterator[FlyWorld]:
-    """Make a stand-in in a new folder, its machines with OpenSSH's server or Python's; end it afterwards."""
+    """Make a stand-in in a new folder, and end it afterwards; `server` is the kind of SSH server of its machines."""
     for name in ("apps", "bin", "machines", "proxies"):
         (folder / name).mkdir(parents=True)
     state = State(folder)
@@ -219,12 +205,12 @@ def make_world(folder: Path, server: str) -> Iterator[FlyWorld]:
         stack.callback(world.close)
         yield world
         world.assert_home_untouched()
-    # pytest keeps its folders for a while, and would remove these many files at a time of its own.
+    # pytest removes its folders later, and these are many files.
     shutil.rmtree(folder)
 
 
 def set_trap(url: str) -> str:
-    """Return a URL of the same database with a password that a shell or a careless copy would spoil; it is not asked for."""
+    """Return a URL of the same database with a password that a shell would change; the server does not ask for it."""
     scheme, _, rest = url.partition("://")
     user, _, place = rest.partition("@")
     return f"{scheme}://{user.partition(':')[0]}:p$HOME%20'w;`id`@{place}"
@@ -235,9 +221,5 @@ def _write_program(folder: Path) -> None:
     script.write_text(_PROGRAM.format(repository=str(REPOSITORY), folder=str(folder)))
     for name in ("fly", "flyctl"):
         program = folder / "bin" / name
-        # What goes on for long, or has a terminal, is a process of its own.
-        relay = call_relay(serve_relays(), str(script), own_tool=False)
-        alone = f"{shlex.quote(sys.executable)} -SE {shlex.quote(str(script))}"
-        text = f'case "$1 $2" in proxy*|"ssh console") exec {alone} "$@";; *) exec {relay} "$@";; esac'
-        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, "-SE", str(script)])} "$@"\n')
         program.chmod(0o755)

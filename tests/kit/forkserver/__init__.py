@@ -1,10 +1,9 @@
-"""Python programs as processes that were forked from one which has imported everything already.
+"""Python programs as processes that are forked from a process which has imported everything already.
 
-A test asks of the tool what its user does: a command, as a process of its own, with its own signals, exit code and streams. Most
-of such a process's time would go into imports. A fork is as real a process and has them done. That each command also starts from
-nothing, importing late and no more than it needs, is for the tests of scripts and of imports to show.
+A test runs a command as its user does: as a separate process with its own signals, exit code and streams. Such a process spends
+most of its time on imports, which a fork has done. The tests of the scripts and of imports start commands in a new Python.
 """
 
-from tests.kit.forkserver.process import Running, inherit_environment, run_process, start_process, start_server
+from tests.kit.forkserver.process import Running, inherit_environment, run_process, start_process
 
-__all__ = ["Running", "inherit_environment", "run_process", "start_process", "start_server"]
+__all__ = ["Running", "inherit_environment", "run_process", "start_process"]

@@ -1,4 +1,4 @@
-"""The test's side: a process that the server forks, with what a test wants of `subprocess.Popen`."""
+"""The client of the server: a forked process with the interface of `subprocess.Popen` that tests use."""
 
 import atexit
 import os
@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -20,12 +21,12 @@ from tests.kit.forkserver.request import Request, receive_number, send_request
 _REPOSITORY = Path(__file__).parents[3]
 _LOCALE = {"LC_ALL": "C.UTF-8"}
 _READ_AT_START = ("PYTHON", "LC_", "LANG")
-"""The beginnings of variables that Python reads only when it starts."""
+"""The prefixes of variables that Python reads only when it starts."""
 _one_at_a_time = threading.Lock()
 
 
 class Process:
-    """A running process, whose streams are pipes of text unless descriptors were given."""
+    """A forked process; its streams are text pipes unless it got descriptors."""
 
     def __init__(self, words: Sequence[str], pid: int, answers: socket.socket, streams: "Sequence[IO[str] | None]") -> None:
         self.args = list(words)
@@ -62,7 +63,7 @@ class Process:
         self.send_signal(signal.SIGKILL)
 
     def communicate(self, input: str | None = None, timeout: float | None = None) -> tuple[str, str]:
-        """Give the process its input, read all that it prints and wait for its end. Raises subprocess.TimeoutExpired."""
+        """Write the input, read all output and wait for the end. Raises subprocess.TimeoutExpired."""
         read: dict[int, str] = {}
         streams = [stream for stream in (self.stdout, self.stderr) if stream is not None and not stream.closed]
         threads = [threading.Thread(target=lambda s=stream: read.update({id(s): s.read()}), daemon=True) for stream in streams]
@@ -82,7 +83,7 @@ class Process:
         return read.get(id(self.stdout), ""), read.get(id(self.stderr), "")
 
     def __enter__(self) -> "Process":
-        """Give the process itself."""
+        """Return the process."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
@@ -95,11 +96,11 @@ class Process:
 
 
 Running = Process | subprocess.Popen[str]
-"""A running program of Python, forked or begun from nothing."""
+"""A running program, forked or started."""
 
 
 def inherit_environment(**additions: str) -> dict[str, str]:
-    """Give our own environment with additions, but for what Python reads when it starts: so that it can be forked."""
+    """Return this environment with additions and without what Python reads when it starts, so that the program can be forked."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_READ_AT_START)}
     return kept | _LOCALE | additions
 
@@ -113,10 +114,10 @@ def start_process(
     new_session: bool = False,
     own_tool: bool = False,
 ) -> Running:
-    """Start a command; without `streams`, they are pipes. With `own_tool`, `cwd` holds the code that it runs.
+    """Start a command; without `streams`, they are pipes. With `own_tool`, it imports the tool from its own folder.
 
-    It is forked if it is this Python with `-m MODULE` or a script; other programs begin from nothing, and so does Python in an
-    environment which it would read when it starts, other than what the server has.
+    It is forked if it is this Python with `-m MODULE` or a script, and if the variables that Python reads at its
+    start are those of the server. Any other command is started as usual.
     """
     program, *words = command
     read_at_start = {name: value for name, value in environment.items() if name.startswith(_READ_AT_START)}
@@ -176,16 +177,12 @@ def _open_pipes() -> "tuple[list[int], list[IO[str] | None]]":
 @cache
 def _serve() -> socket.socket:
     """Start the server, which ends with this process, and return the channel to it."""
-    return start_server([sys.executable], {"PATH": os.environ.get("PATH", os.defpath), **_LOCALE})
-
-
-def start_server(python: list[str], environment: Mapping[str, str], *paths: str) -> socket.socket:
-    """Start a server with a Python, listening at a path if one is given; it ends with this process, or with the channel."""
     ours, theirs = socket.socketpair()
     server = subprocess.Popen(
-        [*python, "-m", "tests.kit.forkserver", str(theirs.fileno()), *paths],
+        [sys.executable, "-m", "tests.kit.forkserver", str(theirs.fileno())],
         cwd=_REPOSITORY,
-        env=environment,
+        # TMPDIR marks the server and its processes as belonging to this run.
+        env={"PATH": os.environ.get("PATH", os.defpath), "TMPDIR": tempfile.gettempdir(), **_LOCALE},
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -1,7 +1,6 @@
-"""What travels between a test and the server: a request with the streams of the process, then its id, then how it ended."""
+"""The messages between a test and the server: a request with the streams of the process, then its id, then its wait status."""
 
 import json
-import os
 import socket
 import struct
 from dataclasses import asdict, dataclass
@@ -14,9 +13,9 @@ STREAMS = 3
 
 @dataclass(frozen=True)
 class Request:
-    """A program of Python, by the words that follow `python` on a command line, and where it runs.
+    """A Python program, as the words after `python` on a command line, and its environment.
 
-    With `own_tool` it runs the tool of its own folder, not this repository's.
+    With `own_tool` the program imports the tool from its own folder, not from this repository.
     """
 
     words: list[str]
@@ -27,14 +26,14 @@ class Request:
 
 
 def send_request(channel: socket.socket, request: Request, descriptors: list[int]) -> None:
-    """Send a request with its streams and the descriptor for the answers."""
+    """Send a request with its streams and the descriptor of the socket for the answers."""
     text = json.dumps(asdict(request)).encode()
     socket.send_fds(channel, [_LENGTH.pack(len(text))], descriptors)
     channel.sendall(text)
 
 
 def receive_request(channel: socket.socket) -> tuple[Request, list[int]] | None:
-    """Receive the next request; None when there will be no more, or when who sent it ended meanwhile."""
+    """Receive the next request; return None when the channel is closed."""
     head, descriptors, _, _ = socket.recv_fds(channel, _LENGTH.size, STREAMS + 1)
     if not head:
         return None
@@ -43,22 +42,20 @@ def receive_request(channel: socket.socket) -> tuple[Request, list[int]] | None:
     while len(text) < length:
         piece = channel.recv(length - len(text))
         if not piece:
-            for descriptor in descriptors:
-                os.close(descriptor)
             return None
         text += piece
     return Request(**json.loads(text)), descriptors
 
 
 def send_number(channel: socket.socket, number: int) -> None:
-    """Send the process's id, or how it ended as `os.waitpid` says it."""
+    """Send the id of the process, or its wait status as `os.waitpid` returns it."""
     channel.sendall(_NUMBER.pack(number))
 
 
 def receive_number(channel: socket.socket) -> int:
-    """Receive what `send_number` sent; raises TimeoutError where the channel has a timeout, EOFError if the server is gone."""
+    """Receive a number; raises TimeoutError if the channel has a timeout, and EOFError if the server has ended."""
     data = channel.recv(_NUMBER.size)
     if not data:
-        raise EOFError("the process's parent is gone")
+        raise EOFError("the parent of the process has ended")
     number: int = _NUMBER.unpack(data)[0]
     return number

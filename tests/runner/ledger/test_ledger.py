@@ -5,7 +5,7 @@ import hashlib
 import psycopg
 import pytest
 
-from tasks.runner.errors import RefusedError
+from tasks.runner.errors import RefusedError, StatementError
 from tasks.runner.identity import LEDGER_FORMAT, Identity
 from tests.runner.operating import A, B, Operator
 
@@ -59,7 +59,7 @@ def test_the_log_has_a_row_for_the_run_and_one_for_each_attempt(any_operator: Op
     any_operator.write_tables(A)
     any_operator.migrate()
     any_operator.write(B, "SELECT 1/0;")
-    with pytest.raises(Exception, match="division"):
+    with pytest.raises(StatementError, match="division"):
         any_operator.migrate()
     assert any_operator.read_log() == [
         ("migrate", "started", ""),
@@ -84,7 +84,7 @@ def test_a_log_row_says_who_ran_what_where(any_operator: Operator) -> None:
 
 def test_a_failure_is_logged_with_its_sqlstate(any_operator: Operator) -> None:
     any_operator.write(A, "CREATE TABLE a ();\nDROP TABLE nowhere;")
-    with pytest.raises(Exception, match="does not exist"):
+    with pytest.raises(StatementError, match="does not exist"):
         any_operator.migrate()
     rows = any_operator.database.query("SELECT version, sqlstate, error FROM schema_migrations_log WHERE outcome = 'failed'")
     message = 'table "nowhere" does not exist'

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tasks.runner.errors import RefusedError, StatementError
+from tasks.runner.errors import RefusedError, RunnerError, StatementError
 from tasks.runner.events import RepairProposed, RunFinished
 from tasks.runner.ledger.reading import Attempt, Ledger
 from tasks.runner.operations.repair import propose_repairs, repair
@@ -149,8 +149,9 @@ def test_changes_are_written_all_or_none(operator: Operator) -> None:
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;"
         " CREATE TRIGGER refuse BEFORE DELETE ON schema_migrations FOR EACH ROW EXECUTE FUNCTION refuse()"
     )
-    with pytest.raises(Exception, match="no"):
+    with pytest.raises(RunnerError, match=r"^no$") as raised:
         operator.repair()
+    assert (raised.value.state, raised.value.sqlstate) == ("Nothing was changed.", "P0001")
     assert operator.read_states() == {A: "edited", B: "missing"}
 
 

@@ -1,1 +1,1 @@
-"""The stand-in for flyctl, in the points that a program can rely on. Only the standard library is imported at its start."""
+"""The `fly` program of the stand-in: the commands of flyctl that the tool calls."""

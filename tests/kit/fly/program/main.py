@@ -1,4 +1,4 @@
-"""The entry point: which command it is, and what is wrong with it today."""
+"""The entry point: find the command, apply the faults that a test has set, run the command."""
 
 import signal
 import sys
@@ -10,33 +10,27 @@ from tests.kit.fly.program.options import FlyError
 from tests.kit.fly.state import State, append_json
 
 _COMMANDS = {
-    "version": "accounts.show_version",
-    "auth token": "accounts.show_token",
-    "auth whoami": "accounts.show_user",
-    "orgs list": "accounts.list_orgs",
-    "apps list": "accounts.list_apps",
-    "status": "accounts.show_status",
-    "machine list": "machines.list_machines",
-    "machine start": "machines.start_machines",
-    "machine exec": "machines.execute",
+    "auth whoami": "api.show_user",
+    "status": "api.show_status",
+    "machine list": "api.list_machines",
+    "machine start": "api.start_machine",
     "ssh issue": "ssh.issue",
-    "ssh console": "ssh.console",
     "proxy": "proxy.proxy",
 }
-"""The function for each command, by its module, which is imported for that command alone."""
-_OTHER_NAMES = {"machines": "machine", "m": "machine", "ls": "list", "org": "orgs", "app": "apps"}
+"""The function of each command; its module is imported for that command only."""
 
 
 def main(folder: str) -> int:
-    """Carry out one call and return its exit code: 0, or 1 for whatever went wrong."""
+    """Run one command and return its exit code: 0, or 1 for every error."""
     state = State(Path(folder))
-    name, arguments = _read_command(sys.argv[1:])
-    append_json(state.calls, sys.argv[1:])
+    words = sys.argv[1:]
+    append_json(state.calls, words)
+    name = next((name for name in _COMMANDS if words[: len(name.split())] == name.split()), "")
     try:
-        if name not in _COMMANDS:
-            raise FlyError(f'unknown command "{name}" for "flyctl"')
+        if not name:
+            raise FlyError(f'unknown command "{" ".join(words[:2])}" for "flyctl"')
         _apply_faults(state, name)
-        _find_function(_COMMANDS[name])(state, arguments)
+        _find_function(_COMMANDS[name])(state, words[len(name.split()) :])
     except FlyError as error:
         sys.stdout.flush()
         print(f"Error: {error}", file=sys.stderr)
@@ -50,15 +44,6 @@ def _find_function(path: str) -> Callable[[State, Sequence[str]], None]:
     module, _, name = path.partition(".")
     function: Callable[[State, Sequence[str]], None] = getattr(import_module(f"tests.kit.fly.program.{module}"), name)
     return function
-
-
-def _read_command(words: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """Split off the name of the command, of one word or two."""
-    names = [_OTHER_NAMES.get(word, word) for word in words[:2]]
-    for count in (2, 1):
-        if " ".join(names[:count]) in _COMMANDS:
-            return " ".join(names[:count]), words[count:]
-    return " ".join(names[:1]), words[1:]
 
 
 def _apply_faults(state: State, name: str) -> None:

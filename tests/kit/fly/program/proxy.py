@@ -1,4 +1,4 @@
-"""`fly proxy`: a local port that leads to a machine's SSH server."""
+"""`fly proxy`: a local port that forwards to a machine's SSH server."""
 
 import json
 import os
@@ -11,39 +11,34 @@ from functools import partial
 
 from tasks.postgres.server.folder_lock import lock
 from tests.kit.fly.boot import find_port
-from tests.kit.fly.program.options import CONNECT, FlyError, Parser, make_config_folder, parse
-from tests.kit.fly.state import State, append_json, read_json, write_whole
+from tests.kit.fly.program.options import CONNECT, FlyError, Parser, parse
+from tests.kit.fly.state import State, append_json, read_json, write_atomically
 
 _SSH_PORT = 22
 _BLOCK = 65536
 
 
 def proxy(state: State, arguments: Sequence[str]) -> None:
-    """Listen until told to end. The line that says so proves the tunnel; whether the machine answers, nobody has asked it."""
+    """Listen until SIGTERM, SIGINT or the end of stdin; the port is printed even if the machine does not answer."""
     parser = Parser()
-    parser.add_argument("-o", "--org", default="")
-    parser.add_argument("-b", "--bind-addr", default="127.0.0.1")
-    for flags in (("-s", "--select"), ("-q", "--quiet"), ("-w", "--watch-stdin")):
-        parser.add_argument(*flags, action="store_true")
+    parser.add_argument("--watch-stdin", action="store_true")
     call = parse(state, arguments, parser)
     app = call.find_app(CONNECT)
-    if call.options.org:
-        call.authorize("list", call.options.org, what="see this organization")
-    if not call.words or call.options.select:
-        raise FlyError("accepts between 1 and 2 arg(s), received 0" if not call.words else "prompt: non interactive")
-    make_config_folder()
-    host = call.words[1] if len(call.words) > 1 else f"{app['name']}.internal"
-    local, _, remote = call.words[0].partition(":")
+    if len(call.words) != 2:
+        raise FlyError("the stand-in expects two ports and an address")
+    ports, host = call.words
+    local, _, remote = ports.partition(":")
     end = _catch_end(watch_stdin=call.options.watch_stdin)
-    if ":" not in host and state.find_machine(host) is None:
-        # flyctl waits up to four minutes for a name that nothing answers to.
-        end.wait(240)
-        raise FlyError(f"{host}: host was not found in DNS")
-    with _listen(call.options.bind_addr, int(local)) as listener:
+    try:
+        listener = socket.create_server(("127.0.0.1", int(local)))
+    except OSError as error:
+        raise FlyError(f"listen tcp 127.0.0.1:{local}: bind: {os.strerror(error.errno or 0).lower()}") from error
+    with listener:
         port = listener.getsockname()[1]
-        _tell(state, {"pid": os.getpid(), "port": port, "app": app["name"], "host": host})
-        print(f"Proxying localhost:{port} to remote [{host}]:{remote or local}", flush=True)
-        dial = partial(_dial, state, host, int(remote or local))
+        running = {"pid": os.getpid(), "port": port, "app": app["name"], "host": host}
+        write_atomically(state.proxies / f"{os.getpid()}.json", json.dumps(running))
+        print(f"Proxying localhost:{port} to remote [{host}]:{remote}", flush=True)
+        dial = partial(_dial, state, host, int(remote))
         threading.Thread(target=_accept, args=(listener, dial), daemon=True).start()
         end.wait()
 
@@ -63,28 +58,17 @@ def _catch_end(*, watch_stdin: bool) -> threading.Event:
     return end
 
 
-def _listen(address: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((address, port))
-    except OSError as error:
-        raise FlyError(f"listen tcp {address}:{port}: bind: {os.strerror(error.errno or 0).lower()}") from error
-
-
-def _tell(state: State, running: dict[str, object]) -> None:
-    write_whole(state.proxies / f"{os.getpid()}.json", json.dumps(running))
-
-
 def _accept(listener: socket.socket, dial: Callable[[], socket.socket | None]) -> None:
     while True:
         try:
             client, _ = listener.accept()
         except OSError:
             return
-        threading.Thread(target=_carry, args=(client, dial), daemon=True).start()
+        threading.Thread(target=_forward, args=(client, dial), daemon=True).start()
 
 
-def _carry(client: socket.socket, dial: Callable[[], socket.socket | None]) -> None:
-    """Dial the machine only now; a client whose machine is down is simply let go."""
+def _forward(client: socket.socket, dial: Callable[[], socket.socket | None]) -> None:
+    """Connect to the machine only now; close the client's connection if that fails."""
     try:
         target = dial()
     except OSError:
@@ -105,7 +89,7 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
         while data := source.recv(_BLOCK):
             sink.sendall(data)
     except OSError:
-        # Lost on one side is lost on both.
+        # A connection that is lost on one side is closed on the other.
         with suppress(OSError):
             source.shutdown(socket.SHUT_RDWR)
     with suppress(OSError):
@@ -121,7 +105,7 @@ def _dial(state: State, host: str, port: int) -> socket.socket | None:
         append_json(folder.dials, {"pid": os.getpid()})
         faults = read_json(folder.faults, {})
         if faults.get("refusals", 0) > 0:
-            write_whole(folder.faults, json.dumps({**faults, "refusals": faults["refusals"] - 1}))
+            write_atomically(folder.faults, json.dumps({**faults, "refusals": faults["refusals"] - 1}))
             return None
     if faults.get("silent"):
         ours, theirs = socket.socketpair()
@@ -131,4 +115,4 @@ def _dial(state: State, host: str, port: int) -> socket.socket | None:
 
 
 _silent: list[socket.socket] = []
-"""The far ends of connections that nobody will ever answer."""
+"""The other ends of connections that are never answered."""

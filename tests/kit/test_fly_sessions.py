@@ -1,4 +1,4 @@
-"""Tests of a session on the stand-in's machines: what a command finds there, and what it does not."""
+"""Tests of sessions on the stand-in's machines: how a command starts, and who may log in."""
 
 import io
 import shlex
@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paramiko.ssh_exception import AuthenticationException
 
-from tests.fly.conftest import SERVERS
 from tests.kit.fly.client import connect, issue_certificate, make_connection, shell
+from tests.kit.fly.fixtures import SERVER
 from tests.kit.fly.hallpass import split_words
 from tests.kit.fly.images import Image
 from tests.kit.fly.machines import Machine
@@ -22,9 +22,9 @@ KILLED = (-1, 4294967295)
 PROFILE = Path("/etc/profile")
 
 
-@pytest.fixture(scope="module", params=SERVERS)
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlyWorld]:
-    with make_world(tmp_path_factory.mktemp("world") / "fly", request.param) as world:
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlyWorld]:
+    with make_world(tmp_path_factory.mktemp("world") / "fly", SERVER) as world:
         yield world
 
 
@@ -39,7 +39,7 @@ def connection(world: FlyWorld, machine: Machine, tmp_path_factory: pytest.TempP
         yield connection
 
 
-def test_a_shell_that_one_brings_runs_a_script(connection: Connection) -> None:
+def test_a_script_runs_with_a_shell(connection: Connection) -> None:
     result = connection.run(shell('cd / && echo "it\'s $((6 * 7))"; echo warning >&2; exit 7'))
     assert (result.exited, result.stdout, result.stderr) == (7, "it's 42\n", "warning\n")
 
@@ -51,15 +51,15 @@ def test_there_is_no_shell_around_a_command(connection: Connection, command: str
     assert f'exec: "{command.split()[0]}": executable file not found in $PATH' in result.stderr
 
 
-def test_signs_of_a_shell_are_just_arguments(connection: Connection) -> None:
+def test_metacharacters_of_a_shell_are_arguments(connection: Connection) -> None:
     assert connection.run("echo a; b | c > $HOME 'two  words'").stdout == "a; b | c > $HOME two  words\n"
 
 
-def test_a_newline_within_quotes_does_not_arrive(connection: Connection) -> None:
+def test_a_newline_within_quotes_is_replaced(connection: Connection) -> None:
     assert connection.run("printf '%s' 'a\nb'").stdout == "a b"
 
 
-def test_a_killed_command_has_no_exit_code_of_its_own(connection: Connection) -> None:
+def test_a_killed_command_has_no_exit_code(connection: Connection) -> None:
     assert connection.run(shell("kill -9 $$")).exited in KILLED
 
 
@@ -67,31 +67,31 @@ def test_stdin_arrives_and_ends(connection: Connection) -> None:
     assert connection.run("/bin/sh -s", in_stream=io.StringIO("echo one\necho two\n")).stdout == "one\ntwo\n"
 
 
-def test_a_terminal_makes_stderr_one_with_stdout(connection: Connection) -> None:
+def test_a_terminal_joins_stderr_with_stdout(connection: Connection) -> None:
     result = connection.run(shell("echo out; echo err >&2; test -t 0; exit $?"), pty=True)
     assert (result.exited, result.stdout, result.stderr) == (0, "out\r\nerr\r\n", "")
 
 
-def test_only_variables_that_fly_knows_can_be_sent(connection: Connection) -> None:
+def test_only_two_variables_can_be_sent(connection: Connection) -> None:
     result = connection.run("env", env={"FLY_SSH_MACHINE": "1", "DATABASE_URL": "sent"})
     assert "FLY_SSH_MACHINE=1\n" in result.stdout
     assert "sent" not in result.stdout
 
 
-def test_the_environment_is_the_machines_own(connection: Connection, machine: Machine) -> None:
+def test_the_environment_is_that_of_the_machine(connection: Connection, machine: Machine) -> None:
     lines = connection.run("env").stdout.splitlines()
     assert f"FLY_MACHINE_ID={machine.id}" in lines
     assert f"SLOGAN={machine.environment['SLOGAN']}" in lines
     assert not {line.partition("=")[0] for line in lines} & {"FLY_ACCESS_TOKEN", "SSH_CONNECTION", "VIRTUAL_ENV"}
 
 
-@pytest.mark.skipif(not PROFILE.exists() or "PATH=" not in PROFILE.read_text(), reason="a login shell keeps its PATH here")
+@pytest.mark.skipif(not PROFILE.exists() or "PATH=" not in PROFILE.read_text(), reason="a login shell keeps its PATH")
 def test_a_login_shell_loses_the_images_path(connection: Connection, machine: Machine) -> None:
     assert connection.run(shell("command -v python")).stdout == f"{machine.folder.disk}/bin/python\n"
     assert str(machine.folder.disk) not in connection.run("/bin/sh -lc 'command -v python'").stdout
 
 
-def test_where_a_command_starts_differs(connection: Connection, machine: Machine) -> None:
+def test_the_folder_in_which_a_command_starts_can_be_changed(connection: Connection, machine: Machine) -> None:
     assert connection.run("pwd").stdout == f"{machine.folder.disk}\n"
     machine.start_in(machine.folder.temporary)
     assert connection.run("pwd").stdout == f"{machine.folder.temporary}\n"
@@ -131,7 +131,7 @@ def test_a_certificate_lets_its_owner_in(world: FlyWorld, machine: Machine, tmp_
 def test_an_expired_certificate_is_refused(world: FlyWorld, machine: Machine, tmp_path: Path) -> None:
     world.limit_certificates(-1)
     key = issue_certificate(world, tmp_path / "new")
-    world.mend()
+    world.clear_faults()
     assert is_refused(machine, key)
 
 

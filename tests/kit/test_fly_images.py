@@ -1,12 +1,11 @@
-"""Tests of what is on the stand-in's machines: the app as it was deployed, and what an image may lack."""
+"""Tests of the disks of the stand-in's machines: the deployed app, and images that lack something."""
 
-import json
 from collections.abc import Callable
 
 import pytest
 
 from tests.kit.databases import Database, ask
-from tests.kit.fly.client import run_fly, shell
+from tests.kit.fly.client import shell
 from tests.kit.fly.images import Image
 from tests.kit.fly.machines import Machine
 from tests.kit.fly.world import FlyWorld
@@ -15,11 +14,10 @@ from tests.kit.projects import REPOSITORY, Project
 ENVIRONMENTS = ("dev", "staging", "prod")
 
 
-def migrate(fly: FlyWorld, machine: Machine, *arguments: str) -> dict[str, str]:
-    """Run the runner on a machine, without SSH."""
-    script = shell(f'cd "$APP_DIR" && python scripts/migrate.py {" ".join(arguments)}')
-    answer = run_fly(fly, "machine", "exec", "--json", "-a", machine.app_name, machine.id, script).stdout
-    return {"exit_code": "0", "stdout": "", "stderr": "", **json.loads(answer)}
+def migrate(machine: Machine, *arguments: str) -> str:
+    """Run the runner on a machine without SSH, and return what it printed."""
+    result = machine.run_command(shell(f'cd "$APP_DIR" && python scripts/migrate.py {" ".join(arguments)}'))
+    return result.stdout + result.stderr
 
 
 def test_each_app_has_its_own_machine_and_database(fly: FlyWorld, new_database: Callable[[], Database]) -> None:
@@ -31,7 +29,7 @@ def test_each_app_has_its_own_machine_and_database(fly: FlyWorld, new_database: 
     assert {fly.env[f"FLY_APP_{name.upper()}"] for name in ENVIRONMENTS} == {f"gaia-{name}" for name in ENVIRONMENTS}
 
 
-def test_a_deploy_brings_the_files_that_are_there_now(fly: FlyWorld, project: Project) -> None:
+def test_a_deploy_replaces_the_files(fly: FlyWorld, project: Project) -> None:
     old = project.write_up("20260101000000_old", "CREATE TABLE old ()")
     machine = fly.add_app("gaia-dev", files=project.root)[0]
     new = project.write_up("20260101000000_new", "CREATE TABLE new ()")
@@ -45,20 +43,19 @@ def test_a_deploy_brings_the_files_that_are_there_now(fly: FlyWorld, project: Pr
 def test_a_machine_may_have_another_version_of_the_tool(fly: FlyWorld) -> None:
     machine = fly.add_app("gaia-dev")[0]
     machine.edit("scripts/migrate.py", "if __name__", 'print("older")\nif __name__')
-    assert migrate(fly, machine, "--help")["stdout"].startswith("older\n")
+    assert migrate(machine, "--help").startswith("older\n")
     assert "older" not in (REPOSITORY / "scripts" / "migrate.py").read_text()
 
 
-def test_a_machine_without_a_database_says_so(fly: FlyWorld) -> None:
+def test_a_machine_without_a_database_reports_that(fly: FlyWorld) -> None:
     machine = fly.add_app("gaia-dev")[0]
-    assert "DATABASE_URL not set" in migrate(fly, machine)["stderr"]
+    assert "DATABASE_URL not set" in migrate(machine)
 
 
 def test_an_image_has_only_what_the_runner_needs(fly: FlyWorld) -> None:
     machine = fly.add_app("gaia-dev")[0]
     script = "python -c 'import psycopg, pglast; from importlib.metadata import version; version(\"pglast\"); import fabric'"
-    answer = json.loads(run_fly(fly, "machine", "exec", "--json", "-a", "gaia-dev", machine.id, script).stdout)
-    assert answer["stderr"].endswith("No module named 'fabric'\n")
+    assert machine.run_command(script).stderr.endswith("No module named 'fabric'\n")
 
 
 @pytest.mark.parametrize(
@@ -74,4 +71,4 @@ def test_an_image_may_lack_something(fly: FlyWorld, image: Image, message: str) 
     machine.change_environment(DATABASE_URL="postgresql://localhost:1/nothing")
     if not image.has_python:
         machine.change_environment(PATH=f"{machine.folder.disk}/bin:/nowhere")
-    assert message in migrate(fly, machine)["stderr"]
+    assert message in migrate(machine)
