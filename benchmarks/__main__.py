@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.catalogs import DUMP, READ, CatalogBenchmark
+from benchmarks.checksums import HASH, time_checksums
 from benchmarks.disks import describe_disk, time_sync
 from benchmarks.environments import ALL_AT_ONCE, ON_MACHINE, open_fly_benchmark
 from benchmarks.measures import IMPORT, RunBenchmark
@@ -78,6 +79,11 @@ def measure_rehearsals(server: Server, home: Path, runs: int) -> None:
     _print_target("reading a schema, compared with pg_dump", catalog[READ].ratio_to(catalog[DUMP]), 0.5)
 
 
+def measure_checksums(_server: Server, home: Path, runs: int) -> None:
+    """Measure the checksums of 10,000 files."""
+    _print_samples("checksums of 10,000 files of 3 KB", time_checksums(home, 10_000, runs), reference=HASH)
+
+
 def _read_part(name: str) -> str:
     """Return the name of a part; raises ArgumentTypeError if there is no such part."""
     if name not in _PARTS:
@@ -122,6 +128,7 @@ def _print_target(what: str, ratio: float, target: float) -> None:
 
 _PARTS: dict[str, Callable[[Server, Path, int], None]] = {
     "runs": measure_runs,
+    "checksums": measure_checksums,
     "fly": measure_fly,
     "rehearsals": measure_rehearsals,
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+
+from tasks.runner.events import Event, event
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,11 @@ class AdoptionRow:
     """What the next run will do with it."""
 
 
+@event("adoption_read")
 @dataclass(frozen=True, slots=True)
-class AdoptionRead:
+class AdoptionRead(Event):
     """The verdicts on all migrations of a folder, for one database."""
 
-    kind: ClassVar[str] = "adoption_read"
     environment: str
     database: str
     rows: tuple[AdoptionRow, ...]

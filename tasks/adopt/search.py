@@ -87,7 +87,7 @@ class Search:
     def learn(self, index: int, effect: Effect) -> None:
         """Record the effect of a migration."""
         for key, definition in effect.items():
-            self._news |= self._reaches[index].learn(key)
+            self._news |= self._reaches[index].record(key)
             if definition is not None:
                 self.observe([(key, definition)])
 

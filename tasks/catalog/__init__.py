@@ -1,6 +1,6 @@
-"""A schema as a value: read from a database's catalog, compared with another, carried as JSON.
+"""A schema as a value, read from the catalog of a database and compared with another.
 
-It stands below the runner, which keeps a fingerprint of it in the ledger, and below the rehearsal, which compares.
+The runner stores a fingerprint of it in the ledger; the rehearsal compares schemas.
 """
 
 from tasks.catalog.reading import read_catalog

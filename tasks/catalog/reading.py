@@ -1,4 +1,4 @@
-"""Reading a schema from a database: one query for each class of objects that is there, all in one snapshot and one message."""
+"""Read a schema from a database: a query for each class of objects that exists, all in one snapshot and one message."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ SETTINGS = {
     "enable_memoize": "off",
     "max_parallel_workers_per_gather": "0",
 }
-"""What the text of a definition depends on, for as long as the reading takes: with no search_path every name has its schema.
+"""The settings on which the text of a definition depends; without a search_path, every name has its schema.
 
-Compilation is switched off because it costs more than these queries do, and so are plans that take longer to think of than they
-save, on a schema of thousands of tables too.
+JIT compilation is off because it costs more than the queries, and so are plans that take longer to make than they save, even for
+a schema of thousands of tables.
 """
 
 
 def read_catalog(connection: psycopg.Connection) -> Catalog:
-    """Read the schema of a database: everything that people made in it, without the members of extensions and the ledger.
+    """Read the schema of a database, without the members of extensions and the ledger.
 
-    On an idle connection it reads in a transaction of its own, REPEATABLE READ and READ ONLY; else in the one that is open.
-    Either way nothing of the session is changed afterwards. No privileges are needed beyond the right to connect. It waits for a
-    lock only where someone else holds ACCESS EXCLUSIVE on a table that a view or an expression reads from. Raises psycopg.Error.
+    An idle connection reads in its own transaction, REPEATABLE READ and READ ONLY; otherwise the open transaction is used. The
+    state of the session is the same afterwards. No privileges are needed except CONNECT. The queries wait for a lock only if
+    another session has an ACCESS EXCLUSIVE lock on a table that a view or an expression reads. Raises psycopg.Error.
     """
     idle = connection.info.transaction_status == TransactionStatus.IDLE
     version = connection.info.server_version

@@ -14,13 +14,13 @@ _OWNERS = frozenset({"table", "foreign table", "view", "materialized view"})
 _ATTRIBUTES = frozenset({"column order", "replica identity", "clustering", "row security", "comment"})
 """Kinds that may be named after the table itself."""
 _LONG = 8
-"""Lines from which on only what changed is shown, with some lines around it."""
+"""The number of lines from which a definition is shown as a diff."""
 
 
 def show_difference(difference: Difference) -> Iterator[str]:
-    """Give the lines of a readable diff: `+ table public.x`, `~ column status of public.orders` and the definitions below it.
+    """Yield the lines of a diff: `+ table public.x`, `~ column status of public.orders`, each followed by its definitions.
 
-    What came or went together with its table or view is counted in that one's line.
+    Objects that were added or removed together with their table or view are counted in its line.
     """
     whole = {change.key: change.word for change in difference.changes if change.word != "changed" and change.key.kind in _OWNERS}
     folded: dict[tuple[str, Key], Counter[str]] = {}
@@ -38,7 +38,7 @@ def show_difference(difference: Difference) -> Iterator[str]:
 
 
 def write_difference(difference: Difference) -> list[dict[str, Any]]:
-    """Give the changes as JSON."""
+    """Return the changes as JSON."""
     return [
         {
             "change": change.word,
@@ -53,7 +53,7 @@ def write_difference(difference: Difference) -> list[dict[str, Any]]:
 
 
 def _find_owner(change: Change, whole: Mapping[Key, str]) -> Key | None:
-    """Return the table or view that was added or removed together with what the change is about."""
+    """Return the table or view that was added or removed together with a changed object."""
     name = change.key.parent or _name_owner(change.key)
     owners = (Key(kind, name) for kind in _OWNERS)
     return next((owner for owner in owners if owner != change.key and whole.get(owner) == change.word), None)

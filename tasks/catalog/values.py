@@ -1,4 +1,4 @@
-"""Schemas as immutable values: objects by identity with their definitions, and the difference of two. Pure."""
+"""Schemas as immutable values: definitions by object, and the difference of two schemas."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
 
 COLUMN_ORDER = "column order"
-"""The kind that says in which order a table's columns stand: a difference of its own, which most people may live with."""
+"""The kind of the order of a table's columns: a separate difference, which is often acceptable."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
-    """Identify an object of a schema.
+    """The identity of an object of a schema.
 
-    `name` is written as SQL would name the object: with its schema, quoted where it must be, with argument types for a routine.
-    An object that belongs to another (a column, a constraint, a trigger) has that one's name as its `parent`, and a name without
-    it.
+    `name` is the name in SQL: with its schema, quoted if needed, and with the argument types of a routine. An object that belongs
+    to another (a column, a constraint, a trigger) has the name of that object as its `parent`, and a name without it.
     """
 
     kind: str
@@ -28,35 +26,35 @@ class Key:
     parent: str = ""
 
     def __str__(self) -> str:
-        """Name the object for a person."""
+        """Return the name to print."""
         return f"{self.kind} {self.name} of {self.parent}" if self.parent else f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """Hold a schema: what there is, each with a definition that two databases share exactly if the objects are alike."""
+    """A schema: its objects with their definitions, which are equal in two databases exactly if the objects are."""
 
     objects: Mapping[Key, str] = field(default_factory=dict)
     server_version: int = 0
 
     def __post_init__(self) -> None:
-        """Sort the objects and make them unchangeable."""
+        """Sort the objects and make them immutable."""
         object.__setattr__(self, "objects", MappingProxyType(dict(sorted(self.objects.items(), key=_identify))))
 
     def __eq__(self, other: object) -> bool:
-        """Compare the objects alone: the same schema on two versions of the server is the same schema."""
+        """Compare the objects only: a schema is the same on all versions of the server."""
         return isinstance(other, Catalog) and self.objects == other.objects
 
     def __hash__(self) -> int:
-        """Hash what is compared."""
+        """Return the hash of the objects."""
         return hash(self.fingerprint)
 
     def __len__(self) -> int:
-        """Count the objects."""
+        """Return the number of objects."""
         return len(self.objects)
 
     def of_kind(self, kind: str) -> Iterator[tuple[Key, str]]:
-        """Give the objects of one kind, in order."""
+        """Return the objects of one kind, in order."""
         return ((key, definition) for key, definition in self.objects.items() if key.kind == kind)
 
     @cached_property
@@ -64,20 +62,10 @@ class Catalog:
         """Return the SHA-256 of all objects: equal for equal schemas."""
         return hashlib.sha256(json.dumps(_list_objects(self), ensure_ascii=True).encode()).hexdigest()
 
-    def write(self) -> dict[str, Any]:
-        """Give the catalog as JSON."""
-        return {"server_version": self.server_version, "objects": _list_objects(self)}
-
-    @classmethod
-    def parse(cls, data: Mapping[str, Any]) -> Catalog:
-        """Make a catalog of the JSON that `write` gave; raises KeyError, TypeError or ValueError for anything else."""
-        objects = {Key(kind, name, parent): definition for kind, name, parent, definition in data["objects"]}
-        return cls(objects, int(data["server_version"]))
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Describe one object that differs: `before` is None where it was added, `after` where it was removed."""
+    """An object that differs: `before` is None if it was added, `after` if it was removed."""
 
     key: Key
     before: str | None
@@ -93,36 +81,32 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """List what leads from one schema to another; empty, and false, for equal ones."""
+    """The changes from one schema to another; false if there are none."""
 
     changes: tuple[Change, ...] = ()
 
     def __bool__(self) -> bool:
-        """Tell whether anything differs."""
+        """Return True if anything differs."""
         return bool(self.changes)
 
     def without(self, kinds: Collection[str]) -> Difference:
-        """Leave out the changes of some kinds."""
+        """Return the difference without the changes of some kinds."""
         return Difference(tuple(change for change in self.changes if change.key.kind not in kinds))
 
     def only(self, kinds: Collection[str]) -> Difference:
-        """Keep the changes of some kinds."""
+        """Return the changes of some kinds."""
         return Difference(tuple(change for change in self.changes if change.key.kind in kinds))
-
-    def reverse(self) -> Difference:
-        """Give the way back."""
-        return Difference(tuple(Change(change.key, change.after, change.before) for change in self.changes))
 
 
 def compare(before: Catalog, after: Catalog) -> Difference:
-    """List what was added, removed and changed between two schemas, by kind and name."""
+    """Return what was added, removed and changed between two schemas, by kind and name."""
     keys = sorted(before.objects.keys() | after.objects.keys())
     pairs = ((key, before.objects.get(key), after.objects.get(key)) for key in keys)
     return Difference(tuple(Change(key, old, new) for key, old, new in pairs if old != new))
 
 
 def _identify(item: tuple[Key, str]) -> tuple[str, str, str]:
-    """Return what keys are sorted by: tuples compare far faster than they do."""
+    """Return the sort key of an object: tuples compare much faster than dataclasses."""
     key = item[0]
     return key.kind, key.name, key.parent
 

@@ -19,8 +19,6 @@ from tasks.runner.events import CHECK_FOUND, Event, StatusesRead, StatusRead, ne
 from tasks.runner.operations.requests import Request, perform
 from tasks.runner.signals import Stop, catch_signals
 
-_CHANGES_SCHEMA = frozenset({"migrate", "rollback"})
-
 
 def run_request(names: str, request: Request, options: Options) -> None:
     """Run a request in one environment, or in several one after the other, and print its events.
@@ -92,8 +90,10 @@ def open_events(environment: Environment, request: Request, options: Options, st
     runner = build_runner(environment, stop)
     seen.append(runner.url)
     events = perform(request, runner, choose_confirm(stop, yes=options.yes, json=options.json))
-    if environment.name == LOCAL and request.writes and request.command in _CHANGES_SCHEMA:
+    if environment.name == LOCAL and request.writes:
         from tasks.commands.schema_file import keep_schema_file
+        from tasks.runner.planning.plan import CHANGES_SCHEMA
 
-        return keep_schema_file(events, runner)
+        if request.command in CHANGES_SCHEMA:
+            return keep_schema_file(events, runner)
     return events

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+
+from tasks.runner.events import Event, event
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,11 @@ class OldFileJudged:
     """Whether the file must be fixed before the proposal can be applied."""
 
 
+@event("cleanup_planned")
 @dataclass(frozen=True, slots=True)
-class CleanupPlanned:
+class CleanupPlanned(Event):
     """What becomes of old files, in the order in which they run."""
 
-    kind: ClassVar[str] = "cleanup_planned"
     folder: str
     files: tuple[OldFileJudged, ...]
     orders: int
@@ -42,20 +43,20 @@ class CleanupPlanned:
     """The versions with a proposed down."""
 
 
+@event("file_changed")
 @dataclass(frozen=True, slots=True)
-class FileChanged:
+class FileChanged(Event):
     """A change that was made to a file."""
 
-    kind: ClassVar[str] = "file_changed"
     what: str
     path: str
 
 
+@event("cleanup_finished")
 @dataclass(frozen=True, slots=True)
-class CleanupFinished:
+class CleanupFinished(Event):
     """How many files become migrations, are set aside, and must be fixed; `applied` is True if the proposal was applied."""
 
-    kind: ClassVar[str] = "cleanup_finished"
     migrations: int
     aside: int
     blocked: int

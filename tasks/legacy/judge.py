@@ -49,7 +49,7 @@ class Judge:
     def _judge(self, index: int, outcome: Outcome) -> Classification:
         text = self._migrations[index].up
         if is_empty(text):
-            return Classification("no change", "has no statement")
+            return Classification("no change", "contains no statement")
         if outcome.error is not None:
             message = describe_failure(outcome.error)
             cause = self._find_cause(index, message, fails=True)

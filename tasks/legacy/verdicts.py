@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tasks.catalog import Difference
+from tasks.postgres.tokens import COMMENTS, SPACE, WORD, is_closed, tokenize
 from tasks.rehearsal.errors import MissingExtensionError
 from tasks.rehearsal.replay.extensions import find_part
 from tasks.runner.errors import RunnerError
 from tasks.runner.parsing import ScriptError, read_script
+from tasks.runner.parsing.source_text import BYTE_ORDER_MARK
 
 Kind = Literal["works", "data only", "superseded", "no change", "needs", "fails"]
 ASIDE: frozenset[Kind] = frozenset({"superseded", "no change"})
@@ -20,7 +22,6 @@ ASIDE: frozenset[Kind] = frozenset({"superseded", "no change"})
 _RECORD = re.compile(r'^[ \t]*insert\s+into\s+(?:"?\w+"?\s*\.\s*)?"?schema_migrations"?(?![\w"])[^;]*;', re.I | re.M)
 _NAMED = {"3F000": re.compile(r'(schema) "([^"]+)"'), "42704": re.compile(r'(role|type) "([^"]+)"')}
 _RELATION = re.compile(r'relation "([^"]+)" does not exist')
-_WORD = re.compile(r"[a-z_][a-z0-9_$]*", re.IGNORECASE)
 _ROW_KINDS = frozenset({"UpdateStmt", "DeleteStmt", "MergeStmt", "DoStmt", "CallStmt", "TruncateStmt", "CopyStmt"})
 _CULPRITS = 6
 
@@ -110,8 +111,9 @@ def moves_rows(text: str) -> bool:
 
 
 def is_empty(text: str) -> bool:
-    """Return True if a text has no statement."""
-    return not re.sub(r"--[^\n]*|/\*.*?\*/|[\s;\ufeff]+", "", text, flags=re.DOTALL)
+    """Tell whether a text contains no statement at all."""
+    tokens = tokenize(text.replace(BYTE_ORDER_MARK, " "), skip=SPACE)
+    return all(token.text == ";" or (token.kind in COMMENTS and is_closed(token)) for token in tokens)
 
 
 def find_records(text: str) -> list[tuple[int, str]]:
@@ -155,7 +157,7 @@ def _makes(table: str, text: str) -> bool:
 
 
 def _read_words(text: str) -> list[str]:
-    return [word.lower() for word in _WORD.findall(text)]
+    return [word.lower() for word in re.findall(WORD, text)]
 
 
 def _bare(name: str) -> str:

@@ -1,6 +1,6 @@
-"""Statements that PostgreSQL 14 to 18 refuse in a transaction block (SQLSTATE 25001), and what each leaves behind.
+"""Statements that PostgreSQL 14 to 18 refuse in a transaction block (SQLSTATE 25001), and what each of them changes.
 
-What text alone cannot tell is left out: REINDEX and CLUSTER of a partitioned table are refused too.
+REINDEX and CLUSTER of a partitioned table are refused too, but cannot be recognised by their text.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from tasks.postgres.targets import (
     Node,
     Target,
-    aim_created_index,
-    aim_dropped_index,
-    aim_reindex,
     find_detached,
+    read_created_index,
     read_detached_target,
+    read_dropped_index,
+    read_reindexed,
     read_target,
 )
 
@@ -24,7 +24,7 @@ _MANUAL = "https://www.postgresql.org/docs/current/"
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Describe one statement that a transaction block refuses; `refused` and `accepted` are examples, for its test."""
+    """A statement that is refused in a transaction block; `refused` and `accepted` are examples, which are tested."""
 
     node: str
     words: str
@@ -32,30 +32,30 @@ class Refusal:
     refused: str
     accepted: str = ""
     prepare: str = ""
-    """What the refused example needs before it, in the same transaction."""
+    """A statement that the refused example needs before it, in the same transaction."""
     since: int = 14
-    """The first version of the server that knows the statement."""
+    """The first major version of the server that has the statement."""
     applies: Callable[[Node], bool] = lambda node: True
     target: Callable[[Node], Target] = lambda node: Target("other")
 
     @property
     def source(self) -> str:
-        """Return the page of the manual that says so."""
+        """Return the URL of the page of the manual."""
         return f"{_MANUAL}{self.page}.html"
 
 
 def find_refusal(node_name: str, node: Node) -> Refusal | None:
-    """Find out whether the server refuses a statement in a transaction block."""
+    """Return why the server refuses a statement in a transaction block, or None if it does not."""
     return next((refusal for refusal in _BY_NODE.get(node_name, ()) if refusal.applies(node)), None)
 
 
 def is_refusable(node_name: str) -> bool:
-    """Say whether some form of a statement is refused, so that a look at its node is needed."""
+    """Return True if some form of a statement is refused, so that its node must be examined."""
     return node_name in _BY_NODE
 
 
 def _is_on(node: Node, option: str, field: str = "options", *, default: bool) -> bool:
-    """Read a Boolean option, which is on when it is only named."""
+    """Return the value of a Boolean option, which is on if it has no value."""
     for item in node.get(field, ()):
         element = item["DefElem"]
         if element["defname"] != option:
@@ -79,7 +79,7 @@ def _is_kind(*kinds: str) -> Callable[[Node], bool]:
 
 
 def _refreshes(node: Node) -> bool:
-    """Say whether an ALTER SUBSCRIPTION fetches the publisher's tables, which it does unless told not to."""
+    """Return True if an ALTER SUBSCRIPTION fetches the list of the publisher's tables, which is its default."""
     kinds = (
         "ALTER_SUBSCRIPTION_SET_PUBLICATION",
         "ALTER_SUBSCRIPTION_ADD_PUBLICATION",
@@ -96,7 +96,7 @@ REFUSALS = (
         refused="CREATE INDEX CONCURRENTLY items_name_idx ON items (name)",
         accepted="CREATE INDEX items_name_idx ON items (name)",
         applies=lambda node: node.get("concurrent", False),
-        target=aim_created_index,
+        target=read_created_index,
     ),
     Refusal(
         "DropStmt",
@@ -105,7 +105,7 @@ REFUSALS = (
         refused="DROP INDEX CONCURRENTLY items_number_idx",
         accepted="DROP INDEX items_number_idx",
         applies=lambda node: node.get("concurrent", False),
-        target=aim_dropped_index,
+        target=read_dropped_index,
     ),
     Refusal(
         "ReindexStmt",
@@ -114,7 +114,7 @@ REFUSALS = (
         refused="REINDEX TABLE CONCURRENTLY items",
         accepted="REINDEX TABLE items",
         applies=lambda node: _is_on(node, "concurrently", "params", default=False),
-        target=aim_reindex,
+        target=read_reindexed,
     ),
     Refusal(
         "ReindexStmt",
@@ -123,7 +123,7 @@ REFUSALS = (
         refused="REINDEX SCHEMA public",
         accepted="REINDEX INDEX items_number_idx",
         applies=_is_kind("REINDEX_OBJECT_SCHEMA", "REINDEX_OBJECT_SYSTEM", "REINDEX_OBJECT_DATABASE"),
-        target=aim_reindex,
+        target=read_reindexed,
     ),
     Refusal(
         "VacuumStmt",

@@ -1,4 +1,4 @@
-"""How other migration tools remember in a database what was applied: one row a tool, each with its source."""
+"""The tables in which other migration tools record what was applied, each with its source."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class OtherTool:
-    """Describe the table in which a tool keeps its record; `version`, `label` and what follows are SQL over its columns."""
+    """The table of a tool; `version`, `label` and the fields after them are SQL expressions over its columns."""
 
     name: str
     table: str
     columns: tuple[str, ...]
-    """The columns by which its table is known; it may have more, unless `exact`."""
+    """The columns by which the table is recognised; it may have more, unless `exact`."""
     version: str
-    """What identifies a migration: a number, a timestamp, a file's name."""
+    """The identity of a migration: a number, a timestamp or the name of a file."""
     source: str
     exact: bool = False
     label: str = "NULL"
-    """The name of the migration's file or folder, or the best that the table has of it."""
+    """The name of the migration's file or folder, or what the table has that is closest to it."""
     applied_at: str = "NULL"
-    """A moment in UTC, without time zone."""
+    """A timestamp in UTC, without time zone."""
     checksum: str = "NULL"
     ok: str = "true"
-    """Whether the row says that the migration is applied: not failed, not rolled back."""
+    """Whether the migration is applied: not failed, not rolled back."""
     order: str = "1"
     cumulative: bool = False
-    """Whether one row stands for everything up to it, so that what came before is not recorded."""
+    """Whether the table records only the newest version, which includes all before it."""
     ordered: bool = True
-    """Whether versions can be put in order by themselves; a hash cannot."""
+    """Whether versions have an order; hashes do not."""
 
 
 _FLYWAY_UNDONE = """EXISTS (
@@ -143,4 +143,4 @@ OTHER_TOOLS = (
         source="https://github.com/salsita/node-pg-migrate/blob/main/src/runner.ts (nameColumn, runOnColumn)",
     ),
 )
-"""The more particular first: the first whose columns are there is the one."""
+"""The more specific first: the first tool whose columns exist is used."""

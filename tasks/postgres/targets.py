@@ -1,4 +1,4 @@
-"""What a statement outside a transaction leaves in the catalog: what to look for to see that it took effect."""
+"""The objects that statements outside transactions change, by which the catalog shows whether a statement took effect."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Node = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Name what a statement makes, drops or changes: enough to find out afterwards whether it took effect.
+    """The object that a statement creates, drops or changes.
 
     `kind` is create or drop of an index, a database, a tablespace or a subscription ("create index"), or reindex,
     detach partition (`name` is the partition, `table` its parent), or other. An empty schema means the search path.
@@ -23,8 +23,6 @@ class Target:
     name: str = ""
     table_schema: str = ""
     table: str = ""
-    if_not_exists: bool = False
-    if_exists: bool = False
 
 
 def _read_relation(node: Node, field: str = "relation") -> tuple[str, str]:
@@ -32,8 +30,8 @@ def _read_relation(node: Node, field: str = "relation") -> tuple[str, str]:
     return relation.get("schemaname", ""), relation.get("relname", "")
 
 
-def aim_created_index(node: Node) -> Target:
-    """Aim at the index of a CREATE INDEX, which lives in the schema of its table."""
+def read_created_index(node: Node) -> Target:
+    """Return the index of a CREATE INDEX, which is in the schema of its table."""
     schema, table = _read_relation(node)
     return Target(
         "create index",
@@ -41,19 +39,18 @@ def aim_created_index(node: Node) -> Target:
         name=node.get("idxname", ""),
         table_schema=schema,
         table=table,
-        if_not_exists=node.get("if_not_exists", False),
     )
 
 
-def aim_dropped_index(node: Node) -> Target:
-    """Aim at the index of a DROP INDEX CONCURRENTLY, of which the server takes one only."""
+def read_dropped_index(node: Node) -> Target:
+    """Return the index of a DROP INDEX CONCURRENTLY, which accepts only one."""
     names = [item["String"]["sval"] for item in node["objects"][0]["List"]["items"]]
     schema = names[-2] if len(names) > 1 else ""
-    return Target("drop index", schema=schema, name=names[-1], if_exists=node.get("missing_ok", False))
+    return Target("drop index", schema=schema, name=names[-1])
 
 
-def aim_reindex(node: Node) -> Target:
-    """Aim at what a REINDEX builds again: an index, a table, a schema, or (all empty) the database."""
+def read_reindexed(node: Node) -> Target:
+    """Return what a REINDEX rebuilds: an index, a table, a schema, or (all names empty) the database."""
     schema, name = _read_relation(node)
     kind = node["kind"]
     if kind == "REINDEX_OBJECT_INDEX":
@@ -64,7 +61,7 @@ def aim_reindex(node: Node) -> Target:
 
 
 def find_detached(node: Node) -> Node | None:
-    """Find the partition that an ALTER TABLE detaches concurrently."""
+    """Return the partition that an ALTER TABLE detaches concurrently, or None."""
     for item in node.get("cmds", ()):
         command = item["AlterTableCmd"]
         if command["subtype"] == "AT_DetachPartition" and command["def"]["PartitionCmd"].get("concurrent"):
@@ -74,12 +71,12 @@ def find_detached(node: Node) -> Node | None:
 
 
 def read_detached_target(node: Node) -> Target:
-    """Aim at the partition of an ALTER TABLE … DETACH PARTITION … CONCURRENTLY."""
+    """Return the partition of an ALTER TABLE … DETACH PARTITION … CONCURRENTLY."""
     table_schema, table = _read_relation(node)
     schema, name = _read_relation(find_detached(node) or {}, "name")
     return Target("detach partition", schema=schema, name=name, table_schema=table_schema, table=table)
 
 
 def read_target(kind: str, field: str) -> Callable[[Node], Target]:
-    """Make a function that aims at what one field of a node names."""
-    return lambda node: Target(kind, name=node.get(field, ""), if_exists=node.get("missing_ok", False))
+    """Return a function that returns the object that a field of a node names."""
+    return lambda node: Target(kind, name=node.get(field, ""))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from tasks.runner.events import ErrorRaised
+from tasks.runner.events import ErrorRaised, Event, event
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,11 @@ class RehearsalFinding:
     """The difference as values."""
 
 
+@event("verify_started")
 @dataclass(frozen=True, slots=True)
-class VerifyStarted:
+class VerifyStarted(Event):
     """The start of a verification: how many migrations, why these, on which server, and without which extensions."""
 
-    kind: ClassVar[str] = "verify_started"
     count: int
     total: int
     reason: str
@@ -41,15 +41,15 @@ class VerifyStarted:
     without: tuple[str, ...] = ()
 
 
+@event("migration_verified")
 @dataclass(frozen=True, slots=True)
-class MigrationVerified:
+class MigrationVerified(Event):
     """The result of verifying one migration: up, down and up again; None for what could not be tried.
 
     `late` is "" for a migration that is in order, "safe" if running it after all applied ones produces the same schema, else
     "differs". `unchecked` lists statements that were not run, and tables that got no rows, with the reason.
     """
 
-    kind: ClassVar[str] = "migration_verified"
     version: str
     works: bool
     restores: bool | None
@@ -62,33 +62,33 @@ class MigrationVerified:
     duration_ms: int
 
 
+@event("verify_finished")
 @dataclass(frozen=True, slots=True)
-class VerifyFinished:
+class VerifyFinished(Event):
     """The end of a verification: how many migrations were verified, and how many of them have findings; mild ones apart."""
 
-    kind: ClassVar[str] = "verify_finished"
     count: int
     found: int
     mild: int
     duration_ms: int
 
 
+@event("crash_test_started")
 @dataclass(frozen=True, slots=True)
-class CrashTestStarted:
+class CrashTestStarted(Event):
     """The start of a crash test: how many migrations are killed and resumed, and why these."""
 
-    kind: ClassVar[str] = "crash_test_started"
     count: int
     total: int
     reason: str
     server_version: int
 
 
+@event("crash_resumed")
 @dataclass(frozen=True, slots=True)
-class CrashResumed:
+class CrashResumed(Event):
     """The result of killing a run after one statement and resuming it; `number` counts from 1 within the file."""
 
-    kind: ClassVar[str] = "crash_resumed"
     version: str
     line: int
     text: str
@@ -97,21 +97,21 @@ class CrashResumed:
     findings: tuple[RehearsalFinding, ...]
 
 
+@event("crash_test_skipped")
 @dataclass(frozen=True, slots=True)
-class CrashTestSkipped:
+class CrashTestSkipped(Event):
     """A migration whose run was not killed, with the reason, and a finding if the migration is at fault."""
 
-    kind: ClassVar[str] = "crash_test_skipped"
     version: str
     reason: str
     findings: tuple[RehearsalFinding, ...] = ()
 
 
+@event("crash_test_finished")
 @dataclass(frozen=True, slots=True)
-class CrashTestFinished:
+class CrashTestFinished(Event):
     """The end of a crash test: after how many statements runs were killed, and how many of these have findings."""
 
-    kind: ClassVar[str] = "crash_test_finished"
     count: int
     kills: int
     found: int

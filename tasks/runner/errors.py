@@ -1,4 +1,4 @@
-"""What can go wrong: one base with an exit code and a next step, and few children that carry fields."""
+"""The errors of the runner: one base class with an exit code and a next step."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from tasks.runner.events import ErrorRaised
 from tasks.runner.redaction import redact, redact_line
 
-RESUME_HINT = "Run the same command again: it goes on where this one stopped."
-STEPS_ARE_RECOUNTED = "Look first what is applied now, since a rollback counts its steps anew:"
+RESUME_HINT = "Run the same command again: it resumes where this run stopped."
+STEPS_ARE_RECOUNTED = "Check the current state first, because a rollback counts its steps from there:"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Name the spot in a file that an error speaks of; line and column count from 1, 0 means unknown."""
+    """The place of an error in a file; line and column count from 1, and 0 means unknown."""
 
     file: str
     line: int = 0
@@ -25,7 +25,7 @@ class Place:
 
 
 class RunnerError(Exception):
-    """Stop an operation and say what happened, where, what stands in the database, and what to do next."""
+    """The base of all errors: what happened, where, the state of the database, and what to do next."""
 
     exit_code = 1
 
@@ -39,19 +39,19 @@ class RunnerError(Exception):
 
 
 class UsageError(RunnerError):
-    """Refuse a command that was not used as it can be."""
+    """A command was used wrongly."""
 
     exit_code = 2
 
 
 class RefusedError(RunnerError):
-    """Refuse to go on; nothing was changed."""
+    """An operation was refused; nothing was changed."""
 
     exit_code = 3
 
 
 class FilesError(RefusedError):
-    """Refuse a folder of files; `problems` lists every offender, so that one look mends all."""
+    """Files cannot be used; `problems` lists all of them, so that they can be fixed at once."""
 
     def __init__(self, message: str, problems: tuple[str, ...], *, hint: str = "", place: Place | None = None) -> None:
         super().__init__(
@@ -64,7 +64,7 @@ class FilesError(RefusedError):
 
 
 class ReportedError(RunnerError):
-    """End with an exit code after an event told the error already."""
+    """An error that was already reported by an event; it only carries the exit code."""
 
     def __init__(self, message: str, *, exit_code: int) -> None:
         super().__init__(message)
@@ -72,23 +72,23 @@ class ReportedError(RunnerError):
 
 
 class ConnectError(RunnerError):
-    """Report that no session with the database could be had."""
+    """The database could not be connected to."""
 
 
 class StatementError(RunnerError):
-    """Report the statement of a migration that the server refused."""
+    """A statement of a migration failed on the server."""
 
 
 class LockLostError(RunnerError):
-    """Report that the session which held the lock is gone, so that nothing more may be changed."""
+    """The session with the lock was lost, so that nothing more may be changed."""
 
 
 class RunInterruptedError(RunnerError):
-    """Report that a signal ended the run."""
+    """A signal ended the run."""
 
 
 class Interruption(KeyboardInterrupt):
-    """Carry the signal that asks the process to stop to the statement that runs."""
+    """A signal that asks the process to stop, raised in the running statement."""
 
     def __init__(self, signal_name: str) -> None:
         super().__init__(signal_name)
@@ -96,7 +96,7 @@ class Interruption(KeyboardInterrupt):
 
 
 def describe_error(error: RunnerError, url: str) -> ErrorRaised:
-    """Turn an error into the event that the report prints, without any password."""
+    """Return an error as the event that the report prints, with passwords redacted."""
     place = error.place or Place("")
     source, column = redact_line(place.source, place.column, url)
     return ErrorRaised(

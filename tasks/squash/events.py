@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+
+from tasks.runner.events import Event, event
 
 
+@event("squash_planned")
 @dataclass(frozen=True, slots=True)
-class SquashPlanned:
+class SquashPlanned(Event):
     """The versions that become one; `text` is its up file, `down` its down file."""
 
-    kind: ClassVar[str] = "squash_planned"
     version: str
     versions: tuple[str, ...]
     rows: int
@@ -19,11 +20,11 @@ class SquashPlanned:
     down: str
 
 
+@event("squash_finished")
 @dataclass(frozen=True, slots=True)
-class SquashFinished:
+class SquashFinished(Event):
     """The end of a squash; `applied` is True if it was done."""
 
-    kind: ClassVar[str] = "squash_finished"
     version: str
     count: int
     applied: bool

@@ -13,7 +13,7 @@ from tests.bad_input.refusals import MARK, NEXT, V, refuse_unchanged
 from tests.kit.databases import Database
 from tests.kit.projects import REPOSITORY, Project
 
-ONLY = " in the description: only a-z, A-Z, 0-9, '_' and '-' may stand there"
+ONLY = " in the description: only a-z, A-Z, 0-9, '_' and '-' are allowed"
 
 
 def test_all_that_a_run_cannot_use_is_listed_at_once(project: Project, database: Database) -> None:
@@ -34,22 +34,22 @@ def test_all_that_a_run_cannot_use_is_listed_at_once(project: Project, database:
         left_out.write_text("no SQL")
     refusal = refuse_unchanged(project, database)
     head, *problems = refusal.error.message.splitlines()
-    assert head == "migrations holds 14 things that a run cannot use:"
+    assert head == "14 files in migrations cannot be used:"
     assert [problem.strip() for problem in problems] == [
         "migrations/up/20250103000000_ctrl\\x1b[31m.sql: '\\x1b'" + ONLY,
         "migrations/up/20250105000000_folder.sql: is a directory",
         "migrations/up/20250106000000_link.sql: is a broken link",
         "migrations/up/20250107000000_loop.sql: cannot be read: Too many levels of symbolic links",
-        "migrations/up/20250108000000_loud.SQL: the ending must be .sql in lower case",
+        "migrations/up/20250108000000_loud.SQL: the suffix must be .sql in lower case",
         "migrations/up/20250109000000_\\udcff.sql: '\\udcff'" + ONLY,
-        "migrations/up/20250110000000_pipe.sql: is no file",
+        "migrations/up/20250110000000_pipe.sql: is not a regular file",
         "migrations/up/20251301000000_thirteenth.sql: month 13 does not exist (01 to 12)",
         "migrations/up/next.sql: no timestamp: rename to YYYYMMDDHHMMSS_description.sql",
         "migrations/up/x.sql: no timestamp: rename to YYYYMMDDHHMMSS_description.sql",
         "migrations/down/20250111000000_folder.sql: is a directory",
-        "migrations/beside.sql: stands beside up/ and would never run; move it to up/",
+        "migrations/beside.sql: is beside up/ and would never run; move it to up/",
         "migrations/down/20250104000000_lone.sql: has no up/20250104000000_lone.sql",
-        "20250101000000_first.sql, 20250101000000_same.sql: equal timestamps; give one of them a later one",
+        "20250101000000_first.sql, 20250101000000_same.sql: equal timestamps; give one of them a later timestamp",
     ]
 
 

@@ -12,8 +12,8 @@ from tests.kit.projects import Project
     [
         ("SELECT 1;\nSELECT 'é';\n".encode("latin-1"), 2, "is not UTF-8: byte 0xe9", "iconv -f latin1 -t utf-8"),
         ("SELECT 'é';\n".encode("utf-16"), 1, "is not UTF-8: byte 0xff", "iconv -f utf-16 -t utf-8"),
-        ("SELECT 1;\nSELECT 2;\n".encode("utf-16-le"), 1, "holds a NUL byte", "UTF-16"),
-        (b"SELECT 1;\r\nSELECT '\0';\r\n", 2, "holds a NUL byte", "Save it as UTF-8"),
+        ("SELECT 1;\nSELECT 2;\n".encode("utf-16-le"), 1, "contains a NUL byte", "UTF-16"),
+        (b"SELECT 1;\r\nSELECT '\0';\r\n", 2, "contains a NUL byte", "Save it as UTF-8"),
         (b"", 1, "holds no statement", "delete the file"),
         (b"\xef\xbb\xbf-- one\r\n\r\n/* two */ ;\r\n", 1, "holds no statement", "delete the file"),
     ],

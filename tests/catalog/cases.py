@@ -1,10 +1,10 @@
-"""What must be seen: a schema, a change of it, and the differences that the change makes."""
+"""Cases: a schema, a change of it, and the expected differences."""
 
 from typing import NamedTuple
 
 
 class Case(NamedTuple):
-    """A schema, a change and what it is seen as: word and object of each difference."""
+    """A schema, a change, and the expected differences: word and object of each."""
 
     title: str
     setup: str

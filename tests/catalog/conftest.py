@@ -17,7 +17,7 @@ READER, OTHER = "catalog_reader", "catalog_other"
 
 
 def make_role(database: Database, role: str) -> None:
-    """Make a role that may log in, unless this server has it already."""
+    """Create a role that may log in, unless it exists."""
     try:
         database.execute(f"CREATE ROLE {role} LOGIN")
     except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
@@ -26,14 +26,14 @@ def make_role(database: Database, role: str) -> None:
 
 @pytest.fixture
 def roles(any_database: Database) -> None:
-    """Make the roles on the server of `any_database`."""
+    """Create the roles on the server of `any_database`."""
     make_role(any_database, READER)
     make_role(any_database, OTHER)
 
 
 @pytest.fixture
 def pair(servers: Callable[[Path], Server]) -> Iterator[tuple[Database, Database]]:
-    """Give an empty database on the embedded server and one on the machine's own."""
+    """Return an empty database on the embedded server, and one on the machine's own."""
     programs = find_machine_programs()
     if programs is None:
         pytest.skip("there is no PostgreSQL on this machine beside the embedded one")

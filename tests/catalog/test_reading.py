@@ -1,4 +1,4 @@
-"""Each class of objects is read: what changes is seen, and nothing else is."""
+"""Each class of objects is read: a change is a difference, and nothing else is."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def read(database: Database) -> Catalog:
 
 @pytest.mark.usefixtures("roles")
 @pytest.mark.parametrize("case", CASES, ids=[case.title for case in CASES])
-def test_a_change_is_seen_as_what_it_is(any_database: Database, case: Case) -> None:
+def test_a_change_is_one_difference_of_its_object(any_database: Database, case: Case) -> None:
     if any_database.ask(lambda connection: connection.info.server_version) // 10000 < case.since:
         pytest.skip(f"PostgreSQL {case.since} and later have it")
     if case.setup:
@@ -45,14 +45,14 @@ def test_an_empty_database_has_what_every_database_has(any_database: Database) -
         ("CREATE TABLE t (c integer PRIMARY KEY)", "constraint", "PRIMARY KEY (c)"),
     ],
 )
-def test_a_definition_is_what_one_would_write(any_database: Database, statement: str, kind: str, definition: str) -> None:
+def test_a_definition_is_written_as_in_sql(any_database: Database, statement: str, kind: str, definition: str) -> None:
     any_database.execute(statement)
     assert [text for _, text in read(any_database).of_kind(kind)] == [definition]
 
 
 @pytest.mark.usefixtures("roles")
-def test_what_is_there_left_its_trace(any_database: Database) -> None:
-    """A class whose trace is missing is not asked for."""
+def test_a_class_with_objects_is_found_by_its_trace(any_database: Database) -> None:
+    """The query of a class without a trace is not run."""
     any_database.execute(RICH)
     version = any_database.query("SELECT current_setting('server_version_num')::integer")[0][0] // 10000
     for each in CLASSES:
@@ -60,8 +60,8 @@ def test_what_is_there_left_its_trace(any_database: Database) -> None:
             assert any_database.query(f"SELECT EXISTS (SELECT {each.trace})") == [(True,)], each.title
 
 
-def test_what_every_database_has_leaves_no_trace(any_database: Database) -> None:
-    """Else a class would be asked for in vain everywhere."""
+def test_an_empty_database_has_no_traces(any_database: Database) -> None:
+    """Otherwise its query would be run on every database."""
     traced = [each for each in CLASSES if each.trace]
     found = [each.title for each in traced if any_database.query(f"SELECT EXISTS (SELECT {each.trace})") == [(True,)]]
     assert found == []

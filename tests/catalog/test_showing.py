@@ -1,4 +1,4 @@
-"""A difference is shown so that a person finds what changed, and written so that a program does."""
+"""A difference as text and as JSON."""
 
 import json
 
@@ -23,7 +23,7 @@ def show(before: dict[Key, str], after: dict[Key, str]) -> list[str]:
 
 
 @pytest.mark.parametrize(("sign", "before", "after"), [("+", {}, TABLE), ("-", TABLE, {})])
-def test_what_belongs_to_a_table_is_folded_under_it(sign: str, before: dict[Key, str], after: dict[Key, str]) -> None:
+def test_parts_of_a_table_are_counted_in_its_line(sign: str, before: dict[Key, str], after: dict[Key, str]) -> None:
     assert show(before, after) == [f"{sign} table public.x (with 2 columns, comment, index, policy, row security)"]
 
 
@@ -36,17 +36,17 @@ def test_a_changed_column_shows_both_definitions() -> None:
     ]
 
 
-def test_a_part_that_was_added_to_a_table_that_stays_is_shown() -> None:
+def test_a_part_that_was_added_to_an_existing_table_is_shown() -> None:
     key = Key("index", "public.i", "public.x")
     assert show({k: v for k, v in TABLE.items() if k != key}, TABLE) == [f"+ {key}", f"    + {TABLE[key]}"]
 
 
-def test_a_part_that_went_while_a_view_came_in_the_place_of_its_table_is_not_folded_under_the_view() -> None:
+def test_a_part_of_a_table_that_was_replaced_by_a_view_is_not_counted_under_the_view() -> None:
     shown = show({Key("trigger", "t", "public.x"): "CREATE"}, {Key("view", "public.x"): "AS SELECT 1"})
     assert shown == ["- trigger t of public.x", "    - CREATE", "+ view public.x", "    + AS SELECT 1"]
 
 
-def test_a_long_definition_shows_only_what_changed_and_what_is_around() -> None:
+def test_a_long_definition_is_shown_as_a_diff() -> None:
     lines = [f"line {number}" for number in range(30)]
     changed = [*lines[:15], "another", *lines[16:]]
     key = Key("function", "public.f()")

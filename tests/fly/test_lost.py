@@ -74,7 +74,7 @@ def test_after_a_rollback_that_failed_over_there_one_looks_first(far: Far) -> No
         deeds = {StatementStarted: far.fly.kill_proxy, ConnectionLost: gate.close}
         ended = far.run_request(Request("rollback"), deeds)
     assert ended.error is not None
-    assert ended.error.hint.endswith("a rollback counts its steps anew: inv db.status --env=staging")
+    assert ended.error.hint.endswith("because a rollback counts its steps from there: inv db.status --env=staging")
 
 
 def test_a_frozen_connection_counts_as_lost_after_a_silence(far: Far) -> None:

@@ -114,7 +114,10 @@ def test_statements_that_change_rows_are_known(text: str, moves: bool) -> None:
     assert moves_rows(text) is moves
 
 
-@pytest.mark.parametrize(("text", "empty"), [("-- only\n/* words */ ;", True), ("SELECT 1", False), ("\ufeff\n", True)])
+@pytest.mark.parametrize(
+    ("text", "empty"),
+    [("-- only\n/* words */ ;", True), ("SELECT 1", False), ("\ufeff\n", True), ("/* a /* b */ c */", True), ("/* open", False)],
+)
 def test_a_file_without_statements_is_known(text: str, empty: bool) -> None:
     assert is_empty(text) is empty
 

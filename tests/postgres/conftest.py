@@ -12,7 +12,7 @@ from tests.kit.own_servers import copy_cluster
 
 @pytest.fixture
 def new_directory(template: cluster.Cluster, short_path: Path) -> Iterator[Callable[..., Path]]:
-    """Give a function that returns the directory of a server which is made, but not yet started."""
+    """Return a function that returns the directory of a server which is created, but not started."""
     made: list[Path] = []
 
     def make(place: str = "project") -> Path:
@@ -28,13 +28,13 @@ def new_directory(template: cluster.Cluster, short_path: Path) -> Iterator[Calla
 
 @pytest.fixture
 def directory(new_directory: Callable[..., Path]) -> Path:
-    """Give the directory of a server which is made, but not yet started."""
+    """Return the directory of a server which is created, but not started."""
     return new_directory()
 
 
 @pytest.fixture
 def empty(short_path: Path) -> Iterator[Path]:
-    """Give the path of a directory that is yet to be made."""
+    """Return the path of a directory that does not exist."""
     directory = short_path / "project" / ".postgres"
     yield directory
     stop(directory)

@@ -16,12 +16,12 @@ from tests.kit.servers import FAST_SETTINGS
 
 
 def may_mount() -> bool:
-    """Tell whether this process may have folders of its own mounted."""
+    """Return True if this process may mount folders."""
     return os.geteuid() == 0 and subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every directory")
-def test_a_directory_of_another_account_is_an_error_that_says_so(directory: Path) -> None:
+def test_a_directory_of_another_account_is_reported(directory: Path) -> None:
     data = directory / "data"
     data.chmod(0)
     try:
@@ -32,7 +32,7 @@ def test_a_directory_of_another_account_is_an_error_that_says_so(directory: Path
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as another account")
-def test_for_root_a_private_folder_is_opened_for_passing_through_and_no_more(empty: Path) -> None:
+def test_for_root_a_private_folder_gets_only_the_search_permission(empty: Path) -> None:
     empty.parent.mkdir(mode=0o700)
     start(empty, FAST_SETTINGS)
     assert stat.S_IMODE(empty.parent.stat().st_mode) == 0o701
@@ -49,7 +49,7 @@ def test_for_root_the_server_runs_as_the_owner_of_the_folder(empty: Path) -> Non
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can put a socket there as somebody else")
-def test_a_socket_that_somebody_else_put_in_place_of_the_servers_is_not_taken_for_it(
+def test_a_socket_of_another_account_is_not_used(
     new_directory: Callable[..., Path],
 ) -> None:
     directory = new_directory("/".join(["long"] * 30))
@@ -65,7 +65,7 @@ def test_a_socket_that_somebody_else_put_in_place_of_the_servers_is_not_taken_fo
 
 
 @pytest.mark.skipif(not may_mount(), reason="only root, where it may mount, can have an /etc of its own")
-def test_processes_that_need_the_account_at_once_get_the_same(tmp_path: Path) -> None:
+def test_concurrent_processes_get_the_same_account(tmp_path: Path) -> None:
     script = f"""
     cp -a /etc {tmp_path} && mount --bind {tmp_path}/etc /etc
     sed -i /^{SYSTEM_ACCOUNT}:/d /etc/passwd /etc/shadow /etc/group /etc/gshadow

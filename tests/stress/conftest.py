@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.kit.projects import REPOSITORY
-from tests.stress.mortal import Request
+from tests.stress.crash_worker import Request
 
 
 @dataclass
@@ -23,9 +23,9 @@ class Answer:
 
 
 @pytest.fixture(scope="session")
-def ask_mortal() -> Iterator[Callable[[Request], Answer]]:
+def ask_worker() -> Iterator[Callable[[Request], Answer]]:
     """Give a function that has a process carry out a request, to its end or to its death."""
-    command = [sys.executable, "-m", "tests.stress.mortal"]
+    command = [sys.executable, "-m", "tests.stress.crash_worker"]
     with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         stdin, stdout = process.stdin, process.stdout
         assert stdin is not None

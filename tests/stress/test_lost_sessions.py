@@ -117,7 +117,7 @@ def test_after_a_rollback_whose_session_is_cut_one_looks_first(project: Project,
         error = run.fail()
     first, crash = f"Nothing of the rollback of {FIRST} was kept.", "stands, unless the server crashed."
     assert error.state == f"{first} 1 rollback before it in this run {crash}"
-    assert error.hint.endswith("look first what is applied now, since a rollback counts its steps anew: inv db.status")
+    assert error.hint.endswith("check the current state first, because a rollback counts its steps from there: inv db.status")
     assert database.query("SELECT version FROM schema_migrations") == [(FIRST,)]
 
 

@@ -1,19 +1,17 @@
-"""The classes of objects that a schema has, each with the query that reads it."""
+"""The classes of objects of a schema, each with the query that reads it."""
 
 from __future__ import annotations
 
-from tasks.catalog.classes import access, comments, containers, routines, tables
-from tasks.catalog.classes import constraints as rules
-from tasks.catalog.classes import foreign_data as outside
+from tasks.catalog.classes import access, comments, constraints, containers, foreign_data, routines, tables
 from tasks.catalog.classes.object_class import LEDGER_TABLES, ObjectClass
 
 CLASSES: tuple[ObjectClass, ...] = (
     *containers.CLASSES,
     *tables.CLASSES,
-    *rules.CLASSES,
+    *constraints.CLASSES,
     *routines.CLASSES,
     *access.CLASSES,
-    *outside.CLASSES,
+    *foreign_data.CLASSES,
     *comments.CLASSES,
 )
 

@@ -1,8 +1,7 @@
 """Row security, policies, grants and default privileges.
 
-A grant is written only where it differs from what PostgreSQL gives at creation, so that no access list at all equals the
-written-out default: https://www.postgresql.org/docs/current/ddl-priv.html. The owner is the word OWNER, whatever the role is
-called.
+Only grants that differ from the defaults of PostgreSQL are read, so that a missing access list equals an explicit default:
+https://www.postgresql.org/docs/current/ddl-priv.html. The owner is written as OWNER, whatever the name of the role.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ _UNTOUCHED_SCHEMA = """acldefault('n', nspowner) || CASE WHEN nspname <> 'public
                 makeaclitem(0, nspowner, 'CREATE', false)]
             ELSE ARRAY[makeaclitem(0, nspowner, 'USAGE', false)] END"""
 
-# Each source gives: the kind of object made of it; the one that it belongs to; what is granted on; what stands before GRANT and
-# in brackets after a privilege; the letter that acldefault knows; owner; access list; and the one that an untouched object has.
+# Each source returns: the kind of the object; its parent; the target of the grant; the text before GRANT and the one in brackets
+# after a privilege; the code for acldefault(); the owner; the access list; and the access list of an unchanged object.
 _GRANTED = f"""
 granted AS MATERIALIZED (
     SELECT 'grant' AS kind, name AS parent, 'SCHEMA ' || name AS target, '' AS before, '' AS part, 'n'::"char" AS code,
@@ -89,7 +88,7 @@ granted AS MATERIALIZED (
     WHERE defaclnamespace = 0 OR schemas.oid IS NOT NULL
 )"""
 
-# MAINTAIN came with 17: ALL means one more there. See NORMALISATIONS.
+# 17 added MAINTAIN to ALL, see tasks/catalog/normalising.py.
 _GRANTS = f"""
 WITH {OWNED_SEQUENCES},
 {_GRANTED},
@@ -141,7 +140,7 @@ SELECT kind,
 FROM worded JOIN numbered USING (number)
 GROUP BY kind, role, part, parent, before, target"""
 
-# What public has as everywhere is no trace; on 14 it is written otherwise, and asked for in vain.
+# The defaults of the schema public are ignored; 14 writes them differently, so that its query is always run.
 _ANY_GRANT = f"""FROM (
     SELECT FROM pg_class WHERE oid >= {FIRST_OWN_OID} AND relacl IS NOT NULL
     UNION ALL SELECT FROM pg_attribute WHERE attrelid >= {FIRST_OWN_OID} AND attacl IS NOT NULL

@@ -1,4 +1,4 @@
-"""What tables and views have beside columns: constraints, indexes, triggers, rules, statistics; and event triggers."""
+"""The parts of tables and views other than columns: constraints, indexes, triggers, rules, statistics; and event triggers."""
 
 from __future__ import annotations
 

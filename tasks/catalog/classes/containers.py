@@ -1,4 +1,4 @@
-"""Schemas, extensions and what stands in a schema beside tables: types, domains, sequences, and what has no class of its own."""
+"""Schemas, extensions, types, domains, sequences, and other objects without their own class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _EXTENSIONS = """
 SELECT 'extension', quote_ident(extname), '', 'SCHEMA ' || quote_ident(nspname)
 FROM pg_extension
 JOIN pg_namespace ON pg_namespace.oid = extnamespace"""
-# Without the version: each server has the one that was packaged for it.
+# Without the version: each server has its own package.
 
 _ENUMS = f"""
 WITH {SCHEMAS}

@@ -1,4 +1,4 @@
-"""What leads out of the database: publications, foreign-data wrappers, servers and user mappings."""
+"""Connections to other databases: publications, foreign-data wrappers, servers and user mappings."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SELECT 'user mapping', CASE umuser WHEN 0 THEN 'PUBLIC' WHEN srvowner THEN 'OWNE
 FROM pg_user_mappings
 JOIN pg_foreign_server AS server ON server.oid = srvid
 WHERE {exclude_members("pg_foreign_server", "server.oid")}"""
-# Without the options: they hold passwords, and not every role may read them.
+# Without the options: they contain passwords, and not every role may read them.
 
 CLASSES = (
     ObjectClass("publications", _select_publications("''", "NULL"), "FROM pg_publication", until=14),

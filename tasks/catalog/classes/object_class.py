@@ -1,4 +1,4 @@
-"""What a class of objects is, and the pieces of SQL that several classes share."""
+"""A class of objects, and the SQL that several classes share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 OLDEST, NEWEST = 14, 99
 
 FIRST_OWN_OID = 16384
-"""Objects below it were made by initdb: https://www.postgresql.org/docs/current/system-catalog-initial-data.html"""
+"""Objects with a smaller OID were created by initdb: https://www.postgresql.org/docs/current/system-catalog-initial-data.html"""
 
 LEDGER_TABLES = (
     "schema_migrations",
@@ -16,19 +16,19 @@ LEDGER_TABLES = (
     "schema_migrations_scripts",
     "schema_migrations_seeds",
 )
-"""The tables of the ledger, which are left out in whatever schema they stand, with all that belongs to them."""
+"""The tables of the ledger, which are ignored in every schema, with everything that belongs to them."""
 
 SECRET_NAMES = "user|pass|secret|token|key|credential|conninfo|service|cert"
-"""Words in the name of an option whose value must not leave the database."""
+"""Words in the names of options whose values must not be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectClass:
-    """Describe how one class of objects is read.
+    """A class of objects, and how it is read.
 
-    `query` gives rows of kind, name, parent and definition; a row without a definition is left out (something that another
-    session dropped meanwhile). It runs on the major versions from `since` to `until`. `trace` is what every such object leaves in
-    the catalog, as FROM and WHERE: where nothing did, the query need not be asked, and planning it is most of its price.
+    `query` returns rows of kind, name, parent and definition; a row without a definition is ignored (another session dropped the
+    object in the meantime). It runs on the major versions from `since` to `until`. `trace` is a FROM and WHERE clause that finds
+    a row of the catalog if there is any such object. If it finds none, the query is not run: planning it is most of its cost.
     """
 
     title: str
@@ -39,21 +39,21 @@ class ObjectClass:
 
 
 def exclude_members(catalog: str, oid: str) -> str:
-    """Write the condition that an object is no member of an extension.
+    """Return the condition that an object is not a member of an extension.
 
-    It asks for the members of all extensions, which an index finds, instead of asking for each object whose member it is.
+    It reads the members of all extensions once, with an index, rather than once for each object.
     """
     return f"""{oid} NOT IN (SELECT objid FROM pg_depend
         WHERE refclassid = 'pg_extension'::regclass AND classid = '{catalog}'::regclass AND deptype = 'e')"""
 
 
 def exclude_parts(catalog: str, oid: str) -> str:
-    """Write the condition that an object was not made as part of another."""
+    """Return the condition that an object was not created as part of another."""
     return f"NOT EXISTS (SELECT FROM pg_depend WHERE classid = '{catalog}'::regclass AND objid = {oid} AND deptype = 'i')"
 
 
 def list_options(options: str, *, hide: bool = False) -> str:
-    """Write `OPTIONS (name 'value', …)` of an array of options; `hide` keeps back what may be a secret."""
+    """Return the SQL of `OPTIONS (name 'value', …)` for an array of options; `hide` masks possible secrets."""
     value = f"CASE WHEN option_name ~* '{SECRET_NAMES}' OR option_value ~* 'password|://' THEN '***' ELSE option_value END"
     return f"""(
         SELECT 'OPTIONS (' || string_agg(quote_ident(option_name) || ' ' ||
@@ -62,7 +62,7 @@ def list_options(options: str, *, hide: bool = False) -> str:
 
 
 def list_settings(options: str, prefix: str = "") -> str:
-    """Write `name=value, …` of an array of storage parameters, sorted."""
+    """Return the SQL of `name=value, …`, sorted, for an array of storage parameters."""
     return f"(SELECT string_agg('{prefix}' || setting, ', ' ORDER BY setting) FROM unnest({options}) AS setting)"
 
 
@@ -79,7 +79,7 @@ user_schemas AS NOT MATERIALIZED (
     FROM pg_namespace
     WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
 )"""
-"""`schemas` are those that are objects of the schema; `user_schemas` also those that an extension made, which people may fill."""
+"""`schemas` are the schemas of users; `user_schemas` also those of extensions, which may contain objects of users."""
 
 RELATIONS = f"""{SCHEMAS},
 relations AS NOT MATERIALIZED (
@@ -93,7 +93,7 @@ relations AS NOT MATERIALIZED (
       AND NOT (relkind IN ('r', 'p') AND relname IN ({_LEDGER}))
       AND {exclude_members("pg_class", "class.oid")}
 )"""
-"""The tables and views, with their names as SQL writes them."""
+"""The tables and views, with their names in SQL."""
 
 OWNED_SEQUENCES = f"""{RELATIONS},
 sequences AS NOT MATERIALIZED (
@@ -108,4 +108,4 @@ sequences AS NOT MATERIALIZED (
       AND {exclude_members("pg_class", "class.oid")}
       AND (refobjid IS NULL OR refobjid IN (SELECT oid FROM relations))
 )"""
-"""The sequences as well, with the column that owns them."""
+"""Also the sequences, with the columns that own them."""

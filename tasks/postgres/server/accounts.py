@@ -1,6 +1,6 @@
 """The operating system account that a PostgreSQL server runs under.
 
-PostgreSQL refuses to run as root. When we are root, the server runs as another account, which then has to reach the
+PostgreSQL refuses to run as root. If this process runs as root, the server runs as another account, which needs access to the
 server's programs and its data directory.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 from tasks.postgres.server.folder_lock import lock
 
 SYSTEM_ACCOUNT = "pgserver"
-"""The account that root makes for the server when the project folder belongs to root."""
+"""The account that is created for the server if the project folder belongs to root."""
 
 _ACCOUNTS_FOLDER = Path("/etc")
 
@@ -25,12 +25,12 @@ _log = logging.getLogger(__name__)
 
 
 class AccountError(Exception):
-    """Say that no account to run the server under could be had."""
+    """There is no account that can run the server."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """An operating system account, as `subprocess` and `chown` need it."""
+    """An account of the operating system, for `subprocess` and `chown`."""
 
     name: str
     uid: int
@@ -42,10 +42,10 @@ class Account:
 
 
 def choose_account(folder: Path) -> Account | None:
-    """Return the account that is to own a new server in `folder`, or None for our own.
+    """Return the account for a new server in `folder`, or None for that of this process.
 
-    As root: the owner of the folder, so that what root begins its owner can go on with; else a system account.
-    Raises AccountError.
+    As root: the owner of the folder, so that the owner can use the server later; if that is root, a system account.
+    Raises AccountError if the system account cannot be created.
     """
     if os.geteuid() != 0:
         return None
@@ -53,7 +53,7 @@ def choose_account(folder: Path) -> Account | None:
 
 
 def find_owner(data: Path) -> Account | None:
-    """Return the account that owns a data directory and so has to run its server, or None for our own."""
+    """Return the account that owns a data directory and must run its server, or None for that of this process."""
     if os.geteuid() != 0:
         return None
     status = data.stat()
@@ -61,19 +61,19 @@ def find_owner(data: Path) -> Account | None:
 
 
 def open_passage(path: Path, account: Account) -> None:
-    """Let `account` pass through every folder above `path`, by the one permission bit that it lacks.
+    """Add the search permission for `account` to every folder above `path` that lacks it.
 
-    Passing is not listing: a folder of mode 0700 becomes 0701.
+    Searching is not listing: a folder of mode 0700 becomes 0701.
     """
     for folder in path.absolute().parents:
         lacking = _lacking_bits(folder, account, stat.S_IXOTH)
         if lacking:
-            _log.warning("PostgreSQL runs as %s, which may now pass through %s", account.name, folder)
+            _log.warning("PostgreSQL runs as %s, which may now search %s", account.name, folder)
             folder.chmod(stat.S_IMODE(folder.stat().st_mode) | lacking)
 
 
 def open_programs(install: Path, account: Account) -> None:
-    """Let `account` read and run what is in the PostgreSQL installation at `install`."""
+    """Add the permissions for `account` to read and run the files of the PostgreSQL installation at `install`."""
     open_passage(install, account)
     for path in _walk(install):
         is_program = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
@@ -91,7 +91,7 @@ def _find_account(*, uid: int | None = None, name: str = "") -> Account | None:
 
 
 def _create_system_account() -> Account:
-    """Make the account, one process at a time: of two useradd at once, the second may give it another number."""
+    """Create the account, one process at a time: a second useradd at the same time may assign another uid."""
     command = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/bin/false", SYSTEM_ACCOUNT]
     with lock(_ACCOUNTS_FOLDER):
         account = _find_account(name=SYSTEM_ACCOUNT)
@@ -103,7 +103,7 @@ def _create_system_account() -> Account:
             reason = str(error)
         account = _find_account(name=SYSTEM_ACCOUNT)
     if account is None:
-        raise AccountError(f"the account {SYSTEM_ACCOUNT} cannot be made: {reason}")
+        raise AccountError(f"the account {SYSTEM_ACCOUNT} cannot be created: {reason}")
     return account
 
 

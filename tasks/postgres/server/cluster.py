@@ -1,7 +1,7 @@
-"""A PostgreSQL data directory: where things are in it, and what it tells of its server.
+"""A PostgreSQL data directory: its files, and the state of its server.
 
-The server listens on a Unix socket in its data directory only: that directory's permissions decide who may connect, and
-whoever answers there is the server of this very directory.
+The server listens only on a Unix socket in its data directory: the permissions of the directory decide who may connect, and the
+socket always belongs to the server of this directory.
 """
 
 import os
@@ -13,7 +13,7 @@ from urllib.parse import quote
 PORT = 5432
 SUPERUSER = "postgres"
 LONGEST_SOCKET_PATH = 100
-"""Bytes, of the 107 that Linux allows and the 103 of macOS (sockaddr_un)."""
+"""In bytes; Linux allows 107 and macOS 103 (sockaddr_un)."""
 
 _SOCKET = f".s.PGSQL.{PORT}"
 _STATUS_LINE = 7
@@ -21,10 +21,10 @@ _LOG_TAIL_LINES = 15
 
 
 class ServerError(Exception):
-    """Say that a PostgreSQL server cannot be made, started or stopped, and what to do next."""
+    """A PostgreSQL server cannot be created, started or stopped; with what to do next."""
 
     def __init__(self, message: str, hint: str = "") -> None:
-        """Take what happened, and what the reader can do about it."""
+        """Create an error from what happened and what to do next."""
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -44,9 +44,9 @@ class Cluster:
 
     @property
     def socket_folder(self) -> Path:
-        """Return the folder of the socket: the data directory, or one in /tmp where that path will not do.
+        """Return the folder of the socket: the data directory, or one in /tmp if its path is too long or has a comma.
 
-        That is when it is too long, or contains a comma, which libpq takes for the end of a host.
+        libpq takes a comma as the end of a host.
         """
         if len(os.fsencode(self.data / _SOCKET)) <= LONGEST_SOCKET_PATH and "," not in str(self.data):
             return self.data
@@ -59,34 +59,37 @@ class Cluster:
 
     @property
     def identity(self) -> str:
-        """Return what tells this data directory from all others on the machine, and stays when it is moved."""
+        """Return an identity that is unique on this machine, and stays the same when the data directory is moved."""
         status = self.data.stat()
         return f"{status.st_dev}-{status.st_ino}"
 
     @property
     def mark(self) -> str:
-        """Return the setting that is on the command line of this cluster's server and of no other.
+        """Return a setting that is on the command line of this cluster's server only.
 
-        The server's working directory would tell as well, but root in a container may not see that of another account.
+        The working directory would identify the server too, but root in a container may not see that of another account.
         """
         return f"gaia.data={self.identity}"
 
     def url(self, database: str) -> str:
-        """Return the URL of a database on this server, for psycopg and psql alike."""
-        # The port is named, for PGPORT would be taken in its place.
+        """Return the URL of a database on this server, for psycopg and psql."""
+        # Without the port, PGPORT would be used.
         host = quote(str(self.socket_folder), safe="")
         return f"postgresql://{SUPERUSER}@/{quote(database, safe='')}?host={host}&port={PORT}"
 
 
 def is_ready(cluster: Cluster) -> bool:
-    """Tell whether the server accepts connections. Raises PermissionError if the directory is another account's."""
+    """Return True if the server accepts connections.
+
+    Raises PermissionError if the directory belongs to another account.
+    """
     lines = _read_pid_file(cluster)
     if len(lines) <= _STATUS_LINE or lines[_STATUS_LINE].strip() != "ready":
         return False
     with socket.socket(socket.AF_UNIX) as client:
         client.setblocking(False)
         try:
-            # In /tmp, anybody can put a socket where a server's was.
+            # In /tmp, any account can create a socket with the name of a server's.
             if cluster.socket.lstat().st_uid != cluster.data.stat().st_uid:
                 return False
             client.connect(str(cluster.socket))
@@ -112,8 +115,8 @@ def read_major_version(data: Path) -> str | None:
 
 
 def is_postmaster(pid: int, cluster: Cluster) -> bool:
-    """Tell whether a process is this cluster's server, be it ready or on its way up or down."""
-    # Imported here, for a command that finds its server running has no need of it.
+    """Return True if a process is this cluster's server, whether it is ready, starting or stopping."""
+    # Imported late, because a command with a running server does not need it.
     import psutil
 
     try:
@@ -123,7 +126,7 @@ def is_postmaster(pid: int, cluster: Cluster) -> bool:
 
 
 def read_log_tail(cluster: Cluster, offset: int = 0) -> str:
-    """Return the last lines of the log that come after the first `offset` bytes, each on an indented line of its own."""
+    """Return the last lines of the log after the first `offset` bytes, each indented on its own line."""
     try:
         with cluster.log.open("rb") as log:
             log.seek(offset)

@@ -1,4 +1,4 @@
-"""Making, starting and stopping a PostgreSQL server of any version, by its own programs."""
+"""Create, start and stop a PostgreSQL server of any version with its own programs."""
 
 import os
 import re
@@ -27,10 +27,10 @@ _DEAD_PID = 2**31 - 1
 
 
 def create(cluster: Cluster, options: Sequence[str]) -> None:
-    """Make the data directory with initdb.
+    """Create the data directory with initdb.
 
-    It is made beside its place and moved there when it is whole: a run that was killed leaves nothing to be mistaken.
-    Raises ServerError.
+    It is created under another name and renamed when it is complete, so that a killed process leaves no incomplete directory.
+    Raises ServerError if it cannot be created.
     """
     home = cluster.data.parent
     account = _choose_account(home)
@@ -44,14 +44,14 @@ def create(cluster: Cluster, options: Sequence[str]) -> None:
     result = _run(cluster, command, account)
     if result.returncode != 0:
         shutil.rmtree(unfinished, ignore_errors=True)
-        raise ServerError(f"PostgreSQL's data directory cannot be made in {home}: {result.stderr.strip()}")
+        raise ServerError(f"PostgreSQL's data directory cannot be created in {home}: {result.stderr.strip()}")
     unfinished.rename(cluster.data)
 
 
 def start(cluster: Cluster, settings: Mapping[str, str] | None = None) -> None:
-    """Start the server and wait until it accepts connections; it goes on when this process ends.
+    """Start the server and wait until it accepts connections; it keeps running when this process ends.
 
-    To be called by one process at a time. Does nothing if the server is ready. Raises ServerError.
+    Only one process may call this at a time. Does nothing if the server is ready. Raises ServerError if it does not start.
     """
     _await_running_server(cluster)
     if is_ready(cluster):
@@ -64,7 +64,7 @@ def start(cluster: Cluster, settings: Mapping[str, str] | None = None) -> None:
     if folder != cluster.data:
         _make_private(folder, account)
     _disarm_stale_locks(cluster)
-    # Relative to the data directory, so no character in its path needs quoting in this list.
+    # Relative to the data directory, so that its path needs no quoting in this list.
     sockets = "." if folder == cluster.data else folder
     fixed = ["listen_addresses=", f"port={PORT}", f"unix_socket_directories={sockets}", cluster.mark]
     own = [f"{name}={value}" for name, value in (settings or {}).items()]
@@ -72,7 +72,10 @@ def start(cluster: Cluster, settings: Mapping[str, str] | None = None) -> None:
 
 
 def stop(cluster: Cluster) -> bool:
-    """Stop the server, ending its sessions, and return whether one was running. Raises ServerError."""
+    """Stop the server, ending its sessions, and return True if it was running.
+
+    Raises ServerError if it does not stop.
+    """
     pid = read_pid(cluster)
     if pid is None or not (is_ready(cluster) or is_postmaster(pid, cluster)):
         return False
@@ -89,12 +92,12 @@ def stop(cluster: Cluster) -> bool:
 
 
 def _await_running_server(cluster: Cluster) -> None:
-    """Wait for a server that is on its way up or down."""
+    """Wait for a server that is starting or stopping."""
     deadline = time.monotonic() + TIMEOUT_S
     while not is_ready(cluster) and (pid := read_pid(cluster)) is not None and is_postmaster(pid, cluster):
         if time.monotonic() > deadline:
             raise ServerError(
-                f"The server in {cluster.data} (pid {pid}) runs, but has accepted no connection for {TIMEOUT_S} s."
+                f"The server in {cluster.data} (pid {pid}) is running, but has accepted no connection for {TIMEOUT_S} s."
                 + read_log_tail(cluster),
                 f"Wait for it, or end it with: kill -QUIT {pid}",
             )
@@ -102,11 +105,11 @@ def _await_running_server(cluster: Cluster) -> None:
 
 
 def _disarm_stale_locks(cluster: Cluster) -> None:
-    """Put a process id that cannot be into lock files that a crash has left behind.
+    """Write an impossible process id to lock files that a crash left behind.
 
-    Process ids come round again after a reboot or in a container, and PostgreSQL does not start while the one in its
-    lock file is in use, by whatever program (https://www.postgresql.org/docs/current/server-start.html). The files
-    stay: by the shared memory that postmaster.pid names, PostgreSQL notices backends which outlived their server.
+    Process ids are reused after a reboot or in a container, and PostgreSQL does not start while any process has the id in its
+    lock file (https://www.postgresql.org/docs/current/server-start.html). The files are kept: from the shared memory that
+    postmaster.pid names, PostgreSQL detects backends that are still running.
     """
     for path in (cluster.data / "postmaster.pid", cluster.socket.with_name(f"{cluster.socket.name}.lock")):
         if path.exists():
@@ -120,7 +123,7 @@ def _launch(cluster: Cluster, options: str, account: Account | None) -> None:
     log_size = cluster.log.stat().st_size if cluster.log.exists() else 0
     while (result := _run(cluster, command, account)).returncode != 0:
         reason = read_log_tail(cluster, log_size) or f"\n  {result.stderr.strip()}"
-        # Backends of a server that was killed need a moment to notice.
+        # The backends of a killed server need a moment to exit.
         if "shared memory block" not in reason or time.monotonic() > deadline:
             raise ServerError(f"PostgreSQL does not start in {cluster.data}:{reason}", f"The log is {cluster.log}")
         log_size = cluster.log.stat().st_size
@@ -130,7 +133,7 @@ def _launch(cluster: Cluster, options: str, account: Account | None) -> None:
 def _run(cluster: Cluster, command: Sequence[str], account: Account | None) -> "subprocess.CompletedProcess[str]":
     """Run one of PostgreSQL's programs beside the data directory, without the caller's environment.
 
-    What it says is in English, PG* variables do not count, and no password in a variable lives on in the server.
+    So its messages are in English, PG* variables have no effect, and the server keeps no password from a variable.
     """
     program, *arguments = command
     drop = {} if account is None else account.subprocess_arguments()
@@ -155,7 +158,8 @@ def _choose_account(home: Path) -> Account | None:
         return choose_account(home)
     except AccountError as error:
         raise ServerError(
-            f"PostgreSQL does not run as root, and {error}", "Run this as an ordinary user, or give the folder to one."
+            f"PostgreSQL does not run as root, and {error}",
+            "Run this as an ordinary user, or change the owner of the folder to one.",
         ) from error
 
 
@@ -166,4 +170,4 @@ def _make_private(folder: Path, account: Account | None) -> None:
         os.chown(folder, account.uid, account.gid, follow_symlinks=False)
     status = folder.lstat()
     if folder.is_symlink() or status.st_uid != uid or status.st_mode & 0o077:
-        raise ServerError(f"{folder} is there and belongs to somebody else.", f"Remove it: rm -rf {folder}")
+        raise ServerError(f"{folder} already exists and belongs to another account.", f"Remove it: rm -rf {folder}")

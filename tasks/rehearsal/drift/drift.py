@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 from tasks.catalog import Catalog, Difference, compare, read_catalog
 from tasks.rehearsal.model import RehearsedMigration, read_pair
@@ -15,18 +14,18 @@ from tasks.rehearsal.replay.replay import read_left_out, state_after
 from tasks.rehearsal.scratch.server import ScratchServer, check_version
 from tasks.runner.database.session import connect
 from tasks.runner.errors import RunnerError
-from tasks.runner.events import CatalogRead, StoredScript
+from tasks.runner.events import CatalogRead, Event, StoredScript, event
 from tasks.runner.files.checkout import Migrations
 from tasks.runner.operations.schema import build_catalog
 
 _MOST_NAMED = 5
 
 
+@event("drift_read")
 @dataclass(frozen=True, slots=True)
-class DriftRead:
+class DriftRead(Event):
     """The difference between the schema after the applied migrations and the actual one."""
 
-    kind: ClassVar[str] = "drift_read"
     environment: str
     database: str
     versions: int
@@ -36,11 +35,11 @@ class DriftRead:
     """The statements that were skipped in the replay."""
 
 
+@event("migration_written")
 @dataclass(frozen=True, slots=True)
-class MigrationWritten:
+class MigrationWritten(Event):
     """A migration that was written for a drift, and what is left to do by hand."""
 
-    kind: ClassVar[str] = "migration_written"
     environment: str
     version: str
     paths: tuple[str, ...]

@@ -1,25 +1,35 @@
-"""What a condition's text says about the values it wants. Pure."""
+"""The values that the text of a condition names."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
-_STRING = re.compile(r"'((?:[^']|'')*)'")
-_NUMBER = re.compile(r"(?<![\w.'])\(?(-?\d+(?:\.\d+)?)\)?(?![\w.'])")
+from tasks.postgres.tokens import NAMES, STRINGS, Token, read_string, tokenize
+
 _LONGEST = 2000
 
 
 def read_literals(text: str) -> list[str]:
-    """List the values that a condition names, the numbers also with their neighbours, and texts as long as its numbers."""
-    strings = [found.replace("''", "'") for found in _STRING.findall(text)]
+    """Return the values that a condition names, its numbers also with their neighbours, and texts as long as its numbers."""
+    tokens = list(tokenize(text))
+    strings = [read_string(token) for token in tokens if token.kind in STRINGS]
     # An array is printed as '{a,b}'::text[] in some places: its elements are values too.
     strings += [part.strip('"') for found in strings if found.startswith("{") for part in found.strip("{}").split(",")]
     numbers: list[str] = []
-    for found in [*_NUMBER.findall(_STRING.sub(" ", text)), *strings]:
+    for found in (*_read_numbers(tokens), *strings):
         numbers += _write_neighbours(found)
     sizes = sorted({int(number) for number in numbers if number.isdigit() and 0 < int(number) <= _LONGEST})
     return list(dict.fromkeys([*strings, *numbers, *("a" * size for size in sizes), *("1" * size for size in sizes)]))
+
+
+def _read_numbers(tokens: list[Token]) -> Iterator[str]:
+    """Yield the numbers, with the minus that is directly before one and is no subtraction."""
+    for index, token in enumerate(tokens):
+        if token.kind == "number":
+            negative = index > 0 and tokens[index - 1].text == "-"
+            subtracts = index > 1 and (tokens[index - 2].kind in NAMES or tokens[index - 2].kind == "number")
+            yield f"-{token.text}" if negative and not subtracts else token.text
 
 
 def _write_neighbours(text: str) -> list[str]:

@@ -15,10 +15,10 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tasks.catalog.normalising import join_casts
 from tasks.postgres.server import embedded
+from tasks.postgres.tokens import COMMENTS, SPACE, tokenize
 from tasks.rehearsal.scratch.server import open_server
 from tasks.runner.database.session import connect, run_sql
 from tasks.runner.errors import RunnerError
-from tasks.runner.parsing.lexer import cut
 from tasks.runner.redaction import redact
 
 _LEDGER = "*.schema_migrations*"
@@ -75,20 +75,19 @@ def _settle(statement: str) -> str:
 
 
 def _split(text: str) -> list[str]:
-    """Cut a dump into statements without the comments between them; a routine's body is left as it is."""
+    """Return the statements of a dump without the comments between them."""
     statements, start, depth = [], -1, 0
-    for token in cut(text):
-        if token.kind == "comment" and start < 0:
+    for token in tokenize(text, skip=SPACE):
+        if token.kind in COMMENTS and start < 0:
             continue
         if start < 0:
             start = token.start
-        word = text[token.start : token.end]
-        # A routine may be written without quotes: BEGIN ATOMIC …; …; END.
-        if word == "BEGIN" and token.kind == "word" and text[token.end :].lstrip().startswith("ATOMIC"):
+        # The body of a routine may be written without quotes: BEGIN ATOMIC …; …; END.
+        if token.text == "BEGIN" and text[token.end :].lstrip().startswith("ATOMIC"):
             depth = 1
-        elif depth and token.kind == "word" and word in ("CASE", "END"):
-            depth += 1 if word == "CASE" else -1
-        elif word == ";" and token.kind == "other" and not depth:
+        elif depth and token.text in ("CASE", "END"):
+            depth += 1 if token.text == "CASE" else -1
+        elif token.text == ";" and not depth:
             statements.append(text[start : token.start])
             start = -1
     return statements

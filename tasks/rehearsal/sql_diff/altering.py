@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable
 
 from tasks.catalog import Key
+from tasks.postgres.tokens import NAME
 from tasks.rehearsal.sql_diff.creating import create_object
-from tasks.rehearsal.sql_diff.names import CHAIN, NAME, split_list
+from tasks.rehearsal.sql_diff.names import CHAIN, split_list
 from tasks.rehearsal.sql_diff.shapes import Column, parse_column, parse_table
 
 _FAMILIES = (

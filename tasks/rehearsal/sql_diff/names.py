@@ -1,61 +1,78 @@
-"""The names that a text of SQL holds, and other small readings of it. Pure."""
+"""The names in SQL text, and other small readings of definitions."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-NAME = r'(?:"(?:[^"]|"")*"|[^\W\d][\w$]*)'
+from tasks.postgres.tokens import NAME, NAMES, STRINGS, read_string, tokenize
+
 CHAIN = rf"{NAME}(?:\.{NAME})*"
-_TOKEN = re.compile(rf"(?P<text>'(?:[^']|'')*')|(?P<chain>{CHAIN})")
-_PART = re.compile(NAME)
 _BODY = re.compile(r"\nAS [$']")
 
 
 def list_names(text: str) -> set[str]:
-    """List the names in a text, `public.t.id` as itself and as all its beginnings and parts.
+    """Return the names in a text: of `public.t.id` each part, and each beginning of more than one part.
 
-    Within a literal, only names of several parts count: a sequence is named so in a default.
+    In a string, only names of several parts count: the default of a column names its sequence so.
     """
-    return set(_find_names(text, literal=False))
+    return set(_find_names(text, in_string=False))
 
 
 def cut_body(definition: str) -> str:
-    """Leave out the body of a routine where the server keeps it as a text, which it does not look into."""
+    """Return the definition of a routine without a body that is a string, which the server does not check for dependencies."""
     return _BODY.split(definition, maxsplit=1)[0]
 
 
 def split_list(text: str) -> list[str]:
-    """Split at the commas that stand outside of quotes and parentheses."""
-    parts, depth, start = [], 0, 0
-    for match in re.finditer(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[(),]", text):
-        sign = match[0]
-        depth += (sign == "(") - (sign == ")")
-        if sign == "," and depth == 0:
-            parts.append(text[start : match.start()].strip())
-            start = match.end()
-    return [*parts, text[start:].strip()] if text.strip() else []
+    """Return the items of a list, split at the commas outside of quotes and parentheses."""
+    items, depth, start = [], 0, 0
+    for token in tokenize(text):
+        depth += (token.text == "(") - (token.text == ")")
+        if token.text == "," and depth == 0:
+            items.append(text[start : token.start].strip())
+            start = token.end
+    return [*items, text[start:].strip()] if text.strip() else []
 
 
 def strip_arguments(name: str) -> str:
-    """Return a routine's name without its arguments."""
+    """Return the name of a routine without its arguments."""
     match = re.match(CHAIN, name)
     return match[0] if match else name
 
 
 def last_part(name: str) -> str:
     """Return a name without its schema."""
-    parts: list[str] = _PART.findall(name)
-    return parts[-1]
+    return [token.text for token in tokenize(name) if token.kind in NAMES][-1]
 
 
-def _find_names(text: str, *, literal: bool) -> Iterator[str]:
-    for match in _TOKEN.finditer(text):
-        if match.lastgroup == "text":
-            yield from _find_names(match[0][1:-1].replace("''", "'"), literal=True)
+def _find_names(text: str, *, in_string: bool) -> Iterator[str]:
+    for token in tokenize(text):
+        if token.kind in STRINGS:
+            yield from _find_names(read_string(token), in_string=True)
+    for chain in _find_chains(text):
+        if in_string and len(chain) == 1:
             continue
-        parts = _PART.findall(match[0])
-        if literal and len(parts) == 1:
-            continue
-        yield from parts
-        yield from (".".join(parts[:count]) for count in range(2, len(parts) + 1))
+        yield from chain
+        yield from (".".join(chain[:count]) for count in range(2, len(chain) + 1))
+
+
+def _find_chains(text: str) -> Iterator[list[str]]:
+    """Yield the names in a text, each as its parts: names with a dot and nothing else between them."""
+    chain: list[str] = []
+    dot = False
+    for token in tokenize(text):
+        if token.kind in NAMES:
+            if chain and not dot:
+                yield chain
+                chain = []
+            chain.append(token.text)
+            dot = False
+        elif token.text == "." and chain and not dot:
+            dot = True
+        elif chain:
+            yield chain
+            chain = []
+            dot = False
+    if chain:
+        yield chain

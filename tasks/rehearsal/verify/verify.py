@@ -19,6 +19,7 @@ from tasks.rehearsal.selection import Selection
 from tasks.rehearsal.verify.out_of_order import try_out_of_order
 from tasks.rehearsal.verify.up_and_down import UpAndDown, UpAndDownTrial
 from tasks.rehearsal.verify.with_data import try_with_rows
+from tasks.runner.clock import count_ms
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import Event
 from tasks.runner.parsing import read_script
@@ -49,7 +50,7 @@ def verify(server: ScratchServer, selection: Selection, options: VerifyOptions) 
         found += any(counts(finding) for finding in verified.findings)
         mild += sum(finding.mild for finding in verified.findings)
         yield verified
-    yield VerifyFinished(len(chosen), found, mild, _count_ms(begun))
+    yield VerifyFinished(len(chosen), found, mild, count_ms(begun))
 
 
 def _verify_one(
@@ -80,7 +81,7 @@ def _verify_one(
         options.with_data,
         findings,
         tuple(dict.fromkeys(unchecked)),
-        _count_ms(begun),
+        count_ms(begun),
     )
 
 
@@ -108,7 +109,3 @@ def _read_irreversible(migration: RehearsedMigration) -> str:
         return read_script(migration.down, file=migration.shown_down, version=migration.name).irreversible or ""
     except RunnerError:
         return ""
-
-
-def _count_ms(begun: float) -> int:
-    return round((time.monotonic() - begun) * 1000)

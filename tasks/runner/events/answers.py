@@ -1,10 +1,10 @@
-"""What is answered to a question: one event holds it whole."""
+"""Events that answer a question completely: status, history, files, checks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
+from tasks.runner.events.registry import Event, event
 from tasks.runner.events.running import EVENT_FORMAT
 from tasks.runner.events.values import (
     CheckMade,
@@ -21,11 +21,11 @@ CHECK_FOUND = 4
 """The exit code of a check that found something."""
 
 
+@event("status_read")
 @dataclass(frozen=True, slots=True)
-class StatusRead:
-    """Give the state of every version, oldest first, with the findings; `total` counts rows before any limit."""
+class StatusRead(Event):
+    """The state of every version, oldest first, with the findings; `total` counts the rows before any limit."""
 
-    kind: ClassVar[str] = "status_read"
     environment: str
     database: str
     rows: tuple[StatusRow, ...]
@@ -34,50 +34,50 @@ class StatusRead:
     format: int = EVENT_FORMAT
 
 
+@event("history_read")
 @dataclass(frozen=True, slots=True)
-class HistoryRead:
-    """Give the newest rows of the log, newest first."""
+class HistoryRead(Event):
+    """The newest rows of the log, newest first."""
 
-    kind: ClassVar[str] = "history_read"
     environment: str
     database: str
     rows: tuple[HistoryRow, ...]
     format: int = EVENT_FORMAT
 
 
+@event("catalog_read")
 @dataclass(frozen=True, slots=True)
-class CatalogRead:
-    """Give the schema of a database, and the texts that were applied to it in the order of their application.
+class CatalogRead(Event):
+    """The schema of a database, and the scripts that were applied to it, in that order.
 
-    Each of the `objects` is its kind, its name, its parent's name and its definition.
+    Each of the `objects` is a tuple of kind, name, name of the parent and definition.
     """
 
-    kind: ClassVar[str] = "catalog_read"
     environment: str
     database: str
     server_version: int
     objects: tuple[tuple[str, ...], ...]
     scripts: tuple[StoredScript, ...]
     record: OtherRecord | None = None
-    """What another tool recorded here."""
+    """What another tool recorded in this database."""
     format: int = EVENT_FORMAT
 
 
+@event("adoption_written")
 @dataclass(frozen=True, slots=True)
-class AdoptionWritten:
-    """Say which versions were recorded, and under which name the contents of another tool's table are kept."""
+class AdoptionWritten(Event):
+    """The versions that were recorded, and the name of the table that keeps what another tool had recorded."""
 
-    kind: ClassVar[str] = "adoption_written"
     versions: tuple[str, ...]
     kept: str = ""
     duration_ms: int = 0
 
 
+@event("files_read")
 @dataclass(frozen=True, slots=True)
-class FilesRead:
-    """List the migrations that a checkout holds, with their checksums in the same order, and the tool beside them."""
+class FilesRead(Event):
+    """The migrations of a checkout, with their checksums in the same order, and the version of the tool."""
 
-    kind: ClassVar[str] = "files_read"
     versions: tuple[str, ...]
     checksums: tuple[str, ...]
     tool_version: str
@@ -85,14 +85,14 @@ class FilesRead:
     format: int = EVENT_FORMAT
 
 
+@event("outcome_read")
 @dataclass(frozen=True, slots=True)
-class OutcomeRead:
-    """Say how a run ended, as the ledger's log knows it.
+class OutcomeRead(Event):
+    """How a run ended, according to the ledger's log.
 
-    `outcome` is finished, failed, running, died (it began and its sessions are gone), or unknown (the log has nothing of it).
+    `outcome` is finished, failed, running, died (started, but its sessions are gone) or unknown (not in the log).
     """
 
-    kind: ClassVar[str] = "outcome_read"
     run_id: str
     outcome: str
     steps: tuple[str, ...]
@@ -101,32 +101,32 @@ class OutcomeRead:
     sqlstate: str = ""
 
 
+@event("probe_read")
 @dataclass(frozen=True, slots=True)
-class ProbeRead:
-    """Give the checks that were made close to a database."""
+class ProbeRead(Event):
+    """The checks that were made from a machine near the database."""
 
-    kind: ClassVar[str] = "probe_read"
     checks: tuple[CheckMade, ...]
 
 
+@event("environments_listed")
 @dataclass(frozen=True, slots=True)
-class EnvironmentsListed:
-    """List the environments."""
+class EnvironmentsListed(Event):
+    """The environments."""
 
-    kind: ClassVar[str] = "environments_listed"
     environments: tuple[EnvironmentKnown, ...]
 
 
+@event("statuses_read")
 @dataclass(frozen=True, slots=True)
-class StatusesRead:
-    """Give the status of several environments, side by side; `total` counts versions before any limit."""
+class StatusesRead(Event):
+    """The status of several environments, side by side; `total` counts the versions before any limit."""
 
-    kind: ClassVar[str] = "statuses_read"
     environments: tuple[EnvironmentStatus, ...]
     total: int
     format: int = EVENT_FORMAT
 
 
 def needs_attention(status: StatusRead) -> bool:
-    """Tell whether a status holds anything but applied versions."""
+    """Return True if a status has findings, or versions that are not applied."""
     return bool(status.findings) or any(row.state != "applied" for row in status.rows)

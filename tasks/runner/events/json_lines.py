@@ -1,4 +1,4 @@
-"""Events as JSON lines: written by one function, and read by one."""
+"""Events as JSON lines."""
 
 from __future__ import annotations
 
@@ -6,102 +6,28 @@ import json
 from dataclasses import asdict, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Protocol, cast, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
-from tasks.runner.events.answers import (
-    AdoptionWritten,
-    CatalogRead,
-    EnvironmentsListed,
-    FilesRead,
-    HistoryRead,
-    OutcomeRead,
-    ProbeRead,
-    StatusesRead,
-    StatusRead,
-)
-from tasks.runner.events.running import (
-    ConnectionLost,
-    ErrorRaised,
-    FilesFound,
-    Heartbeat,
-    IndexAdvanced,
-    LockAwaited,
-    NoticeRaised,
-    PlanMade,
-    RepairProposed,
-    Retried,
-    RunFinished,
-    RunStarted,
-    SchemaWritten,
-    Skipped,
-    StatementFinished,
-    StatementStarted,
-    StepFailed,
-    StepFinished,
-    StepStarted,
-    Waiting,
-)
-
-WireEvent = (
-    RunStarted
-    | FilesFound
-    | Skipped
-    | PlanMade
-    | LockAwaited
-    | StepStarted
-    | StatementStarted
-    | StatementFinished
-    | Waiting
-    | IndexAdvanced
-    | Retried
-    | NoticeRaised
-    | StepFinished
-    | StepFailed
-    | RunFinished
-    | SchemaWritten
-    | StatusRead
-    | HistoryRead
-    | RepairProposed
-    | Heartbeat
-    | FilesRead
-    | CatalogRead
-    | AdoptionWritten
-    | ConnectionLost
-    | OutcomeRead
-    | EnvironmentsListed
-    | ProbeRead
-    | StatusesRead
-    | ErrorRaised
-)
-
-
-class Answer(Protocol):
-    """An event that only some operations have, and that never crosses a wire: a frozen dataclass in their own room."""
-
-    @property
-    def kind(self) -> str:
-        """Name what the event says."""
-
-
-Event = WireEvent | Answer
-
-_CLASSES: dict[str, type[WireEvent]] = {event.kind: event for event in get_args(WireEvent)}
+from tasks.runner.events.registry import EVENTS, Event
 
 
 def to_json(event: Event) -> str:
-    """Write an event as one line of JSON."""
-    return json.dumps({"kind": event.kind, **asdict(cast("WireEvent", event))}, ensure_ascii=False)
+    """Return an event as one line of JSON."""
+    return json.dumps({"kind": event.kind, **asdict(event)}, ensure_ascii=False)
 
 
-def from_json(line: str) -> WireEvent:
-    """Read an event from its JSON line; raises ValueError for anything else, and ignores fields it does not know."""
+def from_json(line: str) -> Event:
+    """Return the event of a JSON line; unknown fields are ignored.
+
+    Raises ValueError if the line is not the JSON of a registered event.
+    """
     try:
         data = json.loads(line)
     except json.JSONDecodeError as error:
-        raise ValueError(f"no JSON: {line[:80]!r}") from error
-    if not isinstance(data, dict) or str(data.get("kind")) not in _CLASSES:
-        raise ValueError(f"no event: {line[:80]!r}")
-    event: WireEvent = _build(_CLASSES[data["kind"]], data)
+        raise ValueError(f"not JSON: {line[:80]!r}") from error
+    if not isinstance(data, dict) or str(data.get("kind")) not in EVENTS:
+        raise ValueError(f"not an event: {line[:80]!r}")
+    event: Event = _build(EVENTS[data["kind"]], data)
     return event
 
 
@@ -111,10 +37,10 @@ def _read_hints(cls: type) -> dict[str, Any]:
 
 
 def _build(hint: Any, value: Any) -> Any:
-    """Make the value that a type hint describes out of plain JSON."""
+    """Return parsed JSON as a value of the type that a hint names."""
     if isinstance(hint, type) and is_dataclass(hint):
         if not isinstance(value, dict):
-            raise ValueError(f"{hint.__name__} expected, got {value!r}")
+            raise ValueError(f"expected {hint.__name__}, got {value!r}")
         hints = _read_hints(hint)
         try:
             return hint(**{f.name: _build(hints[f.name], value[f.name]) for f in fields(hint) if f.name in value})

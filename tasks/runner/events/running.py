@@ -1,21 +1,21 @@
-"""What a run says while it goes on, and how it ends."""
+"""Events of a run, from its start to its end."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
+from tasks.runner.events.registry import Event, event
 from tasks.runner.events.values import Finding, PlannedStep, Session
 
 EVENT_FORMAT = 1
-"""The version of the events; the first event of a run carries it, and a reader refuses a newer one."""
+"""The version of the events. The first event of a run carries it, and a reader refuses a newer one."""
 
 
+@event("run_started")
 @dataclass(frozen=True, slots=True)
-class RunStarted:
-    """Open the stream of a run."""
+class RunStarted(Event):
+    """The first event of a run."""
 
-    kind: ClassVar[str] = "run_started"
     run_id: str
     action: str
     environment: str
@@ -24,62 +24,62 @@ class RunStarted:
     format: int = EVENT_FORMAT
 
 
+@event("files_found")
 @dataclass(frozen=True, slots=True)
-class FilesFound:
-    """Say how many files there are: migrations, or seeds."""
+class FilesFound(Event):
+    """The number of files: migrations or seeds."""
 
-    kind: ClassVar[str] = "files_found"
     count: int
     what: str = "migration"
 
 
+@event("skipped")
 @dataclass(frozen=True, slots=True)
-class Skipped:
-    """Name the versions that need nothing because they are applied."""
+class Skipped(Event):
+    """The versions that are skipped because they are already applied."""
 
-    kind: ClassVar[str] = "skipped"
     versions: tuple[str, ...]
 
 
+@event("plan_made")
 @dataclass(frozen=True, slots=True)
-class PlanMade:
-    """Show what will be done, and what was noticed while planning."""
+class PlanMade(Event):
+    """The steps of a plan, and its findings."""
 
-    kind: ClassVar[str] = "plan_made"
     action: str
     dry_run: bool
     steps: tuple[PlannedStep, ...]
     findings: tuple[Finding, ...]
 
 
+@event("lock_awaited")
 @dataclass(frozen=True, slots=True)
-class LockAwaited:
-    """Say that another run holds the lock, and who runs it."""
+class LockAwaited(Event):
+    """The run waits for the lock, which another session holds."""
 
-    kind: ClassVar[str] = "lock_awaited"
     holder: Session | None
     seconds_s: float
 
 
+@event("step_started")
 @dataclass(frozen=True, slots=True)
-class StepStarted:
-    """Say that a step of the plan begins; `position` counts from 1."""
+class StepStarted(Event):
+    """A step of the plan starts; `position` counts from 1."""
 
-    kind: ClassVar[str] = "step_started"
     action: str
     version: str
     position: int
     total: int
     statements: int
     done: int = 0
-    """Statements of segments that an earlier run finished; more than 0 means resumed."""
+    """The number of statements that an earlier run committed; more than 0 means that the step is resumed."""
 
 
+@event("statement_started")
 @dataclass(frozen=True, slots=True)
-class StatementStarted:
-    """Say which statement runs now; `number` counts from 1 within the file."""
+class StatementStarted(Event):
+    """A statement starts; `number` counts from 1 within the file."""
 
-    kind: ClassVar[str] = "statement_started"
     version: str
     line: int
     text: str
@@ -87,11 +87,11 @@ class StatementStarted:
     total: int
 
 
+@event("statement_finished")
 @dataclass(frozen=True, slots=True)
-class StatementFinished:
-    """Say that the statement of that number is done, though its transaction may still be open."""
+class StatementFinished(Event):
+    """A statement finished; its transaction may still be open."""
 
-    kind: ClassVar[str] = "statement_finished"
     version: str
     line: int
     number: int
@@ -99,33 +99,33 @@ class StatementFinished:
     duration_ms: int
 
 
+@event("waiting")
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """Say for whom the running statement waits (or nobody, when it is only slow)."""
+class Waiting(Event):
+    """The running statement waits for other sessions, or is only slow if `blockers` is empty."""
 
-    kind: ClassVar[str] = "waiting"
     version: str
     line: int
     seconds_s: float
     blockers: tuple[Session, ...]
 
 
+@event("index_advanced")
 @dataclass(frozen=True, slots=True)
-class IndexAdvanced:
-    """Say how far the running index build is; `percent` is of the phase, -1 when the server does not know."""
+class IndexAdvanced(Event):
+    """The progress of an index build; `percent` is that of the phase, or -1 if the server does not report it."""
 
-    kind: ClassVar[str] = "index_advanced"
     version: str
     line: int
     phase: str
     percent: int
 
 
+@event("retried")
 @dataclass(frozen=True, slots=True)
-class Retried:
-    """Say that a transaction was rolled back because of a lock and will be tried whole again."""
+class Retried(Event):
+    """A transaction was rolled back because of a lock, and will be retried from its start."""
 
-    kind: ClassVar[str] = "retried"
     version: str
     line: int
     attempt: int
@@ -135,77 +135,76 @@ class Retried:
     blockers: tuple[Session, ...] = ()
 
 
+@event("notice_raised")
 @dataclass(frozen=True, slots=True)
-class NoticeRaised:
-    """Pass on what the server said beside its answer (RAISE NOTICE, WARNING)."""
+class NoticeRaised(Event):
+    """A notice or warning of the server, such as from RAISE NOTICE."""
 
-    kind: ClassVar[str] = "notice_raised"
     version: str
     severity: str
     message: str
 
 
+@event("step_finished")
 @dataclass(frozen=True, slots=True)
-class StepFinished:
-    """Say that a step is done and recorded."""
+class StepFinished(Event):
+    """A step is done and recorded."""
 
-    kind: ClassVar[str] = "step_finished"
     action: str
     version: str
     duration_ms: int
 
 
+@event("step_failed")
 @dataclass(frozen=True, slots=True)
-class StepFailed:
-    """Say that a step failed; the error that follows tells the rest."""
+class StepFailed(Event):
+    """A step failed; the ErrorRaised that follows has the details."""
 
-    kind: ClassVar[str] = "step_failed"
     action: str
     version: str
     message: str
 
 
+@event("run_finished")
 @dataclass(frozen=True, slots=True)
-class RunFinished:
-    """Close the stream of a run that did what it should; `steps` is how many steps it did."""
+class RunFinished(Event):
+    """The last event of a run that succeeded; `steps` is the number of steps it ran."""
 
-    kind: ClassVar[str] = "run_finished"
     action: str
     steps: int
     duration_ms: int
     dry_run: bool = False
 
 
+@event("schema_written")
 @dataclass(frozen=True, slots=True)
-class SchemaWritten:
-    """Say that the file which shows the schema was written, or the problem with it."""
+class SchemaWritten(Event):
+    """The schema file was written, or could not be because of `problem`."""
 
-    kind: ClassVar[str] = "schema_written"
     path: str
     problem: str = ""
 
 
+@event("heartbeat")
 @dataclass(frozen=True, slots=True)
-class Heartbeat:
-    """Say that the process lives, though there is nothing to tell; for a reader whose connection may be frozen."""
-
-    kind: ClassVar[str] = "heartbeat"
+class Heartbeat(Event):
+    """The process is alive but has nothing to report; for a reader whose connection may be frozen."""
 
 
+@event("connection_lost")
 @dataclass(frozen=True, slots=True)
-class ConnectionLost:
-    """Say that the connection to a machine broke while a run was under way there, which may go on."""
+class ConnectionLost(Event):
+    """The connection to a machine was lost during a run, which may still be running on the machine."""
 
-    kind: ClassVar[str] = "connection_lost"
     run_id: str
     reason: str
 
 
+@event("error_raised")
 @dataclass(frozen=True, slots=True)
-class ErrorRaised:
-    """Tell what went wrong, where, what stands in the database, and what to do next."""
+class ErrorRaised(Event):
+    """An error: what happened, where, the state of the database, and what to do next."""
 
-    kind: ClassVar[str] = "error_raised"
     message: str
     hint: str
     state: str
@@ -217,11 +216,11 @@ class ErrorRaised:
     exit_code: int
 
 
+@event("repair_proposed")
 @dataclass(frozen=True, slots=True)
-class RepairProposed:
-    """Show one change of the ledger that a person is asked about."""
+class RepairProposed(Event):
+    """A change of the ledger that needs confirmation."""
 
-    kind: ClassVar[str] = "repair_proposed"
     version: str
     change: str
     message: str

@@ -1,4 +1,4 @@
-"""What events are made of: frozen values."""
+"""The parts of events: frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Describe a database session that holds something up."""
+    """A database session that blocks another."""
 
     pid: int
     user: str
@@ -20,9 +20,10 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Name something about the files and the ledger that a person should know.
+    """Something about the files and the ledger that needs attention.
 
-    `kind` is one of late, edited, missing, interrupted, broken, drifted; `refuses` says that a run will not start because of it.
+    `kind` is one of late, edited, missing, renamed, partial (some versions of a squash), interrupted and drifted. A
+    run is refused if one of its findings `refuses`.
     """
 
     kind: str
@@ -35,7 +36,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class StoredScript:
-    """Hold what the ledger keeps of an applied version; the texts are None where it keeps none."""
+    """The stored scripts of an applied version; a text is None if the ledger has none."""
 
     version: str
     checksum: str
@@ -45,9 +46,9 @@ class StoredScript:
 
 @dataclass(frozen=True, slots=True)
 class OtherRecord:
-    """Hold what another tool recorded: its table's schema and name, the tool, and its rows.
+    """The history that another tool recorded: the schema and name of its table, the tool, and its rows.
 
-    Each row is version, name, moment of application (empty if unknown), checksum, and `true` if it counts as applied.
+    Each row is version, name, time of application (empty if unknown), checksum, and `true` if it counts as applied.
     """
 
     schema: str
@@ -58,7 +59,7 @@ class OtherRecord:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStatement:
-    """Show one statement of a planned step."""
+    """A statement of a planned step."""
 
     line: int
     text: str
@@ -67,20 +68,20 @@ class PlannedStatement:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """Show one step of a plan: which file runs, in how many segments, and from which one on."""
+    """A step of a plan: the file, its segments, and how many of them are already done."""
 
     action: str
     version: str
     file: str
     segments: tuple[bool, ...]
-    """One entry a segment: whether it runs in a transaction."""
+    """For each segment, whether it runs in a transaction."""
     done: int
     statements: tuple[PlannedStatement, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class StatusRow:
-    """Say of one version what the files and the ledger know of it.
+    """The state of a version, from the files and the ledger.
 
     `state` is one of applied, pending, late, edited, missing, interrupted.
     """
@@ -92,12 +93,12 @@ class StatusRow:
     execution_time_ms: int | None = None
     note: str = ""
     failed: bool = False
-    """Whether the last try at it failed."""
+    """Whether the last attempt failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """Show one row of the ledger's log."""
+    """A row of the ledger's log."""
 
     id: int
     run_id: str
@@ -119,7 +120,7 @@ class HistoryRow:
 
 @dataclass(frozen=True, slots=True)
 class CheckMade:
-    """Say of one thing that an environment needs whether it is there, and what to do where it is not."""
+    """A check of one thing that an environment needs, with a hint if it failed."""
 
     name: str
     passed: bool
@@ -129,7 +130,7 @@ class CheckMade:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentKnown:
-    """Say of one environment how its database is reached, and how careful a run is there."""
+    """An environment: how its database is reached, whether it is guarded, and the number of its alert URLs."""
 
     name: str
     reached: str
@@ -139,7 +140,7 @@ class EnvironmentKnown:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentStatus:
-    """Give the status of one environment; `error` says why there is none."""
+    """The status of one environment, or the `error` for which there is none."""
 
     environment: str
     error: str
@@ -147,4 +148,4 @@ class EnvironmentStatus:
     hint: str = ""
     """What to do about the error."""
     drifted: bool = False
-    """Whether the schema is another than the runs made it."""
+    """Whether the schema differs from what the runs made."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
+from tasks.postgres.quoting import quote_qualified
 from tasks.runner.parsing import Target
 
 _INDEX = """
@@ -61,7 +62,8 @@ def find_remains(connection: psycopg.Connection, target: Target | None) -> Lefto
     """Look in the catalog for what a statement left."""
     if target is None:
         return Leftovers()
-    table, name = quote_name(target.table_schema, target.table), quote_name(target.schema, target.name)
+    table = quote_qualified(target.table_schema, target.table)
+    name = quote_qualified(target.schema, target.name)
     values = {"table": table, "name": target.name, "qualified": name}
     if target.kind == "create index":
         rows = connection.execute(_INDEX, values).fetchall()
@@ -81,11 +83,6 @@ def find_remains(connection: psycopg.Connection, target: Target | None) -> Lefto
         return Leftovers()
     exists = connection.execute(sql.SQL(query), values).fetchone() is not None
     return Leftovers(done=exists == target.kind.startswith("create"))
-
-
-def quote_name(schema: str, name: str) -> str:
-    """Write a name with its schema, both quoted."""
-    return (sql.Identifier(schema, name) if schema else sql.Identifier(name)).as_string()
 
 
 def _drop_indexes(names: tuple[str, ...]) -> tuple[str, ...]:

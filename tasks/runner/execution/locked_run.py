@@ -20,10 +20,8 @@ from tasks.runner.ledger.expected_schema import Expecter
 from tasks.runner.ledger.reading import Ledger, check_environment, ensure_ledger, read_ledger, remember_environment
 from tasks.runner.ledger.renames import renew_renames
 from tasks.runner.ledger.writing import Entry, Recorder
-from tasks.runner.planning.plan import Plan, replan
+from tasks.runner.planning.plan import CHANGES_SCHEMA, Plan, replan
 from tasks.runner.redaction import redact
-
-_CHANGES_SCHEMA = frozenset({"migrate", "rollback"})
 
 
 class LockedRun:
@@ -65,7 +63,7 @@ class LockedRun:
         recorder = self._make_recorder(connection, ledger, pooled)
         recorder.log(Entry(made.action, "started"))
         expecter = Expecter(connection, ledger, watch=settings.watch_drift)
-        if made.action in _CHANGES_SCHEMA:
+        if made.action in CHANGES_SCHEMA:
             expecter.begin()
         context = RunContext(self._url, connection, recorder, lock, watcher, settings.policy, settings.stop, pooled)
         try:

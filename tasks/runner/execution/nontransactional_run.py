@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from tasks.postgres.quoting import quote_qualified
+from tasks.postgres.tokens import tokenize
 from tasks.runner.database.dead_runs import end_repetition
 from tasks.runner.database.session import run_sql
 from tasks.runner.events import Event, NoticeRaised, Waiting
-from tasks.runner.execution.leftovers import WAITING_KINDS, Leftovers, find_remains, quote_name
+from tasks.runner.execution.leftovers import WAITING_KINDS, Leftovers, find_remains
 from tasks.runner.execution.statement_run import StatementRun
 from tasks.runner.parsing import Statement
 from tasks.runner.planning.failures import is_lost
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 COMMITTING_KINDS = frozenset({"CallStmt", "DoStmt"})
 """Statements that may have committed a part of what they do before they fail; they are never tried again."""
-_CONCURRENTLY = re.compile(r"\bconcurrently\b", re.IGNORECASE)
 _TOLD_EVERY_S = 5.0
 
 
@@ -109,7 +109,7 @@ class NontransactionalRun:
         target = statement.target
         if target is None or not target.table:
             return
-        table = quote_name(target.table_schema, target.table)
+        table = quote_qualified(target.table_schema, target.table)
         start, told = time.monotonic(), -_TOLD_EVERY_S
         limit = self._s.policy.lock_timeout_ms / 1000 * self._s.policy.attempts
         while blockers := self._s.watcher.find_long_transactions(table):
@@ -146,4 +146,4 @@ def _waits_patiently(statement: Statement) -> bool:
     """Tell whether a statement lets others work while it waits, and must not be broken off; a plain REINDEX does neither."""
     if statement.target is None or statement.target.kind not in WAITING_KINDS:
         return False
-    return statement.target.kind != "reindex" or _CONCURRENTLY.search(statement.text) is not None
+    return statement.target.kind != "reindex" or any(token.text.lower() == "concurrently" for token in tokenize(statement.text))

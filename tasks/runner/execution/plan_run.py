@@ -10,6 +10,7 @@ from functools import partial
 
 import psycopg
 
+from tasks.runner.clock import count_ms
 from tasks.runner.database.session import roll_back, run_sql
 from tasks.runner.errors import Interruption, LockLostError, RunInterruptedError, RunnerError
 from tasks.runner.events import Event, NoticeRaised, StepFailed, StepFinished, StepStarted
@@ -64,7 +65,7 @@ class PlanRun:
                 self._log_failure(step, run, self._explain(plan, step, run, Interruption("the caller")))
                 raise
             self._stands += 1
-            yield StepFinished(step.action, step.version, _count_ms(start))
+            yield StepFinished(step.action, step.version, count_ms(start))
 
     def _run_segments(self, step: Step, run: SegmentRun, start: float) -> Iterator[Event]:
         """Run the segments that are not done, each recorded as it completes."""
@@ -92,7 +93,7 @@ class PlanRun:
             own_row.suppress()
             self._s.recorder.log(self._build_entry(step, "started", done), commits=True)
             return
-        entry = self._build_entry(step, "finished", done, duration_ms=_count_ms(start))
+        entry = self._build_entry(step, "finished", done, duration_ms=count_ms(start))
         if step.action == "rollback":
             self._s.recorder.record_reverted(entry, before=before)
             return
@@ -172,7 +173,3 @@ class PlanRun:
     def _take_notices(self) -> Iterator[NoticeRaised]:
         taken, self._notices = self._notices, []
         yield from taken
-
-
-def _count_ms(start: float) -> int:
-    return round((time.monotonic() - start) * 1000)

@@ -1,4 +1,4 @@
-"""Making the files of a new migration."""
+"""Create the files of a new migration."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CLOCK_TOLERANCE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class NewMigration:
-    """Name the files that were made; `down` is None in a flat folder, `notes` says what a person should know."""
+    """The files of a new migration; `down` is None in a flat folder, `notes` are to be printed."""
 
     version: str
     up: Path
@@ -30,12 +30,12 @@ class NewMigration:
 def create_migration(
     directory: Path, name: str, *, now: datetime, compose: Callable[[str], MigrationText] = render
 ) -> NewMigration:
-    """Make the up and down file of a new migration, dated `now` or right after the newest file, whichever is later.
+    """Create the up and down file of a new migration, dated `now` or one second after the newest file, whichever is later.
 
-    Folders that are missing are made; a file that exists is never written to. A flat folder (`.sql` files, neither
-    `up/` nor `down/`) gets an up file only, because a reader of such a folder knows no downs. Several processes may do
-    this at once: each gets a timestamp of its own.
-    Raises UsageError for a name that cannot be one, RunnerError when the files cannot be made; then none is left.
+    Missing folders are created; an existing file is never written to. A flat folder (`.sql` files, neither `up/` nor `down/`)
+    gets an up file only, because its .sql files are all up files. Several processes may do this at the same time: each gets its
+    own timestamp.
+    Raises UsageError for an invalid name, and RunnerError if the files cannot be created; then none of them is left.
     """
     description = to_snake_case(name)
     try:
@@ -44,18 +44,18 @@ def create_migration(
             return _create_files(directory, description, now, compose)
     except OSError as error:
         raise RunnerError(
-            f"Cannot make a migration at {error.filename or directory}: {error.strerror}.",
-            hint="MIGRATIONS_DIR must name a folder that you may write to, on a disk with room.",
-            state="No migration was made, and no database was touched.",
+            f"Cannot create a migration at {error.filename or directory}: {error.strerror}.",
+            hint="MIGRATIONS_DIR must name a folder that you may write to, on a disk with free space.",
+            state="No migration was created, and no database was changed.",
         ) from error
 
 
 @contextmanager
 def _hold_folder(directory: Path) -> Iterator[None]:
-    """Keep others out of the folder; the lock leaves no file behind, and ends with the process however that ends."""
+    """Lock the folder against other processes; the lock leaves no file behind, and ends with the process."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
-        # Some network file systems lock no folders. There two may get one timestamp, which reading the folder refuses.
+        # Some network file systems cannot lock folders. There, two files may get the same timestamp, which a run refuses.
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -87,7 +87,10 @@ def _list_sql(folder: Path) -> list[str]:
 
 
 def write_all_or_none(files: tuple[tuple[Path, str], ...]) -> None:
-    """Write new files of these texts; raises OSError, and then leaves none, if one exists or cannot be written."""
+    """Write new files with these texts.
+
+    Raises OSError if one exists or cannot be written; then none of them is left.
+    """
     made: list[Path] = []
     try:
         for path, text in files:
@@ -105,7 +108,7 @@ def _note_flat(directory: Path, flat: bool) -> tuple[str, ...]:
         return ()
     note = (
         f"{directory} is flat (.sql files, neither up/ nor down/), so there is no down file. To have one, move the "
-        f"files into {directory / 'up'} and make {directory / 'down'}."
+        f"files into {directory / 'up'} and create {directory / 'down'}."
     )
     return (note,)
 
@@ -113,4 +116,4 @@ def _note_flat(directory: Path, flat: bool) -> tuple[str, ...]:
 def _note_clock(version: str, newest: str | None, now: datetime) -> tuple[str, ...]:
     if newest is None or newest <= next_timestamp(now + _CLOCK_TOLERANCE, None):
         return ()
-    return (f"The newest file is dated {newest} (UTC), which this clock has not reached; {version} follows it.",)
+    return (f"The newest file is dated {newest} (UTC), which is in the future; {version} follows it.",)

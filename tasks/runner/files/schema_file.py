@@ -1,4 +1,4 @@
-"""migrations/schema.sql as a value: which migrations it stands for, and the SQL that makes their schema. Pure."""
+"""migrations/schema.sql as a value: the migrations, and the SQL of the schema that they make."""
 
 from __future__ import annotations
 
@@ -16,19 +16,14 @@ _DIGEST_LENGTH = 16
 
 @dataclass(frozen=True, slots=True)
 class SchemaFile:
-    """Hold the SQL of a schema, the migrations that made it with their checksums, and which of those write rows too."""
+    """The SQL of a schema, the checksums of the migrations that made it, and the versions that also write rows."""
 
     body: str
     checksums: Mapping[str, str] = field(default_factory=dict)
     writing: frozenset[str] = frozenset()
 
-    @property
-    def body_line(self) -> int:
-        """Return the line of the file in which the SQL begins, from 1."""
-        return len(self.checksums) + 3
-
     def write(self) -> str:
-        """Give the text of the file; a line for each migration, so that two branches that add one merge like their files."""
+        """Return the text of the file, with a line for each migration, so that branches merge as their migrations do."""
         lines = [
             f"-- {version} sha256:{checksum[:_DIGEST_LENGTH]}{' writes rows' if version in self.writing else ''}\n"
             for version, checksum in sorted(self.checksums.items())
@@ -37,7 +32,10 @@ class SchemaFile:
 
 
 def parse_schema_file(text: str, shown: str) -> SchemaFile:
-    """Read the text of a file that `write` gave; raises FilesError for another."""
+    """Parse the text of a schema file.
+
+    Raises FilesError if it is not as `write` returns it.
+    """
     text = text.replace("\r\n", "\n")
     head, _, body = text.partition("\n\n")
     first, *lines = head.split("\n")
@@ -47,7 +45,7 @@ def parse_schema_file(text: str, shown: str) -> SchemaFile:
         raise FilesError(
             f"{shown}:{line} is not as `inv db.migrate` writes it",
             (),
-            hint="Resolve a conflict by taking either side, then run inv db.migrate on a local database: it writes it anew.",
+            hint="Resolve a conflict by taking either side, then run inv db.migrate locally: it regenerates the file.",
             place=Place(shown, line),
         )
     matches = [match for match in found if match is not None]
@@ -59,7 +57,7 @@ def parse_schema_file(text: str, shown: str) -> SchemaFile:
 
 
 def find_outdated(schema: SchemaFile, checksums: Mapping[str, str]) -> tuple[str, ...]:
-    """List the versions of a schema file which the migrations folder does not have, or has with another text."""
+    """Return the versions of a schema file that are missing from the migrations folder, or have another text there."""
     return tuple(
         version
         for version, digest in sorted(schema.checksums.items())

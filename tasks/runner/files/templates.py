@@ -1,7 +1,7 @@
-"""The first text of a new migration, fitted to its name.
+"""The initial text of a new migration, chosen by its name.
 
-What a template fills in is valid SQL, so that a file runs as it is made. Where the name cannot tell what to write, the
-text is comments alone: a file that holds no statement is refused when it is to run, so nothing unwritten passes.
+A template that contains statements is valid SQL, so that the file can be run unchanged. Where the name does not determine the
+statements, the text contains only comments: a run refuses a file without statements, so an unwritten one is never applied.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-MAX_IDENTIFIER_LENGTH = 63
-"""How many bytes of a name the server keeps: https://www.postgresql.org/docs/current/sql-syntax-lexical.html"""
+from tasks.postgres.quoting import MAX_NAME_BYTES, quote_identifier
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Pair the names of migrations with the text that they begin with; `example` is a name that it fits."""
+    """The initial text of migrations whose names match a pattern; `example` is such a name."""
 
     pattern: re.Pattern[str]
     up: str
@@ -25,7 +24,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class MigrationText:
-    """Hold what stands in a new migration's two files."""
+    """The text of the two files of a new migration."""
 
     up: str
     down: str
@@ -35,15 +34,15 @@ _HEADER = """\
 -- Migration: {file}
 -- Description: {description}
 --
--- No BEGIN, COMMIT or INSERT INTO schema_migrations here: the tool opens the transaction and records the migration.
+-- No BEGIN, COMMIT or INSERT INTO schema_migrations here: the tool begins the transaction and records the migration.
 
 """
 
-# A timestamp with no time zone and no NOT NULL, because that is how nearly all tables of the platform have it.
+# Nearly all tables of the platform have timestamps without time zone and without NOT NULL.
 _CREATE_TABLE = """\
 CREATE TABLE {table} (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    -- Put the table's own columns here.
+    -- Add the columns of the table here.
     created_at timestamp DEFAULT CURRENT_TIMESTAMP,
     updated_at timestamp DEFAULT CURRENT_TIMESTAMP
 );
@@ -58,7 +57,7 @@ DROP TABLE {table};
 """
 
 _ADD_COLUMN = """\
--- Check the type: it is a guess from the column's name.
+-- Check the type: it is guessed from the column's name.
 ALTER TABLE {table} ADD COLUMN {column} {type};
 """
 
@@ -67,8 +66,8 @@ ALTER TABLE {table} DROP COLUMN {column};
 """
 
 _CREATE_INDEX = """\
--- Check the table and the column: they are read from the file's name.
--- CONCURRENTLY lets others write meanwhile. It cannot run in a transaction; the tool runs it alone.
+-- Check the table and the column: they are taken from the file's name.
+-- CONCURRENTLY does not block writes. It cannot run in a transaction; the tool runs it outside of one.
 CREATE {unique}INDEX CONCURRENTLY {index} ON {table} ({column});
 """
 
@@ -77,32 +76,32 @@ DROP INDEX CONCURRENTLY {index};
 """
 
 _TABLE_TO_RECREATE = """\
--- NOT WRITTEN YET: the name does not tell what the table {table} looked like, nor can its rows be brought back.
--- Until a statement stands here, the tool refuses to roll this migration back. It may be like this:
+-- NOT WRITTEN YET: the name does not determine the columns of the table {table}, and its rows cannot be restored.
+-- Without a statement here, the tool refuses to roll back this migration. An example:
 -- CREATE TABLE {table} (…);
--- Where there is no way back, say so in its place: -- migrate: irreversible REASON
+-- If it cannot be rolled back, write instead: -- migrate: irreversible REASON
 """
 
 _COLUMN_TO_RECREATE = """\
--- NOT WRITTEN YET: the name does not tell which type the column {column} had, nor can its values be brought back.
--- Until a statement stands here, the tool refuses to roll this migration back. It may be like this:
+-- NOT WRITTEN YET: the name does not determine the type of the column {column}, and its values cannot be restored.
+-- Without a statement here, the tool refuses to roll back this migration. An example:
 -- ALTER TABLE {table} ADD COLUMN {column} …;
--- Where there is no way back, say so in its place: -- migrate: irreversible REASON
+-- If it cannot be rolled back, write instead: -- migrate: irreversible REASON
 """
 
 _CHANGE_TO_WRITE = """\
--- NOT WRITTEN YET: put the change here. Until a statement stands here, the tool refuses to run this file.
+-- NOT WRITTEN YET: write the change here. Without a statement, the tool refuses to run this file.
 """
 
 _INVERSE_TO_WRITE = """\
--- NOT WRITTEN YET: put here what undoes the up file. Until a statement stands here, the tool refuses to roll this
--- migration back. Where there is no way back, say so in its place: -- migrate: irreversible REASON
+-- NOT WRITTEN YET: write here what reverts the up file. Without a statement, the tool refuses to roll back this
+-- migration. If it cannot be rolled back, write instead: -- migrate: irreversible REASON
 """
 
 _TABLE = "(?P<table>[a-z0-9_]+?)"
 _COLUMN = "(?P<column>[a-z0-9_]+?)"
 _INDEX = "(?P<unique>unique_)?index"
-# Where a name has neither separator nor plural, the table is taken to be its first word.
+# In a name with neither a separator nor a plural, the table is the first word.
 _TABLE_BEFORE_COLUMN = "(?P<table>[a-z0-9_]*?s|[a-z0-9]+)"
 _ONE_THING = "(?!.*_and_)"
 _NO_COLUMN = (
@@ -155,7 +154,7 @@ TEMPLATES = (
     Template(_compile(rf"(?:drop|remove)_{_TABLE}_table"), _DROP_TABLE, _TABLE_TO_RECREATE, "drop_teams_table"),
     Template(re.compile(".*"), _CHANGE_TO_WRITE, _INVERSE_TO_WRITE, "merge_duplicate_roles"),
 )
-"""The templates, of which the first that fits is taken; the last fits every name."""
+"""The templates; the first that matches is used, and the last matches every name."""
 
 _TYPES = (
     (re.compile("(?:is|has|can)_.+"), "boolean DEFAULT false"),
@@ -168,13 +167,13 @@ _TYPES = (
 
 
 def choose_template(description: str) -> Template:
-    """Choose the template that fits a description in snake_case; the plain one if the server would cut a name."""
+    """Return the template for a description in snake_case; the plain one if the server would truncate a name."""
     template = next(template for template in TEMPLATES if template.pattern.fullmatch(description))
     return template if _fits_server(_read_names(template, description)) else TEMPLATES[-1]
 
 
 def render(version: str) -> MigrationText:
-    """Write the first text of the files of a version."""
+    """Return the initial text of the files of a version."""
     description = version.partition("_")[2]
     template = choose_template(description)
     values = _derive_values(_read_names(template, description))
@@ -184,23 +183,13 @@ def render(version: str) -> MigrationText:
     return MigrationText(up + template.up.format(**values), down + template.down.format(**values))
 
 
-def quote_identifier(name: str) -> str:
-    """Quote a name of a table, column, index or trigger where the server needs it, and cut it as the server would."""
-    from pglast.keywords import RESERVED_KEYWORDS, TYPE_FUNC_NAME_KEYWORDS
-
-    name = name[:MAX_IDENTIFIER_LENGTH]
-    plain = re.fullmatch("[a-z_][a-z0-9_]*", name)
-    reserved = name in RESERVED_KEYWORDS or name in TYPE_FUNC_NAME_KEYWORDS
-    return name if plain and not reserved else '"' + name.replace('"', '""') + '"'
-
-
 def _read_names(template: Template, description: str) -> dict[str, str | None]:
     match = template.pattern.fullmatch(description)
     return match.groupdict() if match else {}
 
 
 def _fits_server(names: dict[str, str | None]) -> bool:
-    return all(name is None or len(name) <= MAX_IDENTIFIER_LENGTH for name in names.values())
+    return all(name is None or len(name) <= MAX_NAME_BYTES for name in names.values())
 
 
 def _derive_values(names: dict[str, str | None]) -> dict[str, str]:
@@ -208,8 +197,9 @@ def _derive_values(names: dict[str, str | None]) -> dict[str, str]:
     return {
         "table": quote_identifier(table),
         "column": quote_identifier(column),
-        "index": quote_identifier(f"idx_{table}_{column}"),
-        "trigger": quote_identifier(f"update_{table}_updated_at"),
+        # The server would truncate a longer name too, with a notice. A description is ASCII.
+        "index": quote_identifier(f"idx_{table}_{column}"[:MAX_NAME_BYTES]),
+        "trigger": quote_identifier(f"update_{table}_updated_at"[:MAX_NAME_BYTES]),
         "type": next(kind for pattern, kind in _TYPES if pattern.fullmatch(column)),
         "unique": "UNIQUE " if names.get("unique") else "",
     }

@@ -1,4 +1,4 @@
-"""What a migration may be called: the rules of a version, and how a new one is made."""
+"""The rules of a version (the name of a migration), and how a new one is created."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from tasks.runner.errors import RefusedError, UsageError
 
 MAX_VERSION_LENGTH = 255
-"""How many characters of a version the ledger's column holds."""
+"""The length of the ledger's column, in characters."""
 
 MAX_DESCRIPTION_LENGTH = 255 - len("YYYYMMDDHHMMSS_") - len(".sql")
-"""How long a new description may be, so that the file's name keeps to the 255 bytes that file systems allow."""
+"""The longest description of a new migration: file systems allow names of 255 bytes."""
 
 _SHAPE = "YYYYMMDDHHMMSS_description.sql"
 _FORMAT = "%Y%m%d%H%M%S"
@@ -23,9 +23,9 @@ _TIMESTAMP = "(?:19[7-9][0-9]|2[0-9]{3})(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[0
 _LEADING_TIMESTAMP = re.compile(rf"{_TIMESTAMP}(?![0-9])")
 
 VERSION_PATTERN = re.compile(rf"{_TIMESTAMP}_[A-Za-z0-9_-]{{1,{MAX_VERSION_LENGTH - _TIMESTAMP_LENGTH - 1}}}")
-"""What a version is, to be matched in full: a plausible UTC timestamp, `_`, and a description.
+"""The pattern of a version, for fullmatch(): a plausible UTC timestamp, `_`, and a description.
 
-Only ASCII letters: file systems disagree on how an accented letter is stored, so one name would be two versions.
+Only ASCII letters: file systems differ in how they store an accented letter, so one name could become two versions.
 """
 
 _PARTS = (
@@ -39,7 +39,7 @@ _PARTS = (
 _SHOWN_LENGTH = 60
 _WRONG_CHARACTER = re.compile(r"[^A-Za-z0-9_-]")
 
-_NAME_RULE = "A name starts with a letter and holds letters, digits, spaces, '-' and '_', for example add_user_settings_table."
+_NAME_RULE = "A name starts with a letter and contains letters, digits, spaces, '-' and '_', for example add_user_settings_table."
 _PLAIN_LETTERS = str.maketrans(
     {
         "ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
@@ -50,7 +50,7 @@ _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def describe_fault(stem: str) -> str | None:
-    """Say which rule of a version a file's stem breaks, or None when it breaks none."""
+    """Return which rule of a version the stem of a file breaks, or None."""
     if VERSION_PATTERN.fullmatch(stem):
         return None
     if len(stem) > MAX_VERSION_LENGTH:
@@ -70,34 +70,34 @@ def _describe_description_fault(rest: str) -> str:
     if rest in ("", "_"):
         return f"no description after the timestamp: rename to {_SHAPE}"
     if not rest.startswith("_"):
-        return f"{rest[0]!r} after the timestamp where '_' must stand: rename to {_SHAPE}"
+        return f"{rest[0]!r} after the timestamp instead of '_': rename to {_SHAPE}"
     wrong = _WRONG_CHARACTER.search(rest)
-    return f"{wrong[0] if wrong else rest!r} in the description: only a-z, A-Z, 0-9, '_' and '-' may stand there"
+    return f"{wrong[0] if wrong else rest!r} in the description: only a-z, A-Z, 0-9, '_' and '-' are allowed"
 
 
 def to_snake_case(name: str) -> str:
-    """Turn what a person calls a migration into the description of a version.
+    """Return the name of a migration as the description of a version.
 
-    Accents are folded, symbols separate words, and a `.sql` at the end is left out. A digit at the start is refused: it
-    is nearly always a number or a timestamp, which the tool gives itself.
-    Raises UsageError, which says the rule, for what cannot be a name.
+    Accents are removed, symbols separate words, and a `.sql` at the end is dropped. A digit at the start is refused: it is nearly
+    always a number or a timestamp, which the tool adds itself.
+    Raises UsageError with the rule if the name is invalid.
     """
     text = name.strip()
     if not text:
         raise _refuse(name, "is empty")
     if "/" in text or "\\" in text:
-        raise _refuse(name, "holds a path separator", hint="MIGRATIONS_DIR names the folder.")
+        raise _refuse(name, "contains a path separator", hint="MIGRATIONS_DIR names the folder.")
     if text.startswith("-"):
         raise _refuse(name, "starts with '-', as an option does")
     folded = _fold(re.sub(r"\.sql\Z", "", text, flags=re.IGNORECASE))
     foreign = next((letter for letter in folded if letter.isalnum() and not letter.isascii()), None)
     if foreign:
-        raise _refuse(name, f"holds {foreign!r}, which has no plain form among a-z and 0-9")
+        raise _refuse(name, f"contains {foreign!r}, which has no equivalent in a-z and 0-9")
     description = "_".join(re.findall(r"[a-z0-9]+", _WORD_START.sub("_", folded).lower()))
     if not description:
-        raise _refuse(name, "holds neither letter nor digit")
+        raise _refuse(name, "contains neither letters nor digits")
     if description[0].isdigit():
-        raise _refuse(name, "starts with a digit", hint="Leave it out: the tool gives the timestamp.")
+        raise _refuse(name, "starts with a digit", hint="Leave it out: the tool adds the timestamp.")
     if len(description) > MAX_DESCRIPTION_LENGTH:
         raise _refuse(name, f"is longer than {MAX_DESCRIPTION_LENGTH} characters ({len(description)})")
     return description
@@ -110,32 +110,31 @@ def _fold(text: str) -> str:
 
 def _refuse(name: str, fault: str, *, hint: str = "") -> UsageError:
     shown = repr(name) if len(name) <= _SHOWN_LENGTH else f"{name[:_SHOWN_LENGTH]!r}…"
-    return UsageError(f"The name {shown} {fault}.", hint=f"{hint} {_NAME_RULE}".strip(), state="No file was made.")
+    return UsageError(f"The name {shown} {fault}.", hint=f"{hint} {_NAME_RULE}".strip(), state="No file was created.")
 
 
 def newest_timestamp(names: Iterable[str]) -> str | None:
-    """Find the newest timestamp that any of the file names starts with."""
+    """Return the newest timestamp at the start of the file names, or None."""
     return max((match[0] for match in map(_LEADING_TIMESTAMP.match, names) if match), default=None)
 
 
 def next_timestamp(now: datetime, newest: str | None) -> str:
-    """Give the clock's timestamp in UTC, or the first one after `newest` when the clock is not past it.
+    """Return the timestamp of `now` in UTC, or the first one after `newest` if that is later.
 
-    `now` must carry its time zone. `newest` is a timestamp or a version; its date need not exist (a 31st of February
-    counts).
-    Raises RefusedError when no timestamp is left after `newest`.
+    `now` must have a time zone. `newest` is a timestamp or a version; its date need not exist (such as February 31).
+    Raises RefusedError if there is no timestamp after `newest`.
     """
     if now.tzinfo is None:
-        raise ValueError("now carries no time zone")
+        raise ValueError("now has no time zone")
     clock = now.astimezone(UTC).strftime(_FORMAT)
     if newest is None or clock > newest[:_TIMESTAMP_LENGTH]:
         return clock
     following = _follow(newest[:_TIMESTAMP_LENGTH])
     if not _LEADING_TIMESTAMP.fullmatch(following):
         raise RefusedError(
-            f"No timestamp comes after {newest}.",
-            hint="Rename that file to the moment when it was written.",
-            state="No file was made.",
+            f"There is no timestamp after {newest}.",
+            hint="Rename that file: use the time when it was written.",
+            state="No file was created.",
         )
     return following
 

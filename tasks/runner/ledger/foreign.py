@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
-from psycopg import sql
 
 from tasks.postgres.other_tools import OTHER_TOOLS, OtherTool
+from tasks.postgres.quoting import quote_qualified
 
 _TABLES = """
 SELECT n.nspname::text, c.relname::text, array_agg(a.attname::text)
@@ -67,7 +67,7 @@ def recognise(table: str, columns: frozenset[str]) -> OtherTool | None:
 
 
 def _read_rows(connection: psycopg.Connection, tool: OtherTool, schema: str) -> tuple[LedgerRow, ...]:
-    table = sql.Identifier(schema, tool.table).as_string(connection)
+    table = quote_qualified(schema, tool.table)
     ok = tool.ok.replace("{table}", table)
     query = (
         f"SELECT {tool.version}, coalesce({tool.label}, ''), ({tool.applied_at})::timestamp, coalesce({tool.checksum}, ''),"

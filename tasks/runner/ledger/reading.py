@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from tasks.postgres.quoting import quote_identifier, quote_qualified
 from tasks.runner.database.session import run_sql
 from tasks.runner.errors import RefusedError
 from tasks.runner.identity import LEDGER_FORMAT
@@ -135,13 +136,13 @@ def read_ledger(connection: psycopg.Connection) -> Ledger:
 
 def ensure_ledger(connection: psycopg.Connection, ledger: Ledger) -> None:
     """Create the ledger's tables where they are missing, and bring them to this format; the caller holds the lock."""
-    run_sql(connection, f"BEGIN;{compose_tables(connection, ledger)};COMMIT")
+    run_sql(connection, f"BEGIN;{compose_tables(ledger)};COMMIT")
 
 
-def compose_tables(connection: psycopg.Connection, ledger: Ledger) -> str:
+def compose_tables(ledger: Ledger) -> str:
     """Give the SQL that creates the ledger's tables, to be run in a transaction, whose search_path it sets."""
     text = (Path(__file__).parent / "ledger.sql").read_text(encoding="utf-8")
-    path = sql.SQL("SET LOCAL search_path TO {}").format(sql.Identifier(ledger.schema)).as_string(connection)
+    path = f"SET LOCAL search_path TO {quote_identifier(ledger.schema)}"
     return f"SET LOCAL client_min_messages = warning; {path};\n{text}\n"
 
 
@@ -154,7 +155,7 @@ def remember_environment(connection: psycopg.Connection, ledger: Ledger, environ
 def check_environment(ledger: Ledger, environment: str) -> None:
     """Raise RefusedError when the database says that it is another environment than the run is for."""
     if environment and ledger.environment and environment != ledger.environment:
-        table = f"{ledger.schema}.schema_migrations_meta"
+        table = quote_qualified(ledger.schema, "schema_migrations_meta")
         raise RefusedError(
             f"this run is for {environment}, but the database says that it is {ledger.environment}",
             hint=f"Check --env and DATABASE_URL. If the database was copied from {ledger.environment} and is {environment} now:\n"
@@ -172,7 +173,7 @@ def _check_shape(schema: str, columns: list[str], *, keyed: bool) -> None:
             f"{schema}.schema_migrations has another shape: it has the columns {', '.join(columns)}; {fault}",
             hint="Another tool made this table. To take over what it records: inv db.adopt\n"
             "To start a record beside it instead, rename it first:\n"
-            f"  ALTER TABLE {schema}.schema_migrations RENAME TO schema_migrations_before;",
+            f"  ALTER TABLE {quote_qualified(schema, 'schema_migrations')} RENAME TO schema_migrations_before;",
             state="Nothing was changed.",
         )
 

@@ -48,7 +48,7 @@ def take_over(
     with connection.transaction():
         kept = _move_away(connection, other)
         ledger = Ledger(schema=other.schema) if kept else read_ledger(connection)
-        run_sql(connection, compose_tables(connection, ledger))
+        run_sql(connection, compose_tables(ledger))
         record_adoptions(Recorder(connection, ledger, identity, revision, prepare=False), adoptions, migrations)
     return kept
 

@@ -115,7 +115,7 @@ def _write(
         with connection.transaction():
             ledger = read_ledger(connection)
             _, todo = apply_renames(ledger, read_renames(migrations.folder, migrations.checksums))
-            run_sql(connection, compose_tables(connection, ledger))
+            run_sql(connection, compose_tables(ledger))
             recorder = Recorder(connection, ledger, runner.identity, revision, prepare=False)
             recorder.record_renames(renew_renames(todo, ledger))
             record_adoptions(recorder, adoptions, migrations)

@@ -55,7 +55,7 @@ def _refuse_several_transactions(shown: str, script: Script) -> None:
     misfits = alone or list(script.segments[1:])
     reason = "a seed runs in one transaction, and this " + ("statement cannot" if alone else "begins another")
     raise RefusedError(
-        reason if misfits else "a seed that holds no statement does nothing",
+        reason if misfits else "a seed that contains no statement does nothing",
         hint="Move it to a migration: inv db.new NAME" if misfits else "Delete it, or write its statements.",
         state="Nothing was changed.",
         place=Place(shown, misfits[0].statements[0].line if misfits else 1),

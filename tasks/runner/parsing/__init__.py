@@ -1,6 +1,6 @@
-"""SQL text → statements: where each stands, what kind it is, and which of them share a transaction.
+"""SQL text → statements: the place and kind of each, and which of them share a transaction.
 
-Reading a script takes the parser, which takes time to import; the nouns here come without it.
+The parser takes time to import, so only reading a script imports it, not the data classes.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ __all__ = ["Script", "ScriptError", "Segment", "Statement", "Target", "read_scri
 
 
 def read_script(text: str, *, file: str, version: str) -> Script:
-    """Read a file's text; `file` is its name in errors, `version` the one that it may record in schema_migrations.
+    """Read the text of a file; `file` is its name in errors, `version` the one that it may record in schema_migrations.
 
-    Raises ScriptError for a text that no run can take. A text that only the parser does not know is no error.
+    Raises ScriptError for a text that cannot be run. A text that only the parser does not know is not an error.
     """
     from tasks.runner.parsing.parser import parse_script
 

@@ -1,4 +1,4 @@
-"""The parser's part in reading a script: one pass over the text that builds no more of the tree than is looked at."""
+"""Reading a script with the parser: one pass that builds only the parts of the tree that are needed."""
 
 from __future__ import annotations
 
@@ -11,27 +11,26 @@ from tasks.postgres.nontransactional import find_refusal, is_refusable
 from tasks.postgres.targets import Node
 from tasks.runner.parsing.checks import check_copy, check_index_name, check_record
 from tasks.runner.parsing.directives import Header, read_header
-from tasks.runner.parsing.lexer import find_statement, trim
 from tasks.runner.parsing.psql import needs_psql, take_copy_data
 from tasks.runner.parsing.script import Script, Statement
 from tasks.runner.parsing.segments import group
-from tasks.runner.parsing.source_text import ScriptError, SqlText, shorten, take_text
-from tasks.runner.parsing.unparsed import Complaint, keep_whole
+from tasks.runner.parsing.source_text import ScriptError, SqlText, find_statement, shorten, take_text, trim
+from tasks.runner.parsing.unparsed import ParseFailure, keep_unparsed
 
 _KIND = re.compile(r'"stmt":\{"(\w+)"')
 _PLAIN_KINDS = {"insert": "InsertStmt", "update": "UpdateStmt", "delete": "DeleteStmt", "select": "SelectStmt"}
-_LOOKED_AT = {"TransactionStmt", "CopyStmt", "VariableSetStmt", "InsertStmt", "SelectStmt"}
+_NODE_NEEDED = {"TransactionStmt", "CopyStmt", "VariableSetStmt", "InsertStmt", "SelectStmt"}
 
 
 class _Shape(NamedTuple):
-    """Hold what a look at one statement's tree told; the node is empty where nobody asks for it."""
+    """The kind of a statement and its node, which is empty where it is not needed."""
 
     kind: str
     node: Node
 
 
 def parse_script(text: str, *, file: str, version: str) -> Script:
-    """Read a file's text; raises ScriptError for one that no run can take."""
+    """Read the text of a file; raises ScriptError for one that cannot be run."""
     sql = take_text(text, file)
     lowered = sql.text.lower()
     copies: dict[int, str] = {}
@@ -40,10 +39,10 @@ def parse_script(text: str, *, file: str, version: str) -> Script:
         copies = {copy.start: copy.data for copy in taken}
     header = read_header(sql) if "migrate" in lowered else Header()
     parsed = _parse(sql, copies)
-    if isinstance(parsed, Complaint):
+    if isinstance(parsed, ParseFailure):
         if header.irreversible is not None:
             raise _refuse_content(sql, header)
-        return keep_whole(sql, parsed, has_copy_data=bool(copies), transactional=not header.no_transaction)
+        return keep_unparsed(sql, parsed, has_copy_data=bool(copies), transactional=not header.no_transaction)
     if header.irreversible is not None:
         if parsed:
             raise _refuse_content(sql, header)
@@ -53,14 +52,14 @@ def parse_script(text: str, *, file: str, version: str) -> Script:
     if not segments:
         raise sql.error(
             0,
-            "the file holds no statement",
-            hint="Write one, or delete the file. A down file without a way back says:\n-- migrate: irreversible REASON",
+            "the file contains no statement",
+            hint="Write one, or delete the file. In a down file, if it cannot be rolled back:\n-- migrate: irreversible REASON",
         )
     return Script(segments, records_itself)
 
 
 def _check(items: Iterable[tuple[Statement, Node]], sql: SqlText, version: str) -> bool:
-    """Check each statement, and say whether one records the file's own version; raises ScriptError."""
+    """Return True if a statement records the file's own version; raises ScriptError for one that cannot be run."""
     records_itself = False
     for statement, node in items:
         if statement.kind == "CopyStmt":
@@ -72,8 +71,8 @@ def _check(items: Iterable[tuple[Statement, Node]], sql: SqlText, version: str) 
     return records_itself
 
 
-def _parse(sql: SqlText, copies: Mapping[int, str]) -> list[tuple[Statement, Node]] | Complaint:
-    """Cut the text into statements, each with its node if someone looks at it, or say where the parser stumbles."""
+def _parse(sql: SqlText, copies: Mapping[int, str]) -> list[tuple[Statement, Node]] | ParseFailure:
+    """Return the statements of the text, each with its node if that is needed, or the parser's error."""
     from pglast.parser import ParseError, split
 
     found: list[tuple[Statement, Node]] = []
@@ -85,7 +84,7 @@ def _parse(sql: SqlText, copies: Mapping[int, str]) -> list[tuple[Statement, Nod
             line += sql.text.count("\n", counted, start)
             counted = start
             text = trim(piece)
-            shape = _look(text)
+            shape = _read_shape(text)
             refusal = find_refusal(shape.kind, shape.node)
             statement = Statement(
                 text,
@@ -100,39 +99,39 @@ def _parse(sql: SqlText, copies: Mapping[int, str]) -> list[tuple[Statement, Nod
             found.append((statement, shape.node))
     except ParseError as error:
         message, offset = (*error.args, None)[:2]
-        # Without a place it is the end of the text, or the statement whose tree is too deep.
+        # An error without an offset is at the end of the text, or in a statement whose tree is too deep.
         offset = offset if offset is not None else counted or len(sql.text.rstrip())
-        return Complaint(shorten(str(message), sql.text[offset:]), offset)
+        return ParseFailure(shorten(str(message), sql.text[offset:]), offset)
     except RecursionError:
-        return Complaint("the statement nests too deep for the parser", counted)
+        return ParseFailure("the statement is nested too deeply for the parser", counted)
     return found
 
 
-def _look(text: str) -> _Shape:
-    """Find the kind of a statement, and its node if that decides anything.
+def _read_shape(text: str) -> _Shape:
+    """Return the kind of a statement, and its node if that decides anything.
 
-    The tree of a large INSERT is ten times its text, so a statement that only moves rows is known by its first word.
+    The tree of a large INSERT is ten times its text, so a statement that only changes rows is recognised by its first word.
     """
     from pglast.parser import parse_sql_json
 
     plain = _PLAIN_KINDS.get(text[:6].lower())
-    if plain is not None and not _tells_more(plain, text):
+    if plain is not None and not _needs_tree(plain, text):
         return _Shape(plain, {})
     tree = parse_sql_json(text)
     match = _KIND.search(tree)
     kind = match.group(1) if match else ""
-    if kind not in _LOOKED_AT and not is_refusable(kind):
+    if kind not in _NODE_NEEDED and not is_refusable(kind):
         return _Shape(kind, {})
     return _Shape(kind, json.loads(tree)["stmts"][0]["stmt"][kind])
 
 
-def _tells_more(kind: str, text: str) -> bool:
+def _needs_tree(kind: str, text: str) -> bool:
     lowered = text.lower()
     return ("schema_migrations" in lowered and kind == "InsertStmt") or ("set_config" in lowered and kind == "SelectStmt")
 
 
 def _sets_session(shape: _Shape) -> bool:
-    """Say whether a statement changes a setting for longer than its transaction: SET, RESET, or a bare set_config()."""
+    """Return True if a statement changes a setting for longer than its transaction: SET, RESET, or set_config() alone."""
     if shape.kind == "VariableSetStmt":
         return not shape.node.get("is_local") and not str(shape.node.get("name", "")).startswith("TRANSACTION")
     if shape.kind != "SelectStmt":
@@ -140,7 +139,7 @@ def _sets_session(shape: _Shape) -> bool:
     for item in shape.node.get("targetList", ()):
         call = item["ResTarget"].get("val", {}).get("FuncCall", {})
         if call and call["funcname"][-1]["String"]["sval"] == "set_config":
-            # Its third argument asks for the transaction only: https://www.postgresql.org/docs/current/functions-admin.html
+            # True as its third argument limits it to the transaction: https://www.postgresql.org/docs/current/functions-admin.html
             local = call.get("args", [{}])[-1].get("A_Const", {}).get("boolval", {}).get("boolval", False)
             return not local
     return False
@@ -149,6 +148,6 @@ def _sets_session(shape: _Shape) -> bool:
 def _refuse_content(sql: SqlText, header: Header) -> ScriptError:
     return sql.error(
         header.at,
-        "the file says that it is irreversible, yet holds SQL",
-        hint="Delete this line, or all but this line.",
+        "the file is marked as irreversible, but contains SQL",
+        hint="Delete this line, or everything except this line.",
     )

@@ -1,4 +1,4 @@
-r"""What files written for psql hold beside SQL: inline data of COPY, which works as there, and backslash commands.
+r"""What files written for psql contain besides SQL: inline data of COPY, which is supported, and backslash commands.
 
 `COPY … FROM stdin;` reads the lines that follow, up to a line `\.` or the end of the file, in any format of text:
 https://www.postgresql.org/docs/current/sql-copy.html and https://www.postgresql.org/docs/current/app-psql.html
@@ -9,20 +9,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tasks.runner.parsing.lexer import cut
+from tasks.postgres.tokens import BLANKS, tokenize
 from tasks.runner.parsing.source_text import ScriptError, SqlText, blank
 
-_INLINE = "Put the text of that file here instead."
-_OUTPUT = "Delete the line; to say something while the migration runs: DO $$ BEGIN RAISE NOTICE 'text'; END $$;"
-_VARIABLE = "Write the value itself wherever the file uses the variable."
-_GUARD = "Delete the line: pg_dump writes it to guard psql, and it changes nothing in the database."
-_CONNECT = "Delete the line: a run works on one database, the one of DATABASE_URL."
+_INLINE = "Replace this line by the text of that file."
+_OUTPUT = "Delete the line; to print a message while the migration runs: DO $$ BEGIN RAISE NOTICE 'text'; END $$;"
+_VARIABLE = "Write the value in place of the variable."
+_GUARD = "Delete the line: pg_dump writes it to protect psql, and it changes nothing in the database."
+_CONNECT = "Delete the line: a run uses one database, that of DATABASE_URL."
 _CONDITION = "Delete the line and decide in SQL: DO $$ BEGIN IF condition THEN statement; END IF; END $$;"
 _EXECUTE = (
-    "Run what the query makes in a block:\n"
+    "Execute the statements that the query returns in a block:\n"
     "DO $$ DECLARE statement text; BEGIN FOR statement IN SELECT … LOOP EXECUTE statement; END LOOP; END $$;"
 )
-_LARGE_OBJECT = "Call the server's own function instead, for example lo_from_bytea(0, …)."
+_LARGE_OBJECT = "Use a server function instead, for example lo_from_bytea(0, …)."
 _OTHER = "Delete it, or write it in SQL: a migration runs without psql."
 
 _INSTEAD = {
@@ -30,7 +30,7 @@ _INSTEAD = {
     "ir": _INLINE,
     "include": _INLINE,
     "include_relative": _INLINE,
-    "copy": r"Write COPY … FROM stdin; then the lines of data, then a line with \. alone.",
+    "copy": r"Write COPY … FROM stdin; then the lines of data, then a line that contains only \.",
     "c": _CONNECT,
     "connect": _CONNECT,
     "set": _VARIABLE,
@@ -49,12 +49,12 @@ _INSTEAD = {
     "restrict": _GUARD,
     "unrestrict": _GUARD,
     "encoding": "Delete the line: migrations are UTF-8.",
-    "password": "Write ALTER ROLE … PASSWORD …, better not in a file that others read.",
+    "password": "Use ALTER ROLE … PASSWORD …, preferably not in a file that others can read.",
     "lo_import": _LARGE_OBJECT,
     "g": "End the statement with ; instead.",
     "gx": "End the statement with ; instead.",
     ";": "End the statement with ; instead.",
-    ".": r"Delete the line, or put COPY … FROM stdin; before the data: only there does \. have a meaning.",
+    ".": r"Delete the line, or put COPY … FROM stdin; before the data: \. only ends the data of a COPY.",
 }
 """What to write instead of each backslash command."""
 
@@ -65,14 +65,14 @@ _REST_OF_LINE = re.compile(r"[ \t\r\f\v]*+(?:--[^\n]*)?(?:\n|\Z)")
 
 @dataclass(frozen=True, slots=True)
 class CopyData:
-    """Hold the inline data of the COPY that begins at `start`, a character of the text."""
+    """The inline data of the COPY that begins at the character `start` of the text."""
 
     start: int
     data: str
 
 
 def take_copy_data(sql: SqlText) -> tuple[SqlText, tuple[CopyData, ...]]:
-    """Take the inline data out of a text, blanked so that everything else stays in its place.
+    """Return the text with the inline data blanked, so that everything else keeps its place, and the data.
 
     Raises ScriptError for a backslash command.
     """
@@ -92,21 +92,19 @@ def take_copy_data(sql: SqlText) -> tuple[SqlText, tuple[CopyData, ...]]:
 
 
 def needs_psql(lowered: str) -> bool:
-    """Say whether a text, in small letters, could hold anything that only psql understands."""
+    """Return True if a lower-case text could contain anything that only psql understands."""
     return "\\" in lowered or "stdin" in lowered or "stdout" in lowered
 
 
 def _find_copy(sql: SqlText, position: int) -> tuple[int, int] | None:
-    """Find the next COPY from the client: where it begins, and its semicolon. The grammar lets it say STDOUT too."""
+    """Return where the next COPY from the client begins and where its semicolon is; the grammar allows FROM STDOUT too."""
     first = previous = ""
     start = depth = 0
     from_client = in_rule = False
-    for token in cut(sql.text, position):
-        if token.kind == "comment":
-            continue
-        if token.kind == "command":
+    for token in tokenize(sql.text, position, skip=BLANKS):
+        if token.text == "\\":
             raise _refuse_command(sql, token.start)
-        word = sql.text[token.start : token.end].lower() if token.kind in ("word", "other") else '"'
+        word = token.text.lower()
         if not first:
             first, start = word, token.start
         depth += {"(": 1, ")": -1}.get(word, 0)
@@ -123,13 +121,13 @@ def _find_copy(sql: SqlText, position: int) -> tuple[int, int] | None:
 
 
 def _find_data(sql: SqlText, semicolon: int) -> int:
-    """Find where the line after a COPY's semicolon begins."""
+    """Return where the line after the semicolon of a COPY begins."""
     rest = _REST_OF_LINE.match(sql.text, semicolon + 1)
     if rest is None:
         raise sql.error(
             semicolon + 1,
-            "something follows COPY … FROM stdin; on its line",
-            hint=r"Put it behind the line \. that ends the data.",
+            "unexpected text after COPY … FROM stdin; on the same line",
+            hint=r"Move it below the line \. that ends the data.",
         )
     return rest.end()
 

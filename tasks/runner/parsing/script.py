@@ -1,4 +1,4 @@
-"""What a file of SQL is to a run: statements, and the segments that share a transaction."""
+"""The statements of a file, and its segments: statements that share a transaction."""
 
 from __future__ import annotations
 
@@ -10,31 +10,30 @@ from tasks.runner.redaction import redact
 
 if TYPE_CHECKING:
     from tasks.postgres.targets import Target
-    from tasks.runner.errors import Place
 
 _LABEL_LENGTH = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Hold one statement as it stands in its file."""
+    """A statement of a file."""
 
     text: str
-    """Its exact text, without space and comments before it, and without its semicolon."""
+    """Its exact text, without space and comments around it, and without its semicolon."""
     line: int
     """The line of the file in which `text` begins, from 1."""
     offset: int
     """The character of the file's text at which `text` begins, from 0; a byte order mark counts."""
     kind: str
-    """The parser's name of it, for example CreateStmt; empty for a whole file that the parser does not know."""
+    """The parser's name of it, for example CreateStmt; empty for a file that the parser does not know."""
     transactional: bool
-    """Whether it runs in a transaction block: not if the server refuses that, or if it may end transactions itself."""
+    """Whether it runs in a transaction block: False if the server refuses that, or if it may end transactions itself."""
     copy_data: str | None = None
     """The inline data of a COPY … FROM stdin."""
     target: Target | None = None
-    """For a statement outside a transaction: how the catalog tells whether it took effect."""
+    """For a statement outside a transaction: what in the catalog shows whether it took effect."""
     session: bool = False
-    """Whether it changes a setting of the session, which a resumed run has to make again."""
+    """Whether it changes a setting of the session, which a resumed run has to repeat."""
 
     @property
     def label(self) -> str:
@@ -45,16 +44,16 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Hold neighbouring statements that share a transaction, or one that stands outside any."""
+    """Consecutive statements that share a transaction, or one that runs outside a transaction."""
 
     statements: tuple[Statement, ...]
     transactional: bool
     begin: str = ""
-    """The file's own BEGIN where it says more than that, for example an isolation level."""
+    """The file's own BEGIN where it has options, for example an isolation level."""
 
     @property
     def checksum(self) -> str:
-        """Return the SHA-256 of what the segment does; comments between its statements do not count."""
+        """Return the SHA-256 of the segment's statements, without the comments between them."""
         digest = hashlib.sha256(b"transaction" if self.transactional else b"alone")
         for statement in self.statements:
             for part in (statement.text, statement.copy_data):
@@ -66,33 +65,29 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Hold all that a run needs to know of a file's text."""
+    """What a run needs to know about the text of a file."""
 
     segments: tuple[Segment, ...]
     records_itself: bool = False
     """Whether it inserts its own version into schema_migrations."""
     irreversible: str | None = None
-    """The reason why there is no way back, where the file says so and nothing else."""
+    """The reason why it cannot be rolled back, where the file contains only that directive."""
     parsed: bool = True
     """Whether the parser knows the text; if not, it is one statement that only the server can judge."""
-    parse_error: Place | None = None
-    """Where the parser stumbled."""
-    complaint: str = ""
-    """What the parser said when it stumbled."""
 
     @property
     def statements(self) -> tuple[Statement, ...]:
-        """Return the statements of all segments, in their order."""
+        """Return the statements of all segments, in order."""
         return tuple(statement for segment in self.segments for statement in segment.statements)
 
     @property
     def single_transaction(self) -> bool:
-        """Return whether one transaction holds all of it."""
+        """Return True if all statements run in one transaction."""
         return len(self.segments) == 1 and self.segments[0].transactional
 
     def settings_before(self, segment: int) -> tuple[Statement, ...]:
-        """Return the statements before the segment of that index (from 0) that set something for the session.
+        """Return the statements before a segment (by its index) that change a setting of the session.
 
-        A session that resumes there has to run them again: a SET search_path decides where an index is built.
+        A run that resumes there has to repeat them: a SET search_path decides where an index is built.
         """
         return tuple(statement for done in self.segments[:segment] for statement in done.statements if statement.session)

@@ -1,12 +1,12 @@
 """Statements → segments: which statements share a transaction.
 
-- A file without BEGIN, or with one pair around some or all of it, is one segment: what stands before BEGIN and after
-  the COMMIT joins the pair.
-- A statement that the server refuses in a transaction stands alone.
-- As soon as there is more than one segment anyway (two pairs, or a statement that stands alone), the borders that the
-  file draws hold: each pair is a segment, and so is each run of neighbours between pairs.
+- A file without BEGIN, or with one pair of BEGIN and COMMIT, is one segment: the statements before BEGIN and after COMMIT
+  join those of the pair.
+- A statement that the server refuses in a transaction is a segment of its own.
+- If there is more than one segment anyway (two pairs, or a statement of its own), the borders in the file are kept: each pair
+  is a segment, and so are the statements between two pairs.
 - With `-- migrate: no-transaction` each statement outside a pair is a segment of its own, and CALL and DO, which may
-  commit within, run outside a transaction.
+  commit inside, run outside a transaction.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAY_COMMIT = ("CallStmt", "DoStmt")
 
 @dataclass(slots=True)
 class _Unit:
-    """Gather what will be a segment; `own` marks a BEGIN … COMMIT of the file."""
+    """The statements of a future segment; `own` marks a BEGIN … COMMIT of the file."""
 
     own: bool
     transactional: bool = True
@@ -33,7 +33,7 @@ class _Unit:
 
 
 def group(items: Iterable[tuple[Statement, Node]], sql: SqlText, *, no_transaction: bool) -> tuple[Segment, ...]:
-    """Group statements into segments; raises ScriptError where the file's own transactions do not add up."""
+    """Group statements into segments; raises ScriptError where BEGIN and COMMIT of the file do not match."""
     units = [unit for unit in _divide(items, sql, no_transaction) if unit.statements]
     pairs = [unit for unit in units if unit.own]
     if units and not no_transaction and len(pairs) <= 1 and all(unit.transactional for unit in units):
@@ -43,7 +43,7 @@ def group(items: Iterable[tuple[Statement, Node]], sql: SqlText, *, no_transacti
 
 
 def _divide(items: Iterable[tuple[Statement, Node]], sql: SqlText, no_transaction: bool) -> list[_Unit]:
-    """Divide statements at the file's own BEGINs and COMMITs and around what stands alone."""
+    """Divide statements at each BEGIN and COMMIT of the file, and around those that cannot run in a transaction."""
     units: list[_Unit] = []
     opened: Statement | None = None
     for statement, node in items:
@@ -64,12 +64,12 @@ def _divide(items: Iterable[tuple[Statement, Node]], sql: SqlText, no_transactio
         else:
             _add_loose(units, statement, no_transaction)
     if opened:
-        raise sql.error(opened.offset - sql.shift, "BEGIN without a COMMIT", hint="Put COMMIT; at the end of the file.")
+        raise sql.error(opened.offset - sql.shift, "BEGIN without a COMMIT", hint="Add COMMIT; at the end of the file.")
     return units
 
 
 def _add_loose(units: list[_Unit], statement: Statement, no_transaction: bool) -> None:
-    """Add a statement that stands outside the file's own transactions."""
+    """Add a statement outside of the file's own transactions."""
     if no_transaction and statement.kind in _MAY_COMMIT:
         statement = replace(statement, transactional=False, target=Target("other"))
     joins = bool(units) and not no_transaction and statement.transactional and not units[-1].own and units[-1].transactional
@@ -81,8 +81,8 @@ def _add_loose(units: list[_Unit], statement: Statement, no_transaction: bool) -
 def _refuse_nested(statement: Statement, opened: Statement, sql: SqlText) -> ScriptError:
     return sql.error(
         statement.offset - sql.shift,
-        f"BEGIN inside the transaction that line {opened.line} began",
-        hint="Delete it, or put COMMIT; before it.",
+        f"BEGIN inside the transaction that line {opened.line} begins",
+        hint="Delete it, or add COMMIT; before it.",
     )
 
 
@@ -90,23 +90,23 @@ def _refuse_inside(statement: Statement, node: Node, opened: Statement, sql: Sql
     refusal = find_refusal(statement.kind, node)
     return sql.error(
         statement.offset - sql.shift,
-        f"{refusal.words if refusal else statement.label} cannot run in the transaction that line {opened.line} began",
-        hint=f"End the transaction before it, and begin another after it:\nCOMMIT;\n{statement.text};\nBEGIN;",
+        f"{refusal.words if refusal else statement.label} cannot run in the transaction that line {opened.line} begins",
+        hint=f"End the transaction before it, and begin another one after it:\nCOMMIT;\n{statement.text};\nBEGIN;",
     )
 
 
 def _refuse_end(statement: Statement, verb: str, sql: SqlText, *, chain: bool) -> ScriptError:
-    """Make the error for a COMMIT without a BEGIN, or an end of a transaction that is no plain COMMIT."""
+    """Return the error for a COMMIT without a BEGIN, or for an end of a transaction other than COMMIT."""
     if verb == "TRANS_STMT_ROLLBACK":
-        message = "ROLLBACK would undo what the file did"
-        hint = "Delete it, or write COMMIT; in its place. ROLLBACK TO a savepoint is allowed."
+        message = "ROLLBACK would undo the preceding statements of the file"
+        hint = "Delete it, or replace it by COMMIT;. ROLLBACK TO a savepoint is allowed."
     elif verb == "TRANS_STMT_PREPARE":
-        message = "PREPARE TRANSACTION leaves the transaction for someone else to end"
-        hint = "Write COMMIT; in its place."
+        message = "PREPARE TRANSACTION leaves the transaction to another session to end"
+        hint = "Replace it by COMMIT;."
     elif chain:
-        message = "COMMIT AND CHAIN begins a transaction without saying BEGIN"
+        message = "COMMIT AND CHAIN begins a transaction without BEGIN"
         hint = "Write both:\nCOMMIT;\nBEGIN;"
     else:
         message = f"{statement.label.upper()} without a BEGIN before it"
-        hint = "Delete it, or put BEGIN; at the head of the file."
+        hint = "Delete it, or add BEGIN; at the top of the file."
     return sql.error(statement.offset - sql.shift, message, hint=hint)

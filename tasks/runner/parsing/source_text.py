@@ -1,18 +1,19 @@
-"""The text of a file, and the places in it that errors speak of."""
+"""The text of a file, the places in it that errors point at, and the beginning and end of its statements."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tasks.postgres.tokens import BLANKS, tokenize
 from tasks.runner.errors import Place, RefusedError
 
 BYTE_ORDER_MARK = "\ufeff"
 _QUOTED = 60
-"""How many characters a message quotes of a text at most."""
+"""How many characters of a text a message quotes at most."""
 
 
 class ScriptError(RefusedError):
-    """Refuse a file whose text no run can take; `place` names the spot."""
+    """A file whose text cannot be run; `place` is the place of the error."""
 
     def __init__(self, message: str, *, hint: str, place: Place) -> None:
         super().__init__(message, hint=hint, state="Nothing was changed.", place=place)
@@ -20,38 +21,57 @@ class ScriptError(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class SqlText:
-    """Hold the text of a file without its byte order mark; `shift` is how many characters that took off the front."""
+    """The text of a file without its byte order mark; `shift` is the number of characters removed from the front."""
 
     file: str
     text: str
     shift: int = 0
 
     def place(self, offset: int) -> Place:
-        """Find line, column and source line of a character of the text; the column does not count a byte order mark."""
+        """Return line, column and source line of a character of the text; the column does not count a byte order mark."""
         start = self.text.rfind("\n", 0, offset) + 1
         end = self.text.find("\n", start)
         source = self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
         return Place(self.file, self.text.count("\n", 0, offset) + 1, offset - start + 1, source)
 
     def error(self, offset: int, message: str, *, hint: str) -> ScriptError:
-        """Make the error that points at a character of the text."""
+        """Return the error that points at a character of the text."""
         return ScriptError(message, hint=hint, place=self.place(offset))
 
 
 def shorten(message: str, rest: str) -> str:
-    """Quote in a message the beginning of a line where it quotes the rest of the text, as it does for what is not closed."""
+    """Shorten the rest of the text, which a message quotes where a token is not closed, to the beginning of its first line."""
     beginning = rest.partition("\n")[0][:_QUOTED].rstrip()
     return message.replace(rest, beginning if beginning == rest.rstrip() else f"{beginning} …") if rest else message
 
 
 def blank(text: str) -> str:
-    """Make as many characters and ends of lines, so that what follows the text keeps its place."""
+    """Return spaces and line breaks of the same number, so that the text after them keeps its place."""
     lines, last = text.count("\n"), len(text) - text.rfind("\n") - 1
     return " " * (len(text) - lines - last) + "\n" * lines + " " * last
 
 
 def take_text(text: str, file: str) -> SqlText:
-    """Take a file's text as it was read, with or without a byte order mark."""
+    """Return the text of a file as it was read, with or without a byte order mark."""
     if text.startswith(BYTE_ORDER_MARK):
         return SqlText(file, text[1:], 1)
     return SqlText(file, text)
+
+
+def find_statement(text: str, start: int) -> int:
+    """Return where the next statement begins, from a character between statements on; the end of the text if there is none."""
+    for token in tokenize(text, start, skip=BLANKS):
+        if token.text != ";":
+            return token.start
+    return len(text)
+
+
+def trim(text: str) -> str:
+    """Remove space and comments from the end of a statement; comments within it are kept."""
+    text = text.rstrip()
+    if not text.endswith("*/") and "--" not in text[text.rfind("\n") + 1 :]:
+        return text
+    end = 0
+    for token in tokenize(text, skip=BLANKS):
+        end = token.end
+    return text[:end]

@@ -1,6 +1,6 @@
-"""A text that the parser does not know: a mistake, or SQL of a newer server. Only the server can tell which.
+"""A text that the parser does not know: an error, or SQL of a newer server. Only the server can decide which.
 
-What must not reach the server unseen is found by words alone: BEGIN and COMMIT, which would end the run's transaction.
+Its words are searched for BEGIN and COMMIT, which must not reach the server: they would end the run's transaction.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tasks.postgres.targets import Target
-from tasks.runner.parsing.lexer import Token, cut
+from tasks.postgres.tokens import BLANKS, Token, tokenize
 from tasks.runner.parsing.script import Script, Segment, Statement
 from tasks.runner.parsing.source_text import SqlText, blank
 
@@ -17,8 +17,8 @@ _PLAIN_ENDS = {(verb, *more) for verb in ("commit", "end") for more in ((), ("wo
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
-    """Hold what the parser said, and the character at which it stumbled."""
+class ParseFailure:
+    """The message of the parser, and the character that it points at."""
 
     message: str
     offset: int
@@ -26,33 +26,33 @@ class Complaint:
 
 @dataclass(frozen=True, slots=True)
 class _Border:
-    """Name a statement that begins or ends a transaction."""
+    """A statement that begins or ends a transaction."""
 
     words: tuple[str, ...]
     start: int
     end: int
 
 
-def keep_whole(sql: SqlText, complaint: Complaint, *, has_copy_data: bool, transactional: bool) -> Script:
-    """Make the script that sends a text whole; raises ScriptError where that would not do what the file says.
+def keep_unparsed(sql: SqlText, failure: ParseFailure, *, has_copy_data: bool, transactional: bool) -> Script:
+    """Return a script of one statement, the entire text; raises ScriptError where that would not do what the file requires.
 
-    One plain BEGIN … COMMIT is blanked, for the run opens that transaction itself.
+    One plain BEGIN … COMMIT is blanked, because the run begins that transaction itself.
     """
     if has_copy_data:
         raise sql.error(
-            complaint.offset,
-            f"{complaint.message} (and COPY … FROM stdin needs a file that can be parsed)",
-            hint="Mend this line; if it is SQL of a newer server, put the COPY into a migration of its own.",
+            failure.offset,
+            f"{failure.message} (and a file with COPY … FROM stdin must be parsed)",
+            hint="Fix this line. If it is SQL of a newer server, move the COPY to a migration of its own.",
         )
     borders = _find_borders(sql.text)
     plain = [border.words in ends for border, ends in zip(borders, (_PLAIN_BEGINS, _PLAIN_ENDS), strict=False)]
     if borders and (len(borders) != 2 or not all(plain)):
         line = sql.place(borders[0].start).line
         raise sql.error(
-            complaint.offset,
-            f"{complaint.message} (and a file that cannot be parsed may hold one plain BEGIN; … COMMIT; at most: "
-            f"see line {line})",
-            hint="Mend this line; if it is SQL of a newer server, put it into a migration of its own, without BEGIN.",
+            failure.offset,
+            f"{failure.message} (and a file that cannot be parsed may contain at most one plain "
+            f"BEGIN; … COMMIT;: see line {line})",
+            hint="Fix this line. If it is SQL of a newer server, move it to a migration of its own, without BEGIN.",
         )
     text = sql.text
     for border in borders:
@@ -60,19 +60,17 @@ def keep_whole(sql: SqlText, complaint: Complaint, *, has_copy_data: bool, trans
     target = None if transactional else Target("other")
     statement = Statement(text, 1, sql.shift, "", transactional=transactional, target=target)
     segment = Segment((statement,), transactional)
-    return Script((segment,), parsed=False, parse_error=sql.place(complaint.offset), complaint=complaint.message)
+    return Script((segment,), parsed=False)
 
 
 def _find_borders(text: str) -> list[_Border]:
-    """Find the statements that begin or end a transaction; savepoints are none."""
+    """Return the statements that begin or end a transaction, without those of savepoints."""
     found: list[_Border] = []
     statement: list[Token] = []
     words: list[str] = []
     depth = 0
-    for token in cut(text):
-        if token.kind == "comment":
-            continue
-        word = text[token.start : token.end].lower() if token.kind in ("word", "other") else '"'
+    for token in tokenize(text, skip=BLANKS):
+        word = token.text.lower()
         if word == ";" and depth <= 0:
             found += _read_border(statement, words)
             statement, words, depth = [], [], 0
@@ -84,7 +82,7 @@ def _find_borders(text: str) -> list[_Border]:
 
 
 def _count_depth(words: list[str], word: str, depth: int) -> int:
-    """Say by how much a word opens or closes what may hold semicolons: a rule in parentheses, the body of a function.
+    """Return by how much a word changes the depth of what may contain semicolons: parentheses of a rule, the body of a function.
 
     https://www.postgresql.org/docs/current/sql-createfunction.html (sql_body)
     """
@@ -102,7 +100,7 @@ def _count_depth(words: list[str], word: str, depth: int) -> int:
 
 
 def _read_border(statement: list[Token], words: list[str]) -> list[_Border]:
-    """Read a statement as the begin or end of a transaction, if it is one."""
+    """Return a statement in a list if it begins or ends a transaction, else an empty list."""
     opening = tuple(words[:2])
     borders = (
         words[:1] in (["begin"], ["commit"], ["end"], ["abort"], ["rollback"])

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import psycopg
 
+from tasks.postgres.tokens import STRINGS, tokenize
 from tasks.runner.errors import RESUME_HINT, Place, RunnerError, StatementError
 from tasks.runner.events import Session
 from tasks.runner.parsing import Statement
-from tasks.runner.parsing.lexer import cut
 from tasks.runner.planning.plan import Step
 from tasks.runner.redaction import redact, redact_line
 
@@ -126,7 +126,7 @@ def _find_block_line(context: str, statement: Statement) -> int:
     match = _BLOCK.search(context.rpartition("\n")[2])
     if match is None or statement.kind != "DoStmt":
         return 0
-    body = next(token for token in cut(statement.text) if token.kind == "quoted")
+    body = next(token for token in tokenize(statement.text) if token.kind in STRINGS)
     return statement.line + statement.text.count("\n", 0, body.start) + int(match[1]) - 1
 
 

@@ -20,6 +20,9 @@ from tasks.runner.ledger.renames import Rename
 if TYPE_CHECKING:
     from tasks.runner.parsing import Script
 
+CHANGES_SCHEMA = frozenset({"migrate", "rollback"})
+"""The actions that change the schema."""
+
 
 @dataclass(frozen=True, slots=True)
 class MigrateGoal:
@@ -329,7 +332,7 @@ def _refuse_irreversible(action: str, version: str, source: Source, script: Scri
             state="Nothing was changed.",
         )
     raise RefusedError(
-        f"{source.shown} says that it is irreversible, but holds no statement",
+        f"{source.shown} says that it is irreversible, but contains no statement",
         hint="`-- migrate: irreversible` belongs into the down file.",
         state="Nothing was changed.",
     )

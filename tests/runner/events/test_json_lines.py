@@ -1,21 +1,37 @@
 """Events to JSON lines and back."""
 
 import json
-from dataclasses import replace
-from typing import get_args
+from dataclasses import dataclass, replace
 
 import pytest
 
-from tasks.runner.events import EVENT_FORMAT, Event, FilesFound, RunStarted, StatusRead, WireEvent, from_json, to_json
+from tasks.rehearsal.events import CrashResumed, RehearsalFinding
+from tasks.runner.events import EVENT_FORMAT, EVENTS, Event, FilesFound, RunStarted, StatusRead, event, from_json, to_json
 from tests.report.samples import SAMPLES, STATUS
 
 
 def test_there_is_a_sample_of_every_event() -> None:
-    assert {type(event) for event in SAMPLES} == set(get_args(WireEvent))
+    of_runner = {cls for cls in EVENTS.values() if cls.__module__.startswith("tasks.runner.")}
+    assert {type(event) for event in SAMPLES} == of_runner
 
 
-def test_no_two_events_share_a_kind() -> None:
-    assert len({event.kind for event in get_args(WireEvent)}) == len(get_args(WireEvent))
+def test_two_events_of_one_kind_are_refused() -> None:
+    with pytest.raises(TypeError, match="Again and FilesFound are both events of the kind 'files_found'"):
+
+        @event("files_found")
+        @dataclass(frozen=True, slots=True)
+        class Again(Event):
+            count: int
+
+    assert EVENTS["files_found"] is FilesFound
+
+
+def test_an_event_of_another_package_comes_back_from_its_json() -> None:
+    difference = RehearsalFinding(
+        "not_restored", "the schema differs", diff=("+ table public.users",), changes=({"kind": "table"},)
+    )
+    resumed = CrashResumed("20250701093000_create_users", 3, "SELECT 1", 1, 2, (difference,))
+    assert from_json(to_json(resumed)) == resumed
 
 
 @pytest.mark.parametrize("event", SAMPLES, ids=lambda event: event.kind)
@@ -30,18 +46,18 @@ def test_an_event_is_one_line_of_json_that_begins_with_its_kind(event: Event) ->
     assert next(iter(json.loads(line).items())) == ("kind", event.kind)
 
 
-def test_text_in_json_is_readable_as_it_is() -> None:
+def test_json_is_not_escaped_to_ascii() -> None:
     assert "größe – 表" in to_json(FilesFound(1, "größe – 表"))
 
 
-def test_fields_that_are_not_known_are_ignored_at_every_depth() -> None:
+def test_unknown_fields_are_ignored_at_every_depth() -> None:
     data = json.loads(to_json(STATUS))
     data["mood"] = "good"
     data["rows"][0]["weight"] = 3
     assert from_json(json.dumps(data)) == STATUS
 
 
-def test_a_field_with_a_default_may_be_left_out() -> None:
+def test_a_field_with_a_default_may_be_missing() -> None:
     data = json.loads(to_json(FilesFound(3)))
     del data["what"]
     assert from_json(json.dumps(data)) == FilesFound(3)
@@ -53,7 +69,7 @@ def test_a_list_may_be_empty() -> None:
 
 
 @pytest.mark.parametrize("opening", [RunStarted, StatusRead])
-def test_what_opens_a_stream_carries_the_format(opening: type[Event]) -> None:
+def test_the_first_event_of_a_stream_carries_the_format(opening: type[Event]) -> None:
     event = next(event for event in SAMPLES if isinstance(event, opening))
     assert json.loads(to_json(event))["format"] == EVENT_FORMAT
 
@@ -75,6 +91,6 @@ def test_what_opens_a_stream_carries_the_format(opening: type[Event]) -> None:
         '{"kind": "status_read", "environment": "", "database": "", "rows": [{}], "findings": [], "total": 0}',
     ],
 )
-def test_what_is_no_event_is_a_value_error(line: str) -> None:
-    with pytest.raises(ValueError, match=r"no JSON|no event|expected|missing"):
+def test_a_line_that_is_not_an_event_is_a_value_error(line: str) -> None:
+    with pytest.raises(ValueError, match=r"not JSON|not an event|expected|missing"):
         from_json(line)

@@ -1,4 +1,4 @@
-"""Making the files of a new migration, alone and at once."""
+"""Creating the files of a new migration, by one process and by several."""
 
 import fcntl
 import multiprocessing
@@ -26,7 +26,7 @@ def list_files(directory: Path) -> list[str]:
     return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if not path.is_dir())
 
 
-def test_both_files_are_made_from_the_template_in_folders_that_were_missing(tmp_path: Path) -> None:
+def test_both_files_are_created_from_the_template_in_missing_folders(tmp_path: Path) -> None:
     directory = tmp_path / "app" / "migrations"
     made = create_migration(directory, "Add User Settings Table", now=NOW)
     version = "20250813140000_add_user_settings_table"
@@ -38,35 +38,33 @@ def test_both_files_are_made_from_the_template_in_folders_that_were_missing(tmp_
     assert list_files(directory) == [f"down/{version}.sql", f"up/{version}.sql"]
 
 
-def test_two_made_in_one_second_follow_each_other(tmp_path: Path) -> None:
+def test_two_files_of_one_second_get_successive_timestamps(tmp_path: Path) -> None:
     versions = [create_migration(tmp_path, "add_users_table", now=NOW).version for _ in range(3)]
     assert versions == [f"2025081314000{second}_add_users_table" for second in range(3)]
 
 
-def test_a_clock_that_is_behind_is_passed_over_and_named(tmp_path: Path) -> None:
+def test_a_newest_file_in_the_future_is_followed_and_noted(tmp_path: Path) -> None:
     create_migration(tmp_path, "first", now=NOW.replace(year=2031))
     made = create_migration(tmp_path, "second", now=NOW)
     assert made.version == "20310813140001_second"
     (note,) = made.notes
-    assert note == (
-        "The newest file is dated 20310813140000 (UTC), which this clock has not reached; 20310813140001_second follows it."
-    )
+    assert note == ("The newest file is dated 20310813140000 (UTC), which is in the future; 20310813140001_second follows it.")
 
 
-def test_a_newer_down_file_alone_is_passed_over_too(tmp_path: Path) -> None:
+def test_a_newer_down_file_alone_is_followed_too(tmp_path: Path) -> None:
     (tmp_path / "down").mkdir()
     (tmp_path / "down" / "20250813140007_lost_its_up.sql").touch()
     assert create_migration(tmp_path, "next", now=NOW).version == "20250813140008_next"
 
 
-def test_names_that_are_no_migration_do_not_move_the_timestamp(tmp_path: Path) -> None:
+def test_files_that_are_not_migrations_do_not_change_the_timestamp(tmp_path: Path) -> None:
     (tmp_path / "up").mkdir()
     for name in ("_20270101000000_left_out.sql", "20270101000000_a.sql~", "99990101000000_no_year.sql"):
         (tmp_path / "up" / name).touch()
     assert create_migration(tmp_path, "next", now=NOW).version == "20250813140000_next"
 
 
-def test_a_flat_folder_gets_an_up_file_only_and_it_is_said(tmp_path: Path) -> None:
+def test_a_flat_folder_gets_an_up_file_only_and_a_note(tmp_path: Path) -> None:
     (tmp_path / "20250101000000_first.sql").write_text("SELECT 1;")
     made = create_migration(tmp_path, "second", now=NOW)
     assert (made.up, made.down) == (tmp_path / "20250813140000_second.sql", None)
@@ -75,20 +73,20 @@ def test_a_flat_folder_gets_an_up_file_only_and_it_is_said(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("beside", ["_notes.sql", ".20250101000000_hidden.sql", "README.md"])
-def test_a_folder_with_nothing_but_files_that_are_left_out_is_not_flat(tmp_path: Path, beside: str) -> None:
+def test_a_folder_with_only_ignored_files_is_not_flat(tmp_path: Path, beside: str) -> None:
     (tmp_path / beside).touch()
     assert create_migration(tmp_path, "first", now=NOW).down is not None
 
 
 @pytest.mark.parametrize("folder", ["up", "down"])
-def test_a_folder_with_up_or_down_is_not_flat_whatever_stands_beside(tmp_path: Path, folder: str) -> None:
+def test_a_folder_with_up_or_down_is_not_flat(tmp_path: Path, folder: str) -> None:
     (tmp_path / folder).mkdir()
     (tmp_path / "20250101000000_stray.sql").touch()
     assert create_migration(tmp_path, "first", now=NOW).down is not None
 
 
 @pytest.mark.parametrize("flat", [True, False])
-def test_what_was_made_reads_as_a_good_folder(tmp_path: Path, flat: bool) -> None:
+def test_the_created_files_can_be_read_as_migrations(tmp_path: Path, flat: bool) -> None:
     if flat:
         (tmp_path / "20250101000000_first.sql").touch()
     made = [create_migration(tmp_path, name, now=NOW) for name in ("second", "third")]
@@ -98,13 +96,13 @@ def test_what_was_made_reads_as_a_good_folder(tmp_path: Path, flat: bool) -> Non
     assert [migrations.up_path(new.version) for new in made] == [new.up for new in made]
 
 
-def test_a_name_that_cannot_be_one_makes_nothing(tmp_path: Path) -> None:
+def test_an_invalid_name_creates_nothing(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         create_migration(tmp_path / "migrations", "../users", now=NOW)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_exists_is_kept_and_the_other_of_the_pair_not_made(tmp_path: Path) -> None:
+def test_an_existing_file_is_kept_and_the_other_of_the_pair_is_not_created(tmp_path: Path) -> None:
     (tmp_path / "second").write_text("kept")
     with pytest.raises(FileExistsError):
         write_all_or_none(((tmp_path / "first", "a"), (tmp_path / "second", "b")))
@@ -114,7 +112,7 @@ def test_a_file_that_exists_is_kept_and_the_other_of_the_pair_not_made(tmp_path:
 
 @contextmanager
 def limit_file_size(size: int) -> Iterator[None]:
-    """Let this process write no file longer than so many bytes, as on a full disk."""
+    """Limit the size of files that this process writes, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -123,28 +121,28 @@ def limit_file_size(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_when_the_second_file_cannot_be_written_the_first_is_taken_away(tmp_path: Path) -> None:
+def test_if_the_second_file_cannot_be_written_the_first_is_removed(tmp_path: Path) -> None:
     text = render("20250813140000_drop_users_table")
     room = len(text.up.encode())
     assert room < len(text.down.encode())
     with limit_file_size(room), pytest.raises(RunnerError) as caught:
         create_migration(tmp_path, "drop_users_table", now=NOW)
     assert list_files(tmp_path) == []
-    assert caught.value.message == f"Cannot make a migration at {tmp_path}: File too large."
-    assert caught.value.state == "No migration was made, and no database was touched."
-    assert caught.value.hint == "MIGRATIONS_DIR must name a folder that you may write to, on a disk with room."
+    assert caught.value.message == f"Cannot create a migration at {tmp_path}: File too large."
+    assert caught.value.state == "No migration was created, and no database was changed."
+    assert caught.value.hint == "MIGRATIONS_DIR must name a folder that you may write to, on a disk with free space."
     assert create_migration(tmp_path, "drop_users_table", now=NOW).version == "20250813140000_drop_users_table"
 
 
 @pytest.mark.parametrize("blocked", ["", "up", "down"])
-def test_a_file_where_a_folder_belongs_is_named(tmp_path: Path, blocked: str) -> None:
+def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path, blocked: str) -> None:
     directory = tmp_path / "migrations"
     place = directory / blocked
     place.parent.mkdir(exist_ok=True)
     place.write_text("kept")
     with pytest.raises(RunnerError) as caught:
         create_migration(directory, "add_users_table", now=NOW)
-    assert caught.value.message == f"Cannot make a migration at {place}: File exists."
+    assert caught.value.message == f"Cannot create a migration at {place}: File exists."
     assert place.read_text() == "kept"
     assert list_files(tmp_path) == [str(place.relative_to(tmp_path))]
 
@@ -155,7 +153,7 @@ def make_many(directory: Path, barrier: Barrier, number: int) -> None:
         create_migration(directory, f"from_process_{number}", now=NOW)
 
 
-def test_processes_at_once_get_timestamps_of_their_own(tmp_path: Path) -> None:
+def test_concurrent_processes_get_different_timestamps(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(PROCESSES)
     processes = [context.Process(target=make_many, args=(tmp_path, barrier, number)) for number in range(PROCESSES)]

@@ -3,8 +3,9 @@
 import pglast
 import pytest
 
+from tasks.postgres.quoting import quote_identifier
 from tasks.runner.errors import RefusedError
-from tasks.runner.files.templates import TEMPLATES, Template, choose_template, quote_identifier, render
+from tasks.runner.files.templates import TEMPLATES, Template, choose_template, render
 from tasks.runner.parsing.parser import parse_script
 from tasks.runner.parsing.script import Script
 from tests.kit.databases import Database
@@ -39,7 +40,7 @@ SELECT pg_get_triggerdef(oid) FROM pg_trigger
 
 
 WHOLE = [template.example for template in TEMPLATES if "NOT WRITTEN YET" not in template.down]
-"""The names whose template leaves nothing for a person to write before it runs."""
+"""The names whose template can run unchanged."""
 
 
 def read_shape(database: Database) -> set[str]:
@@ -56,12 +57,12 @@ def render_named(description: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: template.example)
-def test_the_example_of_a_template_is_its_own(template: Template) -> None:
+def test_the_example_of_a_template_matches_it(template: Template) -> None:
     assert choose_template(template.example) is template
 
 
 @pytest.mark.parametrize("description", WHOLE)
-def test_up_down_and_up_again_run_as_they_were_made(database: Database, description: str) -> None:
+def test_new_files_run_up_down_and_up_again_unchanged(database: Database, description: str) -> None:
     database.execute(SCHEMA)
     before = read_shape(database)
     up, down = render_named(description)
@@ -81,18 +82,18 @@ def test_a_drop_runs_and_its_unwritten_down_is_refused(database: Database, descr
     up, down = render_named(description)
     database.execute(up)
     assert read_shape(database) < before
-    with pytest.raises(RefusedError, match="holds no statement"):
+    with pytest.raises(RefusedError, match="contains no statement"):
         parse(down)
 
 
 @pytest.mark.parametrize("text", render_named("merge_duplicate_roles"), ids=["up", "down"])
 def test_the_plain_template_is_refused_until_it_is_written(text: str) -> None:
-    with pytest.raises(RefusedError, match="holds no statement"):
+    with pytest.raises(RefusedError, match="contains no statement"):
         parse(text)
 
 
 @pytest.mark.parametrize("description", ["drop_teams_table", "drop_preview_from_conversations", "merge_duplicate_roles"])
-def test_an_unwritten_down_takes_the_directive_that_it_names(description: str) -> None:
+def test_an_unwritten_down_accepts_the_directive_that_it_shows(description: str) -> None:
     down = render_named(description)[1]
     directive = "-- migrate: irreversible REASON\n"
     assert down.endswith(directive)
@@ -100,7 +101,7 @@ def test_an_unwritten_down_takes_the_directive_that_it_names(description: str) -
 
 
 @pytest.mark.parametrize("table", ["user", "order", "authorization", "values", "2fa_codes", "settings"])
-def test_a_table_of_any_name_is_made_with_its_trigger_and_dropped(database: Database, table: str) -> None:
+def test_a_table_of_any_name_is_created_with_its_trigger_and_dropped(database: Database, table: str) -> None:
     database.execute(SCHEMA)
     up, down = render_named(f"create_{table}_table")
     database.execute(up)
@@ -159,7 +160,7 @@ def test_the_type_of_an_added_column_is_guessed_from_its_name(database: Database
         ("add_index_on_user_email", 'CREATE INDEX CONCURRENTLY idx_user_email ON "user" (email);'),
     ],
 )
-def test_a_name_is_read_as_the_change_that_it_speaks_of(description: str, statement: str) -> None:
+def test_a_name_is_read_as_the_change_that_it_describes(description: str, statement: str) -> None:
     assert f"\n{statement}" in render_named(description)[0]
 
 
@@ -182,11 +183,11 @@ def test_a_name_is_read_as_the_change_that_it_speaks_of(description: str, statem
         f"add_{'a' * 64}_to_users",
     ],
 )
-def test_a_name_that_does_not_tell_the_change_is_plain(description: str) -> None:
+def test_a_name_that_does_not_describe_a_change_gets_the_last_template(description: str) -> None:
     assert choose_template(description) is TEMPLATES[-1]
 
 
-def test_names_made_of_a_long_table_are_cut_as_the_server_cuts_them(database: Database) -> None:
+def test_long_names_are_truncated_as_the_server_truncates_them(database: Database) -> None:
     database.execute(SCHEMA)
     table = "a" * 63
     notices: list[str | None] = []
@@ -206,14 +207,6 @@ def test_every_keyword_of_the_server_can_be_a_table_and_a_column(database: Datab
     tables = database.query("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace")
     assert {name for (name,) in tables} == {"every_word", *words}
     assert "user" in words
-
-
-@pytest.mark.parametrize(
-    ("name", "quoted"),
-    [("users", "users"), ("user", '"user"'), ("2fa", '"2fa"'), ('a"b', '"a""b"'), ("A", '"A"'), ("a" * 70, "a" * 63)],
-)
-def test_a_name_is_quoted_only_where_needed(name: str, quoted: str) -> None:
-    assert quote_identifier(name) == quoted
 
 
 def test_both_files_begin_with_the_header_of_the_strategy_document() -> None:

@@ -41,11 +41,11 @@ FAULTS = {
     "20250101000060_a": "second 60 does not exist (00 to 59)",
     "20250101000000": "no description after the timestamp: rename to YYYYMMDDHHMMSS_description.sql",
     "20250101000000_": "no description after the timestamp: rename to YYYYMMDDHHMMSS_description.sql",
-    "20250101000000-a": "'-' after the timestamp where '_' must stand: rename to YYYYMMDDHHMMSS_description.sql",
-    "20250101000000_a b": "' ' in the description: only a-z, A-Z, 0-9, '_' and '-' may stand there",
-    "20250101000000_café": "'é' in the description: only a-z, A-Z, 0-9, '_' and '-' may stand there",
-    "20250101000000_a\n": "'\\n' in the description: only a-z, A-Z, 0-9, '_' and '-' may stand there",
-    "20250101000000_a\udcff": "'\\udcff' in the description: only a-z, A-Z, 0-9, '_' and '-' may stand there",
+    "20250101000000-a": "'-' after the timestamp instead of '_': rename to YYYYMMDDHHMMSS_description.sql",
+    "20250101000000_a b": "' ' in the description: only a-z, A-Z, 0-9, '_' and '-' are allowed",
+    "20250101000000_café": "'é' in the description: only a-z, A-Z, 0-9, '_' and '-' are allowed",
+    "20250101000000_a\n": "'\\n' in the description: only a-z, A-Z, 0-9, '_' and '-' are allowed",
+    "20250101000000_a\udcff": "'\\udcff' in the description: only a-z, A-Z, 0-9, '_' and '-' are allowed",
     "٢٠٢٥٠١٠١٠٠٠٠٠٠_a": "no timestamp: rename to YYYYMMDDHHMMSS_description.sql",
     "20250101000000_".ljust(256, "a"): "longer than 255 characters (256): shorten the description",
 }
@@ -103,25 +103,25 @@ def test_a_name_becomes_snake_case(name: str, description: str) -> None:
     [
         ("", "The name '' is empty."),
         (" \n ", "The name ' \\n ' is empty."),
-        ("!!!", "The name '!!!' holds neither letter nor digit."),
-        (".sql", "The name '.sql' holds neither letter nor digit."),
-        ("\0", "The name '\\x00' holds neither letter nor digit."),
-        ("../add_users", "The name '../add_users' holds a path separator."),
-        ("up\\add_users", "The name 'up\\\\add_users' holds a path separator."),
+        ("!!!", "The name '!!!' contains neither letters nor digits."),
+        (".sql", "The name '.sql' contains neither letters nor digits."),
+        ("\0", "The name '\\x00' contains neither letters nor digits."),
+        ("../add_users", "The name '../add_users' contains a path separator."),
+        ("up\\add_users", "The name 'up\\\\add_users' contains a path separator."),
         ("--help", "The name '--help' starts with '-', as an option does."),
         ("003_add_users", "The name '003_add_users' starts with a digit."),
         ("20250813140000_add_users", "The name '20250813140000_add_users' starts with a digit."),
-        ("добавить", "The name 'добавить' holds 'д', which has no plain form among a-z and 0-9."),
-        ("添加", "The name '添加' holds '添', which has no plain form among a-z and 0-9."),
+        ("добавить", "The name 'добавить' contains 'д', which has no equivalent in a-z and 0-9."),
+        ("添加", "The name '添加' contains '添', which has no equivalent in a-z and 0-9."),
         ("a" * 237, f"The name '{'a' * 60}'… is longer than 236 characters (237)."),
     ],
 )
-def test_what_cannot_be_a_name_is_refused_with_the_rule(name: str, message: str) -> None:
+def test_an_invalid_name_is_refused_with_the_rule(name: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         to_snake_case(name)
     assert caught.value.message == message
-    assert "A name starts with a letter and holds letters, digits, spaces, '-' and '_'" in caught.value.hint
-    assert caught.value.state == "No file was made."
+    assert "A name starts with a letter and contains letters, digits, spaces, '-' and '_'" in caught.value.hint
+    assert caught.value.state == "No file was created."
 
 
 def test_the_longest_description_makes_a_file_name_of_255_bytes() -> None:
@@ -163,18 +163,18 @@ def test_every_next_timestamp_of_a_chain_is_later_and_valid() -> None:
     assert all(describe_fault(f"{timestamp}_a") is None for timestamp in chain)
 
 
-def test_a_clock_of_another_zone_is_read_as_utc() -> None:
+def test_a_time_of_another_zone_is_converted_to_utc() -> None:
     now = datetime(2025, 8, 13, 1, 0, tzinfo=timezone(timedelta(hours=2)))
     assert next_timestamp(now, None) == "20250812230000"
 
 
-def test_a_clock_without_a_zone_is_refused() -> None:
+def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         next_timestamp(datetime(2025, 8, 13), None)  # noqa: DTZ001 - the case itself
 
 
-def test_after_the_last_possible_timestamp_there_is_none() -> None:
-    with pytest.raises(RefusedError, match="No timestamp comes after 29991231235959"):
+def test_there_is_no_timestamp_after_the_last_possible_one() -> None:
+    with pytest.raises(RefusedError, match="There is no timestamp after 29991231235959"):
         next_timestamp(datetime(2025, 8, 13, tzinfo=UTC), "29991231235959")
 
 

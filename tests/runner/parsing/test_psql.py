@@ -1,48 +1,18 @@
-"""What files written for psql hold beside SQL."""
+"""What files written for psql contain besides SQL."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tasks.runner.parsing.lexer import cut, trim
 from tasks.runner.parsing.psql import CopyData, take_copy_data
-from tasks.runner.parsing.source_text import ScriptError, SqlText
+from tasks.runner.parsing.source_text import ScriptError, SqlText, trim
 from tests.kit.databases import Database
 
 
 def take(text: str) -> tuple[str, list[tuple[int, str]]]:
     blanked, copies = take_copy_data(SqlText("f.sql", text))
     return blanked.text, [(copy.start, copy.data) for copy in copies]
-
-
-@pytest.mark.parametrize(
-    ("text", "pieces"),
-    [
-        ("a 'it''s' b", ["a", "'it''s'", "b"]),
-        (r"E'it\'s' b", [r"E'it\'s'", "b"]),
-        (r"e'\\' 'b'", [r"e'\\'", "'b'"]),
-        ("E'a' -- c\n  '\\'; b'; c", ["E'a' -- c\n  '\\'; b'", ";", "c"]),
-        (r"'\' \ 'x'", [r"'\'", "\\", "'x'"]),
-        (r"U&'\0041' UESCAPE '!'", ["U", "&", r"'\0041'", "UESCAPE", "'!'"]),
-        (r'"a\"";" b', [r'"a\"";"', "b"]),
-        ("$$a;'$x$b$$ c", ["$$a;'$x$b$$", "c"]),
-        ("$é1$ $$ $é1$;", ["$é1$ $$ $é1$", ";"]),
-        ("AS $$ a;\n$$; 'b'", ["AS", "$$ a;\n$$", ";", "'b'"]),
-        ("a$$b$$ $1$", ["a$$b$$", "$", "1", "$"]),
-        ("-- it's\r\nb", ["-- it's", "b"]),
-        ("/* a /* b */ ' */ c", ["/* a /* b */ ' */", "c"]),
-        ("a-b/c", ["a", "-", "b", "/", "c"]),
-        ("Größe<>12", ["Größe", "<", ">", "12"]),
-        ("'open ; b", ["'open ; b"]),
-        ("E'open\\", ["E", "'open\\"]),
-        ("$a$ open ; b", ["$a$ open ; b"]),
-        ("/* open /* */ ; b", ["/* open /* */ ; b"]),
-        (" \t\n", []),
-    ],
-)
-def test_text_is_cut_as_psql_does(text: str, pieces: list[str]) -> None:
-    assert [text[token.start : token.end] for token in cut(text)] == pieces
 
 
 @pytest.mark.parametrize(
@@ -55,11 +25,11 @@ def test_text_is_cut_as_psql_does(text: str, pieces: list[str]) -> None:
         ("SELECT 2 * /* a */ 3", "SELECT 2 * /* a */ 3"),
     ],
 )
-def test_comments_behind_a_statement_are_cut_off(text: str, trimmed: str) -> None:
+def test_comments_after_a_statement_are_removed(text: str, trimmed: str) -> None:
     assert trim(text) == trimmed
 
 
-def test_the_data_of_a_copy_is_taken_and_everything_else_keeps_its_place() -> None:
+def test_the_data_of_a_copy_is_removed_and_everything_else_keeps_its_place() -> None:
     text = "COPY t FROM stdin;\n1\tä\\N\n2\t\\\\.\n\\.\nSELECT 1;\n"
     blanked, copies = take(text)
     assert copies == [(0, "1\tä\\N\n2\t\\\\.\n")]
@@ -104,8 +74,8 @@ def test_inline_data_is_found_where_psql_finds_it(text: str, data: list[str]) ->
 @pytest.mark.parametrize(
     ("command", "name", "hint"),
     [
-        ("\\i other.sql", "\\i", "Put the text"),
-        ("\\ir other.sql", "\\ir", "Put the text"),
+        ("\\i other.sql", "\\i", "the text of that file"),
+        ("\\ir other.sql", "\\ir", "the text of that file"),
         ("\\copy t FROM 'x'", "\\copy", "COPY … FROM stdin;"),
         ("\\c other", "\\c", "DATABASE_URL"),
         ("\\connect other", "\\connect", "DATABASE_URL"),
@@ -122,7 +92,7 @@ def test_inline_data_is_found_where_psql_finds_it(text: str, data: list[str]) ->
         ("\\", "\\", "without psql"),
     ],
 )
-def test_a_backslash_command_is_an_error_that_says_what_to_write_instead(command: str, name: str, hint: str) -> None:
+def test_a_backslash_command_is_an_error_with_its_replacement(command: str, name: str, hint: str) -> None:
     with pytest.raises(ScriptError) as caught:
         take(f"SELECT E'\\n';\n\n{command}\nSELECT 2;")
     error = caught.value
@@ -137,7 +107,7 @@ def test_a_backslash_command_is_an_error_that_says_what_to_write_instead(command
 
 
 def test_a_statement_on_the_line_of_a_copy_is_an_error() -> None:
-    with pytest.raises(ScriptError, match="something follows") as caught:
+    with pytest.raises(ScriptError, match="unexpected text after COPY") as caught:
         take("COPY t FROM stdin; SELECT 1;\n1\n\\.\n")
     assert str(caught.value.place) == "f.sql:1"
 

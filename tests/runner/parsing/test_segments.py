@@ -74,7 +74,7 @@ def test_statements_share_a_transaction_if_they_can(text: str, segments: list[st
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.words)
-def test_what_a_transaction_refuses_stands_alone(refusal: Refusal) -> None:
+def test_what_a_transaction_refuses_is_a_segment_of_its_own(refusal: Refusal) -> None:
     assert group(f"SELECT 1; {refusal.refused}; SELECT 2;") == ["[SELECT 1]", refusal.refused, "[SELECT 2]"]
     assert not refusal.accepted or len(group(f"SELECT 1; {refusal.accepted};")) == 1
 
@@ -99,7 +99,7 @@ def test_a_call_outside_a_transaction_has_no_known_target() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "message", "hint"),
     [
-        ("BEGIN;\nSELECT 1;\nBEGIN;\nCOMMIT;", 3, "BEGIN inside the transaction that line 1 began", "COMMIT;"),
+        ("BEGIN;\nSELECT 1;\nBEGIN;\nCOMMIT;", 3, "BEGIN inside the transaction that line 1 begins", "COMMIT;"),
         ("SELECT 1;\n\nCOMMIT;", 3, "COMMIT without a BEGIN before it", "BEGIN;"),
         ("BEGIN;\nSELECT 1;\nCOMMIT;\nEND;", 4, "END without a BEGIN before it", "BEGIN;"),
         ("SELECT 1;\nROLLBACK;", 2, "ROLLBACK would undo", "COMMIT;"),
@@ -111,13 +111,13 @@ def test_a_call_outside_a_transaction_has_no_known_target() -> None:
         (
             f"BEGIN;\nSELECT 1;\n{INDEX};\nCOMMIT;",
             3,
-            "CREATE INDEX CONCURRENTLY cannot run in the transaction that line 1 began",
+            "CREATE INDEX CONCURRENTLY cannot run in the transaction that line 1 begins",
             f"COMMIT;\n{INDEX};\nBEGIN;",
         ),
         (NO_TRANSACTION + "BEGIN;\nVACUUM;\nCOMMIT;", 3, "VACUUM cannot run in the transaction", "COMMIT;\nVACUUM;"),
     ],
 )
-def test_transactions_that_do_not_add_up_are_errors_that_name_the_line(text: str, line: int, message: str, hint: str) -> None:
+def test_a_begin_and_commit_that_do_not_match_are_errors_with_the_line(text: str, line: int, message: str, hint: str) -> None:
     with pytest.raises(ScriptError) as caught:
         group(text)
     error = caught.value
@@ -134,7 +134,7 @@ def test_the_fix_that_an_error_shows_works() -> None:
     assert group(f"BEGIN; SELECT 1; {fix} SELECT 2; COMMIT;") == ["[SELECT 1]", INDEX, "[SELECT 2]"]
 
 
-def test_a_checksum_tells_segments_apart() -> None:
+def test_different_segments_have_different_checksums() -> None:
     def checksums(text: str) -> list[str]:
         return [segment.checksum for segment in read_script(text, file="f.sql", version="v").segments]
 

@@ -72,7 +72,7 @@ VARIED = [
 @pytest.mark.parametrize("first", ["", BOM], ids=["", "BOM"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
 @pytest.mark.parametrize("text", VARIED)
-def test_statements_stand_where_they_say(text: str, newline: str, first: str) -> None:
+def test_statements_have_their_line_and_offset(text: str, newline: str, first: str) -> None:
     text = first + text.replace("\n", newline)
     statements = read(text).statements
     assert statements
@@ -100,7 +100,7 @@ def test_statements_stand_where_they_say(text: str, newline: str, first: str) ->
         (VARIED[10], ["COPY t FROM stdin", "SELECT 'é'", "COPY u (a) FROM stdin (FORMAT csv)", "SELECT 2"]),
     ],
 )
-def test_text_is_cut_at_the_right_semicolons(text: str, texts: list[str]) -> None:
+def test_text_is_split_at_the_right_semicolons(text: str, texts: list[str]) -> None:
     assert [statement.text for statement in read(text).statements] == texts
 
 
@@ -119,7 +119,7 @@ def test_copy_data_belongs_to_its_statement() -> None:
     assert [statement.copy_data for statement in script.statements] == ["1\té\n", None, "ü\n", None, "", None]
 
 
-def test_a_statement_outside_a_transaction_says_what_to_look_for() -> None:
+def test_a_statement_outside_a_transaction_has_a_target() -> None:
     [segment] = read("CREATE INDEX CONCURRENTLY i ON s.t (a);").segments
     assert not segment.transactional
     assert segment.statements[0].target == Target("create index", "s", "i", "s", "t")
@@ -136,11 +136,11 @@ def test_a_statement_outside_a_transaction_says_what_to_look_for() -> None:
         ("x" * 81, "x" * 79 + "…"),
     ],
 )
-def test_the_label_is_the_first_line_cut_to_eighty_characters(text: str, label: str) -> None:
+def test_the_label_is_the_first_line_shortened_to_eighty_characters(text: str, label: str) -> None:
     assert Statement(text, 1, 0, "", transactional=True).label == label
 
 
-def test_an_expression_too_deep_for_a_look_at_its_tree_is_no_obstacle() -> None:
+def test_an_expression_too_deep_to_read_its_tree_is_accepted() -> None:
     script = read("SELECT 1" + "+1" * 3000 + "; CREATE VIEW v AS SELECT 1" + "+1" * 3000)
     assert [statement.kind for statement in script.statements] == ["SelectStmt", "ViewStmt"]
 
@@ -169,7 +169,7 @@ def test_a_file_may_record_itself(insert: str) -> None:
         "INSERT INTO schema_migrations_log VALUES ('other')",
     ],
 )
-def test_what_an_insert_records_is_left_alone_where_the_text_does_not_say(insert: str) -> None:
+def test_what_an_insert_records_is_not_checked_where_it_is_not_constant(insert: str) -> None:
     assert not read(insert).records_itself
 
 
@@ -184,7 +184,7 @@ def test_what_an_insert_records_is_left_alone_where_the_text_does_not_say(insert
         ("INSERT INTO schema_migrations VALUES ('')", "''", 39),
     ],
 )
-def test_another_versions_row_is_an_error(insert: str, other: str, column: int) -> None:
+def test_the_row_of_another_version_is_an_error(insert: str, other: str, column: int) -> None:
     error = refuse(f"{BOM}SELECT 'é';\n{insert};")
     assert other in error.message
     assert VERSION in error.message
@@ -228,6 +228,10 @@ def test_a_copy_on_the_server_is_a_statement_like_others(text: str) -> None:
             'CREATE INDEX CONCURRENTLY ON "Items" (a)',
             'CREATE INDEX CONCURRENTLY "Items_a_idx" ON "Items" (a)',
         ),
+        (
+            "CREATE INDEX /* concurrently */ CONCURRENTLY ON items (a)",
+            "CREATE INDEX /* concurrently */ CONCURRENTLY items_a_idx ON items (a)",
+        ),
     ],
 )
 def test_a_concurrent_index_without_a_name_is_an_error_that_names_it(text: str, named: str) -> None:
@@ -246,7 +250,7 @@ def test_an_index_without_a_name_may_be_built_in_a_transaction() -> None:
 def test_a_file_without_a_statement_is_an_error(header: str, text: str) -> None:
     error = refuse(BOM + header + text)
     assert refuse(header + text).place == error.place
-    assert "holds no statement" in error.message
+    assert "contains no statement" in error.message
     assert error.place is not None
     assert error.place.file == "f.sql"
 
@@ -270,7 +274,7 @@ def test_the_directive_no_transaction_makes_each_statement_a_segment(directive: 
         "/*\n-- migrate: no-transaction\n*/ SELECT 1; SELECT 2",
     ],
 )
-def test_other_comments_are_no_directives(text: str) -> None:
+def test_other_comments_are_not_directives(text: str) -> None:
     assert read(text).single_transaction
 
 
@@ -297,7 +301,7 @@ def test_a_directive_after_a_statement_is_an_error() -> None:
         "/* x */ --migrate:irreversible — the rows are gone",
     ],
 )
-def test_a_file_may_say_that_there_is_no_way_back(text: str) -> None:
+def test_a_file_may_be_marked_as_irreversible(text: str) -> None:
     script = read(text)
     assert script.irreversible == "the rows are gone"
     assert script.segments == ()
@@ -307,10 +311,10 @@ def test_a_file_may_say_that_there_is_no_way_back(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("-- x\n-- migrate: irreversible", "without a reason"),
-        ("-- x\n-- migrate: irreversible: ", "without a reason"),
-        ("-- x\n-- migrate: irreversible because\nSELECT 1;", "yet holds SQL"),
-        ("-- x\n-- migrate: irreversible because\nSELEC 1;", "yet holds SQL"),
+        ("-- x\n-- migrate: irreversible", "needs a reason"),
+        ("-- x\n-- migrate: irreversible: ", "needs a reason"),
+        ("-- x\n-- migrate: irreversible because\nSELECT 1;", "but contains SQL"),
+        ("-- x\n-- migrate: irreversible because\nSELEC 1;", "but contains SQL"),
     ],
 )
 def test_irreversible_needs_a_reason_and_nothing_else(text: str, message: str) -> None:

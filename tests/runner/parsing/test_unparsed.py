@@ -5,6 +5,8 @@ import pytest
 from tasks.runner.parsing import Script, ScriptError, Target, read_script
 
 NEWER = "CREATE GADGET g WITH (a = 1)"
+COPY = "COPY t FROM stdin;\n1\n\\.\n"
+"""Is refused in a text that cannot be parsed."""
 
 
 def read(text: str) -> Script:
@@ -33,21 +35,24 @@ def test_a_text_that_the_parser_does_not_know_goes_whole_in_one_transaction() ->
     ],
 )
 @pytest.mark.parametrize("first", ["", "\ufeff"], ids=["", "BOM"])
-def test_the_place_where_the_parser_stumbled_is_kept(
+def test_a_refusal_of_a_text_that_cannot_be_parsed_has_the_place_of_the_parse_error(
     first: str, text: str, line: int, column: int, source: str, complaint: str
 ) -> None:
-    script = read(first + text)
-    place = script.parse_error
+    assert not read(first + text).parsed
+    with pytest.raises(ScriptError) as caught:
+        read(first + COPY + text)
+    place = caught.value.place
     assert place is not None
-    assert (place.file, place.line, place.column, place.source) == ("f.sql", line, column, source)
-    assert complaint in script.complaint
+    assert (place.file, place.line, place.column, place.source) == ("f.sql", COPY.count("\n") + line, column, source)
+    assert complaint in caught.value.message
 
 
 def test_an_expression_too_deep_for_the_parser_is_left_to_the_server() -> None:
-    script = read("SELECT 'é';\n\nCREATE VIEW v AS SELECT 1" + "+1" * 30_000)
-    assert not script.parsed
-    assert str(script.parse_error) == "f.sql:3"
-    assert "stack depth" in script.complaint
+    text = "SELECT 'é';\n\nCREATE VIEW v AS SELECT 1" + "+1" * 30_000
+    assert not read(text).parsed
+    with pytest.raises(ScriptError, match="stack depth") as caught:
+        read(COPY + text)
+    assert str(caught.value.place) == "f.sql:6"
 
 
 @pytest.mark.parametrize(

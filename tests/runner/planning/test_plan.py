@@ -226,7 +226,7 @@ def test_an_irreversible_down_file_refuses_with_its_reason() -> None:
 
 
 def test_an_up_file_cannot_be_irreversible() -> None:
-    with pytest.raises(RefusedError, match="holds no statement") as refused:
+    with pytest.raises(RefusedError, match="contains no statement") as refused:
         make_plan("-- migrate: irreversible: the rows are gone")
     assert "down file" in refused.value.hint
 

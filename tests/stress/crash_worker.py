@@ -1,4 +1,4 @@
-"""A program whose children run operations and die in the midst of them: `python -m tests.stress.mortal`.
+"""A program whose children run operations and die in the midst of them: `python -m tests.stress.crash_worker`.
 
 It takes one request a line on its standard input, as JSON, and answers with one line: the events that the child told, or why it
 ended. A child is a process of its own, but saves itself the imports.
