@@ -80,15 +80,15 @@ def examine(
 ) -> Examination:
     """Find out which migrations a database has and which its ledger lacks; only scratch databases are written.
 
-    `dump` gives the live schema as SQL, for a rehearsal of what follows in exactly its shape. Raises RefusedError for a database
-    in which nothing comes from these migrations, UsageError for an assumption about an unknown version.
+    `dump` returns the live schema as SQL, for a rehearsal of the pending migrations on exactly that schema. Raises RefusedError
+    if nothing in the database comes from these migrations, and UsageError for an assumption about an unknown version.
     """
     check_version(server, subject.live.server_version)
     rehearsed = read_migration_pairs(migrations, with_downs=False)
     claims, matched, unmatched = _read_claims(subject, migrations)
     decided = _read_assumptions(assumed, [migration.name for migration in rehearsed])
-    said = decided | {version: True for version in claims if version not in decided}
-    finding = investigate(server, rehearsed, subject.live, forced=said)
+    answers = decided | {version: True for version in claims if version not in decided}
+    finding = investigate(server, rehearsed, subject.live, forced=answers)
     _refuse_stranger(subject, finding)
     rows = tuple(_build_row(subject, verdict, claims, decided, finding) for verdict in finding.verdicts)
     rows = _foresee(server, subject, finding, rehearsed, rows, dump)
@@ -146,11 +146,11 @@ def _build_row(
     version = verdict.version
     recorded = version in subject.recorded
     claimed = "you" if version in decided else claims.get(version, "")
-    said = decided.get(version, version in claims)
-    against = verdict.kind in ("absent", "partial") if said else verdict.kind == "present"
+    answers = decided.get(version, version in claims)
+    against = verdict.kind in ("absent", "partial") if answers else verdict.kind == "present"
     contradicted = bool(claimed) and (against or (version in finding.contradicted and verdict.kind != "cannot tell"))
     # An assumption counts even against the evidence; another tool's record does not.
-    wanted = decided.get(version, verdict.recorded or (verdict.kind == "cannot tell" and said))
+    wanted = decided.get(version, verdict.recorded or (verdict.kind == "cannot tell" and answers))
     undecided = verdict.kind == "cannot tell" and not claimed
     return AdoptionRow(
         version,
@@ -181,15 +181,15 @@ def _foresee(
     text = dump() if dump is not None and not finding.proved else ""
     present = [migration for migration, row in zip(rehearsed, rows, strict=True) if row.recorded or row.proposed]
     prospects = foresee(server, text, present, pending, subject.live)
-    told = []
+    forecast_rows = []
     for migration, row in zip(rehearsed, rows, strict=True):
         forecast = prospects.get(row.version)
         if row.recorded or row.proposed:
-            told.append(row)
+            forecast_rows.append(row)
             continue
         idle = forecast is not None and not (forecast.changes or forecast.error or list_row_changes(migration))
-        told.append(replace(row, following=_describe(forecast, idle), undecided=row.undecided and not idle))
-    return tuple(told)
+        forecast_rows.append(replace(row, following=_describe(forecast, idle), undecided=row.undecided and not idle))
+    return tuple(forecast_rows)
 
 
 def _describe(forecast: Forecast | None, idle: bool) -> str:

@@ -53,13 +53,13 @@ def investigate(
     A claim counts unless the schema contradicts it; then it is reported as contradicted.
     """
     outcomes = list(replay(server, migrations, timeout_s=TIMEOUT_S))
-    said = {index: forced[migration.name] for index, migration in enumerate(migrations) if forced and migration.name in forced}
+    claimed = {index: forced[migration.name] for index, migration in enumerate(migrations) if forced and migration.name in forced}
     with Trials(server, migrations, limit=_TRIALS + _TRIALS_EACH * len(migrations)) as trials:
         empty = outcomes[0].before if outcomes else trials.read_empty()
         search = Search([References(migration.up) for migration in migrations], empty.objects, live.objects, trials.attempt)
         _teach(search, outcomes)
         graph, _ = search.run()
-        solution, forced_indices = _agree(graph, said)
+        solution, forced_indices = _agree(graph, claimed)
         known = Evidence(
             [migration.name for migration in migrations],
             live.objects,
@@ -71,7 +71,7 @@ def investigate(
             cut=bool(graph.cut),
         )
         proved = _prove(trials, solution, live)
-    contradicted = tuple(migrations[index].name for index in said if index not in forced_indices)
+    contradicted = tuple(migrations[index].name for index in claimed if index not in forced_indices)
     strangers = list_unexplained(known, empty.objects)
     own = live.objects.items() - empty.objects.items()
     seen = {item for outcome in outcomes for item in outcome.after.objects.items()}
@@ -108,13 +108,13 @@ def _teach(search: Search, outcomes: Sequence[Outcome]) -> None:
         search.prime(index, outcome.before.objects, effect)
 
 
-def _agree(graph: Graph, said: Mapping[int, bool]) -> tuple[Solution, dict[int, bool]]:
+def _agree(graph: Graph, claimed: Mapping[int, bool]) -> tuple[Solution, dict[int, bool]]:
     """Accept as many claims as the schema allows, in the order of the files."""
-    whole = solve(graph, said)
-    if whole is not None:
-        return whole, dict(said)
+    solution = solve(graph, claimed)
+    if solution is not None:
+        return solution, dict(claimed)
     kept: dict[int, bool] = {}
-    for index, applied in said.items():
+    for index, applied in claimed.items():
         if solve(graph, {**kept, index: applied}) is not None:
             kept[index] = applied
     solution = solve(graph, kept)

@@ -1,1 +1,1 @@
-"""Messages about runs in trouble: what they say, and their way to the services that carry them."""
+"""Alerts about failed and waiting runs: their text and their delivery."""

@@ -25,8 +25,8 @@ _loading = threading.Lock()
 class Sending:
     """A message that is being sent to several addresses at once; sending starts with the constructor.
 
-    The threads are daemons, and apprise is kept from making others: a service that never answers must not hold up the end of
-    the process either.
+    The threads are daemons, and apprise may not start others: a service that never answers must not delay the exit of the
+    process.
     """
 
     def __init__(self, urls: Sequence[str], title: str, body: str, kind: str) -> None:

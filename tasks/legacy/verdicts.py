@@ -81,11 +81,11 @@ def describe_failure(error: RunnerError) -> str:
 
 def rank_causes(text: str, message: str, effects: Mapping[int, Difference]) -> list[int]:
     """Return the files that may make a text fail: those that created what it names, what the error names first."""
-    words, told = set(_read_words(text)), set(_read_words(message))
+    words, mentioned = set(_read_words(text)), set(_read_words(message))
     shared = {index: list_names(effect) & words for index, effect in effects.items()}
     ranked = sorted(
         (index for index, names in shared.items() if names),
-        key=lambda index: (-len(shared[index] & told), -len(shared[index]), -index),
+        key=lambda index: (-len(shared[index] & mentioned), -len(shared[index]), -index),
     )
     return ranked[:_CULPRITS]
 
@@ -111,7 +111,7 @@ def moves_rows(text: str) -> bool:
 
 
 def is_empty(text: str) -> bool:
-    """Tell whether a text contains no statement at all."""
+    """Return True if a text has no statement."""
     tokens = tokenize(text.replace(BYTE_ORDER_MARK, " "), skip=SPACE)
     return all(token.text == ";" or (token.kind in COMMENTS and is_closed(token)) for token in tokens)
 

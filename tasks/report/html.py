@@ -40,7 +40,7 @@ def render_page(overview: StatusesRead, now: datetime) -> str:
     rows = "\n".join(_render_row(version, cells) for version, cells in order_rows(overview))
     errors = "".join(f"{_render_error(column)}\n" for column in overview.environments if column.error)
     errors += "".join(
-        f'<p><b class="late">{_escape(column.environment)} has drifted:</b> its schema was changed besides the migrations.</p>\n'
+        f'<p><b class="late">{_escape(column.environment)} has drifted:</b> its schema was changed outside the migrations.</p>\n'
         for column in overview.environments
         if column.drifted
     )

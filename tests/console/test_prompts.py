@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.kit.dialogues import END_OF_INPUT, hold_dialogue
+from tests.kit.dialogues import END_OF_INPUT, run_dialogue
 from tests.kit.projects import REPOSITORY
 from tests.runner.operating import A, B, Operator
 
@@ -28,7 +28,7 @@ def repair_at_terminal(operator: Operator, *answers: str | signal.Signals, by: t
     project = operator.project
     environment = {"PATH": os.environ["PATH"], "HOME": str(project.root), "LC_ALL": "C.UTF-8", "TERM": "xterm-256color"}
     environment |= {"DATABASE_URL": project.database_url, "MIGRATIONS_DIR": str(project.migrations)}
-    return hold_dialogue([sys.executable, *by], answers, cwd=project.root, environment=environment)
+    return run_dialogue([sys.executable, *by], answers, cwd=project.root, environment=environment)
 
 
 @pytest.mark.parametrize("by", [SCRIPT, INVOKE], ids=["script", "invoke"])

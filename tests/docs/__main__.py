@@ -1,26 +1,23 @@
-"""Rewrites the outputs that README.md and docs/getting-started.md show: python -m tests.docs --write."""
+"""Rewrite the outputs that README.md and docs/getting-started.md show: python -m tests.docs --write."""
 
 import sys
-import tempfile
-from pathlib import Path
 
 from tasks.postgres.server import embedded
 from tasks.postgres.server.cluster import Cluster
 from tests.docs.examples import PAGES, run_page
 from tests.docs.pages import write_outputs
 from tests.docs.sandbox import open_sandbox
-from tests.kit.home import choose_place
+from tests.kit.home import make_home, remove_home
 from tests.kit.projects import REPOSITORY
 
 
 def main(arguments: list[str]) -> int:
     """Compare the outputs of each page, write them with --write, and return 1 if they differ and were not written."""
     differ = False
-    with tempfile.TemporaryDirectory(dir=choose_place(), prefix="gaia-docs-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)
-        template = Cluster(folder / "template" / "data", embedded.find_programs())
-        with open_sandbox(folder, template) as sandbox:
+    home = make_home()
+    try:
+        template = Cluster(home / "template" / "data", embedded.find_programs())
+        with open_sandbox(home, template) as sandbox:
             for page in PAGES:
                 result = run_page(REPOSITORY / page, sandbox)
                 sandbox.reset()
@@ -30,6 +27,8 @@ def main(arguments: list[str]) -> int:
                     if "--write" in arguments:
                         write_outputs(REPOSITORY / page, result.outputs)
                         print(f"Wrote {page}")
+    finally:
+        remove_home(home)
     return int(differ and "--write" not in arguments)
 
 

@@ -16,7 +16,7 @@ END_OF_INPUT = "\x04"
 _DEADLINE_S = 30
 
 
-def hold_dialogue(
+def run_dialogue(
     command: Sequence[str], answers: Sequence[str | signal.Signals], *, cwd: Path, environment: dict[str, str]
 ) -> tuple[int, str]:
     """Run a command in a terminal, send one answer (or signal) for each question, and return exit code and output."""

@@ -17,7 +17,7 @@ from tasks.runner.events import (
     from_json,
 )
 from tests.kit.databases import Database
-from tests.kit.dialogues import hold_dialogue
+from tests.kit.dialogues import run_dialogue
 from tests.kit.projects import REPOSITORY, Project
 from tests.runner.operating import A, B, C, Operator
 
@@ -226,6 +226,6 @@ def test_the_script_runs_from_anywhere_and_as_a_program(operator: Operator, tmp_
     (tmp_path / "migrate").symlink_to(REPOSITORY / "scripts" / "migrate.py")
     environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
     environment |= {"DATABASE_URL": operator.project.database_url, "MIGRATIONS_DIR": str(operator.project.migrations)}
-    exit_code, _ = hold_dialogue([str(tmp_path / "migrate")], (), cwd=tmp_path, environment=environment)
+    exit_code, _ = run_dialogue([str(tmp_path / "migrate")], (), cwd=tmp_path, environment=environment)
     assert exit_code == 0
     assert operator.database.query("SELECT version FROM schema_migrations") == [(A,)]
