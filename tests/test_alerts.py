@@ -19,11 +19,12 @@ from tests.kit.forkserver import Running
 from tests.kit.projects import Project
 from tests.kit.waiting import wait_until
 from tests.runner.operating import A, B, Operator
-from tests.stress.holding import PASS_GATE, await_waiting_at_gate, gate_closed
+from tests.stress.blocking import PASS_GATE, await_waiting_at_gate, gate_closed
 
 # Some of apprise's many services import what Python is about to remove.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
+SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 STARTED = RunStarted("r-1", "migrate", "staging", "db", "me")
 
 
@@ -69,8 +70,8 @@ def test_a_failed_run_sends_one_message_that_says_what_stands_and_what_to_do(ope
         "Statement": "line 2: SELECT nothing FROM b",
         "Error": 'column "nothing" does not exist (42703)',
         "Where": f"migrations/up/{B}.sql:2:8",
-        "State": f"Nothing of {B} was kept. 1 migration before it in this run stands.",
-        "Next": "Mend the file and run the command again.",
+        "State": f"{B} was rolled back completely. 1 earlier migration of this run stays applied.",
+        "Next": "Fix the file, then run the command again.",
         "Commit": "unknown",
     }
 
@@ -85,7 +86,7 @@ def test_no_password_is_sent(operator: Operator, endpoint: Endpoint) -> None:
     assert "p$HOME" not in str(content)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_an_interrupted_run_sends_one_message(number: signal.Signals, operator: Operator, endpoint: Endpoint) -> None:
     operator.write(A, PASS_GATE)
     with gate_closed(operator.database):
@@ -94,7 +95,7 @@ def test_an_interrupted_run_sends_one_message(number: signal.Signals, operator: 
         process.send_signal(number)
         finish(process, 1)
     rows = endpoint.read_rows()
-    assert (rows["Error"], rows["State"]) == (f"stopped by {number.name}", f"Nothing of {A} was kept.")
+    assert (rows["Error"], rows["State"]) == (f"stopped by {SIGNALS[number]}", f"{A} was rolled back completely.")
     assert rows["Statement"] == f"line 1: {PASS_GATE.rstrip(';')}"
 
 

@@ -68,7 +68,7 @@ def test_with_json_an_error_is_the_last_event(operator: Operator) -> None:
         (("db.status",), 0, ""),
         (("db.migrate", "--strict"), 3, f"{A} is older than {B}"),
         (("db.migrate", "--to=2024"), 2, "there is no version 2024"),
-        (("db.migrate", "--env=staging"), 3, "this run is for staging, but the database says that it is local"),
+        (("db.migrate", "--env=staging"), 3, "this run is for staging, but the database belongs to local"),
         (("db.migrate", "--env=moon"), 2, "there is no environment moon"),
         (("db.rollback", "--steps=0"), 2, "--steps=0 is too small"),
         (("db.history", "--version=2024"), 2, "there is no version 2024"),

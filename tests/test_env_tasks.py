@@ -56,7 +56,7 @@ def test_a_check_that_finds_nothing_missing_exits_with_0(project: Project, datab
     result = project.inv("env.check", check=0)
     lines = result.stdout.splitlines()
     assert lines[0] == "✅ DATABASE_URL: set"
-    assert lines[-1] == "✅ ledger: none yet; the first run makes it"
+    assert lines[-1] == "✅ ledger: none yet; the first run creates it"
     assert all(line.startswith("✅ ") for line in lines)
     assert database.query("SELECT to_regclass('schema_migrations')") == [(None,)]
 
@@ -68,7 +68,7 @@ def test_a_check_that_finds_something_exits_with_4_and_says_what_to_do(project: 
     result = project.inv("env.check", "--env=staging", check=4)
     *passed, failed, hint, command = result.stdout.splitlines()
     assert all(line.startswith("✅ ") for line in passed)
-    assert failed == "❌ ledger: this run is for staging, but the database says that it is prod"
+    assert failed == "❌ ledger: this run is for staging, but the database belongs to prod"
     assert hint.startswith("   Next:  Check --env and DATABASE_URL.")
     assert command.strip().startswith("UPDATE public.schema_migrations_meta")
     assert result.stderr == ""
@@ -78,7 +78,7 @@ def test_a_check_that_finds_something_exits_with_4_and_says_what_to_do(project: 
     ("environment", "url", "names", "found"),
     [
         ("staging", "", ["DATABASE_URL"], "DATABASE_URL not set for staging"),
-        ("local", "postgresql://me:s3cret@127.0.0.1:1/db", ["DATABASE_URL", "database"], "no connection to me@127.0.0.1:1/db"),
+        ("local", "postgresql://me:s3cret@127.0.0.1:1/db", ["DATABASE_URL", "database"], "cannot connect to me@127.0.0.1:1/db"),
     ],
 )
 def test_what_hides_the_rest_is_the_last_check(

@@ -20,7 +20,7 @@ from tasks.runner.files.checkout import Migrations
 from tasks.runner.ledger.foreign import OtherLedger
 from tasks.runner.ledger.renames import read_renames
 from tasks.runner.ledger.takeover import Adoption
-from tasks.runner.operations.adopt import describe_seen, read_standing
+from tasks.runner.operations.adopt import fingerprint_state, read_state
 from tasks.runner.planning.plan import find_version
 
 _FEW = 10
@@ -40,7 +40,7 @@ class Subject:
     @property
     def seen(self) -> str:
         """Return a digest of all of this: the adoption is written only to a database in the same state."""
-        return describe_seen(self.live, self.recorded, self.other)
+        return fingerprint_state(self.live, self.recorded, self.other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Examination:
 def read_subject(runner: MigrationRunner, migrations: Migrations) -> Subject:
     """Read a database in one READ ONLY transaction."""
     with runner.read() as connection:
-        live, ledger, other = read_standing(connection, runner, migrations)
+        live, ledger, other = read_state(connection, runner, migrations)
     return Subject(describe_database(runner.url), live, tuple(ledger.checksums), runner.environment or ledger.environment, other)
 
 

@@ -136,7 +136,7 @@ def _build(
     identity = identify(environment.settings)
 
     def tidy(text: str) -> str:
-        return "\n".join(clean_lines(redact(text, url, beside=progress.statement))[:_ERROR_LINES])
+        return "\n".join(clean_lines(redact(text, url, statement=progress.statement))[:_ERROR_LINES])
 
     return Alert(
         kind,

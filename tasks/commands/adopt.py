@@ -93,7 +93,7 @@ def _read_remote(environment: Environment, migrations: Migrations, options: Opti
     from tasks.runner.events import CatalogRead
     from tasks.runner.ledger.reading import Ledger
     from tasks.runner.ledger.renames import apply_renames, read_renames
-    from tasks.runner.ledger.takeover import leave_out_records
+    from tasks.runner.ledger.takeover import exclude_tool_tables
     from tasks.runner.operations.schema import build_catalog, build_record
 
     read = [
@@ -105,7 +105,7 @@ def _read_remote(environment: Environment, migrations: Migrations, options: Opti
     scripts = {script.version: script.checksum or None for script in read[-1].scripts}
     ledger, _ = apply_renames(Ledger(checksums=scripts), read_renames(migrations.folder, migrations.checksums))
     other = None if ledger.checksums else build_record(read[-1].record)
-    live = leave_out_records(build_catalog(read[-1]), other)
+    live = exclude_tool_tables(build_catalog(read[-1]), other)
     return Subject(read[-1].database, live, tuple(ledger.checksums), environment.name, other)
 
 

@@ -76,7 +76,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         _print_error(describe_error(error, url), options)
         return error.exit_code
     except KeyboardInterrupt:
-        print("stopped at once; `status` shows what stands", file=sys.stderr)
+        print("stopped by Ctrl-C; `status` shows the state of the database", file=sys.stderr)
         return 1
 
 

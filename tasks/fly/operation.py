@@ -38,7 +38,7 @@ from tasks.runner.files.checkout import read_migrations
 from tasks.runner.identity import Identity, identify, read_revision
 from tasks.runner.operations.repair import build_unconfirmed_error
 from tasks.runner.operations.requests import Request, write_arguments
-from tasks.runner.signals import Stop
+from tasks.runner.signals import Stop, describe_signal
 
 _COMPARED = frozenset({"migrate", "repair", "adopt"})
 """Operations that use the files, so that those of the image must be those of this checkout."""
@@ -110,9 +110,8 @@ class Remote:
                 reported = yield from self._forward(run, request)
                 self.print_warnings(run)
             except Interruption as interruption:
-                raise RunInterruptedError(
-                    f"stopped by {interruption.signal_name}", hint="Run the same command again.", state=_UNTOUCHED
-                ) from interruption
+                reason = f"stopped by {describe_signal(interruption.signal_name)}"
+                raise RunInterruptedError(reason, hint="Run the same command again.", state=_UNTOUCHED) from interruption
         if run.complete:
             _finish(run, reported)
         elif not request.writes or (run.exit_code is not None and not run.started):

@@ -1,4 +1,4 @@
-"""Keep passwords out of everything that is shown or logged: those of URLs and conninfo strings, and those in SQL."""
+"""Redaction of passwords in everything that is shown or logged: those in URLs, in conninfo strings and in SQL."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 EXAMPLE_URL = "postgresql://user:password@host:5432/database"
-"""What messages tell people to write; it holds no secret."""
+"""The URL in messages; it contains no secret."""
 
 _HIDDEN = "***"
 _SHORTEST = 4
-"""A password shorter than this is hidden where it stands as one, not wherever these letters stand."""
+"""A shorter password is hidden only where the syntax shows that it is one, not wherever its letters occur."""
 
 _SPACE = re.compile(r"\s")
 _DOUBLED = r"''(?:[^'\\]|\\.)*+(?:''|\Z)"
 _QUOTED = rf"{_DOUBLED}|'(?:[^'\\]|''|\\.)*+(?:'|\Z)"
-"""A literal of SQL or of a conninfo string; within another literal its quotes are doubled."""
+"""A literal of SQL or of a conninfo string; inside another literal its quotes are doubled."""
 _ASSIGNED = re.compile(
     r"\b(?:pg|ssl)?password\s*=\s*"
     rf"(?P<secret>{_QUOTED}|(?:\\.|&(?!\w+=)|[^\s&'\"\\])++)",
@@ -28,17 +28,17 @@ _AFTER_WORD = re.compile(rf"\bpassword\s+(?:e|u&)?(?P<secret>{_QUOTED}|{_DOLLAR_
 _ROLE = re.compile(
     rf"\b(?:create|alter)\s+(?:role|user|group)\b(?:[^;'$]++|{_QUOTED}|{_DOLLAR_QUOTED}|\$)*+", re.IGNORECASE | re.DOTALL
 )
-"""Every literal of such a statement is hidden: with a slip in the word PASSWORD, the secret stands there all the same."""
+"""Every literal of such a statement is hidden, because the word PASSWORD may be misspelt."""
 
 
-def redact(text: str, url: str = "", *, beside: str = "") -> str:
-    """Replace the passwords in a text by ***.
+def redact(text: str, url: str = "", *, statement: str = "") -> str:
+    """Return a text with its passwords replaced by ***.
 
-    Those are what stands as a password in a URL, a conninfo string or a statement, and, wherever they stand, the password of
-    `url` and those that the text `beside` holds: the server's words may quote a statement.
+    These are the passwords in URLs, conninfo strings and statements, and every occurrence of the password of `url` and of
+    those in `statement`: the server's messages may quote a statement.
     """
-    if url or beside:
-        for secret in (*_find_in_url(url), *_find_in_statement(beside)):
+    if url or statement:
+        for secret in (*_find_in_url(url), *_find_in_statement(statement)):
             text = text.replace(secret, _HIDDEN)
     pieces: list[str] = []
     last = 0
@@ -49,39 +49,39 @@ def redact(text: str, url: str = "", *, beside: str = "") -> str:
     return "".join((*pieces, text[last:]))
 
 
-def redact_line(source: str, column: int, url: str = "", *, beside: str = "") -> tuple[str, int]:
-    """Redact a source line, and move the column that is pointed at (from 1 on) to where its character went."""
-    shown = redact(source, url, beside=beside)
+def redact_line(source: str, column: int, url: str = "", *, statement: str = "") -> tuple[str, int]:
+    """Return a redacted source line, and the column (from 1) that its character has afterwards."""
+    shown = redact(source, url, statement=statement)
     if shown == source or column < 1:
         return shown, column
-    head = redact(source[: column - 1], url, beside=beside)
+    head = redact(source[: column - 1], url, statement=statement)
     return shown, len(head) + 1 if shown.startswith(head) else 1
 
 
 @lru_cache(maxsize=16)
 def _find_in_url(url: str) -> tuple[str, ...]:
-    """List the spellings of the password of a URL or conninfo string, longest first."""
+    """Return the spellings of the password of a URL or conninfo string, longest first."""
     names, found = _read_conninfo(url)
     found |= {url[start:stop].strip("'") for start, stop in _find_spans(url)}
-    # A URL without its scheme is no URL, and yet a password stands in it.
+    # A URL without its scheme is invalid, but may contain a password.
     colon, at = url.find(":"), url.rfind("@")
     if "://" not in url and 0 <= colon < at:
         found.add(url[colon + 1 : at])
     found |= {unquote(secret) for secret in found}
-    # The word "password" stands in the server's messages, and a name that holds the password has to show.
+    # The server's messages contain the word "password", and a name that contains the password has to remain readable.
     kept = {secret for secret in found if len(secret) >= _SHORTEST and not any(secret in name for name in names)}
     return tuple(sorted(kept - {_HIDDEN, "password"}, key=len, reverse=True))
 
 
 def _find_in_statement(text: str) -> list[str]:
-    """List the passwords in a statement: with their quotes, and without them where they are long enough."""
+    """Return the passwords in a statement: with their quotes, and without them if they are long enough."""
     found = {text[start:stop] for start, stop in _find_spans(text)}
     quoted = [secret for secret in found if secret[0] in "'$"]
     return [*quoted, *(bare for secret in found if len(bare := secret.strip("'")) >= _SHORTEST)]
 
 
 def _read_conninfo(url: str) -> tuple[set[str], set[str]]:
-    """Read a URL or conninfo string as libpq does: the names in it, and the passwords."""
+    """Return the names and the passwords in a URL or conninfo string, as libpq reads it."""
     if not url:
         return set(), set()
     import psycopg
@@ -96,7 +96,7 @@ def _read_conninfo(url: str) -> tuple[set[str], set[str]]:
 
 
 def _find_spans(text: str) -> list[tuple[int, int]]:
-    """Find from where to where passwords stand in a text, in their order; some may overlap."""
+    """Return the spans of the passwords in a text, in order; some may overlap."""
     spans = _find_in_urls(text) if "://" in text else []
     lowered = text.lower()
     if "password" in lowered:
@@ -108,7 +108,7 @@ def _find_spans(text: str) -> list[tuple[int, int]]:
 
 
 def _find_in_urls(text: str) -> list[tuple[int, int]]:
-    """Find what stands between the first colon of a URL and its last @, which also hides a password that is not encoded."""
+    """Return the spans from the first colon of a URL to its last @, which also hides a password that is not encoded."""
     spans = []
     position = 0
     while (sign := text.find("://", position)) >= 0:

@@ -1,4 +1,4 @@
-"""When a transaction is tried again, and how long to pause before."""
+"""Retries of transactions: after which errors, how often, and after which pause."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import random
 from dataclasses import dataclass
 
 RETRIED_SQLSTATES = {"55P03": "lock not available", "40P01": "deadlock"}
-"""The errors after which the same transaction may go through: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+"""The errors after which the same transaction may succeed: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Bound the waiting for locks: each wait, and how often a transaction is tried."""
+    """The limits of waiting for locks: the lock_timeout, and how often a transaction is attempted."""
 
     lock_timeout_ms: int = 5000
     attempts: int = 10
 
     def may_retry(self, sqlstate: str | None, attempt: int) -> bool:
-        """Tell whether attempt number `attempt` (from 1) may be followed by another."""
+        """Return True if attempt number `attempt` (from 1) may be followed by another."""
         return sqlstate in RETRIED_SQLSTATES and attempt < self.attempts
 
 
 def choose_pause(attempt: int, spread: float | None = None) -> float:
-    """Give the seconds to pause after an attempt: doubling from 0.1 to 5, spread by half so that runners do not step in time."""
+    """Return the seconds to pause after an attempt: exponential backoff from 0.1 to 5, with jitter."""
     factor = random.uniform(0.5, 1.5) if spread is None else spread
     return float(min(0.1 * 2 ** (attempt - 1), 5.0) * factor)

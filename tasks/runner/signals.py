@@ -1,4 +1,4 @@
-"""Turn SIGINT and SIGTERM into a request that the runner meets at a safe point."""
+"""SIGINT and SIGTERM as a request to stop, which the runner meets at a safe point."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tasks.runner.errors import Interruption
 
 
 class Stop:
-    """Hold the request to stop; a pipe makes it wake whoever waits for the database."""
+    """A request to stop; a pipe makes it wake a wait for the database."""
 
     def __init__(self) -> None:
         self._reader, self._writer = os.pipe()
-        self._give_back = weakref.finalize(self, _close, self._reader, self._writer)
+        self._finalizer = weakref.finalize(self, _close, self._reader, self._writer)
         self.signal_name = ""
 
     def fileno(self) -> int:
-        """Give the descriptor that becomes readable once a stop is requested."""
+        """Return the descriptor that becomes readable once a stop is requested."""
         return self._reader
 
     def request(self, signal_name: str) -> None:
-        """Ask to stop; only the first request counts."""
+        """Request a stop; only the first request counts."""
         if not self.signal_name:
             self.signal_name = signal_name
             os.write(self._writer, b"x")
@@ -38,13 +38,18 @@ class Stop:
             raise Interruption(self.signal_name)
 
     def sleep(self, seconds: float) -> None:
-        """Pause, but raise Interruption as soon as a stop is requested."""
+        """Sleep; raise Interruption as soon as a stop is requested."""
         select.select([self._reader], [], [], seconds)
         self.check()
 
     def close(self) -> None:
-        """Give the pipe back; without this call it goes back with the object."""
-        self._give_back()
+        """Close the pipe; without this call it is closed with the object."""
+        self._finalizer()
+
+
+def describe_signal(name: str) -> str:
+    """Return the name of a signal as a user knows it: Ctrl-C for SIGINT."""
+    return "Ctrl-C" if name == "SIGINT" else name
 
 
 def _close(*descriptors: int) -> None:
@@ -54,9 +59,9 @@ def _close(*descriptors: int) -> None:
 
 @contextmanager
 def catch_signals() -> Iterator[Stop]:
-    """Route SIGINT and SIGTERM to a Stop; a second SIGINT raises KeyboardInterrupt where the program stands.
+    """Yield a Stop that SIGINT and SIGTERM request; a second SIGINT raises KeyboardInterrupt at once.
 
-    Outside the main thread Python allows no handlers; the Stop is then only there to be requested by hand.
+    Python allows handlers in the main thread only; in another one, only the caller can request the Stop.
     """
     stop = Stop()
 

@@ -148,7 +148,7 @@ def test_a_record_that_changed_meanwhile_is_refused(operator: Operator) -> None:
     operator.write_tables(A, B, C)
     other = prepare(operator.database, "dbmate or Rails")
     operator.database.execute("INSERT INTO schema_migrations VALUES ('20250103000000')")
-    with pytest.raises(RefusedError, match="changed while this was looked at"):
+    with pytest.raises(RefusedError, match="changed since it was examined"):
         adopt(operator, other, map_versions(other, VERSIONS, {}))
 
 

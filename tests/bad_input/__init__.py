@@ -1,1 +1,1 @@
-"""Bad input, given to real processes: each gets an error that says what, where and what to do, and changes nothing."""
+"""Bad input for real processes: each ends with an error that names what, where and the next step, and changes nothing."""

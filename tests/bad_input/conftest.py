@@ -17,7 +17,7 @@ KNOWS_IS_JSON = 16
 
 @pytest.fixture
 def older_database(servers: Callable[[Path], Server]) -> Iterator[Database]:
-    """Give an empty database on the machine's own server, which knows less SQL than the parser."""
+    """Yield an empty database on the machine's own server, which supports less SQL than the parser."""
     programs = find_machine_programs()
     if programs is None or read_major_version(programs) >= KNOWS_IS_JSON:
         pytest.skip("no PostgreSQL older than 16 is installed on this machine")
@@ -27,7 +27,7 @@ def older_database(servers: Callable[[Path], Server]) -> Iterator[Database]:
 
 @pytest.fixture(scope="module")
 def guarded_server(embedded: Server, template: Cluster) -> Iterator[OwnServer]:
-    """Give a server that lets nobody in without a password but the superuser; for tests that leave it as it is."""
+    """Yield a server that requires a password from everyone but the superuser; for tests that do not change it."""
     home = Path(tempfile.mkdtemp(dir=embedded.cluster.data.parents[1]))
     home.chmod(0o711)
     server = copy_cluster(template, home)
@@ -39,14 +39,14 @@ def guarded_server(embedded: Server, template: Cluster) -> Iterator[OwnServer]:
 
 @pytest.fixture
 def guarded_database(guarded_server: OwnServer) -> Iterator[Database]:
-    """Give an empty database on the guarded server."""
+    """Yield an empty database on the guarded server."""
     with fresh_database(guarded_server) as database:
         yield database
 
 
 @pytest.fixture
 def make_role(guarded_database: Database) -> Iterator[Callable[..., str]]:
-    """Give a function that makes a role with a password and options, and returns its name."""
+    """Yield a function that creates a role with a password and options, and returns its name."""
     made: list[sql.Identifier] = []
 
     def make(password: str, options: str = "LOGIN") -> str:

@@ -1,4 +1,4 @@
-"""Running a command that must not work, and reading what it says."""
+"""Running a command that must fail, and reading its error."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from tests.kit.projects import Project
 V = "20250101000000_first"
 NEXT = "20250102000000_next"
 MARK = "CREATE TABLE mark ();"
-"""What must not have run where nothing was to be changed."""
+"""A statement that must not have run where nothing should change."""
 
 _RELATIONS = """
 SELECT n.nspname::text, c.relname::text, c.relkind::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -20,7 +20,7 @@ SELECT n.nspname::text, c.relname::text, c.relkind::text FROM pg_class c JOIN pg
 
 @dataclass(frozen=True)
 class Refusal:
-    """What a command that did not work said: as an event, and as words for people."""
+    """The error of a command that failed: as an event, and as text."""
 
     error: ErrorRaised
     stdout: str
@@ -33,7 +33,7 @@ class Refusal:
 
     @property
     def under_caret(self) -> str:
-        """Return what of the source line, as people see it, stands above the caret and after that."""
+        """Return the part of the displayed source line from the caret on."""
         lines = self.stderr.splitlines()
         number = next(number for number, line in enumerate(lines) if line.endswith("^"))
         source, cells = lines[number - 1], len(lines[number]) - 1
@@ -41,14 +41,14 @@ class Refusal:
 
 
 def snapshot(database: Database) -> tuple[list[tuple[str, ...]], dict[str, list[tuple[str]]]]:
-    """Give the names of all relations of a database, and the rows of the ledger's tables."""
+    """Return the names of all relations of a database, and the rows of the ledger's tables."""
     relations = database.query(_RELATIONS)
     ledger = [f"{schema}.{name}" for schema, name, kind in relations if kind == "r" and name.startswith("schema_migrations")]
     return relations, {name: database.query(f"SELECT t::text FROM {name} t ORDER BY 1") for name in ledger}
 
 
 def refuse(project: Project, *arguments: str, code: int = 3, env: dict[str, str] | None = None) -> Refusal:
-    """Run `scripts/migrate.py` with --json, and read the error that it must end with by this exit code."""
+    """Run `scripts/migrate.py` with --json, and return the error that it must end with, with this exit code."""
     result = project.migrate(*(arguments or ("migrate",)), "--json", check=code, env=env)
     error = from_json(result.stdout.splitlines()[-1])
     assert isinstance(error, ErrorRaised)
@@ -61,7 +61,7 @@ def refuse(project: Project, *arguments: str, code: int = 3, env: dict[str, str]
 
 
 def refuse_unchanged(project: Project, database: Database, *arguments: str, code: int = 3) -> Refusal:
-    """Run a command that must not work, and make sure that the database is as it was."""
+    """Run a command that must fail, assert that the database is unchanged, and return the error."""
     before = snapshot(database)
     refusal = refuse(project, *arguments, code=code)
     assert snapshot(database) == before

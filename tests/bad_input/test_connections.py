@@ -1,4 +1,4 @@
-"""Databases that cannot be reached, or that let a run do too little."""
+"""Databases that cannot be reached, or that do not permit a run."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,13 +15,13 @@ SECRET = "geheim-92"
 
 
 @pytest.mark.parametrize("url", ["", " "])
-def test_an_empty_database_url_counts_as_none(project: Project, url: str) -> None:
+def test_an_empty_database_url_counts_as_not_set(project: Project, url: str) -> None:
     result = project.at(url).migrate(check=1)
     assert result.stderr.splitlines()[0] == "ERROR: DATABASE_URL not set"
     assert result.stdout == ""
 
 
-def test_a_database_url_that_is_none_is_refused_with_all_other_mistakes(project: Project) -> None:
+def test_an_invalid_database_url_is_refused_with_all_other_errors(project: Project) -> None:
     env = {"DIRECT_DATABASE_URL": "localhost/db", "LOCK_TIMEOUT": "5", "LOCK_ATTEMPTS": "x"}
     refusal = refuse(project.at(f"postgresql+asyncpg://me:{SECRET}@localhost/db"), code=2, env=env)
     faults = refusal.error.message.splitlines()
@@ -36,7 +36,7 @@ def test_a_database_url_that_is_none_is_refused_with_all_other_mistakes(project:
     [
         (f"postgresql://me:{SECRET}@no-such-host.invalid/db", "failed to resolve host", "Check the host"),
         (f"postgresql://me:{SECRET}@127.0.0.1:1/db", "Connection refused", "Is the server running"),
-        (f"postgresql://me:{SECRET}@/db?host=/nowhere", "No such file or directory", "Its socket is not where"),
+        (f"postgresql://me:{SECRET}@/db?host=/nowhere", "No such file or directory", "Its socket is not at the path"),
         (f"host=127.0.0.1 port=1 user=me password='{SECRET}'", "Connection refused", "Is the server running"),
         (f"postgresql://127.0.0.1:1/db?user=me&password={SECRET}", "Connection refused", "Is the server running"),
     ],
@@ -44,7 +44,7 @@ def test_a_database_url_that_is_none_is_refused_with_all_other_mistakes(project:
 )
 def test_a_server_that_does_not_answer_is_named(project: Project, url: str, message: str, hint: str) -> None:
     refusal = refuse(project.at(url), code=1)
-    assert "no connection to me@" in refusal.error.message
+    assert "cannot connect to me@" in refusal.error.message
     assert message in refusal.error.message
     assert hint in refusal.error.hint
     assert SECRET not in refusal.stdout + refusal.stderr
@@ -57,7 +57,7 @@ def test_a_server_that_does_not_answer_is_named(project: Project, url: str, mess
         ("postgres", "no_database", 'database "no_database" does not exist', "createdb"),
     ],
 )
-def test_a_name_that_the_server_does_not_know_is_told(
+def test_a_name_that_the_server_does_not_know_is_reported(
     project: Project, database: Database, user: str, name: str, message: str, hint: str
 ) -> None:
     url = database.server.url(name).replace("//postgres@", f"//{user}:{SECRET}@")
@@ -71,13 +71,13 @@ def test_a_name_that_the_server_does_not_know_is_told(
     ("options", "given", "message", "hint"),
     [
         ("LOGIN", "falsch-17", "password authentication failed", "Check user and password"),
-        ("LOGIN", "", "no password supplied", "names no password"),
+        ("LOGIN", "", "no password supplied", "contains no password"),
         ("NOLOGIN", SECRET, "not permitted to log in", "LOGIN allows it"),
         ("LOGIN CONNECTION LIMIT 0", SECRET, "too many connections for role", "CONNECTION LIMIT"),
     ],
     ids=["wrong", "none", "nologin", "limit"],
 )
-def test_a_user_who_is_not_let_in_is_told_why(
+def test_a_refused_login_is_reported_with_its_reason(
     project: Project,
     guarded_database: Database,
     make_role: Callable[..., str],
@@ -95,7 +95,7 @@ def test_a_user_who_is_not_let_in_is_told_why(
         assert secret not in refusal.stdout + refusal.stderr
 
 
-def test_a_server_with_too_few_connections_left_is_told(own_server: OwnServer, project: Project) -> None:
+def test_a_server_with_too_few_connections_is_reported(own_server: OwnServer, project: Project) -> None:
     own_server.restart(max_connections="4", superuser_reserved_connections="0", reserved_connections="0")
     project.write_up(V, MARK)
     with ExitStack() as stack:
@@ -111,7 +111,7 @@ def test_a_server_that_only_reads_refuses_a_run_and_answers_the_rest(project: Pr
     database.execute(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
     refusal = refuse_unchanged(project, database, code=1)
     assert refusal.error.sqlstate == "25006"
-    assert "Use the primary's URL" in refusal.error.hint
+    assert "Use the URL of the primary" in refusal.error.hint
     project.migrate("status", check=0)
     assert V in project.migrate("migrate", "--dry-run", check=0).stdout
 
@@ -140,7 +140,7 @@ def test_a_missing_privilege_is_named(
     refusal = refuse_unchanged(project.at(url), guarded_database, code=1)
     assert refusal.error.message == message
     assert refusal.error.sqlstate == "42501"
-    assert "ask for it (GRANT …)" in refusal.error.hint
+    assert "Ask for it (GRANT …)" in refusal.error.hint
 
 
 def test_a_statement_without_the_privilege_names_its_place(
@@ -158,4 +158,4 @@ def test_a_statement_without_the_privilege_names_its_place(
 def test_a_search_path_without_a_schema_is_refused(project: Project, database: Database) -> None:
     project.write_up(V, MARK)
     refusal = refuse_unchanged(project.at(f"{database.url}&options=-csearch_path%3Dnowhere"), database)
-    assert "no schema to keep the ledger in" in refusal.error.message
+    assert "no schema for the ledger" in refusal.error.message

@@ -1,4 +1,4 @@
-"""Folders of migrations that hold what no run can use."""
+"""Folders of migrations with files that cannot be used."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from tests.kit.projects import REPOSITORY, Project
 ONLY = " in the description: only a-z, A-Z, 0-9, '_' and '-' are allowed"
 
 
-def test_all_that_a_run_cannot_use_is_listed_at_once(project: Project, database: Database) -> None:
+def test_all_invalid_files_are_listed_at_once(project: Project, database: Database) -> None:
     up, down = project.migrations / "up", project.migrations / "down"
     for name in (V, "20251301000000_thirteenth", "next", "20250101000000_same", "20250103000000_ctrl\x1b[31m"):
         project.write_up(name, MARK)
@@ -86,7 +86,7 @@ def with_lone_down(project: Project) -> None:
     ],
     ids=["no_folder", "file_for_folder", "file_for_up", "broken_link", "lone_down"],
 )
-def test_a_folder_that_is_none_is_refused(
+def test_a_path_that_is_not_a_folder_is_refused(
     project: Project, database: Database, prepare: Callable[[Project], None], message: str
 ) -> None:
     prepare(project)
@@ -94,7 +94,7 @@ def test_a_folder_that_is_none_is_refused(
 
 
 @pytest.mark.parametrize("folders", [("migrations/up",), ("migrations/down",), ("migrations/up", "migrations/down")])
-def test_a_folder_that_git_did_not_keep_as_it_was_empty_is_empty(
+def test_a_folder_that_git_did_not_keep_because_it_was_empty_counts_as_empty(
     project: Project, database: Database, folders: tuple[str, ...]
 ) -> None:
     for folder in folders:
@@ -103,7 +103,7 @@ def test_a_folder_that_git_did_not_keep_as_it_was_empty_is_empty(
     assert database.query("SELECT to_regclass('schema_migrations')") == [(None,)]
 
 
-def test_a_flat_folder_has_no_downs_and_says_how_to_get_them(project: Project, database: Database) -> None:
+def test_a_rollback_of_a_flat_folder_names_the_way_to_add_down_files(project: Project, database: Database) -> None:
     for folder in ("up", "down"):
         (project.migrations / folder).rmdir()
     (project.migrations / f"{V}.sql").write_text(MARK)
@@ -115,7 +115,7 @@ def test_a_flat_folder_has_no_downs_and_says_how_to_get_them(project: Project, d
 
 
 def test_files_without_permission_are_all_named(project: Project, database: Database) -> None:
-    """As root, permissions bind nobody, so the process gives up the right to pass over them."""
+    """Root ignores permissions, so the process drops that capability."""
     for version in (V, NEXT):
         project.write_up(version, MARK).chmod(0)
     result = run_with_permissions_that_bind(project)
@@ -156,7 +156,7 @@ def run_with_permissions_that_bind(project: Project) -> "subprocess.CompletedPro
     )
 
 
-def test_a_name_that_no_file_system_holds_is_refused_when_it_is_made(project: Project) -> None:
+def test_a_name_that_is_too_long_for_a_file_system_is_refused_at_creation(project: Project) -> None:
     longest = "a" * 236
     assert "is longer than 236 characters (237)" in project.inv("db.new", longest + "a", check=2).stderr
     assert list(project.migrations.rglob("*.sql")) == []
@@ -166,7 +166,7 @@ def test_a_name_that_no_file_system_holds_is_refused_when_it_is_made(project: Pr
 
 
 @pytest.mark.parametrize("seed", ["one.sql", "001_loud.SQL", "001_folder.sql/"])
-def test_what_is_no_seed_is_refused(project: Project, database: Database, seed: str) -> None:
+def test_invalid_seeds_are_refused(project: Project, database: Database, seed: str) -> None:
     path = project.seeds / seed
     project.write_seed("000_good", MARK)
     if seed.endswith("/"):

@@ -1,4 +1,4 @@
-"""Tables that are called schema_migrations and are none of ours."""
+"""Tables named schema_migrations that are not ours."""
 
 import pytest
 
@@ -50,11 +50,11 @@ def test_a_table_with_the_right_columns_and_no_key_is_refused(project: Project, 
     project.write_up(V, MARK)
     database.execute(statement)
     refusal = refuse_unchanged(project, database)
-    assert "version is no text that is the key of a table" in refusal.error.message
+    assert "column version must be text and the primary key" in refusal.error.message
 
 
 @pytest.mark.parametrize("table", ["log", "scripts", "seeds", "meta"])
-def test_a_table_of_the_ledger_that_is_missing_is_made_again(project: Project, database: Database, table: str) -> None:
+def test_a_missing_table_of_the_ledger_is_created_again(project: Project, database: Database, table: str) -> None:
     project.migrate(check=0)
     project.write_up(V, MARK)
     database.execute(f"CREATE TABLE schema_migrations (version varchar(255) PRIMARY KEY, {OTHERS})")

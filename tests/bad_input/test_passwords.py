@@ -1,4 +1,4 @@
-"""A password appears nowhere: not in words, events, errors or the log."""
+"""No password is ever shown: not in output, events, errors or the log."""
 
 from collections.abc import Callable
 from urllib.parse import quote
@@ -30,7 +30,7 @@ def as_conninfo(user: str, password: str, host: str, name: str) -> str:
 
 
 @pytest.mark.parametrize("spell", [as_url, as_parameter, as_conninfo])
-def test_a_password_of_odd_signs_works_and_shows_nowhere(
+def test_a_password_of_special_characters_works_and_is_never_shown(
     project: Project,
     guarded_database: Database,
     make_role: Callable[..., str],
@@ -51,7 +51,7 @@ def test_a_password_of_odd_signs_works_and_shows_nowhere(
 
 
 @pytest.mark.parametrize("password", ["a", "no", "postgres"])
-def test_a_password_that_innocent_words_hold_leaves_these_alone(
+def test_a_password_that_occurs_in_other_words_does_not_hide_them(
     project: Project, guarded_database: Database, make_role: Callable[..., str], password: str
 ) -> None:
     user = make_role(password, "LOGIN SUPERUSER")
@@ -72,7 +72,7 @@ def test_a_password_that_innocent_words_hold_leaves_these_alone(
         "postgresql://me:or$d%zz@localhost/db",
     ],
 )
-def test_a_password_in_a_url_that_cannot_be_read_shows_nowhere(project: Project, url: str) -> None:
+def test_a_password_in_a_url_that_cannot_be_read_is_never_shown(project: Project, url: str) -> None:
     refusal = refuse(project.at(url), code=2)
     assert refusal.error.message.startswith("DATABASE_URL: ")
     assert "postgresql://user:password@host:5432/database" in refusal.stderr
@@ -95,14 +95,14 @@ def test_a_password_in_a_url_that_cannot_be_read_shows_nowhere(project: Project,
         ("DO $$ BEGIN RAISE NOTICE 'use %', 'postgresql://me:geheim-92@h/db'; PERFORM 1/0; END $$", 1),
     ],
 )
-def test_a_password_in_a_statement_shows_nowhere(project: Project, database: Database, statement: str, code: int) -> None:
+def test_a_password_in_a_statement_is_never_shown(project: Project, database: Database, statement: str, code: int) -> None:
     project.write_up(V, f"SELECT 1;\n{statement};\n")
     refusal = refuse(project, "migrate", "--verbose", code=code)
     assert "geheim" not in refusal.stdout + refusal.stderr
     assert "geheim" not in str(snapshot(database))
 
 
-def test_a_password_in_a_plan_shows_nowhere(project: Project) -> None:
+def test_a_password_in_a_plan_is_never_shown(project: Project) -> None:
     project.write_up(V, "ALTER ROLE nobody_known PASSWORD 'geheim-92';\n")
     for output in ("--json", "--verbose"):
         result = project.migrate("migrate", "--dry-run", output, check=0)
@@ -120,7 +120,7 @@ def test_the_diff_of_an_edited_file_hides_passwords_and_the_stored_text_keeps_th
     assert database.query("SELECT up_text FROM schema_migrations_scripts") == [(text,)]
 
 
-def test_a_password_in_what_a_blocker_runs_shows_nowhere(project: Project, database: Database) -> None:
+def test_a_password_in_the_query_of_a_blocker_is_never_shown(project: Project, database: Database) -> None:
     project.write_up(V, "ALTER TABLE held ADD a int;\n")
     database.execute("CREATE TABLE held ()")
     with database.connect(autocommit=False) as holder:
@@ -133,7 +133,7 @@ def test_a_password_in_what_a_blocker_runs_shows_nowhere(project: Project, datab
 
 
 @pytest.mark.parametrize("url", ["postgresql://me:p@ss:w/or$d@127.0.0.1/db", "me:or$d@localhost/db"])
-def test_a_password_in_a_url_that_only_python_gave_shows_nowhere(url: str) -> None:
+def test_a_password_in_a_url_passed_in_python_is_never_shown(url: str) -> None:
     assert describe_database(url) == "a database whose URL cannot be read"
     with pytest.raises(ConnectError) as refused:
         MigrationRunner(url).get_applied_migrations()

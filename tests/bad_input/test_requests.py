@@ -1,4 +1,4 @@
-"""Commands that were not meant like this, and files that were changed after they ran."""
+"""Invalid commands, and files that were changed after they ran."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ LATE = "20240101000000_late"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("migrate", "--nope"), "--nope"),
         (("migrat",), "migrat"),
@@ -22,12 +22,12 @@ LATE = "20240101000000_late"
         (("status", "--limit", "9" * 5000), "--limit"),
     ],
 )
-def test_a_command_line_that_nobody_can_mean_ends_with_2(
-    project: Project, database: Database, arguments: tuple[str, ...], told: str
+def test_an_invalid_command_line_ends_with_2(
+    project: Project, database: Database, arguments: tuple[str, ...], message: str
 ) -> None:
     before = snapshot(database)
     result = project.migrate(*arguments, check=2)
-    assert told in result.stderr
+    assert message in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
     assert snapshot(database) == before
@@ -37,12 +37,12 @@ def test_a_command_line_that_nobody_can_mean_ends_with_2(
     ("arguments", "message", "hint"),
     [
         (("migrate", "--to", "20250101000000_frist"), "there is no version 20250101000000_frist", f"Did you mean {V}"),
-        (("migrate", "--to", "2025"), f"2025 means 2 versions: {V}, {NEXT}", "Write more of it"),
+        (("migrate", "--to", "2025"), f"2025 matches 2 versions: {V}, {NEXT}", "Write more digits"),
         (("rollback", "--to", "nowhere"), "there is no version nowhere", "db.status lists the versions"),
-        (("rollback", "--to", V, "--steps", "2"), "--steps and --to say two different things", "Write one of them"),
+        (("rollback", "--to", V, "--steps", "2"), "--steps and --to contradict each other", "Use one of them"),
     ],
 )
-def test_a_version_that_nobody_can_mean_is_told_with_its_neighbours(
+def test_an_unknown_version_is_reported_with_similar_ones(
     project: Project, database: Database, arguments: tuple[str, ...], message: str, hint: str
 ) -> None:
     project.write_up(V, "SELECT 1;")
@@ -72,7 +72,7 @@ def spoil_down(project: Project) -> None:
 @pytest.mark.parametrize(
     ("prepare", "arguments", "message", "hint"),
     [
-        (edit, ("migrate",), f"{V} differs from what was applied", "inv db.repair"),
+        (edit, ("migrate",), f"{V} differs from the text that was applied", "inv db.repair"),
         (come_late, ("migrate", "--strict"), f"{LATE} is older than {V}", "without --strict"),
         (make_irreversible, ("rollback",), f"{V} cannot be rolled back: the rows are gone", "inv db.new"),
         (spoil_down, ("rollback",), f"down/{V}.sql:1 is not UTF-8: byte 0xfc", "iconv"),
@@ -80,13 +80,13 @@ def spoil_down(project: Project) -> None:
         (
             lambda _: None,
             ("migrate", "--env", "staging"),
-            "this run is for staging, but the database says that it is prod",
+            "this run is for staging, but the database belongs to prod",
             "--env",
         ),
     ],
     ids=["edited", "late", "irreversible", "latin1", "no_down", "environment"],
 )
-def test_what_must_not_go_on_is_refused(
+def test_a_command_that_must_not_run_is_refused(
     project: Project,
     database: Database,
     prepare: Callable[[Project], None],
@@ -116,7 +116,7 @@ def test_an_edited_file_is_shown_as_a_diff_and_found_by_a_check(project: Project
         assert f"+++ migrations/up/{V}.sql now" in shown
 
 
-def test_an_applied_file_that_is_no_text_any_more_is_still_told(project: Project) -> None:
+def test_an_applied_file_that_is_no_longer_text_is_still_reported(project: Project) -> None:
     path = project.write_up(V, "CREATE TABLE first (a int);\n")
     project.migrate(check=0)
     path.write_bytes(b"\xff\xfe\0")
@@ -131,7 +131,7 @@ def test_a_migration_that_the_checkout_lacks_is_named_and_rolls_back_by_its_stor
     project.migrate(check=0)
     for file in files:
         file.unlink()
-    assert f"{V} (missing): is applied, but there is no file for it" in project.migrate(check=0).stdout
+    assert f"{V} (missing): is applied, but this checkout has no file for it" in project.migrate(check=0).stdout
     project.migrate("status", "--check", check=4)
     project.migrate("rollback", check=0)
     assert database.query("SELECT to_regclass('mark'), count(*) FROM schema_migrations") == [(None, 0)]

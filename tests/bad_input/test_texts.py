@@ -1,4 +1,4 @@
-"""Files whose bytes or statements no run can take, and odd ones that it can."""
+"""Files with bytes or statements that cannot be run, and unusual ones that can."""
 
 import pytest
 
@@ -14,12 +14,12 @@ from tests.kit.projects import Project
         ("SELECT 'é';\n".encode("utf-16"), 1, "is not UTF-8: byte 0xff", "iconv -f utf-16 -t utf-8"),
         ("SELECT 1;\nSELECT 2;\n".encode("utf-16-le"), 1, "contains a NUL byte", "UTF-16"),
         (b"SELECT 1;\r\nSELECT '\0';\r\n", 2, "contains a NUL byte", "Save it as UTF-8"),
-        (b"", 1, "holds no statement", "delete the file"),
-        (b"\xef\xbb\xbf-- one\r\n\r\n/* two */ ;\r\n", 1, "holds no statement", "delete the file"),
+        (b"", 1, "contains no statement", "delete the file"),
+        (b"\xef\xbb\xbf-- one\r\n\r\n/* two */ ;\r\n", 1, "contains no statement", "delete the file"),
     ],
     ids=["latin1", "utf16", "utf16le", "nul", "empty", "comments"],
 )
-def test_a_text_that_no_run_can_take_stops_all_files(
+def test_a_text_that_cannot_be_run_stops_all_files(
     project: Project, database: Database, text: bytes, line: int, message: str, hint: str
 ) -> None:
     project.write_up(V, MARK)
@@ -30,7 +30,7 @@ def test_a_text_that_no_run_can_take_stops_all_files(
     assert hint in refusal.error.hint
 
 
-def test_a_byte_order_mark_and_the_line_ends_of_windows_work(project: Project, database: Database) -> None:
+def test_a_byte_order_mark_and_windows_line_ends_work(project: Project, database: Database) -> None:
     project.write_up(V, b"\xef\xbb\xbfCREATE TABLE t (a text);\r\nINSERT INTO t\r\n  VALUES ('\xc3\xa9');\r\n")
     project.migrate(check=0)
     assert database.query("TABLE t") == [("é",)]
@@ -49,7 +49,7 @@ def test_a_byte_order_mark_and_the_line_ends_of_windows_work(project: Project, d
     ],
     ids=["first", "wide", "tabs", "end", "quote", "variable", "percent"],
 )
-def test_a_syntax_error_is_shown_before_anything_ran(
+def test_a_syntax_error_is_shown_before_anything_runs(
     project: Project, database: Database, text: bytes, place: tuple[int, int], above: str
 ) -> None:
     versions = [f"2025010{day}000000_day" for day in range(1, 6)]
@@ -94,7 +94,7 @@ def test_a_syntax_error_is_shown_before_anything_ran(
     ],
     ids=["column", "table", "first", "expression", "parameter", "block", "called", "body", "sql_body"],
 )
-def test_an_error_while_it_runs_takes_back_the_file_and_names_the_place(
+def test_a_runtime_error_rolls_back_the_file_and_names_the_place(
     project: Project, database: Database, text: str, place: tuple[int, int], message: str
 ) -> None:
     project.write_up(V, "CREATE TABLE before ();")
@@ -103,13 +103,13 @@ def test_an_error_while_it_runs_takes_back_the_file_and_names_the_place(
     assert message in refusal.error.message
     assert refusal.place == (f"{NEXT}.sql", *place)
     assert refusal.error.source == text.replace("\ufeff", "").splitlines()[place[0] - 1]
-    assert "Nothing of" in refusal.error.state
-    assert "1 migration before it in this run stands" in refusal.error.state
+    assert "rolled back completely" in refusal.error.state
+    assert "1 earlier migration of this run stays applied" in refusal.error.state
     assert database.query("SELECT to_regclass('mark'), to_regclass('before')::text") == [(None, "before")]
     assert database.query("SELECT version FROM schema_migrations") == [(V,)]
 
 
-def test_signs_that_other_tools_replace_arrive_as_they_are(project: Project, database: Database) -> None:
+def test_characters_that_other_tools_replace_are_not_changed(project: Project, database: Database) -> None:
     odd = "100% %s %(a)s {} {0} {a!r} :name $1 ${A} ? \\d \\\\ ; --"
     project.write_up(
         V,
@@ -160,7 +160,7 @@ def test_a_file_of_five_megabytes_runs(project: Project, database: Database) -> 
         (f"SELECT 1;/* {'é' * 99}", (1, 10), f'unterminated /* comment at or near "/* {"é" * 57} …"'),
     ],
 )
-def test_sql_that_neither_the_parser_nor_the_server_knows_is_refused_in_the_words_of_the_server(
+def test_sql_that_neither_the_parser_nor_the_server_knows_is_refused_with_the_servers_message(
     project: Project, database: Database, text: str, place: tuple[int, int], message: str
 ) -> None:
     project.write_up(V, MARK)
@@ -170,7 +170,9 @@ def test_sql_that_neither_the_parser_nor_the_server_knows_is_refused_in_the_word
     assert refusal.place == (f"{NEXT}.sql", *place)
 
 
-def test_sql_that_only_a_newer_server_knows_gets_the_words_of_this_one(project: Project, older_database: Database) -> None:
+def test_sql_that_only_a_newer_server_knows_is_refused_with_the_servers_message(
+    project: Project, older_database: Database
+) -> None:
     project = project.at(older_database.url)
     project.write_up(V, "CREATE TABLE mark ();\nSELECT 'é', '{}' IS JSON;\n")
     refusal = refuse(project, code=1)
@@ -184,18 +186,18 @@ ESCAPED = "CREATE TABLE mark (a text);\nINSERT INTO mark VALUES ('it\\'s');\n"
 
 @pytest.fixture
 def escaping_project(project: Project, database: Database) -> Project:
-    """Give a project whose server takes backslashes in plain literals, which the parser does not."""
+    """Return a project whose server treats backslashes in plain literals as escapes, which the parser does not."""
     database.execute(f"ALTER DATABASE {database.name} SET standard_conforming_strings = off")
     return project
 
 
-def test_a_text_that_only_the_server_knows_runs_whole(escaping_project: Project, database: Database) -> None:
+def test_a_text_that_only_the_server_knows_runs_as_one_statement(escaping_project: Project, database: Database) -> None:
     escaping_project.write_up(V, ESCAPED)
     escaping_project.migrate(check=0)
     assert database.query("TABLE mark") == [("it's",)]
 
 
-def test_an_error_in_a_text_that_only_the_server_knows_names_no_wrong_line(escaping_project: Project, database: Database) -> None:
+def test_an_error_in_a_text_that_only_the_server_knows_names_no_line(escaping_project: Project, database: Database) -> None:
     escaping_project.write_up(V, f"{ESCAPED}SELECT 1/0;\n")
     refusal = refuse(escaping_project, code=1)
     assert refusal.error.message == "division by zero"
@@ -203,7 +205,7 @@ def test_an_error_in_a_text_that_only_the_server_knows_names_no_wrong_line(escap
     assert database.query("SELECT to_regclass('mark')") == [(None,)]
 
 
-def test_a_text_arrives_as_it_is_whatever_encoding_the_url_asks_for(project: Project, database: Database) -> None:
+def test_a_text_is_not_changed_by_the_encoding_in_the_url(project: Project, database: Database) -> None:
     project.write_up(V, "CREATE TABLE t AS SELECT 'é日' AS a;\n")
     project.at(f"{database.url}&client_encoding=latin1").migrate(check=0)
     assert database.query("TABLE t") == [("é日",)]

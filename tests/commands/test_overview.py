@@ -68,7 +68,7 @@ def test_each_version_has_a_row_and_each_environment_a_column_in_the_order_asked
     assert [row.split("  ")[0] for row in rows[:3]] == [A, B, C]
     assert "pending" in rows[1]
     assert "not reached" in rows[1]
-    assert rows[4].startswith("❌ prod could not be reached: no connection to gaia@127.0.0.1:1/gaia: ")
+    assert rows[4].startswith("❌ prod could not be reached: cannot connect to gaia@127.0.0.1:1/gaia: ")
     assert any(line.startswith("   Next:  ") for line in rows[5:])
     assert "s3cret" not in result.stdout
     assert '<td class="pending"' in (checkout.root / "page.html").read_text()

@@ -24,7 +24,7 @@ def test_a_run_is_told_line_by_line() -> None:
     assert _print(MIGRATION)[1:] == [
         "Found 14 migration files",
         "⏭️  Skipping 8 migrations (already applied)",
-        f"⚠️  {ASSETS} (late): is older than {SEARCH}, which is applied already",
+        f"⚠️  {ASSETS} (late): is older than {SEARCH}, which is already applied; it runs anyway (--strict refuses it)",
         f"✅ Applied {USERS} (12 ms)",
     ]
 
@@ -39,7 +39,7 @@ def test_an_error_does_not_repeat_what_the_failure_said() -> None:
         f"   migrations/up/{ASSETS}.sql:3:8 (42601)",
         "    3 | CREATE TABEL users (",
         "      |        ^",
-        f"   State: nothing of {ASSETS} was kept; 2 migrations before it stand.",
+        f"   State: {ASSETS} was rolled back completely. 2 earlier migrations of this run stay applied.",
         "   Next:  mend the file and run the command again.",
     ]
 

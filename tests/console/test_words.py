@@ -179,13 +179,13 @@ def test_a_dry_run_says_what_would_be_done(action: str, words: str) -> None:
 
 def test_a_late_file_is_named_before_it_runs() -> None:
     assert describe(PlanMade("migrate", False, (USERS_STEP,), (LATE,))) == [
-        f"⚠️  {ASSETS} (late): is older than {SEARCH}, which is applied already"
+        f"⚠️  {ASSETS} (late): is older than {SEARCH}, which is already applied; it runs anyway (--strict refuses it)"
     ]
 
 
 def test_an_edited_file_is_shown_with_its_diff_and_what_to_do() -> None:
     lines = describe(PlanMade("migrate", True, (), (EDITED,)))
-    assert lines[0] == f"❌ {USERS} (edited): differs from what was applied"
+    assert lines[0] == f"❌ {USERS} (edited): differs from the text that was applied"
     assert lines[1:-2] == [f"     {line}" for line in DIFF.splitlines()]
     assert lines[-2] == "   Next:  undo the edit, or run `inv db.repair` to record the new text."
 
@@ -214,7 +214,7 @@ def test_an_error_says_what_where_in_which_state_and_what_next() -> None:
         f"   migrations/up/{ASSETS}.sql:3:8",
         "    3 | CREATE TABEL users (",
         "      |        ^",
-        f"   State: nothing of {ASSETS} was kept; 2 migrations before it stand.",
+        f"   State: {ASSETS} was rolled back completely. 2 earlier migrations of this run stay applied.",
         "   Next:  mend the file and run the command again.",
     ]
 
@@ -261,7 +261,7 @@ def test_status_is_a_table_with_its_counts() -> None:
 
 
 def test_status_ends_with_the_findings() -> None:
-    assert describe(STATUS)[-1] == f"⚠️  {ASSETS} (late): is older than {SEARCH}, which is applied already"
+    assert describe(STATUS)[-1] == f"⚠️  {ASSETS} (late): {LATE.message}"
 
 
 def test_status_of_nothing_says_so() -> None:

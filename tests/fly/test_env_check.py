@@ -162,7 +162,7 @@ def test_a_database_that_the_machine_does_not_reach_is_told_in_its_words(far: Fa
     far.deploy().change_environment(DATABASE_URL="postgresql://me:s3cret@127.0.0.1:1/db")
     checks = check(far, monkeypatch)
     assert name_all(checks) == [*NEAR, *IMAGE, "database"]
-    assert "no connection to me@127.0.0.1:1/db" in checks[-1].found
+    assert "cannot connect to me@127.0.0.1:1/db" in checks[-1].found
     assert "s3cret" not in str(checks)
 
 
@@ -174,7 +174,7 @@ def test_the_database_of_another_environment_is_found_from_there(far: Far) -> No
     event = from_json(result.stdout)
     assert isinstance(event, ProbeRead)
     assert [check.name for check in event.checks if not check.passed] == ["ledger"]
-    assert "says that it is prod" in event.checks[-1].found
+    assert "belongs to prod" in event.checks[-1].found
     assert result.stderr == ""
 
 

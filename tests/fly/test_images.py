@@ -15,7 +15,7 @@ from tests.kit.fly.machines import Machine
 from tests.kit.fly.world import FlyWorld
 from tests.kit.projects import Project
 from tests.runner.operating import A
-from tests.stress.holding import PASS_GATE, await_waiting_at_gate, gate_closed
+from tests.stress.blocking import PASS_GATE, await_waiting_at_gate, gate_closed
 
 GATED = f"CREATE TABLE a ();\n{PASS_GATE}\n"
 STATUS = Request("status")

@@ -16,7 +16,7 @@ from tests.kit.fly.world import FlyWorld
 from tests.kit.projects import Project
 from tests.kit.waiting import wait_until
 from tests.runner.operating import A, B, C
-from tests.stress.holding import PASS_GATE, await_waiting, await_waiting_at_gate, gate_closed
+from tests.stress.blocking import PASS_GATE, await_waiting, await_waiting_at_gate, gate_closed
 
 SLOW = f"CREATE TABLE a ();\n{PASS_GATE}\n"
 PATIENT = {"LOCK_TIMEOUT": "60s"}

@@ -125,7 +125,7 @@ def test_a_failure_over_there_looks_as_it_does_here(far: Far) -> None:
     result = far.inv("db.migrate", STAGED, check=1)
     assert f"❌ Failed {A}: division by zero" in result.stdout
     assert f"migrations/up/{A}.sql:2" in result.stdout
-    assert f"State: Nothing of {A} was kept." in result.stdout
+    assert f"State: {A} was rolled back completely." in result.stdout
     assert result.stderr == ""
 
 
@@ -137,7 +137,7 @@ def test_a_database_that_says_it_is_another_environment_is_refused(far: Far) -> 
     ended = far.run_request()
     assert isinstance(ended.error, ReportedError)
     assert ended.error.exit_code == 3
-    assert "this run is for staging, but the database says that it is prod" in ended.describe()
+    assert "this run is for staging, but the database belongs to prod" in ended.describe()
     assert far.operator.read_tables() == ["a"]
 
 

@@ -47,7 +47,7 @@ def test_a_run_that_fails_there_sends_one_message_from_here(far: Far) -> None:
     assert (rows["Environment"], rows["Migration"], rows["Statement"]) == ("staging", A, "line 2: SELECT 1/0")
     assert rows["Error"] == "division by zero (22012)"
     assert rows["Where"] == f"migrations/up/{A}.sql:2:1"
-    assert rows["State"] == f"Nothing of {A} was kept."
+    assert rows["State"] == f"{A} was rolled back completely."
     assert rows["Who"].startswith(f"{ENGINEER} on ")
     assert rows["Run"] in far.operator.read_history()[0].run_id
 

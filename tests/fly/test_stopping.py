@@ -17,7 +17,7 @@ from tests.kit.fly.world import FlyWorld
 from tests.kit.projects import Project
 from tests.kit.waiting import wait_until
 from tests.runner.operating import A, B
-from tests.stress.holding import PASS_GATE, await_waiting, await_waiting_at_gate, gate_closed
+from tests.stress.blocking import PASS_GATE, await_waiting, await_waiting_at_gate, gate_closed
 
 SLOW = f"CREATE TABLE b ();\n{PASS_GATE}\n"
 QUESTION = "or [l]eave it running? "
@@ -151,7 +151,7 @@ def test_the_way_to_a_machine_is_broken_off(far: Far) -> None:
     run_later(stop)
     ended = far.run_request()
     assert isinstance(ended.error, RunInterruptedError)
-    assert ended.describe().startswith("stopped by SIGINT")
+    assert ended.describe().startswith("stopped by Ctrl-C")
     assert far.machine.commands == []
 
 
@@ -164,7 +164,7 @@ def test_ctrl_c_ends_a_call_of_fly_that_hangs(far: Far, command: str) -> None:
         wait_until(lambda: " ".join(far.fly.calls[-1] if far.fly.calls else ()).startswith(command), what="the call")
         dialogue.interrupt()
         assert dialogue.finish() == 1
-        assert "stopped by SIGINT" in dialogue.output
+        assert "stopped by Ctrl-C" in dialogue.output
         assert "Nothing was changed" in dialogue.output
     assert far.machine.commands == []
 

@@ -70,12 +70,16 @@ DIFF = f"""--- {USERS}.sql as applied
 EDITED = Finding(
     kind="edited",
     version=USERS,
-    message="differs from what was applied",
+    message="differs from the text that was applied",
     refuses=True,
     hint="undo the edit, or run `inv db.repair` to record the new text.",
     diff=DIFF,
 )
-LATE = Finding(kind="late", version=ASSETS, message=f"is older than {SEARCH}, which is applied already")
+LATE = Finding(
+    kind="late",
+    version=ASSETS,
+    message=f"is older than {SEARCH}, which is already applied; it runs anyway (--strict refuses it)",
+)
 USERS_STEP = PlannedStep(
     action="migrate",
     version=USERS,
@@ -102,7 +106,7 @@ SEARCH_STEP = PlannedStep(
 ERROR = ErrorRaised(
     message='syntax error at or near "TABEL"',
     hint="mend the file and run the command again.",
-    state=f"nothing of {ASSETS} was kept; 2 migrations before it stand.",
+    state=f"{ASSETS} was rolled back completely. 2 earlier migrations of this run stay applied.",
     file=f"migrations/up/{ASSETS}.sql",
     line=3,
     column=8,
@@ -150,7 +154,7 @@ STATUSES = StatusesRead(
     (
         EnvironmentStatus("dev", "", (*STATUS.rows[:1], StatusRow(SEARCH, "applied", "2025-11-22T12:00:00Z", "carl", 8))),
         EnvironmentStatus("staging", "", (*STATUS.rows[:-1], StatusRow(SEARCH, "pending", failed=True))),
-        EnvironmentStatus("prod", "no connection to gaia@prod/gaia", (), "Is the network up?"),
+        EnvironmentStatus("prod", "cannot connect to gaia@prod/gaia", (), "Is the network up?"),
     ),
     total=9,
 )

@@ -80,7 +80,7 @@ def test_every_cell_is_right() -> None:
     }
     assert page.paragraphs == [
         "dev, staging, prod: the newest 6 of 9 versions; times are UTC. Read at 2025-11-22 12:34.",
-        "prod could not be reached: no connection to gaia@prod/gaiaIs the network up?",
+        "prod could not be reached: cannot connect to gaia@prod/gaiaIs the network up?",
     ]
 
 

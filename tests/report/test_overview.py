@@ -10,7 +10,7 @@ from tasks.runner.events import EnvironmentStatus, StatusesRead, StatusRow
 from tests.report.samples import ASSETS, SEARCH, STATUSES, USERS
 from tests.report.terminals import open_terminal, show_screen
 
-UNREACHED = ["❌ prod could not be reached: no connection to gaia@prod/gaia", "   Next:  Is the network up?"]
+UNREACHED = ["❌ prod could not be reached: cannot connect to gaia@prod/gaia", "   Next:  Is the network up?"]
 
 
 def look(name: str, columns: int) -> tuple[str, list[str]]:

@@ -35,7 +35,7 @@ class Operator:
     project: Project
     database: Database
     watch_drift: bool = False
-    """Most tests have no use for a look at the whole catalog before and after each run."""
+    """Most tests do not need the catalog to be read before and after each run."""
 
     def write(self, version: str, up: str, down: str | None = None) -> None:
         """Write the up file of a version, and its down file if there is a text for it."""
@@ -49,57 +49,57 @@ class Operator:
             self.write(version, f"CREATE TABLE {version[-1]} (id int);", f"DROP TABLE {version[-1]};")
 
     def remove(self, version: str) -> None:
-        """Remove the files of a version, as an older checkout lacks them."""
+        """Remove the files of a version, as in an older checkout."""
         for folder in ("up", "down"):
             (self.project.migrations / folder / f"{version}.sql").unlink(missing_ok=True)
 
     def make_runner(self, **options: Any) -> MigrationRunner:
-        """Give a runner for the project."""
+        """Return a runner for the project."""
         folders = {"migrations_dir": self.project.migrations, "seeds_dir": self.project.seeds}
         return MigrationRunner(self.database.url, **{"policy": IMPATIENT, "watch_drift": self.watch_drift, **folders, **options})
 
     def migrate(self, *, to: str = "", strict: bool = False, dry_run: bool = False, **options: Any) -> list[Event]:
-        """Migrate, and give all events."""
+        """Migrate, and return all events."""
         return list(migrate(self.make_runner(**options), MigrateGoal(to=to, strict=strict), dry_run=dry_run))
 
     def roll_back(self, *, steps: int = 1, to: str = "", dry_run: bool = False, **options: Any) -> list[Event]:
-        """Roll back, and give all events."""
+        """Roll back, and return all events."""
         return list(rollback(self.make_runner(**options), RollbackGoal(steps, to), dry_run=dry_run))
 
     def seed(self, *, dry_run: bool = False, **options: Any) -> list[Event]:
-        """Run the seeds, and give all events."""
+        """Run the seeds, and return all events."""
         return list(seed(self.make_runner(**options), dry_run=dry_run))
 
     def repair(self, confirm: Callable[[RepairProposed], bool] | None = lambda _: True, **options: Any) -> list[Event]:
-        """Repair the ledger, agreeing to everything unless told otherwise, and give all events."""
+        """Repair the ledger, confirming everything by default, and return all events."""
         return list(repair(self.make_runner(**options), confirm))
 
     def read_status(self, *, limit: int = 0, **options: Any) -> StatusRead:
-        """Give the status."""
+        """Return the status."""
         (status,) = read_status(self.make_runner(**options), limit=limit)
         assert isinstance(status, StatusRead)
         return status
 
     def read_states(self) -> dict[str, str]:
-        """Give the state of each version."""
+        """Return the state of each version."""
         return {row.version: row.state for row in self.read_status().rows}
 
     def read_history(self, *, limit: int = 50, version: str = "") -> tuple[HistoryRow, ...]:
-        """Give the rows of the log, newest first."""
+        """Return the rows of the log, newest first."""
         (history,) = read_history(self.make_runner(), limit=limit, version=version)
         assert isinstance(history, HistoryRead)
         return history.rows
 
     def read_log(self) -> list[tuple[str, str, str]]:
-        """Give action, outcome and version of each row of the log, oldest first."""
+        """Return action, outcome and version of each row of the log, oldest first."""
         return self.database.query("SELECT action, outcome, coalesce(version, '') FROM schema_migrations_log ORDER BY id")
 
     def read_applied(self) -> list[str]:
-        """Give the versions in the ledger, in the order of application."""
+        """Return the versions in the ledger, in the order of application."""
         return [row[0] for row in self.database.query("SELECT version FROM schema_migrations ORDER BY applied_at, version")]
 
     def read_tables(self) -> list[str]:
-        """Give the names of the tables that are not the ledger's."""
+        """Return the names of the tables that are not the ledger's."""
         return [
             row[0]
             for row in self.database.query(
@@ -110,17 +110,17 @@ class Operator:
 
 
 def pick(events: Iterable[Event], kind: type[T]) -> list[T]:
-    """Give the events of a kind."""
+    """Return the events of a kind."""
     return [event for event in events if isinstance(event, kind)]
 
 
 def list_done(events: Iterable[Event]) -> list[str]:
-    """Give the versions of the steps that were done, in their order."""
+    """Return the versions of the steps that were done, in order."""
     return [event.version for event in pick(events, StepFinished)]
 
 
-def break_off(events: Iterable[Event]) -> tuple[list[Event], RunnerError]:
-    """Give the events of an operation that fails, and its error."""
+def collect_failure(events: Iterable[Event]) -> tuple[list[Event], RunnerError]:
+    """Return the events of an operation that fails, and its error."""
     seen: list[Event] = []
     with pytest.raises(RunnerError) as failed:
         print_events(events, seen.append)

@@ -1,4 +1,4 @@
-"""What is taken for a password, and what is left alone."""
+"""What is redacted as a password, and what is not."""
 
 import pytest
 
@@ -29,7 +29,7 @@ from tasks.runner.redaction import EXAMPLE_URL, redact, redact_line
         ("create user me pasword 'ge;heim'; SELECT 'x'", "create user me pasword ***; SELECT 'x'"),
     ],
 )
-def test_what_stands_as_a_password_is_hidden(text: str, shown: str) -> None:
+def test_what_the_syntax_marks_as_a_password_is_hidden(text: str, shown: str) -> None:
     assert redact(text) == shown
 
 
@@ -48,7 +48,7 @@ def test_what_stands_as_a_password_is_hidden(text: str, shown: str) -> None:
         "SELECT 'x' AS role, 'y' AS user_group",
     ],
 )
-def test_what_is_none_is_left_alone(text: str) -> None:
+def test_text_without_passwords_is_not_changed(text: str) -> None:
     assert redact(text) == text
 
 
@@ -66,9 +66,7 @@ def test_what_is_none_is_left_alone(text: str) -> None:
         ("postgresql://gaia:gaia@h/gaia_dev", 'database "gaia_dev" does not exist', 'database "gaia_dev" does not exist'),
     ],
 )
-def test_the_password_of_the_url_is_hidden_wherever_it_stands_unless_that_would_give_it_away(
-    url: str, text: str, shown: str
-) -> None:
+def test_the_password_of_the_url_is_hidden_everywhere_unless_that_would_reveal_it(url: str, text: str, shown: str) -> None:
     assert redact(text, url) == shown
 
 
@@ -82,7 +80,7 @@ def test_the_password_of_the_url_is_hidden_wherever_it_stands_unless_that_would_
     ],
 )
 def test_what_the_server_quotes_of_a_statement_is_hidden(statement: str, text: str, shown: str) -> None:
-    assert redact(text, beside=statement) == shown
+    assert redact(text, statement=statement) == shown
 
 
 @pytest.mark.parametrize(
@@ -106,7 +104,7 @@ def test_an_unknown_column_stays_unknown() -> None:
 
 
 @pytest.mark.parametrize("word", ["x", "http://a:", "password='", "password $$", "create user '", "'", " "])
-def test_a_text_of_megabytes_is_no_obstacle(word: str) -> None:
-    """With a search that looks at each character again for every other one, this would take hours."""
+def test_a_text_of_megabytes_is_redacted_quickly(word: str) -> None:
+    """With a quadratic search, this would take hours."""
     text = word * (2_000_000 // len(word))
     assert redact(text + " nix").endswith(("nix", "***"))

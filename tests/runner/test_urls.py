@@ -1,4 +1,4 @@
-"""What is wrong with a database's URL, said without its password."""
+"""Faults of a database URL, described without its password."""
 
 import pytest
 
@@ -18,15 +18,15 @@ from tasks.runner.urls import find_fault
         ("postgresql+asyncpg://me:geheim@h/db", "without a +driver"),
         ("postgresql://me:ge@heim@h/db", "@ as %40"),
         ("postgresql://me:gehe/im@h/db", "/ as %2F"),
-        ("postgresql://me:ge@he:i/m@h:1/db", "an @ too many"),
+        ("postgresql://me:ge@he:i/m@h:1/db", "more than one @"),
         ("postgresql://me:geheim%zz@h/db", "% as %25"),
         ("postgresql://me:geheim%00@h/db", "% as %25"),
         ("postgresql://me:ge heim@h/db", "a space as %20"),
-        ("postgresql://me:geheim", "port is not a number"),
-        ("postgresql://me:geheim@h:abc/db", "port is no number from 1 to 65535"),
-        ("postgresql://me:geheim@h:0/db", "port is no number from 1 to 65535"),
-        ("postgresql://me:geheim@h:1,i:65536/db", "port is no number from 1 to 65535"),
-        ("postgresql://me:geheim@h/db?sslmod=on", 'a parameter that PostgreSQL does not know: "sslmod"'),
+        ("postgresql://me:geheim", "port must be a number"),
+        ("postgresql://me:geheim@h:abc/db", "port must be a number from 1 to 65535"),
+        ("postgresql://me:geheim@h:0/db", "port must be a number from 1 to 65535"),
+        ("postgresql://me:geheim@h:1,i:65536/db", "port must be a number from 1 to 65535"),
+        ("postgresql://me:geheim@h/db?sslmod=on", 'PostgreSQL does not know its parameter "sslmod"'),
         ("postgresql://me:geh/e?im=x@h/db", "cannot be read: invalid URI query parameter"),
         ("postgresql://me:geheim@[::1/db", "cannot be read: end of string"),
         ("host=h password='geheim", "cannot be read: unterminated quoted string"),
@@ -34,10 +34,10 @@ from tasks.runner.urls import find_fault
         ("host=h password=geheim heim=x", "cannot be read: invalid connection option"),
     ],
 )
-def test_a_url_that_cannot_be_read_as_it_was_meant_has_a_fault(url: str, fault: str) -> None:
-    said = find_fault(url)
-    assert fault in said
-    assert not [piece for piece in ("geh", "heim", "im@", "he:i", "m@h") if piece in said]
+def test_a_url_that_libpq_would_misread_has_a_fault(url: str, fault: str) -> None:
+    found = find_fault(url)
+    assert fault in found
+    assert not [piece for piece in ("geh", "heim", "im@", "he:i", "m@h") if piece in found]
 
 
 @pytest.mark.parametrize(

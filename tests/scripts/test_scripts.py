@@ -95,8 +95,8 @@ def test_a_failure_says_where_what_stands_and_what_next(operator: Operator) -> N
         f"   {path.relative_to(operator.project.root)}:2:10",
         "    2 |   SELECT nothing;",
         "      |          ^",
-        f"   State: Nothing of {B} was kept. 1 migration before it in this run stands.",
-        "   Next:  Mend the file and run the command again.",
+        f"   State: {B} was rolled back completely. 1 earlier migration of this run stays applied.",
+        "   Next:  Fix the file, then run the command again.",
     ]
 
 

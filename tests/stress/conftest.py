@@ -1,4 +1,4 @@
-"""What the tests under stress share."""
+"""Fixtures of the fault injection tests."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ from tests.stress.crash_worker import Request
 
 @dataclass
 class Answer:
-    """How a child of the mortal program ended: what it told, an error, or the signal that killed it."""
+    """How a child of the crash worker ended: its events, an error, or the signal that killed it."""
 
     events: list[tuple[str, str]] = field(default_factory=list)
     error: str = ""
@@ -24,7 +24,7 @@ class Answer:
 
 @pytest.fixture(scope="session")
 def ask_worker() -> Iterator[Callable[[Request], Answer]]:
-    """Give a function that has a process carry out a request, to its end or to its death."""
+    """Yield a function that runs a request in a process, until it ends or is killed."""
     command = [sys.executable, "-m", "tests.stress.crash_worker"]
     with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         stdin, stdout = process.stdin, process.stdout

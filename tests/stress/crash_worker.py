@@ -1,7 +1,7 @@
-"""A program whose children run operations and die in the midst of them: `python -m tests.stress.crash_worker`.
+"""A program whose children run operations and are killed during them: `python -m tests.stress.crash_worker`.
 
-It takes one request a line on its standard input, as JSON, and answers with one line: the events that the child told, or why it
-ended. A child is a process of its own, but saves itself the imports.
+It reads one request per line from standard input, as JSON, and answers with one line: the events of the child, or why it
+ended. A child is a forked process, so that it need not import anything.
 """
 
 import json
@@ -21,7 +21,7 @@ from tasks.runner.planning.plan import MigrateGoal, RollbackGoal
 
 @dataclass(frozen=True)
 class Request:
-    """What a child is to do: `to` as in the commands; at event number `end_at`, from 1, it ends as `end` says (kill or close)."""
+    """A request to a child: `to` as in the commands; at event number `end_at`, from 1, it ends by `end` (kill or close)."""
 
     url: str
     folder: str
@@ -31,33 +31,33 @@ class Request:
     end: str = "kill"
 
     def to_json(self) -> str:
-        """Write the request as one line."""
+        """Return the request as one line."""
         return json.dumps(asdict(self))
 
 
-def obey(line: dict[str, Any]) -> NoReturn:
-    """Do what a request says, in a child."""
+def run_request(line: dict[str, Any]) -> NoReturn:
+    """Run a request, in a child."""
     request = Request(**line)
-    told: list[tuple[str, str]] = []
+    kinds: list[tuple[str, str]] = []
     error = ""
     try:
         events = open_operation(request)
         for number, event in enumerate(events, 1):
-            told.append((event.kind, getattr(event, "version", "")))
+            kinds.append((event.kind, getattr(event, "version", "")))
             if number == request.end_at:
                 if request.end == "close":
-                    # As when whoever reads the events goes away.
+                    # As when the reader of the events stops.
                     events.close()  # type: ignore[attr-defined]
                     break
                 os.kill(os.getpid(), signal.SIGKILL)
     except RunnerError as raised:
         error = f"{raised.message}\n{raised.state}\n{raised.hint}"
-    print(json.dumps({"events": told, "error": error}), flush=True)
+    print(json.dumps({"events": kinds, "error": error}), flush=True)
     os._exit(0)
 
 
 def open_operation(request: Request) -> Iterator[Event]:
-    """Begin the operation that is asked for."""
+    """Return the events of the requested operation."""
     runner = MigrationRunner(request.url, migrations_dir=request.folder, watch_drift=False)
     if request.action == "migrate":
         return migrate(runner, MigrateGoal(to=request.to))
@@ -65,4 +65,4 @@ def open_operation(request: Request) -> Iterator[Event]:
 
 
 if __name__ == "__main__":
-    serve(obey)
+    serve(run_request)

@@ -1,4 +1,4 @@
-"""A plan of every kind of file, none of whose statements could run twice unseen, with the way back for each."""
+"""A plan of every kind of file, with down files; a statement that ran twice would change the result."""
 
 from tests.kit.projects import Project
 
@@ -147,7 +147,7 @@ PLAN = {
 }
 TABLES = ("people", "counts", "trace", "app.things")
 FIRST, *VERSIONS = PLAN
-"""The first file makes what the others work on."""
+"""The first file creates what the others change."""
 
 
 def write_plan(project: Project) -> None:

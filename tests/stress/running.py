@@ -1,4 +1,4 @@
-"""A run of `scripts/migrate.py` as a process of its own, followed by its events."""
+"""A run of `scripts/migrate.py` as a process, followed by its events."""
 
 import signal
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ T = TypeVar("T", bound=Event)
 
 @dataclass
 class Run:
-    """A running process, and the events that were read of it so far."""
+    """A running process, and the events that were read from it so far."""
 
     process: Running
     events: list[Event] = field(default_factory=list)
@@ -46,19 +46,19 @@ class Run:
         return self
 
     def succeed(self) -> "Run":
-        """Wait for the end, and fail unless all went well."""
+        """Wait for the end, and fail unless the exit code is 0."""
         self.finish()
         assert self.exit_code == 0, self.errors
         return self
 
     def fail(self) -> ErrorRaised:
-        """Wait for the end, and give the error that it ended with; fail unless the exit code is 1."""
+        """Wait for the end, and return the error that it ended with; fail unless the exit code is 1."""
         self.finish()
         assert self.exit_code == 1, (self.exit_code, self.errors)
         return self.pick(ErrorRaised)[-1]
 
     def pick(self, kind: type[T]) -> list[T]:
-        """Give the events of a kind."""
+        """Return the events of a kind."""
         return [event for event in self.events if isinstance(event, kind)]
 
 

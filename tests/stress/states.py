@@ -1,4 +1,4 @@
-"""What a database is after a run: as a value to compare, and databases that begin as a copy of another."""
+"""The state of a database after a run, as a value to compare, and copies of databases."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.kit.databases import Database, fresh_database
-from tests.stress.holding import find_useless_indexes
+from tests.stress.blocking import find_useless_indexes
 from tests.stress.mixed_plan import TABLES
 
 Rows = list[tuple[Any, ...]]
@@ -26,7 +26,7 @@ SELECT version, action, count(*) FILTER (WHERE outcome = 'finished'), (array_agg
 
 @dataclass(frozen=True)
 class State:
-    """The schema, the rows of the mixed plan's tables, the ledger, and how often each action finished, and how it ended."""
+    """The schema, the rows of the mixed plan's tables, the ledger, and how often each action finished and how it ended."""
 
     schema: Rows
     data: Rows
@@ -35,14 +35,14 @@ class State:
 
 
 def read_state(database: Database) -> State:
-    """Read the state of a database; fail if it holds an index that is of no use."""
+    """Return the state of a database; fail if it contains an invalid index."""
     assert find_useless_indexes(database) == []
     return State(*(database.query(query) for query in (_SCHEMA, _DATA, _LEDGER, _FINISHED)))
 
 
 @contextmanager
 def copy_of(original: Database) -> Iterator[Database]:
-    """Make a database as a copy of another, to which nobody may be connected."""
+    """Yield a copy of a database, to which no session may be connected."""
     original.close()
     with fresh_database(original.server, original.name) as copy:
         yield copy

@@ -1,4 +1,4 @@
-"""CREATE INDEX CONCURRENTLY: what it waits for is named, and it leaves no index that is of no use."""
+"""CREATE INDEX CONCURRENTLY: what it waits for is named, and it leaves no invalid index."""
 
 import psycopg
 import pytest
@@ -7,14 +7,14 @@ from psycopg import sql
 from tasks.runner import MigrationRunner
 from tasks.runner.errors import StatementError
 from tasks.runner.events import IndexAdvanced, NoticeRaised, StatementFinished, StatementStarted, Waiting
-from tasks.runner.execution.leftovers import Leftovers, find_remains
+from tasks.runner.execution.leftovers import Leftovers, find_leftovers
 from tasks.runner.operations.migrate import migrate
 from tasks.runner.parsing import Target
 from tasks.runner.planning.plan import MigrateGoal
 from tests.kit.databases import Database
 from tests.kit.projects import Project
 from tests.stress import running
-from tests.stress.holding import (
+from tests.stress.blocking import (
     BUILD_SLOW,
     CREATE_SLOW,
     await_age,
@@ -29,7 +29,7 @@ BUILD = "CREATE INDEX CONCURRENTLY items_name ON items (name);"
 
 @pytest.fixture
 def prepared(project: Project) -> Project:
-    """Give a project whose table `items` is there, and whose second migration builds an index on it."""
+    """Return a project with a table `items`, whose second migration builds an index on it."""
     project.write_up(FIRST, CREATE_SLOW)
     project.migrate(check=0)
     project.write_up(SECOND, BUILD)
@@ -60,9 +60,9 @@ def test_a_transaction_that_never_ends_stops_the_run_before_the_build_begins(pre
         writer.execute("DELETE FROM items WHERE id = 1")
         await_age(database, writer.info.backend_pid)
         error = running.start(prepared, LOCK_TIMEOUT="10ms", LOCK_ATTEMPTS="2").fail()
-    assert "hold up CREATE INDEX CONCURRENTLY items_name" in error.message
+    assert "block CREATE INDEX CONCURRENTLY items_name" in error.message
     assert "nightly export" in error.message
-    assert error.state == f"Nothing of {SECOND} was kept."
+    assert error.state == f"{SECOND} was rolled back completely."
     assert database.query("SELECT to_regclass('items_name')") == [(None,)]
 
 
@@ -74,7 +74,7 @@ def test_a_row_that_is_there_twice_leaves_no_index(prepared: Project, database: 
     assert "Key (name)=(same) is duplicated." in error.message
     assert error.line == 2
     assert error.state == (
-        f"1 of 2 segments of {SECOND} stand; the next run goes on after them. "
+        f"1 of 2 segments of {SECOND} is committed; the next run resumes after it. "
         "The invalid index that it left (public.items_name) was dropped."
     )
     assert database.query("SELECT to_regclass('items_name')") == [(None,)]
@@ -96,7 +96,7 @@ def test_an_invalid_index_of_another_tool_is_dropped_and_built_again(build: str,
     assert find_useless_indexes(database) == []
 
 
-def test_an_index_that_somebody_else_is_building_is_left_alone(prepared: Project, database: Database) -> None:
+def test_an_index_that_another_session_builds_is_not_dropped(prepared: Project, database: Database) -> None:
     prepared.write_up(SECOND, BUILD_SLOW.replace("CONCURRENTLY", "CONCURRENTLY IF NOT EXISTS"))
     with database.connect() as other:
         with gate_closed(database):
@@ -112,25 +112,25 @@ def test_an_index_that_somebody_else_is_building_is_left_alone(prepared: Project
     assert is_valid(database, "items_slow")
 
 
-def test_an_index_that_is_being_built_is_not_in_pieces(prepared: Project, database: Database) -> None:
+def test_an_index_that_is_being_built_is_not_a_leftover(prepared: Project, database: Database) -> None:
     target = Target("create index", name="items_slow", table="items")
     with database.connect() as other:
         with gate_closed(database) as connection:
             other.pgconn.send_query(BUILD_SLOW.encode())
             await_waiting_at_gate(database)
-            assert find_remains(connection, target) == Leftovers()
+            assert find_leftovers(connection, target) == Leftovers()
         while other.pgconn.get_result():
             pass
-        assert find_remains(other, target) == Leftovers(done=True)
+        assert find_leftovers(other, target) == Leftovers(done=True)
 
 
-def test_an_index_that_comes_out_invalid_is_an_error(prepared: Project, database: Database) -> None:
+def test_an_index_that_is_invalid_after_its_build_is_an_error(prepared: Project, database: Database) -> None:
     events = migrate(MigrationRunner(database.url, migrations_dir=prepared.migrations), MigrateGoal())
     for event in events:
         if isinstance(event, StatementFinished):
             database.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'items_name'::regclass")
             break
-    with pytest.raises(StatementError, match=r"public\.items_name came out invalid") as caught:
+    with pytest.raises(StatementError, match=r"public\.items_name is invalid") as caught:
         list(events)
     assert "The invalid index that it left (public.items_name) was dropped." in caught.value.state
     assert database.query("SELECT to_regclass('items_name')") == [(None,)]

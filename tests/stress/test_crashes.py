@@ -1,4 +1,4 @@
-"""The server crashes: of what it had not on the disk yet, the ledger knows as little as the schema."""
+"""The server crashes: what was not on disk yet is missing in the ledger as in the schema."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from tests.kit.databases import Database, fresh_database
 from tests.kit.own_servers import OwnServer
 from tests.kit.projects import Project
 from tests.stress import running
-from tests.stress.holding import PASS_GATE, await_waiting_at_gate, gate_closed
+from tests.stress.blocking import PASS_GATE, await_waiting_at_gate, gate_closed
 
 VERSIONS = [f"202501{day:02}000000_table_{day}" for day in range(1, 9)]
 LAST = "20250131000000_last"
@@ -18,7 +18,7 @@ TABLES = "SELECT relname::text FROM pg_class WHERE relname ~ '^table_[0-9]+$' OR
 
 @pytest.fixture
 def server(new_server: Callable[..., OwnServer]) -> OwnServer:
-    """Give a server whose commits wait for the disk, and that writes nothing behind their backs for a while."""
+    """Return a server whose commits wait for the disk, and that writes nothing else for a while."""
     server = new_server()
     server.start(synchronous_commit="on", wal_writer_delay="10s")
     return server
@@ -35,7 +35,7 @@ def crash(server: OwnServer, database: Database) -> None:
     server.start()
 
 
-def test_what_a_crash_takes_of_a_run_the_next_run_makes_again(project: Project, server: OwnServer) -> None:
+def test_what_a_crash_loses_of_a_run_the_next_run_repeats(project: Project, server: OwnServer) -> None:
     with fresh_database(server) as database:
         project = project.at(database.url)
         write_tables(project)
@@ -52,7 +52,7 @@ def test_what_a_crash_takes_of_a_run_the_next_run_makes_again(project: Project, 
         assert len(database.query(TABLES)) == len(VERSIONS)
 
 
-def test_a_crash_takes_nothing_of_a_run_that_said_it_was_done(project: Project, server: OwnServer) -> None:
+def test_a_crash_loses_nothing_of_a_finished_run(project: Project, server: OwnServer) -> None:
     with fresh_database(server) as database:
         project = project.at(database.url)
         write_tables(project)

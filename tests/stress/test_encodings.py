@@ -1,4 +1,4 @@
-"""A database that keeps its text in another encoding than the files of the migrations."""
+"""A database in another encoding than the files of the migrations."""
 
 import pytest
 from psycopg import sql
@@ -9,7 +9,7 @@ from tests.kit.projects import Project
 
 
 @pytest.mark.parametrize("way", ["direct", "pooled"])
-def test_letters_arrive_in_a_database_of_another_encoding(
+def test_text_is_converted_to_the_encoding_of_the_database(
     way: str, project: Project, database: Database, pgbouncer: Pooler
 ) -> None:
     project.write_up("20250101000000_create", "CREATE TABLE words (word text);")

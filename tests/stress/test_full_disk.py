@@ -1,4 +1,4 @@
-"""The server's disk runs full in the middle of a run."""
+"""The server's disk becomes full during a run."""
 
 import shutil
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from tests.kit.databases import fresh_database
 from tests.kit.own_servers import OwnServer
 from tests.kit.projects import Project
 from tests.stress import running
-from tests.stress.holding import find_useless_indexes
+from tests.stress.blocking import find_useless_indexes
 
 FIRST, SECOND = "20250101000000_first", "20250102000000_second"
 MEGABYTE = 1024**2
@@ -19,18 +19,18 @@ CASES = {
     "transaction": (
         "SELECT 1;",
         f"CREATE UNLOGGED TABLE items AS {ROWS};",
-        f"Nothing of {SECOND} was kept. 1 migration before it in this run stands.",
+        f"{SECOND} was rolled back completely. 1 earlier migration of this run stays applied.",
     ),
     "index": (
         f"CREATE UNLOGGED TABLE items AS {ROWS};",
         "CREATE INDEX CONCURRENTLY items_name ON items (name);",
-        f"Nothing of {SECOND} was kept. The invalid index that it left (public.items_name) was dropped.",
+        f"Nothing of {SECOND} was applied. The invalid index that it left (public.items_name) was dropped.",
     ),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_full_disk_is_told_and_once_there_is_room_the_next_run_goes_on(
+def test_a_full_disk_is_reported_and_the_next_run_resumes_once_there_is_space(
     case: str, project: Project, new_server: Callable[..., OwnServer]
 ) -> None:
     first, second, state = CASES[case]

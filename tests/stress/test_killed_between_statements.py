@@ -1,4 +1,4 @@
-"""A run that is killed, or left, between two statements: the next one ends where an undisturbed one would have."""
+"""A run that is killed, or closed, between two statements: the next one ends with the same state as an undisturbed one."""
 
 import signal
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def ask_to_succeed(ask_worker: Ask, request: Request) -> Answer:
 
 
 def assert_next_finishes(ask_worker: Ask, database: Database, request: Callable[..., Request], end: str) -> None:
-    """End runs on copies of a database, each at another event of the version, and let another run go on each time."""
+    """End runs on copies of a database, each at another event of the version, and resume each with another run."""
     with copy_of(database) as undisturbed:
         events = ask_to_succeed(ask_worker, request(undisturbed)).events
         expected = read_state(undisturbed)

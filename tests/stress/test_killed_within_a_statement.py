@@ -1,4 +1,4 @@
-"""A run that is killed while the server works for it: the server may go on, and the next run has to get along with that."""
+"""A run that is killed during a statement: the server may continue it, and the next run has to handle that."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.kit.processes import freeze, thaw
 from tests.kit.projects import Project
 from tests.kit.waiting import wait_until
 from tests.stress import running
-from tests.stress.holding import (
+from tests.stress.blocking import (
     BUILD_SLOW,
     CREATE_SLOW,
     GATE,
@@ -68,7 +68,7 @@ def test_the_transaction_of_a_killed_run_is_ended_by_the_next(
 
 
 @pytest.mark.parametrize("way", ["direct", "pooled"])
-def test_a_record_that_a_killed_run_was_about_to_make_is_never_made(
+def test_a_record_that_a_killed_run_was_about_to_write_is_never_written(
     way: str, project: Project, database: Database, pgbouncer: Pooler
 ) -> None:
     prepare(project, TRACE, "INSERT INTO trace VALUES ('done');")
@@ -104,7 +104,7 @@ def test_a_run_that_hangs_and_lost_its_lock_is_ended_by_the_next(project: Projec
 
 
 @pytest.mark.parametrize("way", ["direct", "pooled"])
-def test_a_procedure_that_commits_does_not_go_on_beside_the_next_run(
+def test_a_procedure_that_commits_does_not_continue_during_the_next_run(
     way: str, project: Project, database: Database, pgbouncer: Pooler
 ) -> None:
     body = (
@@ -125,7 +125,7 @@ def test_a_procedure_that_commits_does_not_go_on_beside_the_next_run(
 
 
 @pytest.mark.parametrize("way", ["direct", "pooled"])
-def test_an_index_that_the_server_goes_on_to_build_is_waited_for(
+def test_the_next_run_waits_for_an_index_that_the_server_continues_to_build(
     way: str, project: Project, database: Database, pgbouncer: Pooler
 ) -> None:
     prepare(project, CREATE_SLOW, BUILD_SLOW)
@@ -151,7 +151,9 @@ def test_an_index_that_the_server_goes_on_to_build_is_waited_for(
         BUILD_SLOW.replace("INDEX", "UNIQUE INDEX"),
     ],
 )
-def test_the_remains_of_an_index_are_dropped_and_it_is_built_again(build: str, project: Project, database: Database) -> None:
+def test_the_leftover_of_an_index_build_is_dropped_and_it_is_built_again(
+    build: str, project: Project, database: Database
+) -> None:
     prepare(project, CREATE_SLOW, f"INSERT INTO items VALUES (4, 'four'); {build}")
     with gate_closed(database):
         killed = running.start(project)
@@ -167,7 +169,7 @@ def test_the_remains_of_an_index_are_dropped_and_it_is_built_again(build: str, p
 
 
 @pytest.mark.parametrize("what", ["INDEX CONCURRENTLY items_slow", "TABLE CONCURRENTLY items", "(CONCURRENTLY) SCHEMA public"])
-def test_the_remains_of_a_reindex_are_dropped_and_it_runs_again(what: str, project: Project, database: Database) -> None:
+def test_the_leftovers_of_a_reindex_are_dropped_and_it_runs_again(what: str, project: Project, database: Database) -> None:
     prepare(project, f"{CREATE_SLOW} CREATE INDEX items_slow ON items (slow(id));", f"REINDEX {what};")
     before = find_index(database)
     with gate_closed(database):
@@ -182,7 +184,7 @@ def test_the_remains_of_a_reindex_are_dropped_and_it_runs_again(what: str, proje
     assert_done(database)
 
 
-def test_a_reindex_that_the_server_goes_on_with_is_waited_for(project: Project, database: Database) -> None:
+def test_the_next_run_waits_for_a_reindex_that_the_server_continues(project: Project, database: Database) -> None:
     prepare(project, f"{CREATE_SLOW} CREATE INDEX items_slow ON items (slow(id));", "REINDEX TABLE CONCURRENTLY items;")
     with gate_closed(database):
         killed = running.start(project)

@@ -1,4 +1,4 @@
-"""What a file sets for its session ends with the file: the next one, and other clients of a pooler, see none of it."""
+"""Settings of a file end with the file: the next file, and other clients of a pooler, see none of them."""
 
 from contextlib import ExitStack
 
@@ -42,7 +42,7 @@ SHAPES = {
 
 
 def write_leaks(project: Project, shape: str) -> None:
-    """Write a file for each leak, and after each one that keeps what it sees."""
+    """Write a file for each leak, and after each one that stores what it sees."""
     project.write_up("20250101000000_begin", f"CREATE TABLE seen AS SELECT '' AS after, * FROM ({SEEN}) s WITH NO DATA;")
     for number, (name, leak) in enumerate(LEAKS.items(), 1):
         # A transaction that only reads could not record itself.
@@ -61,7 +61,9 @@ def test_the_next_file_sees_nothing_of_what_a_file_set(shape: str, project: Proj
 
 @pytest.mark.parametrize("pgbouncer", [3], indirect=True)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_behind_a_pooler_nobody_sees_what_a_file_set(shape: str, project: Project, database: Database, pgbouncer: Pooler) -> None:
+def test_behind_a_pooler_no_client_sees_the_settings_of_a_file(
+    shape: str, project: Project, database: Database, pgbouncer: Pooler
+) -> None:
     write_leaks(project, shape)
     project.at(pgbouncer.url).migrate(check=0)
     [clean] = database.query(SEEN)
@@ -73,13 +75,13 @@ def test_behind_a_pooler_nobody_sees_what_a_file_set(shape: str, project: Projec
     assert seen == [clean] * 3
 
 
-def test_the_record_is_made_though_the_files_role_may_not_make_it(project: Project, database: Database) -> None:
+def test_the_record_is_written_although_the_files_role_may_not_write_it(project: Project, database: Database) -> None:
     project.write_up("20250101000000_role", "SET ROLE pg_monitor;\nVACUUM pg_class;\nSELECT 1;\nVACUUM pg_class;")
     project.migrate(check=0)
     assert database.query("SELECT version FROM schema_migrations") == [("20250101000000_role",)]
 
 
-def test_the_role_that_a_login_takes_on_makes_the_record(project: Project, database: Database) -> None:
+def test_the_role_that_a_login_takes_on_writes_the_record(project: Project, database: Database) -> None:
     owner, login = f"{database.name}_owner", f"{database.name}_login"
     database.execute(f"CREATE ROLE {owner}; CREATE ROLE {login} LOGIN NOINHERIT IN ROLE {owner}")
     database.execute(f"ALTER ROLE {login} SET role = {owner}")

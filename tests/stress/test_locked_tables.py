@@ -1,4 +1,4 @@
-"""Another session holds a lock on the table: tries are short, others get their turn, nothing that was committed is repeated."""
+"""Another session has a lock on the table: attempts are short, other sessions get their turn, no commit is repeated."""
 
 import threading
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.kit.databases import Database
 from tests.kit.projects import Project
 from tests.kit.waiting import wait_until
 from tests.stress import running
-from tests.stress.holding import CREATE_SLOW, await_waiting
+from tests.stress.blocking import CREATE_SLOW, await_waiting
 
 FIRST, SECOND = "20250101000000_first", "20250102000000_second"
 ALTER = "ALTER TABLE items ADD COLUMN age int;"
@@ -21,14 +21,14 @@ SHORT = {"LOCK_TIMEOUT": "200ms"}
 
 @pytest.fixture
 def prepared(project: Project) -> Project:
-    """Give a project whose table `items` is there and whose second migration changes it."""
+    """Return a project with a table `items`, whose second migration changes it."""
     project.write_up(FIRST, f"{CREATE_SLOW} CREATE TABLE others (id int); CREATE TABLE trace (step text);")
     project.migrate(check=0)
     project.write_up(SECOND, f"INSERT INTO trace VALUES ('before');\n{ALTER}\nINSERT INTO trace VALUES ('after');")
     return project
 
 
-def test_it_goes_through_when_the_lock_is_gone(prepared: Project, database: Database) -> None:
+def test_a_statement_succeeds_once_the_lock_is_released(prepared: Project, database: Database) -> None:
     with database.connect(autocommit=False) as reader:
         reader.execute("SELECT FROM items")
         run = running.start(prepared, **SHORT)
@@ -39,7 +39,7 @@ def test_it_goes_through_when_the_lock_is_gone(prepared: Project, database: Data
     assert database.query("SELECT step FROM trace") == [("before",), ("after",)]
 
 
-def test_after_the_last_try_the_blocker_is_named(prepared: Project, database: Database) -> None:
+def test_after_the_last_attempt_the_blocker_is_named(prepared: Project, database: Database) -> None:
     with database.connect(autocommit=False, application_name="report of the month") as reader:
         reader.execute("SELECT 'who', count(*) FROM items")
         run = running.start(prepared, **SHORT, LOCK_ATTEMPTS="3")
@@ -51,14 +51,14 @@ def test_after_the_last_try_the_blocker_is_named(prepared: Project, database: Da
     _, blocker = error.message.split("blocked by ")
     assert blocker.startswith(f"pid {pid} (postgres, report of the month, idle in transaction since 20")
     assert blocker.endswith("Z): SELECT 'who', count(*) FROM items")
-    assert error.state == f"Nothing of {SECOND} was kept."
+    assert error.state == f"{SECOND} was rolled back completely."
     assert "LOCK_TIMEOUT and LOCK_ATTEMPTS" in error.hint
     assert database.query("SELECT FROM trace") == []
 
 
 @contextmanager
 def reading_in_a_loop(database: Database, patience: str) -> Iterator[list[str]]:
-    """Read the table over and over, each time with this patience; gives the list of errors, and one word for each success."""
+    """Read the table in a loop with this lock_timeout; yield the list of errors, and of one word for each success."""
     ended = threading.Event()
     outcomes: list[str] = []
 
@@ -94,10 +94,10 @@ def test_no_reader_waits_longer_than_the_lock_timeout(prepared: Project, databas
     assert set(outcomes) == {"read"}
 
 
-def test_a_deadlock_is_tried_again(prepared: Project, database: Database) -> None:
+def test_a_deadlock_is_retried(prepared: Project, database: Database) -> None:
     prepared.write_up(SECOND, "LOCK TABLE others;\nLOCK TABLE items;")
     with database.connect(autocommit=False) as other:
-        # Only we look for deadlocks, so it is us that the server picks.
+        # Only our session checks for deadlocks, so the server cancels ours.
         other.execute("SET deadlock_timeout = '1h'")
         other.execute("LOCK TABLE items")
         run = running.start(prepared, LOCK_TIMEOUT="30s")
@@ -109,7 +109,7 @@ def test_a_deadlock_is_tried_again(prepared: Project, database: Database) -> Non
     run.succeed()
 
 
-def test_what_has_committed_a_part_is_not_tried_again(prepared: Project, database: Database) -> None:
+def test_a_statement_that_committed_a_part_is_not_retried(prepared: Project, database: Database) -> None:
     body = "INSERT INTO trace VALUES ('committed'); COMMIT; LOCK TABLE items;"
     prepared.write_up(
         SECOND,
@@ -126,7 +126,7 @@ def test_what_has_committed_a_part_is_not_tried_again(prepared: Project, databas
     assert database.query("SELECT step FROM trace") == [("committed",)]
 
 
-def test_a_statement_that_stands_alone_is_tried_again(prepared: Project, database: Database) -> None:
+def test_a_nontransactional_statement_is_retried(prepared: Project, database: Database) -> None:
     prepared.write_up(SECOND, "VACUUM FULL items;")
     with database.connect(autocommit=False) as reader:
         reader.execute("SELECT FROM items")
@@ -137,7 +137,7 @@ def test_a_statement_that_stands_alone_is_tried_again(prepared: Project, databas
     assert [event.version for event in run.succeed().pick(StepFinished)] == [SECOND]
 
 
-def test_a_locked_ledger_is_waited_for_no_longer_than_a_table(prepared: Project, database: Database) -> None:
+def test_waiting_for_a_locked_ledger_is_limited_as_for_a_table(prepared: Project, database: Database) -> None:
     with database.connect(autocommit=False) as other:
         other.execute("LOCK TABLE schema_migrations IN SHARE MODE")
         run = running.start(prepared, LOCK_TIMEOUT="20ms")

@@ -1,4 +1,4 @@
-"""The server stops, or a session is cut: the error says what stands, and the next run goes on to the same end."""
+"""The server stops, or a session is terminated: the error describes the state, and the next run completes the same result."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from tests.kit.own_servers import OwnServer
 from tests.kit.projects import Project
 from tests.kit.waiting import wait_until
 from tests.stress import running
-from tests.stress.holding import (
+from tests.stress.blocking import (
     BUILD_SLOW,
     CREATE_SLOW,
     PASS_GATE,
@@ -26,12 +26,13 @@ FIRST, SECOND = "20250101000000_first", "20250102000000_second"
 CASES = {
     "transaction": (
         f"CREATE TABLE others (id int);\n{PASS_GATE}",
-        f"Nothing of {SECOND} was kept. 1 migration before it in this run stands, or runs again if the server crashed.",
+        f"{SECOND} was rolled back completely. "
+        "1 earlier migration of this run stays applied, or runs again if the server crashed.",
     ),
     "index": (
         f"CREATE TABLE others (id int);\n{BUILD_SLOW}",
-        f"1 of 2 segments of {SECOND} stand; the next run goes on after them. Whether the statement on line 2 took effect "
-        "is not known; the next run finds out. 1 migration before it in this run stands.",
+        f"1 of 2 segments of {SECOND} is committed; the next run resumes after it. It is not known whether the statement on line "
+        "2 took effect; the next run checks that. 1 earlier migration of this run stays applied.",
     ),
 }
 
@@ -79,16 +80,16 @@ def test_a_server_stops_in_the_middle_of_a_statement(case: str, mode: str, proje
         assert_next_run_goes_on(project, database)
 
 
-def test_a_server_that_is_down_is_told(project: Project, own_server: OwnServer) -> None:
+def test_a_server_that_is_down_is_reported(project: Project, own_server: OwnServer) -> None:
     project.write_up(FIRST, "SELECT 1;")
     own_server.stop()
     error = running.start(project.at(own_server.url())).fail()
-    assert error.message.startswith("no connection to postgres@")
+    assert error.message.startswith("cannot connect to postgres@")
     assert error.state == "Nothing was changed."
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_session_that_works_is_cut(case: str, project: Project, database: Database) -> None:
+def test_the_session_that_works_is_ended(case: str, project: Project, database: Database) -> None:
     text, state = CASES[case]
     project.write_up(FIRST, CREATE_SLOW)
     project.write_up(SECOND, text)
@@ -104,7 +105,7 @@ def test_the_session_that_works_is_cut(case: str, project: Project, database: Da
     assert_next_run_goes_on(project, database)
 
 
-def test_after_a_rollback_whose_session_is_cut_one_looks_first(project: Project, database: Database) -> None:
+def test_after_a_rollback_whose_session_is_lost_the_next_step_is_status(project: Project, database: Database) -> None:
     project.write_up(FIRST, CREATE_SLOW)
     project.write_up(SECOND, "CREATE TABLE others (id int);")
     project.migrate(check=0)
@@ -115,8 +116,8 @@ def test_after_a_rollback_whose_session_is_cut_one_looks_first(project: Project,
         await_waiting_at_gate(database)
         cut(database, "migrate-run %")
         error = run.fail()
-    first, crash = f"Nothing of the rollback of {FIRST} was kept.", "stands, unless the server crashed."
-    assert error.state == f"{first} 1 rollback before it in this run {crash}"
+    first, crash = f"The rollback of {FIRST} was undone completely.", "stays in effect, unless the server crashed."
+    assert error.state == f"{first} 1 earlier rollback of this run {crash}"
     assert error.hint.endswith("check the current state first, because a rollback counts its steps from there: inv db.status")
     assert database.query("SELECT version FROM schema_migrations") == [(FIRST,)]
 
@@ -124,15 +125,15 @@ def test_after_a_rollback_whose_session_is_cut_one_looks_first(project: Project,
 @pytest.mark.parametrize(
     ("text", "state"),
     [
-        (CASES["transaction"][0], f"Nothing of {SECOND} was kept. 1 migration before it in this run stands."),
+        (CASES["transaction"][0], f"{SECOND} was rolled back completely. 1 earlier migration of this run stays applied."),
         CASES["index"],
         (
             f"{PASS_GATE}\nVACUUM items;\nCREATE TABLE others (id int);",
-            f"Nothing of {SECOND} was kept. 1 migration before it in this run stands.",
+            f"{SECOND} was rolled back completely. 1 earlier migration of this run stays applied.",
         ),
     ],
 )
-def test_the_session_that_holds_the_lock_is_cut(text: str, state: str, project: Project, database: Database) -> None:
+def test_the_session_with_the_lock_is_ended(text: str, state: str, project: Project, database: Database) -> None:
     project.write_up(FIRST, CREATE_SLOW)
     project.write_up(SECOND, text)
     with gate_closed(database):
@@ -140,14 +141,14 @@ def test_the_session_that_holds_the_lock_is_cut(text: str, state: str, project: 
         await_waiting_at_gate(database)
         cut(database, "migrate-lock %")
     error = run.fail()
-    assert error.message.startswith("the session that held the lock was ended: terminating connection due to administrator")
+    assert error.message.startswith("the session with the lock was ended: terminating connection due to administrator")
     assert error.state == state
     assert "Run the same command again" in error.hint
     assert database.query("SELECT version FROM schema_migrations") == [(FIRST,)]
     assert_next_run_goes_on(project, database)
 
 
-def test_a_run_whose_lock_was_cut_leaves_the_log_to_the_one_that_took_over(project: Project, database: Database) -> None:
+def test_a_run_that_lost_its_lock_does_not_write_to_the_log(project: Project, database: Database) -> None:
     project.write_up(FIRST, f"{CREATE_SLOW}\n{BUILD_SLOW}\nCREATE TABLE others (id int);")
     with gate_closed(database):
         first = running.start(project)
@@ -155,7 +156,7 @@ def test_a_run_whose_lock_was_cut_leaves_the_log_to_the_one_that_took_over(proje
         cut(database, "migrate-lock %")
         second = running.start(project)
         second.await_event(Waiting)
-    assert first.fail().message.startswith("the session that held the lock was ended")
+    assert first.fail().message.startswith("the session with the lock was ended")
     second.succeed()
     log = "SELECT outcome, segments_done FROM schema_migrations_log WHERE version IS NOT NULL ORDER BY id"
     assert database.query(log) == [("started", 0), ("started", 1), ("resumed", 1), ("started", 2), ("finished", 3)]

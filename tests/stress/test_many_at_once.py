@@ -7,11 +7,11 @@ from tests.kit.databases import Database
 from tests.kit.poolers import Pooler
 from tests.kit.projects import Project
 from tests.stress import running
-from tests.stress.holding import BUILD_SLOW, CREATE_SLOW, await_waiting_at_gate, gate_closed
+from tests.stress.blocking import BUILD_SLOW, CREATE_SLOW, await_waiting_at_gate, gate_closed
 
 RUNS = 16
 STEPS = [f"202501010000{number:02}_step" for number in range(12)]
-"""More than the statements after which a driver begins to prepare those that repeat."""
+"""More than the executions after which psycopg prepares a statement."""
 
 
 def write_steps(project: Project) -> None:
@@ -37,7 +37,7 @@ def test_of_sixteen_runs_at_once_each_migration_runs_in_one(project: Project, da
     assert_each_ran_once(database)
 
 
-def test_runs_that_wait_for_the_lock_do_not_hold_up_a_concurrent_index(project: Project, database: Database) -> None:
+def test_runs_that_wait_for_the_lock_do_not_block_a_concurrent_index(project: Project, database: Database) -> None:
     write_steps(project)
     with gate_closed(database):
         first = running.start(project)

@@ -1,4 +1,4 @@
-"""Behind a pooler that lends its backends by the transaction."""
+"""Runs behind a pooler in transaction mode."""
 
 from contextlib import ExitStack
 
@@ -15,7 +15,7 @@ FIRST, SECOND = "20250101000000_first", "20250102000000_second"
 
 
 @pytest.mark.parametrize("way", ["direct", "pooled"])
-def test_a_client_on_a_backend_that_served_a_run_is_no_orphan_of_it(
+def test_a_client_on_a_backend_that_served_a_run_is_not_a_dead_run(
     way: str, project: Project, database: Database, pgbouncer: Pooler
 ) -> None:
     project.write_up(FIRST, "CREATE TABLE a (id int);\nVACUUM a;")
@@ -44,7 +44,7 @@ def test_a_setting_that_a_pooler_does_not_keep_is_refused(project: Project, data
     project.migrate(check=0)
 
 
-def test_settings_of_one_transaction_hold_for_the_next_ones_of_the_file(
+def test_settings_of_one_transaction_apply_to_the_next_ones_of_the_file(
     project: Project, database: Database, pgbouncer: Pooler
 ) -> None:
     text = "BEGIN;\nCREATE SCHEMA app;\nSET search_path TO app;\nCOMMIT;\nBEGIN;\nCREATE TABLE items (id int);\nCOMMIT;"

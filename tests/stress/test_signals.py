@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: what runs is rolled back and logged, the lock is released, and the last words say what stands."""
+"""SIGINT and SIGTERM: the run is rolled back and logged, the lock is released, and the error describes the state."""
 
 import signal
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.kit.processes import freeze, thaw
 from tests.kit.projects import Project
 from tests.kit.waiting import wait_until
 from tests.stress import running
-from tests.stress.holding import (
+from tests.stress.blocking import (
     BUILD_SLOW,
     CREATE_SLOW,
     PASS_GATE,
@@ -24,16 +24,16 @@ from tests.stress.holding import (
 )
 
 FIRST, SECOND = "20250101000000_first", "20250102000000_second"
-SIGNALS = [signal.SIGINT, signal.SIGTERM]
+SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
 def read_log(database: Database) -> list[tuple[str, str]]:
-    """Give version and outcome of each row of the log, oldest first; the run as a whole has no version."""
+    """Return version and outcome of each row of the log, oldest first; the rows of the run itself have no version."""
     return database.query("SELECT coalesce(version, ''), outcome FROM schema_migrations_log ORDER BY id")
 
 
 def is_asked_to_cancel(backend: int) -> bool:
-    """Tell whether a backend that is stopped has the signal pending by which PostgreSQL cancels what it does."""
+    """Return True if a stopped backend has the pending signal with which PostgreSQL cancels a statement."""
     lines = Path(f"/proc/{backend}/status").read_text().splitlines()
     pending = next(int(line.split()[1], 16) for line in lines if line.startswith("ShdPnd:"))
     return bool(pending & 1 << signal.SIGINT - 1)
@@ -48,8 +48,8 @@ def test_a_transaction_is_rolled_back(number: signal.Signals, project: Project, 
         await_waiting_at_gate(database)
         run.send(number)
         error = run.fail()
-        assert error.message == f"stopped by {number.name}"
-        assert error.state == f"Nothing of {SECOND} was kept. 1 migration before it in this run stands."
+        assert error.message == f"stopped by {SIGNALS[number]}"
+        assert error.state == f"{SECOND} was rolled back completely. 1 earlier migration of this run stays applied."
         assert "Run the same command again" in error.hint
     assert database.query("SELECT to_regclass('others')") == [(None,)]
     assert read_log(database) == [("", "started"), (FIRST, "finished"), (SECOND, "failed"), ("", "failed")]
@@ -65,8 +65,8 @@ def test_a_half_built_index_is_dropped(number: signal.Signals, project: Project,
         await_waiting_at_gate(database)
         run.send(number)
         error = run.fail()
-    assert error.message == f"stopped by {number.name}"
-    assert error.state.startswith(f"1 of 2 segments of {FIRST} stand; the next run goes on after them.")
+    assert error.message == f"stopped by {SIGNALS[number]}"
+    assert error.state.startswith(f"1 of 2 segments of {FIRST} is committed; the next run resumes after it.")
     assert "public.items_slow" in error.state
     assert "was dropped" in error.state
     assert database.query("SELECT to_regclass('items_slow')") == [(None,)]
@@ -75,7 +75,7 @@ def test_a_half_built_index_is_dropped(number: signal.Signals, project: Project,
     assert find_useless_indexes(database) == []
 
 
-def test_an_index_that_cannot_be_dropped_now_is_told_and_dropped_by_the_next_run(project: Project, database: Database) -> None:
+def test_an_index_that_cannot_be_dropped_is_reported_and_dropped_by_the_next_run(project: Project, database: Database) -> None:
     project.write_up(FIRST, CREATE_SLOW)
     project.migrate(check=0)
     project.write_up(SECOND, BUILD_SLOW)
@@ -102,7 +102,7 @@ def test_a_run_that_waits_for_the_lock_stops(number: signal.Signals, project: Pr
         run.await_event(LockAwaited)
         run.send(number)
         error = run.fail()
-    assert error.message == f"stopped by {number.name} while it waited for the lock"
+    assert error.message == f"stopped by {SIGNALS[number]} while waiting for the lock"
     assert error.state == "Nothing was changed."
     assert database.query("SELECT to_regclass('items')") == [(None,)]
 
@@ -117,7 +117,7 @@ def test_a_run_that_waits_for_the_index_of_a_dead_one_stops(project: Project, da
         run.await_event(Waiting)
         run.send(signal.SIGINT)
         error = run.fail()
-    assert error.message.startswith("stopped by SIGINT")
+    assert error.message.startswith("stopped by Ctrl-C")
     assert error.state == "Nothing was changed."
 
 
@@ -132,8 +132,8 @@ def test_a_run_that_pauses_between_tries_stops(number: signal.Signals, project: 
         run.await_event(Retried, attempt=4)
         run.send(number)
         error = run.fail()
-    assert error.message == f"stopped by {number.name}"
-    assert error.state == f"Nothing of {SECOND} was kept."
+    assert error.message == f"stopped by {SIGNALS[number]}"
+    assert error.state == f"{SECOND} was rolled back completely."
     assert read_log(database)[-2:] == [(SECOND, "failed"), ("", "failed")]
 
 
@@ -152,14 +152,14 @@ def test_a_run_that_waits_for_long_transactions_stops(project: Project, database
     assert find_useless_indexes(database) == []
 
 
-def test_a_signal_during_the_last_statement_of_a_file_keeps_the_files_before(project: Project, database: Database) -> None:
+def test_a_signal_during_the_last_statement_of_a_file_keeps_the_earlier_files(project: Project, database: Database) -> None:
     project.write_up(FIRST, f"CREATE TABLE a (id int);\nVACUUM a;\nCREATE TABLE b (id int);\n{PASS_GATE}")
     with gate_closed(database):
         run = running.start(project)
         await_waiting_at_gate(database)
         run.send(signal.SIGINT)
         error = run.fail()
-    assert error.state == f"2 of 3 segments of {FIRST} stand; the next run goes on after them."
+    assert error.state == f"2 of 3 segments of {FIRST} are committed; the next run resumes after them."
     assert database.query("SELECT to_regclass('b')") == [(None,)]
     following = running.start(project).succeed()
     assert following.pick(StatementStarted)[0].text == "CREATE TABLE b (id int)"
@@ -180,4 +180,4 @@ def test_a_second_interrupt_ends_a_run_that_the_server_does_not_answer(project: 
             finally:
                 thaw(backend)
     assert run.exit_code == 1
-    assert run.errors == "stopped at once; `status` shows what stands\n"
+    assert run.errors == "stopped by Ctrl-C; `status` shows the state of the database\n"

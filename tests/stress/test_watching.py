@@ -1,4 +1,4 @@
-"""What a run says while it waits and works."""
+"""Events of a run while it waits and works."""
 
 import pytest
 
@@ -7,14 +7,14 @@ from tests.kit.databases import Database
 from tests.kit.poolers import Pooler
 from tests.kit.projects import Project
 from tests.stress import running
-from tests.stress.holding import BUILD_SLOW, CREATE_SLOW, PASS_GATE, await_waiting_at_gate, gate_closed
+from tests.stress.blocking import BUILD_SLOW, CREATE_SLOW, PASS_GATE, await_waiting_at_gate, gate_closed
 
 FIRST, SECOND = "20250101000000_first", "20250102000000_second"
 
 
 @pytest.fixture(params=["direct", "pooled"])
 def either(request: pytest.FixtureRequest, project: Project, pgbouncer: Pooler) -> Project:
-    """Give a project at the server itself, and one at a pooler before it."""
+    """Return a project with a direct connection, and one behind a pooler."""
     return project.at(pgbouncer.url) if request.param == "pooled" else project
 
 
@@ -31,7 +31,7 @@ def test_the_blocker_is_named_while_a_statement_waits(either: Project, database:
     run.succeed()
 
 
-def test_an_index_tells_its_phase_and_for_whom_it_waits(either: Project, database: Database) -> None:
+def test_an_index_build_reports_its_phase_and_what_it_waits_for(either: Project, database: Database) -> None:
     either.write_up(FIRST, CREATE_SLOW)
     either.write_up(SECOND, BUILD_SLOW)
     with gate_closed(database) as holder:

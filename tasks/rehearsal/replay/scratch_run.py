@@ -70,7 +70,7 @@ class ScratchRun:
         """Run a step, and return the failure, if any."""
         number = 0
         try:
-            for event in self._plan_run.walk(Plan(step.action, (step,))):
+            for event in self._plan_run.run(Plan(step.action, (step,))):
                 if isinstance(event, StatementStarted):
                     number = event.number
         except RunnerError as error:

@@ -1,4 +1,4 @@
-"""Looking round while a statement runs: who blocks it, and how far an index build is."""
+"""Polling of pg_stat_activity while a statement runs: who blocks it, and the progress of an index build."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tasks.runner.errors import RunnerError
 from tasks.runner.events import IndexAdvanced, Session, Waiting
 from tasks.runner.redaction import redact
 
-TELL_AFTER_S = 2.0
-"""How long a statement may run before its waiting is told."""
+REPORT_AFTER_S = 2.0
+"""How long a statement may run before its waiting is reported."""
 
 SESSION_COLUMNS = """a.pid, coalesce(a.usename::text, ''), coalesce(a.application_name, ''),
        coalesce(host(a.client_addr), 'local'), coalesce(a.state, a.backend_type, ''),
        coalesce(to_char(coalesce(a.xact_start, a.query_start, a.backend_start) AT TIME ZONE 'UTC',
                         'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ''),
        coalesce(regexp_replace(left(a.query, 200), '\\s+', ' ', 'g'), '')"""
-"""What a Session is built of, for a query in which `a` is pg_stat_activity."""
+"""The columns of a Session, for a query in which `a` is pg_stat_activity."""
 
 _WATCHED = f"""
 watched AS (
@@ -30,7 +30,7 @@ watched AS (
         SELECT max(application_name COLLATE "C") FROM pg_stat_activity
          WHERE application_name IN (%(watched)s, %(watched)s || '{AT_WORK}')))
 """
-"""The session at work, if there is one: behind a pooler, the plain name may be the last that a backend was lent under."""
+"""The session that is at work, if there is one: behind a pooler, a backend may still have the plain name of its last client."""
 
 _BLOCKERS = f"""
 WITH {_WATCHED}
@@ -58,20 +58,20 @@ SELECT {SESSION_COLUMNS} FROM pg_stat_activity a
         AND a.query !~* '^\\s*VACUUM')
  ORDER BY a.xact_start
 """
-"""A build of another index of the same table would end in a deadlock with ours; one elsewhere does not matter."""
+"""A build of another index on the same table would deadlock with ours; one on another table does not matter."""
 
 
 def build_session(row: Sequence[Any]) -> Session:
-    """Make a Session of a row that SESSION_COLUMNS gave; what others run may hold a password."""
+    """Return the Session of a row of SESSION_COLUMNS, redacted: the queries of others may contain passwords."""
     session = Session(*row)
     return replace(session, query=redact(session.query))
 
 
 class Watcher:
-    """Look at the session named `watched` from a connection of its own, opened when there is first something to look at.
+    """A second connection that watches the session named `watched`; it is opened by the first query.
 
-    It goes by the session's application_name: behind a pooler, the process that works for it changes with each transaction.
-    What cannot be seen (no connection left, no privilege) is not told; the run does not depend on it.
+    The session is found by its application_name, because behind a pooler its backend changes with each transaction.
+    What cannot be seen (no connection left, no privilege) is not reported; the run does not depend on it.
     """
 
     def __init__(self, url: str, *, run_id: str, watched: str) -> None:
@@ -81,16 +81,16 @@ class Watcher:
         self._connection: psycopg.Connection | None = None
 
     def find_blockers(self) -> tuple[Session, ...]:
-        """List the sessions that the watched one waits for."""
-        return tuple(build_session(row) for row in self._ask(_BLOCKERS))
+        """Return the sessions that the watched session waits for."""
+        return tuple(build_session(row) for row in self._query(_BLOCKERS))
 
     def find_long_transactions(self, table: str) -> tuple[Session, ...]:
-        """List what a concurrent build on `table` would have to wait for: transactions older than a second, and other builds."""
-        return tuple(build_session(row) for row in self._ask(_LONG_TRANSACTIONS, table=table))
+        """Return what a concurrent build on `table` would wait for: transactions older than a second, and other builds."""
+        return tuple(build_session(row) for row in self._query(_LONG_TRANSACTIONS, table=table))
 
-    def look(self, *, version: str, line: int, seconds: float) -> Iterator[Waiting | IndexAdvanced]:
-        """Say for whom the running statement waits, and how far its index is."""
-        progress = self._ask(_PROGRESS)
+    def poll(self, *, version: str, line: int, seconds: float) -> Iterator[Waiting | IndexAdvanced]:
+        """Yield the progress of the index that is built, and the sessions that the running statement waits for."""
+        progress = self._query(_PROGRESS)
         if progress:
             phase, percent = progress[0]
             yield IndexAdvanced(version, line, phase, int(percent))
@@ -99,11 +99,11 @@ class Watcher:
             yield Waiting(version, line, round(seconds, 1), blockers)
 
     def close(self) -> None:
-        """End the watching session."""
+        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
 
-    def _ask(self, query: str, **values: str) -> list[tuple[Any, ...]]:
+    def _query(self, query: str, **values: str) -> list[tuple[Any, ...]]:
         try:
             if self._connection is None or self._connection.closed:
                 self._connection = connect(self._url, name=self._name)

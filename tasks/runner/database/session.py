@@ -1,4 +1,4 @@
-"""One session with the database: to connect, and to run a statement while looking round."""
+"""Sessions: connecting to a database, and running a statement without blocking the caller."""
 
 from __future__ import annotations
 
@@ -21,37 +21,39 @@ if TYPE_CHECKING:
 
 _CONNECT_DEFAULTS = {"connect_timeout": "10", "keepalives_idle": "30", "keepalives_interval": "10"}
 _COPY_CHUNK = 65536
-_REMARKABLE = frozenset({pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH})
+_HANDLED = frozenset({pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH})
 _CANCEL_TIMEOUT_S = 10.0
-_WATCHED_S = 0.0005 if (os.cpu_count() or 1) > 1 else 0.0
-"""How long an answer is looked for without a pause: falling asleep and being woken takes longer than many a statement.
-On a single processor, the server could not work meanwhile."""
+_SPIN_S = 0.0005 if (os.cpu_count() or 1) > 1 else 0.0
+"""How long to poll for an answer before blocking: to sleep and be woken takes longer than many statements.
+On a single processor, polling would keep the server from working."""
 _HINTS = (
     ("password authentication failed", "Check user and password in DATABASE_URL."),
-    ("no password supplied", "DATABASE_URL names no password, and the server wants one."),
-    ("does not exist", "Check the names of database and user in DATABASE_URL; `createdb NAME` makes a database."),
+    ("no password supplied", "DATABASE_URL contains no password, and the server requires one."),
+    ("does not exist", "Check the names of database and user in DATABASE_URL; `createdb NAME` creates a database."),
     ("not permitted to log in", "The user in DATABASE_URL may not log in; ALTER ROLE … LOGIN allows it."),
     ("failed to resolve host", "Check the host in DATABASE_URL; is the network (VPN, WireGuard) up?"),
-    ("Connection refused", "Is the server running, and is the port in DATABASE_URL right?"),
-    ("No such file or directory", "Is the server running? Its socket is not where DATABASE_URL says."),
-    ("timeout expired", "The server did not answer in time; is the host in DATABASE_URL right, and the network up?"),
+    ("Connection refused", "Is the server running, and is the port in DATABASE_URL correct?"),
+    ("No such file or directory", "Is the server running? Its socket is not at the path in DATABASE_URL."),
+    ("timeout expired", "The server did not answer in time; is the host in DATABASE_URL correct, and is the network up?"),
     ("too many clients", "Wait until sessions end, or raise max_connections."),
     ("too many connections", "Wait until sessions end, or raise the limit of the role or database (CONNECTION LIMIT)."),
-    ("no pg_hba.conf entry", "The server's pg_hba.conf does not let this user in from here."),
+    ("no pg_hba.conf entry", "The server's pg_hba.conf does not allow this user to connect from this address."),
 )
 
 
 def connect(url: str, *, name: str) -> psycopg.Connection:
-    """Open an autocommit session that shows up in pg_stat_activity under `name`.
+    """Return an autocommit connection with `name` as its application_name.
 
-    Raises ConnectError with the server's reason and what to look at; the URL's password never shows.
+    Raises ConnectError with the server's reason and what to check; it never contains the password.
     """
     fault = find_fault(url)
     if fault:
-        raise ConnectError(f"the database's URL: {fault}", hint=f"Write {EXAMPLE_URL}", state="Nothing was changed.")
+        raise ConnectError(
+            f"the database URL cannot be used: {fault}", hint=f"Use the form {EXAMPLE_URL}", state="Nothing was changed."
+        )
     known = conninfo_to_dict(url)
     defaults = {key: value for key, value in _CONNECT_DEFAULTS.items() if key not in known}
-    # Migrations are sent as UTF-8, whatever the database keeps its text in.
+    # Migrations are sent as UTF-8, whatever the encoding of the database.
     fixed = {"application_name": name, "client_encoding": "UTF8"}
     try:
         return psycopg.connect(url, autocommit=True, **{**defaults, **fixed})  # type: ignore[arg-type]
@@ -59,7 +61,7 @@ def connect(url: str, *, name: str) -> psycopg.Connection:
         said = str(error).strip().removeprefix("connection failed: ").removeprefix("connection is bad: ")
         reason = redact(said, url)
         raise ConnectError(
-            f"no connection to {describe_database(url)}: {reason}",
+            f"cannot connect to {describe_database(url)}: {reason}",
             hint=next((hint for part, hint in _HINTS if part in said), "Check DATABASE_URL."),
             state="Nothing was changed.",
             sqlstate=error.sqlstate or "",
@@ -67,7 +69,7 @@ def connect(url: str, *, name: str) -> psycopg.Connection:
 
 
 def describe_database(url: str) -> str:
-    """Name user, host, port and database of a URL, without its password."""
+    """Return user, host, port and database of a URL, without its password."""
     if find_fault(url):
         return "a database whose URL cannot be read"
     parts = conninfo_to_dict(url)
@@ -77,11 +79,11 @@ def describe_database(url: str) -> str:
 
 
 class Execution:
-    """Run one statement; iterating gives the seconds gone by, once a second, until it is done.
+    """The execution of one statement; iterating it runs the statement and yields the elapsed seconds at each interval.
 
-    The statement travels by the simple protocol, so that anything that psql accepts is accepted here, and the caller can
-    look at other things (who blocks us?) while the server works. Raises psycopg.Error for what the server refused, and
-    Interruption when a stop was requested (after cancelling).
+    The statement is sent with the simple query protocol, so that everything that psql accepts is accepted too, and the caller
+    can do other work (who blocks us?) meanwhile. Iterating raises psycopg.Error if the server refuses the statement, and
+    Interruption, after cancelling it, when a stop is requested.
     """
 
     def __init__(
@@ -91,18 +93,18 @@ class Execution:
         *,
         copy_data: str | None = None,
         stop: Stop | None = None,
-        pulse_s: float = 1.0,
+        interval_s: float = 1.0,
     ) -> None:
         self._connection = connection
         self._pgconn = connection.pgconn
         self._sql = sql.encode()
         self._copy_data = copy_data
         self._stop = stop
-        self._pulse_s = pulse_s
+        self._interval_s = interval_s
         self._refusal: pq.abc.PGresult | None = None
 
     def __iter__(self) -> Iterator[float]:
-        """Send the statement and wait for it, giving the seconds gone by at each pulse."""
+        """Send the statement and wait for it, and yield the elapsed seconds at each interval."""
         start = time.monotonic()
         try:
             if self._stop:
@@ -114,10 +116,10 @@ class Execution:
                 result = self._pgconn.get_result()
                 if result is None:
                     break
-                if result.status in _REMARKABLE:
-                    self._heed(result)
+                if result.status in _HANDLED:
+                    self._handle(result)
         except psycopg.Error:
-            # What the server said last tells more than that the session is closed.
+            # The last error of the server explains more than that the session is closed.
             self._raise_refusal()
             raise
         except BaseException:
@@ -126,14 +128,14 @@ class Execution:
         self._raise_refusal()
 
     def finish(self) -> None:
-        """Wait for the end without looking round."""
+        """Run the statement to its end."""
         for _ in self:
             pass
 
-    def _watch(self) -> bool:
-        """Look for an answer for a moment; tells whether it is there."""
+    def _spin(self) -> bool:
+        """Poll for an answer for a moment; return True if it arrived."""
         is_busy, consume_input, now = self._pgconn.is_busy, self._pgconn.consume_input, time.monotonic
-        until = now() + _WATCHED_S
+        until = now() + _SPIN_S
         while is_busy():
             if now() > until:
                 return False
@@ -141,8 +143,8 @@ class Execution:
         return True
 
     def _wait(self, start: float) -> Iterator[float]:
-        """Wait until an answer is there; yields at each pulse, raises Interruption on a stop."""
-        if not self._pgconn.flush() and self._watch():
+        """Wait for an answer; yield at each interval, raise Interruption on a stop."""
+        if not self._pgconn.flush() and self._spin():
             return
         readers: list[int | Stop] = [self._pgconn.socket, *([self._stop] if self._stop else [])]
         while True:
@@ -150,7 +152,7 @@ class Execution:
             if not self._pgconn.is_busy() and not unsent:
                 return
             writers = [self._pgconn.socket] if unsent else []
-            ready, writable, _ = select.select(readers, writers, [], self._pulse_s)
+            ready, writable, _ = select.select(readers, writers, [], self._interval_s)
             if self._stop and self._stop in ready:
                 raise Interruption(self._stop.signal_name)
             if self._pgconn.socket in ready:
@@ -162,19 +164,19 @@ class Execution:
         if self._refusal is not None:
             raise errors.error_from_result(self._refusal, encoding="utf-8")
 
-    def _heed(self, result: pq.abc.PGresult) -> None:
-        """Remember a refusal, and feed a COPY ... FROM STDIN."""
+    def _handle(self, result: pq.abc.PGresult) -> None:
+        """Keep an error, and send the data of a COPY ... FROM STDIN."""
         if result.status == pq.ExecStatus.FATAL_ERROR:
             self._refusal = self._refusal or result
         elif result.status == pq.ExecStatus.COPY_IN:
             self._send_copy_data()
         else:
-            raise errors.FeatureNotSupported("COPY ... TO STDOUT has nowhere to go in a migration")
+            raise errors.FeatureNotSupported("COPY ... TO STDOUT has no client to send its rows to in a migration")
 
     def _send_copy_data(self) -> None:
-        """Send the inline data of the file."""
+        """Send the inline data of a COPY."""
         if self._copy_data is None:
-            self._pgconn.put_copy_end(b"the file holds no data after this COPY ... FROM STDIN")
+            self._pgconn.put_copy_end(b"the file contains no data after this COPY ... FROM STDIN")
         else:
             data = self._copy_data.encode()
             for start in range(0, len(data), _COPY_CHUNK):
@@ -185,14 +187,14 @@ class Execution:
         self._drain()
 
     def _drain(self) -> None:
-        """Push what is buffered to the server, reading what it says meanwhile so that neither side starves."""
+        """Flush the buffer to the server, and read what it sends meanwhile, so that neither side blocks."""
         while self._pgconn.flush():
             ready, _, _ = select.select([self._pgconn.socket], [self._pgconn.socket], [])
             if ready:
                 self._pgconn.consume_input()
 
     def _cancel(self) -> None:
-        """Cancel what runs and read the rest of the answers, so that the session can be used for the rollback."""
+        """Cancel the statement and read the remaining results, so that the session can be used for the rollback."""
         if self._pgconn.status != pq.ConnStatus.OK:
             return
         try:
@@ -207,27 +209,27 @@ class Execution:
         except psycopg.Error:
             self._connection.close()
         except KeyboardInterrupt:
-            # Whoever interrupts a second time does not wait for an answer; without the session, nobody else does either.
+            # After a second interrupt, do not wait for an answer; the closed session keeps everything else from waiting too.
             self._connection.close()
             raise
 
 
 def run_sql(connection: psycopg.Connection, sql: str) -> None:
-    """Run one or several statements of our own, in one round trip."""
+    """Run one or several of our own statements, in one round trip."""
     Execution(connection, sql).finish()
 
 
 def roll_back(connection: psycopg.Connection) -> None:
-    """End the open transaction, if there is one; a session that is gone was rolled back by the server."""
+    """Roll back the open transaction, if there is one; the server does that for a session that is gone."""
     if connection.closed or connection.broken or connection.info.transaction_status == pq.TransactionStatus.IDLE:
         return
     run_sql(connection, "ROLLBACK")
 
 
 def is_pooled(connection: psycopg.Connection) -> bool:
-    """Find out whether a pooler stands between: it gives its clients process ids of its own, not the server's.
+    """Return True if the connection goes through a pooler.
 
-    The server tells its process id at the start of a session (BackendKeyData); PgBouncer invents one.
+    The server sends its process id at the start of a session (BackendKeyData); PgBouncer sends an invented one.
     https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
     """
     row = connection.execute("SELECT pg_backend_pid()").fetchone()

@@ -1,7 +1,6 @@
-"""What a session is set to: before a file, in its transactions, and when the file's own settings are taken back.
+"""The settings of a session: before a file, in its transactions, and when the file's own settings are reset.
 
-Behind a pooler that lends its backends by the transaction, whatever outlives a transaction reaches another client: there, nothing
-that is set may. https://www.pgbouncer.org/features.html#sql-feature-map-for-pooling-modes
+Behind a pooler in transaction mode, whatever outlives a transaction reaches another client: no setting may do so. https://www.pgbouncer.org/features.html#sql-feature-map-for-pooling-modes
 """
 
 from __future__ import annotations
@@ -9,59 +8,59 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 AT_WORK = " at work"
-"""Ends the name of a session that changes the schema.
+"""The suffix of the application_name of a session that changes the schema.
 
-A pooler leaves the name that one client came with to the next client, if that has none. Only a name that was set later, in a
-session of our own or for one transaction, tells that the session is a run's."""
+A pooler leaves the name of one client to the next client, if that has none. Only a name that was set later, in a session of our
+own or for one transaction, proves that the session belongs to a run."""
 
 _CHECKS_CONNECTION_SINCE = 140000
-_FORGET = "CLOSE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD TEMP"
-_FORGET_PREPARED = """DO $forget$ DECLARE statement text; BEGIN
+_DISCARD = "CLOSE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD TEMP"
+_DEALLOCATE = """DO $forget$ DECLARE statement text; BEGIN
 FOR statement IN SELECT name FROM pg_prepared_statements WHERE from_sql LOOP EXECUTE format('DEALLOCATE %I', statement); END LOOP;
 END $forget$"""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionState:
-    """Write the SQL that prepares a session for files, and that takes back what a file did to it. Pure."""
+    """The state that a session needs for a file, and the SQL that sets it and that resets what a file changed."""
 
     name: str
     pooled: bool
     server_version: int
     lock_timeout_ms: int
-    awaits_disk: bool = True
-    """Whether each commit waits until it is on the disk.
+    synchronous: bool = True
+    """Whether each commit waits until it is on disk.
 
-    The server writes its log in order, so a crash takes only the newest commits, each with its record: of a run that goes on,
-    nobody has to wait for each. https://www.postgresql.org/docs/current/wal-async-commit.html
+    The server writes its log in order, so a crash loses only the newest commits, each with its record: not every commit of a
+    run has to wait. https://www.postgresql.org/docs/current/wal-async-commit.html
     """
 
-    def begin_work(self) -> str:
-        """Say once, before the first file, what holds for the whole run; nothing where a pooler stands between."""
-        return "" if self.pooled else self._settings
+    def begin_run(self) -> str:
+        """Return the SQL to run once, before the first file; empty behind a pooler."""
+        return "" if self.pooled else self._session_settings
 
     def begin(self, text: str = "") -> str:
-        """Begin a transaction; only SETs, because what follows may be SET TRANSACTION."""
+        """Return the SQL that begins a transaction: only SETs, because SET TRANSACTION may follow."""
         name = f"; SET LOCAL application_name = '{self.name}{AT_WORK}'" if self.pooled else ""
-        return f"{text or 'BEGIN'}; {self._for_transaction}{name}"
+        return f"{text or 'BEGIN'}; {self._transaction_settings}{name}"
 
     def before_ledger(self, *, ends: bool, prepares: bool) -> str:
-        """Run deferred checks while the file's settings hold, then become ourselves, to write the ledger.
+        """Return the SQL that runs deferred checks with the file's settings, and then restores our own role and settings.
 
-        For the time of the transaction only, unless the file `ends`, or its session does: then what the session keeps beside its
-        settings is dropped too. RESET ALL takes back what SET LOCAL set too, so that is set again.
+        They are restored for the transaction only, unless the file `ends` or a pooler ends its session: then the rest of the
+        session's state is discarded too. RESET ALL also resets what SET LOCAL set, so that is set again.
         """
         if not ends and not self.pooled:
             ourselves = "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL role TO DEFAULT"
-            return f"SET CONSTRAINTS ALL IMMEDIATE; {ourselves}; {self._for_transaction}"
+            return f"SET CONSTRAINTS ALL IMMEDIATE; {ourselves}; {self._transaction_settings}"
         ourselves = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL"
-        forget = f"{_FORGET}; {_FORGET_PREPARED}" if prepares else _FORGET
-        return f"SET CONSTRAINTS ALL IMMEDIATE; {ourselves}; {self._settings}; {self._for_transaction}; {forget}"
+        forget = f"{_DISCARD}; {_DEALLOCATE}" if prepares else _DISCARD
+        return f"SET CONSTRAINTS ALL IMMEDIATE; {ourselves}; {self._session_settings}; {self._transaction_settings}; {forget}"
 
     @property
-    def _settings(self) -> str:
+    def _session_settings(self) -> str:
         if self.pooled:
-            # RESET ALL goes by what the pooler's own session began with.
+            # RESET ALL restores the settings with which the pooler opened its session.
             own = f"SET application_name = '{self.name}'; SET client_encoding = 'UTF8'"
             return f"{own}; SET LOCAL application_name = '{self.name}{AT_WORK}'"
         name = f"SET application_name = '{self.name}{AT_WORK}'"
@@ -70,6 +69,6 @@ class SessionState:
         return f"{name}; SET client_connection_check_interval = '5s'"
 
     @property
-    def _for_transaction(self) -> str:
-        commit = "" if self.awaits_disk else "; SET LOCAL synchronous_commit = off"
+    def _transaction_settings(self) -> str:
+        commit = "" if self.synchronous else "; SET LOCAL synchronous_commit = off"
         return f"SET LOCAL lock_timeout = {self.lock_timeout_ms}{commit}"

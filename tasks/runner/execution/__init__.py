@@ -1,1 +1,1 @@
-"""Running a plan."""
+"""Execution of a plan."""

@@ -1,4 +1,4 @@
-"""What a run works with."""
+"""The settings and the context of a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasks.runner.signals import Stop
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """The settings of a run: where it connects to, who runs it, and how it waits."""
+    """The settings of a run: its database, who runs it, and how it waits."""
 
     url: str
     identity: Identity
@@ -42,7 +42,7 @@ class RunContext:
     stop: Stop
     pooled: bool
 
-    def describe_session(self, *, awaits_disk: bool = True) -> SessionState:
-        """Return the state that the session is to be set to."""
+    def describe_session(self, *, synchronous: bool = True) -> SessionState:
+        """Return the state that the session needs."""
         name = f"migrate-run {self.recorder.identity.run_id}"
-        return SessionState(name, self.pooled, self.connection.info.server_version, self.policy.lock_timeout_ms, awaits_disk)
+        return SessionState(name, self.pooled, self.connection.info.server_version, self.policy.lock_timeout_ms, synchronous)

@@ -1,4 +1,4 @@
-"""Saying what stands in the database after a step broke off, and what cannot stand at all behind a pooler."""
+"""The state of the database and the next step after a step failed; and the refusal of what a pooler cannot run."""
 
 from __future__ import annotations
 
@@ -11,65 +11,71 @@ from tasks.runner.planning.plan import Plan, Step
 if TYPE_CHECKING:
     from tasks.runner.execution.segment_run import SegmentRun
 
-_ACTS = {
-    "migrate": ("migration", "{}", ", or {} again if the server crashed"),
-    "seed": ("seed", "{}", ", or {} again if the server crashed"),
-    "rollback": ("rollback", "the rollback of {}", ", unless the server crashed"),
+_TERMS = {
+    "migrate": ("migration", "{}", "applied", ", or {} again if the server crashed"),
+    "seed": ("seed", "{}", "applied", ", or {} again if the server crashed"),
+    "rollback": ("rollback", "the rollback of {}", "in effect", ", unless the server crashed"),
 }
-"""What each action calls its steps, how it names one, and what a crash of the server makes of those that it has done."""
+"""By action: the word for its steps, the name of one, the state of one that is done, and what a crash of the server changes."""
 
 
 def describe_outcome(step: Step, run: SegmentRun, *, before: int, unknown: bool, lost: bool) -> str:
-    """Say what of a step stands, and how many steps before it.
+    """Return what of a failed step is committed, and how many earlier steps of the run are.
 
-    `unknown` says that the run did not see how its last act ended; `lost`, that the session is gone, perhaps with the server.
+    `unknown` means that the run did not see how its last action ended; `lost`, that the session is gone, perhaps with the server.
     """
     parts = []
-    total, alone = len(step.script.segments), run.alone
-    act, name, crashed = _ACTS[step.action]
+    total, statement = len(step.script.segments), run.nontransactional
+    word, name, state, crashed = _TERMS[step.action]
     name = name.format(step.version)
     if run.done:
-        parts.append(f"{run.done} of {total} segments of {name} stand; the next run goes on after them.")
-    if unknown and alone is not None:
-        found_out = alone.target is not None and alone.target.kind != "other"
-        following = "finds out" if found_out else "runs it again"
-        parts.append(f"Whether the statement on line {alone.line} took effect is not known; the next run {following}.")
+        committed, last = ("is", "it") if run.done == 1 else ("are", "them")
+        parts.append(f"{run.done} of {total} segments of {name} {committed} committed; the next run resumes after {last}.")
+    if unknown and statement is not None:
+        can_check = statement.target is not None and statement.target.kind != "other"
+        following = "checks that" if can_check else "runs it again"
+        parts.append(f"It is not known whether the statement on line {statement.line} took effect; the next run {following}.")
     elif unknown and run.committing:
-        parts.append(f"Whether {'more of ' if run.done else ''}{name} was committed is not known; the next run finds out.")
-    elif not run.done and (alone is None or alone.kind not in COMMITTING_KINDS):
-        parts.append(f"Nothing of {name} was kept.")
-    if run.note:
-        parts.append(run.note)
+        more = "more of " if run.done else ""
+        parts.append(f"It is not known whether {more}{name} was committed; the next run checks that.")
+    elif not run.done and statement is None:
+        undone = "undone" if step.action == "rollback" else "rolled back"
+        parts.append(f"{name[0].upper()}{name[1:]} was {undone} completely.")
+    elif not run.done and statement is not None and statement.kind not in COMMITTING_KINDS:
+        parts.append(f"Nothing of {name} was applied.")
+    if run.leftover_note:
+        parts.append(run.leftover_note)
     if before:
         several = before > 1
-        # What a step has waited for is on the disk with all before it.
-        crash = crashed.format("run" if several else "runs") if lost and not run.awaits_disk else ""
-        parts.append(f"{before} {act}{'s' if several else ''} before it in this run stand{'' if several else 's'}{crash}.")
+        # A synchronous commit has flushed all commits before it too.
+        crash = crashed.format("run" if several else "runs") if lost and not run.synchronous else ""
+        stay = "s of this run stay" if several else " of this run stays"
+        parts.append(f"{before} earlier {word}{stay} {state}{crash}.")
     return " ".join(parts)
 
 
 def describe_next_step(plan: Plan, run: SegmentRun, *, before: int, lost: bool) -> str:
-    """Say how to go on after a step broke off with so many done before it: the same rollback would count its steps anew."""
+    """Return the next step after a step failed with `before` steps done: the same rollback would count its steps from there."""
     if plan.action != "rollback" or not (before or (lost and run.committing)):
         return RESUME_HINT
     if lost:
         return f"{STEPS_ARE_RECOUNTED} inv db.status"
-    return f"A rollback counts its steps anew; what is left of this one: --steps {len(plan.steps) - before}"
+    return f"A rollback counts its steps from the current state. To finish this one, use --steps={len(plan.steps) - before}."
 
 
 def refuse_settings(plan: Plan) -> None:
-    """Raise RefusedError for a statement outside a transaction that relies on settings, which a pooler does not keep."""
+    """Raise RefusedError for a statement outside a transaction that depends on settings, which a pooler does not keep."""
     for step in plan.steps:
         for index, segment in enumerate(step.script.segments):
             settings = step.script.settings_before(index)
             if segment.transactional or not settings or index < step.done:
                 continue
-            alone, setting = segment.statements[0], settings[-1]
+            statement, setting = segment.statements[0], settings[-1]
             raise RefusedError(
-                f"{alone.label} runs outside a transaction, and a pooler does not keep for it what line {setting.line} sets: "
+                f"{statement.label} runs outside a transaction, where a pooler does not keep the setting of line {setting.line}: "
                 f"{setting.label}",
-                hint="Set DIRECT_DATABASE_URL to the server itself: DATABASE_URL leads to a pooler.\n"
-                "Or do without the setting, for example by writing the schema before the name.",
+                hint="Set DIRECT_DATABASE_URL to a URL of the server itself: DATABASE_URL is that of a pooler.\n"
+                "Or remove the setting, for example by qualifying names with their schema.",
                 state="Nothing was changed.",
-                place=Place(step.source.shown, alone.line),
+                place=Place(step.source.shown, statement.line),
             )

@@ -1,4 +1,4 @@
-"""Looking in the catalog for what a statement outside a transaction left: done, not begun, or in pieces.
+"""What the catalog shows of a statement outside a transaction: done, not started, or leftovers to clean up.
 
 Facts: an interrupted CREATE INDEX CONCURRENTLY leaves an invalid index, https://www.postgresql.org/docs/current/sql-createindex.html;
 REINDEX CONCURRENTLY leaves indexes named _ccnew and _ccold, https://www.postgresql.org/docs/current/sql-reindex.html;
@@ -22,9 +22,9 @@ SELECT format('%%I.%%I', n.nspname, c.relname), i.indisvalid
  WHERE t.oid = to_regclass(%(table)s) AND c.relname = %(name)s AND i.indrelid = t.oid
    AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = c.oid)
 """
-"""An index that somebody is building is not in pieces: whoever needs its table's lock waits, and looks again."""
+"""An index that is being built is no leftover: the run waits for the lock on its table, and then checks again."""
 
-_REINDEX_PIECES = """
+_REINDEX_LEFTOVERS = """
 SELECT format('%%I.%%I', n.nspname, c.relname), false
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$'
@@ -44,22 +44,22 @@ _EXISTS = {
 }
 
 WAITING_KINDS = frozenset({"create index", "drop index", "reindex", "detach partition"})
-"""Statements that wait for older transactions and must not be broken off by lock_timeout, which would leave an invalid index."""
+"""Statements that wait for older transactions and run without lock_timeout, which would leave an invalid index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """Say whether a statement took effect, and what must be run to clear the pieces of an attempt that broke off."""
+    """Whether a statement took effect, what an interrupted attempt left, and the commands that clean it up."""
 
     done: bool = False
-    pieces: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
     cleanup: tuple[str, ...] = ()
     replaces: bool = False
-    """Whether the clean-up completes the statement, so that it need not run again."""
+    """Whether the cleanup completes the statement, so that it need not run again."""
 
 
-def find_remains(connection: psycopg.Connection, target: Target | None) -> Leftovers:
-    """Look in the catalog for what a statement left."""
+def find_leftovers(connection: psycopg.Connection, target: Target | None) -> Leftovers:
+    """Return what the catalog shows of a statement: whether it is done, and its leftovers."""
     if target is None:
         return Leftovers()
     table = quote_qualified(target.table_schema, target.table)
@@ -70,8 +70,8 @@ def find_remains(connection: psycopg.Connection, target: Target | None) -> Lefto
         invalid = tuple(row[0] for row in rows if not row[1])
         return Leftovers(any(row[1] for row in rows), invalid, _drop_indexes(invalid))
     if target.kind == "reindex":
-        pieces = tuple(row[0] for row in connection.execute(_REINDEX_PIECES, {}).fetchall())
-        return Leftovers(False, pieces, _drop_indexes(pieces))
+        objects = tuple(row[0] for row in connection.execute(_REINDEX_LEFTOVERS, {}).fetchall())
+        return Leftovers(False, objects, _drop_indexes(objects))
     if target.kind == "detach partition":
         rows = connection.execute(_PENDING_DETACH, {"table": table, "name": name}).fetchall()
         if not rows:

@@ -1,4 +1,4 @@
-"""The runner: prepares a plan from files and ledger, and runs it under the lock."""
+"""The runner: it prepares a plan from files and ledger, and runs it under the lock."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """Hold what a goal came to: the plan, and what it was made of."""
+    """The plan of a goal, with the ledger and the files that it was made from."""
 
     ledger: Ledger
     migrations: Migrations
@@ -34,10 +34,10 @@ class Preparation:
 
 
 class MigrationRunner:
-    """Bring one database to the schema that a folder of migrations says.
+    """The runner of a folder of migrations on one database.
 
-    `environment` is checked against what the database says of itself; `stop` lets a signal end a run at a safe point; with
-    `watch_drift`, the ledger keeps what the schema should be.
+    `environment` is compared with the one that the database records; `stop` lets a signal end a run at a safe point; with
+    `watch_drift`, the ledger stores the expected schema.
     """
 
     def __init__(
@@ -62,32 +62,32 @@ class MigrationRunner:
         self.watch_drift = watch_drift
 
     def ensure_migration_table(self) -> None:
-        """Create the ledger's tables if they are not there; waits for a run that is under way."""
+        """Create the ledger's tables if they do not exist; waits for a run that is in progress."""
         for _ in self.run(Plan("migrate", ())):
             pass
 
     def get_applied_migrations(self) -> list[str]:
-        """List the applied versions, oldest name first."""
+        """Return the applied versions, sorted by name."""
         with self.read() as connection:
             return sorted(read_ledger(connection).checksums)
 
     def apply_migration(self, path: str | Path) -> bool:
-        """Apply the one migration of a file, if it is pending; tells whether it was."""
+        """Apply the migration of a file if it is pending; return True if it was."""
         file = Path(path)
         folder = file.parent.parent if file.parent.name == "up" else file.parent
         return file.stem in self._finish(MigrateGoal(only=file.stem), folder)
 
     def run_migrations(self, migrations_dir: str | Path | None = None) -> list[str]:
-        """Apply every pending migration of a folder; lists the versions that this call applied."""
+        """Apply every pending migration of a folder; return the versions that this call applied."""
         return self._finish(MigrateGoal(), Path(migrations_dir or self.migrations_dir))
 
     def rollback(self, steps: int = 1, to: str = "") -> list[str]:
-        """Undo the last `steps` migrations, or everything after version `to`; lists the versions in the order undone."""
+        """Roll back the last `steps` migrations, or all after version `to`; return the versions in the order of the rollback."""
         return self._finish(RollbackGoal(steps=steps, to=to), self.migrations_dir)
 
     @contextmanager
     def read(self) -> Iterator[psycopg.Connection]:
-        """Open a session in one READ ONLY transaction, whose answers belong to one moment."""
+        """Yield a connection in a READ ONLY transaction with one snapshot."""
         connection = connect(self.url, name=f"migrate-read {self.identity.run_id}")
         try:
             run_sql(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -98,53 +98,53 @@ class MigrationRunner:
             connection.close()
 
     def prepare(self, goal: Goal, migrations_dir: Path | None = None) -> Preparation:
-        """Read files and ledger and make the plan of a goal; nothing is written, in a READ ONLY transaction."""
+        """Return the plan of a goal, made from files and ledger in a READ ONLY transaction."""
         migrations = read_migrations(migrations_dir or self.migrations_dir)
         with self.read() as connection:
-            ledger, renames, told = read_renamed_ledger(connection, migrations)
+            ledger, renames, rename_findings = read_renamed_ledger(connection, migrations)
             check_environment(ledger, self.environment)
             choice = choose(migrations, ledger, goal)
-            choice = replace(choice, findings=(*told, *choice.findings))
+            choice = replace(choice, findings=(*rename_findings, *choice.findings))
             if not choice.versions and not choice.findings:
                 return Preparation(ledger, migrations, Plan(choice.action, ()))
             from tasks.runner.planning.sources import add_diffs, check_syntax, read_sources
 
             choice = replace(choice, findings=add_diffs(connection, ledger, migrations, choice.findings))
-            made = plan(choice, read_sources(connection, ledger, migrations, choice), ledger.attempts)
-            made = replace(made, renames=renames)
+            new_plan = plan(choice, read_sources(connection, ledger, migrations, choice), ledger.attempts)
+            new_plan = replace(new_plan, renames=renames)
             run_sql(connection, "ROLLBACK")
-            check_syntax(connection, made)
-        return Preparation(ledger, migrations, made)
+            check_syntax(connection, new_plan)
+        return Preparation(ledger, migrations, new_plan)
 
-    def run(self, made: Plan) -> Iterator[Event]:
-        """Run a plan under the lock; raises RunnerError at what stops it, after the log has it.
+    def run(self, plan: Plan) -> Iterator[Event]:
+        """Run a plan under the lock; raises RunnerError at the first failure, after logging it.
 
-        The ledger is read again once the lock is held, and steps that somebody else did meanwhile are left out.
+        The ledger is read again once the lock is acquired, and steps that another run did in the meantime are skipped.
         """
         from tasks.runner.execution.context import RunSettings
         from tasks.runner.execution.locked_run import LockedRun
 
-        made.raise_refusals()
+        plan.raise_refusals()
         settings = RunSettings(
             self.url, self.identity, self.stop, self.policy, self.environment, self.migrations_dir, self.watch_drift
         )
         try:
-            yield from LockedRun(settings).run(made)
+            yield from LockedRun(settings).run(plan)
         except psycopg.Error as error:
             raise self._describe(error) from error
 
     def _finish(self, goal: Goal, folder: Path) -> list[str]:
-        """Prepare and run a goal without looking at the events, and list the versions that were done."""
+        """Prepare and run a goal, and return the versions of its finished steps."""
         from tasks.runner.events import StepFinished
 
-        made = self.prepare(goal, folder).plan
-        made.raise_refusals()
-        if not made.steps and not made.renames:
+        prepared = self.prepare(goal, folder).plan
+        prepared.raise_refusals()
+        if not prepared.steps and not prepared.renames:
             return []
-        return [event.version for event in self.run(made) if isinstance(event, StepFinished)]
+        return [event.version for event in self.run(prepared) if isinstance(event, StepFinished)]
 
     def _describe(self, error: psycopg.Error) -> RunnerError:
-        """Make an error for a person of one that the server raised outside any statement of a file."""
+        """Return the error for one that the server raised outside any statement of a file."""
         from tasks.runner.planning.failures import describe_server_error
 
         return describe_server_error(error, self.url)

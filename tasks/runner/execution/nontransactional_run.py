@@ -1,4 +1,4 @@
-"""Running a statement outside any transaction: what an attempt before it left is cleared, and what it leaves itself."""
+"""Running a statement outside a transaction, with the cleanup of what an interrupted attempt left."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import psycopg
 
 from tasks.postgres.quoting import quote_qualified
 from tasks.postgres.tokens import tokenize
-from tasks.runner.database.dead_runs import end_repetition
+from tasks.runner.database.dead_runs import end_dead_statement
 from tasks.runner.database.session import run_sql
 from tasks.runner.events import Event, NoticeRaised, Waiting
-from tasks.runner.execution.leftovers import WAITING_KINDS, Leftovers, find_remains
+from tasks.runner.execution.leftovers import WAITING_KINDS, Leftovers, find_leftovers
 from tasks.runner.execution.statement_run import StatementRun
 from tasks.runner.parsing import Statement
 from tasks.runner.planning.failures import is_lost
@@ -24,80 +24,80 @@ if TYPE_CHECKING:
     from tasks.runner.execution.context import RunContext
 
 COMMITTING_KINDS = frozenset({"CallStmt", "DoStmt"})
-"""Statements that may have committed a part of what they do before they fail; they are never tried again."""
-_TOLD_EVERY_S = 5.0
+"""Statements that may have committed a part of their work before they fail; they are never retried."""
+_REPORT_EVERY_S = 5.0
 
 
 class NontransactionalRun:
-    """Run one statement; `note` says afterwards what a failure left, or what was done about it."""
+    """The run of one statement; `leftover_note` describes afterwards what a failure left, or how it was cleaned up."""
 
     def __init__(self, context: RunContext, step: Step, statements: StatementRun) -> None:
-        self._s = context
+        self._context = context
         self._step = step
         self._statements = statements
-        self.note = ""
+        self.leftover_note = ""
 
     def run(self, statement: Statement, *, unsure: bool) -> Iterator[Event]:
-        """Run the statement, unless an attempt that broke off had finished it, which `unsure` holds possible."""
-        waits = _waits_patiently(statement)
+        """Run the statement; with `unsure`, skip it if an interrupted attempt has finished it."""
+        waits = _waits_without_timeout(statement)
         with self._timeouts(waits):
             if unsure:
-                yield from end_repetition(self._s.connection, self._s.stop, statement.text)
+                yield from end_dead_statement(self._context.connection, self._context.stop, statement.text)
             if waits:
                 yield from self._wait_out_transactions(statement)
-            remains = find_remains(self._s.connection, statement.target)
-            if unsure and remains.done:
-                yield self._note(f"line {statement.line} had finished before its run broke off: {statement.label}")
+            leftovers = find_leftovers(self._context.connection, statement.target)
+            if unsure and leftovers.done:
+                yield self._build_notice(f"line {statement.line} was finished by the interrupted run: {statement.label}")
                 return
-            yield from self._clear(remains)
-            if not remains.replaces:
+            yield from self._clear(leftovers)
+            if not leftovers.replaces:
                 yield from self._run(statement, waits)
 
-    def clear_remains(self, statement: Statement) -> None:
-        """Clear the pieces of a statement that broke off, and note what was done; what stays, the next run clears."""
-        if is_lost(self._s.connection):
+    def clear_leftovers(self, statement: Statement) -> None:
+        """Drop what a failed statement left, and note that; the next run drops what cannot be dropped now."""
+        if is_lost(self._context.connection):
             return
         if statement.kind in COMMITTING_KINDS:
-            self.note = f"{statement.label} may have committed a part of its work; the next run runs it again."
+            self.leftover_note = f"{statement.label} may have committed a part of its work; the next run runs it again."
             return
         try:
-            remains = find_remains(self._s.connection, statement.target)
-            if not remains.pieces or remains.replaces:
+            leftovers = find_leftovers(self._context.connection, statement.target)
+            if not leftovers.objects or leftovers.replaces:
                 return
             with self._timeouts(waits=False):
-                for command in remains.cleanup:
-                    run_sql(self._s.connection, command)
+                for command in leftovers.cleanup:
+                    run_sql(self._context.connection, command)
         except psycopg.Error:
-            self.note = "It left an invalid index, which the next run drops."
+            self.leftover_note = "It left an invalid index, which the next run drops."
         else:
-            self.note = f"The invalid index that it left ({', '.join(remains.pieces)}) was dropped."
+            self.leftover_note = f"The invalid index that it left ({', '.join(leftovers.objects)}) was dropped."
 
     def _run(self, statement: Statement, waits: bool) -> Iterator[Event]:
-        """Run it, again where a lock was in the way, and look at what came of it."""
+        """Run the statement, with retries where that is possible, and check its index."""
         repeatable = not waits and statement.kind not in COMMITTING_KINDS
         try:
             yield from self._statements.retry(lambda: self._statements.run(statement), may_repeat=lambda: repeatable)
             self._check_index(statement)
         except psycopg.Error:
-            self.clear_remains(statement)
+            self.clear_leftovers(statement)
             raise
 
     @contextmanager
     def _timeouts(self, waits: bool) -> Iterator[None]:
-        """Set the session's timeouts for a statement, where no pooler could hand them to somebody else."""
-        if self._s.pooled:
+        """Set the session's timeouts for a statement; not behind a pooler, where another client could inherit them."""
+        if self._context.pooled:
             yield
             return
-        before = self._swap_timeouts("0" if waits else f"{self._s.policy.lock_timeout_ms}ms", "0" if waits else None)
+        before = self._swap_timeouts("0" if waits else f"{self._context.policy.lock_timeout_ms}ms", "0" if waits else None)
         try:
             yield
         finally:
-            if not is_lost(self._s.connection):
+            if not is_lost(self._context.connection):
                 self._swap_timeouts(*before)
 
     def _swap_timeouts(self, lock: str, statement: str | None) -> tuple[str, str]:
-        """Set lock_timeout (and statement_timeout, unless None) for the session, and give what they were."""
-        row = self._s.connection.execute(
+        """Set lock_timeout (and statement_timeout, unless None) for the session, and return their previous values."""
+        row = self._context.connection.execute(
             "SELECT current_setting('lock_timeout'), current_setting('statement_timeout'), set_config('lock_timeout', %s, false),"
             " set_config('statement_timeout', coalesce(%s, current_setting('statement_timeout')), false)",
             [lock, statement],
@@ -105,45 +105,45 @@ class NontransactionalRun:
         return (row[0], row[1]) if row else ("0", "0")
 
     def _wait_out_transactions(self, statement: Statement) -> Iterator[Event]:
-        """Wait for the transactions that a concurrent build would wait for, while there is nothing to leave behind."""
+        """Wait for the transactions that a concurrent build would wait for, before it can leave an invalid index."""
         target = statement.target
         if target is None or not target.table:
             return
         table = quote_qualified(target.table_schema, target.table)
-        start, told = time.monotonic(), -_TOLD_EVERY_S
-        limit = self._s.policy.lock_timeout_ms / 1000 * self._s.policy.attempts
-        while blockers := self._s.watcher.find_long_transactions(table):
+        start, reported_at = time.monotonic(), -_REPORT_EVERY_S
+        limit = self._context.policy.lock_timeout_ms / 1000 * self._context.policy.attempts
+        while blockers := self._context.watcher.find_long_transactions(table):
             seconds = time.monotonic() - start
             if seconds > limit:
                 self._statements.blockers = blockers
                 raise psycopg.errors.LockNotAvailable(
-                    f"transactions that are older hold up {statement.label}; gave up after {seconds:.0f} s"
+                    f"older transactions block {statement.label}; gave up after {seconds:.0f} s"
                 )
-            if seconds - told >= _TOLD_EVERY_S:
-                told = seconds
+            if seconds - reported_at >= _REPORT_EVERY_S:
+                reported_at = seconds
                 yield Waiting(self._step.version, statement.line, round(seconds, 1), blockers)
-            self._s.stop.sleep(0.5)
+            self._context.stop.sleep(0.5)
 
-    def _clear(self, remains: Leftovers) -> Iterator[Event]:
-        """Clear the pieces of an attempt that broke off."""
-        for piece, command in zip(remains.pieces, remains.cleanup, strict=True):
-            yield self._note(f"{piece} is left from an attempt that broke off: {command}")
+    def _clear(self, leftovers: Leftovers) -> Iterator[Event]:
+        """Clean up what an interrupted attempt left."""
+        for name, command in zip(leftovers.objects, leftovers.cleanup, strict=True):
+            yield self._build_notice(f"{name} was left by an interrupted attempt: {command}")
             yield from self._statements.run_sql(command)
 
     def _check_index(self, statement: Statement) -> None:
-        """Make sure that a concurrently built index is valid: IF NOT EXISTS reports success over a useless one."""
+        """Raise psycopg.Error for an invalid index: IF NOT EXISTS reports success for one."""
         if statement.target is None or statement.target.kind != "create index":
             return
-        remains = find_remains(self._s.connection, statement.target)
-        if remains.pieces:
-            raise psycopg.errors.ObjectNotInPrerequisiteState(f"the index {', '.join(remains.pieces)} came out invalid")
+        leftovers = find_leftovers(self._context.connection, statement.target)
+        if leftovers.objects:
+            raise psycopg.errors.ObjectNotInPrerequisiteState(f"the index {', '.join(leftovers.objects)} is invalid")
 
-    def _note(self, message: str) -> NoticeRaised:
+    def _build_notice(self, message: str) -> NoticeRaised:
         return NoticeRaised(self._step.version, "NOTICE", message)
 
 
-def _waits_patiently(statement: Statement) -> bool:
-    """Tell whether a statement lets others work while it waits, and must not be broken off; a plain REINDEX does neither."""
+def _waits_without_timeout(statement: Statement) -> bool:
+    """Return True if a statement must not be cancelled, and blocks no one while it waits; a plain REINDEX does block."""
     if statement.target is None or statement.target.kind not in WAITING_KINDS:
         return False
     return statement.target.kind != "reindex" or any(token.text.lower() == "concurrently" for token in tokenize(statement.text))

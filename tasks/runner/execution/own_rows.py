@@ -1,4 +1,4 @@
-"""The row that a file writes or deletes for itself in schema_migrations, in a file that takes more than one transaction."""
+"""The row that a file of several transactions inserts or deletes for itself in schema_migrations."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from psycopg import sql
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.planning.plan import Step
 
-_KEEP = """
+_RESTORE = """
 INSERT INTO {ledger} SELECT * FROM jsonb_populate_record(NULL::{ledger}, %s::jsonb) ON CONFLICT (version) DO NOTHING
 """
 
 
 class OwnRow:
-    """Keep the ledger from saying that a step is done while segments of it are not: the row comes or goes with the last one.
+    """The ledger row of a step, which is kept as it was until the last segment of the step.
 
-    A file that inserts its own row with its first segment would pass for applied if the run ended there, and never be finished.
+    A file that inserts its own row in its first segment would count as applied if the run died there, and never be finished.
     """
 
     def __init__(self, connection: psycopg.Connection, ledger: Ledger, step: Step) -> None:
@@ -31,11 +31,11 @@ class OwnRow:
             self._row = row[0] if row else None
 
     def suppress(self) -> None:
-        """Make the row as it was before the step, in the transaction that is open."""
+        """Restore the row as it was before the step, in the open transaction."""
         if self._inserts:
             self._execute(sql.SQL("DELETE FROM {ledger} WHERE version = %s"), self._step.version)
         if self._row is not None:
-            self._execute(sql.SQL(_KEEP), self._row)
+            self._execute(sql.SQL(_RESTORE), self._row)
 
     def _execute(self, query: sql.SQL, value: str) -> psycopg.Cursor:
         return self._connection.execute(query.format(ledger=self._ledger), [value], prepare=False)

@@ -1,4 +1,4 @@
-"""Walking a Plan over one connection: the only code that changes a database. It yields events and prints nothing."""
+"""Execution of a plan on one connection: the only code that changes a database. It yields events and prints nothing."""
 
 from __future__ import annotations
 
@@ -20,60 +20,61 @@ from tasks.runner.execution.own_rows import OwnRow
 from tasks.runner.execution.segment_run import SegmentRun
 from tasks.runner.ledger.writing import Entry
 from tasks.runner.planning.failures import build_statement_error, is_lost
-from tasks.runner.planning.plan import Plan, Step, sum_segments
+from tasks.runner.planning.plan import Plan, Step, checksum_segments
 from tasks.runner.redaction import redact
+from tasks.runner.signals import describe_signal
 
 _MAY_DEALLOCATE = frozenset({"DeallocateStmt", "DiscardStmt", "DoStmt", "CallStmt", "ExecuteStmt", "SelectStmt", ""})
-"""The kinds of statements after which what the session has prepared may be gone; an empty one is a text that nobody parsed."""
-_HELD_UP = frozenset({"55P03", "40P01", "57014"})
-"""The errors of a statement for which a blocker may be the reason: a lock, a deadlock, a timeout."""
+"""The kinds of statements that may deallocate prepared statements; the empty one is a text that was not parsed."""
+_BLOCKED = frozenset({"55P03", "40P01", "57014"})
+"""The errors of a statement that a blocker may have caused: a lock, a deadlock, a timeout."""
 
 
 class PlanRun:
-    """Walk a plan, step by step; each step ends recorded in the ledger, or not at all."""
+    """The run of a plan, step by step; each finished step is recorded in the ledger."""
 
     def __init__(self, context: RunContext) -> None:
-        self._s = context
-        self._stands = 0
+        self._context = context
+        self._finished = 0
         self._notices: list[NoticeRaised] = []
         self._version = ""
-        context.connection.add_notice_handler(self._keep_notice)
+        context.connection.add_notice_handler(self._add_notice)
 
-    def walk(self, plan: Plan) -> Iterator[Event]:
-        """Run the steps in order; raises RunnerError at the first that fails, after it was logged."""
-        if self._s.pooled:
+    def run(self, plan: Plan) -> Iterator[Event]:
+        """Run the steps in order; raises RunnerError at the first that fails, after logging it."""
+        if self._context.pooled:
             refuse_settings(plan)
         else:
-            run_sql(self._s.connection, self._s.describe_session().begin_work())
+            run_sql(self._context.connection, self._context.describe_session().begin_run())
         for position, step in enumerate(plan.steps, 1):
             self._version = step.version
-            run = SegmentRun(self._s, step)
+            run = SegmentRun(self._context, step)
             start = time.monotonic()
             try:
-                self._s.stop.check()
-                self._s.lock.check()
+                self._context.stop.check()
+                self._context.lock.check()
                 statements = len(step.script.statements)
                 yield StepStarted(step.action, step.version, position, len(plan.steps), statements, step.position)
                 yield from self._run_segments(step, run, start)
             except (psycopg.Error, LockLostError, Interruption) as failure:
-                error = self._explain(plan, step, run, failure)
+                error = self._build_error(plan, step, run, failure)
                 self._log_failure(step, run, error)
                 yield from self._take_notices()
                 yield StepFailed(step.action, step.version, error.message.splitlines()[0])
                 raise error from failure
             except (KeyboardInterrupt, GeneratorExit):
-                self._log_failure(step, run, self._explain(plan, step, run, Interruption("the caller")))
+                self._log_failure(step, run, self._build_error(plan, step, run, Interruption("the caller")))
                 raise
-            self._stands += 1
+            self._finished += 1
             yield StepFinished(step.action, step.version, count_ms(start))
 
     def _run_segments(self, step: Step, run: SegmentRun, start: float) -> Iterator[Event]:
         """Run the segments that are not done, each recorded as it completes."""
         segments = step.script.segments
-        own_row = OwnRow(self._s.connection, self._s.recorder.ledger, step)
+        own_row = OwnRow(self._context.connection, self._context.recorder.ledger, step)
         if not step.script.single_transaction:
-            self._s.recorder.log(self._build_entry(step, "resumed" if step.resumed else "started", run.done))
-        if step.done and not self._s.pooled:
+            self._context.recorder.log(self._build_entry(step, "resumed" if step.resumed else "started", run.done))
+        if step.done and not self._context.pooled:
             run.restore_settings()
 
         def record(done: int, before: str) -> None:
@@ -81,26 +82,26 @@ class PlanRun:
 
         for index in range(step.done, len(segments)):
             if index > step.done:
-                self._s.lock.check()
+                self._context.lock.check()
             yield from self._with_notices(run.run_segment(index, partial(record, index + 1)))
         if step.done == len(segments):
             yield from self._with_notices(run.record_end(partial(record, step.done)))
 
     def _record(self, step: Step, done: int, own_row: OwnRow, start: float, before: str) -> None:
-        """Write what a completed segment means to the ledger, right after some SQL, and commit both with the segment."""
+        """Record a finished segment in the ledger, after the SQL `before`, and commit all with the segment."""
         if done < len(step.script.segments):
-            run_sql(self._s.connection, before)
+            run_sql(self._context.connection, before)
             own_row.suppress()
-            self._s.recorder.log(self._build_entry(step, "started", done), commits=True)
+            self._context.recorder.log(self._build_entry(step, "started", done), commits=True)
             return
         entry = self._build_entry(step, "finished", done, duration_ms=count_ms(start))
         if step.action == "rollback":
-            self._s.recorder.record_reverted(entry, before=before)
+            self._context.recorder.record_reverted(entry, before=before)
             return
         if step.action == "seed":
-            self._s.recorder.record_seeded(entry, step.source.checksum, before=before)
+            self._context.recorder.record_seeded(entry, step.source.checksum, before=before)
             return
-        self._s.recorder.record_applied(
+        self._context.recorder.record_applied(
             entry,
             checksum=step.source.checksum,
             up_text=step.source.text,
@@ -118,53 +119,53 @@ class PlanRun:
             step.version,
             done,
             total,
-            "" if outcome == "finished" else sum_segments(step.script, done),
+            "" if outcome == "finished" else checksum_segments(step.script, done),
             duration_ms=duration_ms,
         )
 
-    def _explain(self, plan: Plan, step: Step, run: SegmentRun, failure: BaseException) -> RunnerError:
-        """End what is open, and describe what stopped the step and what stands now."""
-        lost = is_lost(self._s.connection)
+    def _build_error(self, plan: Plan, step: Step, run: SegmentRun, failure: BaseException) -> RunnerError:
+        """Roll back, and return the error: what stopped the step, and the state of the database."""
+        lost = is_lost(self._context.connection)
         with suppress(psycopg.Error):
-            roll_back(self._s.connection)
+            roll_back(self._context.connection)
         unknown = lost or isinstance(failure, LockLostError)
-        state = describe_outcome(step, run, before=self._stands, unknown=unknown, lost=lost)
-        way_on = describe_next_step(plan, run, before=self._stands, lost=lost)
+        state = describe_outcome(step, run, before=self._finished, unknown=unknown, lost=lost)
+        next_step = describe_next_step(plan, run, before=self._finished, lost=lost)
         if isinstance(failure, LockLostError):
-            return LockLostError(failure.message, hint=f"{failure.hint} {way_on}", state=state, sqlstate=failure.sqlstate)
+            return LockLostError(failure.message, hint=f"{failure.hint} {next_step}", state=state, sqlstate=failure.sqlstate)
         if isinstance(failure, Interruption):
-            return RunInterruptedError(f"stopped by {failure.signal_name}", state=state, hint=way_on)
+            return RunInterruptedError(f"stopped by {describe_signal(failure.signal_name)}", state=state, hint=next_step)
         assert isinstance(failure, psycopg.Error)
-        blockers = run.statements.blockers if failure.sqlstate in _HELD_UP else ()
+        blockers = run.statements.blockers if failure.sqlstate in _BLOCKED else ()
         return build_statement_error(
             failure,
             step,
             run.statements.statement,
             state=state,
-            url=self._s.url,
+            url=self._context.url,
             lost=lost,
             blockers=blockers,
             shift=run.statements.shift,
-            way_on=way_on,
+            next_step=next_step,
         )
 
     def _log_failure(self, step: Step, run: SegmentRun, error: RunnerError) -> None:
-        """Log a failed attempt, unless the session is gone, or the right to write with the lock.
+        """Log a failed attempt, unless the session or the lock is lost.
 
-        The log's last row then says that it is not known how the attempt ended.
+        The last row of the log then shows that it is not known how the attempt ended.
         """
-        if is_lost(self._s.connection) or isinstance(error, LockLostError):
+        if is_lost(self._context.connection) or isinstance(error, LockLostError):
             return
         entry = self._build_entry(step, "failed", run.done)
         with suppress(psycopg.Error):
-            self._s.recorder.log(replace(entry, sqlstate=error.sqlstate, error=redact(error.message, self._s.url)))
+            self._context.recorder.log(replace(entry, sqlstate=error.sqlstate, error=redact(error.message, self._context.url)))
 
-    def _keep_notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
-        text = redact(diagnostic.message_primary or "", self._s.url)
+    def _add_notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        text = redact(diagnostic.message_primary or "", self._context.url)
         self._notices.append(NoticeRaised(self._version, diagnostic.severity_nonlocalized or "NOTICE", text))
 
     def _with_notices(self, events: Iterator[Event]) -> Iterator[Event]:
-        """Put what the server says meanwhile before the event that it led to."""
+        """Yield the server's notices before the event that they belong to."""
         for event in events:
             yield from self._take_notices()
             yield event

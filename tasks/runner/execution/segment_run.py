@@ -1,4 +1,4 @@
-"""Running the segments of one step: each a transaction with its record in the ledger, or a statement that stands alone."""
+"""Running the segments of one step: each a transaction with its record in the ledger, or one statement outside."""
 
 from __future__ import annotations
 
@@ -20,50 +20,50 @@ if TYPE_CHECKING:
     from tasks.runner.execution.context import RunContext
 
 Record = Callable[[str], None]
-"""Make the record of what was done, right after some SQL, and commit."""
+"""Record what was done, after some SQL, and commit."""
 
 _NOTHING = Segment((), True)
 
 
 class SegmentRun:
-    """Run the segments of one step, and remember what a failure has to tell.
+    """The run of the segments of one step, with what the report of a failure needs.
 
-    `awaits_disk` says whether each commit waits for the disk; `done` counts the segments that stand; `committing` says that a
-    COMMIT is under way; `alone` is a statement outside any transaction whose effect is not recorded yet; `note` says what was
-    done about its remains.
+    `synchronous`: whether each commit waits for the disk; `done`: how many segments are committed; `committing`: whether a COMMIT
+    is in progress; `nontransactional`: a statement outside a transaction whose effect is not recorded yet; `leftover_note`: what
+    was done about its leftovers.
     """
 
     def __init__(self, context: RunContext, step: Step) -> None:
-        self._s = context
+        self._context = context
         self._step = step
-        self.awaits_disk = not step.script.single_transaction
-        self._state = context.describe_session(awaits_disk=self.awaits_disk)
+        self.synchronous = not step.script.single_transaction
+        self._state = context.describe_session(synchronous=self.synchronous)
         self._prepares = any(statement.kind == "PrepareStmt" for statement in step.script.statements)
         self.statements = StatementRun(context, step)
         self.done = step.done
         self.committing = False
-        self.alone: Statement | None = None
-        self.note = ""
+        self.nontransactional: Statement | None = None
+        self.leftover_note = ""
 
     def restore_settings(self) -> None:
-        """Repeat the session settings of segments that are done, which went with the session, or with the transaction."""
+        """Repeat the settings of finished segments, which were lost with the session or the transaction."""
         for statement in self._step.script.settings_before(self.done):
             self.statements.statement = statement
-            run_sql(self._s.connection, statement.text)
+            run_sql(self._context.connection, statement.text)
 
     def run_segment(self, index: int, record: Record) -> Iterator[Event]:
-        """Run a segment and record it; raises psycopg.Error when the server refuses it for good."""
+        """Run a segment and record it; raises psycopg.Error if the server refuses it after all retries."""
         segment = self._step.script.segments[index]
         self.statements.statement = None
         if not segment.transactional:
-            yield from self._run_alone(segment.statements[0], unsure=self._step.unsure and index == self._step.done)
+            yield from self._run_nontransactional(segment.statements[0], unsure=self._step.unsure and index == self._step.done)
             segment = _NOTHING
         yield from self._run_transaction(segment, record, last=index == len(self._step.script.segments) - 1)
-        self.alone = None
+        self.nontransactional = None
         self.done = index + 1
 
     def record_end(self, record: Record) -> Iterator[Event]:
-        """Record a step all of whose segments an earlier run has finished, because the rest of the file was deleted."""
+        """Record a step whose segments were all finished by an earlier run, because the rest of the file was deleted."""
         yield from self._run_transaction(_NOTHING, record, last=True)
 
     def _run_transaction(self, segment: Segment, record: Record, *, last: bool) -> Iterator[Event]:
@@ -72,35 +72,35 @@ class SegmentRun:
         )
 
     def _try_transaction(self, segment: Segment, record: Record, last: bool) -> Iterator[Event]:
-        """Run the statements of a segment, and make the record of it, in one transaction."""
-        connection, state = self._s.connection, self._state
+        """Run the statements of a segment and record it, in one transaction."""
+        connection, state = self._context.connection, self._state
         begin = state.begin(segment.begin)
-        if self._s.pooled or not segment.statements:
+        if self._context.pooled or not segment.statements:
             run_sql(connection, begin)
             begin = ""
-        if self._s.pooled and segment.statements:
+        if self._context.pooled and segment.statements:
             self.restore_settings()
         for statement in segment.statements:
             yield from self.statements.run(statement, begin=begin)
             begin = ""
-        self.statements.statement = self.alone
-        self._s.lock.check()
+        self.statements.statement = self.nontransactional
+        self._context.lock.check()
         self.committing = True
         try:
             record(state.before_ledger(ends=last, prepares=self._prepares))
         except psycopg.Error:
-            # A server that answers with an error has committed nothing.
+            # After an error of the server, nothing is committed.
             self.committing = is_lost(connection)
             raise
         self.committing = False
 
-    def _run_alone(self, statement: Statement, *, unsure: bool) -> Iterator[Event]:
-        run = NontransactionalRun(self._s, self._step, self.statements)
-        self.alone = self.statements.statement = statement
+    def _run_nontransactional(self, statement: Statement, *, unsure: bool) -> Iterator[Event]:
+        run = NontransactionalRun(self._context, self._step, self.statements)
+        self.nontransactional = self.statements.statement = statement
         try:
             yield from run.run(statement, unsure=unsure)
         except Interruption:
-            run.clear_remains(statement)
+            run.clear_leftovers(statement)
             raise
         finally:
-            self.note = run.note
+            self.leftover_note = run.leftover_note

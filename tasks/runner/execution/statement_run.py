@@ -1,4 +1,4 @@
-"""Running statements of one step, one at a time, and looking round meanwhile: who is in the way, how far is the index."""
+"""Running the statements of a step one at a time, while polling for blockers and the progress of index builds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from tasks.runner.database.activity import TELL_AFTER_S
+from tasks.runner.database.activity import REPORT_AFTER_S
 from tasks.runner.database.session import Execution, roll_back
 from tasks.runner.events import Event, Retried, Session, StatementFinished, StatementStarted, Waiting
 from tasks.runner.parsing import Statement
@@ -20,19 +20,19 @@ from tasks.runner.retries import RETRIED_SQLSTATES, choose_pause
 if TYPE_CHECKING:
     from tasks.runner.execution.context import RunContext
 
-_TOLD_OFTEN_S = 10.0
-_TOLD_EVERY_S = 5.0
+_REPORT_OFTEN_S = 10.0
+_REPORT_EVERY_S = 5.0
 
 
 class StatementRun:
-    """Run statements, and remember what a failure has to tell.
+    """The run of statements, with what the report of a failure needs.
 
-    `statement` is the one under way or refused, `shift` the number of characters that were sent before it in one message, and
-    `blockers` are the sessions that it was seen to wait for.
+    `statement` is the current or the failed one, `shift` the number of characters that were sent before it in one message, and
+    `blockers` are the sessions that it waited for.
     """
 
     def __init__(self, context: RunContext, step: Step) -> None:
-        self._s = context
+        self._context = context
         self._step = step
         self._numbers = {id(statement): number for number, statement in enumerate(step.script.statements, 1)}
         self.statement: Statement | None = None
@@ -42,7 +42,7 @@ class StatementRun:
     def run(self, statement: Statement, *, begin: str = "") -> Iterator[Event]:
         """Run one statement of the file, in one round trip with the `begin` of its transaction.
 
-        Raises psycopg.Error when the server refuses it.
+        Raises psycopg.Error if the server refuses it.
         """
         version, line = self._step.version, statement.line
         number, total = self._numbers[id(statement)], len(self._numbers)
@@ -56,41 +56,43 @@ class StatementRun:
         yield StatementFinished(version, line, number, total, round((time.monotonic() - start) * 1000))
 
     def run_sql(self, text: str, *, copy_data: str | None = None) -> Iterator[Event]:
-        """Run SQL on behalf of the statement under way, telling for whom it waits."""
+        """Run SQL for the current statement, and yield what it waits for."""
         line = self.statement.line if self.statement else 0
-        patience_s = self._s.policy.lock_timeout_ms / 1000
-        pulse_s = min(1.0, patience_s * 0.6)
-        told = 0.0
-        for seconds in Execution(self._s.connection, text, copy_data=copy_data, stop=self._s.stop, pulse_s=pulse_s):
-            if seconds < TELL_AFTER_S:
-                if seconds >= patience_s * 0.5:
-                    self.blockers = self._s.watcher.find_blockers() or self.blockers
-            elif seconds - told >= (1.0 if seconds < _TOLD_OFTEN_S else _TOLD_EVERY_S):
-                told = seconds
-                for event in self._s.watcher.look(version=self._step.version, line=line, seconds=seconds):
+        lock_timeout_s = self._context.policy.lock_timeout_ms / 1000
+        interval_s = min(1.0, lock_timeout_s * 0.6)
+        reported_at = 0.0
+        for seconds in Execution(
+            self._context.connection, text, copy_data=copy_data, stop=self._context.stop, interval_s=interval_s
+        ):
+            if seconds < REPORT_AFTER_S:
+                if seconds >= lock_timeout_s * 0.5:
+                    self.blockers = self._context.watcher.find_blockers() or self.blockers
+            elif seconds - reported_at >= (1.0 if seconds < _REPORT_OFTEN_S else _REPORT_EVERY_S):
+                reported_at = seconds
+                for event in self._context.watcher.poll(version=self._step.version, line=line, seconds=seconds):
                     if isinstance(event, Waiting):
                         self.blockers = event.blockers
                     yield event
 
     def retry(
-        self, attempt_it: Callable[[], Iterator[Event]], *, may_repeat: Callable[[], bool] = lambda: True
+        self, run_attempt: Callable[[], Iterator[Event]], *, may_repeat: Callable[[], bool] = lambda: True
     ) -> Iterator[Event]:
-        """Do something until it goes through or the policy says no; `may_repeat` says whether nothing of it was committed."""
+        """Retry an attempt as the policy allows; `may_repeat` returns True if nothing of it was committed."""
         attempt = 1
         while True:
             try:
-                yield from attempt_it()
+                yield from run_attempt()
                 return
             except psycopg.Error as error:
-                if is_lost(self._s.connection) or not may_repeat():
+                if is_lost(self._context.connection) or not may_repeat():
                     raise
                 with suppress(psycopg.Error):
-                    roll_back(self._s.connection)
-                if is_lost(self._s.connection) or not self._s.policy.may_retry(error.sqlstate, attempt):
+                    roll_back(self._context.connection)
+                if is_lost(self._context.connection) or not self._context.policy.may_retry(error.sqlstate, attempt):
                     raise
                 pause = choose_pause(attempt)
                 yield self._build_retried(error, attempt, pause)
-                self._s.stop.sleep(pause)
+                self._context.stop.sleep(pause)
                 attempt += 1
 
     def _build_retried(self, error: psycopg.Error, attempt: int, pause: float) -> Retried:
@@ -98,7 +100,7 @@ class StatementRun:
             version=self._step.version,
             line=self.statement.line if self.statement else 0,
             attempt=attempt,
-            attempts=self._s.policy.attempts,
+            attempts=self._context.policy.attempts,
             reason=f"{RETRIED_SQLSTATES.get(error.sqlstate or '', '')}: {describe_reason(error)}",
             pause_s=round(pause, 2),
             blockers=self.blockers,

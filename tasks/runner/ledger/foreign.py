@@ -1,4 +1,4 @@
-"""The record that another tool kept in a database, read as a value."""
+"""The migrations table of another tool, read as a value."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SELECT n.nspname::text, c.relname::text, array_agg(a.attname::text)
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """Describe what another tool says of one migration; `ok` tells whether it counts as applied. `applied_at` is in UTC."""
+    """The record of one migration by another tool; `ok`: whether it counts as applied; `applied_at` is in UTC."""
 
     version: str
     name: str = ""
@@ -33,7 +33,7 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class OtherLedger:
-    """Hold the record of another tool: which tool, in which schema, and its rows in the order of application."""
+    """The record of another tool: the tool, the schema of its table, and its rows in the order of application."""
 
     tool: OtherTool
     schema: str
@@ -41,12 +41,12 @@ class OtherLedger:
 
     @property
     def is_in_the_way(self) -> bool:
-        """Tell whether its table has the name that our ledger needs."""
+        """Return True if its table has the name that our ledger needs."""
         return self.tool.table == "schema_migrations"
 
 
 def find_other_ledger(connection: psycopg.Connection) -> OtherLedger | None:
-    """Find the record of another tool on the search_path, the one in the way of our ledger first; None where there is none."""
+    """Return the record of another tool on the search_path, preferring one with the name of our ledger, or None."""
     tables = sorted({tool.table for tool in OTHER_TOOLS})
     found = connection.execute(_TABLES, [tables]).fetchall()
     found.sort(key=lambda row: row[1] != "schema_migrations")
@@ -58,7 +58,7 @@ def find_other_ledger(connection: psycopg.Connection) -> OtherLedger | None:
 
 
 def recognise(table: str, columns: frozenset[str]) -> OtherTool | None:
-    """Name the tool that makes a table of this name with these columns. Pure."""
+    """Return the tool that creates a table of this name with these columns."""
     for tool in OTHER_TOOLS:
         wanted = frozenset(tool.columns)
         if tool.table == table and (columns == wanted if tool.exact else columns >= wanted):

@@ -1,5 +1,5 @@
--- The ledger: what the database remembers of its migrations. Safe to run again.
--- schema_migrations is what people and other tools read; the tables beside it are for this tool.
+-- The ledger: the record of the migrations of a database. Safe to run again.
+-- People and other tools read schema_migrations; the other tables are for this tool.
 
 CREATE TABLE IF NOT EXISTS schema_migrations (
     version VARCHAR(255) PRIMARY KEY,
@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     execution_time_ms INTEGER
 );
 
--- Append-only: one row when an attempt begins or goes on, one when it ends. A row without a version speaks of the run as a whole.
+-- Append-only: one row when an attempt starts or resumes, one when it ends. A row without a version describes the entire run.
 CREATE TABLE IF NOT EXISTS schema_migrations_log (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run_id UUID NOT NULL,
@@ -35,7 +35,7 @@ CREATE INDEX IF NOT EXISTS schema_migrations_log_version ON schema_migrations_lo
 CREATE INDEX IF NOT EXISTS schema_migrations_log_open ON schema_migrations_log (id)
     WHERE version IS NOT NULL AND outcome <> 'finished';
 
--- The texts that were applied: to roll back without the file, and to show what an edited file was.
+-- The texts that were applied: to roll back without the file, and to show how a file was edited.
 CREATE TABLE IF NOT EXISTS schema_migrations_scripts (
     version VARCHAR(255) PRIMARY KEY,
     up_text TEXT NOT NULL,

@@ -1,4 +1,4 @@
-"""What the database remembers: read as a value, and the facts about its tables."""
+"""The ledger, read as a value, and the creation and checks of its tables."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tasks.runner.database.session import run_sql
 from tasks.runner.errors import RefusedError
 from tasks.runner.identity import LEDGER_FORMAT
 
-_BROKEN_OFF = frozenset({"", "57014", "57P01", "57P02", "57P03", "57P05", "08006", "08003", "08000"})
-"""How a statement ends without the server refusing it: cancelled, or the session lost.
+_INTERRUPTED = frozenset({"", "57014", "57P01", "57P02", "57P03", "57P05", "08006", "08003", "08000"})
+"""How a statement ends that the server did not refuse: it was cancelled, or the session was lost.
 https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 _REQUIRED = ("version", "applied_at", "applied_by", "checksum", "execution_time_ms")
@@ -46,7 +46,7 @@ SELECT 'log', version, action, outcome, segments_done, segments_total, segments_
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Describe an attempt at a version that did not finish: what ran of it, and why it ended if that is known."""
+    """An unfinished attempt at a version: the segments that it committed, and why it ended if that is known."""
 
     action: str
     outcome: str
@@ -59,55 +59,55 @@ class Attempt:
 
     @property
     def interrupted(self) -> bool:
-        """Tell whether the attempt left something behind, so that it must be resumed rather than begun."""
+        """Return True if the attempt may have left something, so that it must be resumed and not started again."""
         return self.outcome != "failed" or self.segments_done > 0
 
     @property
     def unsure(self) -> bool:
-        """Tell whether the segment under way may have taken effect without being recorded."""
-        return self.outcome != "failed" or self.sqlstate in _BROKEN_OFF
+        """Return True if the last segment may have taken effect without being recorded."""
+        return self.outcome != "failed" or self.sqlstate in _INTERRUPTED
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Hold what the database remembers: checksums by version in the order of application, and unfinished attempts."""
+    """The contents of the ledger: checksums by version in the order of application, and unfinished attempts."""
 
     schema: str = "public"
     exists: bool = False
     complete: bool = False
-    """Whether the tables beside schema_migrations are there too."""
+    """Whether the other tables of the ledger exist too."""
     checksums: Mapping[str, str | None] = field(default_factory=dict)
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
     environment: str = ""
     format: int = 0
     expected: str = ""
-    """What the schema is expected to be, as tasks.runner.ledger.expected_schema writes it."""
+    """The expected schema, as tasks.runner.ledger.expected_schema writes it."""
     old_names: Mapping[str, str] = field(default_factory=dict)
-    """By which names the database still knows versions that were renamed since."""
+    """The names under which the database still records versions that were renamed since."""
 
     @property
     def current(self) -> bool:
-        """Tell whether all tables are there, in the format that this tool writes."""
+        """Return True if all tables exist, in the format that this tool writes."""
         return self.complete and self.format == LEDGER_FORMAT
 
     def recorded_name(self, version: str) -> str:
-        """Give the name under which the database knows a version."""
+        """Return the name under which the database records a version."""
         return self.old_names.get(version, version)
 
     def table(self, suffix: str = "") -> sql.Identifier:
-        """Name one of the ledger's tables with its schema, so that no search_path can lead elsewhere."""
+        """Return the name of a table of the ledger, with its schema, so that it does not depend on search_path."""
         return sql.Identifier(self.schema, f"schema_migrations{suffix}")
 
 
 def read_ledger(connection: psycopg.Connection) -> Ledger:
-    """Read the ledger; an absent one reads as empty.
+    """Read the ledger; without its tables, it is empty.
 
-    Raises RefusedError where schema_migrations has another shape, or was written by a newer format of this tool.
+    Raises RefusedError if schema_migrations is not the table of this tool, or has a newer format.
     """
     layout = connection.execute(_LAYOUT).fetchone()
     if layout is None or layout[0] is None:
         raise RefusedError(
-            "no schema to keep the ledger in: search_path names none that exists",
+            "no schema for the ledger: search_path contains none that exists",
             hint="CREATE SCHEMA public; or set search_path in DATABASE_URL (?options=-csearch_path%3Dmyschema).",
             state="Nothing was changed.",
         )
@@ -135,29 +135,29 @@ def read_ledger(connection: psycopg.Connection) -> Ledger:
 
 
 def ensure_ledger(connection: psycopg.Connection, ledger: Ledger) -> None:
-    """Create the ledger's tables where they are missing, and bring them to this format; the caller holds the lock."""
+    """Create the missing tables of the ledger, and migrate them to the current format; the caller has the lock."""
     run_sql(connection, f"BEGIN;{compose_tables(ledger)};COMMIT")
 
 
 def compose_tables(ledger: Ledger) -> str:
-    """Give the SQL that creates the ledger's tables, to be run in a transaction, whose search_path it sets."""
+    """Return the SQL that creates the ledger's tables; it needs a transaction, whose search_path it sets."""
     text = (Path(__file__).parent / "ledger.sql").read_text(encoding="utf-8")
     path = f"SET LOCAL search_path TO {quote_identifier(ledger.schema)}"
     return f"SET LOCAL client_min_messages = warning; {path};\n{text}\n"
 
 
-def remember_environment(connection: psycopg.Connection, ledger: Ledger, environment: str) -> None:
-    """Note in a database which environment it is, if it does not know yet."""
+def record_environment(connection: psycopg.Connection, ledger: Ledger, environment: str) -> None:
+    """Record in a database which environment it is, if that is not recorded yet."""
     query = "INSERT INTO {} (key, value) VALUES ('environment', %s) ON CONFLICT (key) DO NOTHING"
     connection.execute(sql.SQL(query).format(ledger.table("_meta")), [environment])
 
 
 def check_environment(ledger: Ledger, environment: str) -> None:
-    """Raise RefusedError when the database says that it is another environment than the run is for."""
+    """Raise RefusedError if the database records another environment than that of the run."""
     if environment and ledger.environment and environment != ledger.environment:
         table = quote_qualified(ledger.schema, "schema_migrations_meta")
         raise RefusedError(
-            f"this run is for {environment}, but the database says that it is {ledger.environment}",
+            f"this run is for {environment}, but the database belongs to {ledger.environment}",
             hint=f"Check --env and DATABASE_URL. If the database was copied from {ledger.environment} and is {environment} now:\n"
             f"  UPDATE {table} SET value = '{environment}' WHERE key = 'environment';",
             state="Nothing was changed.",
@@ -165,25 +165,25 @@ def check_environment(ledger: Ledger, environment: str) -> None:
 
 
 def _check_shape(schema: str, columns: list[str], *, keyed: bool) -> None:
-    """Refuse a schema_migrations that some other tool made."""
+    """Raise RefusedError for a schema_migrations that another tool created."""
     missing = [name for name in _REQUIRED if name not in columns]
-    fault = f"{', '.join(missing)} missing" if missing else "" if keyed else "version is no text that is the key of a table"
+    fault = f"{', '.join(missing)} missing" if missing else "" if keyed else "column version must be text and the primary key"
     if fault:
         raise RefusedError(
-            f"{schema}.schema_migrations has another shape: it has the columns {', '.join(columns)}; {fault}",
-            hint="Another tool made this table. To take over what it records: inv db.adopt\n"
-            "To start a record beside it instead, rename it first:\n"
+            f"{schema}.schema_migrations is not the table of this tool: it has the columns {', '.join(columns)}; {fault}",
+            hint="Another tool created this table. To take over its records: inv db.adopt\n"
+            "To start a new ledger instead, rename the table first:\n"
             f"  ALTER TABLE {quote_qualified(schema, 'schema_migrations')} RENAME TO schema_migrations_before;",
             state="Nothing was changed.",
         )
 
 
 def _check_format(text: str) -> int:
-    """Give the number of the format; refuse a ledger that a newer tool wrote."""
+    """Return the format; raises RefusedError for one of a newer version of this tool."""
     if not text.isdigit() or int(text) > LEDGER_FORMAT:
         raise RefusedError(
-            f"the ledger has format {text or 'unknown'}, this tool knows formats up to {LEDGER_FORMAT}",
-            hint="Pull: a newer version of this tool wrote it.",
+            f"the ledger has format {text or 'unknown'}, and this tool supports formats up to {LEDGER_FORMAT}",
+            hint="Pull: it was written by a newer version of this tool.",
             state="Nothing was changed.",
         )
     return int(text)

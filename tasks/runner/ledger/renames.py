@@ -1,4 +1,4 @@
-"""Names that migrations had before: read from renames.toml, and applied to what the database remembers."""
+"""Old names of migrations: read from renames.toml, and applied to the ledger."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.squashes import Squash, find_partial, read_squashes, resolve_squashes
 
 RENAMES_FILE = "renames.toml"
-"""The file beside up/ and down/ that tells which version an old name is now."""
+"""The file beside up/ and down/ that maps old names to versions."""
 
 _HEAD = """\
-# What migrations were called before: old name = version. By this, a database that knows the old names renames its rows.
+# Old names of migrations: old name = version. A run renames the rows that a database has under the old names.
 """
 _HEADERS_HEAD = """\
-# Files that were given a header when they were renamed: their SHA-256 before and after.
+# Files that got a header when they were renamed: their SHA-256 before and after.
 """
 _SUPERSEDED_HEAD = """\
-# Files that no longer count, and why; they are kept in _superseded/.
+# Superseded files, and why; they are kept in _superseded/.
 """
 _SQUASHED_HEAD = """\
-# Versions that became one. A database that has them all has that one, with this SHA-256, and runs nothing.
+# Squashed versions. A database that has all of them has the squash applied, with this SHA-256, and runs nothing.
 """
 _TABLES = ("renames", "headers", "superseded", "squashed")
 _ENDINGS = (".sql", ".up")
@@ -35,26 +35,25 @@ _ENDINGS = (".sql", ".up")
 
 @dataclass(frozen=True, slots=True)
 class Renames:
-    """Hold the version that each old name means now, and the checksums of files that were given a header meanwhile."""
+    """The versions that old names mean now, and the checksums of files that got a header."""
 
     versions: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """By old name: the checksum of the file before its header was written, and after."""
     superseded: Mapping[str, str] = field(default_factory=dict)
-    """By old name: why the file went to _superseded/."""
+    """By old name: why the file was moved to _superseded/."""
     squashed: Mapping[str, Squash] = field(default_factory=dict)
-    """By version: those that became it."""
+    """By version: the versions that it replaced."""
     parts: Mapping[str, str] = field(default_factory=dict)
-    """By old name: the version it was before that became part of another."""
+    """By old name: its version before that was squashed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rename:
-    """Describe one row of the ledger that is to get its version's name of today.
+    """A row of the ledger that is to get the current name of its version.
 
-    `drops` says that the row goes, because another row has that name already. `checksum` is what to record instead of the
-    checksum under the old name, empty to leave it. `squashed` says that the version is more than what was recorded, so that the
-    text which was stored is not its text.
+    `drops`: the row is deleted, because another row already has that name. `checksum`: the checksum to record instead of the
+    one under the old name, empty to keep it. `squashed`: the version is a squash, so that the stored text is not its text.
     """
 
     recorded: str
@@ -65,16 +64,16 @@ class Rename:
 
 
 def strip_ending(name: str) -> str:
-    """Take the endings off a file's name, so that a name with them and one without are the same."""
+    """Return a file's name without its endings, so that names with and without them are equal."""
     for ending in _ENDINGS:
         name = name.removesuffix(ending)
     return name
 
 
 def read_renames(folder: Path, versions: Iterable[str]) -> Renames:
-    """Read renames.toml of a migrations folder, each old name resolved to a version that has a file; without the file, none.
+    """Read renames.toml of a migrations folder, with each old name resolved to a version that has a file; empty without it.
 
-    Raises FilesError that lists all mistakes at once.
+    Raises FilesError with a list of all problems.
     """
     path = folder / RENAMES_FILE
     try:
@@ -87,15 +86,15 @@ def read_renames(folder: Path, versions: Iterable[str]) -> Renames:
     renames, problems = _check(tables, frozenset(versions))
     if problems:
         raise FilesError(
-            f"{show_path(path)} holds {len(problems)} thing{'s' if len(problems) > 1 else ''} that a run cannot use:",
+            f"{show_path(path)} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:",
             tuple(problems),
-            hint='A line of [renames] is: "003_add_users" = "20250708090000_add_users", and the version on the right has a file.',
+            hint='A line of [renames] is: "003_add_users" = "20250708090000_add_users". The version on the right needs a file.',
         )
     return renames
 
 
 def read_targets(folder: Path) -> frozenset[str]:
-    """List the versions that renames.toml names, whether they have a file or not; without the file, none."""
+    """Return the versions in renames.toml, whether they have a file or not; empty without it."""
     path = folder / RENAMES_FILE
     tables = _parse(path.read_bytes(), show_path(path)) if path.exists() else {}
     given, squashed = tables.get("renames", {}), tables.get("squashed", {})
@@ -107,7 +106,7 @@ def read_targets(folder: Path) -> frozenset[str]:
 
 
 def write_renames(renames: Renames) -> str:
-    """Give the text of renames.toml."""
+    """Return the text of renames.toml."""
     lines = [_HEAD, "[renames]\n"]
     parts = {part for squash in renames.squashed.values() for part in squash.versions}
     named = {old: renames.parts.get(old, version) for old, version in renames.versions.items() if old not in parts}
@@ -127,7 +126,7 @@ def write_renames(renames: Renames) -> str:
 def read_renamed_ledger(
     connection: psycopg.Connection, migrations: Migrations
 ) -> tuple[Ledger, tuple[Rename, ...], list[Finding]]:
-    """Read the ledger under the names of today; gives also the rows that a run has to rename, and what is to be said of them."""
+    """Return the ledger under the current names, the rows that a run has to rename, and the findings about them."""
     renames = read_renames(migrations.folder, migrations.checksums)
     recorded = read_ledger(connection)
     ledger, todo = apply_renames(recorded, renames)
@@ -135,7 +134,7 @@ def read_renamed_ledger(
 
 
 def apply_renames(ledger: Ledger, renames: Renames) -> tuple[Ledger, tuple[Rename, ...]]:
-    """Give the ledger as it will be under the names of today, and the rows to rename. Pure."""
+    """Return the ledger as it will be under the current names, and the rows to rename."""
     found = _find_versions(ledger, renames)
     if not any(found.values()):
         return ledger, ()
@@ -161,26 +160,26 @@ def apply_renames(ledger: Ledger, renames: Renames) -> tuple[Ledger, tuple[Renam
 
 
 def _find_versions(ledger: Ledger, renames: Renames) -> dict[str, str | None]:
-    """Give what each recorded name means now: what became part of another only where all of that is there."""
+    """Return the version that each recorded name means now; a squashed one means the squash only if that is complete."""
     names = {recorded: strip_ending(recorded) for recorded in ledger.checksums}
     parts = {recorded: renames.parts.get(name, renames.versions.get(name, recorded)) for recorded, name in names.items()}
-    wholes = resolve_squashes(parts.values(), renames.squashed).wholes
+    complete = resolve_squashes(parts.values(), renames.squashed).complete
     found: dict[str, str | None] = {}
     for recorded, name in names.items():
         is_part = name in renames.parts
-        found[recorded] = wholes.get(parts[recorded]) if is_part else renames.versions.get(name)
+        found[recorded] = complete.get(parts[recorded]) if is_part else renames.versions.get(name)
     return found
 
 
 def find_renames(ledger: Ledger, renames: Renames, todo: Iterable[Rename]) -> list[Finding]:
-    """Name the rows that a run will rename, and refuse an old name under which an attempt is half done. Pure."""
+    """Return findings: the rows that a run will rename, and refusals of old names under which an attempt is unfinished."""
     findings = [
         Finding(
             "renamed",
             rename.version,
-            f"is recorded as {rename.recorded} as well: a run drops that row"
+            f"is also recorded as {rename.recorded}; a run drops that row"
             if rename.drops
-            else f"is recorded as {rename.recorded}, its name before: a run renames that row",
+            else f"is recorded as {rename.recorded}, its old name; a run renames that row",
         )
         for rename in todo
     ]
@@ -190,10 +189,10 @@ def find_renames(ledger: Ledger, renames: Renames, todo: Iterable[Rename]) -> li
         Finding(
             "interrupted",
             recorded,
-            f"is half applied: {attempt.segments_done} of {attempt.segments_total} segments are in the database; "
-            f"it was renamed to {renames.versions[strip_ending(recorded)]} since",
+            f"is partly applied: {attempt.segments_done} of {attempt.segments_total} segments are committed; "
+            f"it was then renamed to {renames.versions[strip_ending(recorded)]}",
             refuses=True,
-            hint="Finish it from the checkout that has it under its old name; or undo by hand what it did and forget the "
+            hint="Finish it from a checkout that has it under its old name; or revert it manually, then clear the "
             "attempt: inv db.repair",
         )
         for recorded, attempt in ledger.attempts.items()
@@ -202,8 +201,8 @@ def find_renames(ledger: Ledger, renames: Renames, todo: Iterable[Rename]) -> li
     return findings
 
 
-def renew_renames(todo: Iterable[Rename], ledger: Ledger) -> tuple[Rename, ...]:
-    """Leave out what another run renamed meanwhile. Pure."""
+def filter_renames(todo: Iterable[Rename], ledger: Ledger) -> tuple[Rename, ...]:
+    """Return the renames that another run has not done in the meantime."""
     left = (rename for rename in todo if rename.recorded in ledger.checksums)
     return tuple(replace(rename, drops=rename.drops or rename.version in ledger.checksums) for rename in left)
 
@@ -216,12 +215,12 @@ def _parse(data: bytes, shown: str) -> dict[str, object]:
     except UnicodeDecodeError as error:
         raise FilesError(f"{shown} is not UTF-8", (), hint="Convert it to UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
-        raise FilesError(f"{shown} is not TOML: {error}", (), hint="https://toml.io says how a line must look.") from error
+        raise FilesError(f"{shown} is not TOML: {error}", (), hint="See https://toml.io for the syntax.") from error
 
 
 def _check(tables: dict[str, object], versions: frozenset[str]) -> tuple[Renames, list[str]]:
-    """Resolve each old name, and say what is wrong with the others."""
-    problems = [f"{key}: only {_list_tables()} may stand here" for key in tables if key not in _TABLES]
+    """Return the resolved old names, and the problems of the others."""
+    problems = [f"{key}: only the tables {_list_tables()} are allowed" for key in tables if key not in _TABLES]
     given, headers, superseded, squashed = (tables.get(key, {}) for key in _TABLES)
     if not (
         isinstance(given, dict) and isinstance(headers, dict) and isinstance(superseded, dict) and isinstance(squashed, dict)
@@ -238,14 +237,16 @@ def _check(tables: dict[str, object], versions: frozenset[str]) -> tuple[Renames
             problems.append(f"{old}: {problem}")
         resolved[old] = version
     pairs = _read_pairs(headers, named, problems)
-    problems += [f"{old}: the reason in [superseded] must be text" for old, why in superseded.items() if not isinstance(why, str)]
+    problems += [
+        f"{old}: the reason in [superseded] must be a string" for old, why in superseded.items() if not isinstance(why, str)
+    ]
     reasons = {strip_ending(old): str(why) for old, why in superseded.items()}
     parts = {old: part for old in known if (part := _find_part(old, known, part_of))} if not problems else {}
     return Renames(resolved, pairs, reasons, squashes, parts), problems
 
 
 def _find_part(old: str, known: Mapping[str, str], part_of: Mapping[str, str]) -> str:
-    """Follow an old name to the version that became part of another, if it leads there."""
+    """Return the squashed version that an old name leads to, or an empty string."""
     while old in known and old not in part_of:
         old = known[old]
     return old if old in part_of else ""
@@ -255,7 +256,7 @@ def _read_names(given: Mapping[str, object], problems: list[str]) -> dict[str, s
     known: dict[str, str] = {}
     for old, version in given.items():
         if not isinstance(version, str):
-            problems.append(f"{old}: the version on the right must be text in quotes")
+            problems.append(f"{old}: the version on the right must be a string in quotes")
         elif known.setdefault(strip_ending(old), strip_ending(version)) != strip_ending(version):
             problems.append(f"{old}: is renamed twice, to {known[strip_ending(old)]} and to {strip_ending(version)}")
     return known
@@ -267,9 +268,9 @@ def _read_pairs(headers: Mapping[str, object], known: Container[str], problems: 
         if isinstance(pair, list) and len(pair) == 2 and all(isinstance(checksum, str) for checksum in pair):
             pairs[strip_ending(old)] = (pair[0], pair[1])
         else:
-            problems.append(f"{old}: [headers] holds two checksums for each name, before and after")
+            problems.append(f"{old}: [headers] needs two checksums for each name, before and after")
         if strip_ending(old) not in known:
-            problems.append(f"{old}: stands in [headers] and not in [renames]")
+            problems.append(f"{old}: is in [headers], but not in [renames]")
     return pairs
 
 
@@ -278,9 +279,9 @@ def _list_tables() -> str:
 
 
 def _resolve(old: str, known: Mapping[str, str], versions: frozenset[str]) -> tuple[str, str]:
-    """Follow an old name to the version that has a file, or say why there is none."""
+    """Return the version with a file that an old name leads to, and the problem if there is none."""
     if old in versions:
-        return "", "is the name of a file that is there"
+        return "", "is the name of an existing file"
     if known[old] == old:
         return "", "is renamed to itself"
     seen = [old]
@@ -290,12 +291,12 @@ def _resolve(old: str, known: Mapping[str, str], versions: frozenset[str]) -> tu
             return "", f"is renamed in a circle: {' → '.join([*seen, following])}"
         seen.append(following)
     if seen[-1] not in versions:
-        return "", f"there is no file for {seen[-1]}"
+        return "", f"no file for {seen[-1]}"
     return seen[-1], ""
 
 
 def _quote(text: str) -> str:
-    """Write a TOML string, whose escapes are those of JSON.
+    """Return a TOML string, whose escapes are those of JSON.
 
     https://toml.io/en/v1.0.0#string
     """

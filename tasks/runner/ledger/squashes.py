@@ -1,4 +1,4 @@
-"""Versions that became one: a database that has all of them has that one, and one that has only some can go no further. Pure."""
+"""Squashed versions: a database with all of them has the squash applied, and one with only some is refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tasks.runner.events import Finding
 
 @dataclass(frozen=True, slots=True)
 class Squash:
-    """List the versions that became one, and the checksum of that one's file as it was proved."""
+    """The versions that a squash replaced, and the checksum of its file as it was proved."""
 
     versions: tuple[str, ...]
     checksum: str
@@ -18,16 +18,16 @@ class Squash:
 
 @dataclass(frozen=True, slots=True)
 class Squashed:
-    """Say which names mean a squash, and of which squashes only a part is there: what is present, and what is absent."""
+    """The names that belong to a complete squash, and the squashes of which only a part is recorded: present and absent."""
 
-    wholes: Mapping[str, str]
+    complete: Mapping[str, str]
     partial: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
 
 
 def resolve_squashes(names: Collection[str], squashed: Mapping[str, Squash]) -> Squashed:
-    """Find out which squashes the recorded names amount to; a squash may itself be part of a later one."""
+    """Return the squashes that recorded names belong to; a squash may itself be part of a later one."""
     present = set(names)
-    wholes: dict[str, str] = {}
+    complete: dict[str, str] = {}
     partial: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
     for version, squash in squashed.items():
         parts = tuple(name for name in squash.versions if name in present)
@@ -36,34 +36,34 @@ def resolve_squashes(names: Collection[str], squashed: Mapping[str, Squash]) -> 
             partial[version] = (parts, absent)
         elif parts:
             present.add(version)
-            wholes = {name: version if whole in parts else whole for name, whole in wholes.items()}
-            wholes |= dict.fromkeys(parts, version)
-    return Squashed(wholes, partial)
+            complete = {name: version if current in parts else current for name, current in complete.items()}
+            complete |= dict.fromkeys(parts, version)
+    return Squashed(complete, partial)
 
 
 def find_partial(squashed: Squashed) -> list[Finding]:
-    """Refuse a database that has only some of the versions that became one: the one is more than it lacks."""
+    """Return findings that refuse a database with only some of the versions of a squash: it needs less than the squash."""
     return [
         Finding(
             "partial",
             version,
-            f"stands for {len(present) + len(absent)} migrations, of which this database has only {len(present)}; "
+            f"replaces {len(present) + len(absent)} migrations, of which this database has only {len(present)}; "
             f"it lacks {', '.join(absent)}",
             refuses=True,
-            hint="Check out the revision before the squash, run inv db.migrate from there, then come back to this one.",
+            hint="Check out the revision before the squash, run inv db.migrate, then check out this revision again.",
         )
         for version, (present, absent) in squashed.partial.items()
     ]
 
 
 def read_squashes(given: Mapping[str, object], problems: list[str]) -> dict[str, Squash]:
-    """Read what renames.toml says of squashes; what cannot be used is added to `problems`."""
+    """Return the squashes of renames.toml; add what cannot be used to `problems`."""
     squashes: dict[str, Squash] = {}
     for version, table in given.items():
         parts = table.get("versions") if isinstance(table, dict) else None
         checksum = table.get("checksum") if isinstance(table, dict) else None
         if not isinstance(checksum, str) or not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
-            problems.append(f"{version}: [squashed] holds versions, a list of names, and checksum, for each version")
+            problems.append(f"{version}: each table of [squashed] needs versions, a list of names, and checksum")
         else:
             squashes[version] = Squash(tuple(parts), checksum)
     return squashes

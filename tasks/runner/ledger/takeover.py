@@ -1,4 +1,4 @@
-"""Taking over the record of another tool: its table out of the way, ours made, the rows written, all or nothing."""
+"""Taking over the record of another tool: rename its table, create ours and write the rows, in one transaction."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tasks.runner.ledger.reading import Ledger, compose_tables, read_ledger
 from tasks.runner.ledger.writing import Recorder
 
 KEPT_NAME = "schema_migrations_old"
-"""Under which name the contents of another tool's schema_migrations are kept; with 2, 3 … behind it where it is taken."""
+"""The name to which the schema_migrations of another tool is renamed, with 2, 3 … appended if it is taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """Say that a database has a version already, since when if that is known (UTC), and what speaks for it."""
+    """A version that a database already has, with the evidence, and since when if that is known (UTC)."""
 
     version: str
     evidence: str
@@ -40,10 +40,10 @@ def take_over(
     identity: Identity,
     revision: Revision,
 ) -> str:
-    """Make our ledger beside another tool's and record the adoptions, in one transaction; the caller holds the lock.
+    """Create our ledger beside that of another tool and record the adoptions, in one transaction; the caller has the lock.
 
-    A table of another tool that is named schema_migrations is renamed, and the new name is given back; every other stays where it
-    is. Raises RefusedError if the other record is no longer what it was, FilesError for a file that cannot be read.
+    A table of another tool that is named schema_migrations is renamed, and the new name is returned; any other is kept. Raises
+    RefusedError if the other record has changed, and FilesError for a file that cannot be read.
     """
     with connection.transaction():
         kept = _move_away(connection, other)
@@ -54,7 +54,7 @@ def take_over(
 
 
 def record_adoptions(recorder: Recorder, adoptions: Iterable[Adoption], migrations: Migrations) -> None:
-    """Record versions that a database has, with the text and the checksum that their files have now."""
+    """Record versions that a database already has, with the current texts and checksums of their files."""
     for adoption in adoptions:
         up = read_source(migrations.up_path(adoption.version))
         has_down = adoption.version in migrations.downs
@@ -70,14 +70,14 @@ def record_adoptions(recorder: Recorder, adoptions: Iterable[Adoption], migratio
 
 
 def _move_away(connection: psycopg.Connection, other: OtherLedger) -> str:
-    """Lock the other table, make sure that it is what was read, and rename it if it has our name."""
+    """Lock the other table, check that it is unchanged, rename it if it has our name, and return the new name."""
     table = sql.Identifier(other.schema, other.tool.table)
     mode = "ACCESS EXCLUSIVE" if other.is_in_the_way else "SHARE"
     connection.execute(sql.SQL(f"LOCK TABLE {{}} IN {mode} MODE").format(table))
     if find_other_ledger(connection) != other:
         raise RefusedError(
-            f"{other.schema}.{other.tool.table} changed while this was looked at",
-            hint="Is somebody still running the other tool? Look again when it has ended.",
+            f"{other.schema}.{other.tool.table} changed since it was examined",
+            hint="Is the other tool still running? Examine the database again when it has ended.",
             state="Nothing was changed.",
         )
     if not other.is_in_the_way:
@@ -89,7 +89,7 @@ def _move_away(connection: psycopg.Connection, other: OtherLedger) -> str:
 
 
 def _rename_key(connection: psycopg.Connection, table: sql.Identifier, name: str) -> None:
-    """Rename the primary key of a table, whose index would keep ours from having its name."""
+    """Rename the primary key of a table, because our table needs the name of its index."""
     query = "SELECT conname::text FROM pg_constraint WHERE contype = 'p' AND conrelid = %s::regclass"
     for (key,) in connection.execute(query, [table.as_string(connection)]).fetchall():
         rename = sql.SQL("ALTER TABLE {} RENAME CONSTRAINT {} TO {}")
@@ -110,15 +110,15 @@ def _find_free_name(connection: psycopg.Connection, schema: str) -> str:
     return name
 
 
-def leave_out_records(live: Catalog, other: OtherLedger | None) -> Catalog:
-    """Leave out of a schema the tables in which another tool keeps or kept its record. Pure."""
+def exclude_tool_tables(live: Catalog, other: OtherLedger | None) -> Catalog:
+    """Return a schema without the tables in which another tool keeps or kept its record."""
     names = {KEPT_NAME, *((other.tool.table,) if other else ())}
     kept = {key: text for key, text in live.objects.items() if not _belongs(key, names)}
     return Catalog(kept, live.server_version)
 
 
 def _belongs(key: Key, names: set[str]) -> bool:
-    """Tell whether an object is one of some tables, or a part of one, its sequence or index."""
+    """Return True if an object is one of the named tables, or a part of one, as its sequence or index."""
     for text in (key.name, key.parent):
         bare = text.rpartition(".")[2].strip('"')
         if any(bare == name or (key.kind == "sequence" and bare.startswith(f"{name}_")) for name in names):

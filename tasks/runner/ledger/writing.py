@@ -32,7 +32,7 @@ INSERT INTO {{ledger}} AS row (version, applied_at, applied_by, checksum, execut
 VALUES ({{version}}, clock_timestamp() AT TIME ZONE 'UTC', {{actor}}, {{checksum}}, {{duration_ms}})
 """
 _VARIES = ("version", "done", "total", "duration_ms", "checksum", "up_text", "down_text")
-"""What is another in each row of an applied migration; the rest stays the same during a run."""
+"""The values that differ between the rows of applied migrations; the others are constant during a run."""
 _COMPLETE_OWN_ROW = """
 ON CONFLICT (version) DO UPDATE
    SET applied_at = excluded.applied_at, applied_by = coalesce(row.applied_by, excluded.applied_by),
@@ -76,7 +76,7 @@ INSERT INTO {{log}} ({_LOG_COLUMNS}) SELECT {_LOG_VALUES} FROM ledger
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Describe one row for the log; an empty version speaks of the run as a whole."""
+    """A row for the log; one without a version describes the entire run."""
 
     action: str
     outcome: str
@@ -88,14 +88,14 @@ class Entry:
     error: str = ""
     duration_ms: int | None = None
     note: str = ""
-    """What speaks for it: the name before a renaming, the evidence of an adoption."""
+    """The old name of a rename, or the evidence of an adoption."""
 
 
 class Recorder:
-    """Write to the ledger of one database on behalf of one run.
+    """The writer of the ledger of one database for one run.
 
-    What is recorded of a step follows other SQL, given as `before`, and commits the open transaction, in one round trip. The
-    server plans the record of an applied migration once for all, unless a pooler stands between.
+    The record of a step follows other SQL, `before`, and commits the open transaction, in one round trip. The statement that
+    records an applied migration is prepared once, except behind a pooler.
     """
 
     def __init__(
@@ -110,11 +110,11 @@ class Recorder:
         self._count = 0
 
     def on(self, connection: psycopg.Connection) -> Recorder:
-        """Give a recorder that does the same on another session."""
+        """Return a recorder that writes on another connection."""
         return Recorder(connection, self.ledger, self.identity, self.revision, prepare=False)
 
     def log(self, entry: Entry, *, commits: bool = False) -> None:
-        """Append a row to the log, and commit the open transaction if it `commits`."""
+        """Append a row to the log, and commit the open transaction if `commits`."""
         self._run(_LOG + ("; COMMIT" if commits else ""), self._describe(entry))
 
     def record_applied(
@@ -130,9 +130,8 @@ class Recorder:
     ) -> None:
         """Record a migration as applied, with its texts and its row in the log.
 
-        `own_row` says that the file inserted its own row, which is completed; otherwise a row that exists already raises
-        UniqueViolation, because somebody else applied the version. `deallocates` says that the file may have dropped what was
-        prepared.
+        `own_row`: the file inserted its own row, which is completed; otherwise an existing row raises UniqueViolation, because
+        another run applied the version. `deallocates`: the file may have deallocated prepared statements.
         """
         values = {"checksum": checksum, "up_text": up_text, "down_text": down_text, **self._describe(entry)}
         if deallocates:
@@ -149,7 +148,7 @@ class Recorder:
         self._send(f"EXECUTE {self._prepared} ({', '.join(arguments)}); COMMIT", before)
 
     def record_reverted(self, entry: Entry, *, before: str = "") -> None:
-        """Take a migration's row and texts out of the ledger, and log that."""
+        """Delete a migration's row and texts from the ledger, and log that."""
         self._run(f"{_REVERTED}; COMMIT", self._describe(entry), before)
 
     def record_seeded(self, entry: Entry, checksum: str, *, before: str = "") -> None:
@@ -157,7 +156,7 @@ class Recorder:
         self._run(f"{_SEEDED}; COMMIT", {"checksum": checksum, **self._describe(entry)}, before)
 
     def record_renames(self, renames: Iterable[Rename]) -> None:
-        """Give rows of the ledger the names that their versions have today, and log that, all in one transaction."""
+        """Rename rows of the ledger to the current names of their versions, and log that, in one transaction."""
         with self.connection.transaction():
             for rename in renames:
                 note = f"dropped: {rename.recorded}" if rename.drops else f"was {rename.recorded}"
@@ -170,16 +169,16 @@ class Recorder:
     def record_adopted(
         self, version: str, *, applied_at: datetime | None, checksum: str, up_text: str, down_text: str | None, evidence: str
     ) -> None:
-        """Record a migration that the database has already, and log what speaks for that; a row that exists stays as it is.
+        """Record a migration that the database already has, and log the evidence; an existing row is not changed.
 
-        `applied_at` is in UTC, None if nobody knows. The caller holds the transaction.
+        `applied_at` is in UTC, or None if it is unknown. The caller has opened the transaction.
         """
         values = self._describe(Entry("adopt", "finished", version, note=evidence))
         values |= {"applied_at": applied_at, "applied_by": f"adopted by {self.identity.actor}"[:255], "checksum": checksum}
         self._run(_ADOPTED, {**values, "up_text": up_text, "down_text": down_text})
 
     def _prepare(self, values: Mapping[str, object]) -> None:
-        """Have the record of an applied migration planned, under a name that this session has not known yet."""
+        """Prepare the statement that records an applied migration, under a name that is new in this session."""
         self._count += 1
         name = f"migrate_applied_{self._count}"
         parts: dict[str, sql.Composable] = {key: sql.Literal(value) for key, value in values.items()}
@@ -198,7 +197,7 @@ class Recorder:
         return sql.SQL(query).format(**named, **parts).as_string(self.connection)
 
     def _send(self, text: str, before: str) -> None:
-        """Run the text after what comes before it: apart, where that takes back a file's own encoding."""
+        """Run the text after the SQL `before`: separately, if that resets the encoding that a file set."""
         if before and self.connection.pgconn.parameter_status(b"client_encoding") != b"UTF8":
             run_sql(self.connection, before)
             before = ""

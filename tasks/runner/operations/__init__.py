@@ -1,1 +1,1 @@
-"""What can be asked of the runner."""
+"""The operations of the runner."""

@@ -1,6 +1,6 @@
-"""Writing an adoption into a database: under the lock, in one transaction, if nothing has changed since it was looked at.
+"""Writing an adoption to a database: under the lock, in one transaction, if nothing changed since it was examined.
 
-What is written is packed into one word, so that it reaches a run on another machine as it was agreed to here.
+The adoptions are packed into one argument, so that a run on another machine writes exactly what was confirmed.
 """
 
 from __future__ import annotations
@@ -24,68 +24,68 @@ from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.identity import read_revision
 from tasks.runner.ledger.foreign import OtherLedger, find_other_ledger
-from tasks.runner.ledger.reading import Ledger, check_environment, compose_tables, read_ledger, remember_environment
-from tasks.runner.ledger.renames import apply_renames, read_renames, renew_renames
-from tasks.runner.ledger.takeover import Adoption, leave_out_records, record_adoptions, take_over
+from tasks.runner.ledger.reading import Ledger, check_environment, compose_tables, read_ledger, record_environment
+from tasks.runner.ledger.renames import apply_renames, filter_renames, read_renames
+from tasks.runner.ledger.takeover import Adoption, exclude_tool_tables, record_adoptions, take_over
 from tasks.runner.ledger.writing import Recorder
 from tasks.runner.operations.migrate import start
 from tasks.runner.planning.failures import describe_server_error
 
 
-def adopt(runner: MigrationRunner, seen: str, agreed: Sequence[str]) -> Iterator[Event]:
+def adopt(runner: MigrationRunner, fingerprint: str, confirmed: Sequence[str]) -> Iterator[Event]:
     """Write the ledger's rows, each with its evidence in the log; nothing else in the database is changed.
 
-    `seen` is what `describe_seen` gave when the database was looked at, `agreed` what `pack` made of the adoptions.
-    Raises RefusedError where the schema or the record has changed since, UsageError for words that are not packed so.
+    `fingerprint` is the result of `fingerprint_state` when the database was examined, `confirmed` are adoptions from `pack`.
+    Raises RefusedError if the schema or the record has changed since, and UsageError for adoptions that cannot be unpacked.
     """
     yield start(runner, "adopt")
-    begun = time.monotonic()
-    adoptions = tuple(adoption for word in agreed for adoption in unpack(word))
+    started_at = time.monotonic()
+    adoptions = tuple(adoption for word in confirmed for adoption in unpack(word))
     migrations = read_migrations(runner.migrations_dir)
     lock = RunLock(runner.url, run_id=runner.identity.run_id, stop=runner.stop)
     kept = None
     try:
         yield from lock.acquire()
         with connect(runner.url, name=f"migrate-run {runner.identity.run_id}") as connection:
-            kept = _write(connection, runner, migrations, seen, adoptions)
+            kept = _write(connection, runner, migrations, fingerprint, adoptions)
             if runner.environment:
-                remember_environment(connection, read_ledger(connection), runner.environment)
+                record_environment(connection, read_ledger(connection), runner.environment)
     except psycopg.Error as error:
         state = "Nothing was changed." if kept is None else "The migrations are recorded; the name of the environment is not."
         raise describe_server_error(error, runner.url, state) from error
     finally:
         lock.release()
-    duration_ms = round((time.monotonic() - begun) * 1000)
+    duration_ms = round((time.monotonic() - started_at) * 1000)
     yield AdoptionWritten(tuple(adoption.version for adoption in adoptions), kept, duration_ms)
 
 
-def describe_seen(live: Catalog, recorded: Sequence[str], other: OtherLedger | None) -> str:
-    """Give a word for what a database was seen to be: its schema, its ledger and the record of another tool. Pure."""
+def fingerprint_state(live: Catalog, recorded: Sequence[str], other: OtherLedger | None) -> str:
+    """Return a hash of the state of a database: its schema, its ledger and the record of another tool."""
     rows = [] if other is None else [other.schema, other.tool.table, *map(repr, other.rows)]
     return hashlib.sha256(json.dumps([live.fingerprint, list(recorded), rows]).encode()).hexdigest()
 
 
 def pack(adoptions: Sequence[Adoption]) -> str:
-    """Write adoptions as one word without signs that a shell or a command line would change. Pure."""
+    """Return adoptions as one argument, without characters that a shell would change."""
     rows = [(each.version, each.evidence, each.applied_at.isoformat() if each.applied_at else "") for each in adoptions]
     return base64.urlsafe_b64encode(zlib.compress(json.dumps(rows).encode())).decode()
 
 
 def unpack(word: str) -> tuple[Adoption, ...]:
-    """Read the word that `pack` wrote; raises UsageError for any other."""
+    """Return the adoptions in a result of `pack`; raises UsageError for any other text."""
     try:
         rows = json.loads(zlib.decompress(base64.urlsafe_b64decode(word)))
         return tuple(Adoption(version, evidence, datetime.fromisoformat(at) if at else None) for version, evidence, at in rows)
     except (ValueError, TypeError, zlib.error) as error:
         raise UsageError(
-            "these adoptions cannot be read", hint="inv db.adopt --apply writes them.", state="Nothing was changed."
+            "these adoptions cannot be read", hint="inv db.adopt --apply passes them.", state="Nothing was changed."
         ) from error
 
 
-def read_standing(
+def read_state(
     connection: psycopg.Connection, runner: MigrationRunner, migrations: Migrations
 ) -> tuple[Catalog, Ledger, OtherLedger | None]:
-    """Read a database's schema without records of any tool, its ledger by today's names, and another tool's record."""
+    """Return a schema without the tables of any tool, the ledger under the current names, and another tool's record."""
     other = find_other_ledger(connection)
     ledger = Ledger()
     if other is None or not other.is_in_the_way:
@@ -94,18 +94,22 @@ def read_standing(
         ledger, _ = apply_renames(ledger, read_renames(migrations.folder, migrations.checksums))
     if ledger.checksums:
         other = None
-    return leave_out_records(read_catalog(connection), other), ledger, other
+    return exclude_tool_tables(read_catalog(connection), other), ledger, other
 
 
 def _write(
-    connection: psycopg.Connection, runner: MigrationRunner, migrations: Migrations, seen: str, adoptions: tuple[Adoption, ...]
+    connection: psycopg.Connection,
+    runner: MigrationRunner,
+    migrations: Migrations,
+    fingerprint: str,
+    adoptions: tuple[Adoption, ...],
 ) -> str:
-    """Write everything in one transaction, and give the name under which another tool's table is kept."""
-    live, recorded, other = read_standing(connection, runner, migrations)
-    if describe_seen(live, tuple(recorded.checksums), other) != seen:
+    """Write everything in one transaction, and return the new name of another tool's table."""
+    live, recorded, other = read_state(connection, runner, migrations)
+    if fingerprint_state(live, tuple(recorded.checksums), other) != fingerprint:
         raise RefusedError(
-            "the schema or the ledger changed while it was looked at",
-            hint="Is somebody changing it by hand, or is a deploy under way? Look again when that has ended.",
+            "the schema or the ledger changed since it was examined",
+            hint="Is it being changed manually or by a deploy? Run the command again when that has ended.",
             state="Nothing was changed.",
         )
     revision, kept = read_revision(runner.migrations_dir), ""
@@ -117,6 +121,6 @@ def _write(
             _, todo = apply_renames(ledger, read_renames(migrations.folder, migrations.checksums))
             run_sql(connection, compose_tables(ledger))
             recorder = Recorder(connection, ledger, runner.identity, revision, prepare=False)
-            recorder.record_renames(renew_renames(todo, ledger))
+            recorder.record_renames(filter_renames(todo, ledger))
             record_adoptions(recorder, adoptions, migrations)
     return kept

@@ -1,4 +1,4 @@
-"""What a checkout or an image holds, told without asking any database, and so without waiting for the driver to be imported."""
+"""The migrations of a checkout or an image, read without a database, and so without importing the driver."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from tasks.runner.identity import LEDGER_FORMAT, TOOL_VERSION
 
 
 def list_files(migrations_dir: Path) -> Iterator[Event]:
-    """List the migrations of a folder with their checksums."""
+    """Yield the migrations of a folder with their checksums."""
     checksums = read_migrations(migrations_dir).checksums
     yield FilesRead(tuple(checksums), tuple(checksums.values()), TOOL_VERSION, LEDGER_FORMAT)

@@ -1,4 +1,4 @@
-"""Building a database from migrations/schema.sql: the schema of all its migrations in one transaction, and the ledger with it."""
+"""Building a database from migrations/schema.sql: its schema and its ledger, in one transaction."""
 
 from __future__ import annotations
 
@@ -17,53 +17,54 @@ from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations, SourceFile, read_migrations, read_source
 from tasks.runner.files.schema_file import NAME, SchemaFile, find_outdated, parse_schema_file
 from tasks.runner.identity import read_revision
-from tasks.runner.ledger.expected_schema import Expecter
-from tasks.runner.ledger.reading import check_environment, ensure_ledger, read_ledger, remember_environment
+from tasks.runner.ledger.expected_schema import ExpectationWriter
+from tasks.runner.ledger.reading import check_environment, ensure_ledger, read_ledger, record_environment
 from tasks.runner.ledger.takeover import Adoption, record_adoptions
 from tasks.runner.ledger.writing import Recorder
 from tasks.runner.operations.migrate import start
 from tasks.runner.planning.failures import describe_reason, find_place, is_lost
 from tasks.runner.redaction import redact
+from tasks.runner.signals import describe_signal
 
 _EVERYWHERE = frozenset({"schema", "extension", "comment", "grant", "default privilege", "default privileges"})
-"""Kinds of objects that a database may have before anybody made a table in it."""
-_UNTOUCHED = "Nothing was changed."
+"""The kinds of objects that an empty database may contain."""
+_UNCHANGED = "Nothing was changed."
 
 
 def load_schema(runner: MigrationRunner) -> Iterator[Event]:
-    """Make the schema of the schema file in an empty database, and record its migrations as applied.
+    """Create the schema of the schema file in an empty database, and record its migrations as applied.
 
-    Raises RefusedError where the database holds something, or the file is not what the migrations of this checkout make.
+    Raises RefusedError if the database is not empty, or if the file does not match the migrations of this checkout.
     """
     yield start(runner, "load")
-    begun = time.monotonic()
+    started_at = time.monotonic()
     migrations = read_migrations(runner.migrations_dir)
     source = read_source(migrations.folder / NAME)
     schema = parse_schema_file(source.text, source.shown)
     refuse_outdated(schema, migrations, source.shown)
     yield FilesFound(len(schema.checksums))
     if schema.writing:
-        yield _tell_writing(schema)
+        yield _warn_about_rows(schema)
     lock = RunLock(runner.url, run_id=runner.identity.run_id, stop=runner.stop)
     try:
         yield from lock.acquire()
         with connect(runner.url, name=f"migrate-run {runner.identity.run_id}") as connection:
             _load(runner, connection, migrations, source, schema)
     except psycopg.Error as error:
-        raise RunnerError(redact(describe_reason(error), runner.url), state="Nothing was kept.") from error
+        raise RunnerError(redact(describe_reason(error), runner.url), state="Everything was rolled back.") from error
     finally:
         lock.release()
-    yield RunFinished("load", len(schema.checksums), round((time.monotonic() - begun) * 1000))
+    yield RunFinished("load", len(schema.checksums), round((time.monotonic() - started_at) * 1000))
 
 
 def refuse_outdated(schema: SchemaFile, migrations: Migrations, shown: str) -> None:
-    """Raise RefusedError if the schema file speaks of migrations that the folder does not have, or has otherwise."""
+    """Raise RefusedError if the schema file was made from other migrations than those of the folder."""
     outdated = find_outdated(schema, migrations.checksums)
     if outdated:
         raise RefusedError(
-            f"{shown} is older or newer than the migrations beside it: {', '.join(outdated)}",
-            hint="Run inv db.migrate on a local database: it writes the file anew.",
-            state=_UNTOUCHED,
+            f"{shown} does not match these migrations: {', '.join(outdated)}",
+            hint="Run inv db.migrate on a local database: it regenerates the file.",
+            state=_UNCHANGED,
             place=Place(shown),
         )
 
@@ -71,16 +72,16 @@ def refuse_outdated(schema: SchemaFile, migrations: Migrations, shown: str) -> N
 def _load(
     runner: MigrationRunner, connection: psycopg.Connection, migrations: Migrations, source: SourceFile, schema: SchemaFile
 ) -> None:
-    """Do it in one transaction; the caller holds the lock."""
+    """Load the schema and record the migrations in one transaction; the caller has the lock."""
     ledger = read_ledger(connection)
     check_environment(ledger, runner.environment)
-    _refuse_full(bool(ledger.checksums), read_catalog(connection))
+    _refuse_nonempty(bool(ledger.checksums), read_catalog(connection))
     if not ledger.current:
         ensure_ledger(connection, ledger)
         ledger = read_ledger(connection)
     if runner.environment and not ledger.environment:
-        remember_environment(connection, ledger, runner.environment)
-    expecter = Expecter(connection, ledger, watch=runner.watch_drift)
+        record_environment(connection, ledger, runner.environment)
+    expecter = ExpectationWriter(connection, ledger, watch=runner.watch_drift)
     try:
         run_sql(connection, "BEGIN")
         _run_body(runner, connection, source, schema)
@@ -102,7 +103,9 @@ def _run_body(runner: MigrationRunner, connection: psycopg.Connection, source: S
         Execution(connection, schema.body, stop=runner.stop).finish()
     except Interruption as stopped:
         raise RunInterruptedError(
-            f"stopped by {stopped.signal_name}", hint="Run the same command again.", state="Nothing was kept."
+            f"stopped by {describe_signal(stopped.signal_name)}",
+            hint="Run the same command again.",
+            state="Everything was rolled back.",
         ) from stopped
     except psycopg.Error as error:
         start = len(source.text.replace("\r\n", "\n")) - len(schema.body)
@@ -110,25 +113,25 @@ def _run_body(runner: MigrationRunner, connection: psycopg.Connection, source: S
         place = find_place(source.text.replace("\r\n", "\n"), source.shown, start + int(at) - 1) if at else Place(source.shown)
         raise StatementError(
             redact(describe_reason(error), runner.url),
-            hint="Does the server have the extensions and roles that the schema needs? inv db.migrate says more.",
-            state="Nothing was kept.",
+            hint="Does the server have the required extensions and roles? inv db.migrate shows which statement fails.",
+            state="Everything was rolled back.",
             place=place,
             sqlstate=error.sqlstate or "",
         ) from error
 
 
-def _refuse_full(has_rows: bool, catalog: Catalog) -> None:
+def _refuse_nonempty(has_rows: bool, catalog: Catalog) -> None:
     objects = [str(key) for key in catalog.objects if key.kind not in _EVERYWHERE]
     if has_rows or objects:
-        held = "a ledger with applied migrations" if has_rows else objects[0]
+        content = "a ledger with applied migrations" if has_rows else objects[0]
         raise RefusedError(
-            f"the database is not empty: it has {held}",
-            hint="Load into a new database (createdb NAME), or bring this one up to date: inv db.migrate",
-            state=_UNTOUCHED,
+            f"the database is not empty: it contains {content}",
+            hint="Load into a new database (createdb NAME), or migrate this one: inv db.migrate",
+            state=_UNCHANGED,
         )
 
 
-def _tell_writing(schema: SchemaFile) -> NoticeRaised:
+def _warn_about_rows(schema: SchemaFile) -> NoticeRaised:
     versions = ", ".join(sorted(schema.writing))
-    message = f"these migrations also write rows, which {NAME} does not hold: {versions}"
+    message = f"these migrations also write rows, which {NAME} does not contain: {versions}"
     return NoticeRaised(NAME, "WARNING", message)

@@ -1,4 +1,4 @@
-"""The operations that people call: each is an iterator of events, the same under Invoke, on a server, and in a test."""
+"""Migrate and rollback: iterators of events, the same under Invoke, on a server, and in a test."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from tasks.runner.planning.plan import MigrateGoal, Plan, RollbackGoal, show_pla
 
 
 def migrate(runner: MigrationRunner, goal: MigrateGoal, *, dry_run: bool = False) -> Iterator[Event]:
-    """Bring the database to the newest migration, or to the one that the goal names."""
+    """Migrate the database to the newest migration, or to the one of the goal."""
     yield start(runner, "migrate")
-    begun = time.monotonic()
+    started_at = time.monotonic()
     prepared = runner.prepare(goal)
     yield FilesFound(len(prepared.migrations.checksums))
     skipped = tuple(v for v in prepared.migrations.checksums if v in prepared.ledger.checksums)
     if skipped:
         yield Skipped(skipped)
-    yield from run_plan(runner, prepared.plan, begun, dry_run=dry_run)
+    yield from run_plan(runner, prepared.plan, started_at, dry_run=dry_run)
 
 
 def rollback(runner: MigrationRunner, goal: RollbackGoal, *, dry_run: bool = False) -> Iterator[Event]:
-    """Undo the last migrations by their down files, newest application first."""
+    """Roll back the last migrations with their down files, in the reverse order of application."""
     yield start(runner, "rollback")
-    begun = time.monotonic()
+    started_at = time.monotonic()
     prepared = runner.prepare(goal)
-    yield from run_plan(runner, prepared.plan, begun, dry_run=dry_run)
+    yield from run_plan(runner, prepared.plan, started_at, dry_run=dry_run)
 
 
 def start(runner: MigrationRunner, action: str) -> RunStarted:
-    """Open the stream of events of an operation."""
+    """Return the first event of an operation."""
     return RunStarted(runner.identity.run_id, action, runner.environment, describe_database(runner.url), runner.identity.actor)
 
 
-def run_plan(runner: MigrationRunner, made: Plan, begun: float, *, dry_run: bool) -> Iterator[Event]:
-    """Show a plan and, unless it is only to be shown, run it."""
+def run_plan(runner: MigrationRunner, plan: Plan, started_at: float, *, dry_run: bool) -> Iterator[Event]:
+    """Show a plan and, unless this is a dry run, run it."""
     done = 0
-    yield PlanMade(made.action, dry_run, show_plan(made), made.findings)
-    made.raise_refusals()
-    if (made.steps or made.renames) and not dry_run:
-        for event in runner.run(made):
+    yield PlanMade(plan.action, dry_run, show_plan(plan), plan.findings)
+    plan.raise_refusals()
+    if (plan.steps or plan.renames) and not dry_run:
+        for event in runner.run(plan):
             done += event.kind == "step_finished"
             yield event
-    yield RunFinished(made.action, done, round((time.monotonic() - begun) * 1000), dry_run)
+    yield RunFinished(plan.action, done, round((time.monotonic() - started_at) * 1000), dry_run)

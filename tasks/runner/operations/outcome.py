@@ -1,4 +1,4 @@
-"""How a run ended: read from the log by its id, and from the sessions that are there. For one whose connection broke."""
+"""The outcome of a run whose connection was lost: read from the log by its id, and from the current sessions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SELECT count(*) FROM pg_stat_activity
 
 
 def read_outcome(runner: MigrationRunner, run_id: str) -> Iterator[Event]:
-    """Give the outcome of a run."""
+    """Yield the outcome of a run."""
     with runner.read() as connection:
         ledger = read_ledger(connection)
         names = [f"migrate-lock {run_id}", f"migrate-run {run_id}", f"migrate-run {run_id} at work"]
@@ -30,9 +30,9 @@ def read_outcome(runner: MigrationRunner, run_id: str) -> Iterator[Event]:
 
 
 def describe_outcome(run_id: str, rows: list[tuple[str | None, str, str, str]], *, alive: bool) -> OutcomeRead:
-    """Tell the outcome from a run's rows in the log: (version, outcome, error, SQLSTATE), oldest first. Pure.
+    """Return the outcome from a run's rows in the log: (version, outcome, error, SQLSTATE), oldest first.
 
-    Rows without a version frame a run; a repair has none, because it writes all its rows in one transaction.
+    A row without a version begins and ends a run; a repair has none, because it writes all its rows in one transaction.
     """
     steps = tuple(version for version, outcome, _, _ in rows if version is not None and outcome == "finished")
     frame = [row for row in rows if row[0] is None]

@@ -1,4 +1,4 @@
-"""Looking at a database without changing it: what a run there would meet."""
+"""Checks of a database that change nothing: whether a run would work."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ SELECT coalesce(string_agg(c.oid::regclass::text, ', ' ORDER BY c.relname), ''),
 
 
 def probe(runner: MigrationRunner) -> Iterator[Event]:
-    """Check a database: version, privileges, pooler, extensions, and what the ledger says of itself.
+    """Check a database: version, privileges, pooler, extensions, and the ledger.
 
-    Raises ConnectError where no session can be had; what the server refuses later on is a check that failed.
+    Raises ConnectError if the connection fails; a later error of the server is a failed check.
     """
     checks: list[CheckMade] = []
     try:
@@ -60,12 +60,12 @@ def _check_server(connection: psycopg.Connection) -> Iterator[CheckMade]:
     number = connection.info.server_version
     known = number >= _OLDEST_SERVER
     found = f"PostgreSQL {number // 10000}.{number % 10000}"
-    yield CheckMade("server version", known, found, "" if known else "PostgreSQL 14 is the oldest that this tool knows.")
+    yield CheckMade("server version", known, found, "" if known else "PostgreSQL 14 is the oldest supported version.")
     if is_pooled(connection):
-        found = "one stands between, with fewer means against waiting for locks"
-        yield CheckMade("pooler", True, found, "Set DIRECT_DATABASE_URL to a URL that goes round it.")
+        found = "the connection goes through one, which limits the handling of lock waits"
+        yield CheckMade("pooler", True, found, "Set DIRECT_DATABASE_URL to a direct connection, bypassing the pooler.")
     else:
-        yield CheckMade("pooler", True, "none stands between")
+        yield CheckMade("pooler", True, "none")
 
 
 def _check_user(connection: psycopg.Connection) -> Iterator[CheckMade]:
@@ -75,17 +75,17 @@ def _check_user(connection: psycopg.Connection) -> Iterator[CheckMade]:
     user, schema, may_create, replica, read_only = row
     if schema is None:
         hint = "CREATE SCHEMA public; or set search_path in the URL (?options=-csearch_path%3Dmyschema)."
-        yield CheckMade("privileges", False, "search_path names no schema that exists", hint)
+        yield CheckMade("privileges", False, "search_path contains no schema that exists", hint)
     elif not may_create:
         hint = f"GRANT CREATE, USAGE ON SCHEMA {schema} TO {user};"
         yield CheckMade("privileges", False, f"{user} may not create tables in the schema {schema}", hint)
     else:
         yield CheckMade("privileges", True, f"{user} may create tables in the schema {schema}")
     if replica:
-        hint = "Use the primary's URL; on Fly that is port 5432, not 5433."
-        yield CheckMade("writable", False, "this server is a replica, which only reads", hint)
+        hint = "Use the URL of the primary; on Fly that is port 5432, not 5433."
+        yield CheckMade("writable", False, "this server is a read-only replica", hint)
     elif read_only:
-        hint = f"ALTER ROLE {user} RESET default_transaction_read_only; or take it out of the URL, or use another user."
+        hint = f"ALTER ROLE {user} RESET default_transaction_read_only; or remove it from the URL, or use another user."
         yield CheckMade("writable", False, "default_transaction_read_only is on", hint)
     else:
         yield CheckMade("writable", True, "yes")
@@ -104,7 +104,7 @@ def _check_extensions(connection: psycopg.Connection) -> CheckMade:
             "extensions",
             False,
             f"{listed}; vector is available, but this user may not create it",
-            "Have an administrator do it: CREATE EXTENSION vector;",
+            "Ask an administrator to run: CREATE EXTENSION vector;",
         )
     return CheckMade("extensions", True, f"{listed}; vector is available")
 
@@ -112,14 +112,14 @@ def _check_extensions(connection: psycopg.Connection) -> CheckMade:
 def _check_ledger(runner: MigrationRunner, connection: psycopg.Connection) -> Iterator[CheckMade]:
     ledger = read_ledger(connection)
     if not ledger.exists:
-        yield CheckMade("ledger", True, "none yet; the first run makes it")
+        yield CheckMade("ledger", True, "none yet; the first run creates it")
         return
     check_environment(ledger, runner.environment)
-    said = f", says that it is {ledger.environment}" if ledger.environment else ""
+    environment = f", belongs to {ledger.environment}" if ledger.environment else ""
     row = connection.execute(_LEDGER_TABLES, [ledger.schema]).fetchone()
     barred, user = row or ("", "")
     if barred:
         hint = f"GRANT SELECT, INSERT, UPDATE, DELETE ON {barred} TO {user};"
         yield CheckMade("ledger", False, f"{user} may not read and write {barred}", hint)
     else:
-        yield CheckMade("ledger", True, f"{len(ledger.checksums)} applied{said}")
+        yield CheckMade("ledger", True, f"{len(ledger.checksums)} applied{environment}")

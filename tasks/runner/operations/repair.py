@@ -1,4 +1,4 @@
-"""Repair: make the ledger say what is true, each change shown and confirmed."""
+"""Repair: bring the ledger in line with the files, with each change shown and confirmed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations, read_migrations, read_source
 from tasks.runner.identity import read_revision
 from tasks.runner.ledger.reading import Ledger, check_environment, ensure_ledger, read_ledger
-from tasks.runner.ledger.renames import Rename, read_renamed_ledger, renew_renames
+from tasks.runner.ledger.renames import Rename, filter_renames, read_renamed_ledger
 from tasks.runner.ledger.writing import Entry, Recorder
 from tasks.runner.operations.migrate import start
 from tasks.runner.planning.failures import describe_server_error
@@ -44,28 +44,28 @@ class _Session:
 
 
 def repair(runner: MigrationRunner, confirm: Confirm | None) -> Iterator[Event]:
-    """Record new checksums, drop the rows of missing files and forget interrupted attempts, where `confirm` agrees.
+    """Record new checksums, drop the rows of missing files and clear interrupted attempts, each if `confirm` returns True.
 
-    It never runs a migration: the schema stays as it is, only the ledger changes. Raises RefusedError, after all was shown,
-    where something is to be confirmed and nobody can be asked (None).
+    It never runs a migration: only the ledger changes, not the schema. Raises RefusedError, after showing all changes, if there
+    is something to confirm and no way to ask (None).
     """
     yield start(runner, "repair")
-    begun = time.monotonic()
+    started_at = time.monotonic()
     migrations = read_migrations(runner.migrations_dir)
     with runner.read() as connection:
         ledger, renames, _ = read_renamed_ledger(connection, migrations)
         check_environment(ledger, runner.environment)
         proposals = propose_repairs(ledger, add_diffs(connection, ledger, migrations, find_differences(migrations, ledger)))
-    agreed = []
+    confirmed = []
     for proposal in proposals:
         yield proposal
         if confirm is not None and confirm(proposal):
-            agreed.append(proposal)
+            confirmed.append(proposal)
     if proposals and confirm is None:
         raise build_unconfirmed_error()
-    if agreed:
-        _apply(runner, migrations, agreed, renames)
-    yield RunFinished("repair", len(agreed), round((time.monotonic() - begun) * 1000))
+    if confirmed:
+        _apply(runner, migrations, confirmed, renames)
+    yield RunFinished("repair", len(confirmed), round((time.monotonic() - started_at) * 1000))
 
 
 def build_unconfirmed_error() -> RefusedError:
@@ -78,7 +78,7 @@ def build_unconfirmed_error() -> RefusedError:
 
 
 def propose_repairs(ledger: Ledger, findings: tuple[Finding, ...]) -> tuple[RepairProposed, ...]:
-    """Turn findings and unfinished attempts into the changes that would settle them. Pure."""
+    """Return the changes that would resolve findings and unfinished attempts."""
     proposals = [
         RepairProposed(
             finding.version,
@@ -90,7 +90,7 @@ def propose_repairs(ledger: Ledger, findings: tuple[Finding, ...]) -> tuple[Repa
         if finding.kind == "edited"
     ]
     proposals += [
-        RepairProposed(version, "record checksum", "it was recorded without a checksum: record the one of the file")
+        RepairProposed(version, "record checksum", "it was recorded without a checksum: record that of the file")
         for version, checksum in ledger.checksums.items()
         if checksum is None and version not in {finding.version for finding in findings}
     ]
@@ -98,8 +98,8 @@ def propose_repairs(ledger: Ledger, findings: tuple[Finding, ...]) -> tuple[Repa
         RepairProposed(
             finding.version,
             "drop row",
-            "there is no file for it in this checkout: drop its row and its stored texts "
-            "(what it did to the schema stays, and can no longer be rolled back)",
+            "this checkout has no file for it: drop its row and its stored texts "
+            "(its changes to the schema stay, and can no longer be rolled back)",
         )
         for finding in findings
         if finding.kind == "missing"
@@ -108,8 +108,8 @@ def propose_repairs(ledger: Ledger, findings: tuple[Finding, ...]) -> tuple[Repa
         RepairProposed(
             version,
             "forget attempt",
-            f"a {attempt.action} stopped after {attempt.segments_done} of {attempt.segments_total} segments: forget that, "
-            "so that it starts from its first statement (what was done stays in the schema)",
+            f"a {attempt.action} stopped after {attempt.segments_done} of {attempt.segments_total} segments: clear that, "
+            "so that it starts from its first statement (the committed changes stay in the schema)",
         )
         for version, attempt in ledger.attempts.items()
         if attempt.interrupted and attempt.action in ("migrate", "rollback")
@@ -117,8 +117,8 @@ def propose_repairs(ledger: Ledger, findings: tuple[Finding, ...]) -> tuple[Repa
     return tuple(proposals)
 
 
-def _apply(runner: MigrationRunner, migrations: Migrations, agreed: list[RepairProposed], renames: tuple[Rename, ...]) -> None:
-    """Write the agreed changes in one transaction, under the lock."""
+def _apply(runner: MigrationRunner, migrations: Migrations, confirmed: list[RepairProposed], renames: tuple[Rename, ...]) -> None:
+    """Write the confirmed changes in one transaction, under the lock."""
     lock = RunLock(runner.url, run_id=runner.identity.run_id, stop=runner.stop)
     try:
         for _ in lock.acquire():
@@ -131,8 +131,8 @@ def _apply(runner: MigrationRunner, migrations: Migrations, agreed: list[RepairP
             prepare = not is_pooled(connection)
             recorder = Recorder(connection, ledger, runner.identity, read_revision(runner.migrations_dir), prepare)
             with connection.transaction():
-                recorder.record_renames(renew_renames(renames, ledger))
-                for proposal in agreed:
+                recorder.record_renames(filter_renames(renames, ledger))
+                for proposal in confirmed:
                     _write(_Session(connection, ledger, migrations), recorder, proposal)
     except psycopg.Error as error:
         raise describe_server_error(error, runner.url, state="Nothing was changed.") from error

@@ -1,4 +1,4 @@
-"""What somebody asks for, as a value: the same from Invoke's flags and from a command line, here and on another machine."""
+"""Requests as values: the same from Invoke's flags and from a command line, on this or on another machine."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 _WRITING = frozenset({"migrate", "rollback", "seed", "repair", "load", "adopt"})
 _LONGEST_NUMBER = 9
 HISTORY_LIMIT = 50
-"""How many rows of the log are shown where nobody says otherwise."""
+"""How many rows of the log are shown by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Ask for one operation; what an operation does not know stays at its default."""
+    """A request for an operation; fields that do not apply to it have their defaults."""
 
     command: str
     to: str = ""
@@ -32,18 +32,18 @@ class Request:
     limit: int = 0
     version: str = ""
     agree: tuple[str, ...] = ()
-    """What was agreed to: the changes of a repair, each as CHANGE:VERSION, or the adoptions, packed."""
+    """The confirmed changes of a repair, each as CHANGE:VERSION, or the packed adoptions."""
 
     @property
     def writes(self) -> bool:
-        """Tell whether this may change the database."""
+        """Return True if this may change the database."""
         return self.command in _WRITING and not self.dry_run
 
 
 def perform(request: Request, runner: MigrationRunner, confirm: Confirm | None) -> Iterator[Event]:
-    """Begin the operation that is asked for; what only some need is imported with it.
+    """Return the events of the requested operation, which is imported only now.
 
-    Raises UsageError for a request that cannot be meant.
+    Raises UsageError for an invalid request.
     """
     _check(request)
     if request.command == "migrate":
@@ -78,7 +78,7 @@ def perform(request: Request, runner: MigrationRunner, confirm: Confirm | None) 
 
 
 def _answer(request: Request, runner: MigrationRunner) -> Iterator[Event]:
-    """Begin an operation that only reads."""
+    """Return the events of an operation that only reads."""
     if request.command == "catalog":
         from tasks.runner.operations.schema import read_schema
 
@@ -109,7 +109,7 @@ def parse_count(flag: str, text: str) -> int:
 
 
 def write_arguments(request: Request) -> tuple[str, ...]:
-    """Write a request as the arguments of scripts/migrate.py that make the same request."""
+    """Return a request as arguments of scripts/migrate.py."""
     flags = {field.name: field for field in fields(Request)}
     written = [request.command]
     for name, field in flags.items():

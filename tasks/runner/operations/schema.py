@@ -1,4 +1,4 @@
-"""Reading the schema of a database, with what its ledger says should be there: as one event, for a comparison elsewhere."""
+"""Reading the schema of a database and the texts in its ledger, as one event, to compare it on another machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SELECT l.version, coalesce(l.checksum, ''), s.up_text, s.down_text
 
 
 def read_schema(runner: MigrationRunner) -> Iterator[Event]:
-    """Give the objects of the database, and the texts that were applied to it, in the order of their application."""
+    """Yield the objects of the database, and the texts that were applied to it, in the order of their application."""
     with runner.read() as connection:
         other = find_other_ledger(connection)
         ledger = Ledger() if other is not None and other.is_in_the_way else read_ledger(connection)
@@ -41,13 +41,13 @@ def read_schema(runner: MigrationRunner) -> Iterator[Event]:
 
 
 def build_catalog(event: CatalogRead) -> Catalog:
-    """Make the schema of the event that carries it."""
+    """Return the schema in an event."""
     objects = {Key(kind, name, parent): definition for kind, name, parent, definition in event.objects}
     return Catalog(objects, event.server_version)
 
 
 def describe_record(other: OtherLedger) -> OtherRecord:
-    """Give another tool's record as an event carries it. Pure."""
+    """Return another tool's record as the value of an event."""
     rows = tuple(
         (row.version, row.name, row.applied_at.isoformat() if row.applied_at else "", row.checksum, "true" if row.ok else "")
         for row in other.rows
@@ -56,7 +56,7 @@ def describe_record(other: OtherLedger) -> OtherRecord:
 
 
 def build_record(record: OtherRecord | None) -> OtherLedger | None:
-    """Make another tool's record of the event's value; None where there is none, or the tool is not known here. Pure."""
+    """Return another tool's record from the value of an event; None if there is none, or if the tool is unknown."""
     tools = [tool for tool in OTHER_TOOLS if record and (tool.name, tool.table) == (record.tool, record.table)]
     if record is None or not tools:
         return None

@@ -1,4 +1,4 @@
-"""Seeds: data that every environment has, run again when their text changed."""
+"""Seeds: data that every environment has; a seed runs again when its text changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tasks.runner.planning.plan import Plan, Source, Step
 def seed(runner: MigrationRunner, *, dry_run: bool = False) -> Iterator[Event]:
     """Run the seeds that are new or whose text changed, each in a transaction with its row in the ledger."""
     yield start(runner, "seed")
-    begun = time.monotonic()
+    started_at = time.monotonic()
     files = read_seed_files(runner.seeds_dir)
     yield FilesFound(len(files), "seed")
     with runner.read() as connection:
@@ -31,11 +31,11 @@ def seed(runner: MigrationRunner, *, dry_run: bool = False) -> Iterator[Event]:
     skipped = tuple(file.path.stem for file in files if recorded.get(file.path.stem) == file.checksum)
     if skipped:
         yield Skipped(skipped)
-    yield from run_plan(runner, plan_seeds(files, recorded), begun, dry_run=dry_run)
+    yield from run_plan(runner, plan_seeds(files, recorded), started_at, dry_run=dry_run)
 
 
 def plan_seeds(files: tuple[SourceFile, ...], recorded: Mapping[str, str]) -> Plan:
-    """Make a step of each seed that is not recorded with the checksum it has now. Pure."""
+    """Return the plan of the seeds that are not recorded with their current checksum."""
     steps = []
     for file in files:
         name = file.path.stem
@@ -48,12 +48,12 @@ def plan_seeds(files: tuple[SourceFile, ...], recorded: Mapping[str, str]) -> Pl
 
 
 def _refuse_several_transactions(shown: str, script: Script) -> None:
-    """Raise RefusedError at the first statement of a seed that does not fit into its one transaction."""
+    """Raise RefusedError at the first statement of a seed that is not part of its one transaction."""
     if script.single_transaction:
         return
-    alone = [segment for segment in script.segments if not segment.transactional]
-    misfits = alone or list(script.segments[1:])
-    reason = "a seed runs in one transaction, and this " + ("statement cannot" if alone else "begins another")
+    nontransactional = [segment for segment in script.segments if not segment.transactional]
+    misfits = nontransactional or list(script.segments[1:])
+    reason = "a seed runs in one transaction, and this " + ("statement cannot" if nontransactional else "begins another")
     raise RefusedError(
         reason if misfits else "a seed that contains no statement does nothing",
         hint="Move it to a migration: inv db.new NAME" if misfits else "Delete it, or write its statements.",
@@ -63,7 +63,7 @@ def _refuse_several_transactions(shown: str, script: Script) -> None:
 
 
 def read_recorded_seeds(connection: psycopg.Connection, ledger: Ledger) -> dict[str, str]:
-    """Read the checksum of each seed that the ledger knows."""
+    """Return the checksum of each seed in the ledger."""
     if not ledger.complete:
         return {}
     query = sql.SQL("SELECT name, checksum FROM {}").format(ledger.table("_seeds"))

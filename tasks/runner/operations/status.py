@@ -1,4 +1,4 @@
-"""Reading what is: the state of every version, and the log."""
+"""Reading the state of every version, and the log."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SELECT version, to_char(applied_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), coalesce(appl
 
 
 def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
-    """Give the state of every version, oldest first; with a limit, only the newest so many."""
+    """Yield the state of every version, oldest first; with a limit, only of the newest versions."""
     migrations = read_migrations(runner.migrations_dir)
     with runner.read() as connection:
         ledger, _, _ = read_renamed_ledger(connection, migrations)
@@ -47,17 +47,17 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
 
 
 def _find_drift(connection: psycopg.Connection, ledger: Ledger) -> tuple[Finding, ...]:
-    """Compare the schema with what the last run left; where that is not known, nothing is said."""
+    """Return a finding if the schema differs from the one that the last run recorded; none if that is unknown."""
     expectation = parse_expectation(ledger.expected)
     now = None if expectation is None else read_sum(connection)
     if expectation is None or now is None or not expectation.has_drifted(now):
         return ()
-    hint = f"See what differs: inv db.drift{f' --env={ledger.environment}' if ledger.environment else ''}"
-    return (Finding("drifted", "", "the schema has drifted: somebody changed it besides the migrations", hint=hint),)
+    hint = f"Show the differences: inv db.drift{f' --env={ledger.environment}' if ledger.environment else ''}"
+    return (Finding("drifted", "", "The schema has drifted: it was changed outside the migrations.", hint=hint),)
 
 
 def read_history(runner: MigrationRunner, *, limit: int = 50, version: str = "") -> Iterator[Event]:
-    """Give the newest rows of the log, failures included, newest first; raises UsageError for a version that it does not know."""
+    """Yield the newest rows of the log, failures included, newest first; raises UsageError for an unknown version."""
     with runner.read() as connection:
         ledger = read_ledger(connection)
         rows: tuple[HistoryRow, ...] = ()
@@ -76,7 +76,7 @@ def _list_logged(connection: psycopg.Connection, ledger: Ledger) -> list[str]:
 
 
 def list_states(ledger: Ledger, pending: tuple[str, ...], findings: tuple[Finding, ...]) -> dict[str, str]:
-    """Name the state of every version, ordered by name. Pure."""
+    """Return the state of every version, sorted by name."""
     states = dict.fromkeys(ledger.checksums, "applied") | dict.fromkeys(pending, "pending")
     states |= {finding.version: finding.kind for finding in findings}
     states |= {
@@ -102,7 +102,7 @@ def _build_row(version: str, state: str, details: tuple[Any, ...] | None, ledger
         note = f"{attempt.action}: {attempt.segments_done} of {attempt.segments_total} segments done"
     failed = bool(attempt and attempt.error and (version in ledger.checksums) == (attempt.action == "rollback"))
     if attempt is not None and failed:
-        note = "; ".join(filter(None, (note, f"last try failed: {attempt.error.splitlines()[0]}")))
+        note = "; ".join(filter(None, (note, f"last attempt failed: {attempt.error.splitlines()[0]}")))
     if state == "applied" and ledger.checksums.get(version) is None:
         note = "recorded without a checksum"
     if details is None:

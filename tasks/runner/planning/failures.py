@@ -1,4 +1,4 @@
-"""Turning what the server said into an error for a person: where in the file, what stands, what to do next."""
+"""Errors of the server as errors for users: the place in the file, the state of the database, and the next step."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from tasks.runner.planning.plan import Step
 from tasks.runner.redaction import redact, redact_line
 
 _HINTS = {
-    "42501": "The user in DATABASE_URL lacks a privilege for this; ask for it (GRANT …), or use the owner's URL.",
-    "25006": "This server only reads (a replica, or default_transaction_read_only is on). Use the primary's URL.",
-    "25001": "Put the statement into a file of its own, or write `-- migrate: no-transaction` into the header.",
-    "2D000": "It commits by itself: write `-- migrate: no-transaction` into the file's header.",
+    "42501": "The user in DATABASE_URL lacks a privilege. Ask for it (GRANT …), or use the URL of the owner.",
+    "25006": "This server is read-only: a replica, or default_transaction_read_only is on. Use the URL of the primary.",
+    "25001": "Move the statement to a file of its own, or add `-- migrate: no-transaction` at the top of the file.",
+    "2D000": "The statement commits itself: add `-- migrate: no-transaction` at the top of the file.",
     "55P04": "A new enum value cannot be used in the transaction that adds it: ALTER TYPE … ADD VALUE needs an earlier file.",
-    "57014": "It was cancelled: by statement_timeout (SET LOCAL statement_timeout = 0 lifts it), or by an administrator.",
-    "53100": "The server's disk is full. Make room, then run the same command again.",
-    "53200": "The server ran out of memory. Try again when it is quieter.",
-    "55P03": "Another session holds the lock. End it (SELECT pg_terminate_backend(PID);) or run again when it is done;\n"
-    "LOCK_TIMEOUT and LOCK_ATTEMPTS say how long to wait.",
+    "57014": "It was cancelled, by statement_timeout (SET LOCAL statement_timeout = 0 disables it) or by an administrator.",
+    "53100": "The server's disk is full. Free some space, then run the same command again.",
+    "53200": "The server ran out of memory. Run the same command again when the load is lower.",
+    "55P03": "Another session has the lock. End it (SELECT pg_terminate_backend(PID);), or run again when it is done.\n"
+    "LOCK_TIMEOUT and LOCK_ATTEMPTS set how long to wait.",
     "40P01": "Two sessions waited for each other. Run the same command again.",
 }
 _BLOCK = re.compile(r"\binline_code_block\D+(\d+)")
 _COPIED = re.compile(r"^COPY .+?, \D+ (\d+)", re.MULTILINE)
-"""Where the server's words name a line, whichever language it speaks."""
+"""Where messages of the server name a line, in any language."""
 _LOST = "The connection to the server was lost. When it is back,"
-_DEFAULT = "Mend the file and run the command again."
+_DEFAULT = "Fix the file, then run the command again."
 
 
 def is_lost(connection: psycopg.Connection) -> bool:
-    """Tell whether a session is gone, so that nothing more can be asked of it."""
+    """Return True if a session is gone, so that it cannot be used any more."""
     return connection.closed or connection.broken
 
 
 def describe_reason(error: psycopg.Error) -> str:
-    """Give the server's own words for an error, in one line."""
+    """Return the server's message for an error, in one line."""
     primary = error.diag.message_primary or str(error).strip() or type(error).__name__
     return " ".join(primary.split())
 
@@ -55,26 +55,26 @@ def build_statement_error(
     lost: bool,
     blockers: tuple[Session, ...] = (),
     shift: int = 0,
-    way_on: str = RESUME_HINT,
+    next_step: str = RESUME_HINT,
 ) -> StatementError:
-    """Describe a refused statement with its place in the file, as the server's position says it.
+    """Return the error for a statement that failed, with its place in the file from the server's position.
 
-    `shift` is the number of characters that were sent before it in the same message, `way_on` says how the run goes on.
+    `shift` is the number of characters that were sent before it in the same message, `next_step` a hint how to continue.
     """
     diag, text = error.diag, statement.text if statement else ""
     lines = [part for part in (describe_reason(error), diag.message_detail, diag.context) if part]
     lines += _count_copied(diag.context or "", step, statement)
     hints = [diag.message_hint] if diag.message_hint else []
     if lost:
-        hints.append(_go_on_when_back(way_on))
+        hints.append(_describe_reconnect(next_step))
     else:
-        hints += [_HINTS.get(error.sqlstate or "", _DEFAULT), *([way_on] if way_on != RESUME_HINT else [])]
+        hints += [_HINTS.get(error.sqlstate or "", _DEFAULT), *([next_step] if next_step != RESUME_HINT else [])]
     lines += [
         f"blocked by pid {b.pid} ({b.user}, {b.application or 'no application name'}, {b.state} since {b.since}): {b.query}"
         for b in blockers
     ]
     return StatementError(
-        redact("\n".join(lines), url, beside=text),
+        redact("\n".join(lines), url, statement=text),
         hint=redact("\n".join(hints), url),
         state=state,
         place=hide_passwords(_find_place(error, step, statement, shift), text),
@@ -83,22 +83,22 @@ def build_statement_error(
 
 
 def describe_server_error(error: psycopg.Error, url: str, state: str = "No migration was running.") -> RunnerError:
-    """Describe an error that the server raised while the ledger was read or written, outside any statement of a file."""
-    hint = _HINTS.get(error.sqlstate or "", _go_on_when_back(RESUME_HINT) if error.sqlstate is None else "")
+    """Return the error for one that the server raised while the ledger was read or written, outside the statements of files."""
+    hint = _HINTS.get(error.sqlstate or "", _describe_reconnect(RESUME_HINT) if error.sqlstate is None else "")
     return RunnerError(
         redact(describe_reason(error), url),
-        hint=hint or "Mend that and run the same command again.",
+        hint=hint or "Fix that, then run the same command again.",
         state=state,
         sqlstate=error.sqlstate or "",
     )
 
 
-def _go_on_when_back(way_on: str) -> str:
-    return f"{_LOST} {way_on[0].lower()}{way_on[1:]}"
+def _describe_reconnect(next_step: str) -> str:
+    return f"{_LOST} {next_step[0].lower()}{next_step[1:]}"
 
 
 def _find_place(error: psycopg.Error, step: Step, statement: Statement | None, shift: int) -> Place:
-    """Give file, line and column; the server counts characters from the beginning of what was sent to it, from 1."""
+    """Return file, line and column; the server counts the characters of the text that was sent to it, from 1."""
     source = step.source
     if statement is None:
         return Place(source.shown)
@@ -113,13 +113,13 @@ def _find_place(error: psycopg.Error, step: Step, statement: Statement | None, s
 
 
 def hide_passwords(place: Place, statement: str) -> Place:
-    """Hide in a source line the passwords of the statement that it is a part of."""
-    source, column = redact_line(place.source, place.column, beside=statement)
+    """Return a place whose source line shows no password of the statement that it is a part of."""
+    source, column = redact_line(place.source, place.column, statement=statement)
     return replace(place, source=source, column=column)
 
 
 def _find_block_line(context: str, statement: Statement) -> int:
-    """Find the line of the file in which a DO block failed, or 0; the server counts from the block's opening quote.
+    """Return the line of the file in which a DO block failed, or 0; the server counts from the block's opening quote.
 
     The last line of the context is the outermost call.
     """
@@ -131,7 +131,7 @@ def _find_block_line(context: str, statement: Statement) -> int:
 
 
 def _count_copied(context: str, step: Step, statement: Statement | None) -> list[str]:
-    """Say which line of the file holds the row that a COPY refused; the server counts the lines of the data."""
+    """Return a line that names the file's line of the row that a COPY refused; the server counts the lines of the data."""
     match = _COPIED.search(context)
     if match is None or statement is None or statement.copy_data is None:
         return []
@@ -141,7 +141,7 @@ def _count_copied(context: str, step: Step, statement: Statement | None) -> list
 
 
 def find_place(text: str, shown: str, offset: int) -> Place:
-    """Give line, column and source line of a character offset in a file's text."""
+    """Return line, column and source line of a character offset in a file's text."""
     offset = min(offset, len(text))
     start = text.rfind("\n", 0, offset) + 1
     bom = 1 if start == 0 and text.startswith("\ufeff") else 0
@@ -149,7 +149,7 @@ def find_place(text: str, shown: str, offset: int) -> Place:
 
 
 def find_line(text: str, shown: str, line: int) -> Place:
-    """Give the place of a line, counted from 1."""
+    """Return the place of a line, counted from 1."""
     offset = -1
     for _ in range(line - 1):
         offset = text.find("\n", offset + 1)

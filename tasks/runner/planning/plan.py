@@ -1,7 +1,7 @@
-"""Deciding what to do: files + ledger + goal → Plan. Pure: no database, no clock, no printing.
+"""Deciding what to do: files + ledger + goal → Plan. These functions are pure: no database, no clock, no output.
 
-It goes in two halves, so that only the texts that will run are ever read: `choose` picks versions by name and checksum,
-`plan` makes steps of their texts. Dry run, status and the runner all use the same values.
+There are two stages, so that only the texts that will run are read: `choose` picks versions by name and checksum, `plan`
+makes steps from their texts. Dry run, status and the runner all use the same values.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 
 CHANGES_SCHEMA = frozenset({"migrate", "rollback"})
 """The actions that change the schema."""
+_RUNS_ANYWAY = "; it runs anyway (--strict refuses it)"
+_MISSING = "is applied, but this checkout has no file for it (another branch?)"
+_MISSING_HINT = "inv db.rollback can undo it from the stored text."
 
 
 @dataclass(frozen=True, slots=True)
 class MigrateGoal:
-    """Ask for every pending migration, up to one version, or for just one; `strict` refuses late files."""
+    """The goal to apply all pending migrations, those up to one version, or only one; `strict` refuses late files."""
 
     to: str = ""
     only: str = ""
@@ -35,15 +38,15 @@ class MigrateGoal:
 
 @dataclass(frozen=True, slots=True)
 class RollbackGoal:
-    """Ask to undo the last `steps` migrations, or everything after version `to` ("0" undoes all)."""
+    """The goal to roll back the last `steps` migrations, or all after version `to` ("0" for all)."""
 
     steps: int = 1
     to: str = ""
 
     def __post_init__(self) -> None:
-        """Raise UsageError for a number that counts nothing."""
+        """Raise UsageError for a number below 1."""
         if self.steps < 1:
-            raise UsageError(f"a rollback of {self.steps} steps undoes nothing", state="Nothing was changed.")
+            raise UsageError(f"a rollback needs at least 1 step, not {self.steps}", state="Nothing was changed.")
 
 
 Goal = MigrateGoal | RollbackGoal
@@ -51,7 +54,7 @@ Goal = MigrateGoal | RollbackGoal
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Name the versions that a goal means, in the order in which they will run, and what was noticed."""
+    """The versions of a goal, in the order in which they will run, and the findings."""
 
     action: str
     versions: tuple[str, ...]
@@ -60,7 +63,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Hold the text that a step runs, the file's name to show, and both texts and the checksum for the ledger."""
+    """The text that a step runs, the file's name to show, and the down text and the checksum for the ledger."""
 
     shown: str
     text: str
@@ -70,7 +73,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Describe one file to run: its script, and how many of its segments an earlier run finished."""
+    """A file to run: its script, and how many of its segments an earlier run finished."""
 
     action: str
     version: str
@@ -79,23 +82,23 @@ class Step:
     done: int = 0
     resumed: bool = False
     unsure: bool = False
-    """Whether the first segment to run may have taken effect already, in an attempt that broke off."""
+    """Whether the first segment to run may have taken effect already, in an interrupted attempt."""
 
     @property
     def position(self) -> int:
-        """Count the statements that need not run again."""
+        """Return the number of statements that need not run again."""
         return sum(len(segment.statements) for segment in self.script.segments[: self.done])
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """List the steps to take and the findings; a finding that refuses stops the run before its first step."""
+    """The steps to run and the findings; a finding that refuses stops the run before its first step."""
 
     action: str
     steps: tuple[Step, ...]
     findings: tuple[Finding, ...] = ()
     renames: tuple[Rename, ...] = ()
-    """The rows of the ledger that get the names of today before the first step."""
+    """The rows of the ledger that get their current names before the first step."""
 
     @property
     def refusals(self) -> tuple[Finding, ...]:
@@ -115,7 +118,7 @@ class Plan:
 
 
 def choose(migrations: Migrations, ledger: Ledger, goal: Goal) -> Choice:
-    """Pick the versions that a goal means; raises UsageError for a version that nobody knows."""
+    """Return the versions of a goal; raises UsageError for an unknown version."""
     if isinstance(goal, RollbackGoal):
         return _choose_rollback(migrations, ledger, goal)
     pending = [version for version in migrations.checksums if version not in ledger.checksums]
@@ -133,7 +136,7 @@ def choose(migrations: Migrations, ledger: Ledger, goal: Goal) -> Choice:
         Finding(
             "interrupted",
             version,
-            f"is half rolled back: {attempt.segments_done} of {attempt.segments_total} segments of its down file are done",
+            f"is partly rolled back: {attempt.segments_done} of {attempt.segments_total} segments of its down file are committed",
             refuses=True,
             hint="Finish it first: inv db.rollback",
         )
@@ -144,20 +147,20 @@ def choose(migrations: Migrations, ledger: Ledger, goal: Goal) -> Choice:
 
 
 def find_differences(migrations: Migrations, ledger: Ledger) -> list[Finding]:
-    """Find the applied versions whose file is edited or missing."""
+    """Return findings for the applied versions whose file is edited or missing."""
     findings = []
     for version, recorded in ledger.checksums.items():
         checksum = migrations.checksums.get(version)
         if checksum is None:
-            findings.append(Finding("missing", version, "is applied, but there is no file for it in this checkout"))
+            findings.append(Finding("missing", version, _MISSING, hint=_MISSING_HINT))
         elif recorded is not None and checksum != recorded:
             findings.append(
                 Finding(
                     "edited",
                     version,
-                    "differs from what was applied",
+                    "differs from the text that was applied",
                     refuses=True,
-                    hint="Put the file back and make a new migration for the change (inv db.new NAME),\n"
+                    hint="Restore the file and make a new migration for the change (inv db.new NAME),\n"
                     "or record the new text as the applied one: inv db.repair",
                 )
             )
@@ -165,7 +168,7 @@ def find_differences(migrations: Migrations, ledger: Ledger) -> list[Finding]:
 
 
 def plan(choice: Choice, sources: Mapping[str, Source], attempts: Mapping[str, Attempt]) -> Plan:
-    """Make the steps of a choice from the texts; raises ScriptError for a text that no run can take."""
+    """Return the plan of a choice, made from the texts; raises ScriptError for a text that cannot be run."""
     from tasks.runner.parsing import read_script
 
     steps: list[Step] = []
@@ -180,33 +183,33 @@ def plan(choice: Choice, sources: Mapping[str, Source], attempts: Mapping[str, A
 
 
 def _resume(step: Step, attempt: Attempt | None, findings: list[Finding]) -> Step:
-    """Let a step go on where an attempt of the same action stopped, or find that the file no longer allows it."""
+    """Return a step that resumes where an attempt of the same action stopped; add a finding if the file no longer allows it."""
     if attempt is None or attempt.action != step.action:
         return replace(step, done=0, resumed=False, unsure=False)
     done = attempt.segments_done
-    if sum_segments(step.script, done) != attempt.segments_checksum:
+    if checksum_segments(step.script, done) != attempt.segments_checksum:
         findings.append(_describe_changed(step.version, attempt, step.source.shown))
     return replace(step, done=done, resumed=attempt.interrupted, unsure=attempt.unsure)
 
 
-def replan(made: Plan, ledger: Ledger) -> Plan:
-    """Make a plan fit the ledger as it is now: leave out what another run did meanwhile, and find out where it stopped."""
-    if made.action not in ("migrate", "rollback"):
-        return made
-    undoing = made.action == "rollback"
-    findings = list(made.findings)
+def replan(plan: Plan, ledger: Ledger) -> Plan:
+    """Return a plan that fits the current ledger: without the steps that another run did, and resuming where it stopped."""
+    if plan.action not in ("migrate", "rollback"):
+        return plan
+    undoing = plan.action == "rollback"
+    findings = list(plan.findings)
     steps: list[Step] = []
-    for step in made.steps:
+    for step in plan.steps:
         recorded = ledger.checksums.get(step.version)
         if (step.version in ledger.checksums) == undoing:
             steps.append(_resume(step, ledger.attempts.get(step.version), findings))
         elif not undoing and recorded != step.source.checksum:
             findings.append(_describe_overtaken(step.version))
-    return Plan(made.action, tuple(steps), tuple(findings))
+    return Plan(plan.action, tuple(steps), tuple(findings))
 
 
-def sum_segments(script: Script, count: int) -> str:
-    """Give one checksum over the first `count` segments; empty for none, or where the script has fewer."""
+def checksum_segments(script: Script, count: int) -> str:
+    """Return a checksum over the first `count` segments; empty for none, or if the script has fewer."""
     if not 0 < count <= len(script.segments):
         return ""
     digest = hashlib.sha256()
@@ -216,7 +219,7 @@ def sum_segments(script: Script, count: int) -> str:
 
 
 def find_version(name: str, versions: Iterable[str]) -> str:
-    """Resolve what a person typed (a version, its timestamp, or the beginning of one) to the one version it means."""
+    """Return the version that an argument means: a version, its timestamp, or the beginning of one; raises UsageError."""
     wanted = name.removesuffix(".sql")
     known = list(versions)
     if wanted in known:
@@ -226,8 +229,8 @@ def find_version(name: str, versions: Iterable[str]) -> str:
         return found[0]
     if found:
         raise UsageError(
-            f"{name} means {len(found)} versions: {', '.join(found[:5])}{', …' if len(found) > 5 else ''}",
-            hint="Write more of it.",
+            f"{name} matches {len(found)} versions: {', '.join(found[:5])}{', …' if len(found) > 5 else ''}",
+            hint="Write more digits.",
             state="Nothing was changed.",
         )
     import difflib
@@ -241,7 +244,7 @@ def find_version(name: str, versions: Iterable[str]) -> str:
 
 
 def show_plan(plan: Plan) -> tuple[PlannedStep, ...]:
-    """Describe the steps for the report."""
+    """Return the steps for the report."""
     return tuple(
         PlannedStep(
             action=step.action,
@@ -272,9 +275,9 @@ def _choose_rollback(migrations: Migrations, ledger: Ledger, goal: RollbackGoal)
         Finding(
             "interrupted",
             version,
-            f"is half applied: {attempt.segments_done} of {attempt.segments_total} segments are in the database",
+            f"is partly applied: {attempt.segments_done} of {attempt.segments_total} segments are committed",
             refuses=True,
-            hint="Finish it first: inv db.migrate; or undo by hand what it did and forget the attempt: inv db.repair",
+            hint="Finish it first: inv db.migrate; or revert it manually, then clear the attempt: inv db.repair",
         )
         for version, attempt in ledger.attempts.items()
         if attempt.action == "migrate" and attempt.interrupted and version not in ledger.checksums
@@ -286,7 +289,7 @@ def _refuse_unknown_file(version: str, migrations: Migrations) -> None:
     if version not in migrations.checksums:
         raise UsageError(
             f"there is no migration file {version}.sql",
-            hint=f"Name a file of {migrations.up_path(version).parent}.",
+            hint=f"Use the name of a file in {migrations.up_path(version).parent}.",
             state="Nothing was changed.",
         )
 
@@ -295,9 +298,9 @@ def _describe_late(version: str, newest: str, strict: bool) -> Finding:
     return Finding(
         "late",
         version,
-        f"is older than {newest}, which is applied already",
+        f"is older than {newest}, which is already applied{'' if strict else _RUNS_ANYWAY}",
         refuses=strict,
-        hint="Give it a later timestamp, or run without --strict." if strict else "",
+        hint="Rename it to a later timestamp, or run without --strict." if strict else "",
     )
 
 
@@ -305,9 +308,9 @@ def _describe_overtaken(version: str) -> Finding:
     return Finding(
         "edited",
         version,
-        "was applied a moment ago by another run, with another text than this checkout's",
+        "was just applied by another run, with a different text from the one in this checkout",
         refuses=True,
-        hint="Pull, then look: inv db.status",
+        hint="Pull, then check: inv db.status",
     )
 
 
@@ -315,10 +318,10 @@ def _describe_changed(version: str, attempt: Attempt, shown: str) -> Finding:
     return Finding(
         "interrupted",
         version,
-        f"has {attempt.segments_done} of its {attempt.segments_total} segments done, but {shown} no longer begins with them",
+        f"has {attempt.segments_done} of its {attempt.segments_total} segments committed, but {shown} no longer begins with them",
         refuses=True,
-        hint="Put the finished statements back as they were (what follows them may change), then run again;\n"
-        "or undo by hand what they did and forget the attempt: inv db.repair",
+        hint="Restore the committed statements (those after them may change), then run again;\n"
+        "or revert them manually, then clear the attempt: inv db.repair",
     )
 
 
@@ -328,11 +331,11 @@ def _refuse_irreversible(action: str, version: str, source: Source, script: Scri
     if action == "rollback":
         raise RefusedError(
             f"{version} cannot be rolled back: {script.irreversible}",
-            hint="Make a new migration that goes forward: inv db.new NAME",
+            hint="Write a new migration instead: inv db.new NAME",
             state="Nothing was changed.",
         )
     raise RefusedError(
-        f"{source.shown} says that it is irreversible, but contains no statement",
-        hint="`-- migrate: irreversible` belongs into the down file.",
+        f"{source.shown} is marked as irreversible, but contains no statement",
+        hint="`-- migrate: irreversible` belongs in the down file.",
         state="Nothing was changed.",
     )

@@ -1,4 +1,4 @@
-"""Reading the texts that a plan will run: files first, else what the ledger stored of them."""
+"""Reading the texts that a plan will run: from the files, else from the ledger."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tasks.runner.planning.failures import find_place, hide_passwords
 from tasks.runner.planning.plan import Choice, Plan, Source
 from tasks.runner.redaction import redact
 
-_SEVERAL = "SELECT 1;SELECT 1;"
-"""What makes several statements of a text. It stands before it, since messages quote what follows a place."""
+_PREFIX = "SELECT 1;SELECT 1;"
+"""What makes several statements of a text. It precedes the text, because messages quote what follows the error."""
 
 
 def read_sources(connection: psycopg.Connection, ledger: Ledger, migrations: Migrations, choice: Choice) -> dict[str, Source]:
-    """Read the text of each chosen version.
+    """Return the text of each chosen version.
 
-    Raises FilesError for bytes that no migration can hold, and RefusedError for a rollback that has no down.
+    Raises FilesError for a file that is not valid UTF-8 text, and RefusedError for a rollback without a down text.
     """
     if choice.action == "rollback":
         return {
@@ -38,7 +38,7 @@ def read_sources(connection: psycopg.Connection, ledger: Ledger, migrations: Mig
 def add_diffs(
     connection: psycopg.Connection, ledger: Ledger, migrations: Migrations, findings: Iterable[Finding]
 ) -> tuple[Finding, ...]:
-    """Show for each edited file how it differs from the text that was applied."""
+    """Return the findings, those of edited files with the difference from the text that was applied."""
     completed = []
     for finding in findings:
         diff = ""
@@ -49,24 +49,24 @@ def add_diffs(
     return tuple(completed)
 
 
-def check_syntax(connection: psycopg.Connection, made: Plan) -> None:
-    """Have the server itself check the syntax of texts that our parser does not know, without running them.
+def check_syntax(connection: psycopg.Connection, plan: Plan) -> None:
+    """Let the server check the syntax of texts that our parser does not know, without running them; raises RefusedError.
 
-    A text of several statements is refused as a prepared statement only after all of it was parsed; an error with a position is
-    therefore one of syntax. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY
+    The server refuses to prepare a text of several statements only after it has parsed all of it; an error with a position is
+    therefore a syntax error. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY
     """
-    for step in made.steps:
+    for step in plan.steps:
         if step.script.parsed:
             continue
         text, start = step.script.statements[0].text, step.script.statements[0].offset
-        result = connection.pgconn.prepare(b"", f"{_SEVERAL}{text}".encode())
+        result = connection.pgconn.prepare(b"", f"{_PREFIX}{text}".encode())
         position = result.error_field(pq.DiagnosticField.STATEMENT_POSITION)
         if result.status == pq.ExecStatus.FATAL_ERROR and position:
             reason = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"syntax error").decode()
-            offset = min(int(position) - 1 - len(_SEVERAL), len(text.rstrip()))
+            offset = min(int(position) - 1 - len(_PREFIX), len(text.rstrip()))
             raise RefusedError(
-                redact(shorten(reason, text[offset:]), beside=text),
-                hint="Mend the file and run the command again.",
+                redact(shorten(reason, text[offset:]), statement=text),
+                hint="Fix the file, then run the command again.",
                 state="Nothing was changed.",
                 place=hide_passwords(find_place(step.source.text, step.source.shown, start + offset), text),
                 sqlstate="42601",
@@ -86,19 +86,19 @@ def _read_down(migrations: Migrations, version: str, stored: tuple[str | None, s
     if stored[1] is not None:
         return Source(f"(stored) down/{version}.sql", stored[1])
     shown = show_path(migrations.down_path(version))
-    write = f"Write {shown} and run the command again"
+    write = f"Write {shown}, then run the command again"
     if migrations.flat:
-        write = "Move the files of this flat folder to up/, write the down file beside it in down/, and run the command again"
+        write = "Move the files of this flat folder to up/, write the down file in down/, then run the command again"
     raise RefusedError(
         f"{version} cannot be rolled back: there is no down file, and none was stored when it was applied",
-        hint=f"{write},\nor make a new migration that goes forward: inv db.new NAME",
+        hint=f"{write},\nor write a new migration instead: inv db.new NAME",
         state="Nothing was changed.",
         place=Place(shown),
     )
 
 
 def _read_stored(connection: psycopg.Connection, ledger: Ledger, version: str) -> tuple[str | None, str | None]:
-    """Read the up and down text that the ledger keeps of a version."""
+    """Return the up and down text that the ledger stores of a version."""
     if not ledger.complete:
         return None, None
     query = sql.SQL("SELECT up_text, down_text FROM {} WHERE version = %s").format(ledger.table("_scripts"))
@@ -107,7 +107,7 @@ def _read_stored(connection: psycopg.Connection, ledger: Ledger, version: str) -
 
 
 def _diff(applied: str | None, path: Path) -> str:
-    """Show how a file differs from the text that was applied, or why it cannot be read."""
+    """Return the difference of a file from the text that was applied, or why it cannot be read."""
     if applied is None:
         return ""
     try:

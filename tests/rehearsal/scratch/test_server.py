@@ -187,7 +187,7 @@ def test_an_embedded_server_that_cannot_start_names_the_setting(tmp_path: Path) 
 
 def test_a_refused_connection_names_the_setting_and_no_password() -> None:
     with pytest.raises(
-        ScratchError, match="cannot use the scratch server: no connection to somebody@localhost:1/postgres"
+        ScratchError, match="cannot use the scratch server: cannot connect to somebody@localhost:1/postgres"
     ) as failed:
         open_server("postgresql://somebody:hunter2secret@localhost:1/postgres", embedded_directory=NOWHERE)
     assert "SCRATCH_DATABASE_URL" in failed.value.hint

@@ -1,10 +1,10 @@
-"""The lock that lets one runner go on at a time."""
+"""The lock that admits one run at a time."""
 
 from tasks.runner.database.run_lock import LOCK_KEY, RunLock
 from tasks.runner.signals import Stop
 from tests.kit.databases import Database, ask
 from tests.kit.poolers import Pooler
-from tests.stress.holding import cut
+from tests.stress.blocking import cut
 
 TRY = f"SELECT pg_try_advisory_xact_lock({LOCK_KEY})"
 HOLDER = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'migrate-lock %'"
@@ -16,7 +16,7 @@ def take_lock(url: str) -> RunLock:
     return lock
 
 
-def test_the_lock_is_free_as_soon_as_it_was_given_back(any_database: Database) -> None:
+def test_the_lock_is_free_as_soon_as_it_was_released(any_database: Database) -> None:
     for _ in range(20):
         lock = take_lock(any_database.url)
         assert any_database.query(TRY) == [(False,)]
@@ -24,14 +24,14 @@ def test_the_lock_is_free_as_soon_as_it_was_given_back(any_database: Database) -
         assert any_database.query(TRY) == [(True,)]
 
 
-def test_a_pooler_keeps_the_session_that_held_the_lock(database: Database, pgbouncer: Pooler) -> None:
+def test_a_pooler_keeps_the_session_that_had_the_lock(database: Database, pgbouncer: Pooler) -> None:
     lock = take_lock(pgbouncer.url)
     holder = database.query(HOLDER)
     lock.release()
     assert [(ask(pgbouncer.url, "SELECT pg_backend_pid()"),)] == holder
 
 
-def test_a_session_that_is_gone_has_nothing_to_give_back(database: Database) -> None:
+def test_a_session_that_is_gone_needs_no_release(database: Database) -> None:
     lock = take_lock(database.url)
     cut(database, "migrate-lock %")
     lock.release()

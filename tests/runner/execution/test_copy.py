@@ -41,13 +41,13 @@ def test_data_is_copied_on_every_server(any_operator: Operator) -> None:
     assert any_operator.database.query("TABLE a") == [(9, "x"), (2, "y"), (1, "x")]
 
 
-def test_lines_that_end_as_on_windows_are_copied(operator: Operator) -> None:
+def test_lines_with_windows_line_ends_are_copied(operator: Operator) -> None:
     operator.write(A, (TABLE + FILES["text"]).replace("\n", "\r\n"))
     operator.migrate()
     assert operator.database.query("TABLE a") == [(1, "one"), (2, "two")]
 
 
-def test_a_row_that_does_not_fit_takes_back_the_file_and_names_the_copy(any_operator: Operator) -> None:
+def test_an_invalid_row_rolls_back_the_file_and_names_the_copy(any_operator: Operator) -> None:
     any_operator.write(A, TABLE + "\nCOPY a FROM stdin;\n1\tone\nzwei\ttwo\n\\.\n")
     with pytest.raises(StatementError, match="invalid input syntax for type integer") as failed:
         any_operator.migrate()

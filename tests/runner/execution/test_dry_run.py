@@ -11,7 +11,7 @@ from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.events import Event, PlanMade, RunFinished, StatementStarted, StepStarted
 from tasks.runner.operations.migrate import migrate
 from tasks.runner.planning.plan import MigrateGoal
-from tests.runner.operating import A, B, C, Operator, break_off, pick
+from tests.runner.operating import A, B, C, Operator, collect_failure, pick
 
 EVERYTHING = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
 
@@ -56,7 +56,7 @@ def prepare_seed(operator: Operator) -> Callable[..., list[Event]]:
 
 
 @pytest.mark.parametrize("prepare", [prepare_migrate, prepare_resume, prepare_rollback, prepare_seed])
-def test_a_dry_run_shows_the_plan_that_the_run_then_carries_out(
+def test_a_dry_run_shows_the_plan_that_the_run_then_executes(
     any_operator: Operator, prepare: Callable[[Operator], Callable[..., list[Event]]]
 ) -> None:
     run = prepare(any_operator)
@@ -109,7 +109,7 @@ def test_plans_are_read_in_one_read_only_transaction_of_one_moment(any_operator:
             connection.execute("CREATE TABLE a ()")
 
 
-def test_a_dry_run_does_not_wait_for_a_run_that_is_under_way(operator: Operator) -> None:
+def test_a_dry_run_does_not_wait_for_a_run_in_progress(operator: Operator) -> None:
     operator.write_tables(A)
     operator.database.execute(f"SELECT pg_advisory_lock({LOCK_KEY})")
     assert [step.version for step in pick(operator.migrate(dry_run=True), PlanMade)[0].steps] == [A]
@@ -119,7 +119,7 @@ def test_a_dry_run_refuses_what_the_run_would_refuse(operator: Operator) -> None
     operator.write_tables(A)
     operator.migrate()
     operator.write(A, "CREATE TABLE a (id bigint);")
-    events, error = break_off(migrate(operator.make_runner(), MigrateGoal(), dry_run=True))
+    events, error = collect_failure(migrate(operator.make_runner(), MigrateGoal(), dry_run=True))
     assert isinstance(error, RefusedError)
     (plan,) = pick(events, PlanMade)
     assert [(finding.kind, finding.version) for finding in plan.findings] == [("edited", A)]
@@ -129,5 +129,5 @@ def test_a_dry_run_refuses_what_the_run_would_refuse(operator: Operator) -> None
 def test_a_dry_run_for_another_environment_refuses(operator: Operator, operation: str) -> None:
     operator.write_tables(A)
     operator.migrate(environment="prod")
-    with pytest.raises(RefusedError, match="the database says that it is prod"):
+    with pytest.raises(RefusedError, match="the database belongs to prod"):
         getattr(operator, operation)(dry_run=True, environment="staging")

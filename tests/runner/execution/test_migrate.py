@@ -1,4 +1,4 @@
-"""What migrating does to a database: which files run, in which transactions, and when none does."""
+"""Effects of migrate on a database: which files run, in which transactions, and when none does."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tasks.runner.errors import RefusedError, StatementError, UsageError
 from tasks.runner.events import FilesFound, NoticeRaised, PlanMade, RunFinished, RunStarted, Skipped, StepFailed
 from tasks.runner.operations.migrate import migrate
 from tasks.runner.planning.plan import MigrateGoal
-from tests.runner.operating import A, B, C, Operator, break_off, list_done, pick
+from tests.runner.operating import A, B, C, Operator, collect_failure, list_done, pick
 
 
 def test_every_pending_file_runs_in_the_order_of_its_name(any_operator: Operator) -> None:
@@ -28,7 +28,7 @@ def test_an_applied_file_does_not_run_again(any_operator: Operator) -> None:
     assert list_done(any_operator.migrate()) == []
 
 
-def test_a_run_tells_what_it_found_planned_and_did(operator: Operator) -> None:
+def test_a_run_yields_what_it_found_planned_and_did(operator: Operator) -> None:
     operator.write_tables(A, B)
     events = operator.migrate(environment="local")
     started, found, planned, *_, finished = events
@@ -69,7 +69,7 @@ def test_a_late_file_runs_and_is_named(operator: Operator) -> None:
     assert list_done(events) == [B]
     (finding,) = pick(events, PlanMade)[0].findings
     assert (finding.kind, finding.version, finding.refuses) == ("late", B, False)
-    assert finding.message == f"is older than {C}, which is applied already"
+    assert finding.message == f"is older than {C}, which is already applied; it runs anyway (--strict refuses it)"
 
 
 def test_strict_refuses_a_late_file(operator: Operator) -> None:
@@ -88,7 +88,7 @@ def test_an_edited_file_stops_the_run_and_is_shown_as_a_diff(operator: Operator)
     operator.write(A, "CREATE TABLE a (id bigint);")
     operator.write_tables(B)
     runner = operator.make_runner()
-    with pytest.raises(RefusedError, match=f"{A} differs from what was applied") as refused:
+    with pytest.raises(RefusedError, match=f"{A} differs from the text that was applied") as refused:
         runner.run_migrations()
     assert "inv db.repair" in refused.value.hint
     (finding,) = operator.read_status().findings
@@ -105,7 +105,7 @@ def test_a_missing_file_is_named_and_stops_nothing(operator: Operator) -> None:
     assert [(finding.kind, finding.version) for finding in pick(events, PlanMade)[0].findings] == [("missing", A)]
 
 
-def test_a_statement_that_fails_takes_back_its_whole_file(any_operator: Operator) -> None:
+def test_a_statement_that_fails_rolls_back_its_file(any_operator: Operator) -> None:
     any_operator.write_tables(A, C)
     any_operator.write(B, "CREATE TABLE b ();\nINSERT INTO a VALUES (1);\n\nSELECT 1/0;")
     with pytest.raises(StatementError, match="division by zero") as failed:
@@ -114,12 +114,12 @@ def test_a_statement_that_fails_takes_back_its_whole_file(any_operator: Operator
     assert any_operator.database.query("SELECT * FROM a") == []
     assert any_operator.read_applied() == [A]
     assert (failed.value.sqlstate, failed.value.place and failed.value.place.line) == ("22012", 4)
-    assert failed.value.state == f"Nothing of {B} was kept. 1 migration before it in this run stands."
+    assert failed.value.state == f"{B} was rolled back completely. 1 earlier migration of this run stays applied."
 
 
-def test_a_failed_step_is_told_before_the_error(operator: Operator) -> None:
+def test_a_failed_step_is_an_event_before_the_error(operator: Operator) -> None:
     operator.write(A, "DO $$ BEGIN RAISE NOTICE 'so far'; RAISE 'no further'; END $$;")
-    events, error = break_off(migrate(operator.make_runner(), MigrateGoal()))
+    events, error = collect_failure(migrate(operator.make_runner(), MigrateGoal()))
     assert events[-2:] == [NoticeRaised(A, "NOTICE", "so far"), StepFailed("migrate", A, "no further")]
     assert error.message.startswith("no further")
 
@@ -135,7 +135,7 @@ def test_a_file_and_its_row_are_one_transaction(any_operator: Operator) -> None:
     assert table == row == script == log
 
 
-def test_a_check_that_waits_for_the_commit_takes_back_the_row_too(any_operator: Operator) -> None:
+def test_a_deferred_check_rolls_back_the_row_too(any_operator: Operator) -> None:
     deferred = "CREATE TABLE a (id int PRIMARY KEY, up int REFERENCES a DEFERRABLE INITIALLY DEFERRED);"
     any_operator.write(A, f"{deferred}\nINSERT INTO a VALUES (1, 2);")
     with pytest.raises(StatementError, match="violates foreign key"):
@@ -143,7 +143,7 @@ def test_a_check_that_waits_for_the_commit_takes_back_the_row_too(any_operator: 
     assert (any_operator.read_tables(), any_operator.read_applied()) == ([], [])
 
 
-def test_what_a_file_sets_is_gone_for_the_ledger_and_for_the_next_file(any_operator: Operator) -> None:
+def test_the_settings_of_a_file_are_reset_for_the_ledger_and_for_the_next_file(any_operator: Operator) -> None:
     any_operator.write(
         A,
         "CREATE SCHEMA other; SET search_path = other; SET lock_timeout = '9s'; CREATE TEMP TABLE t ();"
@@ -202,7 +202,7 @@ def test_a_flat_folder_is_read_as_up_files(operator: Operator) -> None:
 def test_a_run_for_another_environment_refuses(any_operator: Operator) -> None:
     any_operator.write_tables(A, B)
     any_operator.migrate(to=A, environment="prod")
-    with pytest.raises(RefusedError, match="this run is for staging, but the database says that it is prod"):
+    with pytest.raises(RefusedError, match="this run is for staging, but the database belongs to prod"):
         any_operator.migrate(environment="staging")
     assert any_operator.read_states() == {A: "applied", B: "pending"}
     assert list_done(any_operator.migrate(environment="prod")) == [B]

@@ -1,4 +1,4 @@
-"""The runner as other Python code uses it, by the strategy document's method names."""
+"""The runner as other Python code uses it, with the method names of the strategy document."""
 
 import gc
 import threading
@@ -20,7 +20,7 @@ def count_descriptors() -> int:
 
 
 def await_end_of_sessions(operator: Operator) -> None:
-    """Wait until no session is left but our own: the server ends one a moment after its client left."""
+    """Wait until only our own session is left: the server ends a session a moment after its client is gone."""
     others = "datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
     query = f"SELECT FROM pg_stat_activity WHERE {others}"
     wait_until(lambda: not operator.database.query(query), what="the end of all other sessions")
@@ -28,7 +28,7 @@ def await_end_of_sessions(operator: Operator) -> None:
 
 @pytest.fixture
 def flat(operator: Operator, tmp_path: Path) -> Path:
-    """Give a flat folder of up files, as the strategy document has it."""
+    """Return a flat folder of up files, as the strategy document has it."""
     folder = tmp_path / "flat"
     folder.mkdir()
     for version in (A, B):
@@ -61,7 +61,7 @@ def test_ensuring_the_table_can_be_repeated(any_operator: Operator) -> None:
     assert any_operator.read_log() == []
 
 
-def test_the_applied_migrations_of_an_empty_database_are_none(any_operator: Operator) -> None:
+def test_an_empty_database_has_no_applied_migrations(any_operator: Operator) -> None:
     assert any_operator.make_runner().get_applied_migrations() == []
     assert any_operator.database.query("SELECT to_regclass('schema_migrations')") == [(None,)]
 
@@ -76,14 +76,14 @@ def test_one_file_can_be_applied_by_its_path(operator: Operator) -> None:
 
 
 @pytest.mark.parametrize("name", ["20250101000000_unknown.sql", "20250101.sql", f"_{A}.sql"])
-def test_a_path_that_is_no_migration_is_wrong_usage(operator: Operator, name: str) -> None:
+def test_a_path_that_is_not_a_migration_is_wrong_usage(operator: Operator, name: str) -> None:
     operator.write_tables(A)
     with pytest.raises(UsageError, match="there is no migration file"):
         operator.make_runner().apply_migration(operator.project.migrations / "up" / name)
     assert operator.read_tables() == []
 
 
-def test_a_folder_that_is_not_there_is_refused(operator: Operator) -> None:
+def test_a_folder_that_does_not_exist_is_refused(operator: Operator) -> None:
     with pytest.raises(FilesError, match="there is no migrations folder"):
         operator.make_runner().run_migrations(operator.project.root / "elsewhere")
 
@@ -126,7 +126,7 @@ def test_a_plan_that_refuses_cannot_be_run(operator: Operator) -> None:
     assert operator.read_applied() == [A]
 
 
-def test_a_plan_that_is_outdated_runs_what_is_left_of_it(operator: Operator) -> None:
+def test_an_outdated_plan_runs_its_remaining_steps(operator: Operator) -> None:
     operator.write_tables(A, B)
     runner = operator.make_runner()
     made = runner.prepare(MigrateGoal()).plan
@@ -142,7 +142,7 @@ def test_a_runner_can_be_used_in_a_thread(operator: Operator) -> None:
     assert operator.read_applied() == [A]
 
 
-def test_a_run_that_nobody_listens_to_any_more_is_rolled_back_and_logged(operator: Operator) -> None:
+def test_a_run_whose_events_are_no_longer_read_is_rolled_back_and_logged(operator: Operator) -> None:
     operator.write_tables(A, B)
     runner = operator.make_runner()
     events = runner.run(runner.prepare(MigrateGoal()).plan)

@@ -1,4 +1,4 @@
-"""Files with a BEGIN and COMMIT of their own, as the strategy document's template has them, and with rows of their own."""
+"""Files with their own BEGIN and COMMIT, as in the template of the strategy document, and with their own ledger rows."""
 
 import hashlib
 
@@ -62,7 +62,7 @@ def test_a_row_of_its_own_without_a_name_gets_the_actor(any_operator: Operator) 
         TEMPLATE.replace("BEGIN;", "CREATE TABLE before ();\nBEGIN;").replace("COMMIT;", "SELECT 1/0; COMMIT;"),
     ],
 )
-def test_what_stands_before_and_after_the_pair_shares_its_transaction(any_operator: Operator, text: str) -> None:
+def test_statements_before_and_after_the_pair_share_its_transaction(any_operator: Operator, text: str) -> None:
     any_operator.write(A, text)
     with pytest.raises(StatementError, match="division by zero"):
         any_operator.migrate()

@@ -1,4 +1,4 @@
-"""Files in several segments that broke off: what stands, where the next run goes on, and when it does not."""
+"""Interrupted files of several segments: what is committed, where the next run resumes, and when it refuses."""
 
 import psycopg
 import pytest
@@ -15,7 +15,7 @@ MENDED = FAILS.replace("SELECT 1/0;", "SELECT 1;")
 
 
 def fail(operator: Operator, text: str = FAILS) -> StatementError:
-    """Migrate with a file that fails, and give its error."""
+    """Migrate with a file that fails, and return its error."""
     operator.write(A, text)
     with pytest.raises(StatementError) as failed:
         operator.migrate()
@@ -26,9 +26,9 @@ def read_own_log(operator: Operator) -> list[tuple[str, int, int]]:
     return [(row.outcome, row.segments_done, row.segments_total) for row in reversed(operator.read_history(version=A))]
 
 
-def test_segments_before_the_one_that_failed_stand(any_operator: Operator) -> None:
+def test_segments_before_the_one_that_failed_stay_committed(any_operator: Operator) -> None:
     error = fail(any_operator)
-    assert error.state == f"1 of 3 segments of {A} stand; the next run goes on after them."
+    assert error.state == f"1 of 3 segments of {A} is committed; the next run resumes after it."
     assert any_operator.read_tables() == ["a"]
     assert any_operator.read_applied() == []
 
@@ -37,10 +37,10 @@ def test_an_interrupted_file_shows_in_the_status(any_operator: Operator) -> None
     fail(any_operator)
     (row,) = any_operator.read_status().rows
     assert (row.version, row.state) == (A, "interrupted")
-    assert row.note == "migrate: 1 of 3 segments done; last try failed: division by zero"
+    assert row.note == "migrate: 1 of 3 segments done; last attempt failed: division by zero"
 
 
-def test_the_next_run_goes_on_after_the_segments_that_stand(any_operator: Operator) -> None:
+def test_the_next_run_resumes_after_the_committed_segments(any_operator: Operator) -> None:
     fail(any_operator)
     any_operator.write(A, MENDED)
     any_operator.write_tables(B.replace("_b", "_d"))
@@ -90,9 +90,9 @@ def test_a_file_can_break_off_more_than_once(operator: Operator) -> None:
 def test_a_run_refuses_when_the_finished_part_was_changed(any_operator: Operator, text: str) -> None:
     fail(any_operator)
     any_operator.write(A, text)
-    with pytest.raises(RefusedError, match="has 1 of its 3 segments done, but") as refused:
+    with pytest.raises(RefusedError, match="has 1 of its 3 segments committed, but") as refused:
         any_operator.migrate()
-    assert "Put the finished statements back" in refused.value.hint
+    assert "Restore the committed statements" in refused.value.hint
     assert "inv db.repair" in refused.value.hint
     assert any_operator.read_states() == {A: "interrupted"}
     assert any_operator.read_tables() == ["a"]
@@ -112,7 +112,7 @@ def test_a_file_whose_failed_part_was_deleted_is_complete(any_operator: Operator
     assert any_operator.read_tables() == ["a"]
 
 
-def test_settings_of_the_finished_part_hold_for_the_rest(any_operator: Operator) -> None:
+def test_settings_of_the_finished_segments_apply_to_the_others(any_operator: Operator) -> None:
     text = "CREATE SCHEMA s; SET search_path = s; CREATE TABLE a (id int);\nVACUUM a;\nSELECT {};\nCREATE TABLE b ();\nVACUUM b;"
     fail(any_operator, text.format("1/0"))
     any_operator.write(A, text.format("1"))
@@ -131,14 +131,14 @@ def test_an_index_that_could_not_be_built_is_dropped_and_built_when_its_rows_all
     assert any_operator.database.query("SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_id'::regclass") == [(True,)]
 
 
-def test_an_invalid_index_under_if_not_exists_is_built_anew(any_operator: Operator) -> None:
+def test_an_invalid_index_under_if_not_exists_is_built_again(any_operator: Operator) -> None:
     any_operator.database.execute(TABLES + "INSERT INTO a VALUES (1), (1)")
     with pytest.raises(psycopg.errors.UniqueViolation, match="could not create unique index"):
         any_operator.database.execute(INDEX)
     any_operator.database.execute("DELETE FROM a")
     any_operator.write(A, INDEX.replace("CONCURRENTLY", "CONCURRENTLY IF NOT EXISTS"))
-    (notice,) = [event for event in pick(any_operator.migrate(), NoticeRaised) if "is left from" in event.message]
-    assert notice.message.startswith("public.a_id is left from an attempt that broke off: DROP INDEX CONCURRENTLY")
+    (notice,) = [event for event in pick(any_operator.migrate(), NoticeRaised) if "left by an interrupted" in event.message]
+    assert notice.message.startswith("public.a_id was left by an interrupted attempt: DROP INDEX CONCURRENTLY")
     assert any_operator.database.query("SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_id'::regclass") == [(True,)]
 
 
@@ -159,7 +159,7 @@ def test_rolling_back_refuses_while_a_file_is_half_applied(operator: Operator) -
     operator.write_tables(B)
     operator.migrate()
     fail(operator)
-    with pytest.raises(RefusedError, match="is half applied: 1 of 3 segments are in the database") as refused:
+    with pytest.raises(RefusedError, match="is partly applied: 1 of 3 segments are committed") as refused:
         operator.roll_back()
     assert "Finish it first: inv db.migrate" in refused.value.hint
     assert operator.read_applied() == [B]

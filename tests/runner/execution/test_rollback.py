@@ -73,18 +73,19 @@ def test_a_down_and_the_end_of_its_row_are_one_transaction(any_operator: Operato
     assert any_operator.read_tables() == ["a", "b"]
     assert any_operator.read_applied() == [A, B]
     assert any_operator.read_history(version=B)[0].sqlstate == "22012"
-    assert any_operator.read_status().rows[1].note == "last try failed: division by zero"
-    assert failed.value.state == f"Nothing of the rollback of {B} was kept."
-    assert failed.value.hint == "Mend the file and run the command again."
+    assert any_operator.read_status().rows[1].note == "last attempt failed: division by zero"
+    assert failed.value.state == f"The rollback of {B} was undone completely."
+    assert failed.value.hint == "Fix the file, then run the command again."
 
 
-def test_a_rollback_that_fails_after_others_says_how_many_steps_are_left(any_operator: Operator) -> None:
+def test_a_rollback_that_fails_after_others_names_the_number_of_remaining_steps(any_operator: Operator) -> None:
     apply(any_operator, A, B, C)
     any_operator.project.write_down(B, "SELECT 1/0;")
     with pytest.raises(StatementError, match="division by zero") as failed:
         any_operator.roll_back(steps=3)
-    assert failed.value.state == f"Nothing of the rollback of {B} was kept. 1 rollback before it in this run stands."
-    assert failed.value.hint.splitlines()[1] == "A rollback counts its steps anew; what is left of this one: --steps 2"
+    assert failed.value.state == f"The rollback of {B} was undone completely. 1 earlier rollback of this run stays in effect."
+    hint = "A rollback counts its steps from the current state. To finish this one, use --steps=2."
+    assert failed.value.hint.splitlines()[1] == hint
     any_operator.project.write_down(B, "DROP TABLE b;")
     assert list_done(any_operator.roll_back(steps=2)) == [B, A]
 
@@ -99,7 +100,7 @@ def test_the_stored_text_runs_where_the_checkout_lacks_the_file(any_operator: Op
     assert any_operator.read_states() == {A: "applied"}
 
 
-def test_the_file_wins_over_the_stored_text(any_operator: Operator) -> None:
+def test_the_file_takes_precedence_over_the_stored_text(any_operator: Operator) -> None:
     apply(any_operator, A)
     any_operator.project.write_down(A, "ALTER TABLE a RENAME TO kept;")
     any_operator.roll_back()
@@ -152,7 +153,7 @@ def test_an_edited_up_file_does_not_hinder(operator: Operator) -> None:
 def test_another_environment_refuses(operator: Operator) -> None:
     operator.write_tables(A)
     operator.migrate(environment="prod")
-    with pytest.raises(RefusedError, match="this run is for local, but the database says that it is prod"):
+    with pytest.raises(RefusedError, match="this run is for local, but the database belongs to prod"):
         operator.roll_back(environment="local")
     assert operator.read_tables() == ["a"]
 
@@ -180,11 +181,11 @@ def interrupt_rollback(operator: Operator) -> None:
     operator.project.write_down(A, down.format("1"))
 
 
-def test_an_interrupted_rollback_goes_on_where_it_stopped(any_operator: Operator) -> None:
+def test_an_interrupted_rollback_resumes_where_it_stopped(any_operator: Operator) -> None:
     interrupt_rollback(any_operator)
     assert any_operator.read_tables() == ["b"]
     assert any_operator.read_states() == {A: "interrupted"}
-    assert any_operator.read_status().rows[0].note.startswith("rollback: 1 of 2 segments done; last try failed: division")
+    assert any_operator.read_status().rows[0].note.startswith("rollback: 1 of 2 segments done; last attempt failed: division")
     events = any_operator.roll_back()
     assert [event.done for event in pick(events, StepStarted)] == [1]
     assert any_operator.read_tables() == []
@@ -194,7 +195,7 @@ def test_an_interrupted_rollback_goes_on_where_it_stopped(any_operator: Operator
 def test_migrating_refuses_while_a_rollback_is_interrupted(any_operator: Operator) -> None:
     interrupt_rollback(any_operator)
     any_operator.write_tables(C)
-    with pytest.raises(RefusedError, match="is half rolled back: 1 of 2 segments of its down file are done") as refused:
+    with pytest.raises(RefusedError, match="is partly rolled back: 1 of 2 segments of its down file are committed") as refused:
         any_operator.migrate()
     assert refused.value.hint == "Finish it first: inv db.rollback"
     assert any_operator.read_tables() == ["b"]
@@ -209,7 +210,7 @@ def test_a_down_file_whose_failed_part_was_deleted_is_complete(operator: Operato
     assert operator.read_states() == {A: "pending"}
 
 
-def test_an_interrupted_rollback_without_its_file_goes_on_by_the_stored_text_where_that_fits(operator: Operator) -> None:
+def test_an_interrupted_rollback_without_its_file_resumes_with_the_stored_text_if_that_matches(operator: Operator) -> None:
     operator.write(A, "CREATE TABLE a (); CREATE TABLE b ();", "BEGIN; DROP TABLE a; COMMIT;\nBEGIN; DROP TABLE b; COMMIT;")
     operator.migrate()
     operator.database.execute("CREATE VIEW in_the_way AS SELECT FROM b")

@@ -1,4 +1,4 @@
-"""What a run tells while a statement takes longer than two seconds: for whom it waits, and how far its index is."""
+"""Events during a statement of more than two seconds: what it waits for, and the progress of its index."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ PATIENT = RetryPolicy(lock_timeout_ms=20_000, attempts=1)
 
 
 def watch(operator: Operator, react: Callable[[Event], None]) -> list[Event]:
-    """Migrate, and let somebody react to each event while the run goes on."""
+    """Migrate, and react to each event while the run is in progress."""
     seen: list[Event] = []
     for event in migrate(operator.make_runner(policy=PATIENT), MigrateGoal()):
         seen.append(event)
@@ -36,7 +36,7 @@ def test_after_two_seconds_the_blocker_is_named(any_operator: Operator) -> None:
     assert list_done(events) == [B]
 
 
-def test_for_an_index_the_phase_is_told(any_operator: Operator) -> None:
+def test_the_phase_of_an_index_build_is_reported(any_operator: Operator) -> None:
     any_operator.write(A, "CREATE TABLE a (id int);\nCREATE INDEX CONCURRENTLY a_id ON a (id);")
     with any_operator.database.connect() as blocker:
 
@@ -53,7 +53,7 @@ def test_for_an_index_the_phase_is_told(any_operator: Operator) -> None:
     assert list_done(events) == [A]
 
 
-def test_a_statement_that_is_only_slow_waits_for_nobody(operator: Operator) -> None:
+def test_a_statement_that_is_only_slow_has_no_blockers(operator: Operator) -> None:
     operator.write(A, "SELECT pg_sleep(2.5);")
     events = watch(operator, lambda _: None)
     assert [event.blockers for event in pick(events, Waiting)] == [()]

@@ -11,12 +11,12 @@ from tasks.runner.operations.migrate import migrate
 from tasks.runner.planning.plan import MigrateGoal
 from tests.kit.databases import Database
 from tests.kit.projects import Project
-from tests.runner.operating import A, B, C, Operator, break_off
+from tests.runner.operating import A, B, C, Operator, collect_failure
 
 
 @pytest.fixture
 def operator(project: Project, database: Database) -> Operator:
-    """Give somebody with two migrations, the first of them applied."""
+    """Return an operator with two migrations, the first of them applied."""
     operator = Operator(project, database, watch_drift=True)
     operator.write_tables(A, B)
     operator.migrate(to=A)
@@ -69,7 +69,7 @@ def test_a_run_does_not_wash_a_drift_away(operator: Operator) -> None:
     assert not has_drifted(operator)
 
 
-def test_what_stood_before_the_first_run_is_no_drift(project: Project, database: Database) -> None:
+def test_what_existed_before_the_first_run_is_not_drift(project: Project, database: Database) -> None:
     database.execute("CREATE TABLE before ()")
     operator = Operator(project, database, watch_drift=True)
     operator.write_tables(A)
@@ -77,20 +77,20 @@ def test_what_stood_before_the_first_run_is_no_drift(project: Project, database:
     assert not has_drifted(operator)
 
 
-def test_a_run_that_fails_after_some_steps_is_no_drift(operator: Operator) -> None:
+def test_a_run_that_fails_after_some_steps_is_not_drift(operator: Operator) -> None:
     operator.write(C, "SELECT 1/0;")
-    break_off(begin(operator))
+    collect_failure(begin(operator))
     assert operator.read_applied() == [A, B]
     assert not has_drifted(operator)
 
 
-def test_a_run_that_died_is_no_drift_and_the_next_one_knows_of_an_earlier_drift(operator: Operator) -> None:
+def test_a_run_that_died_is_not_drift_and_the_next_one_keeps_an_earlier_drift(operator: Operator) -> None:
     operator.database.execute("CREATE TABLE by_hand ()")
     running = begin(operator)
     for event in running:
         if event.kind == "step_finished":
             break
-    # As after a SIGKILL: what was noted at the beginning stands, and nothing else is written.
+    # As after a SIGKILL: only what was recorded at the beginning is there.
     text = operator.database.query("SELECT value FROM schema_migrations_meta WHERE key = 'schema'")
     running.close()
     operator.database.execute("UPDATE schema_migrations_meta SET value = %s WHERE key = 'schema'", *text[0])
@@ -101,7 +101,7 @@ def test_a_run_that_died_is_no_drift_and_the_next_one_knows_of_an_earlier_drift(
     assert has_drifted(operator)
 
 
-def test_a_sum_of_another_tool_is_not_held_against_the_schema(operator: Operator) -> None:
+def test_a_sum_in_another_format_is_not_compared(operator: Operator) -> None:
     operator.database.execute("UPDATE schema_migrations_meta SET value = '999:settled:00' WHERE key = 'schema'")
     assert not has_drifted(operator)
     operator.migrate()
@@ -109,14 +109,14 @@ def test_a_sum_of_another_tool_is_not_held_against_the_schema(operator: Operator
     assert has_drifted(operator)
 
 
-def test_a_status_does_not_wait_for_somebody_elses_lock(operator: Operator) -> None:
+def test_a_status_does_not_wait_for_a_lock_of_another_session(operator: Operator) -> None:
     operator.database.execute("CREATE VIEW v AS SELECT * FROM a")
     with operator.database.connect(autocommit=False) as other:
         other.execute("LOCK TABLE a IN ACCESS EXCLUSIVE MODE")
         assert operator.read_states() == {A: "applied", B: "pending"}
 
 
-def test_whoever_does_not_watch_is_told_of_no_drift_and_leaves_none_to_be_told_of(operator: Operator) -> None:
+def test_without_watching_no_drift_is_reported_or_recorded(operator: Operator) -> None:
     careless = replace(operator, watch_drift=False)
     operator.database.execute("CREATE TABLE by_hand ()")
     assert not has_drifted(careless)

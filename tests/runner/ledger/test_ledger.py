@@ -18,7 +18,7 @@ def insert_log_row(operator: Operator, **values: str) -> None:
     operator.database.execute(f"INSERT INTO schema_migrations_log ({', '.join(row)}) VALUES ({', '.join(row.values())})")
 
 
-def test_a_row_says_what_was_applied_by_whom_and_for_how_long(any_operator: Operator) -> None:
+def test_a_row_records_what_was_applied_by_whom_and_how_long_it_took(any_operator: Operator) -> None:
     text = "-- Übung\r\nCREATE TABLE a ();\r\nSELECT pg_sleep(0.02);\r\n"
     any_operator.write(A, text)
     any_operator.migrate(identity=Identity(actor="ada"))
@@ -71,7 +71,7 @@ def test_the_log_has_a_row_for_the_run_and_one_for_each_attempt(any_operator: Op
     ]
 
 
-def test_a_log_row_says_who_ran_what_where(any_operator: Operator) -> None:
+def test_a_log_row_records_who_ran_what_where(any_operator: Operator) -> None:
     any_operator.write_tables(A)
     identity = Identity(actor="ada", host="machine-1", tool_version="1.2.3")
     any_operator.migrate(identity=identity)
@@ -140,7 +140,7 @@ def test_a_table_that_psql_filled_is_completed_and_kept(any_operator: Operator) 
     assert sorted(rows) == [(A, True, True), (B, False, False)]
 
 
-def test_the_ledger_lives_where_the_search_path_says(any_operator: Operator) -> None:
+def test_the_ledger_is_created_in_the_schema_of_the_search_path(any_operator: Operator) -> None:
     any_operator.database.execute("CREATE SCHEMA app")
     any_operator.database.execute(f"ALTER DATABASE {any_operator.database.name} SET search_path = app")
     any_operator.write_tables(A)
@@ -166,9 +166,7 @@ def test_the_ledger_lives_where_the_search_path_says(any_operator: Operator) -> 
         ({"id": "1"}, psycopg.errors.GeneratedAlways),
     ],
 )
-def test_the_log_takes_no_row_that_means_nothing(
-    operator: Operator, values: dict[str, str], refusal: type[psycopg.Error]
-) -> None:
+def test_the_log_accepts_no_meaningless_row(operator: Operator, values: dict[str, str], refusal: type[psycopg.Error]) -> None:
     operator.make_runner().ensure_migration_table()
     insert_log_row(operator)
     with pytest.raises(refusal):

@@ -72,13 +72,13 @@ def insert(database: Database, table: str, values: dict[str, str]) -> None:
 
 @pytest.fixture
 def ledger(operator: Operator) -> Database:
-    """Give a database with the ledger's tables."""
+    """Return a database with the ledger's tables."""
     operator.make_runner().ensure_migration_table()
     return operator.database
 
 
 def break_each(database: Database) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
-    """Try every case; gives the columns that refused NULL and the constraints that refused, by table."""
+    """Try every case, and return the columns that refused NULL and the constraints that refused, by table."""
     columns, constraints = set(), set()
     for table, values, refusal in CASES:
         with pytest.raises(refusal) as refused:
@@ -96,14 +96,14 @@ def break_each(database: Database) -> tuple[set[tuple[str, str]], set[tuple[str,
     return columns, constraints
 
 
-def test_no_constraint_is_left_that_no_case_breaks(ledger: Database) -> None:
+def test_every_constraint_is_broken_by_a_case(ledger: Database) -> None:
     columns, constraints = break_each(ledger)
     assert columns == set(ledger.query(_NOT_NULL))
     assert constraints == set(ledger.query(_CONSTRAINTS))
     assert [ledger.query(f"SELECT count(*) FROM {table}") for table in GOOD] == [[(1,)]] * 4 + [[(2,)]]
 
 
-def test_the_tables_may_be_made_again_over_what_they_hold(operator: Operator, ledger: Database) -> None:
+def test_the_tables_can_be_created_again_with_rows_in_them(operator: Operator, ledger: Database) -> None:
     for table in GOOD:
         insert(ledger, table, {})
     before = [ledger.query(f"TABLE {table}") for table in GOOD]

@@ -8,7 +8,7 @@ from tasks.runner.errors import FilesError, RefusedError, StatementError
 from tasks.runner.events import PlanMade, RepairProposed
 from tasks.runner.identity import LEDGER_FORMAT
 from tasks.runner.ledger.reading import Attempt, Ledger
-from tasks.runner.ledger.renames import Rename, Renames, apply_renames, read_renames, renew_renames, write_renames
+from tasks.runner.ledger.renames import Rename, Renames, apply_renames, filter_renames, read_renames, write_renames
 from tests.runner.operating import A, B, C, Operator, list_done, pick
 
 OLD = "001_create_a"
@@ -37,20 +37,20 @@ def know_as(operator: Operator, recorded: str, version: str = A) -> None:
     [
         ("[renames", "is not TOML"),
         (b"\xff", "is not UTF-8"),
-        (f'[names]\n"{OLD}" = "{A}"', "names: only [renames], [headers], [superseded], [squashed] may stand here"),
+        (f'[names]\n"{OLD}" = "{A}"', "names: only the tables [renames], [headers], [superseded], [squashed] are allowed"),
         ("renames = 1", "must be tables"),
-        ('[superseded]\n"x" = 1', "x: the reason in [superseded] must be text"),
-        (f'[renames]\n"{OLD}" = 1', f"{OLD}: the version on the right must be text in quotes"),
-        (f'[renames]\n"{OLD}" = "{B}"', f"{OLD}: there is no file for {B}"),
+        ('[superseded]\n"x" = 1', "x: the reason in [superseded] must be a string"),
+        (f'[renames]\n"{OLD}" = 1', f"{OLD}: the version on the right must be a string in quotes"),
+        (f'[renames]\n"{OLD}" = "{B}"', f"{OLD}: no file for {B}"),
         (f'[renames]\n"{OLD}" = "{OLD}"', f"{OLD}: is renamed to itself"),
-        (f'[renames]\n"{A}" = "{A}"', f"{A}: is the name of a file that is there"),
+        (f'[renames]\n"{A}" = "{A}"', f"{A}: is the name of an existing file"),
         ('[renames]\n"x" = "y"\n"y" = "z"\n"z" = "y"', "x: is renamed in a circle: x → y → z → y"),
         (f'[renames]\n"{OLD}" = "{A}"\n"{OLD}.sql" = "{B}"', f"{OLD}.sql: is renamed twice, to {A} and to {B}"),
-        (f'[renames]\n"{OLD}" = "{A}"\n[headers]\n"{OLD}" = ["1"]', f"{OLD}: [headers] holds two checksums"),
-        ('[headers]\n"x" = ["1", "2"]', "x: stands in [headers] and not in [renames]"),
+        (f'[renames]\n"{OLD}" = "{A}"\n[headers]\n"{OLD}" = ["1"]', f"{OLD}: [headers] needs two checksums"),
+        ('[headers]\n"x" = ["1", "2"]', "x: is in [headers], but not in [renames]"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused_with_its_mistake(operator: Operator, text: str | bytes, problem: str) -> None:
+def test_a_file_that_cannot_be_used_is_refused_with_its_error(operator: Operator, text: str | bytes, problem: str) -> None:
     operator.write_tables(A)
     write(operator, text)
     with pytest.raises(FilesError) as refused:
@@ -60,7 +60,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_its_mistake(operator: Operat
     assert operator.read_tables() == []
 
 
-def test_all_mistakes_are_told_at_once(operator: Operator) -> None:
+def test_all_errors_are_reported_at_once(operator: Operator) -> None:
     write(operator, '[renames]\n"x" = "x"\n"y" = "nowhere"')
     with pytest.raises(FilesError) as refused:
         read(operator, A)
@@ -121,7 +121,7 @@ def test_status_and_dry_run_show_what_will_be_and_change_nothing(operator: Opera
     assert operator.read_applied() == [OLD]
 
 
-def test_where_both_names_are_recorded_the_old_row_goes(operator: Operator) -> None:
+def test_if_both_names_are_recorded_the_old_row_is_dropped(operator: Operator) -> None:
     know_as(operator, OLD)
     operator.database.execute("INSERT INTO schema_migrations SELECT %s, applied_at FROM schema_migrations", A)
     operator.database.execute("INSERT INTO schema_migrations_scripts VALUES (%s, %s)", A, BODY)
@@ -145,13 +145,13 @@ def test_of_two_old_names_for_one_version_the_first_applied_becomes_its_row(oper
 
 
 def write_header(operator: Operator) -> str:
-    """Write a header into the file as a clean-up does; gives both checksums as renames.toml holds them."""
+    """Write a header into the file as a cleanup does, and return both checksums as in renames.toml."""
     text = f"-- Migration: {A}.sql\n{BODY}"
     operator.write(A, text)
     return ", ".join(f'"{hashlib.sha256(each.encode()).hexdigest()}"' for each in (BODY, text))
 
 
-def test_a_header_that_was_written_at_the_renaming_is_no_edit(operator: Operator) -> None:
+def test_a_header_that_was_added_by_a_rename_is_not_an_edit(operator: Operator) -> None:
     know_as(operator, OLD)
     checksums = write_header(operator)
     write(operator, f'[renames]\n"{OLD}" = "{A}"\n[headers]\n"{OLD}" = [{checksums}]')
@@ -175,7 +175,7 @@ def test_an_edit_after_the_renaming_is_found_with_its_diff(operator: Operator) -
     operator.write(A, "CREATE TABLE a (id bigint);")
     assert operator.read_states() == {A: "edited"}
     assert f"-{BODY}" in operator.read_status().findings[0].diff
-    with pytest.raises(RefusedError, match="differs from what was applied"):
+    with pytest.raises(RefusedError, match="differs from the text that was applied"):
         operator.migrate()
     assert operator.read_applied() == [OLD]
 
@@ -203,7 +203,7 @@ def test_what_is_half_applied_under_its_old_name_is_refused(operator: Operator) 
         operator.migrate()
     operator.database.execute("UPDATE schema_migrations_log SET version = %s WHERE version = %s", OLD, C)
     write(operator, f'[renames]\n"{OLD}" = "{C}"')
-    with pytest.raises(RefusedError, match=f"{OLD} is half applied"):
+    with pytest.raises(RefusedError, match=f"{OLD} is partly applied"):
         operator.migrate()
     assert operator.read_tables() == ["c"]
 
@@ -229,6 +229,6 @@ def test_the_ledger_stays_as_it_is_where_nothing_was_renamed() -> None:
     assert apply_renames(ledger, Renames({OLD: A})) == (ledger, ())
 
 
-def test_a_renaming_that_another_run_made_meanwhile_is_left_out() -> None:
+def test_a_rename_that_another_run_has_done_is_skipped() -> None:
     todo = (Rename(OLD, A), Rename("002_b", B))
-    assert renew_renames(todo, Ledger(checksums={A: None, "002_b": None, B: None})) == (Rename("002_b", B, drops=True),)
+    assert filter_renames(todo, Ledger(checksums={A: None, "002_b": None, B: None})) == (Rename("002_b", B, drops=True),)

@@ -13,7 +13,7 @@ ONE_TEXT = "CREATE TABLE a (id int); CREATE TABLE b (id int);"
 
 
 def squash(operator: Operator, checksum: str = "") -> None:
-    """Make one migration of A and B, the first of which had another name before."""
+    """Squash A and B into one migration; the first had another name before."""
     for version in (A, B):
         operator.remove(version)
     path = operator.project.write_up(ONE, ONE_TEXT)
@@ -52,15 +52,15 @@ def test_later_files_run_after_it(operator: Operator) -> None:
     assert operator.read_applied() == [ONE, C]
 
 
-def test_a_database_that_has_only_some_of_them_is_refused_and_told_which_it_lacks(operator: Operator) -> None:
+def test_a_database_with_only_some_of_them_is_refused_and_the_missing_ones_are_named(operator: Operator) -> None:
     operator.write_tables(A)
     operator.migrate()
     squash(operator)
     with pytest.raises(
-        RefusedError, match=f"{ONE} stands for 2 migrations, of which this database has only 1; it lacks {B}"
-    ) as told:
+        RefusedError, match=f"{ONE} replaces 2 migrations, of which this database has only 1; it lacks {B}"
+    ) as refused:
         operator.migrate()
-    assert "the revision before the squash" in told.value.hint
+    assert "the revision before the squash" in refused.value.hint
     assert operator.read_applied() == [A]
     assert operator.read_tables() == ["a"]
 
@@ -92,13 +92,13 @@ def test_what_is_written_is_read_again(operator: Operator) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (f'[squashed."{ONE}"]\nversions = ["x"]', "[squashed] holds versions, a list of names, and checksum"),
-        (f'[squashed."{ONE}"]\nversions = "x"\nchecksum = "1"', "[squashed] holds versions, a list of names, and checksum"),
-        (f'[squashed."{ONE}"]\nversions = ["{A}"]\nchecksum = "1"', f"{A}: is the name of a file that is there"),
-        (f'[squashed."{LATER}"]\nversions = ["x"]\nchecksum = "1"', f"x: there is no file for {LATER}"),
+        (f'[squashed."{ONE}"]\nversions = ["x"]', "[squashed] needs versions, a list of names, and checksum"),
+        (f'[squashed."{ONE}"]\nversions = "x"\nchecksum = "1"', "[squashed] needs versions, a list of names, and checksum"),
+        (f'[squashed."{ONE}"]\nversions = ["{A}"]\nchecksum = "1"', f"{A}: is the name of an existing file"),
+        (f'[squashed."{LATER}"]\nversions = ["x"]\nchecksum = "1"', f"x: no file for {LATER}"),
     ],
 )
-def test_a_squash_that_cannot_be_used_is_refused_with_its_mistake(operator: Operator, text: str, problem: str) -> None:
+def test_a_squash_that_cannot_be_used_is_refused_with_its_error(operator: Operator, text: str, problem: str) -> None:
     (operator.project.migrations / "renames.toml").write_text(text)
     with pytest.raises(FilesError) as refused:
         read_renames(operator.project.migrations, [ONE, A])

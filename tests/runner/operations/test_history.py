@@ -11,7 +11,7 @@ from tests.runner.operating import A, B, C, Operator
 
 @pytest.fixture
 def eventful(any_operator: Operator) -> Operator:
-    """Give an operator whose database has seen a success, a failure, a rollback and a seed."""
+    """Return an operator whose database has seen a success, a failure, a rollback and a seed."""
     any_operator.write_tables(A)
     any_operator.migrate()
     any_operator.write(B, "SELECT 1/0;")
@@ -65,7 +65,7 @@ def test_a_version_that_the_log_does_not_know_is_wrong_usage(eventful: Operator)
         eventful.read_history(version=C)
 
 
-def test_a_row_says_when_where_and_by_whom(any_operator: Operator) -> None:
+def test_a_row_shows_when_where_and_by_whom(any_operator: Operator) -> None:
     any_operator.database.execute(f"ALTER DATABASE {any_operator.database.name} SET timezone = 'Asia/Tokyo'")
     any_operator.write_tables(A)
     any_operator.migrate(identity=Identity(actor="ada", host="machine-1", tool_version="1.2.3"))

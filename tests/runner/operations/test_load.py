@@ -12,12 +12,12 @@ from tasks.runner.operations.load import load_schema
 from tests.kit.databases import Database, fresh_database
 from tests.kit.projects import Project
 from tests.kit.servers import Server
-from tests.runner.operating import A, B, C, Operator, break_off, pick
+from tests.runner.operating import A, B, C, Operator, collect_failure, pick
 
 
 @pytest.fixture
 def operator(project: Project, database: Database) -> Operator:
-    """Give somebody whose first two migrations are applied, and shown in the schema file."""
+    """Return an operator whose first two migrations are applied, and are in the schema file."""
     operator = Operator(project, database)
     operator.write(A, "CREATE TABLE a (id int PRIMARY KEY, how text CHECK (how IN ('x', 'y')));", "DROP TABLE a;")
     operator.write(B, "CREATE TABLE b (a_id int REFERENCES a);", "DROP TABLE b;")
@@ -29,7 +29,7 @@ def operator(project: Project, database: Database) -> Operator:
 
 @pytest.fixture
 def newcomer(operator: Operator, embedded: Server) -> Iterator[Operator]:
-    """Give somebody with the same files and an empty database."""
+    """Yield an operator with the same files and an empty database."""
     with fresh_database(embedded) as empty:
         yield Operator(operator.project.at(empty.url), empty)
 
@@ -53,14 +53,14 @@ def test_what_came_after_the_file_is_pending(newcomer: Operator) -> None:
 
 def test_a_database_with_something_in_it_is_refused(newcomer: Operator) -> None:
     newcomer.database.execute("CREATE VIEW mine AS SELECT 1")
-    _, error = break_off(load_schema(newcomer.make_runner()))
+    _, error = collect_failure(load_schema(newcomer.make_runner()))
     assert error.exit_code == 3
     assert "not empty" in error.message
     assert newcomer.read_tables() == []
 
 
 def test_a_ledger_with_versions_is_refused(operator: Operator) -> None:
-    _, error = break_off(load_schema(operator.make_runner()))
+    _, error = collect_failure(load_schema(operator.make_runner()))
     assert (error.exit_code, "applied migrations" in error.message) == (3, True)
 
 
@@ -70,7 +70,7 @@ def test_a_file_that_does_not_fit_its_migrations_is_refused(newcomer: Operator, 
         newcomer.write(B, "CREATE TABLE b ();")
     else:
         newcomer.remove(B)
-    _, error = break_off(load_schema(newcomer.make_runner()))
+    _, error = collect_failure(load_schema(newcomer.make_runner()))
     assert error.exit_code == 3
     assert B in error.message
     assert "inv db.migrate" in error.hint
@@ -81,10 +81,10 @@ def test_a_statement_that_fails_names_its_line_and_leaves_nothing(newcomer: Oper
     path = newcomer.project.migrations / NAME
     text = path.read_text() + "CREATE TABLE public.z (\n    id nowhere\n);\n"
     path.write_text(text)
-    _, error = break_off(load_schema(newcomer.make_runner()))
+    _, error = collect_failure(load_schema(newcomer.make_runner()))
     assert error.place is not None
     assert (error.place.line, error.place.source.strip()) == (text.count("\n") - 1, "id nowhere")
-    assert error.state == "Nothing was kept."
+    assert error.state == "Everything was rolled back."
     assert newcomer.read_tables() == []
     assert newcomer.read_applied() == []
 
@@ -94,10 +94,10 @@ def test_a_statement_that_fails_names_its_line_and_leaves_nothing(newcomer: Oper
     [("-- The schema", "<<<<<<< HEAD\n-- The schema", 1), (f"-- {B}", f"=======\n-- {B}", 3)],
     ids=["first line", "a version's line"],
 )
-def test_a_conflict_left_in_the_file_is_named(newcomer: Operator, old: str, new: str, line: int) -> None:
+def test_a_merge_conflict_in_the_file_is_named(newcomer: Operator, old: str, new: str, line: int) -> None:
     path = newcomer.project.migrations / NAME
     path.write_text(path.read_text().replace(old, new, 1))
-    _, error = break_off(load_schema(newcomer.make_runner()))
+    _, error = collect_failure(load_schema(newcomer.make_runner()))
     assert error.place is not None
     assert error.place.line == line
     assert "conflict" in error.hint

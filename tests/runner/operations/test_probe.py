@@ -1,4 +1,4 @@
-"""What a look at a database finds, on real servers: each thing that a run would miss, and what to do about it."""
+"""The checks of a database, on real servers: everything that a run needs, and the hint if it is missing."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,21 +19,21 @@ from tests.runner.operating import A, Operator
 NAMES = ["database", "server version", "pooler", "privileges", "writable", "extensions", "ledger"]
 
 
-def look(url: str, environment: str = "") -> dict[str, CheckMade]:
-    """Look at a database and give the checks by their names."""
+def probe_database(url: str, environment: str = "") -> dict[str, CheckMade]:
+    """Probe a database and return the checks by name."""
     (event,) = probe(MigrationRunner(url, environment=environment))
     assert isinstance(event, ProbeRead)
     return {check.name: check for check in event.checks}
 
 
-def find_faults(checks: dict[str, CheckMade]) -> list[str]:
-    """Give the names of the checks that failed."""
+def list_failed(checks: dict[str, CheckMade]) -> list[str]:
+    """Return the names of the checks that failed."""
     return [name for name, check in checks.items() if not check.passed]
 
 
 @pytest.fixture
 def role(database: Database) -> Iterator[str]:
-    """Give the name of a role that may log in and nothing else; it has to be quoted."""
+    """Yield the name of a role that may log in and nothing else; it has to be quoted."""
     name = f"guest {database.name}"
     database.execute(f'CREATE ROLE "{name}" LOGIN')
     yield name
@@ -41,7 +41,7 @@ def role(database: Database) -> Iterator[str]:
 
 
 def url_as(database: Database, role: str) -> str:
-    """Give the URL by which another role reaches a database."""
+    """Return the URL of a database for another role."""
     return database.url.replace("postgres@", f"{quote(role)}@", 1)
 
 
@@ -49,109 +49,113 @@ def test_a_database_that_has_everything_passes(operator: Operator) -> None:
     operator.write_tables(A)
     operator.migrate(environment="dev")
     operator.database.execute("CREATE EXTENSION vector")
-    checks = look(operator.database.url, "dev")
+    checks = probe_database(operator.database.url, "dev")
     assert list(checks) == NAMES
-    assert find_faults(checks) == []
+    assert list_failed(checks) == []
     assert checks["database"].found.endswith(f"/{operator.database.name}")
     assert checks["server version"].found.startswith("PostgreSQL 18.")
-    assert checks["pooler"] == CheckMade("pooler", True, "none stands between")
+    assert checks["pooler"] == CheckMade("pooler", True, "none")
     assert checks["extensions"].found.startswith("vector 0.")
-    assert checks["ledger"].found == "1 applied, says that it is dev"
+    assert checks["ledger"].found == "1 applied, belongs to dev"
 
 
 def test_an_empty_database_passes(database: Database) -> None:
-    checks = look(database.url)
-    assert find_faults(checks) == []
+    checks = probe_database(database.url)
+    assert list_failed(checks) == []
     assert checks["extensions"].found == "none; vector is available"
-    assert checks["ledger"].found == "none yet; the first run makes it"
+    assert checks["ledger"].found == "none yet; the first run creates it"
     assert database.query("SELECT to_regclass('schema_migrations')") == [(None,)]
 
 
 def test_a_pooler_is_named_with_the_way_round_it(pgbouncer: Pooler) -> None:
-    checks = look(pgbouncer.url)
-    assert find_faults(checks) == []
-    assert checks["pooler"].found.startswith("one stands between")
+    checks = probe_database(pgbouncer.url)
+    assert list_failed(checks) == []
+    assert checks["pooler"].found.startswith("the connection goes through one")
     assert "DIRECT_DATABASE_URL" in checks["pooler"].hint
 
 
 def test_a_missing_privilege_comes_with_its_grant(database: Database, role: str) -> None:
-    checks = look(url_as(database, role))
-    assert find_faults(checks) == ["privileges", "extensions"]
+    checks = probe_database(url_as(database, role))
+    assert list_failed(checks) == ["privileges", "extensions"]
     assert checks["privileges"].found == f'"{role}" may not create tables in the schema public'
     assert checks["extensions"].found == "none; vector is available, but this user may not create it"
     assert "CREATE EXTENSION vector;" in checks["extensions"].hint
     database.execute(checks["privileges"].hint)
-    assert find_faults(look(url_as(database, role))) == ["extensions"]
+    assert list_failed(probe_database(url_as(database, role))) == ["extensions"]
 
 
-def test_a_ledger_of_somebody_else_comes_with_its_grant(operator: Operator, role: str) -> None:
+def test_a_ledger_without_privileges_is_reported_with_the_grant(operator: Operator, role: str) -> None:
     operator.write_tables(A)
     operator.migrate()
     url = url_as(operator.database, role)
-    refused = look(url)["ledger"]
+    refused = probe_database(url)["ledger"]
     assert not refused.passed
     assert "permission denied for table schema_migrations" in refused.found
     operator.database.execute(f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{role}"')
-    barred = look(url)["ledger"]
+    barred = probe_database(url)["ledger"]
     assert barred.found == (
         f'"{role}" may not read and write schema_migrations, schema_migrations_log, schema_migrations_meta, '
         "schema_migrations_scripts, schema_migrations_seeds"
     )
     operator.database.execute(barred.hint)
-    assert look(url)["ledger"].passed
+    assert probe_database(url)["ledger"].passed
 
 
-def test_a_session_that_only_reads_is_told_apart_from_a_replica(database: Database, new_server: Callable[[], OwnServer]) -> None:
-    read_only = look(f"{database.url}&options=-cdefault_transaction_read_only%3Don")
-    assert find_faults(read_only) == ["writable"]
+def test_a_read_only_session_is_distinguished_from_a_replica(database: Database, new_server: Callable[[], OwnServer]) -> None:
+    read_only = probe_database(f"{database.url}&options=-cdefault_transaction_read_only%3Don")
+    assert list_failed(read_only) == ["writable"]
     assert read_only["writable"].found == "default_transaction_read_only is on"
     server = new_server()
     (server.cluster.data / "standby.signal").touch()
     server.start(hot_standby="on")
-    replica = look(server.url())
-    assert find_faults(replica) == ["writable"]
-    assert replica["writable"].found == "this server is a replica, which only reads"
+    replica = probe_database(server.url())
+    assert list_failed(replica) == ["writable"]
+    assert replica["writable"].found == "this server is a read-only replica"
     assert "primary" in replica["writable"].hint
 
 
 @pytest.mark.parametrize(
     ("change", "found", "hint"),
     [
-        ("DROP TABLE schema_migrations CASCADE; CREATE TABLE schema_migrations (version bigint)", "another shape", "RENAME TO"),
+        (
+            "DROP TABLE schema_migrations CASCADE; CREATE TABLE schema_migrations (version bigint)",
+            "is not the table of",
+            "RENAME TO",
+        ),
         ("UPDATE schema_migrations_meta SET value = '99' WHERE key = 'format'", "format 99", "Pull"),
-        ("UPDATE schema_migrations_meta SET value = 'prod' WHERE key = 'environment'", "says that it is prod", "Check --env"),
+        ("UPDATE schema_migrations_meta SET value = 'prod' WHERE key = 'environment'", "belongs to prod", "Check --env"),
     ],
 )
 def test_a_ledger_that_does_not_fit_is_refused(operator: Operator, change: str, found: str, hint: str) -> None:
     operator.write_tables(A)
     operator.migrate(environment="dev")
     operator.database.execute(change)
-    checks = look(operator.database.url, "dev")
-    assert find_faults(checks) == ["ledger"]
+    checks = probe_database(operator.database.url, "dev")
+    assert list_failed(checks) == ["ledger"]
     assert found in checks["ledger"].found
     assert hint in checks["ledger"].hint
 
 
-def test_without_a_schema_there_is_nowhere_to_create_anything(database: Database) -> None:
-    checks = look(f"{database.url}&options=-csearch_path%3Dnowhere")
-    assert find_faults(checks) == ["privileges", "ledger"]
-    assert checks["privileges"].found == "search_path names no schema that exists"
+def test_without_a_schema_no_table_can_be_created(database: Database) -> None:
+    checks = probe_database(f"{database.url}&options=-csearch_path%3Dnowhere")
+    assert list_failed(checks) == ["privileges", "ledger"]
+    assert checks["privileges"].found == "search_path contains no schema that exists"
     assert "CREATE SCHEMA public" in checks["privileges"].hint
 
 
-def test_a_server_without_pgvector_is_told_so(servers: Callable[[Path], Server]) -> None:
+def test_a_server_without_pgvector_is_reported(servers: Callable[[Path], Server]) -> None:
     programs = find_machine_programs()
     if programs is None:
         pytest.skip("this machine has no PostgreSQL of its own")
     with fresh_database(servers(programs)) as database:
         if database.query("SELECT FROM pg_available_extensions WHERE name = 'vector'"):
             pytest.skip("this machine's PostgreSQL has pgvector")
-        checks = look(database.url)
-    assert find_faults(checks) == ["extensions"]
+        checks = probe_database(database.url)
+    assert list_failed(checks) == ["extensions"]
     assert checks["extensions"].found == "none; vector is not available"
     assert "pgvector" in checks["extensions"].hint
 
 
 def test_without_a_connection_there_is_nothing_to_check() -> None:
     with pytest.raises(ConnectError):
-        look("postgresql://me:s3cret@127.0.0.1:1/db")
+        probe_database("postgresql://me:s3cret@127.0.0.1:1/db")

@@ -8,7 +8,7 @@ from tasks.runner.errors import RefusedError, RunnerError, StatementError
 from tasks.runner.events import RepairProposed, RunFinished
 from tasks.runner.ledger.reading import Attempt, Ledger
 from tasks.runner.operations.repair import propose_repairs, repair
-from tests.runner.operating import A, B, C, Operator, break_off, list_done, pick
+from tests.runner.operating import A, B, C, Operator, collect_failure, list_done, pick
 
 BREAKS_OFF = "BEGIN; CREATE TABLE c (); COMMIT; BEGIN; SELECT 1/0; COMMIT;"
 
@@ -38,7 +38,7 @@ def forget_checksum(operator: Operator) -> None:
 
 
 def list_proposals(operator: Operator) -> list[tuple[str, str]]:
-    """Give what a repair proposes where nothing is agreed to."""
+    """Return what a repair proposes if nothing is confirmed."""
     return [(event.version, event.change) for event in pick(operator.repair(lambda _: False), RepairProposed)]
 
 
@@ -51,7 +51,7 @@ def list_proposals(operator: Operator) -> list[tuple[str, str]]:
         (interrupt, (C, "forget attempt"), {C: "pending"}),
     ],
 )
-def test_a_change_that_is_agreed_to_settles_it(
+def test_a_confirmed_change_resolves_its_finding(
     any_operator: Operator, prepare: Callable[[Operator], None], proposal: tuple[str, str], states: dict[str, str]
 ) -> None:
     prepare(any_operator)
@@ -67,7 +67,7 @@ def test_a_change_that_is_agreed_to_settles_it(
 
 
 @pytest.mark.parametrize("prepare", [edit, forget_checksum, lose, interrupt])
-def test_a_change_that_is_not_agreed_to_is_left(operator: Operator, prepare: Callable[[Operator], None]) -> None:
+def test_a_change_that_is_not_confirmed_is_not_made(operator: Operator, prepare: Callable[[Operator], None]) -> None:
     prepare(operator)
     states, log = operator.read_states(), operator.read_log()
     proposed = list_proposals(operator)
@@ -76,7 +76,7 @@ def test_a_change_that_is_not_agreed_to_is_left(operator: Operator, prepare: Cal
     assert list_proposals(operator) == proposed
 
 
-def test_each_change_is_asked_for_by_itself(any_operator: Operator) -> None:
+def test_each_change_is_confirmed_separately(any_operator: Operator) -> None:
     lose(any_operator)
     edit(any_operator)
     any_operator.repair(lambda proposal: proposal.change == "drop row")
@@ -132,10 +132,10 @@ def test_a_repair_of_an_empty_database_creates_nothing(operator: Operator) -> No
     assert operator.database.query("SELECT to_regclass('schema_migrations')") == [(None,)]
 
 
-def test_where_nobody_can_be_asked_all_is_shown_and_nothing_changes(operator: Operator) -> None:
+def test_without_a_way_to_ask_all_is_shown_and_nothing_changes(operator: Operator) -> None:
     lose(operator)
     edit(operator)
-    events, error = break_off(repair(operator.make_runner(), None))
+    events, error = collect_failure(repair(operator.make_runner(), None))
     assert isinstance(error, RefusedError)
     assert "--yes" in error.hint
     assert [event.change for event in pick(events, RepairProposed)] == ["record checksum", "drop row"]
@@ -158,7 +158,7 @@ def test_changes_are_written_all_or_none(operator: Operator) -> None:
 def test_another_environment_refuses(operator: Operator) -> None:
     operator.write_tables(A)
     operator.migrate(environment="prod")
-    with pytest.raises(RefusedError, match="this run is for local, but the database says that it is prod"):
+    with pytest.raises(RefusedError, match="this run is for local, but the database belongs to prod"):
         operator.repair(environment="local")
 
 
@@ -171,6 +171,6 @@ def test_another_environment_refuses(operator: Operator) -> None:
         (Attempt("seed", "failed", 0, 1, "", "", "why", ""), []),
     ],
 )
-def test_only_an_attempt_that_left_something_is_to_be_forgotten(attempt: Attempt, changes: list[str]) -> None:
+def test_only_an_attempt_that_left_something_can_be_cleared(attempt: Attempt, changes: list[str]) -> None:
     ledger = Ledger(attempts={A: attempt})
     assert [proposal.change for proposal in propose_repairs(ledger, ())] == changes

@@ -18,7 +18,7 @@ MU = "INSERT INTO persona VALUES ('Mu', 'kind') ON CONFLICT (name) DO NOTHING;"
 
 @pytest.fixture
 def seeding(any_operator: Operator) -> Operator:
-    """Give an operator with a table to put seeds into, and one seed."""
+    """Return an operator with a table to put seeds into, and one seed."""
     any_operator.write(A, TABLE)
     any_operator.migrate()
     any_operator.project.write_seed("001_mu", MU)
@@ -54,7 +54,7 @@ def test_seeds_run_in_the_order_of_their_names(operator: Operator) -> None:
     assert list_done(operator.seed()) == ["001_first", "002_second", "010_last"]
 
 
-def test_a_seed_is_recorded_beside_the_migrations(seeding: Operator) -> None:
+def test_a_seed_is_recorded_in_a_table_of_its_own(seeding: Operator) -> None:
     seeding.seed(identity=Identity(actor="ada"))
     checksum = hashlib.sha256(MU.encode()).hexdigest()
     row = "SELECT name, applied_by, checksum, execution_time_ms >= 0 FROM schema_migrations_seeds"
@@ -79,7 +79,7 @@ def test_a_seed_that_fails_leaves_nothing_and_is_logged(seeding: Operator) -> No
         seeding.seed()
     assert failed.value.place is not None
     assert (Path(failed.value.place.file).name, failed.value.place.line) == ("001_mu.sql", 2)
-    assert failed.value.state == "Nothing of 001_mu was kept. 1 seed before it in this run stands."
+    assert failed.value.state == "001_mu was rolled back completely. 1 earlier seed of this run stays applied."
     assert read_names(seeding) == ["Mu"]
     (row,) = [row for row in seeding.read_history(version="001_mu") if row.outcome == "failed"]
     assert (row.action, row.sqlstate, row.error) == ("seed", "22012", "division by zero")
@@ -124,7 +124,7 @@ def test_a_project_without_seeds_has_nothing_to_do(operator: Operator) -> None:
 def test_another_environment_refuses(operator: Operator) -> None:
     operator.project.write_seed("001_one", "SELECT 1;")
     operator.seed(environment="prod")
-    with pytest.raises(RefusedError, match="this run is for local, but the database says that it is prod"):
+    with pytest.raises(RefusedError, match="this run is for local, but the database belongs to prod"):
         operator.seed(environment="local")
 
 

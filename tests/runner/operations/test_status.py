@@ -1,4 +1,4 @@
-"""What status says of every version."""
+"""The status of every version."""
 
 from collections.abc import Callable
 
@@ -92,7 +92,7 @@ def test_what_a_run_would_notice_is_a_finding(
     assert [(found.kind, found.version) for found in operator.read_status().findings] == [finding]
 
 
-def test_a_row_says_who_applied_it_when_and_how_long_it_took(any_operator: Operator) -> None:
+def test_a_row_shows_who_applied_it_when_and_how_long_it_took(any_operator: Operator) -> None:
     any_operator.database.execute(f"ALTER DATABASE {any_operator.database.name} SET timezone = 'Asia/Tokyo'")
     any_operator.write_tables(A)
     any_operator.migrate(identity=Identity(actor="ada"))
@@ -103,15 +103,15 @@ def test_a_row_says_who_applied_it_when_and_how_long_it_took(any_operator: Opera
     assert (row.applied_by, row.applied_at, row.execution_time_ms, row.note) == ("ada", moment, took, "")
 
 
-def test_a_file_that_failed_is_pending_and_says_why(operator: Operator) -> None:
+def test_a_file_that_failed_is_pending_with_its_error_as_a_note(operator: Operator) -> None:
     operator.write(A, "SELECT 1/0;")
     with pytest.raises(StatementError):
         operator.migrate()
     (row,) = operator.read_status().rows
-    assert (row.state, row.note) == ("pending", "last try failed: division by zero")
+    assert (row.state, row.note) == ("pending", "last attempt failed: division by zero")
 
 
-def test_a_failure_that_was_mended_is_no_longer_told(operator: Operator) -> None:
+def test_a_failure_that_was_fixed_is_no_longer_shown(operator: Operator) -> None:
     operator.write(A, "SELECT 1/0;")
     with pytest.raises(StatementError):
         operator.migrate()
@@ -120,7 +120,7 @@ def test_a_failure_that_was_mended_is_no_longer_told(operator: Operator) -> None
     assert [(row.state, row.note) for row in operator.read_status().rows] == [("applied", "")]
 
 
-def test_a_row_without_a_checksum_says_so(operator: Operator) -> None:
+def test_a_row_without_a_checksum_has_a_note(operator: Operator) -> None:
     operator.write_tables(A)
     operator.migrate()
     operator.database.execute("UPDATE schema_migrations SET checksum = NULL")
@@ -159,5 +159,5 @@ def test_the_status_names_the_database_and_its_environment(operator: Operator) -
 def test_the_status_of_another_environment_refuses(operator: Operator) -> None:
     operator.write_tables(A)
     operator.migrate(environment="staging")
-    with pytest.raises(RefusedError, match="this run is for prod, but the database says that it is staging"):
+    with pytest.raises(RefusedError, match="this run is for prod, but the database belongs to staging"):
         operator.read_status(environment="prod")

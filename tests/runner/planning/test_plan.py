@@ -20,11 +20,11 @@ from tasks.runner.planning.plan import (
     Plan,
     RollbackGoal,
     Source,
+    checksum_segments,
     choose,
     plan,
     replan,
     show_plan,
-    sum_segments,
 )
 from tests.kit.projects import REPOSITORY
 
@@ -39,7 +39,7 @@ CHANGED = "BEGIN; CREATE TABLE z (); COMMIT; BEGIN; CREATE TABLE b (); COMMIT; V
 
 
 def make_files(*versions: str, **others: str) -> Migrations:
-    """Make a folder of files; the checksum of a file is its version unless another is given."""
+    """Return a folder of files; the checksum of a file is its version by default."""
     return Migrations(Path("migrations"), False, {version: version for version in versions} | others, frozenset())
 
 
@@ -49,9 +49,9 @@ def make_ledger(*versions: str, attempts: Mapping[str, Attempt] | None = None, *
 
 
 def make_attempt(text: str, done: int, *, action: str = "migrate", outcome: str = "started", sqlstate: str = "") -> Attempt:
-    """Make an attempt at a text that stopped after so many of its segments."""
+    """Return an attempt at a text that stopped after `done` segments."""
     script = read_script(text, file="f.sql", version=A)
-    return Attempt(action, outcome, done, len(script.segments), sum_segments(script, done), sqlstate, "", "")
+    return Attempt(action, outcome, done, len(script.segments), checksum_segments(script, done), sqlstate, "", "")
 
 
 def make_plan(text: str, attempts: Mapping[str, Attempt] | None = None, *, action: str = "migrate") -> Plan:
@@ -90,7 +90,7 @@ def show_findings(found: Choice | Plan) -> list[tuple[str, str, bool]]:
         (RollbackGoal(to="0"), (B, A, C), (C, A, B)),
     ],
 )
-def test_a_goal_means_these_versions(goal: Goal, applied: tuple[str, ...], chosen: tuple[str, ...]) -> None:
+def test_a_goal_selects_these_versions(goal: Goal, applied: tuple[str, ...], chosen: tuple[str, ...]) -> None:
     assert choose(make_files(A, B, C, D), make_ledger(*applied), goal).versions == chosen
 
 
@@ -104,28 +104,28 @@ def test_an_applied_version_without_a_file_can_be_a_goal_of_a_rollback() -> None
         (MigrateGoal(to="20250109000000"), "there is no version 20250109000000", "Did you mean"),
         (MigrateGoal(to="zzz"), "there is no version zzz", "inv db.status"),
         (MigrateGoal(to=".sql"), "there is no version .sql", "inv db.status"),
-        (MigrateGoal(to="202501"), f"202501 means 3 versions: {A}, {B}, {C}", "Write more of it"),
-        (MigrateGoal(only="20250101"), "there is no migration file 20250101.sql", "Name a file of migrations/up"),
+        (MigrateGoal(to="202501"), f"202501 matches 3 versions: {A}, {B}, {C}", "Write more digits"),
+        (MigrateGoal(only="20250101"), "there is no migration file 20250101.sql", "Use the name of a file in migrations/up"),
         (RollbackGoal(to="20250109000000"), "there is no version 20250109000000", "Did you mean"),
-        (RollbackGoal(to="2025010"), f"2025010 means 3 versions: {A}, {B}, {C}", "Write more of it"),
+        (RollbackGoal(to="2025010"), f"2025010 matches 3 versions: {A}, {B}, {C}", "Write more digits"),
     ],
 )
-def test_a_version_that_nobody_can_mean_is_wrong_usage(goal: Goal, message: str, hint: str) -> None:
+def test_an_unknown_version_is_wrong_usage(goal: Goal, message: str, hint: str) -> None:
     with pytest.raises(UsageError) as refused:
         choose(make_files(A, B, C, D), make_ledger(A), goal)
     assert refused.value.message == message
     assert hint in refused.value.hint
 
 
-def test_a_prefix_with_many_meanings_names_five_of_them() -> None:
+def test_an_ambiguous_prefix_names_five_versions() -> None:
     versions = [f"2025010{number}000000_x" for number in range(1, 8)]
-    with pytest.raises(UsageError, match=r"means 7 versions: (\w+, ){5}…"):
+    with pytest.raises(UsageError, match=r"matches 7 versions: (\w+, ){5}…"):
         choose(make_files(*versions), make_ledger(), MigrateGoal(to="2025"))
 
 
 @pytest.mark.parametrize("steps", [0, -1])
 def test_a_rollback_of_no_steps_is_wrong_usage(steps: int) -> None:
-    with pytest.raises(UsageError, match="undoes nothing"):
+    with pytest.raises(UsageError, match="at least 1 step"):
         RollbackGoal(steps=steps)
 
 
@@ -144,7 +144,7 @@ def test_a_rollback_of_no_steps_is_wrong_usage(steps: int) -> None:
         (make_files(**{A: "new"}), make_ledger(A), RollbackGoal(), []),
     ],
 )
-def test_files_and_ledger_give_these_findings(
+def test_files_and_ledger_lead_to_these_findings(
     files: Migrations, ledger: Ledger, goal: Goal, findings: list[tuple[str, str, bool]]
 ) -> None:
     assert show_findings(choose(files, ledger, goal)) == findings
@@ -197,7 +197,7 @@ def test_a_step_is_shown_with_its_segments_and_lines() -> None:
         (make_attempt(PAIRS, 1, action="rollback"), (0, 0, False, False)),
     ],
 )
-def test_a_step_goes_on_where_an_attempt_stopped(attempt: Attempt | None, facts: tuple[int, int, bool, bool]) -> None:
+def test_a_step_resumes_where_an_attempt_stopped(attempt: Attempt | None, facts: tuple[int, int, bool, bool]) -> None:
     made = make_plan(PAIRS, {A: attempt} if attempt else {})
     (step,) = made.steps
     assert (step.done, step.position, step.resumed, step.unsure) == facts
@@ -231,7 +231,7 @@ def test_an_up_file_cannot_be_irreversible() -> None:
     assert "down file" in refused.value.hint
 
 
-def test_steps_that_another_run_did_are_left_out() -> None:
+def test_steps_that_another_run_did_are_skipped() -> None:
     sources = {version: Source(f"up/{version}.sql", "SELECT 1", version) for version in (A, B)}
     made = plan(Choice("migrate", (A, B)), sources, {})
     assert [step.version for step in replan(made, make_ledger(A)).steps] == [B]
@@ -245,7 +245,7 @@ def test_a_step_that_another_run_did_with_another_text_refuses() -> None:
     assert made.refusals == made.findings
 
 
-def test_a_renewed_plan_knows_where_another_run_stopped() -> None:
+def test_a_new_plan_resumes_where_another_run_stopped() -> None:
     made = make_plan(PAIRS)
     ledger = make_ledger(attempts={A: make_attempt(PAIRS, 2)})
     assert [step.done for step in replan(made, ledger).steps] == [2]
@@ -254,10 +254,10 @@ def test_a_renewed_plan_knows_where_another_run_stopped() -> None:
 
 def test_the_sum_of_segments_depends_on_each_of_them() -> None:
     script, changed = (read_script(text, file="f.sql", version=A) for text in (PAIRS, CHANGED))
-    sums = [sum_segments(script, count) for count in range(5)]
+    sums = [checksum_segments(script, count) for count in range(5)]
     assert sums[0] == sums[4] == ""
     assert len(set(sums)) == 4
-    assert not set(sums[1:4]) & {sum_segments(changed, count) for count in (1, 2, 3)}
+    assert not set(sums[1:4]) & {checksum_segments(changed, count) for count in (1, 2, 3)}
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_the_same_files_and_ledger_give_an_equal_plan(make: Callable[[], object]
     assert make() == make()
 
 
-def test_another_text_gives_another_plan() -> None:
+def test_another_text_makes_another_plan() -> None:
     assert make_plan(PAIRS) != make_plan(MENDED)
 
 
