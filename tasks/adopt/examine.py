@@ -21,7 +21,7 @@ from tasks.runner.ledger.foreign import OtherLedger
 from tasks.runner.ledger.renames import read_renames
 from tasks.runner.ledger.takeover import Adoption
 from tasks.runner.operations.adopt import fingerprint_state, read_state
-from tasks.runner.planning.plan import find_version
+from tasks.runner.planning.choice import find_version
 
 _FEW = 10
 """A schema belongs to another application if less than one in so many of its objects comes from the files."""

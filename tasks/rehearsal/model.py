@@ -12,7 +12,8 @@ from tasks.catalog import Catalog, Difference, compare
 from tasks.rehearsal.errors import UNTOUCHED
 from tasks.runner.errors import Place, RefusedError, RunnerError
 from tasks.runner.files.checkout import Migrations, read_source, show_path
-from tasks.runner.planning.plan import Choice, Source, Step, plan
+from tasks.runner.planning.choice import Choice
+from tasks.runner.planning.plan import Source, Step, plan
 
 Direction = Literal["up", "down"]
 _ACTIONS = {"up": "migrate", "down": "rollback"}

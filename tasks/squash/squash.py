@@ -28,7 +28,7 @@ from tasks.runner.files.checkout import read_migrations, show_path
 from tasks.runner.ledger.renames import RENAMES_FILE, Renames, read_renames, read_targets, write_renames
 from tasks.runner.ledger.squashes import Squash
 from tasks.runner.parsing import read_script
-from tasks.runner.planning.plan import find_version
+from tasks.runner.planning.choice import find_version
 from tasks.squash.events import SquashFinished, SquashPlanned
 
 DESCRIPTION = "squashed_schema"

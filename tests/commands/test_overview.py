@@ -16,7 +16,7 @@ from tasks.runner.errors import ReportedError, RunnerError
 from tasks.runner.events import EnvironmentStatus, Event, StatusesRead, StatusRead, StatusRow, from_json
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.operations.migrate import migrate
-from tasks.runner.planning.plan import MigrateGoal
+from tasks.runner.planning.choice import MigrateGoal
 from tests.kit.checkouts import Checkout, make_checkout
 from tests.kit.databases import Database, fresh_database
 from tests.kit.servers import Server

@@ -14,7 +14,7 @@ from tasks.runner.operations.migrate import migrate, rollback
 from tasks.runner.operations.repair import repair
 from tasks.runner.operations.seed import seed
 from tasks.runner.operations.status import read_history, read_status
-from tasks.runner.planning.plan import MigrateGoal, RollbackGoal
+from tasks.runner.planning.choice import MigrateGoal, RollbackGoal
 from tasks.runner.retries import RetryPolicy
 from tests.kit.databases import Database
 from tests.kit.projects import Project

@@ -16,7 +16,7 @@ from tasks.runner.errors import RunnerError
 from tasks.runner.events import Event
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.operations.migrate import migrate, rollback
-from tasks.runner.planning.plan import MigrateGoal, RollbackGoal
+from tasks.runner.planning.choice import MigrateGoal, RollbackGoal
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from tasks.runner.events import IndexAdvanced, NoticeRaised, StatementFinished, 
 from tasks.runner.execution.leftovers import Leftovers, find_leftovers
 from tasks.runner.operations.migrate import migrate
 from tasks.runner.parsing import Target
-from tasks.runner.planning.plan import MigrateGoal
+from tasks.runner.planning.choice import MigrateGoal
 from tests.kit.databases import Database
 from tests.kit.projects import Project
 from tests.stress import running

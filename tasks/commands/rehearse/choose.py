@@ -14,7 +14,7 @@ from tasks.runner.errors import ConnectError, UsageError
 from tasks.runner.events import StatusRead
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.operations.requests import Request
-from tasks.runner.planning.plan import find_version
+from tasks.runner.planning.choice import find_version
 
 if TYPE_CHECKING:
     from tasks.runner.signals import Stop

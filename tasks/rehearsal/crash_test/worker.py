@@ -22,7 +22,7 @@ from tasks.runner.errors import RunnerError, describe_error
 from tasks.runner.events import StatementFinished, StatementStarted
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.operations.migrate import migrate
-from tasks.runner.planning.plan import MigrateGoal
+from tasks.runner.planning.choice import MigrateGoal
 
 
 def serve(handle: Callable[[dict[str, Any]], NoReturn]) -> None:

@@ -16,7 +16,8 @@ from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.identity import Identity
 from tasks.runner.ledger.reading import Ledger, check_environment, read_ledger
 from tasks.runner.ledger.renames import read_renamed_ledger
-from tasks.runner.planning.plan import Goal, MigrateGoal, Plan, RollbackGoal, choose, plan
+from tasks.runner.planning.choice import Goal, MigrateGoal, RollbackGoal, choose
+from tasks.runner.planning.plan import Plan, plan
 from tasks.runner.retries import RetryPolicy
 from tasks.runner.signals import Stop
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from tasks.runner.database.session import describe_database
 from tasks.runner.events import Event, FilesFound, PlanMade, RunFinished, RunStarted, Skipped
 from tasks.runner.execution.migration_runner import MigrationRunner
-from tasks.runner.planning.plan import MigrateGoal, Plan, RollbackGoal, show_plan
+from tasks.runner.planning.choice import MigrateGoal, RollbackGoal
+from tasks.runner.planning.plan import Plan, show_plan
 
 
 def migrate(runner: MigrationRunner, goal: MigrateGoal, *, dry_run: bool = False) -> Iterator[Event]:

@@ -20,8 +20,8 @@ from tasks.runner.ledger.reading import Ledger, check_environment, ensure_ledger
 from tasks.runner.ledger.renames import Rename, filter_renames, read_renamed_ledger
 from tasks.runner.ledger.writing import Entry, Recorder
 from tasks.runner.operations.migrate import start
+from tasks.runner.planning.choice import find_differences
 from tasks.runner.planning.failures import describe_server_error
-from tasks.runner.planning.plan import find_differences
 from tasks.runner.planning.sources import add_diffs
 
 Confirm = Callable[[RepairProposed], bool]

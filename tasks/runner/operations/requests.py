@@ -48,12 +48,12 @@ def perform(request: Request, runner: MigrationRunner, confirm: Confirm | None) 
     _check(request)
     if request.command == "migrate":
         from tasks.runner.operations.migrate import migrate
-        from tasks.runner.planning.plan import MigrateGoal
+        from tasks.runner.planning.choice import MigrateGoal
 
         return migrate(runner, MigrateGoal(to=request.to, strict=request.strict), dry_run=request.dry_run)
     if request.command == "rollback":
         from tasks.runner.operations.migrate import rollback
-        from tasks.runner.planning.plan import RollbackGoal
+        from tasks.runner.planning.choice import RollbackGoal
 
         return rollback(runner, RollbackGoal(steps=request.steps, to=request.to), dry_run=request.dry_run)
     if request.command == "seed":

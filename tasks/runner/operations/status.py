@@ -15,7 +15,7 @@ from tasks.runner.files.checkout import read_migrations
 from tasks.runner.ledger.expected_schema import parse_expectation, read_sum
 from tasks.runner.ledger.reading import Ledger, check_environment, read_ledger
 from tasks.runner.ledger.renames import read_renamed_ledger
-from tasks.runner.planning.plan import MigrateGoal, choose, find_version
+from tasks.runner.planning.choice import MigrateGoal, choose, find_version
 from tasks.runner.planning.sources import add_diffs
 
 _HISTORY = """

@@ -1,64 +1,27 @@
-"""Deciding what to do: files + ledger + goal → Plan. These functions are pure: no database, no clock, no output.
+"""Make a Plan of a Choice and the texts of its files, without database, clock or output.
 
-There are two stages, so that only the texts that will run are read: `choose` picks versions by name and checksum, `plan`
-makes steps from their texts. Dry run, status and the runner all use the same values.
+`choose` selects versions by name and checksum, `plan` makes steps of their texts, so that only the texts that run are read. Dry
+run, status and the runner use the same values.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tasks.runner.errors import RefusedError, UsageError
+from tasks.runner.errors import RefusedError
 from tasks.runner.events import Finding, PlannedStatement, PlannedStep
-from tasks.runner.files.checkout import Migrations
 from tasks.runner.ledger.reading import Attempt, Ledger
 from tasks.runner.ledger.renames import Rename
+from tasks.runner.planning.choice import Choice
 
 if TYPE_CHECKING:
     from tasks.runner.parsing import Script
 
 CHANGES_SCHEMA = frozenset({"migrate", "rollback"})
 """The actions that change the schema."""
-_RUNS_ANYWAY = "; it runs anyway (--strict refuses it)"
-_MISSING = "is applied, but this checkout has no file for it (another branch?)"
-_MISSING_HINT = "inv db.rollback can undo it from the stored text."
-
-
-@dataclass(frozen=True, slots=True)
-class MigrateGoal:
-    """The goal to apply all pending migrations, those up to one version, or only one; `strict` refuses late files."""
-
-    to: str = ""
-    only: str = ""
-    strict: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RollbackGoal:
-    """The goal to roll back the last `steps` migrations, or all after version `to` ("0" for all)."""
-
-    steps: int = 1
-    to: str = ""
-
-    def __post_init__(self) -> None:
-        """Raise UsageError for a number below 1."""
-        if self.steps < 1:
-            raise UsageError(f"a rollback needs at least 1 step, not {self.steps}", state="Nothing was changed.")
-
-
-Goal = MigrateGoal | RollbackGoal
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The versions of a goal, in the order in which they will run, and the findings."""
-
-    action: str
-    versions: tuple[str, ...]
-    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,56 +80,6 @@ class Plan:
         )
 
 
-def choose(migrations: Migrations, ledger: Ledger, goal: Goal) -> Choice:
-    """Return the versions of a goal; raises UsageError for an unknown version."""
-    if isinstance(goal, RollbackGoal):
-        return _choose_rollback(migrations, ledger, goal)
-    pending = [version for version in migrations.checksums if version not in ledger.checksums]
-    newest = max(ledger.checksums, default="")
-    findings = find_differences(migrations, ledger)
-    if goal.to:
-        limit = find_version(goal.to, migrations.checksums)
-        pending = [version for version in pending if version <= limit]
-    if goal.only:
-        _refuse_unknown_file(goal.only, migrations)
-        pending = [version for version in pending if version == goal.only]
-    late = [version for version in pending if version < newest]
-    findings += [_describe_late(version, newest, goal.strict) for version in late]
-    findings += [
-        Finding(
-            "interrupted",
-            version,
-            f"is partly rolled back: {attempt.segments_done} of {attempt.segments_total} segments of its down file are committed",
-            refuses=True,
-            hint="Finish it first: inv db.rollback",
-        )
-        for version, attempt in ledger.attempts.items()
-        if attempt.action == "rollback" and attempt.interrupted and version in ledger.checksums
-    ]
-    return Choice("migrate", tuple(pending), tuple(findings))
-
-
-def find_differences(migrations: Migrations, ledger: Ledger) -> list[Finding]:
-    """Return findings for the applied versions whose file is edited or missing."""
-    findings = []
-    for version, recorded in ledger.checksums.items():
-        checksum = migrations.checksums.get(version)
-        if checksum is None:
-            findings.append(Finding("missing", version, _MISSING, hint=_MISSING_HINT))
-        elif recorded is not None and checksum != recorded:
-            findings.append(
-                Finding(
-                    "edited",
-                    version,
-                    "differs from the text that was applied",
-                    refuses=True,
-                    hint="Restore the file and make a new migration for the change (inv db.new NAME),\n"
-                    "or record the new text as the applied one: inv db.repair",
-                )
-            )
-    return findings
-
-
 def plan(choice: Choice, sources: Mapping[str, Source], attempts: Mapping[str, Attempt]) -> Plan:
     """Return the plan of a choice, made from the texts; raises ScriptError for a text that cannot be run."""
     from tasks.runner.parsing import read_script
@@ -218,31 +131,6 @@ def checksum_segments(script: Script, count: int) -> str:
     return digest.hexdigest()
 
 
-def find_version(name: str, versions: Iterable[str]) -> str:
-    """Return the version that an argument means: a version, its timestamp, or the beginning of one; raises UsageError."""
-    wanted = name.removesuffix(".sql")
-    known = list(versions)
-    if wanted in known:
-        return wanted
-    found = [version for version in known if version.startswith(wanted)] if wanted else []
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UsageError(
-            f"{name} matches {len(found)} versions: {', '.join(found[:5])}{', …' if len(found) > 5 else ''}",
-            hint="Write more digits.",
-            state="Nothing was changed.",
-        )
-    import difflib
-
-    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4)
-    raise UsageError(
-        f"there is no version {name}",
-        hint=f"Did you mean {' or '.join(near)}?" if near else "inv db.status lists the versions.",
-        state="Nothing was changed.",
-    )
-
-
 def show_plan(plan: Plan) -> tuple[PlannedStep, ...]:
     """Return the steps for the report."""
     return tuple(
@@ -259,48 +147,6 @@ def show_plan(plan: Plan) -> tuple[PlannedStep, ...]:
             ),
         )
         for step in plan.steps
-    )
-
-
-def _choose_rollback(migrations: Migrations, ledger: Ledger, goal: RollbackGoal) -> Choice:
-    applied = list(ledger.checksums)[::-1]
-    if goal.to == "0":
-        chosen = applied
-    elif goal.to:
-        limit = find_version(goal.to, sorted({*ledger.checksums, *migrations.checksums}))
-        chosen = [version for version in applied if version > limit]
-    else:
-        chosen = applied[: goal.steps]
-    findings = [
-        Finding(
-            "interrupted",
-            version,
-            f"is partly applied: {attempt.segments_done} of {attempt.segments_total} segments are committed",
-            refuses=True,
-            hint="Finish it first: inv db.migrate; or revert it manually, then clear the attempt: inv db.repair",
-        )
-        for version, attempt in ledger.attempts.items()
-        if attempt.action == "migrate" and attempt.interrupted and version not in ledger.checksums
-    ]
-    return Choice("rollback", tuple(chosen), tuple(findings))
-
-
-def _refuse_unknown_file(version: str, migrations: Migrations) -> None:
-    if version not in migrations.checksums:
-        raise UsageError(
-            f"there is no migration file {version}.sql",
-            hint=f"Use the name of a file in {migrations.up_path(version).parent}.",
-            state="Nothing was changed.",
-        )
-
-
-def _describe_late(version: str, newest: str, strict: bool) -> Finding:
-    return Finding(
-        "late",
-        version,
-        f"is older than {newest}, which is already applied{'' if strict else _RUNS_ANYWAY}",
-        refuses=strict,
-        hint="Rename it to a later timestamp, or run without --strict." if strict else "",
     )
 
 

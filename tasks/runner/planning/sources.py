@@ -15,8 +15,9 @@ from tasks.runner.events import Finding
 from tasks.runner.files.checkout import Migrations, read_source, show_path
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.parsing.source_text import shorten
+from tasks.runner.planning.choice import Choice
 from tasks.runner.planning.failures import find_place, hide_passwords
-from tasks.runner.planning.plan import Choice, Plan, Source
+from tasks.runner.planning.plan import Plan, Source
 from tasks.runner.redaction import redact
 
 _PREFIX = "SELECT 1;SELECT 1;"

@@ -10,7 +10,7 @@ from tasks.runner.database.run_lock import LOCK_KEY
 from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.events import Event, PlanMade, RunFinished, StatementStarted, StepStarted
 from tasks.runner.operations.migrate import migrate
-from tasks.runner.planning.plan import MigrateGoal
+from tasks.runner.planning.choice import MigrateGoal
 from tests.runner.operating import A, B, C, Operator, collect_failure, pick
 
 EVERYTHING = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"

@@ -6,7 +6,7 @@ from tasks.runner.database.run_lock import LOCK_KEY
 from tasks.runner.errors import RefusedError, StatementError, UsageError
 from tasks.runner.events import FilesFound, NoticeRaised, PlanMade, RunFinished, RunStarted, Skipped, StepFailed
 from tasks.runner.operations.migrate import migrate
-from tasks.runner.planning.plan import MigrateGoal
+from tasks.runner.planning.choice import MigrateGoal
 from tests.runner.operating import A, B, C, Operator, collect_failure, list_done, pick
 
 

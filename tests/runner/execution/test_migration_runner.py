@@ -9,7 +9,7 @@ import pytest
 from tasks.runner import MigrationRunner
 from tasks.runner.errors import FilesError, RefusedError, StatementError, UsageError
 from tasks.runner.events import StepFinished, StepStarted
-from tasks.runner.planning.plan import MigrateGoal
+from tasks.runner.planning.choice import MigrateGoal
 from tests.kit.waiting import wait_until
 from tests.runner.operating import A, B, C, Operator, pick
 

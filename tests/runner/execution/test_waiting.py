@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tasks.runner.events import Event, IndexAdvanced, Waiting
 from tasks.runner.operations.migrate import migrate
-from tasks.runner.planning.plan import MigrateGoal
+from tasks.runner.planning.choice import MigrateGoal
 from tasks.runner.retries import RetryPolicy
 from tests.runner.operating import A, B, Operator, list_done, pick
 

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.runner.events import Event
 from tasks.runner.operations.migrate import migrate
-from tasks.runner.planning.plan import MigrateGoal
+from tasks.runner.planning.choice import MigrateGoal
 from tests.kit.databases import Database
 from tests.kit.projects import Project
 from tests.runner.operating import A, B, C, Operator, collect_failure

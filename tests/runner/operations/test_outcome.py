@@ -5,7 +5,7 @@ import pytest
 from tasks.runner.events import Event, OutcomeRead, RunStarted
 from tasks.runner.operations.migrate import migrate
 from tasks.runner.operations.outcome import describe_outcome, read_outcome
-from tasks.runner.planning.plan import MigrateGoal
+from tasks.runner.planning.choice import MigrateGoal
 from tests.kit.databases import Database
 from tests.kit.projects import Project
 from tests.kit.waiting import wait_until

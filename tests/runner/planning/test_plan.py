@@ -13,19 +13,8 @@ from tasks.runner.events import PlannedStatement, PlannedStep
 from tasks.runner.files.checkout import Migrations
 from tasks.runner.ledger.reading import Attempt, Ledger
 from tasks.runner.parsing import read_script
-from tasks.runner.planning.plan import (
-    Choice,
-    Goal,
-    MigrateGoal,
-    Plan,
-    RollbackGoal,
-    Source,
-    checksum_segments,
-    choose,
-    plan,
-    replan,
-    show_plan,
-)
+from tasks.runner.planning.choice import Choice, Goal, MigrateGoal, RollbackGoal, choose
+from tasks.runner.planning.plan import Plan, Source, checksum_segments, plan, replan, show_plan
 from tests.kit.projects import REPOSITORY
 
 A = "20250101000000_create_a"
