@@ -21,7 +21,7 @@ from tests.kit.waiting import wait_until
 from tests.runner.operating import A, B, Operator
 from tests.stress.blocking import PASS_GATE, await_waiting_at_gate, gate_closed
 
-# Some of apprise's many services import what Python is about to remove.
+# Some of apprise's many services import modules that Python is about to remove.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
@@ -30,31 +30,31 @@ STARTED = RunStarted("r-1", "migrate", "staging", "db", "me")
 
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
-    """Give an endpoint."""
+    """Yield an endpoint."""
     with open_endpoint() as endpoint:
         yield endpoint
 
 
 @pytest.fixture
 def operator(project: Project, database: Database) -> Operator:
-    """Give somebody who prepares the database without the cost of a process."""
+    """Return an operator that prepares the database without the cost of a process."""
     return Operator(project, database)
 
 
 @pytest.fixture
 def environment(endpoint: Endpoint, tmp_path: Path) -> Environment:
-    """Give the environment staging, whose alerts go to the endpoint."""
+    """Return the environment staging, whose alerts are sent to the endpoint."""
     return load_environment("staging", project=tmp_path, environ={"ALERT_URLS": endpoint.url()})
 
 
 def finish(process: Running, exit_code: int) -> str:
-    """Wait for a process and give what it said on stderr; fail unless it exits with this code."""
+    """Wait for a process and return its stderr. Raise AssertionError if it exits with another code."""
     output, errors = process.communicate(timeout=60)
     assert process.returncode == exit_code, (output, errors)
     return errors
 
 
-def test_a_failed_run_sends_one_message_that_says_what_stands_and_what_to_do(operator: Operator, endpoint: Endpoint) -> None:
+def test_a_failed_run_sends_one_message_with_the_state_and_the_next_step(operator: Operator, endpoint: Endpoint) -> None:
     operator.write_tables(A)
     operator.write(B, "CREATE TABLE b ();\nSELECT nothing FROM b;")
     env = {"ALERT_URLS": endpoint.url(), "MIGRATE_ACTOR": "carl"}
@@ -99,7 +99,7 @@ def test_an_interrupted_run_sends_one_message(number: signal.Signals, operator: 
     assert rows["Statement"] == f"line 1: {PASS_GATE.rstrip(';')}"
 
 
-def test_a_run_that_waits_for_a_table_says_once_for_whom_and_goes_on(operator: Operator, endpoint: Endpoint) -> None:
+def test_a_run_that_waits_for_a_table_sends_one_message_with_its_blocker(operator: Operator, endpoint: Endpoint) -> None:
     operator.write_tables(A)
     operator.migrate()
     operator.write(B, "ALTER TABLE a ADD COLUMN b int;")
@@ -133,9 +133,7 @@ def test_a_run_that_waits_for_another_and_then_fails_sends_two_messages(operator
     ("arguments", "exit_code"),
     [(("db.migrate", "--strict"), 3), (("db.rollback", "--steps=0"), 2)],
 )
-def test_what_was_refused_is_told_to_nobody_else(
-    arguments: tuple[str, ...], exit_code: int, operator: Operator, endpoint: Endpoint
-) -> None:
+def test_a_refusal_sends_no_message(arguments: tuple[str, ...], exit_code: int, operator: Operator, endpoint: Endpoint) -> None:
     operator.write_tables(B)
     operator.migrate()
     operator.write_tables(A)
@@ -143,12 +141,12 @@ def test_what_was_refused_is_told_to_nobody_else(
     assert endpoint.messages == []
 
 
-def test_alerts_that_fail_change_nothing_but_are_named(operator: Operator, endpoint: Endpoint) -> None:
+def test_failed_alerts_are_reported_and_do_not_change_the_outcome(operator: Operator, endpoint: Endpoint) -> None:
     operator.write(A, "SELECT 1/0;")
     urls = ["json://127.0.0.1:1/", endpoint.url(REFUSING), endpoint.url(f"{SILENT}?rto=0.3"), "s3cret", endpoint.url()]
     result = operator.project.inv("db.migrate", env={"ALERT_URLS": ", ".join(urls)}, check=1)
-    told = [line for line in result.stderr.splitlines() if "alert" in line]
-    assert [line.partition(" (")[2].partition(" of 5): ")[::2] for line in told] == [
+    alerts = [line for line in result.stderr.splitlines() if "alert" in line]
+    assert [line.partition(" (")[2].partition(" of 5): ")[::2] for line in alerts] == [
         ("1", "no connection, or no answer"),
         ("2", "HTTP 500"),
         ("3", "no connection, or no answer"),
@@ -159,7 +157,9 @@ def test_alerts_that_fail_change_nothing_but_are_named(operator: Operator, endpo
     assert "/" in dict(endpoint.messages)
 
 
-def test_the_addresses_of_all_files_and_of_the_process_add_up(tmp_path: Path, database: Database, endpoint: Endpoint) -> None:
+def test_the_addresses_of_all_files_and_of_the_process_are_combined(
+    tmp_path: Path, database: Database, endpoint: Endpoint
+) -> None:
     checkout = make_checkout(tmp_path / "checkout")
     checkout.write_env(ALERT_URLS=endpoint.url("/all"))
     checkout.write_env("staging", DATABASE_URL=database.url, ALERT_URLS=f"{endpoint.url('/own')},{endpoint.url('/all')}")
@@ -169,38 +169,38 @@ def test_the_addresses_of_all_files_and_of_the_process_add_up(tmp_path: Path, da
     assert sorted(path for path, _ in endpoint.messages) == ["/all", "/own", "/process"]
 
 
-def test_a_trial_reaches_every_address(project: Project, endpoint: Endpoint) -> None:
+def test_a_test_message_reaches_every_address(project: Project, endpoint: Endpoint) -> None:
     result = project.inv("alerts.test", env={"ALERT_URLS": f"{endpoint.url('/a')} {endpoint.url('/b')}"}, check=0)
     assert result.stdout == "✅ Sent a test message to 2 addresses\n"
     assert sorted(path for path, _ in endpoint.messages) == ["/a", "/b"]
     assert endpoint.titles == ["🔔 local: a test message"] * 2
 
 
-def test_a_trial_that_fails_exits_with_1(project: Project, endpoint: Endpoint) -> None:
+def test_a_test_message_that_fails_exits_with_1(project: Project, endpoint: Endpoint) -> None:
     result = project.inv("alerts.test", env={"ALERT_URLS": endpoint.url(REFUSING)}, check=1)
     assert result.stdout == ""
     assert result.stderr == "⚠️  The alert could not be sent to json://…: HTTP 500\n"
 
 
-def test_a_trial_without_addresses_says_where_they_belong(project: Project) -> None:
+def test_a_test_message_without_addresses_explains_where_to_set_them(project: Project) -> None:
     result = project.inv("alerts.test", "--env=staging", check=1)
     assert "❌ ALERT_URLS is not set for staging" in result.stderr
     assert ".env.staging: ALERT_URLS=" in result.stderr
 
 
 def run(environment: Environment, error: BaseException | None, *events: Event) -> None:
-    """Watch a run that says this and then raises the error."""
+    """Watch a run that emits these events and then raises the error."""
 
-    def say() -> Iterator[Event]:
+    def emit() -> Iterator[Event]:
         yield from events
         if error is not None:
             raise error
 
-    for _ in watch(say(), environment, "migrate"):
+    for _ in watch(emit(), environment, "migrate"):
         pass
 
 
-def test_an_error_on_a_machine_is_told_in_its_words(environment: Environment, endpoint: Endpoint) -> None:
+def test_an_error_on_a_machine_is_sent_with_its_own_text(environment: Environment, endpoint: Endpoint) -> None:
     error = ErrorRaised("no such table", "Mend it.", "Nothing stands.", "a.sql", 3, 5, "SELECT", "42P01", 1)
     with pytest.raises(ReportedError):
         run(environment, ReportedError("no such table", exit_code=1), STARTED, error)
@@ -209,7 +209,7 @@ def test_an_error_on_a_machine_is_told_in_its_words(environment: Environment, en
     assert (rows["State"], rows["Next"]) == ("Nothing stands.", "Mend it.")
 
 
-def test_what_a_machine_forgot_to_hide_is_hidden_here(environment: Environment, endpoint: Endpoint) -> None:
+def test_secrets_in_the_events_of_a_machine_are_redacted_locally(environment: Environment, endpoint: Endpoint) -> None:
     statement = StatementStarted(A, 1, "ALTER ROLE me PASSWORD 'hunter22'", 1, 1)
     error = ErrorRaised("no 'hunter22'", "", "", "", 0, 0, "", "", 1)
     with pytest.raises(ReportedError):
@@ -219,69 +219,69 @@ def test_what_a_machine_forgot_to_hide_is_hidden_here(environment: Environment, 
 
 
 @pytest.mark.parametrize("error", [ReportedError("", exit_code=3), RefusedError("no")])
-def test_a_refusal_there_or_here_sends_nothing(environment: Environment, endpoint: Endpoint, error: RunnerError) -> None:
+def test_a_remote_or_local_refusal_sends_nothing(environment: Environment, endpoint: Endpoint, error: RunnerError) -> None:
     with pytest.raises(type(error)):
         run(environment, error, STARTED)
     assert endpoint.messages == []
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "expected"),
     [
         (ReportedError("", exit_code=1), "the run ended with 1"),
         (KeyboardInterrupt(), "stopped by Ctrl-C"),
         (LookupError("a mistake of ours"), "LookupError: a mistake of ours"),
     ],
 )
-def test_an_end_that_nobody_explained_says_where_to_look(
-    environment: Environment, endpoint: Endpoint, error: BaseException, told: str
+def test_an_unexplained_end_hints_at_the_status(
+    environment: Environment, endpoint: Endpoint, error: BaseException, expected: str
 ) -> None:
     with pytest.raises(type(error)):
         run(environment, error, STARTED)
     rows = endpoint.read_rows()
-    assert rows["Error"] == told
+    assert rows["Error"] == expected
     assert "inv db.status --env=staging" in rows["Next"]
 
 
-def test_a_run_that_is_broken_off_rolls_back_before_anybody_is_told(environment: Environment, endpoint: Endpoint) -> None:
+def test_an_aborted_run_rolls_back_before_the_message_is_sent(environment: Environment, endpoint: Endpoint) -> None:
     happened: list[str] = []
-    endpoint.on_message = lambda: happened.append("told")
+    endpoint.on_message = lambda: happened.append("message sent")
 
-    def say() -> Iterator[Event]:
+    def emit() -> Iterator[Event]:
         try:
             yield STARTED
         finally:
             happened.append("rolled back")
 
-    watched = watch(say(), environment, "migrate")
+    watched = watch(emit(), environment, "migrate")
     next(watched)
     watched.close()  # type: ignore[attr-defined]
-    assert happened == ["rolled back", "told"]
+    assert happened == ["rolled back", "message sent"]
 
 
-def test_a_run_that_waits_on_and_on_sends_one_message(environment: Environment, endpoint: Endpoint) -> None:
+def test_a_run_that_keeps_waiting_sends_one_message(environment: Environment, endpoint: Endpoint) -> None:
     run(environment, None, STARTED, *(LockAwaited(None, seconds_s) for seconds_s in (59.0, 61.0, 63.0, 65.0)))
     assert endpoint.read_rows()["Waits"] == "for another run, 1 min 1 s so far"
 
 
-def test_a_run_that_goes_well_sends_nothing(environment: Environment, endpoint: Endpoint) -> None:
+def test_a_successful_run_sends_nothing(environment: Environment, endpoint: Endpoint) -> None:
     run(environment, None, STARTED, LockAwaited(None, 59.0))
     assert endpoint.messages == []
 
 
-def test_without_addresses_the_events_pass_untouched(tmp_path: Path) -> None:
+def test_without_addresses_the_events_are_passed_through(tmp_path: Path) -> None:
     events = iter([STARTED])
     assert watch(events, load_environment("staging", project=tmp_path, environ={}), "migrate") is events
 
 
-def test_the_time_after_which_a_wait_is_told_is_a_minute_or_what_is_set(tmp_path: Path) -> None:
+def test_the_delay_of_an_alert_about_waiting_is_a_minute_or_as_configured(tmp_path: Path) -> None:
     assert load_environment("dev", project=tmp_path, environ={}).alert_after_s == 60
     assert load_environment("dev", project=tmp_path, environ={"ALERT_AFTER": "5min"}).alert_after_s == 300
     with pytest.raises(RunnerError, match=r"ALERT_AFTER=soon: write a number with ms, s or min.*ALERT_AFTER=60s"):
         load_environment("dev", project=tmp_path, environ={"ALERT_AFTER": "soon"})
 
 
-def test_a_comma_within_an_address_belongs_to_it(tmp_path: Path) -> None:
+def test_a_comma_within_an_address_does_not_separate(tmp_path: Path) -> None:
     urls = "mailto://me@example.com?to=a@example.com,b@example.com, json://one,json://two\tjson://three,"
     assert load_environment("dev", project=tmp_path, environ={"ALERT_URLS": urls}).alert_urls == (
         "mailto://me@example.com?to=a@example.com,b@example.com",

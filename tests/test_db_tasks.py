@@ -1,4 +1,4 @@
-"""The db.* tasks as people call them: `inv` as a process, on a database whose URL the environment names."""
+"""The db.* tasks as users run them: `inv` as a process, on a database whose URL is in the environment."""
 
 import json
 
@@ -12,11 +12,11 @@ from tests.runner.operating import A, B, C, Operator
 
 @pytest.fixture
 def operator(project: Project, database: Database) -> Operator:
-    """Give somebody who prepares the database without the cost of a process."""
+    """Return an operator that prepares the database without the cost of a process."""
     return Operator(project, database)
 
 
-def test_a_day_with_the_daily_commands(operator: Operator) -> None:
+def test_the_daily_commands_work_together(operator: Operator) -> None:
     operator.write_tables(A, B)
     operator.project.write_seed("001_one", "INSERT INTO a VALUES (1);")
     migrated = operator.project.inv("db.migrate", "db.seed", "db.status", check=0).stdout
@@ -43,7 +43,7 @@ def test_a_day_with_the_daily_commands(operator: Operator) -> None:
         (("db.history",), HistoryRead),
     ],
 )
-def test_with_json_nothing_but_events_is_printed(operator: Operator, arguments: tuple[str, ...], ends_with: type[Event]) -> None:
+def test_with_json_only_events_are_printed(operator: Operator, arguments: tuple[str, ...], ends_with: type[Event]) -> None:
     operator.write_tables(A)
     operator.migrate()
     operator.write_tables(B)
@@ -74,7 +74,7 @@ def test_with_json_an_error_is_the_last_event(operator: Operator) -> None:
         (("db.history", "--version=2024"), 2, "there is no version 2024"),
     ],
 )
-def test_each_end_has_its_exit_code_and_its_word(
+def test_each_outcome_has_its_exit_code_and_message(
     operator: Operator, arguments: tuple[str, ...], exit_code: int, message: str
 ) -> None:
     operator.write_tables(B)
@@ -94,7 +94,7 @@ def test_migrating_to_a_version_and_back(operator: Operator) -> None:
     assert operator.read_tables() == []
 
 
-def test_a_database_remembers_that_it_is_the_local_one(operator: Operator) -> None:
+def test_a_database_records_that_its_environment_is_local(operator: Operator) -> None:
     operator.write_tables(A)
     operator.project.inv("db.migrate", check=0)
     assert operator.read_status().environment == "local"
@@ -113,7 +113,7 @@ def test_invoke_and_the_script_make_the_same_plan(operator: Operator) -> None:
     assert [event["kind"] for event in first] == [event["kind"] for event in second]
 
 
-def test_a_repair_without_a_terminal_wants_yes(operator: Operator) -> None:
+def test_a_repair_without_a_terminal_requires_yes(operator: Operator) -> None:
     operator.write_tables(A)
     operator.migrate()
     operator.write(A, "CREATE TABLE a (id bigint);")
@@ -125,7 +125,7 @@ def test_a_repair_without_a_terminal_wants_yes(operator: Operator) -> None:
     assert operator.read_states() == {A: "applied"}
 
 
-def test_every_task_is_listed_with_a_sentence(project: Project) -> None:
+def test_every_task_is_listed_with_a_description(project: Project) -> None:
     listed = project.inv("--list", check=0).stdout
     lines = {line.split()[0]: line.split()[1:] for line in listed.splitlines() if line.strip().startswith("db.")}
     assert {f"db.{name}" for name in ("migrate", "rollback", "status", "history", "repair", "seed", "new", "stop")} <= set(lines)

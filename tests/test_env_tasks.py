@@ -1,4 +1,4 @@
-"""The env.* tasks as people call them: what is known of each environment, and what one of them lacks."""
+"""The env.* tasks as users run them: the configuration of each environment, and what one of them lacks."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.kit.projects import Project
 from tests.runner.operating import A, Operator
 
 
-def test_a_list_shows_each_environment_with_what_is_known_of_it(tmp_path: Path) -> None:
+def test_the_list_shows_the_configuration_of_each_environment(tmp_path: Path) -> None:
     checkout = make_checkout(tmp_path / "checkout")
     checkout.write_env(FLY_APP_DEV="gaia-dev", ALERT_URLS="json://one", GUARDED='"prod my-review"')
     checkout.write_env("staging", DATABASE_URL="postgresql://gaia:s3cret@db.example:5433/gaia", ALERT_URLS="json://two")
@@ -37,7 +37,7 @@ def test_a_list_shows_each_environment_with_what_is_known_of_it(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("name", "environ", "known"),
+    ("name", "environ", "summary"),
     [
         ("local", {"DATABASE_URL": "postgresql://me:s3cret@h/db"}, ("by URL: me@h/db", False, 0)),
         ("dev", {"DATABASE_URL": "postgresql://h/db"}, ("by URL: h/db", False, 0)),
@@ -45,14 +45,14 @@ def test_a_list_shows_each_environment_with_what_is_known_of_it(tmp_path: Path) 
         ("prod", {"FLY_APP_PROD": "gaia", "ALERT_URLS": "a://1 b://2"}, ("on Fly: the app gaia", True, 2)),
     ],
 )
-def test_it_is_known_where_a_database_is(
-    tmp_path: Path, name: str, environ: dict[str, str], known: tuple[str, bool, int]
+def test_the_summary_names_how_a_database_is_reached(
+    tmp_path: Path, name: str, environ: dict[str, str], summary: tuple[str, bool, int]
 ) -> None:
     environment = load_environment(name, project=tmp_path, environ=environ)
-    assert describe_environment(environment) == EnvironmentKnown(name, *known)
+    assert describe_environment(environment) == EnvironmentKnown(name, *summary)
 
 
-def test_a_check_that_finds_nothing_missing_exits_with_0(project: Project, database: Database) -> None:
+def test_a_check_without_failures_exits_with_0(project: Project, database: Database) -> None:
     result = project.inv("env.check", check=0)
     lines = result.stdout.splitlines()
     assert lines[0] == "✅ DATABASE_URL: set"
@@ -61,7 +61,7 @@ def test_a_check_that_finds_nothing_missing_exits_with_0(project: Project, datab
     assert database.query("SELECT to_regclass('schema_migrations')") == [(None,)]
 
 
-def test_a_check_that_finds_something_exits_with_4_and_says_what_to_do(project: Project, database: Database) -> None:
+def test_a_check_with_failures_exits_with_4_and_prints_the_next_step(project: Project, database: Database) -> None:
     operator = Operator(project, database)
     operator.write_tables(A)
     operator.migrate(environment="prod")
@@ -81,7 +81,7 @@ def test_a_check_that_finds_something_exits_with_4_and_says_what_to_do(project: 
         ("local", "postgresql://me:s3cret@127.0.0.1:1/db", ["DATABASE_URL", "database"], "cannot connect to me@127.0.0.1:1/db"),
     ],
 )
-def test_what_hides_the_rest_is_the_last_check(
+def test_the_checks_stop_at_a_failure_that_prevents_the_others(
     project: Project, environment: str, url: str, names: list[str], found: str
 ) -> None:
     result = project.at(url).inv("env.check", f"--env={environment}", "--json", check=4)
@@ -94,7 +94,7 @@ def test_what_hides_the_rest_is_the_last_check(
     assert "s3cret" not in result.stdout
 
 
-def test_an_unknown_environment_comes_with_those_that_are_known(project: Project) -> None:
+def test_the_error_about_an_unknown_environment_lists_the_known_ones(project: Project) -> None:
     result = project.inv("env.check", "--env=moon", check=2)
     assert "there is no environment moon" in result.stderr
     assert "Known are local, dev, staging, prod" in result.stderr

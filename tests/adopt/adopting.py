@@ -1,4 +1,4 @@
-"""Databases to be adopted: files of which some are applied, without a record."""
+"""Databases to adopt: some of the migrations are applied, but not recorded."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -31,23 +31,23 @@ FILES = {
 
 @dataclass(frozen=True)
 class Adopter:
-    """Somebody who adopts the database of a project."""
+    """A user who adopts the database of a project."""
 
     operator: Operator
     scratch: ScratchServer
 
     def write(self, files: Mapping[str, str] = FILES) -> None:
-        """Write the files of the project."""
+        """Write the migration files of the project."""
         for version, text in files.items():
             self.operator.write(version, text)
 
     def run(self, *versions: str) -> None:
-        """Run files by hand, without a record."""
+        """Run files by hand, without recording them."""
         for version in versions:
             self.operator.database.execute((self.operator.project.migrations / "up" / f"{version}.sql").read_text())
 
     def examine(self, *, present: Iterable[str] = (), absent: Iterable[str] = (), dumps: bool = True) -> Examination:
-        """Find out what the database has; with or without its schema as SQL."""
+        """Compare the database with the migrations, with or without its schema as SQL."""
         migrations = read_migrations(self.operator.project.migrations)
         subject = read_subject(self.operator.make_runner(), migrations)
         url, folder = self.operator.database.url, self.operator.project.root
@@ -55,7 +55,7 @@ class Adopter:
         return examine(subject, migrations, self.scratch, Assumptions(tuple(present), tuple(absent)), dump)
 
     def adopt(self, *, present: Iterable[str] = (), absent: Iterable[str] = ()) -> AdoptionWritten:
-        """Find out what the database has, and record it."""
+        """Compare the database with the migrations, and record the result."""
         runner, migrations = self.operator.make_runner(), read_migrations(self.operator.project.migrations)
         subject = read_subject(runner, migrations)
         examination = examine(subject, migrations, self.scratch, Assumptions(tuple(present), tuple(absent)))
@@ -64,11 +64,11 @@ class Adopter:
         return written
 
     def find(self, version: str, *, present: Iterable[str] = (), absent: Iterable[str] = (), dumps: bool = True) -> AdoptionRow:
-        """Give the row of one version."""
+        """Return the row of one version."""
         examination = self.examine(present=present, absent=absent, dumps=dumps)
         return next(row for row in examination.answer.rows if row.version == version)
 
 
 def read_verdicts(examination: Examination) -> dict[str, str]:
-    """Give the verdict on each version."""
+    """Return the verdict on each version."""
     return {row.version: row.verdict for row in examination.answer.rows}

@@ -1,4 +1,4 @@
-"""Fixtures for databases that have no record."""
+"""Fixtures for databases without a ledger."""
 
 import pytest
 
@@ -13,5 +13,5 @@ from tests.runner.operating import Operator
 
 @pytest.fixture
 def adopter(operator: Operator, scratch: ScratchServer) -> Adopter:
-    """Return somebody who adopts the operator's database."""
+    """Return a user who adopts the operator's database."""
     return Adopter(operator, scratch)

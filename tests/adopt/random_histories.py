@@ -1,4 +1,4 @@
-"""Random histories: files that create, change and drop objects with few names, so that they get in each other's way."""
+"""Random histories: files that create, change and drop objects with few names, so that they conflict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def _draw_statement(draw: st.DrawFn) -> str:
 
 @dataclass(frozen=True)
 class Sketch:
-    """The texts of some files, and which of them somebody wants to have applied; not all need work."""
+    """The texts of some files, and which of them are to be applied; a file may fail."""
 
     texts: tuple[str, ...]
     wanted: tuple[bool, ...]
@@ -78,7 +78,7 @@ def sketches(draw: st.DrawFn, *, least: int = 8, most: int = 24) -> Sketch:
 
 @dataclass(frozen=True)
 class History:
-    """Files that work one after the other, the schema that some of them made, and which these are."""
+    """Files that work in their order, the schema that a subset of them creates, and that subset."""
 
     migrations: tuple[RehearsedMigration, ...]
     applied: frozenset[str]
@@ -86,7 +86,7 @@ class History:
 
 
 def make_history(server: ScratchServer, sketch: Sketch) -> History:
-    """Make a history of a sketch: files that fail after those before them are left out, of the history and of the subset."""
+    """Make a history of a sketch, without the files that fail after those before them."""
     drafts = [RehearsedMigration(f"202501010000{number:02}_file", text) for number, text in enumerate(sketch.texts)]
     tried = list(replay(server, drafts))
     migrations = _keep_working(tried)

@@ -15,53 +15,55 @@ OTHER_APPLICATION = "CREATE TABLE invoices (number int PRIMARY KEY, sum int); CR
 
 
 @pytest.fixture
-def half(adopter: Adopter) -> Adopter:
-    """Give somebody whose database has some of the files, without a record."""
+def partly_migrated(adopter: Adopter) -> Adopter:
+    """Return a user whose database has some of the migrations, but no ledger."""
     adopter.write()
     adopter.run(USERS, EMAIL, ROWS, VIEW)
     return adopter
 
 
-def test_what_a_database_has_is_found_out_and_nothing_is_written(half: Adopter) -> None:
-    examination = half.examine()
+def test_examining_a_database_proposes_migrations_and_writes_nothing(partly_migrated: Adopter) -> None:
+    examination = partly_migrated.examine()
     verdicts = ["present", "present", "absent", "cannot tell", "present", "absent"]
     assert read_verdicts(examination) == dict(zip(FILES, verdicts, strict=True))
     assert examination.answer.proved
     assert [adoption.version for adoption in examination.adoptions] == [USERS, EMAIL, VIEW]
-    assert half.operator.read_tables() == ["users"]
+    assert partly_migrated.operator.read_tables() == ["users"]
 
 
-def test_rows_that_a_file_made_are_named_as_what_to_look_at(half: Adopter) -> None:
-    row = half.find(ROWS)
+def test_rows_that_a_file_inserts_are_left_for_the_user_to_decide(partly_migrated: Adopter) -> None:
+    row = partly_migrated.find(ROWS)
     assert row.undecided
     assert "INSERT INTO users" in row.evidence
 
 
-def test_a_following_run_brings_what_is_absent(half: Adopter) -> None:
-    assert half.adopt(present=[ROWS]).versions == (USERS, EMAIL, ROWS, VIEW)
-    half.operator.migrate()
-    assert set(half.operator.read_applied()) == set(FILES)
-    assert half.operator.database.query("SELECT count(*) FROM users") == [(1,)]
+def test_the_next_run_applies_the_absent_migrations(partly_migrated: Adopter) -> None:
+    assert partly_migrated.adopt(present=[ROWS]).versions == (USERS, EMAIL, ROWS, VIEW)
+    partly_migrated.operator.migrate()
+    assert set(partly_migrated.operator.read_applied()) == set(FILES)
+    assert partly_migrated.operator.database.query("SELECT count(*) FROM users") == [(1,)]
 
 
-def test_the_ledger_says_who_adopted_and_the_log_why(half: Adopter) -> None:
-    half.adopt(present=[ROWS])
+def test_the_ledger_records_who_adopted_and_the_log_records_why(partly_migrated: Adopter) -> None:
+    partly_migrated.adopt(present=[ROWS])
     query = (
         "SELECT applied_by, checksum IS NOT NULL, up_text FROM schema_migrations JOIN schema_migrations_scripts USING (version)"
     )
-    rows = half.operator.database.query(f"{query} WHERE version = %s", USERS)
+    rows = partly_migrated.operator.database.query(f"{query} WHERE version = %s", USERS)
     assert rows[0][0].startswith("adopted by ")
     assert rows[0][1:] == (True, FILES[USERS])
-    notes = dict(half.operator.database.query("SELECT version, note FROM schema_migrations_log WHERE action = 'adopt'"))
+    notes = dict(
+        partly_migrated.operator.database.query("SELECT version, note FROM schema_migrations_log WHERE action = 'adopt'")
+    )
     assert notes[EMAIL].startswith("present: found: column email of public.users")
     assert notes[ROWS].startswith("assumed present; ")
 
 
-def test_an_error_of_the_server_is_reported_with_the_state_of_the_database(half: Adopter) -> None:
-    name = half.operator.database.name
-    half.operator.database.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+def test_an_error_of_the_server_is_reported_with_the_state_of_the_database(partly_migrated: Adopter) -> None:
+    name = partly_migrated.operator.database.name
+    partly_migrated.operator.database.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     with pytest.raises(RunnerError, match="read-only transaction") as raised:
-        half.adopt()
+        partly_migrated.adopt()
     assert (raised.value.state, raised.value.sqlstate) == ("Nothing was changed.", "25006")
     assert "primary" in raised.value.hint
 
@@ -82,9 +84,9 @@ def test_the_database_of_another_application_is_refused(adopter: Adopter) -> Non
         adopter.examine()
 
 
-def test_a_partial_file_comes_with_what_a_run_would_do(half: Adopter) -> None:
-    half.operator.database.execute("CREATE INDEX users_name ON users (name)")
-    row = half.find(INDEX, present=[ROWS])
+def test_a_partial_file_is_reported_with_the_outcome_of_the_next_run(partly_migrated: Adopter) -> None:
+    partly_migrated.operator.database.execute("CREATE INDEX users_name ON users (name)")
+    row = partly_migrated.find(INDEX, present=[ROWS])
     assert (row.verdict, row.there, row.lacking) == (
         "partial",
         ("index public.users_name of public.users",),
@@ -93,73 +95,79 @@ def test_a_partial_file_comes_with_what_a_run_would_do(half: Adopter) -> None:
     assert row.following == 'db.migrate will fail: relation "users_name" already exists'
 
 
-def test_a_shape_that_cannot_be_rehearsed_is_told(half: Adopter) -> None:
-    half.operator.database.execute("CREATE INDEX users_name ON users (name)")
-    assert "that could not be rehearsed" in half.find(INDEX, present=[ROWS], dumps=False).following
+def test_a_partial_file_that_cannot_be_rehearsed_is_reported(partly_migrated: Adopter) -> None:
+    partly_migrated.operator.database.execute("CREATE INDEX users_name ON users (name)")
+    assert "that could not be rehearsed" in partly_migrated.find(INDEX, present=[ROWS], dumps=False).following
 
 
-def test_a_recorded_version_that_the_schema_contradicts_is_named_and_left(half: Adopter) -> None:
-    half.adopt(present=[ROWS])
-    half.operator.database.execute("INSERT INTO schema_migrations (version, applied_by) VALUES (%s, 'somebody')", ORDERS)
-    row = half.find(ORDERS)
+def test_a_recorded_version_that_the_schema_contradicts_is_reported_and_kept(partly_migrated: Adopter) -> None:
+    partly_migrated.adopt(present=[ROWS])
+    partly_migrated.operator.database.execute(
+        "INSERT INTO schema_migrations (version, applied_by) VALUES (%s, 'somebody')", ORDERS
+    )
+    row = partly_migrated.find(ORDERS)
     assert (row.verdict, row.claimed, row.contradicted, row.proposed) == ("absent", "the ledger", True, False)
 
 
-def test_gaps_in_a_ledger_are_filled(half: Adopter) -> None:
-    half.adopt(present=[ROWS])
-    half.operator.database.execute("DELETE FROM schema_migrations WHERE version = %s", EMAIL)
-    assert half.adopt().versions == (EMAIL,)
+def test_missing_rows_of_a_ledger_are_added(partly_migrated: Adopter) -> None:
+    partly_migrated.adopt(present=[ROWS])
+    partly_migrated.operator.database.execute("DELETE FROM schema_migrations WHERE version = %s", EMAIL)
+    assert partly_migrated.adopt().versions == (EMAIL,)
 
 
-def test_an_assumption_against_the_evidence_counts_and_is_told(half: Adopter) -> None:
-    row = half.find(ORDERS, present=[ORDERS])
+def test_an_assumption_that_the_evidence_contradicts_is_used_and_reported(partly_migrated: Adopter) -> None:
+    row = partly_migrated.find(ORDERS, present=[ORDERS])
     assert (row.verdict, row.contradicted, row.proposed) == ("absent", True, True)
 
 
-def test_what_somebody_assumes_absent_is_not_recorded(half: Adopter) -> None:
-    row = half.find(ROWS, absent=[ROWS])
+def test_a_migration_that_is_assumed_absent_is_not_recorded(partly_migrated: Adopter) -> None:
+    row = partly_migrated.find(ROWS, absent=[ROWS])
     assert (row.proposed, row.undecided) == (False, False)
 
 
-def test_nothing_is_written_where_the_schema_changed_meanwhile(half: Adopter) -> None:
-    runner, migrations = half.operator.make_runner(), read_migrations(half.operator.project.migrations)
+def test_nothing_is_written_if_the_schema_changed_meanwhile(partly_migrated: Adopter) -> None:
+    runner, migrations = partly_migrated.operator.make_runner(), read_migrations(partly_migrated.operator.project.migrations)
     subject = read_subject(runner, migrations)
-    examination = examine(subject, migrations, half.scratch, Assumptions(present=(ROWS,)))
-    half.operator.database.execute("ALTER TABLE users ADD COLUMN by_hand int")
+    examination = examine(subject, migrations, partly_migrated.scratch, Assumptions(present=(ROWS,)))
+    partly_migrated.operator.database.execute("ALTER TABLE users ADD COLUMN by_hand int")
     with pytest.raises(RefusedError, match="changed while"):
         list(adopt(runner, subject.seen, (pack(examination.adoptions),)))
-    assert half.operator.read_tables() == ["users"]
-    assert half.operator.database.query("SELECT to_regclass('schema_migrations')") == [(None,)]
+    assert partly_migrated.operator.read_tables() == ["users"]
+    assert partly_migrated.operator.database.query("SELECT to_regclass('schema_migrations')") == [(None,)]
 
 
-def test_what_somebody_has_not_committed_does_not_count(half: Adopter) -> None:
-    with half.operator.database.connect(autocommit=False) as other:
+def test_uncommitted_changes_are_ignored(partly_migrated: Adopter) -> None:
+    with partly_migrated.operator.database.connect(autocommit=False) as other:
         other.execute("CREATE INDEX users_email ON users (email)")
-        assert half.find(INDEX).verdict == "absent"
+        assert partly_migrated.find(INDEX).verdict == "absent"
         other.rollback()
 
 
-def test_another_tools_record_is_held_against_the_schema_and_taken_over(half: Adopter) -> None:
-    half.operator.database.execute("CREATE TABLE schema_migrations (version varchar PRIMARY KEY)")
-    half.operator.database.execute("INSERT INTO schema_migrations VALUES (%s), (%s), (%s)", USERS[:14], ROWS[:14], ORDERS[:14])
-    rows = {row.version: row for row in half.examine().answer.rows}
+def test_the_ledger_of_another_tool_is_compared_with_the_schema_and_taken_over(partly_migrated: Adopter) -> None:
+    partly_migrated.operator.database.execute("CREATE TABLE schema_migrations (version varchar PRIMARY KEY)")
+    partly_migrated.operator.database.execute(
+        "INSERT INTO schema_migrations VALUES (%s), (%s), (%s)", USERS[:14], ROWS[:14], ORDERS[:14]
+    )
+    rows = {row.version: row for row in partly_migrated.examine().answer.rows}
     assert (rows[ORDERS].contradicted, rows[ORDERS].proposed) == (True, False)
     assert (rows[ROWS].contradicted, rows[ROWS].proposed, rows[EMAIL].proposed) == (False, True, True)
-    written = half.adopt()
+    written = partly_migrated.adopt()
     assert written.versions == (USERS, EMAIL, ROWS, VIEW)
-    assert half.operator.database.query(f"SELECT count(*) FROM {written.kept}") == [(3,)]
+    assert partly_migrated.operator.database.query(f"SELECT count(*) FROM {written.kept}") == [(3,)]
 
 
-def test_the_command_shows_a_table_and_writes_when_agreed_to(half: Adopter, running: OwnServer) -> None:
+def test_the_command_shows_a_table_and_writes_after_confirmation(partly_migrated: Adopter, running: OwnServer) -> None:
     env = {"SCRATCH_DATABASE_URL": running.url()}
-    shown = half.operator.project.inv("db.adopt", env=env, check=0).stdout
+    shown = partly_migrated.operator.project.inv("db.adopt", env=env, check=0).stdout
     assert {tuple(line.split()[:3]) for line in shown.splitlines()} >= {("+", USERS, "present"), ("?", ROWS, "cannot")}
-    refused = half.operator.project.inv("db.adopt", "--apply", "--yes", env=env, check=3)
+    refused = partly_migrated.operator.project.inv("db.adopt", "--apply", "--yes", env=env, check=3)
     assert "--assume-present VERSION" in refused.stderr
-    unasked = half.operator.project.inv("db.adopt", "--apply", f"--assume-present={ROWS}", env=env, check=3)
-    assert "asks for confirmation, but the input is not a terminal" in unasked.stderr
-    assert half.operator.read_tables() == ["users"]
-    written = half.operator.project.inv("db.adopt", "--apply", "--yes", "--json", f"--assume-present={ROWS}", env=env, check=0)
+    unconfirmed = partly_migrated.operator.project.inv("db.adopt", "--apply", f"--assume-present={ROWS}", env=env, check=3)
+    assert "asks for confirmation, but the input is not a terminal" in unconfirmed.stderr
+    assert partly_migrated.operator.read_tables() == ["users"]
+    written = partly_migrated.operator.project.inv(
+        "db.adopt", "--apply", "--yes", "--json", f"--assume-present={ROWS}", env=env, check=0
+    )
     answers = [json.loads(line) for line in written.stdout.splitlines()]
     assert [answer["kind"] for answer in answers] == ["adoption_read", "run_started", "adoption_written"]
     assert answers[2]["versions"] == [USERS, EMAIL, ROWS, VIEW]

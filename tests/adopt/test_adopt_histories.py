@@ -1,4 +1,4 @@
-"""Random histories, of which a random part was applied: the evidence is never wrong."""
+"""Random histories of which a random part was applied: no verdict is wrong."""
 
 from hypothesis import HealthCheck, Phase, given, settings
 
@@ -16,7 +16,7 @@ from tests.adopt.random_histories import Sketch, make_history, sketches
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(sketches(least=6, most=10))
-def test_no_verdict_is_wrong_and_the_answer_is_proved(scratch: ScratchServer, sketch: Sketch) -> None:
+def test_no_verdict_on_a_random_history_is_wrong_and_the_answer_is_proved(scratch: ScratchServer, sketch: Sketch) -> None:
     history = make_history(scratch, sketch)
     found = investigate(scratch, history.migrations, history.live)
     sure = [verdict for verdict in found.verdicts if verdict.kind != "cannot tell" and verdict.sure]

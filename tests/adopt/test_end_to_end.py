@@ -1,4 +1,4 @@
-"""A folder of old files and three databases in three states of it: cleaned up, adopted and migrated, they are alike."""
+"""A folder of old files and three databases in three states: after cleanup, adoption and migration they are equal."""
 
 import shutil
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def read_schema(database: Database) -> Catalog:
 
 @pytest.fixture
 def old_project(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Give a project that is nothing but old files, in git."""
+    """Return a project in git that has only old files."""
     isolate_git(monkeypatch, tmp_path)
     shutil.rmtree(project.migrations)
     shutil.copytree(LEGACY, project.root, dirs_exist_ok=True)
@@ -44,7 +44,7 @@ def old_project(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def databases(embedded: Server) -> Iterator[dict[str, Database]]:
-    """Give three databases: one made by hand in part, one by the old shell script, one empty."""
+    """Yield three databases: one partly created by hand, one by the old shell script, and an empty one."""
     with fresh_database(embedded) as by_hand, fresh_database(embedded) as scripted, fresh_database(embedded) as empty:
         run(by_hand, INIT, *WORKING[:2])
         by_hand.execute((LEGACY / "migrations/005_create_personas_tables.sql").read_text())
@@ -56,7 +56,7 @@ def databases(embedded: Server) -> Iterator[dict[str, Database]]:
         yield {"by hand": by_hand, "scripted": scripted, "empty": empty}
 
 
-def test_three_databases_in_three_states_become_alike(
+def test_three_databases_in_three_states_become_equal(
     old_project: Project, databases: dict[str, Database], embedded: Server
 ) -> None:
     scratch = {"SCRATCH_DATABASE_URL": embedded.url()}

@@ -1,4 +1,4 @@
-"""The records of other tools: recognised, read, mapped to versions, and taken over."""
+"""The ledgers of other tools: recognised, read, mapped to versions, and taken over."""
 
 from datetime import datetime
 
@@ -40,7 +40,7 @@ TABLES = {
     " run_on timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP)",
     "node-pg-migrate": "CREATE TABLE pgmigrations (id SERIAL PRIMARY KEY, name varchar(255) NOT NULL, run_on timestamp NOT NULL)",
 }
-"""Each tool's table as the tool makes it."""
+"""The table of each tool, as the tool creates it."""
 
 ROWS = {
     "the old shell script": "INSERT INTO schema_migrations (migration_name, applied_at, checksum) VALUES"
@@ -64,7 +64,7 @@ ROWS = {
     "node-pg-migrate": "INSERT INTO pgmigrations (name, run_on) VALUES ('001_create_a', '2025-01-01'),"
     " ('20250102000000123_create-b', '2025-01-01')",
 }
-"""What each says where the first two migrations of three are applied; Alembic says it by a hash."""
+"""The rows of each tool after the first two of three migrations; Alembic records only a hash."""
 
 any_tool = pytest.mark.parametrize("tool", OTHER_TOOLS, ids=[tool.name.replace(" ", "_") for tool in OTHER_TOOLS])
 MAPPINGS = {**RENAMES, "V1__create_a": A, "V2_0__create_b": B, "V3__create_c": C, "1975ea83b712": B}
@@ -121,7 +121,7 @@ def test_after_a_takeover_migrate_runs_the_rest_and_status_agrees(operator: Oper
     assert list_done(operator.roll_back(to="0")) == [C, B, A]
 
 
-def test_what_was_adopted_is_logged_with_its_evidence(operator: Operator) -> None:
+def test_adopted_versions_are_logged_with_their_evidence(operator: Operator) -> None:
     operator.write_tables(A, B, C)
     other = prepare(operator.database, "the old shell script")
     adopt(operator, other, map_versions(other, VERSIONS, RENAMES))
@@ -131,7 +131,7 @@ def test_what_was_adopted_is_logged_with_its_evidence(operator: Operator) -> Non
     assert operator.database.query("SELECT DISTINCT applied_by FROM schema_migrations") == [("adopted by ann",)]
 
 
-def test_a_takeover_that_fails_leaves_everything_as_it_was(operator: Operator) -> None:
+def test_a_failed_takeover_is_rolled_back_completely(operator: Operator) -> None:
     operator.write_tables(A, B, C)
     other = prepare(operator.database, "golang-migrate")
     mapped = map_versions(other, VERSIONS, RENAMES)
@@ -144,7 +144,7 @@ def test_a_takeover_that_fails_leaves_everything_as_it_was(operator: Operator) -
     ]
 
 
-def test_a_record_that_changed_meanwhile_is_refused(operator: Operator) -> None:
+def test_a_ledger_that_changed_meanwhile_is_refused(operator: Operator) -> None:
     operator.write_tables(A, B, C)
     other = prepare(operator.database, "dbmate or Rails")
     operator.database.execute("INSERT INTO schema_migrations VALUES ('20250103000000')")
@@ -152,13 +152,13 @@ def test_a_record_that_changed_meanwhile_is_refused(operator: Operator) -> None:
         adopt(operator, other, map_versions(other, VERSIONS, {}))
 
 
-def test_a_second_table_that_was_in_the_way_is_kept_under_the_next_name(operator: Operator) -> None:
+def test_a_second_table_with_the_name_of_the_ledger_is_kept_under_the_next_free_name(operator: Operator) -> None:
     operator.database.execute("CREATE TABLE schema_migrations_old (); CREATE VIEW schema_migrations_old2 AS SELECT 1")
     other = prepare(operator.database, "golang-migrate")
     assert adopt(operator, other, Mapped()) == "schema_migrations_old3"
 
 
-def test_a_takeover_goes_on_where_our_ledger_is_there_already(operator: Operator) -> None:
+def test_a_takeover_adds_rows_to_an_existing_ledger(operator: Operator) -> None:
     operator.write_tables(A)
     operator.migrate()
     operator.write_tables(B)
@@ -170,25 +170,25 @@ def test_a_takeover_goes_on_where_our_ledger_is_there_already(operator: Operator
     assert sorted(operator.read_applied()) == [A, B]
 
 
-def test_the_table_in_the_way_comes_before_one_with_its_own_name(database: Database) -> None:
+def test_a_table_with_the_name_of_the_ledger_is_found_first(database: Database) -> None:
     database.execute(f"{TABLES['yoyo']}; {TABLES['golang-migrate']}")
     assert find(database).tool.name == "golang-migrate"
 
 
 @pytest.mark.parametrize("table", ["CREATE TABLE t ()", "CREATE TABLE schema_migrations (version text, when_applied text)"])
-def test_a_table_that_no_known_tool_made_is_not_recognised(database: Database, table: str) -> None:
+def test_the_table_of_an_unknown_tool_is_not_recognised(database: Database, table: str) -> None:
     database.execute(table)
     with database.connect() as connection:
         assert find_other_ledger(connection) is None
 
 
-def test_our_own_ledger_is_no_other(operator: Operator) -> None:
+def test_our_own_ledger_is_not_recognised_as_that_of_another_tool(operator: Operator) -> None:
     operator.make_runner().ensure_migration_table()
     with operator.database.connect() as connection:
         assert find_other_ledger(connection) is None
 
 
-def test_a_refusal_of_another_shape_names_the_way_to_take_it_over(operator: Operator) -> None:
+def test_refusing_a_ledger_of_another_tool_hints_at_adopt(operator: Operator) -> None:
     prepare(operator.database, "golang-migrate")
     with pytest.raises(RefusedError) as refused:
         operator.migrate()
@@ -218,25 +218,25 @@ def record(tool: str, *rows: LedgerRow) -> OtherLedger:
         ("Prisma", LedgerRow(A, A, ok=False), {}, "Prisma did not record it as applied"),
     ],
 )
-def test_a_row_that_means_no_version_is_named_with_the_reason(
+def test_a_row_that_matches_no_version_is_reported_with_the_reason(
     tool: str, row: LedgerRow, renames: dict[str, str], reason: str
 ) -> None:
-    (said,) = list_reasons(map_versions(record(tool, row), VERSIONS, renames))
-    assert said.startswith(reason)
+    (reason_found,) = list_reasons(map_versions(record(tool, row), VERSIONS, renames))
+    assert reason_found.startswith(reason)
 
 
-def test_of_a_dirty_version_what_came_before_it_is_matched() -> None:
+def test_only_the_versions_before_a_dirty_version_are_matched() -> None:
     mapped = map_versions(record("golang-migrate", LedgerRow("2", ok=False)), VERSIONS, RENAMES)
     assert [match.version for match in mapped.matched] == [A]
 
 
-def test_what_had_no_number_is_not_among_what_came_before() -> None:
+def test_a_file_without_a_number_is_not_among_the_earlier_versions() -> None:
     renames = {"init": A, "001_b": B, "002_c": C}
     mapped = map_versions(record("golang-migrate", LedgerRow("2")), VERSIONS, renames)
     assert [match.version for match in mapped.matched] == [B, C]
 
 
-def test_what_flyway_undid_is_not_applied(database: Database) -> None:
+def test_a_version_that_flyway_undid_is_not_applied(database: Database) -> None:
     database.execute(f"{TABLES['Flyway']}; {ROWS['Flyway']}")
     database.execute(
         "INSERT INTO flyway_schema_history VALUES"
@@ -264,11 +264,11 @@ def test_what_flyway_undid_is_not_applied(database: Database) -> None:
         ("supabase_profiles", None),
     ],
 )
-def test_the_number_of_a_name(name: str, number: tuple[int, ...] | None) -> None:
+def test_the_leading_number_of_a_name_is_read(name: str, number: tuple[int, ...] | None) -> None:
     assert read_leading_number(name) == number
 
 
-def test_each_fact_has_a_source_and_a_test() -> None:
+def test_each_known_tool_has_a_source_and_a_test() -> None:
     assert {tool.name for tool in OTHER_TOOLS} == set(TABLES) == set(ROWS)
     assert all(tool.source for tool in OTHER_TOOLS)
     assert all(recognise(tool.table, frozenset(tool.columns)) == tool for tool in OTHER_TOOLS)

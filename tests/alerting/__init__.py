@@ -1,1 +1,1 @@
-"""Messages about runs in trouble."""
+"""Tests of tasks/alerting."""

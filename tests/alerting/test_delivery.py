@@ -1,4 +1,4 @@
-"""The way of a message: a service that does not answer holds nobody up for long, and no secret is told."""
+"""Sending an alert: a service that does not respond delays a run only briefly, and no secret is printed."""
 
 import signal
 import subprocess
@@ -12,7 +12,7 @@ from tests.kit.endpoints import REFUSING, SILENT, Endpoint, open_endpoint
 from tests.kit.projects import REPOSITORY, TIMEOUT_S
 from tests.kit.waiting import wait_until
 
-# Some of apprise's many services import what Python is about to remove.
+# Some of apprise's many services import modules that Python is about to remove.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 SEND = """
@@ -24,12 +24,12 @@ sending = Sending([sys.argv[1]], "title", "body", "failed")
 
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
-    """Give an endpoint."""
+    """Yield an endpoint."""
     with open_endpoint() as endpoint:
         yield endpoint
 
 
-def test_a_message_arrives_as_it_was_written(endpoint: Endpoint, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_message_arrives_unchanged(endpoint: Endpoint, capfd: pytest.CaptureFixture[str]) -> None:
     assert Sending([endpoint.url("/a")], "a <title>", "1 < 2 & *so* on\n  \\n", "failed").finish()
     ((path, content),) = endpoint.messages
     assert (path, content["title"], content["message"]) == ("/a", "a <title>", "1 < 2 & *so* on\n  \\n")
@@ -47,14 +47,16 @@ def test_a_message_arrives_as_it_was_written(endpoint: Endpoint, capfd: pytest.C
         ("slack://s3cret", "slack://…: apprise does not know this kind of address"),
     ],
 )
-def test_what_fails_is_said_without_what_may_be_secret(url: str, fault: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_failure_is_reported_without_the_secret_parts_of_the_address(
+    url: str, fault: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert not Sending([url], "title", "body", "failed").finish()
-    told = capfd.readouterr()
-    assert told.err == f"⚠️  The alert could not be sent to {fault}\n"
-    assert told.out == ""
+    output = capfd.readouterr()
+    assert output.err == f"⚠️  The alert could not be sent to {fault}\n"
+    assert output.out == ""
 
 
-def test_of_several_addresses_each_gets_its_message_and_those_that_fail_are_named(
+def test_every_address_gets_the_message_and_those_that_fail_are_reported(
     endpoint: Endpoint, capfd: pytest.CaptureFixture[str]
 ) -> None:
     urls = [endpoint.url(REFUSING), endpoint.url("/one"), endpoint.url(SILENT), endpoint.url("/two")]
@@ -72,7 +74,7 @@ def test_of_several_addresses_each_gets_its_message_and_those_that_fail_are_name
     [("print(sending.finish(600))", True), ("sys.stdin.readline(); print(sending.finish(0.1))", False)],
     ids=["Ctrl-C", "deadline"],
 )
-def test_the_process_ends_though_nobody_answered(endpoint: Endpoint, script: str, is_interrupted: bool) -> None:
+def test_the_process_ends_even_if_the_service_does_not_respond(endpoint: Endpoint, script: str, is_interrupted: bool) -> None:
     command = [sys.executable, "-c", SEND + script, endpoint.url(f"{SILENT}?rto=600")]
     with subprocess.Popen(
         command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -1,4 +1,4 @@
-"""How far a run has come, and for how long it has been waiting: pure values, no clock."""
+"""The progress of a run, and how long it has been waiting."""
 
 from collections.abc import Sequence
 
@@ -37,34 +37,34 @@ def wait(seconds_s: float) -> Waiting:
     return Waiting(V, 2, seconds_s, (BLOCKER,))
 
 
-def follow(*said: tuple[float, Event]) -> RunProgress:
+def follow(*events: tuple[float, Event]) -> RunProgress:
     progress = RunProgress()
-    for now, event in said:
+    for now, event in events:
         progress = advance(progress, event, now)
     return progress
 
 
-ALONE = Waiting(V, 1, 3.0, ())
+UNBLOCKED = Waiting(V, 1, 3.0, ())
 RETRY = Retried(V, 2, 1, 10, "lock timeout", 0.5)
 
 
 @pytest.mark.parametrize(
-    ("said", "held_s"),
+    ("events", "waited_s"),
     [
-        ([(0, STEP), (1, begin(1)), (90, ALONE)], 0),
+        ([(0, STEP), (1, begin(1)), (90, UNBLOCKED)], 0),
         ([(0, STEP), (10, begin(2)), (12, wait(2))], 90),
         ([(0, STEP), (10, begin(2)), (12, wait(2)), (15, wait(5))], 90),
         ([(10, LockAwaited(None, 0)), (50, LockAwaited(BLOCKER, 40))], 90),
         ([(10, LockAwaited(BLOCKER, 0)), (40, STEP)], 0),
         ([(10, RETRY)], 90),
         ([(0, STEP), (10, begin(2)), (12, wait(2)), (15, RETRY), (20, begin(1)), (21, end(1)), (22, begin(2))], 90),
-        ([(0, STEP), (10, begin(2)), (12, wait(2)), (15, RETRY), (20, begin(1)), (23, ALONE)], 90),
+        ([(0, STEP), (10, begin(2)), (12, wait(2)), (15, RETRY), (20, begin(1)), (23, UNBLOCKED)], 90),
         ([(0, STEP), (10, begin(2)), (12, wait(2)), (20, end(2))], 0),
-        ([(0, STEP), (10, begin(2)), (12, wait(2)), (20, ALONE)], 0),
+        ([(0, STEP), (10, begin(2)), (12, wait(2)), (20, UNBLOCKED)], 0),
         ([(0, STEP), (10, begin(2)), (12, wait(2)), (20, StepFinished("migrate", V, 9))], 0),
     ],
     ids=[
-        "a slow statement waits for nobody",
+        "a slow statement without blockers",
         "from when the statement began",
         "on and on",
         "for another run",
@@ -77,17 +77,17 @@ RETRY = Retried(V, 2, 1, 10, "lock timeout", 0.5)
         "until the step is done",
     ],
 )
-def test_a_run_is_held_up(said: Sequence[tuple[float, Event]], held_s: float) -> None:
-    assert count_waited_s(follow(*said), 100) == held_s
+def test_the_waiting_time_of_a_run_is_counted(events: Sequence[tuple[float, Event]], waited_s: float) -> None:
+    assert count_waited_s(follow(*events), 100) == waited_s
 
 
-def test_whoever_blocked_last_is_kept_where_a_retry_names_nobody() -> None:
+def test_a_retry_without_blockers_keeps_the_last_known_blockers() -> None:
     progress = follow((0, STEP), (10, begin(2)), (12, wait(2)), (15, RETRY))
     assert progress.wait is not None
     assert progress.wait.blockers == (BLOCKER,)
 
 
-def test_the_place_is_that_of_the_last_statement_and_a_new_step_has_none() -> None:
+def test_the_current_statement_is_the_last_one_started_and_a_new_step_resets_it() -> None:
     progress = follow((0, RunStarted("r", "migrate", "dev", "db", "me")), (0, STEP), (1, begin(2)), (2, ERROR))
     assert (progress.run_id, progress.version, progress.line, progress.statement) == ("r", V, 2, "statement 2")
     assert progress.error == ERROR

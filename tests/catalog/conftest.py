@@ -36,7 +36,7 @@ def pair(servers: Callable[[Path], Server]) -> Iterator[tuple[Database, Database
     """Return an empty database on the embedded server, and one on the machine's own."""
     programs = find_machine_programs()
     if programs is None:
-        pytest.skip("there is no PostgreSQL on this machine beside the embedded one")
+        pytest.skip("there is no PostgreSQL on this machine in addition to the embedded one")
     with fresh_database(servers(embedded_server.find_programs())) as new, fresh_database(servers(programs)) as old:
         for database in (new, old):
             make_role(database, READER)

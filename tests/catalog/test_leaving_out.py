@@ -99,13 +99,13 @@ def test_a_schema_made_by_another_role_is_the_same(any_database: Database) -> No
 
 @pytest.mark.parametrize("within", [False, True], ids=["idle", "in a transaction"])
 def test_the_state_of_a_session_does_not_change(any_database: Database, within: bool) -> None:
-    question = "SELECT " + ", ".join(f"current_setting('{name}')" for name in (*SETTINGS, "transaction_isolation"))
+    query = "SELECT " + ", ".join(f"current_setting('{name}')" for name in (*SETTINGS, "transaction_isolation"))
     with any_database.connect(autocommit=not within, row_factory=dict_row) as connection:
         connection.execute("SET search_path = public, pg_temp; SET quote_all_identifiers = on; SET DateStyle = 'German'")
-        before, state = connection.execute(question).fetchone(), connection.info.transaction_status
+        before, state = connection.execute(query).fetchone(), connection.info.transaction_status
         assert read_catalog(connection) == read(any_database)
         assert connection.info.transaction_status == state
-        assert connection.execute(question).fetchone() == before
+        assert connection.execute(query).fetchone() == before
 
 
 def test_objects_of_the_open_transaction_are_read_and_kept(any_database: Database) -> None:

@@ -26,7 +26,7 @@ def test_a_change_is_one_difference_of_its_object(any_database: Database, case: 
     assert tuple(f"{change.word} {change.key}" for change in difference.changes) == case.seen
 
 
-def test_an_empty_database_has_what_every_database_has(any_database: Database) -> None:
+def test_an_empty_database_has_only_plpgsql_and_the_schema_public(any_database: Database) -> None:
     assert [str(key) for key in read(any_database).objects] == ["extension plpgsql", "schema public"]
 
 

@@ -86,7 +86,7 @@ def test_all_privileges_are_the_same_although_a_later_version_added_one(pair: Pa
     assert differ(pair) == []
 
 
-def test_a_privilege_that_only_the_newer_has_is_seen_alone(pair: Pair) -> None:
+def test_a_privilege_that_only_the_newer_server_has_is_the_only_difference(pair: Pair) -> None:
     new, old = pair
     for database in pair:
         database.execute("CREATE TABLE t (id integer)")

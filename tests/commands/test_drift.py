@@ -58,7 +58,7 @@ def test_migrations_are_replayed_in_the_order_in_which_they_were_applied(
     assert "No drift" in find(operator, embedded)
 
 
-def test_a_version_without_a_stored_text_or_file_is_named(operator: Operator, embedded: Server) -> None:
+def test_a_version_without_a_stored_text_or_file_is_reported(operator: Operator, embedded: Server) -> None:
     operator.database.execute("DELETE FROM schema_migrations_scripts WHERE version = %s", B)
     assert "No drift" in find(operator, embedded)
     operator.write(B, "CREATE TABLE b ();")

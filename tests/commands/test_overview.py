@@ -22,12 +22,12 @@ from tests.kit.databases import Database, fresh_database
 from tests.kit.servers import Server
 from tests.runner.operating import A, B, C
 
-NOWHERE = "postgresql://gaia:s3cret@127.0.0.1:1/gaia"
+UNREACHABLE = "postgresql://gaia:s3cret@127.0.0.1:1/gaia"
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
-    """Give a checkout with three migrations, each of which makes a table."""
+    """Return a checkout with three migrations, each of which creates a table."""
     checkout = make_checkout(tmp_path / "checkout")
     for version in (A, B, C):
         checkout.write_up(version, f"CREATE TABLE {version[-1]} ();")
@@ -36,13 +36,13 @@ def checkout(tmp_path: Path) -> Checkout:
 
 @pytest.fixture
 def new_database(embedded: Server) -> Iterator[Callable[[], Database]]:
-    """Give a function that makes an empty database."""
+    """Yield a function that creates an empty database."""
     with ExitStack() as stack:
         yield lambda: stack.enter_context(fresh_database(embedded))
 
 
 def prepare(checkout: Checkout, environment: str, url: str, *, to: str = "") -> None:
-    """Make a database an environment's, and migrate it."""
+    """Configure a database for an environment, and migrate it."""
     checkout.write_env(environment, DATABASE_URL=url)
     runner = MigrationRunner(url, migrations_dir=checkout.root / "migrations", environment=environment)
     assert list(migrate(runner, MigrateGoal(to=to)))
@@ -55,12 +55,12 @@ def read(output: str) -> StatusesRead:
     return event
 
 
-def test_each_version_has_a_row_and_each_environment_a_column_in_the_order_asked_for(
+def test_each_version_is_a_row_and_each_environment_a_column_in_the_given_order(
     checkout: Checkout, new_database: Callable[[], Database]
 ) -> None:
     prepare(checkout, "dev", new_database().url)
     prepare(checkout, "staging", new_database().url, to=A)
-    checkout.write_env("prod", DATABASE_URL=NOWHERE)
+    checkout.write_env("prod", DATABASE_URL=UNREACHABLE)
     result = checkout.inv("db.status", "--env=staging,prod,dev,staging", "--html=page.html", check=0)
     head, _, names, *rows = result.stdout.splitlines()
     assert head == "staging, prod, dev: 3 versions; times are UTC"
@@ -74,7 +74,7 @@ def test_each_version_has_a_row_and_each_environment_a_column_in_the_order_asked
     assert '<td class="pending"' in (checkout.root / "page.html").read_text()
 
 
-def test_all_are_those_that_are_configured_and_a_check_finds_what_is_not_well(
+def test_all_selects_the_configured_environments_and_the_check_finds_pending_migrations(
     checkout: Checkout, new_database: Callable[[], Database]
 ) -> None:
     prepare(checkout, "dev", new_database().url)
@@ -90,7 +90,7 @@ def test_all_are_those_that_are_configured_and_a_check_finds_what_is_not_well(
     checkout.inv("db.status", "--env=dev,", "--check", check=0)
 
 
-def test_the_embedded_server_is_not_made_only_to_be_asked(checkout: Checkout, database: Database) -> None:
+def test_the_overview_does_not_create_the_embedded_server(checkout: Checkout, database: Database) -> None:
     prepare(checkout, "dev", database.url)
     overview = read(checkout.inv("db.status", "--env=all", "--json", check=0).stdout)
     assert [column.environment for column in overview.environments] == ["dev"]
@@ -106,13 +106,13 @@ def test_the_embedded_server_is_not_made_only_to_be_asked(checkout: Checkout, da
         (("--env=dev,prod", "--limit=-1"), "--limit=-1 is not a number"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(checkout: Checkout, arguments: tuple[str, ...], message: str) -> None:
+def test_an_invalid_selection_is_refused(checkout: Checkout, arguments: tuple[str, ...], message: str) -> None:
     assert f"❌ {message}" in checkout.inv("db.status", *arguments, check=2).stderr
 
 
 @contextmanager
 def open_gate(database: Database, barrier: threading.Barrier) -> Iterator[str]:
-    """Give a URL of a database at which nobody gets on before as many others have arrived as the barrier waits for."""
+    """Yield a URL of a database through a proxy that connects only after the barrier is complete."""
     folder, port = database.server.cluster.socket_folder, 5432
 
     def copy(source: socket.socket, sink: socket.socket) -> None:
@@ -121,7 +121,7 @@ def open_gate(database: Database, barrier: threading.Barrier) -> Iterator[str]:
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
 
-    def pass_on(client: socket.socket) -> None:
+    def forward(client: socket.socket) -> None:
         with client, socket.socket(socket.AF_UNIX) as server, suppress(threading.BrokenBarrierError):
             barrier.wait(10)
             server.connect(f"{folder}/.s.PGSQL.{port}")
@@ -133,7 +133,7 @@ def open_gate(database: Database, barrier: threading.Barrier) -> Iterator[str]:
     def listen() -> None:
         with suppress(OSError):
             client, _ = listener.accept()
-            pass_on(client)
+            forward(client)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(30)
@@ -143,7 +143,7 @@ def open_gate(database: Database, barrier: threading.Barrier) -> Iterator[str]:
         thread.join()
 
 
-def test_all_are_asked_at_once(checkout: Checkout, new_database: Callable[[], Database]) -> None:
+def test_all_environments_are_queried_concurrently(checkout: Checkout, new_database: Callable[[], Database]) -> None:
     barrier = threading.Barrier(3)
     names = ("dev", "staging", "prod")
     with ExitStack() as stack:
@@ -158,7 +158,7 @@ DEV = EnvironmentStatus("dev", "", (ROW, StatusRow(B, "applied")))
 
 
 @pytest.mark.parametrize(
-    ("column", "well"),
+    ("column", "expected"),
     [
         (DEV, True),
         (EnvironmentStatus("dev", "", ()), True),
@@ -166,11 +166,13 @@ DEV = EnvironmentStatus("dev", "", (ROW, StatusRow(B, "applied")))
         *((replace(DEV, rows=(ROW, StatusRow(B, state))), False) for state in ("pending", "late", "edited", "missing")),
     ],
 )
-def test_well_is_what_was_reached_and_holds_nothing_but_applied_versions(column: EnvironmentStatus, well: bool) -> None:
-    assert is_well(StatusesRead((DEV, column), 2)) is well
+def test_an_environment_is_well_if_it_was_reached_and_has_only_applied_versions(
+    column: EnvironmentStatus, expected: bool
+) -> None:
+    assert is_well(StatusesRead((DEV, column), 2)) is expected
 
 
-def test_a_limit_keeps_the_newest_versions_of_all() -> None:
+def test_a_limit_keeps_the_newest_versions_of_all_environments() -> None:
     prod = EnvironmentStatus("prod", "", (ROW, StatusRow(C, "missing")))
     limited = limit_rows(StatusesRead((DEV, prod), 3), 2)
     assert [[row.version for row in column.rows] for column in limited.environments] == [[B], [C]]
@@ -187,7 +189,7 @@ def test_a_limit_keeps_the_newest_versions_of_all() -> None:
         (None, "no answer"),
     ],
 )
-def test_what_goes_wrong_in_one_environment_hides_no_other(tmp_path: Path, error: Exception | None, message: str) -> None:
+def test_an_error_in_one_environment_does_not_hide_the_others(tmp_path: Path, error: Exception | None, message: str) -> None:
     def open_status(environment: Environment) -> Iterator[Event]:
         if environment.name == "dev":
             yield StatusRead("dev", "db", DEV.rows, (), 2)

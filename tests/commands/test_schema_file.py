@@ -11,7 +11,7 @@ from tests.runner.operating import A, B, Operator
 
 @pytest.fixture
 def operator(project: Project, database: Database) -> Operator:
-    """Give somebody with two migrations."""
+    """Return an operator with two migrations."""
     operator = Operator(project, database)
     operator.write_tables(A, B)
     return operator
@@ -22,9 +22,9 @@ def read(operator: Operator) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def test_runs_on_the_local_database_keep_the_file_in_step(operator: Operator) -> None:
-    told = operator.project.inv("db.migrate", f"--to={A}", check=0).stdout
-    assert "Wrote" in told
+def test_runs_on_the_local_database_update_the_file(operator: Operator) -> None:
+    output = operator.project.inv("db.migrate", f"--to={A}", check=0).stdout
+    assert "Wrote" in output
     assert "CREATE TABLE public.a (" in read(operator)
     assert "public.b" not in read(operator)
     operator.project.inv("db.migrate", check=0)
@@ -33,7 +33,7 @@ def test_runs_on_the_local_database_keep_the_file_in_step(operator: Operator) ->
     assert "public.b" not in read(operator)
 
 
-def test_a_run_with_nothing_to_do_leaves_the_file_and_makes_one_that_is_missing(operator: Operator) -> None:
+def test_a_run_with_nothing_to_do_keeps_the_file_and_creates_a_missing_one(operator: Operator) -> None:
     operator.project.inv("db.migrate", check=0)
     text = read(operator)
     (operator.project.migrations / NAME).write_text("mine")
@@ -45,12 +45,12 @@ def test_a_run_with_nothing_to_do_leaves_the_file_and_makes_one_that_is_missing(
 
 
 @pytest.mark.parametrize("arguments", [("db.migrate", "--dry-run"), ("db.migrate", "--env=dev"), ("db.seed",)])
-def test_other_runs_do_not_write_it(operator: Operator, arguments: tuple[str, ...]) -> None:
+def test_other_runs_do_not_write_the_file(operator: Operator, arguments: tuple[str, ...]) -> None:
     operator.project.inv(*arguments, check=0)
     assert read(operator) == ""
 
 
-def test_a_database_that_is_not_of_this_checkout_is_told_and_stops_nothing(operator: Operator) -> None:
+def test_a_database_with_versions_unknown_to_the_checkout_is_reported_and_the_run_succeeds(operator: Operator) -> None:
     operator.migrate(to=A)
     operator.remove(A)
     lines = operator.project.inv("db.migrate", "--json", check=0).stdout.splitlines()
@@ -60,7 +60,7 @@ def test_a_database_that_is_not_of_this_checkout_is_told_and_stops_nothing(opera
     assert operator.read_tables() == ["a", "b"]
 
 
-def test_a_flat_folder_has_none(project: Project, database: Database) -> None:
+def test_a_flat_folder_gets_no_schema_file(project: Project, database: Database) -> None:
     for folder in ("up", "down"):
         (project.migrations / folder).rmdir()
     (project.migrations / f"{A}.sql").write_text("CREATE TABLE a ();")

@@ -17,7 +17,7 @@ def test_each_timeout_has_a_default_and_can_be_set() -> None:
 
 
 @pytest.mark.parametrize("text", ["soon", "0", "-1", "1s", "1e3", "nan", "٣", "9" * 5000])
-def test_what_is_not_a_number_of_seconds_is_a_problem(text: str) -> None:
+def test_an_invalid_timeout_is_a_problem(text: str) -> None:
     _, problems = read(FLY_CALL_TIMEOUT=text, FLY_CONNECT_TIMEOUT=text)
     assert problems == [
         f"FLY_CALL_TIMEOUT={text}: write a number of seconds, for example FLY_CALL_TIMEOUT=90",

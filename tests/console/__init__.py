@@ -1,1 +1,1 @@
-"""Tests of the plain words."""
+"""Tests of tasks/console."""

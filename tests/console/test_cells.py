@@ -1,4 +1,4 @@
-"""Text of others on a terminal: cleaned, measured, cut, pointed at."""
+"""Text from a database on a terminal: cleaned, measured, truncated, and marked with a caret."""
 
 import pytest
 
@@ -25,15 +25,15 @@ FAMILY = "👨‍👩‍👧"
         (f"family {FAMILY}\n", f"family {FAMILY}"),
     ],
 )
-def test_what_a_terminal_would_obey_is_dropped(text: str, cleaned: str) -> None:
+def test_control_characters_are_removed(text: str, cleaned: str) -> None:
     assert clean(text) == cleaned
 
 
-def test_lines_keep_their_indentation_and_lose_empty_ends() -> None:
+def test_lines_keep_their_indentation_and_lose_trailing_space() -> None:
     assert clean_lines("\n  one\r\n\ttwo  \n\n") == ["  one", "    two"]
 
 
-def test_an_escape_sequence_does_not_reach_over_lines() -> None:
+def test_an_escape_sequence_ends_with_its_line() -> None:
     assert clean_lines("a\x1b[31m\nb\x1b[0m") == ["a", "b"]
 
 
@@ -41,7 +41,7 @@ def test_an_empty_text_has_no_lines() -> None:
     assert clean_lines("") == []
 
 
-def test_the_first_line_of_a_statement_is_the_first_with_something_on_it() -> None:
+def test_the_first_line_of_a_statement_is_the_first_that_is_not_blank() -> None:
     assert first_line("\n  \n  CREATE TABLE users (\n id int)") == "CREATE TABLE users ("
 
 
@@ -63,7 +63,7 @@ def test_the_first_line_of_a_statement_is_the_first_with_something_on_it() -> No
         ("zero\u200bwidth", 9),
     ],
 )
-def test_a_text_is_measured_in_cells(text: str, cells: int) -> None:
+def test_the_width_of_a_text_is_measured_in_cells(text: str, cells: int) -> None:
     assert width(text) == cells
 
 
@@ -78,7 +78,7 @@ def test_a_text_is_measured_in_cells(text: str, cells: int) -> None:
         ("表表表", 4, "表…"),
     ],
 )
-def test_a_long_text_is_cut_to_its_cells(text: str, cells: int, shown: str) -> None:
+def test_a_long_text_is_truncated_to_a_number_of_cells(text: str, cells: int, shown: str) -> None:
     assert cut(text, cells) == shown
     assert width(shown) <= cells
 
@@ -108,14 +108,14 @@ def test_padding_counts_cells() -> None:
         ("a\x00b", 3, "a\ufffdb", "  ^"),
     ],
 )
-def test_the_caret_stands_below_its_column(source: str, column: int, shown: str, caret: str) -> None:
+def test_the_caret_is_below_its_column(source: str, column: int, shown: str, caret: str) -> None:
     assert point_at(source, column, 80) == (shown, caret)
 
 
 @pytest.mark.parametrize("column", [1, 2, 20, 30, 40, 500, 980, 995, 1000, 1001, 5000])
 @pytest.mark.parametrize("unit", ["abcdefghij", "a\tbc", "表x", "🌱", "e\u0301"])
 @pytest.mark.parametrize("cells", [20, 33, 80])
-def test_of_a_long_line_the_neighbourhood_of_the_caret_is_shown(column: int, unit: str, cells: int) -> None:
+def test_a_long_line_is_shown_only_around_the_caret(column: int, unit: str, cells: int) -> None:
     source = (unit * 1001)[:1000]
     shown, caret = point_at(source, column, cells)
     assert cells - 5 < width(shown) <= cells
@@ -123,13 +123,13 @@ def test_of_a_long_line_the_neighbourhood_of_the_caret_is_shown(column: int, uni
     assert "…" in shown
 
 
-def test_the_cut_line_holds_the_word_at_the_caret() -> None:
+def test_a_truncated_line_contains_the_word_at_the_caret() -> None:
     source = "SELECT " + "a, " * 400 + "FORM users " + "-- " * 400
     shown, caret = point_at(source, source.index("FORM") + 1, 60)
     assert shown[len(caret) - 1 :].startswith("FORM users")
     assert (shown[0], shown[-1]) == ("…", "…")
 
 
-def test_a_line_of_a_megabyte_is_cut_too() -> None:
+def test_a_line_of_a_megabyte_is_truncated() -> None:
     shown, caret = point_at("x" * 1_000_000 + "!" + "x" * 1_000_000, 1_000_001, 60)
     assert shown[len(caret) - 1] == "!"

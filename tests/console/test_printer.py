@@ -1,4 +1,4 @@
-"""The printers without colour."""
+"""Printing events to a stream without colour."""
 
 import io
 import json
@@ -20,7 +20,7 @@ def _print(events: Iterable[Event], *, verbose: bool = False) -> list[str]:
     return stream.getvalue().splitlines()
 
 
-def test_a_run_is_told_line_by_line() -> None:
+def test_the_events_of_a_run_are_printed_line_by_line() -> None:
     assert _print(MIGRATION)[1:] == [
         "Found 14 migration files",
         "⏭️  Skipping 8 migrations (already applied)",
@@ -33,7 +33,7 @@ def test_seeds_are_called_seeds() -> None:
     assert _print([FilesFound(3, "seed"), Skipped(("001_a", "002_b"))])[1] == "⏭️  Skipping 2 seeds (already applied)"
 
 
-def test_an_error_does_not_repeat_what_the_failure_said() -> None:
+def test_an_error_does_not_repeat_the_message_of_the_failure() -> None:
     assert _print(FAILURE)[-6:] == [
         f'❌ Failed {SEARCH}: syntax error at or near "TABEL"',
         f"   migrations/up/{ASSETS}.sql:3:8 (42601)",
@@ -44,18 +44,18 @@ def test_an_error_does_not_repeat_what_the_failure_said() -> None:
     ]
 
 
-def test_what_the_failure_did_not_say_the_error_adds() -> None:
+def test_an_error_adds_the_lines_that_the_failure_did_not_have() -> None:
     error = replace(ERROR, message=f"{ERROR.message}\na detail\nanother", file="", source="", state="", hint="")
     lines = _print([StepFailed("migrate", USERS, ERROR.message), error])
     assert lines[1:] == ["   a detail", "   another", "   (42601)"]
 
 
-def test_another_error_than_the_failure_is_told_whole() -> None:
+def test_an_error_other_than_the_failure_is_printed_completely() -> None:
     assert _print([StepFailed("migrate", USERS, "the lock was lost"), ERROR])[1].startswith("❌ syntax error")
 
 
 @pytest.mark.parametrize(
-    ("events", "told"),
+    ("events", "printed"),
     [
         ([Waiting(SEARCH, 9, seconds, (PSQL,)) for seconds in range(2, 20)], [2, 4, 8, 16]),
         ([Waiting(SEARCH, 9, 2, (PSQL,)), Waiting(SEARCH, 9, 3, (OTHER,))], [2, 3]),
@@ -66,22 +66,22 @@ def test_another_error_than_the_failure_is_told_whole() -> None:
         ([IndexAdvanced(SEARCH, 9, "scanning", 5), IndexAdvanced(SEARCH, 9, "sorting", 6)], [5, 6]),
     ],
 )
-def test_what_repeats_is_told_ever_more_rarely(events: list[Event], told: list[int]) -> None:
+def test_repeated_events_are_printed_less_and_less_often(events: list[Event], printed: list[int]) -> None:
     lines = _print(events)
-    assert len(lines) == len(told)
-    assert all(str(number) in line for number, line in zip(told, lines, strict=True))
+    assert len(lines) == len(printed)
+    assert all(str(number) in line for number, line in zip(printed, lines, strict=True))
 
 
-def test_two_things_that_repeat_in_turn_do_not_make_each_other_news() -> None:
-    turns = [
+def test_alternating_events_are_throttled_independently() -> None:
+    alternating = [
         event
         for second in range(2, 10)
         for event in (IndexAdvanced(SEARCH, 9, "scanning", 5), Waiting(SEARCH, 9, second, (PSQL,)))
     ]
-    assert len(_print(turns)) == 1 + 3
+    assert len(_print(alternating)) == 1 + 3
 
 
-def test_json_is_one_event_a_line_and_nothing_else() -> None:
+def test_json_is_one_event_per_line_and_nothing_else() -> None:
     stream = io.StringIO()
     print_events(SAMPLES, JsonReport(stream).write)
     assert tuple(map(from_json, stream.getvalue().splitlines())) == SAMPLES
@@ -95,20 +95,20 @@ def test_each_line_is_flushed_at_once() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
-def test_a_stream_without_our_signs_gets_question_marks(encoding: str) -> None:
+def test_symbols_that_a_stream_cannot_encode_become_question_marks(encoding: str) -> None:
     stream = io.TextIOWrapper(buffer := io.BytesIO(), encoding=encoding)
     print_events(MIGRATION, PlainReport(stream).write)
     assert f"? Applied {USERS} (12 ms)" in buffer.getvalue().decode(encoding).splitlines()
 
 
-def test_json_on_a_stream_without_utf_8_says_the_same() -> None:
+def test_json_on_a_stream_without_utf_8_has_the_same_content() -> None:
     stream = io.TextIOWrapper(buffer := io.BytesIO(), encoding="ascii")
     event = FilesFound(1, "größe 🌱")
     JsonReport(stream).write(event)
     assert from_json(buffer.getvalue().decode("ascii")) == event
 
 
-def test_a_text_that_no_encoding_knows_is_still_printed() -> None:
+def test_a_text_with_lone_surrogates_is_still_printed() -> None:
     stream = io.TextIOWrapper(buffer := io.BytesIO(), encoding="utf-8")
     print_events([FilesFound(1, "lone \udc80")], PlainReport(stream).write)
     print_events([FilesFound(1, "lone \udc80")], JsonReport(stream).write)
@@ -121,11 +121,11 @@ def test_the_last_event_is_the_outcome() -> None:
     assert print_events(FAILURE, lambda _event: None) == ERROR
 
 
-def test_no_event_has_no_outcome() -> None:
+def test_without_events_there_is_no_outcome() -> None:
     assert print_events([], lambda _event: None) is None
 
 
-def test_what_the_run_raises_passes_through() -> None:
+def test_an_exception_of_the_run_is_propagated() -> None:
     def run() -> Iterator[Event]:
         yield FilesFound(1)
         raise LookupError("gone")
@@ -135,7 +135,7 @@ def test_what_the_run_raises_passes_through() -> None:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
-def test_a_run_is_closed_when_its_report_breaks_off(error: type[BaseException]) -> None:
+def test_a_run_is_closed_when_its_report_fails(error: type[BaseException]) -> None:
     closed = []
 
     def run() -> Iterator[Event]:

@@ -1,4 +1,4 @@
-"""A repair asks a person at the terminal, and says so where there is none."""
+"""Confirmation of a repair at a terminal, and the refusal without one."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ INVOKE = ("-m", "invoke", "--search-root", str(REPOSITORY), "db.repair")
 
 @pytest.fixture
 def edited(operator: Operator) -> Operator:
-    """Give an operator with an edited file and a missing one."""
+    """Return an operator with an edited file and a missing one."""
     operator.write_tables(A, B)
     operator.migrate()
     operator.write(A, "CREATE TABLE a (id bigint);")
@@ -32,7 +32,7 @@ def repair_at_terminal(operator: Operator, *answers: str | signal.Signals, by: t
 
 
 @pytest.mark.parametrize("by", [SCRIPT, INVOKE], ids=["script", "invoke"])
-def test_a_person_confirms_each_repair(edited: Operator, by: tuple[str, ...]) -> None:
+def test_each_repair_is_confirmed_at_a_terminal(edited: Operator, by: tuple[str, ...]) -> None:
     exit_code, output = repair_at_terminal(edited, "y\n", "n\n", by=by)
     assert exit_code == 0
     assert f"🔧 {A}: record checksum" in output
@@ -44,7 +44,7 @@ def test_a_person_confirms_each_repair(edited: Operator, by: tuple[str, ...]) ->
 
 
 @pytest.mark.parametrize("answer", ["\n", "no\n", "what?\n", END_OF_INPUT])
-def test_only_a_clear_yes_is_a_yes(edited: Operator, answer: str) -> None:
+def test_only_y_or_yes_confirms(edited: Operator, answer: str) -> None:
     exit_code, output = repair_at_terminal(edited, answer, " YES \n")
     assert exit_code == 0
     assert "✅ Repaired the ledger: 1 change" in output
@@ -58,20 +58,20 @@ def test_an_interrupt_at_a_question_changes_nothing(edited: Operator) -> None:
 
 
 @pytest.mark.parametrize("flags", [(), ("--json",)])
-def test_without_a_terminal_a_repair_says_that_nobody_can_be_asked(edited: Operator, flags: tuple[str, ...]) -> None:
+def test_without_a_terminal_a_repair_is_refused(edited: Operator, flags: tuple[str, ...]) -> None:
     result = edited.project.migrate("repair", *flags, input="y\ny\n", check=3)
     assert "cannot ask for confirmation" in result.stderr
     assert "--yes" in result.stderr
     assert edited.read_states() == {A: "edited", B: "missing"}
 
 
-def test_yes_agrees_to_every_repair(edited: Operator) -> None:
+def test_yes_confirms_every_repair(edited: Operator) -> None:
     result = edited.project.migrate("repair", "--yes", check=0)
     assert "✅ Repaired the ledger: 2 changes" in result.stdout
     assert edited.read_states() == {A: "applied"}
 
 
-def test_nothing_to_repair_needs_nobody(operator: Operator) -> None:
+def test_with_nothing_to_repair_no_terminal_is_needed(operator: Operator) -> None:
     operator.write_tables(A)
     operator.migrate()
     assert operator.project.migrate("repair", check=0).stdout.endswith("✅ Nothing to repair\n")

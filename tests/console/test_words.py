@@ -1,4 +1,4 @@
-"""The words for every event."""
+"""The text of every event."""
 
 from dataclasses import replace
 from typing import Any
@@ -46,8 +46,8 @@ from tests.report.samples import (
     sample,
 )
 
-PSQL_WORDS = "pid 123 (gaia, psql, from 10.0.0.7, idle in transaction since 2025-11-22 12:01:02 UTC)"
-EVIL = "\x1b[31m[red]x[/red]\x07\u202e"
+PSQL_DESCRIPTION = "pid 123 (gaia, psql, from 10.0.0.7, idle in transaction since 2025-11-22 12:01:02 UTC)"
+CONTROL_SEQUENCES = "\x1b[31m[red]x[/red]\x07\u202e"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ EVIL = "\x1b[31m[red]x[/red]\x07\u202e"
         (LockAwaited(None, 0.0), ["⏳ Another run has the lock; waiting"]),
         (
             LockAwaited(PSQL, 4.0),
-            [f"⏳ Another run has the lock: {PSQL_WORDS}; waiting for 4 s"],
+            [f"⏳ Another run has the lock: {PSQL_DESCRIPTION}; waiting for 4 s"],
         ),
         (StepStarted("migrate", USERS, 1, 3, 7), []),
         (
@@ -74,13 +74,13 @@ EVIL = "\x1b[31m[red]x[/red]\x07\u202e"
         (StatementStarted(SEARCH, 9, "SELECT 1", 4, 7), []),
         (StatementFinished(SEARCH, 9, 4, 7, 12), []),
         (Waiting(SEARCH, 12, 4.02, ()), [f"⏳ {SEARCH}.sql:12 has been running for 4 s"]),
-        (Waiting(SEARCH, 12, 4.0, (PSQL,)), [f"⏳ {SEARCH}.sql:12 has waited 4 s for {PSQL_WORDS}: LOCK TABLE users"]),
-        (Waiting("", 0, 4.0, (PSQL,)), [f"⏳ The run has waited 4 s for {PSQL_WORDS}: LOCK TABLE users"]),
+        (Waiting(SEARCH, 12, 4.0, (PSQL,)), [f"⏳ {SEARCH}.sql:12 has waited 4 s for {PSQL_DESCRIPTION}: LOCK TABLE users"]),
+        (Waiting("", 0, 4.0, (PSQL,)), [f"⏳ The run has waited 4 s for {PSQL_DESCRIPTION}: LOCK TABLE users"]),
         (
             Waiting(SEARCH, 12, 75.0, (PSQL, replace(PSQL, pid=124, client="local", query=""))),
             [
                 f"⏳ {SEARCH}.sql:12 has waited 1 min 15 s for 2 sessions:",
-                f"   {PSQL_WORDS}: LOCK TABLE users",
+                f"   {PSQL_DESCRIPTION}: LOCK TABLE users",
                 "   pid 124 (gaia, psql, idle in transaction since 2025-11-22 12:01:02 UTC)",
             ],
         ),
@@ -104,7 +104,7 @@ EVIL = "\x1b[31m[red]x[/red]\x07\u202e"
             [
                 f"🔁 {SEARCH}.sql:9 was rolled back (attempt 2 of 10): deadlock",
                 "   The transaction is retried in 0.2 s",
-                f"   Blocked by {PSQL_WORDS}: LOCK TABLE users",
+                f"   Blocked by {PSQL_DESCRIPTION}: LOCK TABLE users",
             ],
         ),
         (NoticeRaised(SEARCH, "NOTICE", "one\ntwo"), [f"ℹ️  {SEARCH}: NOTICE: one", "   two"]),
@@ -129,7 +129,7 @@ EVIL = "\x1b[31m[red]x[/red]\x07\u202e"
         (PlanMade("migrate", True, (), ()), ["Dry run: nothing to do"]),
     ],
 )
-def test_an_event_has_its_words(event: Event, lines: list[str]) -> None:
+def test_an_event_has_its_text(event: Event, lines: list[str]) -> None:
     assert describe(event) == lines
 
 
@@ -147,11 +147,11 @@ def test_an_event_has_its_words(event: Event, lines: list[str]) -> None:
         (RunFinished("migrate", 2, 1234), ["✅ All migrations completed!", "   2 steps in 1234 ms"]),
     ],
 )
-def test_verbose_tells_more(event: Event, lines: list[str]) -> None:
+def test_verbose_prints_more(event: Event, lines: list[str]) -> None:
     assert describe(event, verbose=True) == lines
 
 
-def test_a_dry_run_numbers_its_steps_and_names_segments_and_statements() -> None:
+def test_a_dry_run_numbers_its_steps_and_lists_segments_and_statements() -> None:
     assert describe(PlanMade("migrate", True, (USERS_STEP, SEARCH_STEP), ())) == [
         "Dry run: 2 migrations would be applied",
         "",
@@ -173,17 +173,17 @@ def test_a_dry_run_numbers_its_steps_and_names_segments_and_statements() -> None
 
 
 @pytest.mark.parametrize(("action", "words"), [("rollback", "1 migration would be rolled back"), ("seed", "1 seed would be run")])
-def test_a_dry_run_says_what_would_be_done(action: str, words: str) -> None:
+def test_a_dry_run_states_what_would_be_done(action: str, words: str) -> None:
     assert describe(PlanMade(action, True, (USERS_STEP,), ()))[0] == f"Dry run: {words}"
 
 
-def test_a_late_file_is_named_before_it_runs() -> None:
+def test_a_late_file_is_reported_before_it_runs() -> None:
     assert describe(PlanMade("migrate", False, (USERS_STEP,), (LATE,))) == [
         f"⚠️  {ASSETS} (late): is older than {SEARCH}, which is already applied; it runs anyway (--strict refuses it)"
     ]
 
 
-def test_an_edited_file_is_shown_with_its_diff_and_what_to_do() -> None:
+def test_an_edited_file_is_shown_with_its_diff_and_the_next_step() -> None:
     lines = describe(PlanMade("migrate", True, (), (EDITED,)))
     assert lines[0] == f"❌ {USERS} (edited): differs from the text that was applied"
     assert lines[1:-2] == [f"     {line}" for line in DIFF.splitlines()]
@@ -194,21 +194,21 @@ def test_a_refusal_leaves_the_hint_to_the_error_that_follows() -> None:
     assert not any("Next:" in line for line in describe(PlanMade("migrate", False, (), (EDITED,))))
 
 
-def test_a_long_diff_is_cut_unless_all_is_asked_for() -> None:
+def test_a_long_diff_is_truncated_unless_verbose() -> None:
     finding = replace(EDITED, diff="\n".join(f"+line {number}" for number in range(100)))
     event = PlanMade("migrate", False, (), (finding,))
     assert describe(event)[-1] == "     … 40 more lines (--verbose shows all)"
     assert describe(event, verbose=True)[-1] == "     +line 99"
 
 
-def test_a_repair_is_proposed_with_its_whole_diff() -> None:
+def test_a_repair_is_proposed_with_its_complete_diff() -> None:
     diff = "\n".join(f"+line {number}" for number in range(100))
     lines = describe(RepairProposed(USERS, "record the new checksum", "The file was edited.", diff))
     assert lines[:3] == [f"🔧 {USERS}: record the new checksum", "   The file was edited.", "     +line 0"]
     assert lines[-1] == "     +line 99"
 
 
-def test_an_error_says_what_where_in_which_state_and_what_next() -> None:
+def test_an_error_has_message_place_state_and_next_step() -> None:
     assert describe(ERROR) == [
         '❌ syntax error at or near "TABEL" (42601)',
         f"   migrations/up/{ASSETS}.sql:3:8",
@@ -237,7 +237,7 @@ def test_the_lines_of_an_error_are_indented_below_its_first() -> None:
     ]
 
 
-def test_an_error_in_a_long_line_shows_where() -> None:
+def test_an_error_in_a_long_line_shows_the_place() -> None:
     source = "SELECT " + "a, " * 400 + "FORM users"
     lines = describe(replace(ERROR, source=source, column=source.index("FORM") + 1))
     assert lines[2].endswith("FORM users")
@@ -264,7 +264,7 @@ def test_status_ends_with_the_findings() -> None:
     assert describe(STATUS)[-1] == f"⚠️  {ASSETS} (late): {LATE.message}"
 
 
-def test_status_of_nothing_says_so() -> None:
+def test_status_without_migrations_says_so() -> None:
     assert describe(replace(STATUS, rows=(), findings=(), total=0)) == [f"{URL} (prod): no migrations"]
 
 
@@ -296,18 +296,22 @@ def test_an_empty_history_says_so() -> None:
     assert describe(HistoryRead("prod", URL, ())) == [f"{URL} (prod): the log is empty"]
 
 
-def _spoil(value: Any) -> Any:
-    """Put what a terminal would obey into every text of an event."""
+def _add_control_sequences(value: Any) -> Any:
+    """Append control sequences to every text of an event."""
     if isinstance(value, str):
-        return value + EVIL
+        return value + CONTROL_SEQUENCES
     if isinstance(value, tuple):
-        return tuple(map(_spoil, value))
+        return tuple(map(_add_control_sequences, value))
     names = getattr(value, "__dataclass_fields__", None)
-    return replace(value, **{name: _spoil(getattr(value, name)) for name in names if name != "kind"}) if names else value
+    return (
+        replace(value, **{name: _add_control_sequences(getattr(value, name)) for name in names if name != "kind"})
+        if names
+        else value
+    )
 
 
 @pytest.mark.parametrize("verbose", [False, True])
 @pytest.mark.parametrize("event", SAMPLES, ids=lambda event: event.kind)
-def test_no_text_of_an_event_reaches_the_terminal_as_a_command(event: Event, verbose: bool) -> None:
-    lines = describe(_spoil(event), verbose=verbose)
+def test_no_text_of_an_event_reaches_the_terminal_as_a_control_sequence(event: Event, verbose: bool) -> None:
+    lines = describe(_add_control_sequences(event), verbose=verbose)
     assert not any(set(line) & set("\x1b\x07\n\r\u202e") for line in lines)

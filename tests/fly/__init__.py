@@ -1,1 +1,1 @@
-"""Tests of runs on Fly machines, and of the stand-in for Fly that they stand on."""
+"""Tests of runs on Fly machines, and of the stand-in for Fly that they use."""

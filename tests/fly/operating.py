@@ -1,4 +1,4 @@
-"""Somebody who works on databases that are reached through Fly: by `inv` as a process, or by the same functions in this one."""
+"""An operator of databases that are reached through Fly: runs `inv` as a process, or the same functions in this process."""
 
 import os
 import tempfile
@@ -31,50 +31,50 @@ ENGINEER = "ada"
 MIGRATE = Request("migrate")
 
 T = TypeVar("T", bound=Event)
-Deeds = Mapping[type[Event], Callable[[], object]]
+Callbacks = Mapping[type[Event], Callable[[], object]]
 
 
 @dataclass(frozen=True)
-class Ended:
-    """What an operation said, and the error that it ended with."""
+class OperationResult:
+    """The events of an operation, and the error that it ended with."""
 
     events: list[Event]
     error: RunnerError | None
 
     def pick(self, kind: type[T]) -> list[T]:
-        """Give the events of a kind."""
+        """Return the events of a kind."""
         return [event for event in self.events if isinstance(event, kind)]
 
     def describe(self) -> str:
-        """Give all that the error says."""
+        """Return all text of the error."""
         assert self.error is not None, self.events
-        told = [f"{event.message} {event.hint} {event.state}" for event in self.pick(ErrorRaised)]
-        return " ".join((*told, self.error.message, self.error.hint, self.error.state))
+        errors = [f"{event.message} {event.hint} {event.state}" for event in self.pick(ErrorRaised)]
+        return " ".join((*errors, self.error.message, self.error.hint, self.error.state))
 
 
 @dataclass(frozen=True)
-class Far:
-    """An operator whose database is far away, with the environment variables of the commands."""
+class RemoteOperator:
+    """An operator of a database that is reached through Fly, with the environment variables of the commands."""
 
     fly: FlyWorld
     operator: Operator
     keys: Path
-    """Where keys are made and must not stay."""
+    """The folder for ssh keys, which must be empty after an operation."""
     variables: dict[str, str]
     stop: Stop = field(default_factory=Stop)
 
     @property
     def env(self) -> dict[str, str]:
-        """Give what a process gets besides what every process has."""
+        """Return the environment variables of a process, in addition to those of every process."""
         return self.fly.env | self.variables
 
     @property
     def machine(self) -> Machine:
-        """Give the machine of staging."""
+        """Return the machine of staging."""
         return self.fly.machine(STAGING)
 
     def deploy(self, app: str = STAGING, **properties: Any) -> Machine:
-        """Make an app with one machine that has the files as they are now, and our database."""
+        """Create an app with one machine that has the current files and the operator's database."""
         (machine,) = self.fly.add_app(app, self.operator.database, files=self.operator.project.root, **properties)
         return machine
 
@@ -83,41 +83,41 @@ class Far:
         return self.operator.project.inv(*arguments, env=self.env | env, check=check)
 
     def load(self, name: str = "staging") -> Environment:
-        """Read an environment from our variables."""
+        """Load an environment with the operator's variables."""
         folders = {"MIGRATIONS_DIR": str(self.operator.project.migrations), "SEEDS_DIR": str(self.operator.project.seeds)}
         return load_environment(name, project=self.operator.project.root, environ=folders | self.env)
 
     def run_request(
-        self, request: Request = MIGRATE, deeds: Deeds | None = None, *, name: str = "staging", **options: bool
-    ) -> Ended:
-        """Do a request in this process; after the first event of a kind, its deed is done."""
-        left = dict(deeds or {})
+        self, request: Request = MIGRATE, callbacks: Callbacks | None = None, *, name: str = "staging", **options: bool
+    ) -> OperationResult:
+        """Run a request in this process, and call the callback of a kind of event after the first event of that kind."""
+        pending = dict(callbacks or {})
         events: list[Event] = []
         with pytest.MonkeyPatch.context() as patch:
-            self._settle(patch)
+            self._set_variables(patch)
             try:
                 for event in run_remotely(self.load(name), request, Options(**options), self.stop):
                     events.append(event)
-                    left.pop(type(event), lambda: None)()
+                    pending.pop(type(event), lambda: None)()
             except RunnerError as error:
-                return Ended(events, error)
-        assert not left, f"none of {left} in {events}"
-        return Ended(events, None)
+                return OperationResult(events, error)
+        assert not pending, f"none of {pending} in {events}"
+        return OperationResult(events, None)
 
     def assert_clean(self) -> None:
-        """Fail if something was left: a proxy here, keys here, files or processes there."""
+        """Raise AssertionError if a local proxy or key, or a file or process on a machine, was left behind."""
         assert self.fly.proxies() == []
         assert list(self.keys.iterdir()) == []
         for machine in self.list_machines():
             wait_until(partial(_is_clean, machine), what="runs to end on the machine, and their files to be removed")
 
     def list_machines(self) -> Iterator[Machine]:
-        """Give all machines that something can run on."""
+        """Yield all machines on which something can run."""
         for app in self.fly.state.read_apps():
             yield from self.fly.machines(app["name"])
 
-    def _settle(self, patch: pytest.MonkeyPatch) -> None:
-        """Give this process the variables that a process of its own would have, and no others of Fly's."""
+    def _set_variables(self, patch: pytest.MonkeyPatch) -> None:
+        """Set the operator's variables in this process, and unset all other variables of Fly."""
         for name in [name for name in os.environ if name.startswith("FLY_")]:
             patch.delenv(name)
         for name, value in self.env.items():
@@ -130,12 +130,12 @@ def _is_clean(machine: Machine) -> bool:
 
 
 @contextmanager
-def work_far(fly: FlyWorld, project: Project, database: Database, **variables: str) -> Iterator[Far]:
-    """Give an operator of a database that only Fly leads to, and look afterwards whether everything was cleaned up."""
+def operate_remotely(fly: FlyWorld, project: Project, database: Database, **variables: str) -> Iterator[RemoteOperator]:
+    """Yield an operator of a database that is reached only through Fly, and assert afterwards that everything was cleaned up."""
     keys = project.root / "tmp"
     keys.mkdir()
-    # A URL of its own would be nearer than the app.
-    known = {"DATABASE_URL": "", "MIGRATE_ACTOR": ENGINEER, "FLY_SSH_USER": fly.login, "TMPDIR": str(keys), **variables}
-    far = Far(fly, Operator(project, database), keys, known)
-    yield far
-    far.assert_clean()
+    # A database URL would take precedence over the app.
+    defaults = {"DATABASE_URL": "", "MIGRATE_ACTOR": ENGINEER, "FLY_SSH_USER": fly.login, "TMPDIR": str(keys), **variables}
+    remote = RemoteOperator(fly, Operator(project, database), keys, defaults)
+    yield remote
+    remote.assert_clean()

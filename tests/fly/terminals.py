@@ -1,4 +1,4 @@
-"""`inv` at a terminal, with somebody who answers its questions."""
+"""`inv` in a pseudo-terminal, with answers to its questions."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.fly.operating import Far
+from tests.fly.operating import RemoteOperator
 from tests.kit.forkserver import Running, start_process
 from tests.kit.projects import REPOSITORY
 
@@ -20,7 +20,7 @@ _DEADLINE_S = 60
 
 @dataclass
 class Dialogue:
-    """A command at a terminal of its own, and what it printed so far."""
+    """A command in a terminal of its own, and its output so far."""
 
     process: Running
     handle: int
@@ -28,11 +28,11 @@ class Dialogue:
 
     @property
     def output(self) -> str:
-        """Return what was printed so far."""
+        """Return the output so far."""
         return self.printed.decode(errors="replace").replace("\r\n", "\n")
 
     def await_words(self, words: str) -> None:
-        """Read on until these words were printed."""
+        """Read the output until it contains these words."""
         while words not in self.output:
             assert self._read(), f"ended without {words!r}:\n{self.output}"
 
@@ -41,7 +41,7 @@ class Dialogue:
         os.write(self.handle, f"{text}\n".encode())
 
     def interrupt(self) -> None:
-        """Press Ctrl-C: the terminal sends SIGINT to all that run in its foreground."""
+        """Send SIGINT to all processes in the foreground of the terminal, as Ctrl-C does."""
         os.killpg(self.process.pid, signal.SIGINT)
 
     def finish(self) -> int:
@@ -51,42 +51,42 @@ class Dialogue:
         return self.process.wait(_DEADLINE_S)
 
     def _read(self) -> bool:
-        """Read a piece; False at the end, which Linux reports as EIO."""
+        """Read some output. Return False at the end, which Linux reports as EIO."""
         deadline = time.monotonic() + _DEADLINE_S
         while not select.select([self.handle], [], [], 1)[0]:
             assert time.monotonic() < deadline, f"nothing came for too long after:\n{self.output}"
         try:
-            piece = os.read(self.handle, 65536)
+            data = os.read(self.handle, 65536)
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
             return False
-        self.printed += piece
-        return bool(piece)
+        self.printed += data
+        return bool(data)
 
 
 @contextmanager
-def open_dialogue(far: Far, *arguments: str, **env: str) -> Iterator[Dialogue]:
-    """Start `inv` at a terminal, and kill it at the end if it still runs."""
-    project = far.operator.project
-    known = {
+def open_dialogue(remote: RemoteOperator, *arguments: str, **env: str) -> Iterator[Dialogue]:
+    """Start `inv` in a terminal, and kill it at the end if it is still running."""
+    project = remote.operator.project
+    defaults = {
         "LC_ALL": "C.UTF-8",
         "TERM": "xterm-256color",
         "MIGRATIONS_DIR": str(project.migrations),
         "SEEDS_DIR": str(project.seeds),
     }
-    own, theirs = pty.openpty()
+    controller, terminal = pty.openpty()
     process = start_process(
         [sys.executable, "-m", "invoke", "--search-root", str(REPOSITORY), *arguments],
         cwd=project.root,
-        environment=known | far.env | env,
-        streams=(theirs, theirs, theirs),
+        environment=defaults | remote.env | env,
+        streams=(terminal, terminal, terminal),
         new_session=True,
     )
-    os.close(theirs)
+    os.close(terminal)
     try:
-        yield Dialogue(process, own)
+        yield Dialogue(process, controller)
     finally:
         process.kill()
         process.wait()
-        os.close(own)
+        os.close(controller)

@@ -1,4 +1,4 @@
-"""scripts/deploy.sh in a checkout of its own: what the strategy document's deploy snippet means to do, on a Fly machine."""
+"""scripts/deploy.sh in a checkout of its own: what the deploy snippet of the strategy document intends, on a Fly machine."""
 
 import subprocess
 from collections.abc import Callable
@@ -18,27 +18,27 @@ PROD = "gaia-gateway-prod"
 
 @dataclass(frozen=True)
 class Deployer:
-    """Somebody who deploys from a checkout."""
+    """A user who deploys from a checkout."""
 
     checkout: Checkout
     fly: FlyWorld
 
     def deploy(self, *arguments: str, check: int, **variables: str) -> "subprocess.CompletedProcess[str]":
-        """Run the script, which shall exit with this code."""
+        """Run the script, and fail unless it exits with this code."""
         env = self.fly.env | {"FLY_SSH_USER": self.fly.login} | variables
         return self.checkout.run(["./scripts/deploy.sh", *arguments], env=env, check=check)
 
 
 @pytest.fixture
 def deployer(tmp_path: Path, fly: FlyWorld) -> Deployer:
-    """Give somebody with seven migrations."""
+    """Return a deployer with seven migrations."""
     checkout = make_checkout(tmp_path / "check out")
     for version in VERSIONS:
         checkout.write_up(version, f"CREATE TABLE {version[-2:]} ();")
     return Deployer(checkout, fly)
 
 
-def test_the_environment_is_migrated_and_its_last_five_are_shown(deployer: Deployer, database: Database) -> None:
+def test_deploy_migrates_the_environment_and_shows_the_last_five_versions(deployer: Deployer, database: Database) -> None:
     (machine,) = deployer.fly.add_app(STAGING, database, files=deployer.checkout.root)
     result = deployer.deploy("staging", check=0)
     assert result.stdout.startswith("🔄 Running database migrations on staging\n")
@@ -59,7 +59,7 @@ def test_the_environment_is_migrated_and_its_last_five_are_shown(deployer: Deplo
     ],
     ids=["failed", "refused"],
 )
-def test_the_exit_code_is_kept_and_nothing_is_shown_after_a_failure(
+def test_deploy_keeps_the_exit_code_and_shows_no_status_after_a_failure(
     deployer: Deployer, database: Database, spoil: Callable[[Checkout], object], exit_code: int, message: str
 ) -> None:
     deployer.checkout.write_up(VERSIONS[-1], "SELECT 1/0;")
@@ -70,7 +70,7 @@ def test_the_exit_code_is_kept_and_nothing_is_shown_after_a_failure(
     assert "applied  " not in result.stdout
 
 
-def test_the_app_may_be_named_and_flags_reach_the_migration(deployer: Deployer, database: Database) -> None:
+def test_deploy_accepts_the_name_of_an_app_and_passes_flags_to_the_migration(deployer: Deployer, database: Database) -> None:
     deployer.fly.add_app(PROD, database, environment="other", files=deployer.checkout.root)
     deployer.checkout.write_up("20250109000000_new", "SELECT 1;")
     guarded = deployer.deploy("prod", "--upload", check=3, APP_NAME=PROD)
@@ -80,7 +80,7 @@ def test_the_app_may_be_named_and_flags_reach_the_migration(deployer: Deployer, 
     assert {call[call.index("-a") + 1] for call in deployer.fly.calls if "-a" in call} == {PROD}
 
 
-def test_the_release_command_works_as_it_stands(deployer: Deployer, database: Database) -> None:
+def test_the_documented_release_command_works(deployer: Deployer, database: Database) -> None:
     (machine,) = deployer.fly.add_app(STAGING, database, files=deployer.checkout.root, starts_in_app=True)
     first, second = (machine.run_command("python scripts/migrate.py") for _ in range(2))
     assert first.stdout.endswith("✅ All migrations completed!\n")
@@ -90,14 +90,14 @@ def test_the_release_command_works_as_it_stands(deployer: Deployer, database: Da
 
 
 @pytest.mark.parametrize("arguments", [(), ("--yes",), ("",)])
-def test_without_an_environment_the_usage_is_told(deployer: Deployer, arguments: tuple[str, ...]) -> None:
+def test_without_an_environment_the_usage_is_printed(deployer: Deployer, arguments: tuple[str, ...]) -> None:
     result = deployer.deploy(*arguments, check=2)
     assert result.stderr.startswith("Usage: ./scripts/deploy.sh ENVIRONMENT [FLAGS]\n")
     assert result.stdout == ""
     assert deployer.fly.calls == []
 
 
-def test_help_is_no_mistake(deployer: Deployer) -> None:
+def test_help_exits_with_0(deployer: Deployer) -> None:
     assert deployer.deploy("--help", check=0).stdout.startswith("Usage: ")
 
 
@@ -110,7 +110,7 @@ def test_help_is_no_mistake(deployer: Deployer) -> None:
         ("dev,staging", {"APP_NAME": STAGING}, 1, "APP_NAME names one app, but 'dev,staging' is not one environment."),
     ],
 )
-def test_no_shell_gets_hold_of_the_arguments(
+def test_the_arguments_are_never_interpreted_by_a_shell(
     deployer: Deployer, environment: str, variables: dict[str, str], exit_code: int, message: str
 ) -> None:
     result = deployer.deploy(environment, check=exit_code, **variables)

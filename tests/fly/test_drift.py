@@ -1,10 +1,10 @@
-"""A schema that travels from a machine on Fly to be compared here."""
+"""Drift of a database on Fly: the machine sends the schema, and the local process compares it."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.fly.operating import Far, work_far
+from tests.fly.operating import RemoteOperator, operate_remotely
 from tests.kit.databases import Database
 from tests.kit.fly.world import FlyWorld
 from tests.kit.projects import Project
@@ -13,25 +13,25 @@ from tests.runner.operating import A, B
 
 
 @pytest.fixture
-def far(fly: FlyWorld, project: Project, database: Database) -> Iterator[Far]:
-    """Give an engineer whose two migrations are applied on staging."""
-    with work_far(fly, project, database) as far:
-        far.operator.write_tables(A, B)
-        far.deploy(variables={"WATCH_DRIFT": "on"})
-        far.operator.migrate(environment="staging", watch_drift=True)
-        yield far
+def remote(fly: FlyWorld, project: Project, database: Database) -> Iterator[RemoteOperator]:
+    """Yield an operator with two migrations that are applied on staging."""
+    with operate_remotely(fly, project, database) as remote:
+        remote.operator.write_tables(A, B)
+        remote.deploy(variables={"WATCH_DRIFT": "on"})
+        remote.operator.migrate(environment="staging", watch_drift=True)
+        yield remote
 
 
-def test_a_drift_on_staging_is_found_here_and_in_its_status(far: Far, embedded: Server) -> None:
-    assert "No drift" in far.inv("db.drift", "--env=staging", SCRATCH_DATABASE_URL=embedded.url()).stdout
-    far.operator.database.execute("ALTER TABLE a ADD COLUMN by_hand int")
-    told = far.inv("db.drift", "--env=staging", SCRATCH_DATABASE_URL=embedded.url(), check=4).stdout
-    assert "+ column by_hand of public.a" in told
-    assert "inv db.drift --env=staging" in far.inv("db.status", "--env=staging,dev", "--check", check=4).stdout
+def test_drift_on_staging_is_found_by_db_drift_and_by_status(remote: RemoteOperator, embedded: Server) -> None:
+    assert "No drift" in remote.inv("db.drift", "--env=staging", SCRATCH_DATABASE_URL=embedded.url()).stdout
+    remote.operator.database.execute("ALTER TABLE a ADD COLUMN by_hand int")
+    result = remote.inv("db.drift", "--env=staging", SCRATCH_DATABASE_URL=embedded.url(), check=4).stdout
+    assert "+ column by_hand of public.a" in result
+    assert "inv db.drift --env=staging" in remote.inv("db.status", "--env=staging,dev", "--check", check=4).stdout
 
 
-def test_an_image_that_cannot_send_its_schema_is_to_be_replaced(far: Far, embedded: Server) -> None:
-    far.machine.edit("tasks/console/script.py", 'add("catalog"', 'add("katalog"')
-    told = far.inv("db.drift", "--env=staging", SCRATCH_DATABASE_URL=embedded.url(), check=1)
-    assert "older version of this tool" in told.stderr
-    assert "Deploy first" in told.stderr
+def test_an_image_that_cannot_send_its_schema_is_reported_as_outdated(remote: RemoteOperator, embedded: Server) -> None:
+    remote.machine.edit("tasks/console/script.py", 'add("catalog"', 'add("katalog"')
+    result = remote.inv("db.drift", "--env=staging", SCRATCH_DATABASE_URL=embedded.url(), check=1)
+    assert "older version of this tool" in result.stderr
+    assert "Deploy first" in result.stderr

@@ -1,4 +1,4 @@
-"""The files on a machine and those here: compared before anything runs, or sent there for one run."""
+"""The migration files on a machine and in the checkout: compared before a run, or uploaded for one run."""
 
 from collections.abc import Iterator
 
@@ -8,21 +8,21 @@ from tasks.fly.upload import check_same_files
 from tasks.runner.errors import RefusedError, ReportedError, RunnerError
 from tasks.runner.events import FilesRead, RunFinished
 from tasks.runner.operations.requests import Request
-from tests.fly.operating import Far, work_far
+from tests.fly.operating import RemoteOperator, operate_remotely
 from tests.kit.databases import Database
 from tests.kit.fly.images import Image
 from tests.kit.fly.world import FlyWorld
 from tests.kit.projects import Project
 from tests.runner.operating import A, B, C
 
-FULL = 16
-"""How many megabytes a small disk has; the tool needs less."""
+SMALL_DISK_MEGABYTES = 16
+"""The megabytes of a small disk; the tool needs less."""
 
 
 @pytest.fixture
-def far(fly: FlyWorld, project: Project, database: Database) -> Iterator[Far]:
-    with work_far(fly, project, database) as far:
-        yield far
+def remote(fly: FlyWorld, project: Project, database: Database) -> Iterator[RemoteOperator]:
+    with operate_remotely(fly, project, database) as remote:
+        yield remote
 
 
 def read(**files: str) -> FilesRead:
@@ -30,7 +30,7 @@ def read(**files: str) -> FilesRead:
 
 
 @pytest.mark.parametrize(
-    ("here", "there", "message", "hint"),
+    ("checkout_files", "image_files", "message", "hint"),
     [
         ("abc", "a", "staging's image lacks 2 migrations that this checkout has: b, c", "Deploy first."),
         ("abcdefgh", "a", "staging's image lacks 7 migrations that this checkout has: b, c, d, e, f, …", "--upload"),
@@ -38,99 +38,101 @@ def read(**files: str) -> FilesRead:
         ("a", "A", "staging's image differs in 1 migration from this checkout: a", "Check out the commit that is deployed"),
     ],
 )
-def test_what_differs_is_named_with_what_to_do(here: str, there: str, message: str, hint: str) -> None:
+def test_a_difference_is_reported_with_the_next_step(checkout_files: str, image_files: str, message: str, hint: str) -> None:
     with pytest.raises(RefusedError) as refused:
-        check_same_files({name: name for name in here}, read(**{name.lower(): name for name in there}), environment="staging")
+        check_same_files(
+            {name: name for name in checkout_files}, read(**{name.lower(): name for name in image_files}), environment="staging"
+        )
     assert refused.value.message == message
     assert hint in refused.value.hint
 
 
-def test_all_differences_are_named_at_once() -> None:
+def test_all_differences_are_reported_at_once() -> None:
     with pytest.raises(RefusedError) as refused:
         check_same_files({"a": "1", "b": "1"}, read(b="2", c="1"), environment="staging")
     assert len(refused.value.message.splitlines()) == len(refused.value.hint.splitlines()) == 3
 
 
-def test_equal_files_pass() -> None:
+def test_identical_files_pass() -> None:
     check_same_files({"a": "1", "b": "2"}, read(b="2", a="1"), environment="staging")
     with pytest.raises(RefusedError):
         check_same_files({"a": "1"}, read(a="2"), environment="staging")
 
 
-def test_nothing_runs_where_the_image_lacks_migrations(far: Far) -> None:
-    far.operator.write_tables(A)
-    far.deploy()
-    far.operator.write_tables(B, C)
-    ended = far.run_request()
-    assert isinstance(ended.error, RefusedError)
-    assert ended.error.message == f"staging's image lacks 2 migrations that this checkout has: {B}, {C}"
-    assert far.operator.read_tables() == []
-    assert ["files" in command for command in far.machine.commands] == [True]
+def test_nothing_runs_if_the_image_lacks_migrations(remote: RemoteOperator) -> None:
+    remote.operator.write_tables(A)
+    remote.deploy()
+    remote.operator.write_tables(B, C)
+    result = remote.run_request()
+    assert isinstance(result.error, RefusedError)
+    assert result.error.message == f"staging's image lacks 2 migrations that this checkout has: {B}, {C}"
+    assert remote.operator.read_tables() == []
+    assert ["files" in command for command in remote.machine.commands] == [True]
 
 
-def test_what_is_wrong_with_the_files_over_there_is_said(far: Far) -> None:
-    far.operator.write_tables(A)
-    far.deploy()
-    (far.machine.app / "migrations" / "up" / "late.sql").touch()
-    ended = far.run_request()
-    assert isinstance(ended.error, ReportedError)
-    assert ended.error.exit_code == 3
-    assert "late.sql" in ended.describe()
+def test_invalid_files_on_the_machine_are_reported(remote: RemoteOperator) -> None:
+    remote.operator.write_tables(A)
+    remote.deploy()
+    (remote.machine.app / "migrations" / "up" / "late.sql").touch()
+    result = remote.run_request()
+    assert isinstance(result.error, ReportedError)
+    assert result.error.exit_code == 3
+    assert "late.sql" in result.describe()
 
 
-def test_after_the_deploy_they_run(far: Far) -> None:
-    far.deploy()
-    far.operator.write_tables(A)
-    assert isinstance(far.run_request().error, RefusedError)
-    far.machine.deploy(far.operator.project.root)
-    assert far.run_request().error is None
-    assert far.operator.read_tables() == ["a"]
+def test_new_migrations_run_after_a_deploy(remote: RemoteOperator) -> None:
+    remote.deploy()
+    remote.operator.write_tables(A)
+    assert isinstance(remote.run_request().error, RefusedError)
+    remote.machine.deploy(remote.operator.project.root)
+    assert remote.run_request().error is None
+    assert remote.operator.read_tables() == ["a"]
 
 
-def test_a_rollback_needs_no_equal_files(far: Far) -> None:
-    far.operator.write_tables(A, B)
-    far.operator.migrate()
-    far.operator.remove(B)
-    far.deploy()
-    far.operator.write_tables(C)
-    assert far.run_request(Request("rollback")).error is None
-    assert far.operator.read_tables() == ["a"]
+def test_a_rollback_does_not_compare_the_files(remote: RemoteOperator) -> None:
+    remote.operator.write_tables(A, B)
+    remote.operator.migrate()
+    remote.operator.remove(B)
+    remote.deploy()
+    remote.operator.write_tables(C)
+    assert remote.run_request(Request("rollback")).error is None
+    assert remote.operator.read_tables() == ["a"]
 
 
-def test_an_upload_runs_this_checkouts_files_and_removes_them(far: Far) -> None:
-    far.operator.write_tables(A)
-    machine = far.deploy(variables={"MIGRATIONS_DIR": "/nowhere", "SEEDS_DIR": "/nowhere"})
-    far.operator.write_tables(B)
-    far.operator.project.write_seed("001_one", "INSERT INTO b VALUES (1);")
-    assert far.run_request(upload=True).error is None
-    assert far.run_request(Request("seed"), upload=True).error is None
-    assert far.operator.database.query("TABLE b") == [(1,)]
+def test_an_upload_runs_the_files_of_the_checkout_and_removes_them(remote: RemoteOperator) -> None:
+    remote.operator.write_tables(A)
+    machine = remote.deploy(variables={"MIGRATIONS_DIR": "/nowhere", "SEEDS_DIR": "/nowhere"})
+    remote.operator.write_tables(B)
+    remote.operator.project.write_seed("001_one", "INSERT INTO b VALUES (1);")
+    assert remote.run_request(upload=True).error is None
+    assert remote.run_request(Request("seed"), upload=True).error is None
+    assert remote.operator.database.query("TABLE b") == [(1,)]
     assert [path.name for path in (machine.app / "migrations" / "up").iterdir()] == [f"{A}.sql"]
-    far.assert_clean()
+    remote.assert_clean()
 
 
-def test_an_upload_needs_no_app_in_the_image(far: Far) -> None:
-    far.operator.write_tables(A)
-    far.deploy(image=Image(has_app=False))
-    assert [event.steps for event in far.run_request(upload=True).pick(RunFinished)] == [1]
-    far.assert_clean()
+def test_an_upload_needs_no_app_in_the_image(remote: RemoteOperator) -> None:
+    remote.operator.write_tables(A)
+    remote.deploy(image=Image(has_app=False))
+    assert [event.steps for event in remote.run_request(upload=True).pick(RunFinished)] == [1]
+    remote.assert_clean()
 
 
-def test_an_upload_is_removed_when_the_run_fails(far: Far) -> None:
-    far.operator.write(A, "SELECT 1/0;")
-    far.deploy(image=Image(has_app=False))
-    ended = far.run_request(upload=True)
-    assert isinstance(ended.error, ReportedError)
-    assert ended.error.exit_code == 1
-    far.assert_clean()
+def test_an_upload_is_removed_when_the_run_fails(remote: RemoteOperator) -> None:
+    remote.operator.write(A, "SELECT 1/0;")
+    remote.deploy(image=Image(has_app=False))
+    result = remote.run_request(upload=True)
+    assert isinstance(result.error, ReportedError)
+    assert result.error.exit_code == 1
+    remote.assert_clean()
 
 
-def test_an_upload_to_a_full_disk_says_so_and_leaves_nothing(far: Far) -> None:
-    far.operator.write_tables(A)
-    far.deploy(disk_megabytes=FULL).fill_disk()
-    ended = far.run_request(upload=True)
-    assert isinstance(ended.error, RunnerError)
-    assert "this checkout could not be uploaded to the machine" in ended.error.message
-    assert "disk full" in ended.error.hint
-    assert far.operator.read_tables() == []
-    far.assert_clean()
+def test_an_upload_to_a_full_disk_fails_and_leaves_no_files(remote: RemoteOperator) -> None:
+    remote.operator.write_tables(A)
+    remote.deploy(disk_megabytes=SMALL_DISK_MEGABYTES).fill_disk()
+    result = remote.run_request(upload=True)
+    assert isinstance(result.error, RunnerError)
+    assert "this checkout could not be uploaded to the machine" in result.error.message
+    assert "disk of the machine" in result.error.hint
+    assert remote.operator.read_tables() == []
+    remote.assert_clean()

@@ -1,4 +1,4 @@
-"""What `fly` refuses, prints and delays: said in words, without its tokens, and nothing is changed."""
+"""What `fly` refuses, prints and delays: it is reported without tokens, and nothing is changed."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import pytest
 
 from tasks.fly.flyctl import hide_tokens
 from tasks.runner.events import RunStarted
-from tests.fly.operating import STAGING, Far, work_far
+from tests.fly.operating import STAGING, RemoteOperator, operate_remotely
 from tests.kit.databases import Database
 from tests.kit.fly.world import FlyWorld
 from tests.kit.projects import Project
@@ -14,168 +14,168 @@ from tests.runner.operating import A
 
 
 @pytest.fixture
-def far(fly: FlyWorld, project: Project, database: Database) -> Iterator[Far]:
-    with work_far(fly, project, database) as far:
-        far.operator.write_tables(A)
-        yield far
-        assert far.operator.read_tables() in ([], ["a"])
+def remote(fly: FlyWorld, project: Project, database: Database) -> Iterator[RemoteOperator]:
+    with operate_remotely(fly, project, database) as remote:
+        remote.operator.write_tables(A)
+        yield remote
+        assert remote.operator.read_tables() in ([], ["a"])
 
 
-def assert_refused(far: Far, *words: str) -> None:
-    ended = far.run_request()
+def assert_refused(remote: RemoteOperator, *words: str) -> None:
+    result = remote.run_request()
     for word in words:
-        assert word in ended.describe()
-    assert "Nothing was changed." in ended.describe()
-    assert far.operator.read_tables() == []
-    assert far.fly.env["FLY_ACCESS_TOKEN"] not in ended.describe()
+        assert word in result.describe()
+    assert "Nothing was changed." in result.describe()
+    assert remote.operator.read_tables() == []
+    assert remote.fly.env["FLY_ACCESS_TOKEN"] not in result.describe()
 
 
-def test_without_flyctl_it_is_said_where_to_get_it(far: Far) -> None:
-    far.deploy()
-    far.variables["PATH"] = "/usr/bin:/bin"
-    assert_refused(far, "flyctl is not installed", "https://fly.io/docs/flyctl/install/")
+def test_without_flyctl_the_error_links_to_its_installation(remote: RemoteOperator) -> None:
+    remote.deploy()
+    remote.variables["PATH"] = "/usr/bin:/bin"
+    assert_refused(remote, "flyctl is not installed", "https://fly.io/docs/flyctl/install/")
 
 
-def test_without_a_token_it_is_said_how_to_get_one(far: Far) -> None:
-    far.deploy()
-    far.variables["FLY_ACCESS_TOKEN"] = ""
-    assert_refused(far, "no access token available", "fly auth login", "FLY_API_TOKEN")
+def test_without_a_token_the_error_explains_how_to_log_in(remote: RemoteOperator) -> None:
+    remote.deploy()
+    remote.variables["FLY_ACCESS_TOKEN"] = ""
+    assert_refused(remote, "no access token available", "fly auth login", "FLY_API_TOKEN")
 
 
-def test_a_token_that_fly_does_not_know_is_refused(far: Far) -> None:
-    far.deploy()
-    far.variables["FLY_ACCESS_TOKEN"] = "FlyV1 fm2_gone"
-    assert_refused(far, "You must be authenticated", "Fly does not accept this token")
+def test_an_unknown_token_is_refused(remote: RemoteOperator) -> None:
+    remote.deploy()
+    remote.variables["FLY_ACCESS_TOKEN"] = "FlyV1 fm2_gone"
+    assert_refused(remote, "You must be authenticated", "Fly does not accept this token")
 
 
 @pytest.mark.parametrize("kind", ["deploy", "ssh", "readonly"])
-def test_a_token_that_may_not_issue_certificates_is_named_as_that(far: Far, kind: str) -> None:
-    far.deploy()
-    far.variables["FLY_ACCESS_TOKEN"] = far.fly.add_token(kind, app="" if kind == "readonly" else STAGING)
-    assert_refused(far, "fly ssh issue: Not authorized", "fly tokens create org")
+def test_a_token_that_may_not_issue_certificates_is_reported(remote: RemoteOperator, kind: str) -> None:
+    remote.deploy()
+    remote.variables["FLY_ACCESS_TOKEN"] = remote.fly.add_token(kind, app="" if kind == "readonly" else STAGING)
+    assert_refused(remote, "fly ssh issue: Not authorized", "fly tokens create org")
 
 
-def test_a_token_of_another_app_does_not_find_ours(far: Far) -> None:
-    far.deploy()
-    far.variables["FLY_ACCESS_TOKEN"] = far.fly.add_token("deploy", app="another")
-    assert_refused(far, f'Could not find App "{STAGING}"', "FLY_APP_<ENVIRONMENT>")
+def test_with_a_token_of_another_app_the_app_is_not_found(remote: RemoteOperator) -> None:
+    remote.deploy()
+    remote.variables["FLY_ACCESS_TOKEN"] = remote.fly.add_token("deploy", app="another")
+    assert_refused(remote, f'Could not find App "{STAGING}"', "FLY_APP_<ENVIRONMENT>")
 
 
-def test_an_app_without_machines_wants_a_deploy(far: Far) -> None:
-    far.fly.add_app(STAGING, machines=0)
-    far.fly.add_release_machine(STAGING)
-    assert_refused(far, f"the app {STAGING} has no machines", f"fly deploy -a {STAGING}")
+def test_an_app_without_machines_is_reported_with_a_hint_to_deploy(remote: RemoteOperator) -> None:
+    remote.fly.add_app(STAGING, machines=0)
+    remote.fly.add_release_machine(STAGING)
+    assert_refused(remote, f"the app {STAGING} has no machines", f"fly deploy -a {STAGING}")
 
 
-def test_machines_that_are_stopped_are_listed(far: Far) -> None:
-    machine = far.deploy(state="stopped")
-    assert_refused(far, f"{machine.id} (stopped)", "--start")
+def test_machines_that_are_stopped_are_listed(remote: RemoteOperator) -> None:
+    machine = remote.deploy(state="stopped")
+    assert_refused(remote, f"{machine.id} (stopped)", "--start")
 
 
-def test_with_start_a_stopped_machine_is_started(far: Far) -> None:
-    far.deploy(state="stopped").refuse(2)
-    assert far.run_request(start=True).error is None
-    assert far.machine.record["state"] == "started"
-    assert far.operator.read_tables() == ["a"]
+def test_with_start_a_stopped_machine_is_started(remote: RemoteOperator) -> None:
+    remote.deploy(state="stopped").refuse(2)
+    assert remote.run_request(start=True).error is None
+    assert remote.machine.record["state"] == "started"
+    assert remote.operator.read_tables() == ["a"]
 
 
-def test_with_start_nothing_is_started_that_need_not(far: Far) -> None:
-    far.deploy()
-    far.fly.add_machine(STAGING, state="stopped")
-    assert far.run_request(start=True).error is None
-    assert ["machine", "start"] not in [call[:2] for call in far.fly.calls]
+def test_with_start_no_machine_is_started_if_one_is_running(remote: RemoteOperator) -> None:
+    remote.deploy()
+    remote.fly.add_machine(STAGING, state="stopped")
+    assert remote.run_request(start=True).error is None
+    assert ["machine", "start"] not in [call[:2] for call in remote.fly.calls]
 
 
-def test_a_token_that_may_not_start_machines_is_named_as_that(far: Far) -> None:
-    far.deploy(state="stopped")
-    far.variables["FLY_ACCESS_TOKEN"] = far.fly.add_token("readonly")
-    ended = far.run_request(start=True)
-    assert "fly machine start: Not authorized" in ended.describe()
+def test_a_token_that_may_not_start_machines_is_reported(remote: RemoteOperator) -> None:
+    remote.deploy(state="stopped")
+    remote.variables["FLY_ACCESS_TOKEN"] = remote.fly.add_token("readonly")
+    result = remote.run_request(start=True)
+    assert "fly machine start: Not authorized" in result.describe()
 
 
 @pytest.mark.parametrize("command", ["machine list", "proxy"])
-def test_a_call_that_hangs_is_given_up(far: Far, command: str) -> None:
-    far.deploy()
-    far.fly.hang(command)
-    far.variables["FLY_CALL_TIMEOUT"] = "2.5"
-    assert_refused(far, f"fly {command}", "within 2.5 s", "FLY_CALL_TIMEOUT")
+def test_a_call_of_fly_that_hangs_times_out(remote: RemoteOperator, command: str) -> None:
+    remote.deploy()
+    remote.fly.hang(command)
+    remote.variables["FLY_CALL_TIMEOUT"] = "2.5"
+    assert_refused(remote, f"fly {command}", "within 2.5 s", "FLY_CALL_TIMEOUT")
 
 
 @pytest.mark.parametrize("command", ["machine list", "status"])
-def test_an_answer_that_is_no_json_is_no_empty_list(far: Far, command: str) -> None:
-    far.deploy()
-    far.fly.garble(command)
-    assert_refused(far, f"fly {command}", "printed no JSON", "status.flyio.net")
+def test_output_that_is_not_json_is_an_error(remote: RemoteOperator, command: str) -> None:
+    remote.deploy()
+    remote.fly.garble(command)
+    assert_refused(remote, f"fly {command}", "printed no JSON", "status.flyio.net")
 
 
-def test_a_certificate_that_was_not_written_is_missed(far: Far) -> None:
-    far.deploy()
-    far.fly.garble("ssh issue")
-    assert_refused(far, "fly ssh issue wrote no id and no id-cert.pub")
+def test_a_missing_certificate_is_an_error(remote: RemoteOperator) -> None:
+    remote.deploy()
+    remote.fly.garble("ssh issue")
+    assert_refused(remote, "fly ssh issue wrote no id and no id-cert.pub")
 
 
-def test_noise_on_stderr_does_not_matter(far: Far) -> None:
-    far.deploy()
-    far.fly.add_noise()
-    assert far.run_request().error is None
+def test_noise_on_stderr_is_ignored(remote: RemoteOperator) -> None:
+    remote.deploy()
+    remote.fly.add_noise()
+    assert remote.run_request().error is None
 
 
 @pytest.mark.parametrize("command", ["machine list", "ssh issue", "proxy"])
-def test_tokens_are_never_shown(far: Far, command: str) -> None:
-    far.deploy()
-    token = far.fly.env["FLY_ACCESS_TOKEN"]
-    far.fly.fail(command, f"the token {token} is of no use\nUsage: fly {command}")
-    result = far.inv("db.migrate", "--env=staging", check=1)
+def test_tokens_are_never_shown(remote: RemoteOperator, command: str) -> None:
+    remote.deploy()
+    token = remote.fly.env["FLY_ACCESS_TOKEN"]
+    remote.fly.fail(command, f"the token {token} is of no use\nUsage: fly {command}")
+    result = remote.inv("db.migrate", "--env=staging", check=1)
     assert "the token *** is of no use" in result.stderr
     assert token.split()[-1] not in result.stdout + result.stderr
 
 
-def test_a_token_of_any_look_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_of_any_form_is_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLY_API_TOKEN", "letmein-letmein")
     assert hide_tokens("a letmein-letmein b FlyV1 fm2_lJPE/+=,fm2_x c fo1_abc-d") == "a *** b *** c ***"
 
 
-def test_an_org_that_is_named_is_not_asked_for(far: Far) -> None:
-    far.deploy()
-    far.variables["FLY_ORG"] = "gaia"
-    assert far.run_request().error is None
-    assert "status" not in [call[0] for call in far.fly.calls]
+def test_a_configured_organisation_is_not_looked_up(remote: RemoteOperator) -> None:
+    remote.deploy()
+    remote.variables["FLY_ORG"] = "gaia"
+    assert remote.run_request().error is None
+    assert "status" not in [call[0] for call in remote.fly.calls]
 
 
-def test_a_machine_that_refuses_the_certificate_is_named(far: Far) -> None:
-    far.deploy()
-    far.fly.limit_certificates(-10)
-    assert_refused(far, f"machine {far.machine.id} of {STAGING} refuses the certificate", f"fly ssh console -a {STAGING}")
+def test_a_machine_that_refuses_the_certificate_is_reported(remote: RemoteOperator) -> None:
+    remote.deploy()
+    remote.fly.limit_certificates(-10)
+    assert_refused(remote, f"machine {remote.machine.id} of {STAGING} refuses the certificate", f"fly ssh console -a {STAGING}")
 
 
-def test_a_machine_whose_ssh_is_slow_to_come_up_is_waited_for(far: Far) -> None:
-    far.deploy().refuse(3)
-    assert far.run_request().error is None
-    assert far.machine.connections == 4
+def test_connecting_is_retried_until_ssh_is_available(remote: RemoteOperator) -> None:
+    remote.deploy().refuse(3)
+    assert remote.run_request().error is None
+    assert remote.machine.connections == 4
 
 
 @pytest.mark.parametrize("fault", ["refuse", "silence"])
-def test_a_machine_whose_ssh_does_not_come_up_is_given_up(far: Far, fault: str) -> None:
-    machine = far.deploy()
+def test_connecting_times_out_if_ssh_does_not_become_available(remote: RemoteOperator, fault: str) -> None:
+    machine = remote.deploy()
     machine.refuse(1000) if fault == "refuse" else machine.fall_silent()
-    far.variables["FLY_CONNECT_TIMEOUT"] = "1"
-    assert_refused(far, f"no ssh connection to machine {machine.id}", f"fly machine status {machine.id}")
+    remote.variables["FLY_CONNECT_TIMEOUT"] = "1"
+    assert_refused(remote, f"no ssh connection to machine {machine.id}", f"fly machine status {machine.id}")
 
 
-def test_another_host_key_does_not_matter(far: Far) -> None:
-    far.deploy()
-    assert far.run_request().error is None
-    far.machine.change_host_key()
-    assert far.run_request().error is None
+def test_a_changed_host_key_is_accepted(remote: RemoteOperator) -> None:
+    remote.deploy()
+    assert remote.run_request().error is None
+    remote.machine.change_host_key()
+    assert remote.run_request().error is None
 
 
-def test_keys_are_private_while_they_are_there(far: Far) -> None:
+def test_keys_are_readable_only_by_their_owner(remote: RemoteOperator) -> None:
     modes: dict[str, int] = {}
 
-    def look() -> None:
-        modes.update({path.name: path.stat().st_mode & 0o777 for path in far.keys.rglob("*")})
+    def record_modes() -> None:
+        modes.update({path.name: path.stat().st_mode & 0o777 for path in remote.keys.rglob("*")})
 
-    far.deploy()
-    far.run_request(deeds={RunStarted: look})
+    remote.deploy()
+    remote.run_request(callbacks={RunStarted: record_modes})
     assert modes.pop("id") == modes.pop("id-cert.pub") == 0o600
     assert list(modes.values()) == [0o700]

@@ -1,4 +1,4 @@
-"""Which machine a run takes: decided on what `fly machine list --json` shows."""
+"""Which machine a run uses, depending on the output of `fly machine list --json`."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ def describe(
     machine_id: str, *, state: str = "started", release: int | str = 1, group: str = "app", **more: Any
 ) -> dict[str, Any]:
     metadata = {"fly_process_group": group, "fly_release_version": str(release)}
-    known = {"id": machine_id, "state": state, "region": "ams", "private_ip": f"fdaa::{machine_id}", "host_status": "ok"}
-    return {**known, "config": {"metadata": metadata}, **more}
+    defaults = {"id": machine_id, "state": state, "region": "ams", "private_ip": f"fdaa::{machine_id}", "host_status": "ok"}
+    return {**defaults, "config": {"metadata": metadata}, **more}
 
 
 def lose_host(row: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def test_the_started_machine_of_the_newest_release_is_chosen(rows: list[dict[str
     assert choose(*rows) == chosen
 
 
-def test_the_machine_that_is_preferred_is_kept_while_it_is_started() -> None:
+def test_the_preferred_machine_is_chosen_while_it_is_started() -> None:
     newer = describe("2", release=2)
     assert choose(describe("1"), newer, preferred="1") == "1"
     assert choose(describe("1", state="stopped"), newer, preferred="1") == "2"
@@ -68,7 +68,7 @@ def test_the_machine_that_is_preferred_is_kept_while_it_is_started() -> None:
         ([lose_host(describe("1"))], "1 (started, host not answering)", "fly machine list"),
     ],
 )
-def test_where_none_is_started_it_is_said_what_there_is(rows: list[dict[str, Any]], message: str, hint: str) -> None:
+def test_if_no_machine_is_started_the_error_lists_the_existing_ones(rows: list[dict[str, Any]], message: str, hint: str) -> None:
     with pytest.raises(RefusedError) as refused:
         choose(*rows)
     assert message in refused.value.message
@@ -83,7 +83,7 @@ def test_where_none_is_started_it_is_said_what_there_is(rows: list[dict[str, Any
         ([lose_host(describe("1", state="stopped")), describe("2", state="created")], "2"),
     ],
 )
-def test_the_stopped_machine_of_the_newest_release_is_started(rows: list[dict[str, Any]], chosen: str) -> None:
+def test_the_stopped_machine_of_the_newest_release_is_chosen_to_start(rows: list[dict[str, Any]], chosen: str) -> None:
     assert choose_startable(read_machines(rows), app=APP).id == chosen
 
 

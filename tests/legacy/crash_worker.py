@@ -1,6 +1,6 @@
-"""A program that carries out the tests' proposal and dies after some acts: `python -m tests.legacy.crash_worker FOLDER ACTS`.
+"""A program that applies the proposal of the tests and then dies: `python -m tests.legacy.crash_worker FOLDER STEPS`.
 
-It dies by SIGKILL, so that nothing is cleaned up; with fewer acts to do it ends by itself.
+It dies by SIGKILL, so that nothing is cleaned up; if the proposal has fewer steps, it ends normally.
 """
 
 import os
@@ -27,7 +27,7 @@ SUPERSEDED = "002_old_roles"
 
 
 def make_proposal(root: Path) -> Proposal:
-    """Make the same proposal at each call, whatever was moved already: as a person agreed to it once."""
+    """Return the same proposal at each call, whichever files were moved already."""
     folder = root / "migrations"
     names = ["init", "migrations/001_users", "migrations/002-roles.up", "migrations/002_old_roles"]
     names += ["migrations/003_new", "migrations/20250601000000_last"]
@@ -50,11 +50,11 @@ def make_proposal(root: Path) -> Proposal:
     )
 
 
-def main(root: Path, acts: int) -> None:
-    """Carry out so many acts, then die."""
-    steps = apply_proposal(make_proposal(root))
-    for _ in range(acts):
-        if next(steps, None) is None:
+def main(root: Path, steps: int) -> None:
+    """Apply so many steps of the proposal, then die."""
+    changes = apply_proposal(make_proposal(root))
+    for _ in range(steps):
+        if next(changes, None) is None:
             return
     os.kill(os.getpid(), signal.SIGKILL)
 

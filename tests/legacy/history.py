@@ -1,4 +1,4 @@
-"""The folder of old files that the tests work on, and the order in which it grew."""
+"""The folder of old files that the tests use, and the order in which its files were written."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Carrying out a proposal: files moved and headed, names written down; killed at any moment, the same in the end."""
+"""Applying a proposal: files are moved and get headers, old names are recorded; a killed run is completed by the next one."""
 
 import hashlib
 import signal
@@ -36,7 +36,7 @@ AFTER = [
 
 @pytest.fixture
 def old(repository: TestRepository) -> TestRepository:
-    """Give a repository with old files, one of which git does not know."""
+    """Return a repository with old files, one of which is not tracked by git."""
     return fill(repository)
 
 
@@ -56,31 +56,31 @@ def read_tree(root: Path) -> dict[str, bytes]:
 
 
 def read_index(repository: TestRepository) -> set[str]:
-    """Give the paths in git's index."""
+    """Return the paths in git's index."""
     return set(repository.git("ls-files").splitlines())
 
 
-def list_acts(root: Path) -> list[tuple[str, str]]:
-    return [(act.what, act.path.name) for act in apply_proposal(make_proposal(root))]
+def list_steps(root: Path) -> list[tuple[str, str]]:
+    return [(step.what, step.path.name) for step in apply_proposal(make_proposal(root))]
 
 
-def test_every_file_gets_its_place(old: TestRepository) -> None:
-    list_acts(old.root)
+def test_every_file_is_moved_to_its_place(old: TestRepository) -> None:
+    list_steps(old.root)
     assert sorted(read_tree(old.root)) == [f"migrations/{name}" for name in AFTER]
     assert read_migrations(old.root / "migrations").downs == {ROLES}
 
 
-def test_git_follows_the_files_that_it_knows_and_no_other(old: TestRepository) -> None:
-    list_acts(old.root)
-    unknown = ("renames.toml", "up/20250104000000_new.sql")
-    assert read_index(old) == {f"migrations/{name}" for name in AFTER if name not in unknown}
+def test_tracked_files_are_moved_in_git_and_untracked_files_are_not_added(old: TestRepository) -> None:
+    list_steps(old.root)
+    untracked = ("renames.toml", "up/20250104000000_new.sql")
+    assert read_index(old) == {f"migrations/{name}" for name in AFTER if name not in untracked}
     old.commit("2025-04-01T00:00:00Z")
     log = old.git("log", "--follow", "--format=%ad", "--date=short", "--", f"migrations/up/{USERS}.sql")
     assert log.split() == ["2025-04-01", "2025-03-01"]
 
 
-def test_statements_stay_and_headers_are_written_where_they_are_missing(old: TestRepository) -> None:
-    list_acts(old.root)
+def test_missing_headers_are_added_and_statements_are_not_changed(old: TestRepository) -> None:
+    list_steps(old.root)
     tree = read_tree(old.root / "migrations")
     users = tree[f"up/{USERS}.sql"].decode()
     assert users == f"-- Migration: {USERS}.sql\n-- Description: Users\n\n{FILES['migrations/001_users.sql']}"
@@ -92,8 +92,8 @@ def test_statements_stay_and_headers_are_written_where_they_are_missing(old: Tes
     assert tree["up/20250601000000_last.sql"].decode() == FILES["migrations/20250601000000_last.sql"]
 
 
-def test_old_names_are_written_down_with_the_checksums_before_and_after_the_header(old: TestRepository) -> None:
-    list_acts(old.root)
+def test_old_names_are_recorded_with_the_checksums_before_and_after_the_header(old: TestRepository) -> None:
+    list_steps(old.root)
     folder = old.root / "migrations"
     renames = read_renames(folder, read_migrations(folder).checksums)
     assert renames.versions == {
@@ -108,71 +108,71 @@ def test_old_names_are_written_down_with_the_checksums_before_and_after_the_head
     assert renames.superseded == {"002_old_roles": "fails after 002-roles"}
 
 
-def test_a_second_run_does_nothing(old: TestRepository) -> None:
-    assert len(list_acts(old.root)) > len(AFTER)
+def test_a_second_run_changes_nothing(old: TestRepository) -> None:
+    assert len(list_steps(old.root)) > len(AFTER)
     tree, index = read_tree(old.root), read_index(old)
-    assert list_acts(old.root) == []
+    assert list_steps(old.root) == []
     assert (read_tree(old.root), read_index(old)) == (tree, index)
 
 
-def test_a_run_that_is_killed_after_any_act_is_completed_by_the_next(old: TestRepository, tmp_path: Path) -> None:
-    whole = fill(make_repository(tmp_path / "whole"))
-    acts = len(list_acts(whole.root))
-    for number in range(acts):
+def test_a_run_that_is_killed_after_any_step_is_completed_by_the_next(old: TestRepository, tmp_path: Path) -> None:
+    complete = fill(make_repository(tmp_path / "whole"))
+    steps = len(list_steps(complete.root))
+    for number in range(steps):
         root = fill(make_repository(tmp_path / f"killed{number}")).root
         command = [sys.executable, "-m", "tests.legacy.crash_worker", str(root), str(number)]
         died = run_process(command, cwd=REPOSITORY, environment=inherit_environment(), timeout=60)
         assert died.returncode == -signal.SIGKILL
-        assert len(list_acts(root)) == acts - number
-        assert read_tree(root) == read_tree(whole.root)
-        assert read_index(TestRepository(root)) == read_index(whole)
+        assert len(list_steps(root)) == steps - number
+        assert read_tree(root) == read_tree(complete.root)
+        assert read_index(TestRepository(root)) == read_index(complete)
 
 
-def test_a_move_that_died_before_git_knew_of_it_is_recorded(old: TestRepository) -> None:
+def test_a_move_that_was_interrupted_before_git_recorded_it_is_completed(old: TestRepository) -> None:
     target = old.root / "migrations" / "up" / f"{USERS}.sql"
     target.parent.mkdir()
     (old.root / "migrations" / "001_users.sql").rename(target)
-    assert ("recorded the move of", target.name) in list_acts(old.root)
+    assert ("recorded the move of", target.name) in list_steps(old.root)
     assert "migrations/001_users.sql" not in read_index(old)
     assert f"migrations/up/{USERS}.sql" in read_index(old)
 
 
-def test_without_git_files_are_moved_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_files_are_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     TestRepository(tmp_path).write({**FILES, UNTRACKED: "SELECT 1;"})
-    list_acts(tmp_path)
+    list_steps(tmp_path)
     assert sorted(read_tree(tmp_path)) == [f"migrations/{name}" for name in AFTER]
 
 
 @pytest.mark.parametrize(
-    ("spoil", "problem"),
+    ("conflicting_file", "problem"),
     [("migrations/up/20250102000000_users.sql", "exists already"), ("", "001_users.sql: is gone")],
 )
-def test_a_place_that_is_taken_or_a_file_that_is_gone_is_refused_before_anything_is_changed(
-    old: TestRepository, spoil: str, problem: str
+def test_an_existing_target_or_a_missing_file_is_refused_before_any_change(
+    old: TestRepository, conflicting_file: str, problem: str
 ) -> None:
-    if spoil:
-        old.write({spoil: "SELECT 'another';"})
+    if conflicting_file:
+        old.write({conflicting_file: "SELECT 'another';"})
     else:
         (old.root / "migrations" / "001_users.sql").unlink()
     before = read_tree(old.root)
     with pytest.raises(FilesError) as refused:
-        list_acts(old.root)
+        list_steps(old.root)
     assert problem in refused.value.message
     assert read_tree(old.root) == before
 
 
-def test_what_git_refuses_is_told(old: TestRepository) -> None:
+def test_an_error_of_git_is_reported(old: TestRepository) -> None:
     (old.root / ".git" / "index.lock").touch()
     with pytest.raises(RunnerError, match=r"git mv in .* failed: .*index\.lock"):
-        list_acts(old.root)
+        list_steps(old.root)
     (old.root / ".git" / "index.lock").unlink()
-    list_acts(old.root)
+    list_steps(old.root)
     assert sorted(read_tree(old.root)) == [f"migrations/{name}" for name in AFTER]
 
 
-def test_names_that_were_renamed_before_stay_in_renames_toml(old: TestRepository) -> None:
-    list_acts(old.root)
+def test_earlier_renames_stay_in_renames_toml(old: TestRepository) -> None:
+    list_steps(old.root)
     old.write({"migrations/004_more.sql": "SELECT 4;"})
     folder = old.root / "migrations"
     more = OldFile(folder / "004_more.sql", read_name("004_more"))
@@ -185,7 +185,7 @@ def test_names_that_were_renamed_before_stay_in_renames_toml(old: TestRepository
     assert set(renames.superseded) == {"002_old_roles"}
 
 
-def test_a_database_that_knows_the_old_names_runs_nothing_afterwards(operator: Operator, repository: TestRepository) -> None:
+def test_a_database_with_the_old_names_runs_nothing_afterwards(operator: Operator, repository: TestRepository) -> None:
     old = fill(repository)
     proposal = make_proposal(old.root)
     moved = [each.file for each in proposal.placements if each.version]
@@ -193,7 +193,7 @@ def test_a_database_that_knows_the_old_names_runs_nothing_afterwards(operator: O
     for file in moved:
         checksum = hashlib.sha256(file.path.read_bytes()).hexdigest()
         operator.database.execute("INSERT INTO schema_migrations (version, checksum) VALUES (%s, %s)", file.path.stem, checksum)
-    list_acts(old.root)
+    list_steps(old.root)
     assert operator.make_runner(migrations_dir=old.root / "migrations").run_migrations() == []
     assert sorted(operator.read_applied()) == sorted(each.version for each in proposal.placements if each.version)
     assert operator.read_tables() == []

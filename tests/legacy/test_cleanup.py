@@ -1,4 +1,4 @@
-"""Cleaning up a folder of old files: what is proposed, what is done, and what is refused."""
+"""Cleaning up a folder of old files: what is proposed, what is changed, and what is refused."""
 
 import hashlib
 import itertools
@@ -40,7 +40,7 @@ def server(embedded: Server) -> Iterator[ScratchServer]:
 
 
 def clean(root: Path, server: ScratchServer, *named: Path, apply: bool = False, write_downs: bool = False) -> list[Event]:
-    """Clean up the migrations folder, as the command does."""
+    """Clean up the migrations folder as the command does."""
     folder = root / "migrations"
     files = find_old_files([str(path) for path in named], folder)
     return list(clean_up(plan_cleanup(files, folder, server, write_downs=write_downs), server, apply=apply))
@@ -65,7 +65,7 @@ def read_tree(root: Path) -> dict[str, bytes]:
     }
 
 
-def test_the_folder_of_old_files_gets_the_order_and_the_verdicts_that_it_deserves(tmp_path: Path, server: ScratchServer) -> None:
+def test_the_folder_of_old_files_gets_the_expected_order_and_verdicts(tmp_path: Path, server: ScratchServer) -> None:
     shutil.copytree(LEGACY, tmp_path, dirs_exist_ok=True)
     judged = judge(tmp_path, server)
     assert next(iter(judged)) == "init-local-database"
@@ -85,7 +85,7 @@ def test_the_folder_of_old_files_gets_the_order_and_the_verdicts_that_it_deserve
     assert (judged["004_create_conversations"].source, judged["004_create_conversations"].date[:10]) == ("header", "2025-08-13")
 
 
-def test_what_is_shown_is_done_and_a_second_run_has_nothing_to_do(
+def test_the_proposal_is_applied_and_a_second_run_has_nothing_to_do(
     repository: TestRepository, server: ScratchServer, operator: Operator
 ) -> None:
     repository.write(SMALL)
@@ -107,7 +107,7 @@ def test_what_is_shown_is_done_and_a_second_run_has_nothing_to_do(
     assert operator.read_tables() == ["orders", "users"]
 
 
-def test_files_that_do_nothing_or_fail_after_another_name_it(tmp_path: Path, server: ScratchServer) -> None:
+def test_a_file_that_has_no_effect_or_fails_after_another_names_it_in_the_reason(tmp_path: Path, server: ScratchServer) -> None:
     TestRepository(tmp_path).write(SMALL)
     judged = judge(tmp_path, server)
     assert (judged["003_more_users"].verdict, judged["003_more_users"].reason) == (
@@ -118,21 +118,21 @@ def test_files_that_do_nothing_or_fail_after_another_name_it(tmp_path: Path, ser
     assert judged["005_index"].reason == 'fails after 004_rename: column "id" does not exist (42703)'
 
 
-def test_a_run_that_was_broken_off_after_any_act_is_completed_as_it_was_begun(tmp_path: Path, server: ScratchServer) -> None:
-    whole, root = tmp_path / "whole", tmp_path / "broken"
-    for each in (whole, root):
+def test_a_run_that_was_interrupted_after_any_step_is_completed(tmp_path: Path, server: ScratchServer) -> None:
+    complete, root = tmp_path / "whole", tmp_path / "broken"
+    for each in (complete, root):
         TestRepository(each).write(SMALL)
-    clean(whole, server, apply=True)
+    clean(complete, server, apply=True)
     folder = root / "migrations"
     proposal = plan_cleanup(find_old_files([], folder), folder, server).proposal
-    # Modification times date these files, and so the versions of two copies differ: their names are compared without them.
-    for acts in itertools.count():
+    # Modification times date these files, so the versions differ between copies: the names are compared without them.
+    for steps in itertools.count():
         shutil.rmtree(root)
         TestRepository(root).write(SMALL)
-        done = list(itertools.islice(apply_proposal(proposal), acts))
+        done = list(itertools.islice(apply_proposal(proposal), steps))
         events = clean(root, server, apply=True)
         assert [name.partition("/")[0] + name[-9:] for name in read_tree(root)] == [
-            name.partition("/")[0] + name[-9:] for name in read_tree(whole)
+            name.partition("/")[0] + name[-9:] for name in read_tree(complete)
         ]
         assert all(text.startswith(b"-- Migration: ") for name, text in read_tree(root).items() if "/up/" in name)
         renames = read_renames(folder, read_migrations(folder).checksums)
@@ -142,7 +142,7 @@ def test_a_run_that_was_broken_off_after_any_act_is_completed_as_it_was_begun(tm
     assert len(done) > len(SMALL)
 
 
-def test_downs_are_written_for_review_where_there_are_none_and_take_everything_back(
+def test_missing_downs_are_generated_for_review_and_undo_everything(
     tmp_path: Path, server: ScratchServer, operator: Operator
 ) -> None:
     write(tmp_path, **{"001_users": USERS, "002_a.up": "CREATE TABLE a ();", "002_a.down": "DROP TABLE a; -- own"})
@@ -167,13 +167,15 @@ def test_downs_are_written_for_review_where_there_are_none_and_take_everything_b
     assert operator.read_tables() == []
 
 
-def test_a_file_that_comes_later_is_put_behind_what_is_there(tmp_path: Path, server: ScratchServer) -> None:
+def test_a_new_file_is_ordered_after_the_existing_migrations(tmp_path: Path, server: ScratchServer) -> None:
     write(tmp_path, **{"up/20990101000000_users": USERS, "001_notes": "-- Date: 2020-01-01\nCREATE TABLE notes ();"})
     judged = judge(tmp_path, server)
     assert judged["001_notes"].version == "20990101000001_notes"
 
 
-def test_a_file_that_records_itself_stops_everything_until_that_is_deleted(tmp_path: Path, server: ScratchServer) -> None:
+def test_a_file_that_writes_to_the_ledger_is_refused_until_the_statement_is_deleted(
+    tmp_path: Path, server: ScratchServer
+) -> None:
     record = "INSERT INTO schema_migrations (migration_name, checksum) VALUES ('001_users.sql', 'x');"
     write(tmp_path, **{"001_users": f"{USERS}\n{record}"})
     before = read_tree(tmp_path)
@@ -198,7 +200,9 @@ def test_a_file_that_records_itself_stops_everything_until_that_is_deleted(tmp_p
         (b"CREATE TABEL a ();", 'syntax error at or near "TABEL" (42601)'),
     ],
 )
-def test_what_is_no_sql_stops_everything_with_its_reason(tmp_path: Path, server: ScratchServer, data: bytes, reason: str) -> None:
+def test_a_file_that_is_not_sql_is_refused_with_the_reason(
+    tmp_path: Path, server: ScratchServer, data: bytes, reason: str
+) -> None:
     write(tmp_path, **{"001_users": USERS})
     (tmp_path / "migrations/002_x.sql").write_bytes(data)
     judged = judge(tmp_path, server)["002_x"]
@@ -210,7 +214,7 @@ def test_what_is_no_sql_stops_everything_with_its_reason(tmp_path: Path, server:
     assert read_tree(tmp_path) == before
 
 
-def test_an_extension_that_is_not_here_keeps_the_file_and_what_needs_it(tmp_path: Path, server: ScratchServer) -> None:
+def test_a_file_that_needs_a_missing_extension_is_kept_with_its_dependents(tmp_path: Path, server: ScratchServer) -> None:
     write(tmp_path, **{"001_a": "CREATE EXTENSION no_such; CREATE TABLE a ();", "002_b": "ALTER TABLE a ADD x int;"})
     judged = judge(tmp_path, server)
     assert judged["001_a"].reason.startswith("needs the extension no_such")
@@ -224,7 +228,7 @@ def test_without_the_extension_the_rest_of_the_file_works(embedded: Server, tmp_
         assert [each.verdict for each in judge(tmp_path, server).values()] == ["works", "works"]
 
 
-def test_files_of_one_commit_follow_each_other_by_the_second(repository: TestRepository, server: ScratchServer) -> None:
+def test_files_of_one_commit_get_consecutive_seconds(repository: TestRepository, server: ScratchServer) -> None:
     repository.commit("2025-03-01T00:00:00Z", **{f"migrations__00{n}_t{n}": f"CREATE TABLE t{n} ();" for n in (1, 2)})
     judged = judge(repository.root, server)
     assert [(each.version, each.source) for each in judged.values()] == [
@@ -233,7 +237,7 @@ def test_files_of_one_commit_follow_each_other_by_the_second(repository: TestRep
     ]
 
 
-def test_a_shallow_clone_says_what_it_lacks(repository: TestRepository, server: ScratchServer, tmp_path: Path) -> None:
+def test_a_shallow_clone_is_reported(repository: TestRepository, server: ScratchServer, tmp_path: Path) -> None:
     repository.commit("2025-03-01T00:00:00Z", migrations__001_users=USERS)
     repository.commit("2025-04-01T00:00:00Z", other="")
     clone = tmp_path / "clone"
@@ -247,14 +251,12 @@ def test_an_empty_folder_has_nothing_to_do(project: Project, server: ScratchServ
     assert clean(project.root, server, apply=True) == [CleanupFinished(0, 0, 0, applied=True)]
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path: Path, server: ScratchServer) -> None:
+def test_a_missing_folder_is_refused(tmp_path: Path, server: ScratchServer) -> None:
     with pytest.raises(UsageError, match=r"there is no .*nowhere"):
         clean(tmp_path, server, tmp_path / "nowhere")
 
 
-def test_a_database_that_knows_the_old_names_runs_nothing_afterwards(
-    tmp_path: Path, server: ScratchServer, operator: Operator
-) -> None:
+def test_a_database_with_the_old_names_runs_nothing_afterwards(tmp_path: Path, server: ScratchServer, operator: Operator) -> None:
     write(tmp_path, **{"001_users": USERS, "002_notes": "CREATE TABLE notes ();"})
     operator.make_runner().ensure_migration_table()
     for file in find_old_files([], tmp_path / "migrations"):
@@ -265,7 +267,7 @@ def test_a_database_that_knows_the_old_names_runs_nothing_afterwards(
     assert operator.read_tables() == []
 
 
-def test_the_command_shows_the_table_and_its_json(project: Project, embedded: Server) -> None:
+def test_the_command_prints_a_table_or_json(project: Project, embedded: Server) -> None:
     write(project.root, **{"001_users": USERS, "002_again": "CREATE TABLE IF NOT EXISTS users (id int);"})
     for folder in ("up", "down"):
         (project.migrations / folder).rmdir()
@@ -273,7 +275,7 @@ def test_the_command_shows_the_table_and_its_json(project: Project, embedded: Se
     shown = project.inv("db.cleanup-legacy", env=scratch, check=0).stdout
     assert "has no effect after 001_users, which creates the same" in shown
     assert "Would become: 1 migration, 1 set aside" in shown
-    told = project.inv("db.cleanup-legacy", f"--folder={project.migrations}", "--apply", "--json", env=scratch, check=0).stdout
-    assert '"kind": "cleanup_planned"' in told.splitlines()[0]
+    output = project.inv("db.cleanup-legacy", f"--folder={project.migrations}", "--apply", "--json", env=scratch, check=0).stdout
+    assert '"kind": "cleanup_planned"' in output.splitlines()[0]
     assert "there are no old files" in project.inv("db.cleanup-legacy", "--apply", env=scratch, check=0).stdout
     project.inv("db.migrate", check=0)

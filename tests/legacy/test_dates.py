@@ -1,4 +1,4 @@
-"""When a file was written: what is asked, in which order, and what each knows."""
+"""When a file was written: the sources of the date, and their order."""
 
 import os
 import subprocess
@@ -16,14 +16,14 @@ WRITTEN = "-- Date: 2025-02-03\nSELECT 1;"
 
 
 def read_dates(folder: Path) -> dict[str, FileDate]:
-    """Give the date of each file by its name, all of them last modified at one moment."""
+    """Return the date of each file by its name; all of them were last modified at the same time."""
     for path in folder.glob("*.sql"):
         os.utime(path, (MODIFIED.timestamp(), MODIFIED.timestamp()))
     dates = date_files(read_old_files(folder))
     return {path.stem: date for path, date in dates.items()}
 
 
-def test_the_first_commit_of_a_file_counts_through_renames_and_edits(repository: TestRepository) -> None:
+def test_the_first_commit_of_a_file_is_found_through_renames_and_edits(repository: TestRepository) -> None:
     repository.commit("2025-01-02T03:04:05+02:00", a="-- one\n-- two\n-- three\nSELECT 1;")
     repository.git("mv", "a.sql", "001_a.sql")
     repository.commit("2025-02-01T00:00:00Z")
@@ -48,7 +48,7 @@ def test_files_of_one_commit_have_one_date(repository: TestRepository) -> None:
         ("SELECT 1;", FileDate(MODIFIED, "modification time")),
     ],
 )
-def test_a_file_that_git_does_not_know_is_dated_by_its_header_then_by_its_modification_time(
+def test_an_untracked_file_is_dated_by_its_header_then_by_its_modification_time(
     repository: TestRepository, text: str, date: FileDate
 ) -> None:
     repository.commit("2025-01-02T00:00:00Z", known="SELECT 1;")
@@ -57,7 +57,7 @@ def test_a_file_that_git_does_not_know_is_dated_by_its_header_then_by_its_modifi
 
 
 @pytest.mark.parametrize("missing", ["repository", "git"])
-def test_without_git_the_header_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+def test_without_git_the_header_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     isolate_git(monkeypatch, tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     if missing == "git":
@@ -66,14 +66,16 @@ def test_without_git_the_header_counts(tmp_path: Path, monkeypatch: pytest.Monke
     assert read_dates(tmp_path) == {"a": FileDate(datetime(2025, 2, 3, tzinfo=UTC), "header")}
 
 
-def test_a_timestamp_in_the_name_counts_before_everything(repository: TestRepository) -> None:
+def test_a_timestamp_in_the_name_takes_precedence(repository: TestRepository) -> None:
     repository.commit("2025-01-02T00:00:00Z", **{"20240101020304_a": WRITTEN, "20240231000000_b": WRITTEN})
     dates = read_dates(repository.root)
     assert dates["20240101020304_a"] == FileDate(datetime(2024, 1, 1, 2, 3, 4, tzinfo=UTC), "name")
     assert dates["20240231000000_b"].source == "git"
 
 
-def test_the_commit_at_which_a_shallow_clone_ends_is_not_the_first(repository: TestRepository, tmp_path: Path) -> None:
+def test_the_last_commit_of_a_shallow_clone_is_not_taken_for_the_first_of_the_file(
+    repository: TestRepository, tmp_path: Path
+) -> None:
     repository.commit("2025-01-02T00:00:00Z", a="SELECT 1;", b=WRITTEN)
     repository.commit("2025-02-02T00:00:00Z", c="CREATE TABLE c ();")
     repository.commit("2025-03-02T00:00:00Z", d="CREATE TABLE d ();")
@@ -106,5 +108,5 @@ def test_the_commit_at_which_a_shallow_clone_ends_is_not_the_first(repository: T
         ("", None),
     ],
 )
-def test_the_date_in_a_header(text: str, date: datetime | None) -> None:
+def test_the_date_in_a_header_is_read(text: str, date: datetime | None) -> None:
     assert read_header_date(text.encode()) == date

@@ -1,4 +1,4 @@
-"""A folder of old files as values: order, pairs, and what has no place in it."""
+"""Finding old files: their order, their pairs, and names that are ambiguous."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def list_pairs(folder: Path, *others: Path) -> list[tuple[str, str]]:
     return [(file.path.name, file.down.name if file.down else "") for file in read_old_files(folder, *others)]
 
 
-def test_the_legacy_folder_is_read_in_the_order_of_its_numbers() -> None:
+def test_the_files_are_read_in_the_order_of_their_numbers() -> None:
     names = [file.path.name for file in read_old_files(LEGACY / "migrations", INIT, PERSONAS)]
     assert names[:5] == [
         "001_create_asset_tables.sql",
@@ -36,7 +36,7 @@ def test_the_legacy_folder_is_read_in_the_order_of_its_numbers() -> None:
     assert len(names) == 15
 
 
-def test_numbers_count_as_numbers_then_come_timestamps_and_last_what_has_neither(tmp_path: Path) -> None:
+def test_numbered_files_come_first_then_timestamps_then_all_others(tmp_path: Path) -> None:
     write(tmp_path, "R__v.sql", "z.sql", "20250101000000_t.sql", "10_b.sql", "9_a.sql", "V9_1__c.sql")
     names = [name for name, _ in list_pairs(tmp_path)]
     assert names == ["9_a.sql", "V9_1__c.sql", "10_b.sql", "20250101000000_t.sql", "z.sql", "R__v.sql"]
@@ -55,28 +55,28 @@ def test_numbers_count_as_numbers_then_come_timestamps_and_last_what_has_neither
         ("x.sql", "x.rollback.sql"),
     ],
 )
-def test_a_way_back_is_paired_with_its_up(tmp_path: Path, up: str, down: str) -> None:
+def test_a_down_migration_is_paired_with_its_up(tmp_path: Path, up: str, down: str) -> None:
     write(tmp_path, up, down)
     assert list_pairs(tmp_path) == [(up, down)]
 
 
-def test_a_name_that_only_sounds_like_a_way_back_is_an_up(tmp_path: Path) -> None:
+def test_a_name_that_only_resembles_a_down_migration_is_an_up(tmp_path: Path) -> None:
     write(tmp_path, "001_close_down.sql", "002_undo_rollback.sql", "UsersTable.sql")
     assert [down for _, down in list_pairs(tmp_path)] == ["", "", ""]
 
 
-def test_what_is_no_migration_is_left_out(tmp_path: Path) -> None:
+def test_files_that_are_not_migrations_are_ignored(tmp_path: Path) -> None:
     write(tmp_path, "_draft.sql", ".hidden.sql", "notes.md", "001_x.sql")
     (tmp_path / "up").mkdir()
     assert list_pairs(tmp_path) == [("001_x.sql", "")]
 
 
-def test_everything_that_has_no_place_is_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     write(tmp_path, "001_x.sql", "001_x.up.sql", "002_y.down.sql")
     (tmp_path / "003_folder.sql").mkdir()
     with pytest.raises(FilesError) as refused:
         read_old_files(tmp_path, tmp_path / "elsewhere.sql")
-    said = " ".join(refused.value.problems)
+    problems = " ".join(refused.value.problems)
     assert len(refused.value.problems) == 4
     for part in (
         "have the same name",
@@ -84,9 +84,9 @@ def test_everything_that_has_no_place_is_told_at_once(tmp_path: Path) -> None:
         "003_folder.sql: is no file",
         "elsewhere.sql: is no file",
     ):
-        assert part in said
+        assert part in problems
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FilesError, match="there is no folder"):
         read_old_files(tmp_path / "nowhere")

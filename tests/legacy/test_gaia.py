@@ -1,4 +1,4 @@
-"""The folder of old files is what its README says it is."""
+"""The folder of old files has the properties that its README describes."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,33 +10,33 @@ from psycopg import errors
 from tests.kit.databases import Database, fresh_database
 from tests.kit.servers import Server
 from tests.legacy.history import INIT, LEGACY, NUMBERED, PERSONAS, SUPERSEDED, UNNUMBERED, WORKING
-from tests.migrations.gaia import Schema, climb, read_schema, run
+from tests.migrations.gaia import Schema, migrate_up, read_schema, run
 
 
 @pytest.fixture(scope="module")
 def gaia(embedded: Server) -> Schema:
-    """Give the schema that the project's migrations make."""
+    """Return the schema that the project's migrations create."""
     with fresh_database(embedded) as database:
-        climb(database)
+        migrate_up(database)
         return read_schema(database)
 
 
-def by_name(*names: str) -> list[Path]:
+def list_files(*names: str) -> list[Path]:
     return [LEGACY / "migrations" / f"{name}.sql" for name in names]
 
 
-def test_the_init_script_and_the_working_files_make_the_schema_of_the_migrations(gaia: Schema, database: Database) -> None:
+def test_the_init_script_and_the_working_files_create_the_schema_of_the_migrations(gaia: Schema, database: Database) -> None:
     run(database, INIT, *WORKING)
     assert read_schema(database) == gaia
 
 
-def test_the_persona_script_makes_what_a_migration_makes_too(gaia: Schema, database: Database) -> None:
+def test_the_persona_script_creates_the_same_as_a_migration(gaia: Schema, database: Database) -> None:
     run(database, INIT, PERSONAS, *WORKING, PERSONAS)
     assert read_schema(database) == gaia
     assert database.query("SELECT count(*) FROM personas") == [(1,)]
 
 
-def test_numbers_are_given_twice() -> None:
+def test_some_numbers_are_used_twice() -> None:
     numbers = Counter(file.name[:3] for file in NUMBERED)
     assert numbers == {"001": 1, "002": 1, "003": 2, "004": 2, "005": 2, "006": 1, "007": 1, "008": 1}
 
@@ -55,10 +55,10 @@ def test_the_old_design_of_roles_fails_after_the_new_one(database: Database, fil
     assert read_schema(database) == schema
 
 
-def test_the_old_design_of_roles_works_by_itself_and_the_new_one_fails_after_it(database: Database) -> None:
+def test_the_old_design_of_roles_works_alone_and_the_new_one_fails_after_it(database: Database) -> None:
     run(database, INIT, *SUPERSEDED)
     with pytest.raises(errors.UndefinedColumn):
-        run(database, *by_name("003_add_rbac_tables"))
+        run(database, *list_files("003_add_rbac_tables"))
 
 
 @pytest.mark.parametrize(
@@ -66,15 +66,15 @@ def test_the_old_design_of_roles_works_by_itself_and_the_new_one_fails_after_it(
     [*zip(UNNUMBERED, ('schema "auth" does not exist', 'role "anon" does not exist'), strict=True)],
     ids=[file.stem for file in UNNUMBERED],
 )
-def test_a_file_without_number_needs_what_is_not_here(database: Database, file: Path, missing: str) -> None:
+def test_a_file_without_a_number_needs_a_missing_object(database: Database, file: Path, missing: str) -> None:
     run(database, INIT, *WORKING)
     with pytest.raises(psycopg.Error, match=missing):
         run(database, file)
 
 
-def test_one_file_holds_rows_and_nothing_else(database: Database) -> None:
-    run(database, INIT, *by_name("001_create_asset_tables", "003_add_rbac_tables"))
+def test_one_file_only_inserts_rows(database: Database) -> None:
+    run(database, INIT, *list_files("001_create_asset_tables", "003_add_rbac_tables"))
     schema = read_schema(database)
-    run(database, *by_name("006_default_roles_and_sources"))
+    run(database, *list_files("006_default_roles_and_sources"))
     assert read_schema(database) == schema
     assert database.query("SELECT count(*) FROM roles") == [(7,)]

@@ -1,4 +1,4 @@
-"""Headers: what is missing is written above, and no byte below is another."""
+"""Headers of old files: missing lines are added above, and no other byte changes."""
 
 import pytest
 
@@ -22,11 +22,11 @@ BOTH = b"-- Migration: 20250101000000_add_users.sql\n-- Description: Add users\n
         (b"-- migration : x\n\n-- description: y\nSELECT 1;", b"-- migration : x\n\n-- description: y\nSELECT 1;"),
     ],
 )
-def test_what_is_missing_is_written_above_what_is_there(before: bytes, after: bytes) -> None:
+def test_missing_lines_are_added_above_the_existing_text(before: bytes, after: bytes) -> None:
     assert add_header(before, V, "Add users") == after
     assert add_header(after, V, "Add users") == after
 
 
-def test_a_version_is_described_by_its_words() -> None:
+def test_a_description_is_made_of_the_words_of_the_version() -> None:
     assert describe_version(V) == "Add users"
     assert describe_version(V, undoes=True) == "Undoes: add users"

@@ -1,4 +1,4 @@
-"""What the names of old files say."""
+"""Parsing the names of old files."""
 
 import pytest
 
@@ -27,7 +27,7 @@ from tasks.runner.files.versions import VERSION_PATTERN
         ("2025-08-13-140000_x", OldName("2025-08-13-140000_x", "timestamped", None, "x")),
     ],
 )
-def test_a_name_is_read(stem: str, name: OldName) -> None:
+def test_a_name_is_parsed(stem: str, name: OldName) -> None:
     read = read_name(stem)
     assert read == name
     assert VERSION_PATTERN.fullmatch(f"20250101000000_{read.description}")
@@ -43,9 +43,9 @@ def test_a_name_is_read(stem: str, name: OldName) -> None:
         ("1414549381268_x", ""),
     ],
 )
-def test_a_timestamp_is_one_only_if_it_is_a_moment(stem: str, timestamp: str) -> None:
+def test_a_number_is_a_timestamp_only_if_it_is_a_valid_time(stem: str, timestamp: str) -> None:
     assert read_name(stem).timestamp == timestamp
 
 
-def test_a_description_that_is_too_long_is_cut() -> None:
+def test_a_long_description_is_truncated() -> None:
     assert VERSION_PATTERN.fullmatch(f"20250101000000_{read_name('001_' + 'x' * 300).description}")

@@ -1,4 +1,4 @@
-"""New names for old files: strictly increasing in the chosen order."""
+"""New names of old files: strictly increasing in the chosen order."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ def make(name: str) -> OldFile:
 
 
 def propose(*files: tuple[str, int], taken: tuple[str, ...] = (), given: dict[str, str] | None = None) -> list[str]:
-    """Propose names for files given with the day on which each was written."""
+    """Propose names for files with the day on which each was written."""
     dates = {Path(f"{name}.sql"): FileDate(DAY + timedelta(days=day), "git") for name, day in files}
     return list(propose_names([make(name) for name, _ in files], dates, taken=taken, given=given).values())
 
@@ -36,11 +36,11 @@ def test_a_file_that_is_older_than_the_one_before_it_gets_the_next_second() -> N
     ]
 
 
-def test_timestamps_that_others_have_are_passed_over() -> None:
+def test_timestamps_in_use_are_skipped() -> None:
     assert propose(("001_a", 0), taken=("20250101000000_x", "20250101000001_y")) == ["20250101000002_a"]
 
 
-def test_a_version_that_is_in_order_stays_and_another_is_moved_behind() -> None:
+def test_a_version_in_order_is_kept_and_one_out_of_order_is_moved_behind() -> None:
     assert propose(("20250101000000_a", 0), ("001_b", 3), ("20250102000000_c", 1)) == [
         "20250101000000_a",
         "20250104000000_b",
@@ -48,7 +48,7 @@ def test_a_version_that_is_in_order_stays_and_another_is_moved_behind() -> None:
     ]
 
 
-def test_what_was_decided_before_is_kept() -> None:
+def test_an_earlier_decision_is_kept() -> None:
     assert propose(("001_a", 0), ("002_b", 0), given={"001_a": "20250201000000_a"}) == [
         "20250201000000_a",
         "20250201000001_b",

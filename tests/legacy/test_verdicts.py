@@ -1,4 +1,4 @@
-"""What is said of an old file: from its error, its text, and what others make."""
+"""The verdict on an old file: from its error, its text, and the objects of other files."""
 
 import pytest
 
@@ -39,7 +39,7 @@ NO_TABLE = fail('relation "profiles" does not exist', "42P01")
         (NO_TABLE, None),
     ],
 )
-def test_what_is_not_here_is_read_from_the_error(error: RunnerError, need: Need | None) -> None:
+def test_the_missing_object_is_read_from_the_error(error: RunnerError, need: Need | None) -> None:
     assert find_need(error) == need
 
 
@@ -52,33 +52,33 @@ def judge(error: RunnerError, text: str = "SELECT 1", cause: str = "", **others:
     return judge_error(error, text, cause, earlier, others.values())
 
 
-def test_an_error_on_account_of_another_file_supersedes() -> None:
+def test_a_file_that_fails_because_of_another_is_superseded() -> None:
     verdict = judge(fail('column "x" does not exist\nLINE 1', "42703"), cause="003_new")
     assert (verdict.kind, verdict.cause) == ("superseded", "003_new")
     assert verdict.reason == 'fails after 003_new: column "x" does not exist (42703)'
     assert verdict.goes_aside
 
 
-def test_what_a_file_lacks_that_needs_something_itself_is_needed_too() -> None:
+def test_a_file_inherits_the_unmet_need_of_the_file_that_it_depends_on() -> None:
     verdict = judge(NO_TABLE, earlier="")
     assert (verdict.kind, verdict.need) == ("needs", Need("schema", "auth"))
     assert "000_auth" in verdict.reason
 
 
-def test_a_table_that_no_file_makes_is_not_here() -> None:
+def test_a_table_that_no_file_creates_is_missing() -> None:
     assert judge(NO_TABLE, other="SELECT * FROM profiles").need == Need("table", "profiles")
 
 
-def test_a_table_that_a_file_makes_is_an_error_of_order() -> None:
+def test_a_table_that_another_file_creates_is_an_error_of_order() -> None:
     assert judge(NO_TABLE, other='CREATE UNLOGGED TABLE IF NOT EXISTS public."profiles" (id int)').kind == "fails"
 
 
-def test_an_extension_can_be_had_and_so_the_file_stays() -> None:
+def test_a_file_that_lacks_only_an_extension_is_not_set_aside() -> None:
     assert not judge(MissingExtensionError("vector", place=None, sqlstate="0A000")).goes_aside
     assert judge(NO_SCHEMA).goes_aside
 
 
-def test_a_page_of_markup_is_no_sql() -> None:
+def test_html_is_not_sql() -> None:
     verdict = judge(fail("syntax error", "42601"), text="\n<!DOCTYPE html>\n<p>Not found</p>")
     assert verdict == Classification("fails", "is not SQL (looks like HTML): <!DOCTYPE html>")
 
@@ -87,7 +87,7 @@ def add(*keys: Key) -> Difference:
     return Difference(tuple(Change(key, None, "") for key in keys))
 
 
-def test_culprits_are_those_that_made_what_the_text_names_and_the_error_tells_of_first() -> None:
+def test_causes_are_ranked_by_the_objects_in_the_error_then_by_those_in_the_text() -> None:
     effects = {
         1: add(Key("table", "public.users")),
         2: add(Key("table", "public.roles"), Key("column", "id", "public.roles")),
@@ -110,7 +110,7 @@ def test_culprits_are_those_that_made_what_the_text_names_and_the_error_tells_of
         ("no sql at all", False),
     ],
 )
-def test_statements_that_change_rows_are_known(text: str, moves: bool) -> None:
+def test_statements_that_change_rows_are_recognised(text: str, moves: bool) -> None:
     assert moves_rows(text) is moves
 
 
@@ -118,11 +118,11 @@ def test_statements_that_change_rows_are_known(text: str, moves: bool) -> None:
     ("text", "empty"),
     [("-- only\n/* words */ ;", True), ("SELECT 1", False), ("\ufeff\n", True), ("/* a /* b */ c */", True), ("/* open", False)],
 )
-def test_a_file_without_statements_is_known(text: str, empty: bool) -> None:
+def test_a_file_without_statements_is_recognised(text: str, empty: bool) -> None:
     assert is_empty(text) is empty
 
 
-def test_a_file_that_records_itself_is_known_and_its_lines_stay() -> None:
+def test_statements_that_write_to_the_ledger_are_found_and_blanked_without_shifting_lines() -> None:
     text = "SELECT 1;\nINSERT INTO public.schema_migrations (version)\nVALUES ('003');\nSELECT 'schema_migrations';"
     assert find_records(text) == [(2, "INSERT INTO public.schema_migrations (version)\nVALUES ('003');")]
     assert blank_records(text).split("\n")[0::3] == ["SELECT 1;", "SELECT 'schema_migrations';"]

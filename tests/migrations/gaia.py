@@ -1,4 +1,4 @@
-"""Gaia's migrations and seeds as files, run without the runner, and the schema that they make."""
+"""Gaia's migrations and seeds as files, run without the runner, and the schema that they create."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +13,7 @@ SEEDS = sorted((ROOT / "seeds").glob("*.sql"))
 
 
 class Part(NamedTuple):
-    """One part of a schema, as catalog.sql tells it."""
+    """One part of a schema, as catalog.sql describes it."""
 
     owner: str
     kind: str
@@ -30,16 +30,16 @@ def read_schema(database: Database) -> Schema:
 
 
 def run(database: Database, *paths: Path) -> None:
-    """Run each file as a whole: several statements share a transaction, a single one has none around it."""
+    """Run each file with one call: several statements share a transaction, a single one runs outside a transaction."""
     for path in paths:
         database.execute(path.read_text(encoding="utf-8"))
 
 
-def climb(database: Database, first: str = "", before: str = "~") -> None:
-    """Run the up files from one version on, in order, as long as they are older than another."""
+def migrate_up(database: Database, first: str = "", before: str = "~") -> None:
+    """Run the up files in order, from a version (inclusive) up to another (exclusive)."""
     run(database, *(UP / f"{version}.sql" for version in VERSIONS if first <= version < before))
 
 
-def descend(database: Database, first: str = "~", last: str = "") -> None:
-    """Run the down files from one version back to another, both included."""
+def migrate_down(database: Database, first: str = "~", last: str = "") -> None:
+    """Run the down files in reverse order, from a version down to another (both inclusive)."""
     run(database, *(DOWN / f"{version}.sql" for version in reversed(VERSIONS) if last <= version <= first))

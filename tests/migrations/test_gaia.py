@@ -1,4 +1,4 @@
-"""Gaia's migrations make the schema that Gaia has, and their downs give back what was before."""
+"""Gaia's migrations create the schema that Gaia has, and each down restores the schema before its up."""
 
 import json
 import re
@@ -11,7 +11,7 @@ import pytest
 
 from tests.kit.databases import fresh_database
 from tests.kit.servers import Server
-from tests.migrations.gaia import DOWN, HERE, UP, VERSIONS, Part, Schema, climb, descend, read_schema
+from tests.migrations.gaia import DOWN, HERE, UP, VERSIONS, Part, Schema, migrate_down, migrate_up, read_schema
 
 FACTS: dict[str, dict[str, list[Any]]] = json.loads((HERE / "gaia_facts.json").read_text(encoding="utf-8"))
 FILES = [*sorted(UP.iterdir()), *sorted(DOWN.iterdir())]
@@ -21,8 +21,8 @@ any_version = pytest.mark.parametrize("version", VERSIONS)
 
 
 @dataclass(frozen=True)
-class Walk:
-    """The schemas met on the way up, on the way down, and after the way up once more."""
+class SchemaHistory:
+    """The schema before each up, at the end, after each down, and after all ups were run again."""
 
     before: dict[str, Schema]
     final: Schema
@@ -31,31 +31,31 @@ class Walk:
 
 
 @pytest.fixture(scope="module")
-def walk(embedded: Server) -> Walk:
-    """Run all files up, down and up again, and look at the schema after each."""
+def schemas(embedded: Server) -> SchemaHistory:
+    """Run all files up, down and up again, and read the schema after each."""
     before, restored = {}, {}
     with fresh_database(embedded) as database:
         for version in VERSIONS:
             before[version] = read_schema(database)
-            climb(database, first=version, before=version + "~")
+            migrate_up(database, first=version, before=version + "~")
         final = read_schema(database)
         for version in reversed(VERSIONS):
-            descend(database, first=version, last=version)
+            migrate_down(database, first=version, last=version)
             restored[version] = read_schema(database)
-        climb(database)
-        return Walk(before, final, restored, read_schema(database))
+        migrate_up(database)
+        return SchemaHistory(before, final, restored, read_schema(database))
 
 
 def describe(table: str, place: int, column: dict[str, Any]) -> Part:
-    """Return the part of the schema that a column of the facts is."""
+    """Return the part of a schema that describes a column of the facts."""
     null = "" if column["null"] else " NOT NULL"
     default = f" DEFAULT {column['default']}" if column["default"] else ""
     return Part(table, "column", column["name"], f"{place} {column['type']}{null}{default}")
 
 
 @pytest.mark.parametrize("table", FACTS)
-def test_a_table_is_as_the_facts_say(walk: Walk, table: str) -> None:
-    parts = [part for part in walk.final if part.owner == table]
+def test_a_table_matches_the_facts(schemas: SchemaHistory, table: str) -> None:
+    parts = [part for part in schemas.final if part.owner == table]
     facts = FACTS[table]
     columns = {describe(table, place, column) for place, column in enumerate(facts["columns"], start=1)}
     assert {part for part in parts if part.kind == "column"} == columns
@@ -72,21 +72,21 @@ def test_a_table_is_as_the_facts_say(walk: Walk, table: str) -> None:
         ("extension", {"vector"}),
     ],
 )
-def test_there_is_nothing_beyond_the_facts(walk: Walk, kind: str, names: set[str]) -> None:
-    assert {part.name for part in walk.final if part.kind == kind} == names
+def test_the_schema_has_no_other_objects(schemas: SchemaHistory, kind: str, names: set[str]) -> None:
+    assert {part.name for part in schemas.final if part.kind == kind} == names
 
 
 @any_version
-def test_a_down_restores_the_schema_before_its_up(walk: Walk, version: str) -> None:
-    assert walk.restored[version] == walk.before[version]
+def test_a_down_restores_the_schema_before_its_up(schemas: SchemaHistory, version: str) -> None:
+    assert schemas.restored[version] == schemas.before[version]
 
 
-def test_all_downs_leave_nothing(walk: Walk) -> None:
-    assert walk.restored[VERSIONS[0]] == frozenset()
+def test_all_downs_leave_nothing(schemas: SchemaHistory) -> None:
+    assert schemas.restored[VERSIONS[0]] == frozenset()
 
 
-def test_the_schema_can_be_made_again_after_all_downs(walk: Walk) -> None:
-    assert walk.again == walk.final
+def test_the_schema_can_be_created_again_after_all_downs(schemas: SchemaHistory) -> None:
+    assert schemas.again == schemas.final
 
 
 def test_every_up_has_a_down_of_the_same_name() -> None:

@@ -1,10 +1,10 @@
-"""What Gaia's migrations do to rows that exist, and what its triggers do to rows that come."""
+"""What Gaia's migrations do to existing rows, and what its triggers do to new ones."""
 
 import psycopg
 import pytest
 
 from tests.kit.databases import Database
-from tests.migrations.gaia import climb, descend, read_schema
+from tests.migrations.gaia import migrate_down, migrate_up, read_schema
 
 EXTENSION = "20251006090000_enable_vector_extension"
 NAMESPACE = "20251110090000_add_namespace_to_semantic_chunks"
@@ -23,7 +23,7 @@ NAMESPACES = {
 
 
 def index_files(database: Database) -> None:
-    """Write a row of metadata and two chunks for each path, as was done before there were namespaces."""
+    """Insert a row of metadata and two chunks for each path, as before namespaces existed."""
     for path in NAMESPACES:
         database.execute("INSERT INTO kb_semantic_index_metadata (relative_path, mtime, num_chunks) VALUES (%s, 1, 2)", path)
     database.execute(
@@ -34,55 +34,55 @@ def index_files(database: Database) -> None:
 
 
 def read_rows(database: Database) -> list[tuple[object, ...]]:
-    """Read each chunk with the row of the file that it belongs to."""
+    """Return each chunk with the row of its file."""
     return database.query(
         "SELECT to_jsonb(chunk), to_jsonb(file) FROM kb_semantic_chunk_ids AS chunk"
         " JOIN kb_semantic_index_metadata AS file USING (namespace, relative_path) ORDER BY id"
     )
 
 
-def test_rows_that_exist_get_the_namespace_of_their_path(database: Database) -> None:
-    climb(database, before=NAMESPACE)
+def test_existing_rows_get_the_namespace_of_their_path(database: Database) -> None:
+    migrate_up(database, before=NAMESPACE)
     index_files(database)
-    climb(database, first=NAMESPACE)
+    migrate_up(database, first=NAMESPACE)
     chunks = database.query("SELECT relative_path, namespace, count(*) FROM kb_semantic_chunk_ids GROUP BY 1, 2")
     assert dict(database.query("SELECT relative_path, namespace FROM kb_semantic_index_metadata")) == NAMESPACES
     assert sorted(chunks) == sorted((path, namespace, 2) for path, namespace in NAMESPACES.items())
 
 
-def test_a_namespace_that_a_row_has_already_stays(database: Database) -> None:
-    climb(database, before=NAMESPACE)
+def test_an_existing_namespace_is_kept(database: Database) -> None:
+    migrate_up(database, before=NAMESPACE)
     index_files(database)
     database.execute("UPDATE kb_semantic_index_metadata SET namespace = 'mine'")
-    climb(database, first=NAMESPACE)
+    migrate_up(database, first=NAMESPACE)
     assert database.query("SELECT DISTINCT namespace FROM kb_semantic_chunk_ids") == [("mine",)]
 
 
-def test_a_row_without_namespace_cannot_slip_in_between_the_files(database: Database) -> None:
-    climb(database, before=NAMESPACE)
-    climb(database, first=NAMESPACE, before=NAMESPACE + "~")
+def test_a_row_without_namespace_cannot_be_inserted_between_the_migrations(database: Database) -> None:
+    migrate_up(database, before=NAMESPACE)
+    migrate_up(database, first=NAMESPACE, before=NAMESPACE + "~")
     with pytest.raises(psycopg.errors.CheckViolation):
         index_files(database)
 
 
 def test_the_same_path_can_be_indexed_in_two_namespaces(database: Database) -> None:
-    climb(database)
-    collide(database)
+    migrate_up(database)
+    index_same_path(database)
     assert database.query("SELECT count(*) FROM kb_semantic_index_metadata WHERE relative_path = 'notes.md'") == [(2,)]
 
 
-def test_rows_survive_the_single_key_and_the_composite_one_again(database: Database) -> None:
-    climb(database, before=NAMESPACE)
+def test_rows_survive_a_rollback_to_the_single_key_and_a_new_migration(database: Database) -> None:
+    migrate_up(database, before=NAMESPACE)
     index_files(database)
-    climb(database, first=NAMESPACE)
+    migrate_up(database, first=NAMESPACE)
     rows = read_rows(database)
-    descend(database, last=NAMESPACE)
-    climb(database, first=NAMESPACE)
+    migrate_down(database, last=NAMESPACE)
+    migrate_up(database, first=NAMESPACE)
     assert len(rows) == 2 * len(NAMESPACES)
     assert read_rows(database) == rows
 
 
-def collide(database: Database) -> None:
+def index_same_path(database: Database) -> None:
     """Index one path in two namespaces, and another in one."""
     database.execute(
         "INSERT INTO kb_semantic_index_metadata (namespace, relative_path, mtime, num_chunks)"
@@ -90,41 +90,41 @@ def collide(database: Database) -> None:
     )
 
 
-def test_the_composite_key_stays_while_two_namespaces_hold_a_path(database: Database) -> None:
-    climb(database)
-    collide(database)
-    descend(database, last=FOREIGN_KEY)
+def test_the_composite_key_is_kept_while_two_namespaces_contain_a_path(database: Database) -> None:
+    migrate_up(database)
+    index_same_path(database)
+    migrate_down(database, last=FOREIGN_KEY)
     schema = read_schema(database)
     with pytest.raises(psycopg.errors.UniqueViolation) as caught:
-        descend(database, first=COMPOSITE_KEY, last=COMPOSITE_KEY)
-    said = caught.value.diag
-    assert said.message_primary == "relative_path cannot be the primary key again: 1 of them in several namespaces"
-    assert said.message_detail == "notes.md: users/1, users/2"
-    assert "kb_semantic_index_metadata" in (said.message_hint or "")
+        migrate_down(database, first=COMPOSITE_KEY, last=COMPOSITE_KEY)
+    diagnostics = caught.value.diag
+    assert diagnostics.message_primary == "relative_path cannot be the primary key again: 1 of them in several namespaces"
+    assert diagnostics.message_detail == "notes.md: users/1, users/2"
+    assert "kb_semantic_index_metadata" in (diagnostics.message_hint or "")
     assert read_schema(database) == schema
     assert database.query("SELECT count(*) FROM kb_semantic_index_metadata") == [(3,)]
 
 
-def test_the_composite_key_goes_once_no_path_is_held_twice(database: Database) -> None:
-    climb(database)
-    collide(database)
+def test_the_composite_key_is_dropped_once_each_path_is_unique(database: Database) -> None:
+    migrate_up(database)
+    index_same_path(database)
     database.execute("DELETE FROM kb_semantic_index_metadata WHERE namespace = 'users/2'")
-    descend(database, last=COMPOSITE_KEY)
+    migrate_down(database, last=COMPOSITE_KEY)
     rows = database.query("SELECT relative_path, namespace FROM kb_semantic_index_metadata ORDER BY 1")
     assert rows == [("else.md", "users/1"), ("notes.md", "users/1")]
 
 
-def test_an_extension_that_was_there_before_stays(database: Database) -> None:
+def test_an_extension_that_existed_before_is_kept(database: Database) -> None:
     database.execute("CREATE EXTENSION vector")
-    climb(database)
-    descend(database)
+    migrate_up(database)
+    migrate_down(database)
     assert database.query("SELECT count(*) FROM pg_extension WHERE extname = 'vector'") == [(1,)]
 
 
-def test_an_extension_that_others_use_stays(database: Database) -> None:
-    climb(database)
+def test_an_extension_in_use_is_kept(database: Database) -> None:
+    migrate_up(database)
     database.execute("ALTER TABLE assets ADD COLUMN embedding vector(384)")
-    descend(database, last=EXTENSION)
+    migrate_down(database, last=EXTENSION)
     columns = database.query("SELECT count(*) FROM pg_attribute WHERE attrelid = 'assets'::regclass AND attname = 'embedding'")
     assert columns == [(1,)]
 
@@ -160,15 +160,15 @@ def test_an_extension_that_others_use_stays(database: Database) -> None:
     ],
     ids=["users", "api_keys", "asset_sources", "assets", "conversations", "kb_documents"],
 )
-def test_an_update_renews_updated_at(database: Database, insert: str, update: str) -> None:
-    climb(database)
+def test_an_update_sets_updated_at(database: Database, insert: str, update: str) -> None:
+    migrate_up(database)
     database.execute("INSERT INTO users (email) VALUES ('owner@b.c')")
     database.execute(insert)
     assert database.query(f"{update} RETURNING updated_at > '2000-01-02'") == [(True,)]
 
 
-def test_the_history_keeps_each_version_of_a_document_and_no_lock(database: Database) -> None:
-    climb(database)
+def test_the_history_has_each_version_of_a_document_but_no_locks(database: Database) -> None:
+    migrate_up(database)
     database.execute("""INSERT INTO kb_documents (path, document) VALUES ('a.md', '{"content": "one"}')""")
     database.execute("UPDATE kb_documents SET locked_by = 'ada'")
     database.execute("""UPDATE kb_documents SET document = '{"content": "two"}', version = 2, locked_by = NULL""")
@@ -178,8 +178,8 @@ def test_the_history_keeps_each_version_of_a_document_and_no_lock(database: Data
     assert history == [(1, "one", "create", None), (2, "two", "update", "ada")]
 
 
-def test_a_document_takes_its_history_with_it(database: Database) -> None:
-    climb(database)
+def test_deleting_a_document_deletes_its_history(database: Database) -> None:
+    migrate_up(database)
     database.execute("INSERT INTO kb_documents (path, document) VALUES ('a.md', '{}')")
     database.execute("DELETE FROM kb_documents")
     assert database.query("SELECT count(*) FROM kb_document_history") == [(0,)]

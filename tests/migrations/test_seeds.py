@@ -1,11 +1,11 @@
-"""Gaia's seeds give the data that every environment has, and leave alone what is there."""
+"""Gaia's seeds insert the data that every environment has, and do not change existing rows."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.kit.databases import Database
-from tests.migrations.gaia import SEEDS, climb, run
+from tests.migrations.gaia import SEEDS, migrate_up, run
 
 ROWS = """
     SELECT 'personas', to_jsonb(personas) FROM personas
@@ -18,13 +18,13 @@ ROWS = """
 
 @pytest.fixture
 def seeded(database: Database) -> Database:
-    """Give a migrated database with all seeds in it."""
-    climb(database)
+    """Return a migrated database with all seeds."""
+    migrate_up(database)
     run(database, *SEEDS)
     return database
 
 
-def test_seeds_give_the_default_data(seeded: Database) -> None:
+def test_seeds_insert_the_default_data(seeded: Database) -> None:
     assert seeded.query("SELECT name, created_by FROM personas") == [("Mu", "system")]
     assert seeded.query("SELECT email, name FROM users ORDER BY email") == [
         ("admin@gaia.dev", "Gaia Administrator"),
@@ -43,13 +43,13 @@ def test_seeds_give_the_default_data(seeded: Database) -> None:
 
 
 @pytest.mark.parametrize("path", SEEDS, ids=[path.stem for path in SEEDS])
-def test_a_seed_run_twice_gives_the_same_rows(seeded: Database, path: Path) -> None:
+def test_a_seed_that_runs_twice_has_the_same_result(seeded: Database, path: Path) -> None:
     rows = seeded.query(ROWS)
     run(seeded, path)
     assert seeded.query(ROWS) == rows
 
 
-def test_seeds_keep_what_a_person_changed(seeded: Database) -> None:
+def test_seeds_keep_manual_changes(seeded: Database) -> None:
     seeded.execute("UPDATE personas SET system_prompt = 'Be brief.', capabilities = '{}'")
     seeded.execute("UPDATE users SET name = 'Ada'")
     seeded.execute("UPDATE roles SET description = 'ours'")
@@ -68,7 +68,7 @@ def test_seeds_keep_what_a_person_changed(seeded: Database) -> None:
         "DELETE FROM asset_sources WHERE source_name = 'freesound'",
     ],
 )
-def test_seeds_add_what_is_missing(seeded: Database, delete: str) -> None:
+def test_seeds_add_missing_rows(seeded: Database, delete: str) -> None:
     count = len(seeded.query(ROWS))
     seeded.execute(delete)
     run(seeded, *SEEDS)

@@ -48,7 +48,7 @@ def test_for_root_the_server_runs_as_the_owner_of_the_folder(empty: Path) -> Non
     assert (empty / "data").stat().st_uid == owner
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can put a socket there as somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can create a socket of another account")
 def test_a_socket_of_another_account_is_not_used(
     new_directory: Callable[..., Path],
 ) -> None:
@@ -76,6 +76,6 @@ def test_concurrent_processes_get_the_same_account(tmp_path: Path) -> None:
     """
     command = ["unshare", "--mount", "bash", "-ec", script]
     output = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
-    told = re.findall(r"Account\([^)]*\)", output)
-    assert len(told) == 6, output
-    assert len(set(told)) == 1
+    accounts = re.findall(r"Account\([^)]*\)", output)
+    assert len(accounts) == 6, output
+    assert len(set(accounts)) == 1

@@ -30,8 +30,8 @@ def test_a_new_server_does_not_depend_on_the_locale_of_its_creator(empty: Path, 
     monkeypatch.setenv("LC_ALL", "xx_XX.KOI8-R")
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     url = start(empty, FAST_SETTINGS)
-    question = "SELECT datcollate || ' ' || datlocale FROM pg_database WHERE datname = current_database()"
-    assert ask(url, question) == "C C.UTF-8"
+    query = "SELECT datcollate || ' ' || datlocale FROM pg_database WHERE datname = current_database()"
+    assert ask(url, query) == "C C.UTF-8"
     assert (ask(url, "SHOW server_encoding"), ask(url, "SHOW timezone")) == ("UTF8", "UTC")
 
 

@@ -33,7 +33,7 @@ def test_after_a_crash_the_server_starts_again_with_its_data(directory: Path) ->
     assert ask(start(directory), "SELECT answer FROM kept") == 42
 
 
-def give_number_away(directory: Path, pid: int) -> None:
+def reuse_pid(directory: Path, pid: int) -> None:
     """Write the id of another process to the lock files, as if it had been reused."""
     server = find_server(directory)
     for file in (server.data / "postmaster.pid", server.socket_folder / ".s.PGSQL.5432.lock"):
@@ -46,8 +46,8 @@ def test_a_crashed_server_starts_again_after_its_last_backend_exited(directory: 
     signal_file = short_path / "end"
     with psycopg.connect(start(directory), autocommit=True) as session, ThreadPoolExecutor() as pool:
         pool.submit(session.execute, psycopg.sql.SQL(busy % f"'{signal_file}'"))
-        question = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO%' AND state = 'active'"
-        wait_until(lambda: ask(find_server(directory).url("postgres"), question), what="the busy backend")
+        query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO%' AND state = 'active'"
+        wait_until(lambda: ask(find_server(directory).url("postgres"), query), what="the busy backend")
         kill_server(directory)
         restart = pool.submit(start, directory)
         log = find_server(directory).log
@@ -58,13 +58,13 @@ def test_a_crashed_server_starts_again_after_its_last_backend_exited(directory: 
         assert ask(restart.result(), "SELECT 1") == 1
 
 
-def test_a_server_that_is_still_recovering_is_waited_for(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_starting_waits_for_a_server_that_is_still_recovering(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = start(directory)
     lock_file = find_server(directory).data / "postmaster.pid"
     ready = lock_file.read_text()
     lock_file.write_text(ready.replace("ready   ", "starting"))
     assert find_running(directory) is None
-    # It recovers in the very moment in which it is waited for.
+    # Recovery ends while the start is waiting.
     monkeypatch.setattr(time, "sleep", lambda _: lock_file.write_text(ready))
     assert start(directory) == url
     assert lock_file.read_text() == ready
@@ -80,7 +80,7 @@ def test_a_process_with_the_pid_of_the_crashed_server_does_not_block_the_start(
     account = find_owner(directory / "data")
     drop = {} if account is None else account.subprocess_arguments()
     with subprocess.Popen(["sleep", "600"], **drop) as bystander:
-        give_number_away(directory, bystander.pid)
+        reuse_pid(directory, bystander.pid)
         try:
             assert ask(start(directory), "SELECT 1") == 1
             assert bystander.poll() is None
@@ -97,7 +97,7 @@ def test_another_server_with_the_pid_of_the_crashed_one_does_not_block_the_start
     kill_server(directory)
     bystander = cluster.read_pid(find_server(elsewhere))
     assert bystander is not None
-    give_number_away(directory, bystander)
+    reuse_pid(directory, bystander)
     assert not stop(directory)
     assert ask(start(directory), "SELECT 1") == 1
     assert find_running(elsewhere)

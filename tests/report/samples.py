@@ -198,7 +198,7 @@ SAMPLES: tuple[Event, ...] = (
 
 
 def sample(kind: type[Event]) -> Event:
-    """Give the sample of a class of events."""
+    """Return the sample of a class of events."""
     return next(event for event in SAMPLES if isinstance(event, kind))
 
 
@@ -216,7 +216,7 @@ MIGRATION: tuple[Event, ...] = (
     StepStarted("migrate", SEARCH, 2, 2, 3),
     StatementStarted(SEARCH, 9, "CREATE INDEX CONCURRENTLY chunks_embedding ON chunks USING hnsw (embedding)", 1, 3),
 )
-"""A run up to its second statement file's index build."""
+"""A run up to the index build of its second file."""
 
 FAILURE: tuple[Event, ...] = (
     *MIGRATION,

@@ -1,4 +1,4 @@
-"""A real pseudo-terminal to run a program in, and what a person would see on it."""
+"""A pseudo-terminal to run a program in, and the screen that a user sees."""
 
 import contextlib
 import errno
@@ -19,37 +19,37 @@ from tests.kit.forkserver import inherit_environment, start_process
 
 ROOT = Path(__file__).parents[2]
 _DEADLINE_S = 30
-_PIECES = re.compile(r"\x1b\[(?P<number>[0-9;?]*)(?P<command>[A-Za-z])|(?P<text>[^\x1b\r\n]+|[\r\n])")
+_TOKENS = re.compile(r"\x1b\[(?P<number>[0-9;?]*)(?P<command>[A-Za-z])|(?P<text>[^\x1b\r\n]+|[\r\n])")
 
 
 class Terminal:
-    """Run the speaker in a terminal of its own, which does not echo what is typed."""
+    """The sample program in a terminal of its own, which does not echo input."""
 
     def __init__(self, *arguments: str, columns: int = 80, environment: dict[str, str] | None = None) -> None:
-        self._own, theirs = pty.openpty()
-        modes = termios.tcgetattr(theirs)
+        self._controller, terminal = pty.openpty()
+        modes = termios.tcgetattr(terminal)
         modes[3] &= ~termios.ECHO
-        termios.tcsetattr(theirs, termios.TCSANOW, modes)
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        termios.tcsetattr(terminal, termios.TCSANOW, modes)
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         inherited = inherit_environment(TERM="xterm-256color")
-        kept = {name: value for name, value in inherited.items() if name not in {"COLUMNS", "LINES", "NO_COLOR", "CI"}}
+        variables = {name: value for name, value in inherited.items() if name not in {"COLUMNS", "LINES", "NO_COLOR", "CI"}}
         self._process = start_process(
-            [sys.executable, "-m", "tests.report.speaker", *arguments],
+            [sys.executable, "-m", "tests.report.sample_program", *arguments],
             cwd=ROOT,
-            environment=kept | (environment or {}),
-            streams=(theirs, theirs, theirs),
+            environment=variables | (environment or {}),
+            streams=(terminal, terminal, terminal),
             new_session=True,
         )
-        os.close(theirs)
+        os.close(terminal)
         self._bytes = b""
 
     @property
     def output(self) -> str:
-        """Give all that came out until now, escape sequences and all."""
+        """Return the output so far, with its escape sequences."""
         return self._bytes.decode(errors="replace")
 
     def read_until(self, pattern: str, *, times: int = 1) -> str:
-        """Read on until something that matches a pattern was printed in so many different forms, and give all output."""
+        """Read the output until it has so many different matches of a pattern, and return all of it."""
         deadline = time.monotonic() + _DEADLINE_S
         while len(set(re.findall(pattern, self.output))) < times:
             assert time.monotonic() < deadline, f"waited in vain for {pattern!r} in {self.output!r}"
@@ -58,32 +58,32 @@ class Terminal:
 
     def type_line(self) -> None:
         """Press Enter."""
-        os.write(self._own, b"\n")
+        os.write(self._controller, b"\n")
 
     def interrupt(self) -> None:
-        """Send what Ctrl-C sends."""
+        """Send SIGINT, as Ctrl-C does."""
         self._process.send_signal(signal.SIGINT)
 
     def finish(self) -> int:
-        """Read to the end and give the exit code."""
+        """Read to the end and return the exit code."""
         deadline = time.monotonic() + _DEADLINE_S
         while self._read():
             assert time.monotonic() < deadline, f"did not end: {self.output!r}"
         return self._process.wait(_DEADLINE_S)
 
     def close(self) -> None:
-        """End the program, if it still runs, and give the terminal back."""
+        """Kill the program if it is still running, and close the terminal."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
-        os.close(self._own)
+        os.close(self._controller)
 
     def _read(self) -> bool:
-        """Read what is there within a while; False at the end (Linux says EIO when nobody holds the other side)."""
-        if not select.select([self._own], [], [], 1)[0]:
+        """Read the available output. Return False at the end, which Linux reports as EIO."""
+        if not select.select([self._controller], [], [], 1)[0]:
             return True
         try:
-            data = os.read(self._own, 65536)
+            data = os.read(self._controller, 65536)
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
@@ -94,7 +94,7 @@ class Terminal:
 
 @contextlib.contextmanager
 def open_terminal(*arguments: str, columns: int = 80, environment: dict[str, str] | None = None) -> Iterator[Terminal]:
-    """Run the speaker in a terminal, and make sure that it ends."""
+    """Yield a terminal that runs the sample program, and close it at the end."""
     terminal = Terminal(*arguments, columns=columns, environment=environment)
     try:
         yield terminal
@@ -103,17 +103,17 @@ def open_terminal(*arguments: str, columns: int = 80, environment: dict[str, str
 
 
 def show_screen(output: str) -> list[str]:
-    """Give the lines that a person sees after an output: as much of a terminal as a report needs."""
+    """Return the lines that a user sees after an output, with the few escape sequences that a report uses."""
     lines, row = [""], 0
-    for piece in _PIECES.finditer(output):
-        text, command = piece["text"], piece["command"]
+    for token in _TOKENS.finditer(output):
+        text, command = token["text"], token["command"]
         if text == "\n":
             row += 1
             lines += [""] * (row + 1 - len(lines))
         elif text and text != "\r":
             lines[row] += text
         elif command == "A":
-            row -= int(piece["number"] or 1)
+            row -= int(token["number"] or 1)
         elif command == "K":
             lines[row] = ""
     return "\n".join(line.rstrip() for line in lines).rstrip("\n").split("\n")

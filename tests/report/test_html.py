@@ -1,4 +1,4 @@
-"""The page of all environments, read by an HTML parser."""
+"""The HTML page of all environments, read with an HTML parser."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,14 +13,14 @@ from tasks.runner.events import EnvironmentStatus, StatusesRead, StatusRow
 from tests.report.samples import ASSETS, SEARCH, STATUSES, USERS
 
 NOW = datetime(2025, 11, 22, 12, 34, tzinfo=UTC)
-EVIL = "<script>alert('&amp;')</script>\"\x1b[31m"
-SHOWN = "<script>alert('&amp;')</script>\""
+MALICIOUS = "<script>alert('&amp;')</script>\"\x1b[31m"
+SANITISED = "<script>alert('&amp;')</script>\""
 _VOID = {"meta", "br"}
 
 
 @dataclass
 class Page(HTMLParser):
-    """Read a page: its rows of cells, each with text, class and title, and the text of its paragraphs."""
+    """A parser that collects the rows of cells (text, class and title), and the text of the paragraphs."""
 
     rows: list[list[tuple[str, str, str]]] = field(default_factory=list)
     paragraphs: list[str] = field(default_factory=list)
@@ -31,20 +31,20 @@ class Page(HTMLParser):
         super().__init__(convert_charrefs=True)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Begin a row, a cell or a paragraph."""
+        """Start a row, a cell or a paragraph."""
         self.tags.add(tag)
         if tag not in _VOID:
             self._open.append(tag)
-        given = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         if tag == "tr":
             self.rows.append([])
         elif tag in ("th", "td"):
-            self.rows[-1].append(("", given.get("class", ""), given.get("title", "")))
+            self.rows[-1].append(("", attributes.get("class", ""), attributes.get("title", "")))
         elif tag == "p":
             self.paragraphs.append("")
 
     def handle_endtag(self, tag: str) -> None:
-        """End the innermost element; fails where another is open."""
+        """End the innermost element. Raise AssertionError if another one is open."""
         assert self._open.pop() == tag
 
     def handle_data(self, data: str) -> None:
@@ -57,7 +57,7 @@ class Page(HTMLParser):
 
 
 def read(text: str) -> Page:
-    """Read a page that is well formed."""
+    """Parse a page, and assert that it is well-formed."""
     page = Page()
     page.feed(text)
     page.close()
@@ -65,18 +65,18 @@ def read(text: str) -> Page:
     return page
 
 
-def test_every_cell_is_right() -> None:
+def test_every_cell_has_its_text_and_class() -> None:
     page = read(render_page(STATUSES, NOW))
     assert [text for text, _, _ in page.rows[0]] == ["version", "dev", "staging", "prod"]
     cells = {row[0][0]: [(text, kind) for text, kind, _ in row[1:]] for row in page.rows[1:]}
-    gone, unknown = ("not reached", "unreached"), ("-", "none")
+    unreached, unknown = ("not reached", "unreached"), ("-", "none")
     assert cells == {
-        USERS: [("2025-07-01 10:00", "applied"), ("2025-07-01 10:00", "applied"), gone],
-        ASSETS: [unknown, ("late", "late"), gone],
-        "20250703080000_create_chat": [unknown, ("edited", "edited"), gone],
-        "20250704080000_create_rbac": [unknown, ("missing", "missing"), gone],
-        "20250705080000_create_personas": [unknown, ("interrupted", "interrupted"), gone],
-        SEARCH: [("2025-11-22 12:00", "applied"), ("failed", "failed"), gone],
+        USERS: [("2025-07-01 10:00", "applied"), ("2025-07-01 10:00", "applied"), unreached],
+        ASSETS: [unknown, ("late", "late"), unreached],
+        "20250703080000_create_chat": [unknown, ("edited", "edited"), unreached],
+        "20250704080000_create_rbac": [unknown, ("missing", "missing"), unreached],
+        "20250705080000_create_personas": [unknown, ("interrupted", "interrupted"), unreached],
+        SEARCH: [("2025-11-22 12:00", "applied"), ("failed", "failed"), unreached],
     }
     assert page.paragraphs == [
         "dev, staging, prod: the newest 6 of 9 versions; times are UTC. Read at 2025-11-22 12:34.",
@@ -84,30 +84,30 @@ def test_every_cell_is_right() -> None:
     ]
 
 
-def test_pointing_at_a_cell_tells_who_when_and_why() -> None:
+def test_the_title_of_a_cell_has_the_details() -> None:
     page = read(render_page(STATUSES, NOW))
     titles = [title for row in page.rows for _, _, title in row if title]
     assert "applied; 2025-07-01 10:00:00; by carl" in titles
     assert "interrupted; 2 of 3 segments done" in titles
 
 
-def test_what_a_database_supplied_is_shown_and_not_obeyed() -> None:
-    row = StatusRow(EVIL, EVIL, "", EVIL, 1, EVIL)
-    overview = StatusesRead((EnvironmentStatus(EVIL, "", (row,)), EnvironmentStatus("prod", EVIL, (), EVIL)), 1)
+def test_text_from_a_database_is_escaped() -> None:
+    row = StatusRow(MALICIOUS, MALICIOUS, "", MALICIOUS, 1, MALICIOUS)
+    overview = StatusesRead((EnvironmentStatus(MALICIOUS, "", (row,)), EnvironmentStatus("prod", MALICIOUS, (), MALICIOUS)), 1)
     page = read(render_page(overview, NOW))
     assert "script" not in page.tags
-    assert [text for text, _, _ in page.rows[0]] == ["version", SHOWN, "prod"]
-    assert page.rows[1][:2] == [(SHOWN, "", ""), (SHOWN, SHOWN, f"{SHOWN}; by {SHOWN}; {SHOWN}")]
-    assert page.paragraphs[1] == f"prod could not be reached: {SHOWN}{SHOWN}"
+    assert [text for text, _, _ in page.rows[0]] == ["version", SANITISED, "prod"]
+    assert page.rows[1][:2] == [(SANITISED, "", ""), (SANITISED, SANITISED, f"{SANITISED}; by {SANITISED}; {SANITISED}")]
+    assert page.paragraphs[1] == f"prod could not be reached: {SANITISED}{SANITISED}"
 
 
-def test_the_page_needs_nothing_else() -> None:
+def test_the_page_loads_no_other_resources() -> None:
     text = render_page(STATUSES, NOW)
     assert "http" not in text
     assert "src=" not in text
 
 
-def test_a_page_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunnerError, match=r"nowhere/p\.html cannot be written: No such file or directory") as failed:
         write_page(STATUSES, tmp_path / "nowhere" / "p.html")
     assert "--html" in failed.value.hint

@@ -1,4 +1,4 @@
-"""What is drawn at the foot of a terminal while something runs."""
+"""The live view at the bottom of a terminal during a run."""
 
 import io
 import re
@@ -32,7 +32,7 @@ STEP = StepStarted("migrate", SEARCH, 2, 3, 4)
 STATEMENT = StatementStarted(SEARCH, 9, "CREATE INDEX\n  ON chunks", 3, 4)
 INDEX = IndexAdvanced(SEARCH, 9, "building index: scanning table", 43)
 WAITING = Waiting(SEARCH, 9, 4.0, (PSQL,))
-PSQL_WORDS = "pid 123 (gaia, psql, from 10.0.0.7, idle in transaction since 2025-11-22 12:01:02 UTC): LOCK TABLE users"
+PSQL_DESCRIPTION = "pid 123 (gaia, psql, from 10.0.0.7, idle in transaction since 2025-11-22 12:01:02 UTC): LOCK TABLE users"
 
 
 def _console(columns: int) -> Console:
@@ -40,16 +40,16 @@ def _console(columns: int) -> Console:
 
 
 def _draw(events: list[Event], now: float = 0, columns: int = 140) -> list[str]:
-    """Let events happen at second 0 and draw what is left, with the bar as one sign."""
-    scene = reduce(lambda scene, event: advance(scene, event, 0) or LiveView(), events, LiveView())
+    """Return the live view after events at second 0, with the progress bar as one character."""
+    view = reduce(lambda view, event: advance(view, event, 0) or LiveView(), events, LiveView())
     console = _console(columns)
     with console.capture() as capture:
-        console.print(draw(scene, now, console))
+        console.print(draw(view, now, console))
     return [re.sub(r"[━╸╺]+", "━", re.sub(r" +", " ", line)).strip() for line in capture.get().splitlines()]
 
 
 BAR, LINE = f"━ 2/3 {SEARCH} 0.0 s", "line 9: CREATE INDEX 0.0 s"
-INDEX_LINE, WAIT_LINE = "🔨 index build: scanning table, 43 %", f"⏳ has waited 4 s for {PSQL_WORDS}"
+INDEX_LINE, WAIT_LINE = "🔨 index build: scanning table, 43 %", f"⏳ has waited 4 s for {PSQL_DESCRIPTION}"
 
 
 @pytest.mark.parametrize(
@@ -71,21 +71,21 @@ INDEX_LINE, WAIT_LINE = "🔨 index build: scanning table, 43 %", f"⏳ has wait
         ([LockAwaited(None, 4.0), STEP], [BAR]),
     ],
 )
-def test_what_runs_and_what_it_waits_for_is_drawn(events: list[Event], drawn: list[str]) -> None:
+def test_the_running_statement_and_its_blockers_are_drawn(events: list[Event], drawn: list[str]) -> None:
     assert _draw(events) == drawn
 
 
 @pytest.mark.parametrize("kind", [StepFailed, RunFinished, ErrorRaised, RepairProposed])
-def test_nothing_is_drawn_where_nothing_runs(kind: type[Event]) -> None:
+def test_nothing_is_drawn_if_nothing_is_running(kind: type[Event]) -> None:
     assert advance(LiveView(step=STEP), sample(kind), 0) is None
 
 
 @pytest.mark.parametrize(("now", "time"), [(0.25, "0.2 s"), (59.9, "59.9 s"), (61, "1 min 1 s"), (7_265, "2 h 1 min")])
-def test_the_time_goes_on(now: float, time: str) -> None:
+def test_the_elapsed_time_is_updated(now: float, time: str) -> None:
     assert [line[-len(time) - 1 :] for line in _draw([STEP, STATEMENT], now)] == [f" {time}", f" {time}"]
 
 
-def test_of_many_blockers_three_are_named() -> None:
+def test_at_most_three_blockers_are_listed() -> None:
     waiting = replace(WAITING, blockers=tuple(replace(PSQL, pid=number) for number in range(5)))
     lines = _draw([STEP, STATEMENT, waiting])
     assert [re.findall(r"pid \d", line) for line in lines[2:5]] == [["pid 0"], ["pid 1"], ["pid 2"]]
@@ -96,23 +96,23 @@ def test_the_bar_counts_the_statements_of_the_running_step() -> None:
     console = _console(120)
 
     def measure(number: int) -> int:
-        scene = LiveView(step=STEP, statement=replace(STATEMENT, number=number))
+        view = LiveView(step=STEP, statement=replace(STATEMENT, number=number))
         with console.capture() as capture:
-            console.print(draw(scene, 0, console))
+            console.print(draw(view, 0, console))
         return len(re.findall("━", capture.get()))
 
     assert measure(1) < measure(3) < measure(4)
 
 
 @pytest.mark.parametrize("columns", [30, 40, 60])
-def test_on_a_narrow_terminal_the_blocker_is_still_named_whole(columns: int) -> None:
+def test_on_a_narrow_terminal_the_blocker_is_described_completely(columns: int) -> None:
     lines = _draw([STEP, STATEMENT, INDEX, WAITING], columns=columns)
-    assert PSQL_WORDS in " ".join(lines)
+    assert PSQL_DESCRIPTION in " ".join(lines)
     assert max(map(width, lines)) <= columns
 
 
 @pytest.mark.parametrize(
-    ("line", "laid"),
+    ("line", "wrapped"),
     [
         (Line("❌ one two three four five six seven"), ["❌ one two three four five", "   six seven"]),
         (Line("   State: one two three four five six"), ["   State: one two three four", "          five six"]),
@@ -122,8 +122,8 @@ def test_on_a_narrow_terminal_the_blocker_is_still_named_whole(columns: int) -> 
         (Line("short"), ["short"]),
     ],
 )
-def test_a_long_line_goes_on_below_its_beginning(line: Line, laid: list[str]) -> None:
+def test_a_long_line_is_wrapped_with_indentation(line: Line, wrapped: list[str]) -> None:
     console = _console(32)
     with console.capture() as capture:
         console.print(Group(lay_out(line, console)))
-    assert [each.rstrip() for each in capture.get().splitlines()] == laid
+    assert [each.rstrip() for each in capture.get().splitlines()] == wrapped

@@ -1,4 +1,4 @@
-"""Several environments side by side: in a real terminal of any width, and as plain lines."""
+"""Several environments side by side: in a terminal of any width, and as plain lines."""
 
 import re
 
@@ -13,20 +13,20 @@ from tests.report.terminals import open_terminal, show_screen
 UNREACHED = ["❌ prod could not be reached: cannot connect to gaia@prod/gaia", "   Next:  Is the network up?"]
 
 
-def look(name: str, columns: int) -> tuple[str, list[str]]:
-    """Give the raw output of a report and what a person sees."""
+def read_screen(name: str, columns: int) -> tuple[str, list[str]]:
+    """Return the raw output of a report and the screen that a user sees."""
     with open_terminal(name, columns=columns) as terminal:
         terminal.finish()
         return terminal.output, show_screen(terminal.output)
 
 
 def read_cells(screen: list[str]) -> dict[str, list[str]]:
-    """Read the table by its versions."""
+    """Return the cells of the table by version."""
     rows = (re.split(r"  +", line) for line in screen)
     return {row[0]: row[1:] for row in rows if row[0].startswith("2025")}
 
 
-def test_plain_lines_have_a_row_for_each_version_and_the_reasons_below() -> None:
+def test_plain_lines_have_a_row_for_each_version_and_the_errors_below() -> None:
     lines = describe(STATUSES)
     assert lines[:3] == [
         "dev, staging, prod: the newest 6 of 9 versions; times are UTC",
@@ -52,7 +52,7 @@ def test_plain_lines_have_a_row_for_each_version_and_the_reasons_below() -> None
         (StatusRow("1", "interrupted", failed=True), "failed"),
     ],
 )
-def test_a_cell_says_what_counts_most(row: StatusRow, cell: str) -> None:
+def test_a_cell_shows_the_most_important_state(row: StatusRow, cell: str) -> None:
     assert describe(StatusesRead((EnvironmentStatus("dev", "", (row,)),), 1))[-1] == f"1        {cell}"
 
 
@@ -62,27 +62,27 @@ def test_without_versions_there_is_no_table() -> None:
 
 
 def test_a_wide_terminal_shows_the_same_in_colour() -> None:
-    output, screen = look("side-by-side", 120)
+    output, screen = read_screen("side-by-side", 120)
     assert read_cells(screen) == read_cells(describe(STATUSES))
     assert screen[-2:] == UNREACHED
     for text, colour in (("2025-07-01 10:00", "32"), ("late", "35"), ("edited", "31"), ("failed", "31"), ("not reached", "31")):
         assert re.search(rf"\x1b\[{colour}m{text} *\x1b\[0m", output)
 
 
-def test_a_narrower_one_shows_the_day_alone() -> None:
-    _, screen = look("side-by-side", 75)
+def test_a_narrower_terminal_shows_only_the_date() -> None:
+    _, screen = read_screen("side-by-side", 75)
     assert read_cells(screen)[USERS] == ["2025-07-01", "2025-07-01", "not reached"]
 
 
-def test_a_still_narrower_one_folds_the_versions() -> None:
-    _, screen = look("side-by-side", 64)
+def test_a_still_narrower_terminal_wraps_the_versions() -> None:
+    _, screen = read_screen("side-by-side", 64)
     rows = read_cells(screen)
     assert [cells[0] for version, cells in rows.items() if SEARCH.startswith(version)] == ["2025-11-22"]
     assert SEARCH not in rows
 
 
-def test_where_no_table_fits_each_version_has_a_paragraph() -> None:
-    _, screen = look("side-by-side", 45)
+def test_if_no_table_fits_each_version_is_a_paragraph() -> None:
+    _, screen = read_screen("side-by-side", 45)
     place = screen.index(ASSETS)
     assert screen[place + 1] == "   dev -, staging late, prod not reached"
 
@@ -90,12 +90,12 @@ def test_where_no_table_fits_each_version_has_a_paragraph() -> None:
 @pytest.mark.parametrize("name", ["side-by-side", "environments", "probe"])
 @pytest.mark.parametrize("columns", [30, 64])
 def test_nothing_is_wider_than_the_terminal(name: str, columns: int) -> None:
-    _, screen = look(name, columns)
+    _, screen = read_screen(name, columns)
     assert max(map(width, screen)) <= columns
 
 
 def test_environments_are_a_table_without_empty_columns() -> None:
-    output, screen = look("environments", 80)
+    output, screen = read_screen("environments", 80)
     assert [re.split(r"  +", line) for line in (screen[0], *screen[2:])] == [
         ["environment", "reached", "guarded", "alerts"],
         ["prod", "fly app gaia-prod", "guarded", "to 2 addresses"],
@@ -103,8 +103,8 @@ def test_environments_are_a_table_without_empty_columns() -> None:
     assert "\x1b[33mguarded" in output
 
 
-def test_checks_are_green_or_red_and_say_what_to_do() -> None:
-    output, screen = look("probe", 80)
+def test_checks_are_green_or_red_with_the_next_step() -> None:
+    output, screen = read_screen("probe", 80)
     assert screen == [
         "✅ server version: PostgreSQL 18.1",
         "❌ ledger: no table schema_migrations",

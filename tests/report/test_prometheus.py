@@ -1,4 +1,4 @@
-"""The gauges as Prometheus reads them: the file goes through its own parser."""
+"""The gauges as Prometheus reads them: the file is parsed with the parser of its client library."""
 
 import json
 import os
@@ -31,11 +31,11 @@ STAGING = EnvironmentStatus(
     drifted=True,
 )
 EMPTY = EnvironmentStatus("dev", "", ())
-GONE = EnvironmentStatus("prod", 'no "connection"', ())
+UNREACHED = EnvironmentStatus("prod", 'no "connection"', ())
 
 
 def read(path: Path) -> dict[str, dict[str, float]]:
-    """Give each gauge's value by environment; fails for what is no gauge or is not explained."""
+    """Return the value of each gauge by environment. Raise AssertionError if a metric is not a gauge or has no description."""
     gauges: dict[str, dict[str, float]] = {}
     for family in text_string_to_metric_families(path.read_text()):
         assert family.type == "gauge"
@@ -46,8 +46,8 @@ def read(path: Path) -> dict[str, dict[str, float]]:
     return gauges
 
 
-def test_the_states_are_counted(tmp_path: Path) -> None:
-    write_gauges(StatusesRead((EMPTY, STAGING, GONE), 7), tmp_path / "m.prom", now=NOW)
+def test_the_gauges_count_the_states(tmp_path: Path) -> None:
+    write_gauges(StatusesRead((EMPTY, STAGING, UNREACHED), 7), tmp_path / "m.prom", now=NOW)
     assert read(tmp_path / "m.prom") == {
         "reached": {"dev": 1, "staging": 1, "prod": 0},
         "pending": {"dev": 0, "staging": 4},
@@ -64,7 +64,7 @@ def test_an_environment_may_have_any_name(tmp_path: Path) -> None:
     assert read(tmp_path / "m.prom")["reached"] == {name: 1}
 
 
-def test_the_collector_may_read_the_file_whatever_the_umask(tmp_path: Path) -> None:
+def test_the_file_is_world_readable_with_any_umask(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
         write_gauges(StatusesRead((STAGING,), 7), tmp_path / "m.prom")
@@ -73,7 +73,7 @@ def test_the_collector_may_read_the_file_whatever_the_umask(tmp_path: Path) -> N
     assert (tmp_path / "m.prom").stat().st_mode & 0o777 == 0o644
 
 
-def test_the_file_is_replaced_in_one_move(tmp_path: Path) -> None:
+def test_the_file_is_replaced_atomically(tmp_path: Path) -> None:
     path = tmp_path / "m.prom"
     write_gauges(StatusesRead((EMPTY,), 7), path)
     with path.open() as reader:
@@ -84,7 +84,7 @@ def test_the_file_is_replaced_in_one_move(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["nowhere/m.prom", "folder"])
-def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, place: str) -> None:
+def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path, place: str) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(RunnerError, match=f"{place} cannot be written: ") as failed:
         write_gauges(StatusesRead((STAGING,), 7), tmp_path / place)
@@ -92,7 +92,7 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, place: str) -> N
     assert [path.name for path in tmp_path.rglob("*")] == ["folder"]
 
 
-def test_status_writes_the_gauges_of_all_versions_also_where_it_shows_few(project: Project, database: Database) -> None:
+def test_the_gauges_count_all_versions_even_with_a_limit(project: Project, database: Database) -> None:
     operator = Operator(project, database)
     operator.write_tables(A)
     operator.migrate()

@@ -1,27 +1,27 @@
-"""The report in a real pseudo-terminal."""
+"""The report in a pseudo-terminal."""
 
 import re
 
 import pytest
 
 from tasks.console.cells import width
+from tests.report.sample_program import MARKUP
 from tests.report.samples import ASSETS, SEARCH, USERS
-from tests.report.speaker import MARKUP
 from tests.report.terminals import open_terminal, show_screen
 
 SHOW_CURSOR, HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
 COLOUR = re.compile(r"\x1b\[(?:[0-9]+;)*(?:3[0-9]|9[0-7])")
 
 
-def _look(*arguments: str, columns: int = 80, environment: dict[str, str] | None = None) -> tuple[str, list[str]]:
-    """Give the raw output of a whole run and what a person sees at its end."""
+def _read_screen(*arguments: str, columns: int = 80, environment: dict[str, str] | None = None) -> tuple[str, list[str]]:
+    """Return the raw output of a complete run and the screen at its end."""
     with open_terminal(*arguments, columns=columns, environment=environment) as terminal:
         terminal.finish()
         return terminal.output, show_screen(terminal.output)
 
 
-def test_after_a_run_only_what_was_done_is_left_on_the_screen() -> None:
-    _, screen = _look("migrate")
+def test_after_a_run_the_screen_shows_only_the_completed_steps() -> None:
+    _, screen = _read_screen("migrate")
     assert screen[1:] == [
         "Found 14 migration files",
         "⏭️  Skipping 8 migrations (already applied)",
@@ -35,11 +35,11 @@ def test_after_a_run_only_what_was_done_is_left_on_the_screen() -> None:
 
 
 def test_success_is_green_and_its_time_is_dim() -> None:
-    output, _ = _look("migrate")
+    output, _ = _read_screen("migrate")
     assert f"\x1b[32m✅ Applied {USERS} \x1b[0m\x1b[2;32m(12 ms)\x1b[0m" in output
 
 
-def test_while_a_statement_runs_its_first_line_index_and_blocker_are_shown_below_what_was_done() -> None:
+def test_the_running_statement_its_index_build_and_its_blocker_are_shown_below_the_completed_steps() -> None:
     with open_terminal("wait", columns=100) as terminal:
         terminal.read_until("CREATE INDEX")
         screen = show_screen(terminal.output)
@@ -57,16 +57,16 @@ def test_while_a_statement_runs_its_first_line_index_and_blocker_are_shown_below
         assert not any("line 9" in line or "waits" in line for line in show_screen(terminal.output))
 
 
-def test_the_time_of_the_running_statement_goes_on_while_nothing_happens() -> None:
+def test_the_elapsed_time_is_updated_without_new_events() -> None:
     with open_terminal("wait") as terminal:
         output = terminal.read_until(r"CREATE INDEX[^\r\n]*m(\d+\.\d s)", times=3)
         assert "index build" not in output
 
 
 @pytest.mark.parametrize(
-    ("name", "told", "exit_code"), [("stumble", "caught: the run stumbled", 1), ("wait", "caught: interrupt", 130)]
+    ("name", "message", "exit_code"), [("stumble", "caught: the run stumbled", 1), ("wait", "caught: interrupt", 130)]
 )
-def test_what_the_run_raises_passes_through_after_the_terminal_is_as_it_was(name: str, told: str, exit_code: int) -> None:
+def test_an_exception_of_the_run_is_propagated_after_the_terminal_is_restored(name: str, message: str, exit_code: int) -> None:
     with open_terminal(name) as terminal:
         terminal.read_until("CREATE INDEX")
         if name == "wait":
@@ -74,15 +74,15 @@ def test_what_the_run_raises_passes_through_after_the_terminal_is_as_it_was(name
         else:
             terminal.type_line()
         assert terminal.finish() == exit_code
-        before, after = terminal.output.split(told)
+        before, after = terminal.output.split(message)
         screen = show_screen(before)
     assert before.rindex(SHOW_CURSOR) > before.rindex(HIDE_CURSOR)
     assert "\x1b" not in after
     assert screen[-1] == f"✅ Applied {USERS} (12 ms)"
 
 
-def test_a_failure_is_red_and_the_caret_stands_below_the_mistake() -> None:
-    output, screen = _look("fail")
+def test_a_failure_is_red_and_the_caret_is_below_the_error() -> None:
+    output, screen = _read_screen("fail")
     assert f'\x1b[31m❌ Failed {SEARCH}: syntax error at or near "TABEL"\x1b[0m' in output
     assert sum("syntax error" in line for line in screen) == 1
     source = next(index for index, line in enumerate(screen) if "CREATE TABEL" in line)
@@ -90,7 +90,7 @@ def test_a_failure_is_red_and_the_caret_stands_below_the_mistake() -> None:
 
 
 def test_the_states_are_coloured() -> None:
-    output, _ = _look("status", columns=140)
+    output, _ = _read_screen("status", columns=140)
     for state, colour in (("applied", "32"), ("pending", "33"), ("late", "35"), ("edited", "31"), ("missing", "31")):
         assert re.search(rf"\x1b\[{colour}m{state} *\x1b\[0m", output)
     assert re.search(r"\x1b\[1;31minterrupted *\x1b\[0m", output)
@@ -98,14 +98,14 @@ def test_the_states_are_coloured() -> None:
 
 @pytest.mark.parametrize("name", ["migrate", "all"])
 def test_no_color_is_honoured(name: str) -> None:
-    output, screen = _look(name, environment={"NO_COLOR": "1"})
+    output, screen = _read_screen(name, environment={"NO_COLOR": "1"})
     assert not COLOUR.search(output)
     assert len(screen) > 1
 
 
 @pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"PYTHONIOENCODING": "latin-1"}])
-def test_a_terminal_that_cannot_show_our_signs_gets_plain_lines(environment: dict[str, str]) -> None:
-    output, screen = _look("migrate", environment=environment)
+def test_a_terminal_that_cannot_show_the_symbols_gets_plain_lines(environment: dict[str, str]) -> None:
+    output, screen = _read_screen("migrate", environment=environment)
     assert "\x1b" not in output
     assert screen[5].endswith(f"Applied {SEARCH} (1 min 23 s)")
 
@@ -113,32 +113,32 @@ def test_a_terminal_that_cannot_show_our_signs_gets_plain_lines(environment: dic
 @pytest.mark.parametrize("name", ["migrate", "fail", "all"])
 @pytest.mark.parametrize("columns", [40, 60])
 def test_nothing_is_wider_than_the_terminal(name: str, columns: int) -> None:
-    _, screen = _look(name, columns=columns)
+    _, screen = _read_screen(name, columns=columns)
     assert max(map(width, screen)) <= columns
 
 
 @pytest.mark.parametrize("columns", [60, 80, 140])
 def test_a_narrow_status_keeps_state_and_version(columns: int) -> None:
-    _, screen = _look("status", columns=columns)
+    _, screen = _read_screen("status", columns=columns)
     assert any(line.startswith(f"pending      {SEARCH}") for line in screen)
 
 
 @pytest.mark.parametrize("columns", [60, 80, 140])
 def test_a_narrow_history_keeps_outcome_version_and_error(columns: int) -> None:
-    _, screen = _look("history", columns=columns)
+    _, screen = _read_screen("history", columns=columns)
     row = next(index for index, line in enumerate(screen) if ASSETS in line)
     assert "failed" in screen[row]
     assert "42601 syntax error at or near" in screen[row + 1]
 
 
 def test_markup_in_data_is_printed_as_it_is() -> None:
-    _, screen = _look("markup", columns=200)
+    _, screen = _read_screen("markup", columns=200)
     assert sum(MARKUP in line for line in screen) >= 7
     assert f"❌ Failed 20250101000000_{MARKUP}: {MARKUP}" in screen
 
 
-def test_escape_sequences_in_data_are_not_obeyed() -> None:
-    output, screen = _look("escapes", columns=200)
+def test_escape_sequences_in_data_are_removed() -> None:
+    output, screen = _read_screen("escapes", columns=200)
     assert "\x1b[2J" not in output
     assert "\x1b]" not in output
     assert "\x07" not in output

@@ -1,4 +1,4 @@
-"""scripts/migrate.py as a process: its words, its JSON lines, its exit codes."""
+"""scripts/migrate.py as a process: its output, its JSON lines, its exit codes."""
 
 import os
 import re
@@ -25,24 +25,24 @@ NOISY = "DO $$ BEGIN RAISE NOTICE 'one'; RAISE WARNING 'two'; END $$;"
 
 
 def read_words(output: str) -> list[str]:
-    """Give the lines of an output, with what differs from run to run replaced."""
+    """Return the lines of an output, with the parts that vary replaced."""
     output = re.sub(r"run [0-9a-f-]{8,} by \S+", "run R by ME", output)
     output = re.sub(r"(?<=ing )\S+(?=, run R)", "DB", output)
     return re.sub(r"\d+ ms", "N ms", output).splitlines()
 
 
 def read_events(output: str) -> list[Event]:
-    """Read each line of an output as an event; fails for a line that is none."""
+    """Return the event of each line of an output. Raise an error if a line is not an event."""
     return [from_json(line) for line in output.splitlines()]
 
 
 @pytest.fixture
 def operator(project: Project, database: Database) -> Operator:
-    """Give somebody who prepares the database without the cost of a process."""
+    """Return an operator that prepares the database without the cost of a process."""
     return Operator(project, database)
 
 
-def test_a_run_says_what_it_did_in_the_words_of_the_strategy_document(operator: Operator) -> None:
+def test_a_run_prints_the_words_of_the_strategy_document(operator: Operator) -> None:
     operator.write_tables(A, B)
     first = operator.project.migrate(check=0)
     assert read_words(first.stdout) == [
@@ -64,7 +64,7 @@ def test_a_run_says_what_it_did_in_the_words_of_the_strategy_document(operator: 
     assert read_words(operator.project.migrate(check=0).stdout)[-1] == "✅ Nothing to do: the database is up to date"
 
 
-def test_verbose_names_each_skipped_version_and_each_statement(operator: Operator) -> None:
+def test_verbose_prints_each_skipped_version_and_each_statement(operator: Operator) -> None:
     operator.write_tables(A, B)
     operator.migrate()
     operator.write_tables(C)
@@ -82,7 +82,7 @@ def test_verbose_names_each_skipped_version_and_each_statement(operator: Operato
     ]
 
 
-def test_a_failure_says_where_what_stands_and_what_next(operator: Operator) -> None:
+def test_a_failure_prints_place_state_and_next_step(operator: Operator) -> None:
     operator.write_tables(A)
     path = operator.project.write_up(B, "CREATE TABLE b ();\n  SELECT nothing;")
     result = operator.project.migrate(check=1)
@@ -100,7 +100,7 @@ def test_a_failure_says_where_what_stands_and_what_next(operator: Operator) -> N
     ]
 
 
-def test_rolling_back_and_seeding_have_their_words(operator: Operator) -> None:
+def test_rollback_and_seed_print_their_results(operator: Operator) -> None:
     operator.write_tables(A, B)
     operator.project.write_seed("001_one", "SELECT 1;")
     operator.migrate()
@@ -170,7 +170,7 @@ def test_with_json_every_line_is_an_event_and_nothing_else_is_printed(
     assert result.stderr == ""
 
 
-def test_with_json_an_error_is_an_event_and_people_read_it_on_stderr(project: Project) -> None:
+def test_with_json_an_error_is_an_event_and_also_printed_on_stderr(project: Project) -> None:
     project.write_up(A, "SELECT 1/0;")
     result = project.migrate("--json", check=1)
     events = read_events(result.stdout)
@@ -196,7 +196,7 @@ def test_with_json_an_error_is_an_event_and_people_read_it_on_stderr(project: Pr
         (("history", "--version", C), 2),
     ],
 )
-def test_each_end_has_its_exit_code(operator: Operator, arguments: tuple[str, ...], exit_code: int) -> None:
+def test_each_outcome_has_its_exit_code(operator: Operator, arguments: tuple[str, ...], exit_code: int) -> None:
     operator.write_tables(B)
     operator.migrate(environment="staging")
     operator.write_tables(A)
@@ -204,13 +204,13 @@ def test_each_end_has_its_exit_code(operator: Operator, arguments: tuple[str, ..
     assert bool(result.stderr) == (exit_code in (1, 2, 3))
 
 
-def test_a_check_of_what_is_in_order_finds_nothing(operator: Operator) -> None:
+def test_a_check_without_findings_exits_with_0(operator: Operator) -> None:
     operator.write_tables(A)
     operator.migrate()
     assert operator.project.migrate("status", "--check", check=0).stdout
 
 
-def test_a_limit_and_a_version_narrow_what_is_shown(operator: Operator) -> None:
+def test_a_limit_and_a_version_filter_the_output(operator: Operator) -> None:
     operator.write_tables(A, B, C)
     operator.migrate()
     (status,) = read_events(operator.project.migrate("status", "--limit", "1", "--json", check=0).stdout)
@@ -221,7 +221,7 @@ def test_a_limit_and_a_version_narrow_what_is_shown(operator: Operator) -> None:
     assert [(row.version, row.outcome) for row in history.rows] == [(B, "finished")]
 
 
-def test_the_script_runs_from_anywhere_and_as_a_program(operator: Operator, tmp_path: Path) -> None:
+def test_the_script_is_executable_from_any_folder(operator: Operator, tmp_path: Path) -> None:
     operator.write_tables(A)
     (tmp_path / "migrate").symlink_to(REPOSITORY / "scripts" / "migrate.py")
     environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}

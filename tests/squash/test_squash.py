@@ -1,4 +1,4 @@
-"""Making one migration of many: the same schema, the same rows, proved on scratch; and who has them runs nothing."""
+"""Squashing many migrations into one: same schema and same rows, proved on scratch; a database that has them runs nothing."""
 
 import itertools
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from tests.kit.servers import Server
 from tests.runner.operating import Operator, list_done, pick
 
 PLACES, ROUTES, STAFF, LATER = "20250101000000_places", "20250102000000_routes", "20250103000000_staff", "20250104000000_later"
-ONE = "20250103000000_squashed_schema"
+SQUASHED = "20250103000000_squashed_schema"
 FILES = {
     PLACES: "CREATE TYPE kind AS ENUM ('port', 'town'); CREATE TABLE places (id serial PRIMARY KEY, kind kind, name text);"
     " INSERT INTO places (kind, name) VALUES ('port', E'O''Hara;\\n--'), ('town', NULL);",
@@ -44,7 +44,7 @@ def server(embedded: Server) -> Iterator[ScratchServer]:
 
 @pytest.fixture
 def filled(operator: Operator) -> Operator:
-    """Give an operator of a project with some migrations."""
+    """Return the operator of a project with some migrations."""
     for version, text in FILES.items():
         operator.write(version, text, "SELECT 1;")
     return operator
@@ -54,28 +54,28 @@ def squash(operator: Operator, server: ScratchServer, to: str = "20250103", *, a
     return list(squash_files(plan_squash(operator.project.migrations, to, server), apply=apply))
 
 
-def test_the_one_gives_what_the_many_gave_and_later_files_follow(
+def test_the_squashed_migration_has_the_same_result_and_later_migrations_run_after_it(
     filled: Operator, server: ScratchServer, embedded: Server
 ) -> None:
     filled.migrate()
     rows = filled.database.query(ROWS)
     events = squash(filled, server)
-    assert list(read_migrations(filled.project.migrations).checksums) == [ONE, LATER]
+    assert list(read_migrations(filled.project.migrations).checksums) == [SQUASHED, LATER]
     assert pick(events, SquashPlanned)[0].rows == 6
     assert list_done(filled.migrate()) == []
-    assert filled.read_applied() == [ONE, LATER]
+    assert filled.read_applied() == [SQUASHED, LATER]
     with fresh_database(embedded) as fresh:
         operator = replace(filled, database=fresh)
-        assert list_done(operator.migrate()) == [ONE, LATER]
+        assert list_done(operator.migrate()) == [SQUASHED, LATER]
         assert fresh.query(ROWS) == rows
         assert fresh.query("SHOW search_path") == [('"$user", public',)]
 
 
-def test_older_servers_take_the_one_too(filled: Operator, any_database: Database) -> None:
+def test_the_squashed_migration_runs_on_older_servers(filled: Operator, any_database: Database) -> None:
     with ScratchServer(any_database.server.url()) as server:
         squash(filled, server)
     operator = replace(filled, database=any_database)
-    assert list_done(operator.migrate()) == [ONE, LATER]
+    assert list_done(operator.migrate()) == [SQUASHED, LATER]
 
 
 def test_a_dry_run_shows_and_changes_nothing(filled: Operator, server: ScratchServer) -> None:
@@ -85,11 +85,11 @@ def test_a_dry_run_shows_and_changes_nothing(filled: Operator, server: ScratchSe
     assert planned.versions == (PLACES, ROUTES, STAFF)
     assert "INSERT INTO public.staff" in planned.text
     assert "-- migrate: irreversible" in planned.down
-    assert finished == SquashFinished(ONE, 3, applied=False)
+    assert finished == SquashFinished(SQUASHED, 3, applied=False)
     assert {path: path.read_bytes() for path in filled.project.migrations.rglob("*.sql")} == before
 
 
-def test_a_squash_of_a_squash_serves_who_has_the_first_files(filled: Operator, server: ScratchServer) -> None:
+def test_a_squash_of_a_squash_replaces_the_original_versions(filled: Operator, server: ScratchServer) -> None:
     filled.migrate()
     squash(filled, server)
     squash(filled, server, LATER)
@@ -100,17 +100,17 @@ def test_a_squash_of_a_squash_serves_who_has_the_first_files(filled: Operator, s
     assert filled.read_states() == {later: "applied"}
 
 
-def test_a_run_that_was_broken_off_after_any_act_is_completed(filled: Operator, server: ScratchServer) -> None:
+def test_a_squash_that_was_interrupted_after_any_step_is_completed(filled: Operator, server: ScratchServer) -> None:
     folder = filled.project.migrations
-    for acts in range(1, 9):
+    for steps in range(1, 9):
         events = squash_files(plan_squash(folder, "20250103", server), apply=True)
-        done = pick(itertools.islice(events, 1 + acts), FileChanged)
+        done = pick(itertools.islice(events, 1 + steps), FileChanged)
         events.close()  # type: ignore[attr-defined]
         squash(filled, server)
-        assert list(read_migrations(folder).checksums) == [ONE, LATER]
-        assert read_migrations(folder).downs == {ONE, LATER}
-        assert len(done) == acts
-        for path in (*folder.rglob(f"{ONE}.sql"), folder / "renames.toml"):
+        assert list(read_migrations(folder).checksums) == [SQUASHED, LATER]
+        assert read_migrations(folder).downs == {SQUASHED, LATER}
+        assert len(done) == steps
+        for path in (*folder.rglob(f"{SQUASHED}.sql"), folder / "renames.toml"):
             path.unlink()
         for version, text in FILES.items():
             filled.write(version, text, "SELECT 1;")
@@ -123,7 +123,7 @@ def test_a_run_that_was_broken_off_after_any_act_is_completed(filled: Operator, 
         ("2024", UsageError, "there is no version 2024"),
     ],
 )
-def test_what_cannot_be_squashed_is_refused(
+def test_an_invalid_target_is_refused(
     filled: Operator, server: ScratchServer, to: str, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
@@ -139,9 +139,7 @@ def test_what_cannot_be_squashed_is_refused(
         "COMMENT ON DATABASE postgres IS 'x'; ALTER DATABASE postgres SET work_mem = '1MB'",
     ],
 )
-def test_what_reaches_beyond_the_database_would_be_lost_and_is_refused(
-    filled: Operator, server: ScratchServer, text: str
-) -> None:
+def test_a_statement_that_affects_more_than_the_database_is_refused(filled: Operator, server: ScratchServer, text: str) -> None:
     filled.write(ROUTES, f"SELECT 1;\n{text};")
     with pytest.raises(RefusedError, match=rf"{ROUTES}\.sql:2 affects more than the database"):
         squash(filled, server)
@@ -156,7 +154,7 @@ def test_a_flat_folder_is_refused(operator: Operator, server: ScratchServer, tmp
         plan_squash(tmp_path, PLACES, server)
 
 
-def test_what_the_one_file_would_do_otherwise_is_refused_with_the_difference(operator: Operator, server: ScratchServer) -> None:
+def test_a_squash_with_a_different_result_is_refused_with_the_difference(operator: Operator, server: ScratchServer) -> None:
     rate = "CREATE OR REPLACE FUNCTION rate() RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT {}';"
     table = "CREATE TABLE prices (net int, gross int GENERATED ALWAYS AS (net * rate()) STORED); INSERT INTO prices VALUES (1);"
     operator.write(PLACES, rate.format(2) + table)
@@ -171,7 +169,7 @@ def fill(database: ScratchDatabase, text: str) -> None:
         connection.execute(text)
 
 
-def test_a_proof_that_fails_tells_the_difference(server: ScratchServer) -> None:
+def test_a_failed_proof_reports_the_difference(server: ScratchServer) -> None:
     with server.make() as wanted, server.make() as actual:
         fill(wanted, "CREATE TABLE a (id serial); CREATE TABLE b (); INSERT INTO a DEFAULT VALUES")
         fill(actual, "CREATE TABLE a (id serial); INSERT INTO a VALUES (7)")
@@ -182,10 +180,10 @@ def test_a_proof_that_fails_tells_the_difference(server: ScratchServer) -> None:
     assert "~ sequence public.a_id_seq has another value" in refused.value.message
 
 
-def test_the_command_says_that_it_is_proved(filled: Operator, embedded: Server) -> None:
+def test_the_command_reports_the_proof(filled: Operator, embedded: Server) -> None:
     scratch = {"SCRATCH_DATABASE_URL": embedded.url()}
     shown = filled.project.inv("db.squash", "--to=20250103", "--dry-run", env=scratch, check=0).stdout
-    assert f"3 migrations become {ONE}, with 6 rows" in shown
+    assert f"3 migrations become {SQUASHED}, with 6 rows" in shown
     assert "✅ Dry run: nothing was changed; proved on scratch: the same schema, the same rows" in shown
-    assert ONE in filled.project.inv("db.squash", "--to=20250103", "--json", env=scratch, check=0).stdout
+    assert SQUASHED in filled.project.inv("db.squash", "--to=20250103", "--json", env=scratch, check=0).stdout
     filled.project.migrate(check=0)

@@ -1,6 +1,6 @@
-"""A program that reports sample events: `python -m tests.report.speaker NAME [--json] [--verbose]`.
+"""A program that reports sample events: `python -m tests.report.sample_program NAME [--json] [--verbose]`.
 
-Where a run goes on only after somebody looked, it waits for a line on its stdin.
+Where a test reads the screen during a run, the program waits for a line on its stdin.
 """
 
 import sys
@@ -44,15 +44,15 @@ MARKUP = "[red]DROP[/red] [/] [link=https://x.example]y"
 ESCAPES = "\x1b[2J\x1b]0;a title\x07\x1b[31mevil"
 
 
-def speak_migrate() -> Iterator[Event]:
+def run_to_end() -> Iterator[Event]:
     """Run to the end."""
     yield from MIGRATION
     yield StepFinished("migrate", SEARCH, 83_412)
     yield RunFinished("migrate", 2, 84_000)
 
 
-def speak_wait() -> Iterator[Event]:
-    """Build an index that takes its time, and wait for a lock."""
+def wait_for_lock() -> Iterator[Event]:
+    """Build an index slowly, and wait for a lock."""
     yield from MIGRATION
     sys.stdin.readline()
     yield IndexAdvanced(SEARCH, 9, "building index: scanning table", 43)
@@ -63,15 +63,15 @@ def speak_wait() -> Iterator[Event]:
     yield RunFinished("migrate", 2, 84_000)
 
 
-def speak_stumble() -> Iterator[Event]:
-    """Break off with an exception."""
+def fail_unexpectedly() -> Iterator[Event]:
+    """Raise an exception during a run."""
     yield from MIGRATION
     sys.stdin.readline()
     raise LookupError("the run stumbled")
 
 
-def speak_spoilt(text: str) -> Iterator[Event]:
-    """Put a text wherever data can be."""
+def insert_text(text: str) -> Iterator[Event]:
+    """Put a text into every field of data."""
     version = f"20250101000000_{text}"
     yield from MIGRATION
     yield StatementStarted(version, 9, text, 1, 1)
@@ -85,33 +85,33 @@ def speak_spoilt(text: str) -> Iterator[Event]:
     yield ProbeRead((CheckMade(text, False, text, text),))
 
 
-def speak_long() -> Iterator[Event]:
-    """Say more than a pipe holds."""
+def emit_many() -> Iterator[Event]:
+    """Emit more events than a pipe can buffer."""
     for number in range(20_000):
         yield StepFinished("migrate", f"{ASSETS}_{number}", number)
-    print("told everything", file=sys.stderr)
+    print("emitted everything", file=sys.stderr)
 
 
-SPEECHES: dict[str, Callable[[], Iterator[Event]]] = {
+STREAMS: dict[str, Callable[[], Iterator[Event]]] = {
     "all": lambda: iter(SAMPLES),
     "dry-run": lambda: iter((sample(PlanMade), RunFinished("migrate", 0, 3, dry_run=True))),
-    "escapes": lambda: speak_spoilt(ESCAPES),
+    "escapes": lambda: insert_text(ESCAPES),
     "fail": lambda: iter(FAILURE),
     "environments": lambda: iter((sample(EnvironmentsListed),)),
     "history": lambda: iter((sample(HistoryRead),)),
-    "long": speak_long,
-    "markup": lambda: speak_spoilt(MARKUP),
-    "migrate": speak_migrate,
+    "long": emit_many,
+    "markup": lambda: insert_text(MARKUP),
+    "migrate": run_to_end,
     "probe": lambda: iter((sample(ProbeRead),)),
     "side-by-side": lambda: iter((STATUSES,)),
     "status": lambda: iter((STATUS,)),
-    "stumble": speak_stumble,
-    "wait": speak_wait,
+    "stumble": fail_unexpectedly,
+    "wait": wait_for_lock,
 }
 
 if __name__ == "__main__":
     try:
-        report(SPEECHES[sys.argv[1]](), json="--json" in sys.argv, verbose="--verbose" in sys.argv)
+        report(STREAMS[sys.argv[1]](), json="--json" in sys.argv, verbose="--verbose" in sys.argv)
     except LookupError as error:
         print(f"caught: {error}", flush=True)
         raise SystemExit(1) from None
