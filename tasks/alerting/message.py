@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tasks.alerting.progress import LockWait, RunProgress
 from tasks.console.cells import clean, clean_lines, cut
-from tasks.console.lines import write_seconds, write_session
+from tasks.console.lines import format_seconds, format_session
 from tasks.runner.errors import ReportedError, RunnerError, describe_error
 from tasks.runner.events import ErrorRaised
 from tasks.runner.identity import identify, read_revision
@@ -88,7 +88,7 @@ def describe_end(error: BaseException, progress: RunProgress, environment: Envir
 
 def describe_wait(progress: RunProgress, wait: LockWait, seconds_s: float, environment: Environment, action: str) -> Alert:
     """Return the alert for a run that has been waiting, with its blockers and how to end them."""
-    sessions = "\n".join(write_session(blocker) for blocker in wait.blockers)
+    sessions = "\n".join(format_session(blocker) for blocker in wait.blockers)
     what = "a lock" if wait.statement else "another run"
     pids = "".join(f" SELECT pg_terminate_backend({blocker.pid});" for blocker in wait.blockers)
     hint = f"If you may end the blocking session:{pids}" if pids else "Look for the blocking session in pg_stat_activity."
@@ -97,7 +97,7 @@ def describe_wait(progress: RunProgress, wait: LockWait, seconds_s: float, envir
         environment,
         action,
         progress,
-        error="\n".join(filter(None, (f"for {what}, {write_seconds(round(seconds_s))} so far", sessions))),
+        error="\n".join(filter(None, (f"for {what}, {format_seconds(round(seconds_s))} so far", sessions))),
         state="The run keeps waiting. Nothing of the open transaction is committed yet.",
         hint=hint if wait.statement else f"Nothing, if the other run is expected: inv db.history --env={environment.name}",
     )

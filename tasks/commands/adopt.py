@@ -63,9 +63,9 @@ def adopt(
 ) -> None:
     """Baseline an existing database: find out from its schema which migrations it has, and record them."""
     from tasks.adopt.examine import Assumptions
-    from tasks.report.adoption import register_words
+    from tasks.report.adoption import register_messages
 
-    register_words()
+    register_messages()
     assumed = Assumptions(tuple(assume_present), tuple(assume_absent))
     options = Options(json=json, verbose=verbose, yes=yes, start=start)
     with catch_signals() as stop, exit_on_error(json=json) as seen:

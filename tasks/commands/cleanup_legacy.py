@@ -34,9 +34,9 @@ def cleanup_legacy(
     """Propose names and an order for old SQL files, and which are superseded; apply it with --apply."""
     from tasks.legacy.cleanup import clean_up, find_old_files, plan_cleanup
     from tasks.report import report
-    from tasks.report.cleanup import register_words
+    from tasks.report.cleanup import register_messages
 
-    register_words()
+    register_messages()
     with exit_on_error(json=json):
         settings, timeout_s = load_environment("local").settings, parse_count("--timeout", timeout)
         files = find_old_files(folder, settings.migrations_dir)

@@ -31,10 +31,10 @@ def squash(
 ) -> None:
     """Replace all migrations up to a version by one, proved on scratch; it is not run where they are applied."""
     from tasks.report import report
-    from tasks.report.squash import register_words
+    from tasks.report.squash import register_messages
     from tasks.squash.squash import plan_squash, squash_files
 
-    register_words()
+    register_messages()
     with exit_on_error(json=json):
         settings, timeout_s = load_environment("local").settings, parse_count("--timeout", timeout)
         with open_scratch(settings, target=settings.database_url) as server:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.console.cells import clean, clean_lines
-from tasks.console.lines import INDENT, Line, Role, Style, count, hang, write_moment
+from tasks.console.lines import INDENT, Line, Role, Style, count, format_time, hang
 
 if TYPE_CHECKING:
     from tasks.runner.events import (
@@ -35,21 +35,21 @@ _OUTCOMES = {
 }
 
 
-def say_environments(event: EnvironmentsListed, _style: Style) -> list[Line]:
+def format_environments(event: EnvironmentsListed, _style: Style) -> list[Line]:
     """Return the lines for the list of environments."""
     from tasks.console.tables import align
 
-    head, *body = align([ENVIRONMENT_COLUMNS, *map(write_environment_row, event.environments)])
+    head, *body = align([ENVIRONMENT_COLUMNS, *map(format_environment_row, event.environments)])
     return [Line(head, "head"), *map(Line, body)]
 
 
-def write_environment_row(known: EnvironmentKnown) -> tuple[str, ...]:
+def format_environment_row(known: EnvironmentKnown) -> tuple[str, ...]:
     """Return the cells of an environment's row, in the order of ENVIRONMENT_COLUMNS."""
     alerts = f"to {known.alerts} address{'es' if known.alerts > 1 else ''}" if known.alerts else ""
     return clean(known.name), clean(known.reached), "guarded" if known.guarded else "", alerts
 
 
-def say_probe(event: ProbeRead, _style: Style) -> list[Line]:
+def format_probe(event: ProbeRead, _style: Style) -> list[Line]:
     """Return the lines for checks: whether each passed, and the next step if it did not."""
     lines: list[Line] = []
     for check in event.checks:
@@ -60,23 +60,23 @@ def say_probe(event: ProbeRead, _style: Style) -> list[Line]:
     return lines
 
 
-def say_statuses(event: StatusesRead, _style: Style) -> list[Line]:
+def format_statuses(event: StatusesRead, _style: Style) -> list[Line]:
     """Return the lines for a table with a row for each migration and a column for each environment."""
     from tasks.console.tables import align
 
-    lines = say_side_by_side(event)
+    lines = format_heading(event)
     rows = order_rows(event)
     if rows:
         heads = ("version", *(clean(column.environment) for column in event.environments))
-        written = [(clean(version), *(write_cell(cell) for cell in cells)) for version, cells in rows]
+        written = [(clean(version), *(format_cell(cell) for cell in cells)) for version, cells in rows]
         head, *body = align([heads, *written])
         roles = (_choose_role(cells) for _, cells in rows)
         lines += [Line(""), Line(head, "head"), *(Line(text, role) for text, role in zip(body, roles, strict=True))]
-    unreached = say_unreached(event)
+    unreached = format_unreached(event)
     return [*lines, Line(""), *unreached] if unreached else lines
 
 
-def say_side_by_side(event: StatusesRead) -> list[Line]:
+def format_heading(event: StatusesRead) -> list[Line]:
     """Return the heading of the side-by-side table."""
     shown = len(order_rows(event))
     versions = count(event.total, "version") if shown == event.total else f"the newest {shown} of {count(event.total, 'version')}"
@@ -84,7 +84,7 @@ def say_side_by_side(event: StatusesRead) -> list[Line]:
     return [Line(f"{names}: {versions}; times are UTC", "head")]
 
 
-def say_unreached(event: StatusesRead) -> list[Line]:
+def format_unreached(event: StatusesRead) -> list[Line]:
     """Return the lines for environments that have drifted or could not be reached, with the next step."""
     lines: list[Line] = []
     for column in event.environments:
@@ -121,13 +121,13 @@ def order_rows(event: StatusesRead) -> tuple[tuple[str, tuple[Cell, ...]], ...]:
     )
 
 
-def write_cell(cell: Cell, length: int = MINUTE) -> str:
+def format_cell(cell: Cell, length: int = MINUTE) -> str:
     """Return the text of a cell: when the version was applied, cut to a length, or its state."""
     row = cell.row
     if row is None:
         return "not reached" if cell.kind == "unreached" else "-"
     if cell.kind == "applied":
-        return write_moment(row.applied_at)[:length] or "applied"
+        return format_time(row.applied_at)[:length] or "applied"
     return "rollback failed" if cell.kind == "failed" and row.state == "applied" else clean(cell.kind)
 
 
@@ -137,13 +137,13 @@ def _make_cell(row: StatusRow | None, is_there: bool) -> Cell:
     return Cell("failed" if row.failed else row.state, row)
 
 
-def say_lost(event: ConnectionLost, _style: Style) -> list[Line]:
+def format_lost(event: ConnectionLost, _style: Style) -> list[Line]:
     """Return the line for a lost connection."""
     run = clean(event.run_id)[:_RUN_ID]
     return [Line(f"⚠️  The connection was lost ({clean(event.reason)}). Reading the log for the outcome of run {run}.", "warn")]
 
 
-def say_outcome(event: OutcomeRead, _style: Style) -> list[Line]:
+def format_outcome(event: OutcomeRead, _style: Style) -> list[Line]:
     """Return the lines for the outcome of a run whose connection was lost."""
     text = _OUTCOMES.get(event.outcome, "Run {run}: " + clean(event.outcome))
     line = text.format(run=clean(event.run_id)[:_RUN_ID], steps=count(len(event.steps), "migration"))

@@ -10,7 +10,7 @@ from tasks.runner.events import Event, Heartbeat
 
 
 @contextmanager
-def beat(write: Callable[[Event], None], every_s: float) -> Iterator[Callable[[Event], None]]:
+def send_heartbeats(write: Callable[[Event], None], every_s: float) -> Iterator[Callable[[Event], None]]:
     """Yield a function that writes events; a Heartbeat is written beside them every `every_s` seconds, none for 0."""
     if not every_s:
         yield write

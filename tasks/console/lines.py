@@ -41,15 +41,15 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def write_duration(milliseconds: float) -> str:
+def format_duration(milliseconds: float) -> str:
     """Return a duration as text, less precise the longer it is."""
     seconds = milliseconds / _SECOND_MS
     if milliseconds < _PLAIN_MS:
         return f"{milliseconds:.0f} ms"
-    return write_seconds(seconds)
+    return format_seconds(seconds)
 
 
-def write_seconds(seconds: float) -> str:
+def format_seconds(seconds: float) -> str:
     """Return seconds as text, with minutes and hours if there are any."""
     if seconds < _MINUTE_S:
         return f"{seconds:.1f}".removesuffix(".0") + " s"
@@ -59,32 +59,32 @@ def write_seconds(seconds: float) -> str:
     return f"{whole // _HOUR_S} h {whole % _HOUR_S // _MINUTE_S} min"
 
 
-def write_moment(moment: str) -> str:
+def format_time(moment: str) -> str:
     """Return an ISO 8601 time as text, to the second. Times in events are UTC."""
     return clean(moment)[:_MOMENT].replace("T", " ")
 
 
-def write_database(environment: str, database: str) -> str:
+def format_database(environment: str, database: str) -> str:
     """Return the name of a database, with its environment if that is known."""
     return f"{clean(database)} ({clean(environment)})" if environment else clean(database)
 
 
-def write_spot(version: str, line: int) -> str:
+def format_place(version: str, line: int) -> str:
     """Return the file and line of a statement; without a version, the text refers to the run."""
     if not version:
         return "The run"
     return f"{clean(version)}.sql:{line}" if line else f"{clean(version)}.sql"
 
 
-def write_progress(event: IndexAdvanced) -> str:
+def format_progress(event: IndexAdvanced) -> str:
     """Return the progress of an index build; the percentage restarts in each phase."""
     percent = "" if event.percent < 0 else f", {event.percent} %"
     return f"index build: {clean(event.phase).removeprefix('building index: ')}{percent}"
 
 
-def write_session(session: Session, *, query: bool = True) -> str:
+def format_session(session: Session, *, query: bool = True) -> str:
     """Return a description of a session: process id, user, application, state and query."""
-    since = f" since {write_moment(session.since)} UTC" if session.since else ""
+    since = f" since {format_time(session.since)} UTC" if session.since else ""
     client = f"from {clean(session.client)}" if session.client not in {"", "local"} else ""
     facts = [clean(session.user), clean(session.application), client, f"{clean(session.state)}{since}".strip()]
     known = ", ".join(fact for fact in facts if fact)
@@ -99,7 +99,7 @@ def hang(first: str, text: str, role: Role = "plain") -> list[Line]:
     return [Line(first + head, role), *(Line(indent + line if line else "", role) for line in rest)]
 
 
-def write_diff(diff: str, limit: int | None = None) -> list[Line]:
+def format_diff(diff: str, limit: int | None = None) -> list[Line]:
     """Return an indented diff; beyond the limit, only the number of lines left out."""
     lines = clean_lines(diff)
     shown = lines if limit is None else lines[:limit]

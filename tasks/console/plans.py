@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tasks.console.cells import clean, cut, first_line
-from tasks.console.lines import INDENT, Line, Role, Style, count, hang, write_diff
+from tasks.console.lines import INDENT, Line, Role, Style, count, format_diff, hang
 
 if TYPE_CHECKING:
     from tasks.runner.events import Finding, PlanMade, PlannedStatement, PlannedStep, RepairProposed
@@ -15,9 +15,9 @@ _DIFF_LINES = 60
 _WOULD = {"rollback": ("migration", "rolled back"), "seed": ("seed", "run")}
 
 
-def say_plan(event: PlanMade, style: Style) -> list[Line]:
+def format_plan(event: PlanMade, style: Style) -> list[Line]:
     """Return the lines for the findings and, in a dry run, for every step that would run."""
-    lines = say_findings(event.findings, style, hints=event.dry_run)
+    lines = format_findings(event.findings, style, hints=event.dry_run)
     if not event.dry_run:
         return lines
     if not event.steps:
@@ -26,15 +26,15 @@ def say_plan(event: PlanMade, style: Style) -> list[Line]:
     heading = f"Dry run: {count(len(event.steps), noun)} would be {done}"
     lines += [Line(heading, "head"), Line("")]
     for number, step in enumerate(event.steps, 1):
-        lines += [*_say_step(number, step, style), Line("")]
+        lines += [*_format_step(number, step, style), Line("")]
     return lines
 
 
-def _say_step(number: int, step: PlannedStep, style: Style) -> list[Line]:
+def _format_step(number: int, step: PlannedStep, style: Style) -> list[Line]:
     head = f"{number:>3}. "
     lines = [
         Line(f"{head}{clean(step.version)}", "head"),
-        Line(f"{' ' * len(head)}{clean(step.file)}, {_say_transactions(step)}", "dim"),
+        Line(f"{' ' * len(head)}{clean(step.file)}, {_format_transactions(step)}", "dim"),
     ]
     by_segment: dict[int, list[PlannedStatement]] = defaultdict(list)
     for statement in step.statements:
@@ -42,7 +42,7 @@ def _say_step(number: int, step: PlannedStep, style: Style) -> list[Line]:
     digits = max((len(str(statement.line)) for statement in step.statements), default=1)
     for segment, statements in sorted(by_segment.items()):
         if len(step.segments) > 1:
-            lines.append(Line(f"{' ' * len(head)}{_say_segment(step, segment)}", "dim"))
+            lines.append(Line(f"{' ' * len(head)}{_format_segment(step, segment)}", "dim"))
         lines += [
             Line(cut(f"{' ' * len(head)}  line {each.line:>{digits}}  {first_line(each.text)}", style.width), "code")
             for each in statements
@@ -50,39 +50,39 @@ def _say_step(number: int, step: PlannedStep, style: Style) -> list[Line]:
     return lines
 
 
-def _say_transactions(step: PlannedStep) -> str:
+def _format_transactions(step: PlannedStep) -> str:
     if len(step.segments) > 1:
         done = f", {step.done} completed by an earlier run" if step.done else ""
         return f"{len(step.segments)} segments{done}"
     return "in one transaction" if all(step.segments) else "outside a transaction"
 
 
-def _say_segment(step: PlannedStep, segment: int) -> str:
+def _format_segment(step: PlannedStep, segment: int) -> str:
     style = "in one transaction" if step.segments[segment - 1] else "outside a transaction"
     done = " (completed by an earlier run, skipped)" if segment <= step.done else ""
     return f"segment {segment} of {len(step.segments)}, {style}{done}"
 
 
-def say_findings(findings: tuple[Finding, ...], style: Style, *, hints: bool = True) -> list[Line]:
+def format_findings(findings: tuple[Finding, ...], style: Style, *, hints: bool = True) -> list[Line]:
     """Return the lines for findings with their diffs; without `hints`, an error with the hints follows."""
     lines: list[Line] = []
     for finding in findings:
-        lines += _say_finding(finding, style, hint=hints or not finding.refuses)
+        lines += _format_finding(finding, style, hint=hints or not finding.refuses)
     return lines
 
 
-def _say_finding(finding: Finding, style: Style, *, hint: bool) -> list[Line]:
+def _format_finding(finding: Finding, style: Style, *, hint: bool) -> list[Line]:
     sign = "❌ " if finding.refuses else "⚠️  "
     role: Role = "bad" if finding.refuses else "warn"
     named = not finding.version or finding.version in finding.message
     head = sign if named else f"{sign}{clean(finding.version)} ({clean(finding.kind)}): "
     lines = hang(head, finding.message, role)
-    lines += write_diff(finding.diff, None if style.verbose else _DIFF_LINES)
+    lines += format_diff(finding.diff, None if style.verbose else _DIFF_LINES)
     return [*lines, *hang(f"{INDENT}Next:  ", finding.hint)] if hint and finding.hint.strip() else lines
 
 
-def say_repair(event: RepairProposed) -> list[Line]:
+def format_repair(event: RepairProposed) -> list[Line]:
     """Return the lines for one proposed change of the ledger, with its complete diff."""
     head = f"🔧 {clean(event.version)}: {clean(event.change)}"
     lines = [Line(head, "head"), *(hang(INDENT, event.message) if event.message.strip() else [])]
-    return [*lines, *write_diff(event.diff)]
+    return [*lines, *format_diff(event.diff)]

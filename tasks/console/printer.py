@@ -8,8 +8,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
+from tasks.console.formatters import format_error, format_event
 from tasks.console.lines import Style
-from tasks.console.words import say, say_error
 from tasks.runner import events
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _PERCENT_STEP = 10
 
 def describe(event: events.Event, *, verbose: bool = False) -> list[str]:
     """Return the plain lines for an event, without colour."""
-    return [line.text for line in say(event, Style(verbose=verbose))]
+    return [line.text for line in format_event(event, Style(verbose=verbose))]
 
 
 def print_events(stream_of_events: Iterable[events.Event], write: Callable[[events.Event], None]) -> events.Event | None:
@@ -110,9 +110,9 @@ class PlainReport:
         if not self._repeats.is_news(event):
             return
         if isinstance(event, events.ErrorRaised):
-            lines = say_error(event, self._style, reported=self._reported)
+            lines = format_error(event, self._style, reported=self._reported)
         else:
-            lines = say(event, self._style)
+            lines = format_event(event, self._style)
         self._reported = event.message if isinstance(event, events.StepFailed) else ""
         if lines:
             self._outlet.write("\n".join(line.text for line in lines))

@@ -14,7 +14,7 @@ from typing import Any
 
 from tasks.console import JsonReport, PlainReport, print_events
 from tasks.console.cells import clean
-from tasks.console.heartbeat import beat
+from tasks.console.heartbeat import send_heartbeats
 from tasks.console.prompts import choose_confirm
 from tasks.runner.errors import RunnerError, describe_error
 from tasks.runner.events import CHECK_FOUND, ErrorRaised, Event, StatusRead, needs_attention
@@ -142,7 +142,7 @@ def _build_request(options: argparse.Namespace) -> Request:
 
 def _print_events(events: Iterator[Event], options: argparse.Namespace) -> int:
     report = JsonReport() if options.json else PlainReport(verbose=options.verbose)
-    with beat(report.write, options.heartbeat if options.json else 0) as write:
+    with send_heartbeats(report.write, options.heartbeat if options.json else 0) as write:
         last = print_events(events, write)
     found = isinstance(last, StatusRead) and getattr(options, "check", False) and needs_attention(last)
     return CHECK_FOUND if found else 0

@@ -6,8 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tasks.console.cells import clean, clean_lines, cut, pad, width
-from tasks.console.lines import INDENT, Line, Style, count, write_database, write_duration, write_moment
-from tasks.console.plans import say_findings
+from tasks.console.lines import INDENT, Line, Style, count, format_database, format_duration, format_time
+from tasks.console.plans import format_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,30 +23,30 @@ _RUN_ID = 8
 _ERROR_CELLS = 160
 
 
-def write_status_row(row: StatusRow) -> tuple[str, ...]:
+def format_status_row(row: StatusRow) -> tuple[str, ...]:
     """Return the cells of a version's row, in the order of STATUS_COLUMNS."""
-    took = "" if row.execution_time_ms is None else write_duration(row.execution_time_ms)
-    return (clean(row.state), clean(row.version), write_moment(row.applied_at), took, clean(row.applied_by), clean(row.note))
+    took = "" if row.execution_time_ms is None else format_duration(row.execution_time_ms)
+    return (clean(row.state), clean(row.version), format_time(row.applied_at), took, clean(row.applied_by), clean(row.note))
 
 
-def write_history_row(row: HistoryRow) -> tuple[str, ...]:
+def format_history_row(row: HistoryRow) -> tuple[str, ...]:
     """Return the cells of a log row, in the order of HISTORY_COLUMNS."""
     by = f"{clean(row.actor)}@{clean(row.host)}" if row.host else clean(row.actor)
     revision = clean(row.git_revision)[:_REVISION] + ("+changes" if row.git_dirty else "")
     return (
-        write_moment(row.at),
+        format_time(row.at),
         clean(row.outcome),
         clean(row.action),
         clean(row.version),
         f"{row.segments_done}/{row.segments_total}" if row.segments_total else "",
-        "" if row.duration_ms is None else write_duration(row.duration_ms),
+        "" if row.duration_ms is None else format_duration(row.duration_ms),
         by,
         revision,
         clean(row.run_id)[:_RUN_ID],
     )
 
 
-def write_error(row: HistoryRow, style: Style) -> list[str]:
+def format_log_error(row: HistoryRow, style: Style) -> list[str]:
     """Return the error of a log row: its first line, or all lines if verbose."""
     if not row.error and not row.sqlstate:
         return []
@@ -64,26 +64,26 @@ def summarize(event: StatusRead) -> str:
     return f"{text}; {count(rest, 'more version')} not shown" if rest > 0 else text
 
 
-def say_status(event: StatusRead, style: Style) -> list[Line]:
+def format_status(event: StatusRead, style: Style) -> list[Line]:
     """Return the lines for the state of every version and for the findings."""
-    lines = [Line(f"{write_database(event.environment, event.database)}: {summarize(event)}", "head")]
+    lines = [Line(f"{format_database(event.environment, event.database)}: {summarize(event)}", "head")]
     if event.rows:
-        table = align([STATUS_COLUMNS, *map(write_status_row, event.rows)])
+        table = align([STATUS_COLUMNS, *map(format_status_row, event.rows)])
         lines += [Line(""), *map(Line, table)]
-    findings = say_findings(event.findings, style)
+    findings = format_findings(event.findings, style)
     return [*lines, Line(""), *findings] if findings else lines
 
 
-def say_history(event: HistoryRead, style: Style) -> list[Line]:
+def format_history(event: HistoryRead, style: Style) -> list[Line]:
     """Return the lines for the log, each failure with its error below it."""
-    heading = write_database(event.environment, event.database)
+    heading = format_database(event.environment, event.database)
     if not event.rows:
         return [Line(f"{heading}: the log is empty", "head")]
     lines = [Line(f"{heading}: {count(len(event.rows), 'log row')}, newest first", "head"), Line("")]
-    table = align([HISTORY_COLUMNS, *map(write_history_row, event.rows)])
+    table = align([HISTORY_COLUMNS, *map(format_history_row, event.rows)])
     lines.append(Line(table[0]))
     for row, text in zip(event.rows, table[1:], strict=True):
-        lines += [Line(text), *(Line(f"{INDENT}{error}", "bad") for error in write_error(row, style))]
+        lines += [Line(text), *(Line(f"{INDENT}{error}", "bad") for error in format_log_error(row, style))]
     return lines
 
 

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from tasks.adopt.events import AdoptionRead, AdoptionRow
 from tasks.console.cells import clean, cut, pad, width
-from tasks.console.lines import INDENT, Line, Role, Style, count, hang, write_database
-from tasks.console.words import register_formatters
+from tasks.console.formatters import register_formatters
+from tasks.console.lines import INDENT, Line, Role, Style, count, format_database, hang
 
 _ROLES: dict[str, Role] = {"present": "good", "superseded": "dim", "absent": "plain", "partial": "warn", "cannot tell": "warn"}
 _NAMED = 5
 
 
-def register_words() -> None:
+def register_messages() -> None:
     """Register the formatters of the events of an adoption."""
-    register_formatters({AdoptionRead: _say_read})
+    register_formatters({AdoptionRead: _format_adoption})
 
 
-def _say_read(event: AdoptionRead, style: Style) -> list[Line]:
-    lines = [Line(f"{write_database(event.environment, event.database)}: {_sum_up(event)}", "head")]
+def _format_adoption(event: AdoptionRead, style: Style) -> list[Line]:
+    lines = [Line(f"{format_database(event.environment, event.database)}: {_sum_up(event)}", "head")]
     if event.empty:
         return [*lines, Line("✅ The database is empty: nothing to adopt. Create the schema with inv db.migrate", "good")]
     if event.tool:
         lines.append(Line(f"Found the version table of {clean(event.tool)}; it is compared with the schema", "dim"))
     lines += [Line(""), *_tabulate(event, style), Line("")]
     for row in event.rows:
-        lines += _say_contradiction(row)
+        lines += _format_contradiction(row)
     for text in event.unmatched:
         lines += hang("⚠️  no matching migration: ", text, "warn")
-    lines += _say_rest("not explained by any file", event.strangers, style)
-    lines += _say_rest("missing or different from what the files create", event.lacking, style)
+    lines += _format_rest("not explained by any file", event.strangers, style)
+    lines += _format_rest("missing or different from what the files create", event.lacking, style)
     return [*lines, *_conclude(event)]
 
 
@@ -56,7 +56,7 @@ def _tabulate(event: AdoptionRead, style: Style) -> list[Line]:
     return lines
 
 
-def _say_contradiction(row: AdoptionRow) -> list[Line]:
+def _format_contradiction(row: AdoptionRow) -> list[Line]:
     if not row.contradicted:
         return []
     if row.claimed == "you":
@@ -65,7 +65,7 @@ def _say_contradiction(row: AdoptionRow) -> list[Line]:
     return hang("❌ ", text, "bad")
 
 
-def _say_rest(what: str, names: tuple[str, ...], style: Style) -> list[Line]:
+def _format_rest(what: str, names: tuple[str, ...], style: Style) -> list[Line]:
     if not names:
         return []
     shown = names if style.verbose else names[:_NAMED]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tasks.console.cells import clean
-from tasks.console.lines import INDENT, Line, Role, Style, count, hang, write_moment
+from tasks.console.formatters import register_formatters
+from tasks.console.lines import INDENT, Line, Role, Style, count, format_time, hang
 from tasks.console.tables import align
-from tasks.console.words import register_formatters
 from tasks.legacy.events import CleanupFinished, CleanupPlanned, FileChanged
 
 _MAJOR = 10000
@@ -13,7 +13,7 @@ _COLUMNS = ("verdict", "file", "becomes", "written (UTC)", "known from")
 _ROLES: dict[str, Role] = {"works": "plain", "data only": "plain", "fails": "bad", "needs": "warn"}
 
 
-def register_words() -> None:
+def register_messages() -> None:
     """Register the formatters of the events of a clean-up."""
     register_formatters(
         {
@@ -36,7 +36,7 @@ def _plan_cleanup(event: CleanupPlanned, _style: Style) -> list[Line]:
             each.verdict,
             clean(each.path),
             clean(each.version) or ("stays: fix it first" if each.stops else "_superseded/"),
-            write_moment(each.date),
+            format_time(each.date),
             each.source,
         )
         for each in event.files

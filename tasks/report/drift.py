@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from tasks.catalog import show_difference
 from tasks.console.cells import clean
-from tasks.console.lines import INDENT, Line, Style, count, hang, write_database
-from tasks.console.words import register_formatters
+from tasks.console.formatters import register_formatters
+from tasks.console.lines import INDENT, Line, Style, count, format_database, hang
 from tasks.rehearsal.drift.drift import DriftRead, MigrationWritten
-from tasks.report.schema_changes import write_change
+from tasks.report.schema_changes import format_change
 
 
-def register_words() -> None:
+def register_messages() -> None:
     """Register the formatters for the events of drift."""
     register_formatters({DriftRead: _format_drift, MigrationWritten: _format_written})
 
 
 def _format_drift(event: DriftRead, _style: Style) -> list[Line]:
-    where = write_database(event.environment, event.database)
+    where = format_database(event.environment, event.database)
     compared = f"Compared {count(event.objects, 'object')} with a replay of {count(event.versions, 'migration')}."
     lines = [Line(f"{where}: {compared}", "dim")]
     for text in event.unchecked:
@@ -25,7 +25,7 @@ def _format_drift(event: DriftRead, _style: Style) -> list[Line]:
         return [*lines, Line("✅ No drift: the schema is the same as after the applied migrations", "good")]
     number = len(event.changes.changes)
     lines.append(Line(f"❌ {count(number, 'difference')} from the migrations (+ found, - expected)", "bad"))
-    lines += [write_change(text) for text in show_difference(event.changes)]
+    lines += [format_change(text) for text in show_difference(event.changes)]
     env = f" --env={clean(event.environment)}" if event.environment else ""
     next_step = f"Write the differences as a migration (inv db.drift{env} --as-migration NAME), or revert them by hand."
     return [*lines, *hang(f"{INDENT}Next:  ", next_step)]

@@ -7,8 +7,8 @@ from html import escape
 from pathlib import Path
 
 from tasks.console.cells import clean_lines
-from tasks.console.environments import Cell, order_rows, say_side_by_side, write_cell
-from tasks.console.lines import write_moment
+from tasks.console.environments import Cell, format_cell, format_heading, order_rows
+from tasks.console.lines import format_time
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import EnvironmentStatus, StatusesRead
 
@@ -44,7 +44,7 @@ def render_page(overview: StatusesRead, now: datetime) -> str:
         for column in overview.environments
         if column.drifted
     )
-    about = "; ".join(line.text for line in say_side_by_side(overview))
+    about = "; ".join(line.text for line in format_heading(overview))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Migrations</title>\n'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>\n'
@@ -66,8 +66,8 @@ def _render_cell(cell: Cell) -> str:
     row, title = cell.row, ""
     if row is not None:
         by = f"by {row.applied_by}" if row.applied_by else ""
-        title = "; ".join(part for part in (row.state, write_moment(row.applied_at), by, row.note) if part)
-    return f'<td class="{_escape(cell.kind)}" title="{_escape(title)}">{_escape(write_cell(cell))}</td>'
+        title = "; ".join(part for part in (row.state, format_time(row.applied_at), by, row.note) if part)
+    return f'<td class="{_escape(cell.kind)}" title="{_escape(title)}">{_escape(format_cell(cell))}</td>'
 
 
 def _escape(text: str) -> str:

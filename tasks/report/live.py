@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.console.cells import clean, first_line
-from tasks.console.lines import INDENT, Line, Style, count, write_progress, write_seconds, write_session
-from tasks.console.words import say
-from tasks.report.wrapping import lay_out
+from tasks.console.formatters import format_event
+from tasks.console.lines import INDENT, Line, Style, count, format_progress, format_seconds, format_session
+from tasks.report.wrapping import wrap_line
 from tasks.runner import events
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def draw(view: LiveView, now: float, console: Console) -> Group:
         seconds = _write_clock(now - view.statement_since)
         label = Text(f"{INDENT}line {view.statement.line}:", style="dim")
         rows.append(_draw_row(label, Text(first_line(view.statement.text)), seconds))
-    return Group(*rows, *(lay_out(line, console) for line in _tell_waits(view)))
+    return Group(*rows, *(wrap_line(line, console) for line in _tell_waits(view)))
 
 
 def _draw_bar(view: LiveView, step: events.StepStarted, now: float, width: int) -> Table:
@@ -105,19 +105,19 @@ def _draw_row(*cells: ProgressBar | Text) -> Table:
 
 def _write_clock(seconds: float) -> Text:
     """Return a running time as text of a constant width."""
-    return Text(f"{seconds:.1f} s" if seconds < _MINUTE_S else write_seconds(seconds), style="dim")
+    return Text(f"{seconds:.1f} s" if seconds < _MINUTE_S else format_seconds(seconds), style="dim")
 
 
 def _tell_waits(view: LiveView) -> list[Line]:
     lines: list[Line] = []
     if view.progress:
-        lines.append(Line(f"{INDENT}🔨 {write_progress(view.progress)}", "dim"))
+        lines.append(Line(f"{INDENT}🔨 {format_progress(view.progress)}", "dim"))
     if view.waiting:
         blockers = view.waiting.blockers
-        head = f"{INDENT}⏳ has waited {write_seconds(view.waiting.seconds_s)} for "
-        lines += [Line(head + write_session(blocker), "warn") for blocker in blockers[:_BLOCKERS]]
+        head = f"{INDENT}⏳ has waited {format_seconds(view.waiting.seconds_s)} for "
+        lines += [Line(head + format_session(blocker), "warn") for blocker in blockers[:_BLOCKERS]]
         if len(blockers) > _BLOCKERS:
             lines.append(Line(f"{INDENT}   and {count(len(blockers) - _BLOCKERS, 'more session')}", "warn"))
     if view.lock:
-        lines += say(view.lock, Style())
+        lines += format_event(view.lock, Style())
     return lines

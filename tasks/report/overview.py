@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.console.cells import clean, width
-from tasks.console.environments import DAY, ENVIRONMENT_COLUMNS, MINUTE, order_rows, write_cell, write_environment_row
+from tasks.console.environments import DAY, ENVIRONMENT_COLUMNS, MINUTE, format_cell, format_environment_row, order_rows
 from tasks.console.lines import INDENT
 from tasks.report.tables import STYLES
 
@@ -35,7 +35,7 @@ def show_statuses(event: StatusesRead, cells: int) -> RenderableType:
     longest = max((width(clean(version)) for version, _ in rows), default=0)
     for length, least in ((MINUTE, longest), (DAY, longest), (DAY, min(longest, _LEAST_VERSION))):
         columns = (
-            max(width(head), *(width(write_cell(row[index], length)) for _, row in rows)) for index, head in enumerate(heads)
+            max(width(head), *(width(format_cell(row[index], length)) for _, row in rows)) for index, head in enumerate(heads)
         )
         if least + sum(column + _GAP for column in columns) <= cells:
             return _tabulate(rows, heads, length)
@@ -44,7 +44,7 @@ def show_statuses(event: StatusesRead, cells: int) -> RenderableType:
 
 def tabulate_environments(event: EnvironmentsListed) -> Table:
     """Return the table of environments and their settings."""
-    rows = [write_environment_row(known) for known in event.environments]
+    rows = [format_environment_row(known) for known in event.environments]
     table = _make_table()
     shown = [index for index, _ in enumerate(ENVIRONMENT_COLUMNS) if any(row[index] for row in rows)]
     for index in shown:
@@ -75,4 +75,4 @@ def _tell_version(version: str, row: tuple[Cell, ...], heads: list[str]) -> tupl
 
 
 def _style_cell(cell: Cell, length: int) -> Text:
-    return Text(write_cell(cell, length), style=_STYLES.get(cell.kind, ""))
+    return Text(format_cell(cell, length), style=_STYLES.get(cell.kind, ""))

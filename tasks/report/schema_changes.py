@@ -8,7 +8,7 @@ from tasks.console.lines import INDENT, Line, Role
 _SIGNS: dict[str, Role] = {"+": "added", "-": "removed", "~": "warn", "@": "dim"}
 
 
-def write_change(text: str) -> Line:
+def format_change(text: str) -> Line:
     """Return a line of a difference without control characters, with its indentation."""
     tail = text.lstrip(" ")
     return Line(f"{INDENT}{' ' * (len(text) - len(tail))}{clean(tail)}", _SIGNS.get(text.lstrip()[:1], "plain"))

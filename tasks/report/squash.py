@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from tasks.console.cells import clean
+from tasks.console.formatters import register_formatters
 from tasks.console.lines import INDENT, Line, Style, count
-from tasks.console.words import register_formatters
 from tasks.legacy.events import FileChanged
 from tasks.report.cleanup import describe_file_change
 from tasks.squash.events import SquashFinished, SquashPlanned
 
 
-def register_words() -> None:
+def register_messages() -> None:
     """Register the formatters of the events of a squash."""
     register_formatters({FileChanged: describe_file_change, SquashPlanned: _plan_squash, SquashFinished: _finish_squash})
 

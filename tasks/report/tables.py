@@ -12,9 +12,9 @@ from tasks.console.cells import width
 from tasks.console.tables import (
     HISTORY_COLUMNS,
     STATUS_COLUMNS,
-    write_error,
-    write_history_row,
-    write_status_row,
+    format_history_row,
+    format_log_error,
+    format_status_row,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ _ERROR_CELLS = 48
 
 def tabulate_status(event: StatusRead, cells: int) -> Table:
     """Return the table of every version's state."""
-    rows = [write_status_row(row) for row in event.rows]
+    rows = [format_status_row(row) for row in event.rows]
     columns = choose_columns(STATUS_COLUMNS, rows, cells, _STATUS_OPTIONAL)
     table = _make_table(STATUS_COLUMNS, columns)
     for row in rows:
@@ -56,8 +56,8 @@ def tabulate_status(event: StatusRead, cells: int) -> Table:
 
 def tabulate_history(event: HistoryRead, cells: int, style: Style) -> Table:
     """Return the table of the log, each error below its version."""
-    rows = [write_history_row(row) for row in event.rows]
-    errors = [write_error(row, style) for row in event.rows]
+    rows = [format_history_row(row) for row in event.rows]
+    errors = [format_log_error(row, style) for row in event.rows]
     room = min(max((width(line) for lines in errors for line in lines), default=0), _ERROR_CELLS)
     columns = choose_columns(HISTORY_COLUMNS, rows, cells, _HISTORY_OPTIONAL, {"version": room})
     table = _make_table(HISTORY_COLUMNS, columns)

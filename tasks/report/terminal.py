@@ -9,15 +9,15 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from tasks.console.environments import say_side_by_side, say_unreached
-from tasks.console.lines import Line, Style, write_database
-from tasks.console.plans import say_findings
+from tasks.console.environments import format_heading, format_unreached
+from tasks.console.formatters import format_error, format_event
+from tasks.console.lines import Line, Style, format_database
+from tasks.console.plans import format_findings
 from tasks.console.tables import summarize
-from tasks.console.words import say, say_error
 from tasks.report.live import LiveView, advance, draw
 from tasks.report.overview import show_statuses, tabulate_environments
 from tasks.report.tables import tabulate_history, tabulate_status
-from tasks.report.wrapping import lay_out
+from tasks.report.wrapping import wrap_line
 from tasks.runner import events
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class TerminalReport:
             case events.StatusRead():
                 self._print_status(event, style)
             case events.HistoryRead() if event.rows:
-                heading = Text(write_database(event.environment, event.database), style="bold")
+                heading = Text(format_database(event.environment, event.database), style="bold")
                 table = tabulate_history(event, self._console.width, style)
                 self._console.print(Group(heading, "", table))
             case events.StatusesRead():
@@ -88,23 +88,23 @@ class TerminalReport:
             case events.EnvironmentsListed():
                 self._console.print(tabulate_environments(event))
             case events.ErrorRaised():
-                self._print_lines(say_error(event, style, reported=self._reported))
+                self._print_lines(format_error(event, style, reported=self._reported))
             case _:
-                self._print_lines(say(event, style))
+                self._print_lines(format_event(event, style))
 
     def _print_status(self, event: events.StatusRead, style: Style) -> None:
-        heading = f"{write_database(event.environment, event.database)}: {summarize(event)}"
+        heading = f"{format_database(event.environment, event.database)}: {summarize(event)}"
         self._print_lines([Line(heading, "head")])
         if event.rows:
             self._console.print(Group("", tabulate_status(event, self._console.width), ""))
-        self._print_lines(say_findings(event.findings, style))
+        self._print_lines(format_findings(event.findings, style))
 
     def _print_statuses(self, event: events.StatusesRead) -> None:
-        self._print_lines(say_side_by_side(event))
+        self._print_lines(format_heading(event))
         if any(column.rows for column in event.environments):
             self._console.print(Group("", show_statuses(event, self._console.width), ""))
-        self._print_lines(say_unreached(event))
+        self._print_lines(format_unreached(event))
 
     def _print_lines(self, lines: list[Line]) -> None:
         if lines:
-            self._console.print(Group(*(lay_out(line, self._console) for line in lines)))
+            self._console.print(Group(*(wrap_line(line, self._console) for line in lines)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tasks.console.cells import clean, first_line
-from tasks.console.lines import INDENT, Line, Style, count, hang, write_duration
-from tasks.console.words import register_formatters, say_error
+from tasks.console.formatters import format_error, register_formatters
+from tasks.console.lines import INDENT, Line, Style, count, format_duration, hang
 from tasks.rehearsal.events import (
     CrashResumed,
     CrashTestFinished,
@@ -17,12 +17,12 @@ from tasks.rehearsal.events import (
     VerifyFinished,
     VerifyStarted,
 )
-from tasks.report.schema_changes import write_change
+from tasks.report.schema_changes import format_change
 
 _MAJOR = 10000
 
 
-def register_words() -> None:
+def register_messages() -> None:
     """Register the formatters for the events of rehearsals."""
     register_formatters(
         {
@@ -50,7 +50,7 @@ def _format_verified(event: MigrationVerified, style: Style) -> list[Line]:
     if not any(not found.mild for found in event.findings):
         done = "up, down, up" if event.restores else "up"
         rows = ", with rows" if event.with_data else ""
-        lines.append(Line(f"✅ {clean(event.version)}: {done}{rows} ({write_duration(event.duration_ms)})", "good"))
+        lines.append(Line(f"✅ {clean(event.version)}: {done}{rows} ({format_duration(event.duration_ms)})", "good"))
     if event.irreversible and event.works:
         lines += hang(f"{INDENT}irreversible: ", event.irreversible, "dim")
     if event.late == "safe":
@@ -62,7 +62,7 @@ def _format_verified(event: MigrationVerified, style: Style) -> list[Line]:
 
 
 def _format_verify_end(event: VerifyFinished, _style: Style) -> list[Line]:
-    time = write_duration(event.duration_ms)
+    time = format_duration(event.duration_ms)
     if event.found:
         return [Line(f"❌ Problems in {event.found} of {event.count} migrations ({time})", "bad")]
     if not event.count:
@@ -91,7 +91,7 @@ def _format_skipped(event: CrashTestSkipped, style: Style) -> list[Line]:
 
 def _format_crash_test_end(event: CrashTestFinished, _style: Style) -> list[Line]:
     done = f"{count(event.kills, 'killed run')} of {count(event.count, 'migration')}"
-    time = write_duration(event.duration_ms)
+    time = format_duration(event.duration_ms)
     if event.found:
         return [Line(f"❌ {count(event.found, 'problem')} in {done} ({time})", "bad")]
     if not event.count:
@@ -105,8 +105,8 @@ def _format_findings(name: str, findings: Sequence[RehearsalFinding], style: Sty
         sign = "⚠️ " if found.mild else "❌"
         lines += hang(f"{sign} {clean(name)}: ", found.message, "warn" if found.mild else "bad")
         if found.error:
-            lines += [Line(INDENT + line.text, line.role) for line in say_error(found.error, style)]
-        lines += [write_change(text) for text in found.diff]
+            lines += [Line(INDENT + line.text, line.role) for line in format_error(found.error, style)]
+        lines += [format_change(text) for text in found.diff]
         if found.hint:
             lines += hang(f"{INDENT}Next:  ", found.hint)
     return lines

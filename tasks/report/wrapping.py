@@ -30,7 +30,7 @@ _TIME = re.compile(r"\(\d[^()]*\)$")
 _NARROW = 30
 
 
-def lay_out(line: Line, console: Console) -> Text:
+def wrap_line(line: Line, console: Console) -> Text:
     """Return a line coloured by its role and folded to the terminal's width; source lines are cropped to keep carets in place."""
     text = Text(line.text, style=_STYLES[line.role])
     text.highlight_regex(_TIME, "dim")

@@ -11,7 +11,7 @@ from rich.console import Console, Group
 from tasks.console.cells import width
 from tasks.console.lines import Line
 from tasks.report.live import LiveView, advance, draw
-from tasks.report.wrapping import lay_out
+from tasks.report.wrapping import wrap_line
 from tasks.runner.events import (
     ErrorRaised,
     Event,
@@ -125,5 +125,5 @@ def test_on_a_narrow_terminal_the_blocker_is_described_completely(columns: int) 
 def test_a_long_line_is_wrapped_with_indentation(line: Line, wrapped: list[str]) -> None:
     console = _console(32)
     with console.capture() as capture:
-        console.print(Group(lay_out(line, console)))
+        console.print(Group(wrap_line(line, console)))
     assert [each.rstrip() for each in capture.get().splitlines()] == wrapped

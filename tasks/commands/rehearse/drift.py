@@ -52,9 +52,9 @@ def drift(
     """Show what was changed in a database outside its migrations; exit with 4 if anything was."""
     from tasks.rehearsal.drift.drift import DriftRead
     from tasks.report import report
-    from tasks.report.drift import register_words
+    from tasks.report.drift import register_messages
 
-    register_words()
+    register_messages()
     changed = False
 
     def look(events: Iterator[Event]) -> Iterator[Event]:

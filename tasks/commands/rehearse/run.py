@@ -45,11 +45,11 @@ def run_rehearsal(
     from tasks.commands.rehearse.choose import pick
     from tasks.rehearsal.scratch.server import check_version
     from tasks.report import report
-    from tasks.report.verification import register_words
+    from tasks.report.verification import register_messages
     from tasks.runner.database.session import connect
     from tasks.runner.signals import Stop
 
-    register_words()
+    register_messages()
     with exit_on_error(json=json) as seen:
         environment, asked = load_environment(env), selector()
         selection = pick(environment, asked, Options(json=json), Stop(), seen)

@@ -6,22 +6,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tasks.console.cells import clean, clean_lines, cut, first_line, point_at
-from tasks.console.environments import say_environments, say_lost, say_outcome, say_probe, say_statuses
+from tasks.console.environments import format_environments, format_lost, format_outcome, format_probe, format_statuses
 from tasks.console.lines import (
     INDENT,
     Line,
     Style,
     count,
+    format_database,
+    format_duration,
+    format_place,
+    format_progress,
+    format_seconds,
+    format_session,
     hang,
-    write_database,
-    write_duration,
-    write_progress,
-    write_seconds,
-    write_session,
-    write_spot,
 )
-from tasks.console.plans import say_plan, say_repair
-from tasks.console.tables import say_history, say_status
+from tasks.console.plans import format_plan, format_repair
+from tasks.console.tables import format_history, format_status
 from tasks.runner import events
 
 _RUNNING = {
@@ -42,24 +42,24 @@ _RUN_ID = 8
 _SOURCE_CELLS = 20
 _WARNINGS = {"WARNING", "ERROR", "FATAL", "PANIC"}
 
-Words = Callable[[Any, Style], list[Line]]
+Formatter = Callable[[Any, Style], list[Line]]
 
 
-def register_formatters(words: Mapping[type, Words]) -> None:
+def register_formatters(formatters: Mapping[type, Formatter]) -> None:
     """Add the formatters for the events of a package that is imported only by the commands that need it."""
-    WORDS.update(words)
+    FORMATTERS.update(formatters)
 
 
-def say(event: events.Event, style: Style) -> list[Line]:
+def format_event(event: events.Event, style: Style) -> list[Line]:
     """Return the lines for an event; none for an event that prints nothing."""
-    words = WORDS.get(type(event))
-    return words(event, style) if words else []
+    formatters = FORMATTERS.get(type(event))
+    return formatters(event, style) if formatters else []
 
 
 def _start_run(event: events.RunStarted, style: Style) -> list[Line]:
     verb = _RUNNING.get(event.action, f"{clean(event.action)}:")
     run = clean(event.run_id) if style.verbose else clean(event.run_id)[:_RUN_ID]
-    where = write_database(event.environment, event.database)
+    where = format_database(event.environment, event.database)
     return [Line(f"{verb} {where}, run {run} by {clean(event.actor)}", "dim")]
 
 
@@ -76,8 +76,8 @@ def _skip(event: events.Skipped, style: Style) -> list[Line]:
 
 
 def _await_lock(event: events.LockAwaited, _style: Style) -> list[Line]:
-    holder = f": {write_session(event.holder, query=False)}" if event.holder else ""
-    time = f" for {write_seconds(event.seconds_s)}" if event.seconds_s >= 1 else ""
+    holder = f": {format_session(event.holder, query=False)}" if event.holder else ""
+    time = f" for {format_seconds(event.seconds_s)}" if event.seconds_s >= 1 else ""
     return [Line(f"⏳ Another run has the lock{holder}; waiting{time}", "warn")]
 
 
@@ -102,12 +102,12 @@ def _start_statement(event: events.StatementStarted, style: Style) -> list[Line]
 def _finish_statement(event: events.StatementFinished, style: Style) -> list[Line]:
     if not style.verbose:
         return []
-    done = f"{INDENT}{event.number}/{event.total} line {event.line}: done ({write_duration(event.duration_ms)})"
+    done = f"{INDENT}{event.number}/{event.total} line {event.line}: done ({format_duration(event.duration_ms)})"
     return [Line(done, "dim")]
 
 
 def _wait(event: events.Waiting, _style: Style) -> list[Line]:
-    spot, time = write_spot(event.version, event.line), write_seconds(event.seconds_s)
+    spot, time = format_place(event.version, event.line), format_seconds(event.seconds_s)
     if not event.blockers:
         return [Line(f"⏳ {spot} has been running for {time}", "dim")]
     return _name_blockers(f"⏳ {spot} has waited {time} for ", event.blockers)
@@ -115,19 +115,19 @@ def _wait(event: events.Waiting, _style: Style) -> list[Line]:
 
 def _name_blockers(head: str, blockers: tuple[events.Session, ...]) -> list[Line]:
     if len(blockers) == 1:
-        return [Line(head + write_session(blockers[0]), "warn")]
+        return [Line(head + format_session(blockers[0]), "warn")]
     indent = " " * (len(head) - len(head.lstrip())) + INDENT
-    named = [Line(f"{indent}{write_session(blocker)}", "warn") for blocker in blockers]
+    named = [Line(f"{indent}{format_session(blocker)}", "warn") for blocker in blockers]
     return [Line(f"{head}{count(len(blockers), 'session')}:", "warn"), *named]
 
 
 def _advance_index(event: events.IndexAdvanced, _style: Style) -> list[Line]:
-    return [Line(f"🔨 {write_spot(event.version, event.line)} {write_progress(event)}", "dim")]
+    return [Line(f"🔨 {format_place(event.version, event.line)} {format_progress(event)}", "dim")]
 
 
 def _retry(event: events.Retried, _style: Style) -> list[Line]:
-    head = f"🔁 {write_spot(event.version, event.line)} was rolled back (attempt {event.attempt} of {event.attempts}): "
-    again = f"{INDENT}The transaction is retried in {write_seconds(event.pause_s)}"
+    head = f"🔁 {format_place(event.version, event.line)} was rolled back (attempt {event.attempt} of {event.attempts}): "
+    again = f"{INDENT}The transaction is retried in {format_seconds(event.pause_s)}"
     lines = [*hang(head, event.reason, "warn"), Line(again, "warn")]
     return [*lines, *_name_blockers(f"{INDENT}Blocked by ", event.blockers)] if event.blockers else lines
 
@@ -141,7 +141,7 @@ def _notice(event: events.NoticeRaised, _style: Style) -> list[Line]:
 
 def _finish_step(event: events.StepFinished, _style: Style) -> list[Line]:
     done = _DONE.get(event.action, "✅ Applied")
-    return [Line(f"{done} {clean(event.version)} ({write_duration(event.duration_ms)})", "good")]
+    return [Line(f"{done} {clean(event.version)} ({format_duration(event.duration_ms)})", "good")]
 
 
 def _fail_step(event: events.StepFailed, _style: Style) -> list[Line]:
@@ -174,15 +174,15 @@ def _finish_run(event: events.RunFinished, style: Style) -> list[Line]:
     }
     lines = [Line(closing.get(event.action, "✅ All migrations completed!"), "good")]
     if style.verbose:
-        lines.append(Line(f"{INDENT}{count(event.steps, 'step')} in {write_duration(event.duration_ms)}", "dim"))
+        lines.append(Line(f"{INDENT}{count(event.steps, 'step')} in {format_duration(event.duration_ms)}", "dim"))
     return lines
 
 
 def _repair(event: events.RepairProposed, _style: Style) -> list[Line]:
-    return say_repair(event)
+    return format_repair(event)
 
 
-def say_error(event: events.ErrorRaised, style: Style, *, reported: str = "") -> list[Line]:
+def format_error(event: events.ErrorRaised, style: Style, *, reported: str = "") -> list[Line]:
     """Return the lines for an error, without its first line if the message before it was the same."""
     sqlstate = f"({clean(event.sqlstate)})" if event.sqlstate else ""
     head, *rest = clean_lines(event.message) or ["unknown error"]
@@ -208,11 +208,11 @@ def _show_source(event: events.ErrorRaised, style: Style) -> list[Line]:
     return [*lines, Line(f"{'| ':>{len(number)}}{caret}", "caret")] if caret else lines
 
 
-WORDS: dict[type, Words] = {
+FORMATTERS: dict[type, Formatter] = {
     events.RunStarted: _start_run,
     events.FilesFound: _find_files,
     events.Skipped: _skip,
-    events.PlanMade: say_plan,
+    events.PlanMade: format_plan,
     events.LockAwaited: _await_lock,
     events.StepStarted: _start_step,
     events.StatementStarted: _start_statement,
@@ -226,13 +226,13 @@ WORDS: dict[type, Words] = {
     events.RunFinished: _finish_run,
     events.SchemaWritten: _write_schema,
     events.AdoptionWritten: _write_adoption,
-    events.StatusRead: say_status,
-    events.HistoryRead: say_history,
+    events.StatusRead: format_status,
+    events.HistoryRead: format_history,
     events.RepairProposed: _repair,
-    events.EnvironmentsListed: say_environments,
-    events.ProbeRead: say_probe,
-    events.StatusesRead: say_statuses,
-    events.ConnectionLost: say_lost,
-    events.OutcomeRead: say_outcome,
-    events.ErrorRaised: say_error,
+    events.EnvironmentsListed: format_environments,
+    events.ProbeRead: format_probe,
+    events.StatusesRead: format_statuses,
+    events.ConnectionLost: format_lost,
+    events.OutcomeRead: format_outcome,
+    events.ErrorRaised: format_error,
 }
