@@ -201,12 +201,12 @@ def run(environment: Environment, error: BaseException | None, *events: Event) -
 
 
 def test_an_error_on_a_machine_is_sent_with_its_own_text(environment: Environment, endpoint: Endpoint) -> None:
-    error = ErrorRaised("no such table", "Mend it.", "Nothing stands.", "a.sql", 3, 5, "SELECT", "42P01", 1)
+    error = ErrorRaised("no such table", "Fix it.", "Nothing was applied.", "a.sql", 3, 5, "SELECT", "42P01", 1)
     with pytest.raises(ReportedError):
         run(environment, ReportedError("no such table", exit_code=1), STARTED, error)
     rows = endpoint.read_rows()
     assert (rows["Error"], rows["Where"], rows["Run"]) == ("no such table (42P01)", "a.sql:3:5", "r-1")
-    assert (rows["State"], rows["Next"]) == ("Nothing stands.", "Mend it.")
+    assert (rows["State"], rows["Next"]) == ("Nothing was applied.", "Fix it.")
 
 
 def test_secrets_in_the_events_of_a_machine_are_redacted_locally(environment: Environment, endpoint: Endpoint) -> None:

@@ -130,7 +130,7 @@ def test_nothing_is_written_if_the_schema_changed_meanwhile(partly_migrated: Ado
     subject = read_subject(runner, migrations)
     examination = examine(subject, migrations, partly_migrated.scratch, Assumptions(present=(ROWS,)))
     partly_migrated.operator.database.execute("ALTER TABLE users ADD COLUMN by_hand int")
-    with pytest.raises(RefusedError, match="changed while"):
+    with pytest.raises(RefusedError, match="changed since"):
         list(adopt(runner, subject.seen, (pack(examination.adoptions),)))
     assert partly_migrated.operator.read_tables() == ["users"]
     assert partly_migrated.operator.database.query("SELECT to_regclass('schema_migrations')") == [(None,)]

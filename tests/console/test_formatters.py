@@ -215,7 +215,7 @@ def test_an_error_has_message_place_state_and_next_step() -> None:
         "    3 | CREATE TABEL users (",
         "      |        ^",
         f"   State: {ASSETS} was rolled back completely. 2 earlier migrations of this run stay applied.",
-        "   Next:  mend the file and run the command again.",
+        "   Next:  fix the file and run the command again.",
     ]
 
 

@@ -40,7 +40,7 @@ def test_an_error_does_not_repeat_the_message_of_the_failure() -> None:
         "    3 | CREATE TABEL users (",
         "      |        ^",
         f"   State: {ASSETS} was rolled back completely. 2 earlier migrations of this run stay applied.",
-        "   Next:  mend the file and run the command again.",
+        "   Next:  fix the file and run the command again.",
     ]
 
 

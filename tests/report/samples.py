@@ -105,7 +105,7 @@ SEARCH_STEP = PlannedStep(
 )
 ERROR = ErrorRaised(
     message='syntax error at or near "TABEL"',
-    hint="mend the file and run the command again.",
+    hint="fix the file and run the command again.",
     state=f"{ASSETS} was rolled back completely. 2 earlier migrations of this run stay applied.",
     file=f"migrations/up/{ASSETS}.sql",
     line=3,

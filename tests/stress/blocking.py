@@ -64,7 +64,7 @@ def await_age(database: Database, pid: int) -> None:
     wait_until(lambda: database.query(query, pid), what="the transaction to grow old")
 
 
-def cut(database: Database, application: str) -> None:
+def end_session(database: Database, application: str) -> None:
     """Terminate the one session of this database whose application_name is LIKE this."""
     ours = "datname = current_database() AND application_name LIKE %s"
     # With a timeout, the answer comes when the session is gone, and its last message is sent.

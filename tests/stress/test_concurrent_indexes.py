@@ -62,7 +62,7 @@ def test_a_transaction_that_never_ends_stops_the_run_before_the_build_begins(pre
         error = running.start(prepared, LOCK_TIMEOUT="10ms", LOCK_ATTEMPTS="2").fail()
     assert "block CREATE INDEX CONCURRENTLY items_name" in error.message
     assert "nightly export" in error.message
-    assert error.state == f"{SECOND} was rolled back completely."
+    assert error.state == f"Nothing of {SECOND} was applied."
     assert database.query("SELECT to_regclass('items_name')") == [(None,)]
 
 

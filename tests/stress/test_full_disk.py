@@ -47,7 +47,7 @@ def test_a_full_disk_is_reported_and_the_next_run_resumes_once_there_is_space(
         error = running.start(project).fail()
         assert error.sqlstate == "53100"
         assert "No space left on device" in error.message
-        assert error.hint.endswith("The server's disk is full. Make room, then run the same command again.")
+        assert error.hint.endswith("The server's disk is full. Free some space, then run the same command again.")
         assert error.state == state
         failed = "SELECT version, sqlstate FROM schema_migrations_log WHERE outcome = 'failed' ORDER BY id"
         assert database.query(failed) == [(SECOND, "53100"), (None, "53100")]

@@ -16,7 +16,7 @@ from tests.stress.blocking import (
     PASS_GATE,
     await_waiting,
     await_waiting_at_gate,
-    cut,
+    end_session,
     find_useless_indexes,
     gate_closed,
 )
@@ -92,7 +92,7 @@ def test_a_run_that_hangs_and_lost_its_lock_is_ended_by_the_next(project: Projec
         hanging = running.start(project, **PATIENT)
         orphan = await_waiting_at_gate(database)
         freeze(hanging.process.pid)
-        cut(database, "migrate-lock %")
+        end_session(database, "migrate-lock %")
         following = running.start(project)
         await_end(database, orphan)
         thaw(hanging.process.pid)

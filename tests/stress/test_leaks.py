@@ -36,7 +36,7 @@ SELECT current_setting('search_path') AS path, current_user::text AS me, session
 """
 SHAPES = {
     "in one transaction": "{leak}",
-    "after a statement that stands alone": "SELECT 1;\nVACUUM pg_class;\n{leak}",
+    "after a nontransactional statement": "SELECT 1;\nVACUUM pg_class;\n{leak}",
     "before another transaction": "BEGIN;\n{leak}\nCOMMIT;\nBEGIN;\nSELECT 1;\nCOMMIT;",
 }
 

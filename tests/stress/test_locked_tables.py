@@ -57,13 +57,13 @@ def test_after_the_last_attempt_the_blocker_is_named(prepared: Project, database
 
 
 @contextmanager
-def reading_in_a_loop(database: Database, patience: str) -> Iterator[list[str]]:
+def reading_in_a_loop(database: Database, lock_timeout: str) -> Iterator[list[str]]:
     """Read the table in a loop with this lock_timeout; yield the list of errors, and of one word for each success."""
     ended = threading.Event()
     outcomes: list[str] = []
 
     def read() -> None:
-        with database.connect(options=f"-c lock_timeout={patience}") as connection:
+        with database.connect(options=f"-c lock_timeout={lock_timeout}") as connection:
             while not ended.is_set():
                 try:
                     connection.execute("SELECT count(*) FROM items")
@@ -83,7 +83,7 @@ def reading_in_a_loop(database: Database, patience: str) -> Iterator[list[str]]:
 def test_no_reader_waits_longer_than_the_lock_timeout(prepared: Project, database: Database) -> None:
     with database.connect(autocommit=False) as blocker:
         blocker.execute("SELECT FROM items")
-        with reading_in_a_loop(database, patience="700ms") as outcomes:
+        with reading_in_a_loop(database, lock_timeout="700ms") as outcomes:
             run = running.start(prepared, **SHORT)
             for attempt in (1, 2, 3):
                 run.await_event(Retried, attempt=attempt)

@@ -17,7 +17,7 @@ from tests.stress.blocking import (
     CREATE_SLOW,
     PASS_GATE,
     await_waiting_at_gate,
-    cut,
+    end_session,
     find_useless_indexes,
     gate_closed,
 )
@@ -96,7 +96,7 @@ def test_the_session_that_works_is_ended(case: str, project: Project, database: 
     with gate_closed(database):
         run = running.start(project)
         await_waiting_at_gate(database)
-        cut(database, "migrate-run %")
+        end_session(database, "migrate-run %")
         error = run.fail()
     assert error.message.startswith("terminating connection due to administrator command")
     assert error.state == state
@@ -114,7 +114,7 @@ def test_after_a_rollback_whose_session_is_lost_the_next_step_is_status(project:
     with gate_closed(database):
         run = running.start(project, "rollback", "--steps", "2")
         await_waiting_at_gate(database)
-        cut(database, "migrate-run %")
+        end_session(database, "migrate-run %")
         error = run.fail()
     first, crash = f"The rollback of {FIRST} was undone completely.", "stays in effect, unless the server crashed."
     assert error.state == f"{first} 1 earlier rollback of this run {crash}"
@@ -139,7 +139,7 @@ def test_the_session_with_the_lock_is_ended(text: str, state: str, project: Proj
     with gate_closed(database):
         run = running.start(project)
         await_waiting_at_gate(database)
-        cut(database, "migrate-lock %")
+        end_session(database, "migrate-lock %")
     error = run.fail()
     assert error.message.startswith("the session with the lock was ended: terminating connection due to administrator")
     assert error.state == state
@@ -153,7 +153,7 @@ def test_a_run_that_lost_its_lock_does_not_write_to_the_log(project: Project, da
     with gate_closed(database):
         first = running.start(project)
         await_waiting_at_gate(database)
-        cut(database, "migrate-lock %")
+        end_session(database, "migrate-lock %")
         second = running.start(project)
         second.await_event(Waiting)
     assert first.fail().message.startswith("the session with the lock was ended")

@@ -37,7 +37,7 @@ def test_a_setting_that_a_pooler_does_not_keep_is_refused(project: Project, data
     error = run.pick(ErrorRaised)[-1]
     assert run.exit_code == 3
     assert (error.file, error.line) == (f"migrations/up/{SECOND}.sql", 2)
-    assert "what line 1 sets: SET search_path TO app" in error.message
+    assert "the setting of line 1: SET search_path TO app" in error.message
     assert "DIRECT_DATABASE_URL" in error.hint
     assert error.state == "Nothing was changed."
     assert database.query("SELECT to_regnamespace('app')") == [(None,)]

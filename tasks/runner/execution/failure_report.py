@@ -39,8 +39,8 @@ def describe_outcome(step: Step, run: SegmentRun, *, before: int, unknown: bool,
         more = "more of " if run.done else ""
         parts.append(f"It is not known whether {more}{name} was committed; the next run checks that.")
     elif not run.done and statement is None:
-        undone = "undone" if step.action == "rollback" else "rolled back"
-        parts.append(f"{name[0].upper()}{name[1:]} was {undone} completely.")
+        subject = f"The rollback of {step.version} was undone" if step.action == "rollback" else f"{name} was rolled back"
+        parts.append(f"{subject} completely.")
     elif not run.done and statement is not None and statement.kind not in COMMITTING_KINDS:
         parts.append(f"Nothing of {name} was applied.")
     if run.leftover_note:

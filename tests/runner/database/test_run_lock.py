@@ -4,7 +4,7 @@ from tasks.runner.database.run_lock import LOCK_KEY, RunLock
 from tasks.runner.signals import Stop
 from tests.kit.databases import Database, ask
 from tests.kit.poolers import Pooler
-from tests.stress.blocking import cut
+from tests.stress.blocking import end_session
 
 TRY = f"SELECT pg_try_advisory_xact_lock({LOCK_KEY})"
 HOLDER = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'migrate-lock %'"
@@ -33,6 +33,6 @@ def test_a_pooler_keeps_the_session_that_had_the_lock(database: Database, pgboun
 
 def test_a_session_that_is_gone_needs_no_release(database: Database) -> None:
     lock = take_lock(database.url)
-    cut(database, "migrate-lock %")
+    end_session(database, "migrate-lock %")
     lock.release()
     assert database.query(TRY) == [(True,)]
