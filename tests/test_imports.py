@@ -115,7 +115,8 @@ def test_a_package_that_the_order_does_not_name_is_found(tmp_path: Path) -> None
 def test_no_two_classes_share_a_name() -> None:
     names = Counter(
         node.name
-        for path in (REPOSITORY / "tasks").rglob("*.py")
+        for folder in ("tasks", "tests", "benchmarks")
+        for path in (REPOSITORY / folder).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ClassDef)
     )

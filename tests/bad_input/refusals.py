@@ -19,7 +19,7 @@ SELECT n.nspname::text, c.relname::text, c.relkind::text FROM pg_class c JOIN pg
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RefusedCommand:
     """The error of a command that failed: as an event, and as text."""
 
     error: ErrorRaised
@@ -47,7 +47,7 @@ def snapshot(database: Database) -> tuple[list[tuple[str, ...]], dict[str, list[
     return relations, {name: database.query(f"SELECT t::text FROM {name} t ORDER BY 1") for name in ledger}
 
 
-def refuse(project: Project, *arguments: str, code: int = 3, env: dict[str, str] | None = None) -> Refusal:
+def refuse(project: Project, *arguments: str, code: int = 3, env: dict[str, str] | None = None) -> RefusedCommand:
     """Run `scripts/migrate.py` with --json, and return the error that it must end with, with this exit code."""
     result = project.migrate(*(arguments or ("migrate",)), "--json", check=code, env=env)
     error = from_json(result.stdout.splitlines()[-1])
@@ -57,10 +57,10 @@ def refuse(project: Project, *arguments: str, code: int = 3, env: dict[str, str]
     assert error.state
     assert error.hint
     assert "Traceback" not in result.stderr
-    return Refusal(error, result.stdout, result.stderr)
+    return RefusedCommand(error, result.stdout, result.stderr)
 
 
-def refuse_unchanged(project: Project, database: Database, *arguments: str, code: int = 3) -> Refusal:
+def refuse_unchanged(project: Project, database: Database, *arguments: str, code: int = 3) -> RefusedCommand:
     """Run a command that must fail, assert that the database is unchanged, and return the error."""
     before = snapshot(database)
     refusal = refuse(project, *arguments, code=code)

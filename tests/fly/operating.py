@@ -20,7 +20,7 @@ from tasks.runner.events import ErrorRaised, Event
 from tasks.runner.operations.requests import Request
 from tasks.runner.signals import Stop
 from tests.kit.databases import Database
-from tests.kit.fly.machines import Machine
+from tests.kit.fly.machines import FlyMachine
 from tests.kit.fly.world import FlyWorld
 from tests.kit.projects import Project
 from tests.kit.waiting import wait_until
@@ -69,11 +69,11 @@ class RemoteOperator:
         return self.fly.env | self.variables
 
     @property
-    def machine(self) -> Machine:
+    def machine(self) -> FlyMachine:
         """Return the machine of staging."""
         return self.fly.machine(STAGING)
 
-    def deploy(self, app: str = STAGING, **properties: Any) -> Machine:
+    def deploy(self, app: str = STAGING, **properties: Any) -> FlyMachine:
         """Create an app with one machine that has the current files and the operator's database."""
         (machine,) = self.fly.add_app(app, self.operator.database, files=self.operator.project.root, **properties)
         return machine
@@ -111,7 +111,7 @@ class RemoteOperator:
         for machine in self.list_machines():
             wait_until(partial(_is_clean, machine), what="runs to end on the machine, and their files to be removed")
 
-    def list_machines(self) -> Iterator[Machine]:
+    def list_machines(self) -> Iterator[FlyMachine]:
         """Yield all machines on which something can run."""
         for app in self.fly.state.read_apps():
             yield from self.fly.machines(app["name"])
@@ -125,7 +125,7 @@ class RemoteOperator:
         patch.setattr(tempfile, "tempdir", str(self.keys))
 
 
-def _is_clean(machine: Machine) -> bool:
+def _is_clean(machine: FlyMachine) -> bool:
     return not machine.processes("migrate.py") and not list(machine.folder.temporary.iterdir())
 
 

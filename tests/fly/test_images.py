@@ -11,7 +11,7 @@ from tasks.runner.operations.requests import Request
 from tests.fly.operating import MIGRATE, RemoteOperator, operate_remotely
 from tests.kit.databases import Database
 from tests.kit.fly.images import Image
-from tests.kit.fly.machines import Machine
+from tests.kit.fly.machines import FlyMachine
 from tests.kit.fly.world import FlyWorld
 from tests.kit.projects import Project
 from tests.runner.operating import A
@@ -29,15 +29,15 @@ def remote(fly: FlyWorld, project: Project, database: Database) -> Iterator[Remo
         yield remote
 
 
-def replace_program(text: str) -> Callable[[Machine], object]:
+def replace_program(text: str) -> Callable[[FlyMachine], object]:
     return lambda machine: (machine.app / "scripts" / "migrate.py").write_text(text)
 
 
-def remove(name: str) -> Callable[[Machine], object]:
+def remove(name: str) -> Callable[[FlyMachine], object]:
     return lambda machine: (machine.app / name).rename(machine.folder.disk / "removed")
 
 
-def kill_process_in_files(machine: Machine) -> None:
+def kill_process_in_files(machine: FlyMachine) -> None:
     machine.edit(
         "tasks/runner/operations/files.py",
         "yield FilesRead(",
@@ -45,7 +45,7 @@ def kill_process_in_files(machine: Machine) -> None:
     )
 
 
-def edit_command(old: str, new: str) -> Callable[[Machine], None]:
+def edit_command(old: str, new: str) -> Callable[[FlyMachine], None]:
     return lambda machine: machine.edit("tasks/console/script.py", old, new)
 
 
@@ -70,7 +70,7 @@ def test_a_missing_part_of_an_image_is_reported(remote: RemoteOperator, image: I
     assert "Nothing was changed." in result.describe()
 
 
-def link_programs(machine: Machine, *names: str) -> str:
+def link_programs(machine: FlyMachine, *names: str) -> str:
     folder = machine.folder.disk / "few"
     folder.mkdir()
     for name in names:
@@ -94,7 +94,7 @@ def link_programs(machine: Machine, *names: str) -> str:
     ids=["command", "flag", "script", "tool", "garbage", "garbage to look at", "garbage and failure", "killed", "traceback"],
 )
 def test_a_fault_of_the_tool_on_the_machine_is_reported(
-    remote: RemoteOperator, break_machine: Callable[[Machine], object], request_: Request, reason: str, hint: str
+    remote: RemoteOperator, break_machine: Callable[[FlyMachine], object], request_: Request, reason: str, hint: str
 ) -> None:
     break_machine(remote.deploy())
     result = remote.run_request(request_)

@@ -7,14 +7,14 @@ import pytest
 from tests.kit.databases import Database, ask
 from tests.kit.fly.client import shell
 from tests.kit.fly.images import Image
-from tests.kit.fly.machines import Machine
+from tests.kit.fly.machines import FlyMachine
 from tests.kit.fly.world import FlyWorld
 from tests.kit.projects import REPOSITORY, Project
 
 ENVIRONMENTS = ("dev", "staging", "prod")
 
 
-def migrate(machine: Machine, *arguments: str) -> str:
+def migrate(machine: FlyMachine, *arguments: str) -> str:
     """Run the runner on a machine without SSH, and return what it printed."""
     result = machine.run_command(shell(f'cd "$APP_DIR" && python scripts/migrate.py {" ".join(arguments)}'))
     return result.stdout + result.stderr

@@ -14,7 +14,7 @@ from tests.kit.databases import Database
 from tests.kit.fly.client import TIMEOUT_S, issue_certificate, run_fly, start_proxy
 from tests.kit.fly.home import find_traces, make_home
 from tests.kit.fly.images import Image
-from tests.kit.fly.machines import Machine
+from tests.kit.fly.machines import FlyMachine
 from tests.kit.fly.world import FlyWorld, set_trap
 from tests.kit.waiting import wait_until
 
@@ -23,7 +23,7 @@ EMPTY = Image(has_app=False)
 
 
 @pytest.fixture
-def machine(fly: FlyWorld) -> Machine:
+def machine(fly: FlyWorld) -> FlyMachine:
     return fly.add_app(APP, image=EMPTY)[0]
 
 
@@ -32,7 +32,7 @@ def list_machines(fly: FlyWorld) -> list[dict[str, object]]:
     return machines
 
 
-def test_a_list_has_machines_of_every_kind_and_the_status_those_of_services(fly: FlyWorld, machine: Machine) -> None:
+def test_a_list_has_machines_of_every_kind_and_the_status_those_of_services(fly: FlyWorld, machine: FlyMachine) -> None:
     other = fly.add_machine(APP, region="fra", state="suspended", group="worker", image=EMPTY)
     release = fly.add_release_machine(APP)
     assert {item["id"] for item in list_machines(fly)} == {machine.id, other.id, release["id"]}
@@ -48,7 +48,7 @@ def test_a_machine_is_started(fly: FlyWorld) -> None:
 
 
 @pytest.mark.parametrize("command", ["machine list -a APP", "ssh issue gaia /no/id", "proxy 0:22 ADDRESS -a APP"])
-def test_every_command_needs_a_token(fly: FlyWorld, machine: Machine, command: str) -> None:
+def test_every_command_needs_a_token(fly: FlyWorld, machine: FlyMachine, command: str) -> None:
     del fly.env["FLY_ACCESS_TOKEN"]
     message = run_fly(fly, *command.replace("APP", APP).split(), check=1).stderr
     assert message == "Error: no access token available. Please login with 'flyctl auth login'\n"
@@ -58,7 +58,7 @@ def test_every_command_needs_a_token(fly: FlyWorld, machine: Machine, command: s
     ("kind", "refused"), [("ssh", ["machine start ID -a APP", "ssh issue gaia PATH"]), ("deploy", ["ssh issue gaia PATH"])]
 )
 def test_a_token_for_one_app_has_fewer_rights(
-    fly: FlyWorld, machine: Machine, tmp_path: Path, kind: str, refused: list[str]
+    fly: FlyWorld, machine: FlyMachine, tmp_path: Path, kind: str, refused: list[str]
 ) -> None:
     fly.env["FLY_ACCESS_TOKEN"] = fly.add_token(kind, app=APP)
     assert list_machines(fly)
@@ -68,7 +68,7 @@ def test_a_token_for_one_app_has_fewer_rights(
     assert not (tmp_path / "id").exists()
 
 
-def test_a_token_for_one_app_does_not_see_others(fly: FlyWorld, machine: Machine) -> None:
+def test_a_token_for_one_app_does_not_see_others(fly: FlyWorld, machine: FlyMachine) -> None:
     fly.add_app("gaia-gateway-dev", image=EMPTY)
     fly.env["FLY_ACCESS_TOKEN"] = fly.add_token("deploy", app="gaia-gateway-dev")
     assert "Could not find App" in run_fly(fly, "machine", "list", "-a", APP, check=1).stderr
@@ -85,7 +85,7 @@ def test_issue_writes_two_private_files(fly: FlyWorld, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, None])
 def test_a_proxy_ends_on_a_signal_and_at_the_end_of_its_stdin(
-    fly: FlyWorld, machine: Machine, end: signal.Signals | None
+    fly: FlyWorld, machine: FlyMachine, end: signal.Signals | None
 ) -> None:
     with start_proxy(fly, machine) as process:
         assert [(proxy.app, proxy.pid) for proxy in fly.proxies()] == [(APP, process.pid)]
@@ -98,14 +98,14 @@ def test_a_proxy_ends_on_a_signal_and_at_the_end_of_its_stdin(
     assert fly.proxies() == []
 
 
-def test_a_proxy_is_ready_even_if_its_machine_is_stopped(fly: FlyWorld, machine: Machine) -> None:
+def test_a_proxy_is_ready_even_if_its_machine_is_stopped(fly: FlyWorld, machine: FlyMachine) -> None:
     machine.stop()
     with start_proxy(fly, machine), socket.create_connection(("127.0.0.1", fly.proxies()[0].port)) as client:
         assert client.recv(100) == b""
     assert machine.connections == 0
 
 
-def test_fly_can_fail_print_garbage_and_warn(fly: FlyWorld, machine: Machine) -> None:
+def test_fly_can_fail_print_garbage_and_warn(fly: FlyWorld, machine: FlyMachine) -> None:
     fly.add_noise()
     fly.garble("machine list")
     fly.fail("ssh issue", "tunnel unavailable")
@@ -147,7 +147,7 @@ def test_the_url_on_a_machine_has_a_password_that_a_shell_would_change(database:
         assert connection.info.dbname == database.name
 
 
-def test_no_process_of_a_stand_in_is_left(fly: FlyWorld, machine: Machine) -> None:
+def test_no_process_of_a_stand_in_is_left(fly: FlyWorld, machine: FlyMachine) -> None:
     with start_proxy(fly, machine):
         port = machine.ssh_port
         fly.close()

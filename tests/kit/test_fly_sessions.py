@@ -15,7 +15,7 @@ from tests.kit.fly.client import connect, issue_certificate, make_connection, sh
 from tests.kit.fly.fixtures import SERVER
 from tests.kit.fly.hallpass import split_words
 from tests.kit.fly.images import Image
-from tests.kit.fly.machines import Machine
+from tests.kit.fly.machines import FlyMachine
 from tests.kit.fly.world import FlyWorld, make_world
 
 KILLED = (-1, 4294967295)
@@ -29,12 +29,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlyWorld]:
 
 
 @pytest.fixture(scope="module")
-def machine(world: FlyWorld) -> Machine:
+def machine(world: FlyWorld) -> FlyMachine:
     return world.add_app("gaia-gateway-staging", image=Image(has_app=False))[0]
 
 
 @pytest.fixture(scope="module")
-def connection(world: FlyWorld, machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+def connection(world: FlyWorld, machine: FlyMachine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     with connect(world, machine, tmp_path_factory.mktemp("credential") / "new") as connection:
         yield connection
 
@@ -78,7 +78,7 @@ def test_only_two_variables_can_be_sent(connection: Connection) -> None:
     assert "sent" not in result.stdout
 
 
-def test_the_environment_is_that_of_the_machine(connection: Connection, machine: Machine) -> None:
+def test_the_environment_is_that_of_the_machine(connection: Connection, machine: FlyMachine) -> None:
     lines = connection.run("env").stdout.splitlines()
     assert f"FLY_MACHINE_ID={machine.id}" in lines
     assert f"SLOGAN={machine.environment['SLOGAN']}" in lines
@@ -86,19 +86,19 @@ def test_the_environment_is_that_of_the_machine(connection: Connection, machine:
 
 
 @pytest.mark.skipif(not PROFILE.exists() or "PATH=" not in PROFILE.read_text(), reason="a login shell keeps its PATH")
-def test_a_login_shell_loses_the_images_path(connection: Connection, machine: Machine) -> None:
+def test_a_login_shell_loses_the_images_path(connection: Connection, machine: FlyMachine) -> None:
     assert connection.run(shell("command -v python")).stdout == f"{machine.folder.disk}/bin/python\n"
     assert str(machine.folder.disk) not in connection.run("/bin/sh -lc 'command -v python'").stdout
 
 
-def test_the_folder_in_which_a_command_starts_can_be_changed(connection: Connection, machine: Machine) -> None:
+def test_the_folder_in_which_a_command_starts_can_be_changed(connection: Connection, machine: FlyMachine) -> None:
     assert connection.run("pwd").stdout == f"{machine.folder.disk}\n"
     machine.start_in(machine.folder.temporary)
     assert connection.run("pwd").stdout == f"{machine.folder.temporary}\n"
     machine.start_in(machine.folder.disk)
 
 
-def test_files_can_be_put_and_fetched(connection: Connection, machine: Machine, tmp_path: Path) -> None:
+def test_files_can_be_put_and_fetched(connection: Connection, machine: FlyMachine, tmp_path: Path) -> None:
     folder = str(machine.folder.temporary / "up")
     place = f"{folder}/load.sql"
     connection.sftp().mkdir(folder, 0o700)
@@ -115,7 +115,7 @@ def test_files_can_be_put_and_fetched(connection: Connection, machine: Machine, 
         connection.sftp().stat(place)
 
 
-def is_refused(machine: Machine, key: Path) -> bool:
+def is_refused(machine: FlyMachine, key: Path) -> bool:
     with make_connection(machine.ssh_port, key) as connection:
         try:
             connection.open()
@@ -124,11 +124,11 @@ def is_refused(machine: Machine, key: Path) -> bool:
     return False
 
 
-def test_a_certificate_lets_its_owner_in(world: FlyWorld, machine: Machine, tmp_path: Path) -> None:
+def test_a_certificate_lets_its_owner_in(world: FlyWorld, machine: FlyMachine, tmp_path: Path) -> None:
     assert not is_refused(machine, issue_certificate(world, tmp_path / "new"))
 
 
-def test_an_expired_certificate_is_refused(world: FlyWorld, machine: Machine, tmp_path: Path) -> None:
+def test_an_expired_certificate_is_refused(world: FlyWorld, machine: FlyMachine, tmp_path: Path) -> None:
     world.limit_certificates(-1)
     key = issue_certificate(world, tmp_path / "new")
     world.clear_faults()
@@ -137,24 +137,26 @@ def test_an_expired_certificate_is_refused(world: FlyWorld, machine: Machine, tm
 
 @pytest.mark.parametrize("flags", [("--username", "fly"), ("-u", "postgres,fly")])
 def test_a_certificate_for_other_accounts_is_refused(
-    world: FlyWorld, machine: Machine, tmp_path: Path, flags: tuple[str, str]
+    world: FlyWorld, machine: FlyMachine, tmp_path: Path, flags: tuple[str, str]
 ) -> None:
     assert is_refused(machine, issue_certificate(world, tmp_path / "new", *flags))
 
 
-def test_a_key_without_its_certificate_is_refused(world: FlyWorld, machine: Machine, tmp_path: Path) -> None:
+def test_a_key_without_its_certificate_is_refused(world: FlyWorld, machine: FlyMachine, tmp_path: Path) -> None:
     key = issue_certificate(world, tmp_path / "new")
     key.with_name("id-cert.pub").unlink()
     assert is_refused(machine, key)
 
 
-def test_a_certificate_with_another_key_is_refused(world: FlyWorld, machine: Machine, tmp_path: Path) -> None:
+def test_a_certificate_with_another_key_is_refused(world: FlyWorld, machine: FlyMachine, tmp_path: Path) -> None:
     key = issue_certificate(world, tmp_path / "new")
     issue_certificate(world, tmp_path / "other").replace(key)
     assert is_refused(machine, key)
 
 
-def test_a_certificate_of_another_authority_is_refused(world: FlyWorld, machine: Machine, tmp_path: Path, fly: FlyWorld) -> None:
+def test_a_certificate_of_another_authority_is_refused(
+    world: FlyWorld, machine: FlyMachine, tmp_path: Path, fly: FlyWorld
+) -> None:
     assert is_refused(machine, issue_certificate(fly, tmp_path / "new"))
 
 

@@ -12,7 +12,7 @@ from tests.kit.databases import Database, ask
 from tests.kit.fly.boot import SSHD, find_sshd
 from tests.kit.fly.client import connect, issue_certificate, make_connection, run_fly, shell, start_proxy
 from tests.kit.fly.images import Image
-from tests.kit.fly.machines import Machine
+from tests.kit.fly.machines import FlyMachine
 from tests.kit.fly.world import FlyWorld, make_world
 from tests.kit.waiting import wait_until
 
@@ -23,17 +23,17 @@ WAITING = "cd $TMPDIR; touch begun; until [ -e go ]; do sleep 0.01; done; touch 
 
 
 @pytest.fixture
-def machine(fly: FlyWorld) -> Machine:
+def machine(fly: FlyWorld) -> FlyMachine:
     return fly.add_app(APP, image=EMPTY)[0]
 
 
 @pytest.fixture
-def connection(fly: FlyWorld, machine: Machine, tmp_path: Path) -> Iterator[Connection]:
+def connection(fly: FlyWorld, machine: FlyMachine, tmp_path: Path) -> Iterator[Connection]:
     with connect(fly, machine, tmp_path / "credential") as connection:
         yield connection
 
 
-def test_the_first_connections_to_a_machine_fail(fly: FlyWorld, machine: Machine, tmp_path: Path) -> None:
+def test_the_first_connections_to_a_machine_fail(fly: FlyWorld, machine: FlyMachine, tmp_path: Path) -> None:
     machine.refuse(2)
     with connect(fly, machine, tmp_path / "credential") as connection:
         for _ in range(2):
@@ -43,7 +43,7 @@ def test_the_first_connections_to_a_machine_fail(fly: FlyWorld, machine: Machine
     assert machine.connections == 3
 
 
-def test_a_machine_accepts_and_never_answers(fly: FlyWorld, machine: Machine, tmp_path: Path) -> None:
+def test_a_machine_accepts_and_never_answers(fly: FlyWorld, machine: FlyMachine, tmp_path: Path) -> None:
     machine.fall_silent()
     key = issue_certificate(fly, tmp_path / "credential")
     with start_proxy(fly, machine):
@@ -52,7 +52,7 @@ def test_a_machine_accepts_and_never_answers(fly: FlyWorld, machine: Machine, tm
             connection.open()
 
 
-def test_a_command_outlives_its_proxy(fly: FlyWorld, machine: Machine, connection: Connection) -> None:
+def test_a_command_outlives_its_proxy(fly: FlyWorld, machine: FlyMachine, connection: Connection) -> None:
     running = connection.run(shell(WAITING), asynchronous=True)
     wait_until((machine.folder.temporary / "begun").exists, what="the command to begin")
     fly.kill_proxy()
@@ -61,7 +61,9 @@ def test_a_command_outlives_its_proxy(fly: FlyWorld, machine: Machine, connectio
     wait_until((machine.folder.temporary / "done").exists, what="the command to end")
 
 
-def test_a_command_that_writes_ends_when_its_connection_is_lost(fly: FlyWorld, machine: Machine, connection: Connection) -> None:
+def test_a_command_that_writes_ends_when_its_connection_is_lost(
+    fly: FlyWorld, machine: FlyMachine, connection: Connection
+) -> None:
     running = connection.run(shell("while echo event; do sleep 0.01; done; touch $TMPDIR/done"), asynchronous=True)
     wait_until(machine.processes, what="the command to begin")
     fly.kill_proxy()
@@ -70,7 +72,7 @@ def test_a_command_that_writes_ends_when_its_connection_is_lost(fly: FlyWorld, m
     assert not (machine.folder.temporary / "done").exists()
 
 
-def test_the_commands_of_a_machine_end_when_it_is_stopped(fly: FlyWorld, machine: Machine, connection: Connection) -> None:
+def test_the_commands_of_a_machine_end_when_it_is_stopped(fly: FlyWorld, machine: FlyMachine, connection: Connection) -> None:
     running = connection.run("sleep 600", asynchronous=True)
     wait_until(lambda: machine.processes("sleep"), what="the command to begin")
     machine.stop()
@@ -81,7 +83,7 @@ def test_the_commands_of_a_machine_end_when_it_is_stopped(fly: FlyWorld, machine
     assert connection.run("echo again").stdout == "again\n"
 
 
-def test_processes_of_one_machine_are_not_those_of_another(fly: FlyWorld, machine: Machine, connection: Connection) -> None:
+def test_processes_of_one_machine_are_not_those_of_another(fly: FlyWorld, machine: FlyMachine, connection: Connection) -> None:
     other = fly.add_app("gaia-gateway-dev")[0]
     running = connection.run("sleep 600", asynchronous=True)
     wait_until(lambda: machine.processes("sleep"), what="the command to begin")
@@ -91,7 +93,7 @@ def test_processes_of_one_machine_are_not_those_of_another(fly: FlyWorld, machin
     assert machine.commands == ["sleep 600"]
 
 
-def test_the_host_key_changes_with_a_deploy(fly: FlyWorld, machine: Machine, tmp_path: Path) -> None:
+def test_the_host_key_changes_with_a_deploy(fly: FlyWorld, machine: FlyMachine, tmp_path: Path) -> None:
     key = issue_certificate(fly, tmp_path / "credential")
 
     def read_host_key() -> bytes:

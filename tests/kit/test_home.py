@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(3 * TIMEOUT_S)
 
 
 @dataclass(frozen=True)
-class Run:
+class HangingRun:
     """A run whose test hangs: its process, its folder, the URL of its server and a process that was forked by it."""
 
     process: "subprocess.Popen[bytes]"
@@ -33,7 +33,7 @@ class Run:
 
 
 @contextmanager
-def start_run(folder: Path) -> Iterator[Run]:
+def start_run(folder: Path) -> Iterator[HangingRun]:
     """Start a run with one worker and yield it when its test hangs."""
     started = folder / "started"
     environment = {**os.environ, "STARTED": str(started)}
@@ -41,7 +41,7 @@ def start_run(folder: Path) -> Iterator[Run]:
         try:
             wait_until(lambda: started.exists() and started.read_text().count("\n") == 3, TIMEOUT_S, "the test to hang")
             home, url, forked = started.read_text().split()
-            yield Run(process, Path(home), url, int(forked))
+            yield HangingRun(process, Path(home), url, int(forked))
         finally:
             process.kill()
 
@@ -51,7 +51,7 @@ def start_next_run() -> None:
     subprocess.run([*PYTEST, "-n", "0", "--collect-only"], cwd=REPOSITORY, stdout=subprocess.DEVNULL, check=True)
 
 
-def assert_nothing_is_left(run: Run) -> None:
+def assert_nothing_is_left(run: HangingRun) -> None:
     """Fail if a folder, a process or a mounted disk of a run is left."""
     assert not run.home.exists()
     assert not find_mounts(run.home)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.kit.projects import REPOSITORY
-from tests.stress.crash_worker import Request
+from tests.stress.crash_worker import CrashRequest
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Answer:
 
 
 @pytest.fixture(scope="session")
-def ask_worker() -> Iterator[Callable[[Request], Answer]]:
+def ask_worker() -> Iterator[Callable[[CrashRequest], Answer]]:
     """Yield a function that runs a request in a process, until it ends or is killed."""
     command = [sys.executable, "-m", "tests.stress.crash_worker"]
     with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -31,7 +31,7 @@ def ask_worker() -> Iterator[Callable[[Request], Answer]]:
         assert stdin is not None
         assert stdout is not None
 
-        def ask(request: Request) -> Answer:
+        def ask(request: CrashRequest) -> Answer:
             stdin.write(request.to_json() + "\n")
             stdin.flush()
             answer: dict[str, Any] = json.loads(stdout.readline())

@@ -20,7 +20,7 @@ from tasks.runner.planning.choice import MigrateGoal, RollbackGoal
 
 
 @dataclass(frozen=True)
-class Request:
+class CrashRequest:
     """A request to a child: `to` as in the commands; at event number `end_at`, from 1, it ends by `end` (kill or close)."""
 
     url: str
@@ -37,7 +37,7 @@ class Request:
 
 def run_request(line: dict[str, Any]) -> NoReturn:
     """Run a request, in a child."""
-    request = Request(**line)
+    request = CrashRequest(**line)
     kinds: list[tuple[str, str]] = []
     error = ""
     try:
@@ -56,7 +56,7 @@ def run_request(line: dict[str, Any]) -> NoReturn:
     os._exit(0)
 
 
-def open_operation(request: Request) -> Iterator[Event]:
+def open_operation(request: CrashRequest) -> Iterator[Event]:
     """Return the events of the requested operation."""
     runner = MigrationRunner(request.url, migrations_dir=request.folder, watch_drift=False)
     if request.action == "migrate":

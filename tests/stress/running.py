@@ -12,7 +12,7 @@ T = TypeVar("T", bound=Event)
 
 
 @dataclass
-class Run:
+class RunningScript:
     """A running process, and the events that were read from it so far."""
 
     process: Running
@@ -35,7 +35,7 @@ class Run:
         """Send a signal."""
         self.process.send_signal(number)
 
-    def finish(self) -> "Run":
+    def finish(self) -> "RunningScript":
         """Read to the end and wait for it."""
         assert self.process.stdout is not None
         assert self.process.stderr is not None
@@ -45,7 +45,7 @@ class Run:
             self.exit_code = self.process.wait()
         return self
 
-    def succeed(self) -> "Run":
+    def succeed(self) -> "RunningScript":
         """Wait for the end, and fail unless the exit code is 0."""
         self.finish()
         assert self.exit_code == 0, self.errors
@@ -62,6 +62,6 @@ class Run:
         return [event for event in self.events if isinstance(event, kind)]
 
 
-def start(project: Project, *arguments: str, **settings: str) -> Run:
+def start(project: Project, *arguments: str, **settings: str) -> RunningScript:
     """Start a run; keyword arguments are settings, as LOCK_TIMEOUT."""
-    return Run(project.start(*(arguments or ("migrate",)), "--json", env=settings))
+    return RunningScript(project.start(*(arguments or ("migrate",)), "--json", env=settings))

@@ -25,7 +25,7 @@ SELECT version, action, count(*) FILTER (WHERE outcome = 'finished'), (array_agg
 
 
 @dataclass(frozen=True)
-class State:
+class DatabaseState:
     """The schema, the rows of the mixed plan's tables, the ledger, and how often each action finished and how it ended."""
 
     schema: Rows
@@ -34,10 +34,10 @@ class State:
     log: Rows
 
 
-def read_state(database: Database) -> State:
+def read_state(database: Database) -> DatabaseState:
     """Return the state of a database; fail if it contains an invalid index."""
     assert find_useless_indexes(database) == []
-    return State(*(database.query(query) for query in (_SCHEMA, _DATA, _LEDGER, _FINISHED)))
+    return DatabaseState(*(database.query(query) for query in (_SCHEMA, _DATA, _LEDGER, _FINISHED)))
 
 
 @contextmanager

@@ -8,24 +8,24 @@ import pytest
 from tests.kit.databases import Database
 from tests.kit.projects import Project
 from tests.stress.conftest import Answer
-from tests.stress.crash_worker import Request
+from tests.stress.crash_worker import CrashRequest
 from tests.stress.mixed_plan import FIRST, VERSIONS, write_plan
 from tests.stress.states import copy_of, read_state
 
-Ask = Callable[[Request], Answer]
+Ask = Callable[[CrashRequest], Answer]
 
 CLOSED = [version for version in VERSIONS if version.endswith(("transaction", "segments"))]
 """One file of each kind: a transaction, and segments of both sorts."""
 
 
-def ask_to_succeed(ask_worker: Ask, request: Request) -> Answer:
+def ask_to_succeed(ask_worker: Ask, request: CrashRequest) -> Answer:
     answer = ask_worker(request)
     assert answer.error == ""
     assert answer.signal == 0
     return answer
 
 
-def assert_next_finishes(ask_worker: Ask, database: Database, request: Callable[..., Request], end: str) -> None:
+def assert_next_finishes(ask_worker: Ask, database: Database, request: Callable[..., CrashRequest], end: str) -> None:
     """End runs on copies of a database, each at another event of the version, and resume each with another run."""
     with copy_of(database) as undisturbed:
         events = ask_to_succeed(ask_worker, request(undisturbed)).events
@@ -46,10 +46,10 @@ def assert_next_finishes(ask_worker: Ask, database: Database, request: Callable[
 def assert_next_migrate_finishes(version: str, end: str, ask_worker: Ask, project: Project, database: Database) -> None:
     write_plan(project)
     before = [FIRST, *VERSIONS][VERSIONS.index(version)]
-    ask_to_succeed(ask_worker, Request(database.url, str(project.migrations), "migrate", before))
+    ask_to_succeed(ask_worker, CrashRequest(database.url, str(project.migrations), "migrate", before))
 
-    def request(target: Database, **options: object) -> Request:
-        return Request(target.url, str(project.migrations), "migrate", version, **options)  # type: ignore[arg-type]
+    def request(target: Database, **options: object) -> CrashRequest:
+        return CrashRequest(target.url, str(project.migrations), "migrate", version, **options)  # type: ignore[arg-type]
 
     assert_next_finishes(ask_worker, database, request, end)
 
@@ -74,9 +74,9 @@ def test_a_rollback_killed_at_any_event_is_finished_by_the_next(
 ) -> None:
     write_plan(project)
     before = [FIRST, *VERSIONS][VERSIONS.index(version)]
-    ask_to_succeed(ask_worker, Request(database.url, str(project.migrations), "migrate", version))
+    ask_to_succeed(ask_worker, CrashRequest(database.url, str(project.migrations), "migrate", version))
 
-    def request(target: Database, **options: object) -> Request:
-        return Request(target.url, str(project.migrations), "rollback", before, **options)  # type: ignore[arg-type]
+    def request(target: Database, **options: object) -> CrashRequest:
+        return CrashRequest(target.url, str(project.migrations), "rollback", before, **options)  # type: ignore[arg-type]
 
     assert_next_finishes(ask_worker, database, request, "kill")

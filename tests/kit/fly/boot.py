@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tasks.postgres.server.folder_lock import lock
-from tests.kit.fly.state import MachineFolder, State, hallpass_command, read_json, write_atomically
+from tests.kit.fly.state import FlyState, MachineFolder, hallpass_command, read_json, write_atomically
 
 SSHD = "sshd"
 PYTHON = "python"
@@ -69,7 +69,7 @@ def reap_servers() -> None:
     _started[:] = [process for process in _started if process.poll() is None]
 
 
-def find_port(state: State, machine: MachineFolder) -> int:
+def find_port(state: FlyState, machine: MachineFolder) -> int:
     """Return the port of the machine's SSH server; start the server if it does not run."""
     with lock(machine.path):
         running = read_json(machine.server, None)
@@ -79,7 +79,7 @@ def find_port(state: State, machine: MachineFolder) -> int:
         return int(running["port"])
 
 
-def _start_sshd(state: State, machine: MachineFolder) -> dict[str, int]:
+def _start_sshd(state: FlyState, machine: MachineFolder) -> dict[str, int]:
     if os.geteuid() == 0:
         # The folder of sshd's unprivileged process: https://man.openbsd.org/sshd#/var/empty
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
@@ -96,7 +96,7 @@ def _start_sshd(state: State, machine: MachineFolder) -> dict[str, int]:
     raise RuntimeError(f"sshd did not start:\n{log.read_text()}")
 
 
-def _configure_sshd(state: State, machine: MachineFolder, port: int) -> Path:
+def _configure_sshd(state: FlyState, machine: MachineFolder, port: int) -> Path:
     settings = state.settings
     path = machine.path / "sshd_config"
     text = _CONFIGURATION.format(
@@ -118,7 +118,7 @@ def _configure_sshd(state: State, machine: MachineFolder, port: int) -> Path:
     return path
 
 
-def _start_python(state: State, machine: MachineFolder) -> dict[str, int]:
+def _start_python(state: FlyState, machine: MachineFolder) -> dict[str, int]:
     port_file = machine.path / "port"
     port_file.unlink(missing_ok=True)
     log = machine.path / "server.log"

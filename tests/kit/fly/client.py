@@ -9,7 +9,7 @@ from typing import Any
 
 from fabric import Config, Connection
 
-from tests.kit.fly.machines import Machine
+from tests.kit.fly.machines import FlyMachine
 from tests.kit.fly.world import FlyWorld
 
 TIMEOUT_S = 60
@@ -43,7 +43,7 @@ def issue_certificate(world: FlyWorld, folder: Path, *flags: str) -> Path:
 
 
 @contextmanager
-def start_proxy(world: FlyWorld, machine: Machine) -> Iterator["subprocess.Popen[str]"]:
+def start_proxy(world: FlyWorld, machine: FlyMachine) -> Iterator["subprocess.Popen[str]"]:
     """Run `fly proxy` to a machine and wait until it is ready; its stdin is a pipe that it watches."""
     place = (machine.record["private_ip"], "-a", machine.app_name)
     command = ["fly", "proxy", "0:22", *place, "--watch-stdin"]
@@ -68,7 +68,7 @@ def make_connection(port: int, key: Path, *, user: str = "root", **settings: Any
 
 
 @contextmanager
-def connect(world: FlyWorld, machine: Machine, folder: Path) -> Iterator[Connection]:
+def connect(world: FlyWorld, machine: FlyMachine, folder: Path) -> Iterator[Connection]:
     """Yield a connection to a machine through a new proxy, with a certificate in `folder`."""
     key = issue_certificate(world, folder)
     with start_proxy(world, machine), make_connection(world.proxies()[-1].port, key, user=world.login) as connection:

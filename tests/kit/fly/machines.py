@@ -18,7 +18,7 @@ from tests.kit.fly import boot
 from tests.kit.fly.certificates import write_key_pair
 from tests.kit.fly.hallpass import read_environment
 from tests.kit.fly.images import copy_files
-from tests.kit.fly.state import MachineFolder, Record, State, hallpass_command, read_json, read_json_lines, write_atomically
+from tests.kit.fly.state import FlyState, MachineFolder, Record, hallpass_command, read_json, read_json_lines, write_atomically
 from tests.kit.processes import end_processes, find_processes
 
 _CREATED = "2026-08-21T10:00:00Z"
@@ -50,10 +50,10 @@ def make_record(app: str, **properties: Any) -> Record:
 
 
 @dataclass(frozen=True)
-class Machine:
+class FlyMachine:
     """A machine of an app."""
 
-    state: State
+    state: FlyState
     app_name: str
     id: str
 
@@ -189,9 +189,11 @@ class Machine:
         return process.environ().get("FLY_MACHINE_ID") == self.id and containing in " ".join(process.cmdline())
 
 
-def make_machine(state: State, record: Record, app_name: str, environment: dict[str, str], *, starts_in_app: bool) -> Machine:
+def make_machine(
+    state: FlyState, record: Record, app_name: str, environment: dict[str, str], *, starts_in_app: bool
+) -> FlyMachine:
     """Make the files of a machine, except those on its disk."""
-    machine = Machine(state, app_name, record["id"])
+    machine = FlyMachine(state, app_name, record["id"])
     machine.folder.disk.mkdir(parents=True)
     write_key_pair(machine.folder.host_key)
     machine.start_in(machine.app if starts_in_app else machine.folder.disk)

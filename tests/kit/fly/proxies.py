@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from tests.kit.fly.state import State
+from tests.kit.fly.state import FlyState
 from tests.kit.processes import end_processes, freeze, is_running
 
 
@@ -27,13 +27,13 @@ class Proxy:
         freeze(self.pid)
 
 
-def find_proxies(state: State) -> list[Proxy]:
+def find_proxies(state: FlyState) -> list[Proxy]:
     """Return the running proxies of a stand-in."""
     started = [Proxy(**json.loads(path.read_text())) for path in sorted(state.proxies.glob("*.json"))]
     return [proxy for proxy in started if _runs(proxy, state)]
 
 
-def _runs(proxy: Proxy, state: State) -> bool:
+def _runs(proxy: Proxy, state: FlyState) -> bool:
     try:
         process = psutil.Process(proxy.pid)
         return is_running(process) and str(state.folder) in " ".join(process.cmdline())

@@ -16,7 +16,7 @@ import paramiko
 
 from tests.kit.fly.certificates import find_fault
 from tests.kit.fly.sftp import DiskFiles
-from tests.kit.fly.state import MachineFolder, State, hallpass_command, write_atomically
+from tests.kit.fly.state import FlyState, MachineFolder, hallpass_command, write_atomically
 
 KILLED = 0xFFFFFFFF
 _BLOCK = 32768
@@ -150,7 +150,7 @@ def _serve(connection: socket.socket, machine: MachineFolder, authority: Path) -
         transport.close()
 
 
-def main(state: State, machine: MachineFolder) -> None:
+def main(state: FlyState, machine: MachineFolder) -> None:
     """Serve until killed."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         write_atomically(machine.path / "port", str(listener.getsockname()[1]))
@@ -160,5 +160,5 @@ def main(state: State, machine: MachineFolder) -> None:
 
 
 if __name__ == "__main__":
-    opened = State(Path(sys.argv[1]))
+    opened = FlyState(Path(sys.argv[1]))
     main(opened, opened.machine_folder(sys.argv[2]))

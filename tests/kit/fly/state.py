@@ -109,7 +109,7 @@ def hallpass_command(python: str, machine: MachineFolder) -> list[str]:
 
 
 @dataclass(frozen=True)
-class State:
+class FlyState:
     """The folder of one stand-in."""
 
     folder: Path

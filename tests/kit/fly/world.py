@@ -18,9 +18,9 @@ from tests.kit.disks import mount_small_disk
 from tests.kit.fly import boot, home
 from tests.kit.fly.certificates import write_key_pair
 from tests.kit.fly.images import Image, unpack_image
-from tests.kit.fly.machines import Machine, describe_environment, make_machine, make_record
+from tests.kit.fly.machines import FlyMachine, describe_environment, make_machine, make_record
 from tests.kit.fly.proxies import Proxy, find_proxies
-from tests.kit.fly.state import APP_DIRECTORY_VARIABLE, Record, State, read_json_lines
+from tests.kit.fly.state import APP_DIRECTORY_VARIABLE, FlyState, Record, read_json_lines
 from tests.kit.processes import end_processes, find_processes
 from tests.kit.projects import REPOSITORY
 
@@ -42,10 +42,10 @@ _TRAPS = {"SLOGAN": """it's  "two  words" $HOME `id` \\ *""", "EMPTY": ""}
 class FlyWorld:
     """A stand-in for Fly, for one test."""
 
-    state: State
+    state: FlyState
     env: dict[str, str]
     _stack: ExitStack = field(repr=False)
-    _apps: dict[str, list[Machine]] = field(default_factory=dict)
+    _apps: dict[str, list[FlyMachine]] = field(default_factory=dict)
 
     @property
     def login(self) -> str:
@@ -62,7 +62,7 @@ class FlyWorld:
         org: str = "gaia",
         machines: int = 1,
         **properties: Any,
-    ) -> list[Machine]:
+    ) -> list[FlyMachine]:
         """Add an app and its machines for an environment, by default the one after the last hyphen of the name.
 
         `properties` are arguments of `add_machine`.
@@ -83,7 +83,7 @@ class FlyWorld:
         starts_in_app: bool = False,
         disk_megabytes: int | None = None,
         **properties: Any,
-    ) -> Machine:
+    ) -> FlyMachine:
         """Add a machine to an app: with this image, the migrations and seeds in `files`, and these variables.
 
         `properties` are `group`, `release` and the fields of `fly machine list --json`, as in `state="stopped"`.
@@ -111,11 +111,11 @@ class FlyWorld:
             changed["machines"].append(record)
         return record
 
-    def machine(self, app: str) -> Machine:
+    def machine(self, app: str) -> FlyMachine:
         """Return the first machine of an app."""
         return self._apps[app][0]
 
-    def machines(self, app: str) -> Sequence[Machine]:
+    def machines(self, app: str) -> Sequence[FlyMachine]:
         """Return the machines of an app."""
         return self._apps[app]
 
@@ -193,7 +193,7 @@ def make_world(folder: Path, server: str) -> Iterator[FlyWorld]:
     """Make a stand-in in a new folder, and end it afterwards; `server` is the kind of SSH server of its machines."""
     for name in ("apps", "bin", "machines", "proxies"):
         (folder / name).mkdir(parents=True)
-    state = State(folder)
+    state = FlyState(folder)
     settings = {"server": server, "python": sys.executable, "repository": str(REPOSITORY), **(boot.find_sshd() or {})}
     state.write("settings", settings)
     write_key_pair(state.authority)

@@ -19,7 +19,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from tests.kit.forkserver.request import STREAMS, Request, receive_request, send_number
+from tests.kit.forkserver.request import STREAMS, ForkRequest, receive_request, send_number
 
 _LATE_IMPORT = re.compile(r"^ +(?:from|import) +([a-z][\w.]*)", re.MULTILINE)
 _NOT_FLUSHED = 120
@@ -35,7 +35,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as channel:
-        request = Server(channel).serve()
+        request = ForkServer(channel).serve()
     if request is not None:
         process.code = run(request)
 
@@ -71,7 +71,7 @@ def _import_everything() -> None:
             importlib.import_module(name)
 
 
-class Server:
+class ForkServer:
     """The parent of the processes: it forks one for each request and reports how each ends."""
 
     def __init__(self, channel: socket.socket) -> None:
@@ -79,7 +79,7 @@ class Server:
         self._wake, self._woken = socket.socketpair()
         self._running: dict[int, socket.socket] = {}
 
-    def serve(self) -> Request | None:
+    def serve(self) -> ForkRequest | None:
         """Serve until the channel is closed, then return None; return the request in the process that is forked for it."""
         self._woken.setblocking(False)
         signal.set_wakeup_fd(self._woken.fileno(), warn_on_full_buffer=False)
@@ -130,7 +130,7 @@ class Server:
                 send_number(answers, status)
 
 
-def run(request: Request) -> int:
+def run(request: ForkRequest) -> int:
     """Run the program of a request as Python does, and return its exit code."""
     try:
         become(request)
@@ -149,7 +149,7 @@ def run(request: Request) -> int:
     return 0
 
 
-def become(request: Request) -> None:
+def become(request: ForkRequest) -> None:
     """Take over the folder and the environment of a request, and run its program; may raise SystemExit."""
     if request.new_session:
         os.setsid()

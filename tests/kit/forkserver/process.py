@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from tests.kit.forkserver.request import Request, receive_number, send_request
+from tests.kit.forkserver.request import ForkRequest, receive_number, send_request
 
 _REPOSITORY = Path(__file__).parents[3]
 _LOCALE = {"LC_ALL": "C.UTF-8"}
@@ -122,7 +122,7 @@ def start_process(
     program, *words = command
     read_at_start = {name: value for name, value in environment.items() if name.startswith(_READ_AT_START)}
     if program == sys.executable and read_at_start == _LOCALE:
-        return _fork(Request(words, str(cwd), dict(environment), new_session, own_tool), streams)
+        return _fork(ForkRequest(words, str(cwd), dict(environment), new_session, own_tool), streams)
     stdin, stdout, stderr = streams or (subprocess.PIPE,) * 3
     return subprocess.Popen(
         command,
@@ -155,7 +155,7 @@ def run_process(
         return subprocess.CompletedProcess(command, process.wait(), output, errors)
 
 
-def _fork(request: Request, streams: tuple[int, int, int] | None) -> Process:
+def _fork(request: ForkRequest, streams: tuple[int, int, int] | None) -> Process:
     theirs, ours = _open_pipes() if streams is None else (list(streams), [None, None, None])
     answers, sent = socket.socketpair()
     with _one_at_a_time:

@@ -12,7 +12,7 @@ STREAMS = 3
 
 
 @dataclass(frozen=True)
-class Request:
+class ForkRequest:
     """A Python program, as the words after `python` on a command line, and its environment.
 
     With `own_tool` the program imports the tool from its own folder, not from this repository.
@@ -25,14 +25,14 @@ class Request:
     own_tool: bool = False
 
 
-def send_request(channel: socket.socket, request: Request, descriptors: list[int]) -> None:
+def send_request(channel: socket.socket, request: ForkRequest, descriptors: list[int]) -> None:
     """Send a request with its streams and the descriptor of the socket for the answers."""
     text = json.dumps(asdict(request)).encode()
     socket.send_fds(channel, [_LENGTH.pack(len(text))], descriptors)
     channel.sendall(text)
 
 
-def receive_request(channel: socket.socket) -> tuple[Request, list[int]] | None:
+def receive_request(channel: socket.socket) -> tuple[ForkRequest, list[int]] | None:
     """Receive the next request; return None when the channel is closed."""
     head, descriptors, _, _ = socket.recv_fds(channel, _LENGTH.size, STREAMS + 1)
     if not head:
@@ -44,7 +44,7 @@ def receive_request(channel: socket.socket) -> tuple[Request, list[int]] | None:
         if not piece:
             return None
         text += piece
-    return Request(**json.loads(text)), descriptors
+    return ForkRequest(**json.loads(text)), descriptors
 
 
 def send_number(channel: socket.socket, number: int) -> None:

@@ -4,18 +4,18 @@ import json
 from collections.abc import Sequence
 
 from tests.kit.fly.program.options import READ, START, FlyError, Parser, parse
-from tests.kit.fly.state import Record, State
+from tests.kit.fly.state import FlyState, Record
 
 _HIDDEN = ("fly_app_release_command", "fly_app_console")
 
 
-def show_user(state: State, arguments: Sequence[str]) -> None:
+def show_user(state: FlyState, arguments: Sequence[str]) -> None:
     """Print the user of the token."""
     kind = parse(state, arguments, Parser()).find_right()["kind"]
     print("engineer@example.com" if kind == "org" else f"{kind} token")
 
 
-def show_status(state: State, arguments: Sequence[str]) -> None:
+def show_status(state: FlyState, arguments: Sequence[str]) -> None:
     """Describe an app and the machines of its services."""
     app = parse(state, arguments, Parser()).find_app(READ)
     answer = {
@@ -33,12 +33,12 @@ def show_status(state: State, arguments: Sequence[str]) -> None:
     print(json.dumps(answer))
 
 
-def list_machines(state: State, arguments: Sequence[str]) -> None:
+def list_machines(state: FlyState, arguments: Sequence[str]) -> None:
     """List all machines of an app, including those of release commands."""
     print(json.dumps(parse(state, arguments, Parser()).find_app(READ)["machines"], indent=4))
 
 
-def start_machine(state: State, arguments: Sequence[str]) -> None:
+def start_machine(state: FlyState, arguments: Sequence[str]) -> None:
     """Mark a machine as started; its SSH server may answer later."""
     call = parse(state, arguments, Parser())
     app = call.find_app(START)

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from tests.kit.fly.program.options import FlyError
-from tests.kit.fly.state import State, append_json
+from tests.kit.fly.state import FlyState, append_json
 
 _COMMANDS = {
     "auth whoami": "api.show_user",
@@ -22,7 +22,7 @@ _COMMANDS = {
 
 def main(folder: str) -> int:
     """Run one command and return its exit code: 0, or 1 for every error."""
-    state = State(Path(folder))
+    state = FlyState(Path(folder))
     words = sys.argv[1:]
     append_json(state.calls, words)
     name = next((name for name in _COMMANDS if words[: len(name.split())] == name.split()), "")
@@ -40,13 +40,13 @@ def main(folder: str) -> int:
     return 0
 
 
-def _find_function(path: str) -> Callable[[State, Sequence[str]], None]:
+def _find_function(path: str) -> Callable[[FlyState, Sequence[str]], None]:
     module, _, name = path.partition(".")
-    function: Callable[[State, Sequence[str]], None] = getattr(import_module(f"tests.kit.fly.program.{module}"), name)
+    function: Callable[[FlyState, Sequence[str]], None] = getattr(import_module(f"tests.kit.fly.program.{module}"), name)
     return function
 
 
-def _apply_faults(state: State, name: str) -> None:
+def _apply_faults(state: FlyState, name: str) -> None:
     faults = state.faults
     if faults.get("noise"):
         print("Warning: Metrics token unavailable: context canceled", file=sys.stderr, flush=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from tests.kit.fly.state import Record, State
+from tests.kit.fly.state import FlyState, Record
 
 READ, START, CONNECT, ISSUE = "read", "start", "connect", "issue"
 _MAY = {"org": {READ, START, CONNECT, ISSUE}, "readonly": {READ}, "deploy": {READ, START, CONNECT}, "ssh": {READ, CONNECT}}
@@ -35,7 +35,7 @@ class Parser(argparse.ArgumentParser):
 class Call:
     """One call of the program: the state of the stand-in, and the flags."""
 
-    state: State
+    state: FlyState
     options: argparse.Namespace
 
     @property
@@ -72,6 +72,6 @@ class Call:
         return app
 
 
-def parse(state: State, arguments: Sequence[str], parser: Parser) -> Call:
+def parse(state: FlyState, arguments: Sequence[str], parser: Parser) -> Call:
     """Read the flags of a call."""
     return Call(state, parser.parse_intermixed_args(arguments))

@@ -12,13 +12,13 @@ from functools import partial
 from tasks.postgres.server.folder_lock import lock
 from tests.kit.fly.boot import find_port
 from tests.kit.fly.program.options import CONNECT, FlyError, Parser, parse
-from tests.kit.fly.state import State, append_json, read_json, write_atomically
+from tests.kit.fly.state import FlyState, append_json, read_json, write_atomically
 
 _SSH_PORT = 22
 _BLOCK = 65536
 
 
-def proxy(state: State, arguments: Sequence[str]) -> None:
+def proxy(state: FlyState, arguments: Sequence[str]) -> None:
     """Listen until SIGTERM, SIGINT or the end of stdin; the port is printed even if the machine does not answer."""
     parser = Parser()
     parser.add_argument("--watch-stdin", action="store_true")
@@ -96,7 +96,7 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
         sink.shutdown(socket.SHUT_WR)
 
 
-def _dial(state: State, host: str, port: int) -> socket.socket | None:
+def _dial(state: FlyState, host: str, port: int) -> socket.socket | None:
     machine = state.find_machine(host)
     if machine is None or machine["state"] != "started" or port != _SSH_PORT:
         return None

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.kit.fly.program.options import ISSUE, FlyError, Parser, parse
-from tests.kit.fly.state import State
+from tests.kit.fly.state import FlyState
 
 
-def issue(state: State, arguments: Sequence[str]) -> None:
+def issue(state: FlyState, arguments: Sequence[str]) -> None:
     """Write a key and a certificate for the machines of an organization."""
     parser = Parser()
     parser.add_argument("-u", "--username", action="append")
@@ -30,7 +30,7 @@ def issue(state: State, arguments: Sequence[str]) -> None:
     print(f"Wrote {call.options.hours}-hour SSH credential to {path}, {certificate_path}")
 
 
-def _make_credential(state: State, seconds: int, names: list[str]) -> tuple[bytes, bytes]:
+def _make_credential(state: FlyState, seconds: int, names: list[str]) -> tuple[bytes, bytes]:
     # The program starts without site-packages, since only this command needs them.
     site.main()
     from tests.kit.fly.certificates import issue_certificate
