@@ -228,7 +228,7 @@ def test_a_remote_or_local_refusal_sends_nothing(environment: Environment, endpo
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (ReportedError("", exit_code=1), "the run ended with 1"),
+        (ReportedError("", exit_code=1), "the run ended with exit code 1"),
         (KeyboardInterrupt(), "stopped by Ctrl-C"),
         (LookupError("a mistake of ours"), "LookupError: a mistake of ours"),
     ],

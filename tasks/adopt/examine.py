@@ -198,7 +198,7 @@ def _describe(forecast: Forecast | None, idle: bool) -> str:
     if forecast.error:
         return f"db.migrate will fail: {forecast.error}"
     works = "it will change nothing" if idle else "it will succeed"
-    unlike = "" if forecast.alike else ", unless what no file explains is in its way: that could not be rehearsed"
+    unlike = "" if forecast.alike else ", unless objects that no file explains prevent it: that could not be rehearsed"
     return f"db.migrate will run it, and {works}{unlike}"
 
 

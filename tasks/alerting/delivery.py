@@ -64,7 +64,7 @@ class Sending:
         """Return the name of an address without its secrets, which can be anything but the scheme."""
         scheme = _SCHEME.match(self._urls[index])
         place = f" ({index + 1} of {len(self._urls)})" if len(self._urls) > 1 else ""
-        return f"{scheme[0]}://…{place}" if scheme else f"an address that begins with no scheme://{place}"
+        return f"{scheme[0]}://…{place}" if scheme else f"an address without a scheme://{place}"
 
 
 def notify(url: str, title: str, body: str, kind: str) -> str:

@@ -112,7 +112,7 @@ def _find_error(error: BaseException, progress: RunProgress, environment: Enviro
     """Return the error that stopped a run: its event, or one made from the exception."""
     hint = f"See inv db.status --env={environment.name} and inv db.history --env={environment.name}"
     if isinstance(error, ReportedError):
-        failed = RunnerError(error.message or f"the run ended with {error.exit_code}", state=_UNKNOWN_END, hint=hint)
+        failed = RunnerError(error.message or f"the run ended with exit code {error.exit_code}", state=_UNKNOWN_END, hint=hint)
         return progress.error or describe_error(failed, environment.settings.database_url)
     if isinstance(error, RunnerError):
         return describe_error(error, environment.settings.database_url)

@@ -35,8 +35,8 @@ class Environment:
     fly_folder: str = ""
     """The folder of this project in the image; empty for the machine's APP_DIR, or else /app."""
     fly_user: str = "root"
-    fly_organization: str = ""
-    """The organization of the app; empty if it must be looked up."""
+    fly_organisation: str = ""
+    """The organisation of the app; empty if it must be looked up."""
     fly_timeouts: Timeouts = DEFAULT_TIMEOUTS
     alert_urls: tuple[str, ...] = ()
     """The destinations of alerts: those of all environments, and those of this one."""
@@ -91,7 +91,7 @@ def load_environment(
         fly_app="" if settings.database_url or name == LOCAL else raw.read(name_fly_app(name)),
         fly_folder=raw.read("FLY_APP_DIR"),
         fly_user=raw.read("FLY_SSH_USER"),
-        fly_organization=raw.read("FLY_ORG"),
+        fly_organisation=raw.read("FLY_ORG"),
         fly_timeouts=timeouts,
         alert_urls=_collect_alert_urls(sources),
         alert_after_s=alert_after_ms / 1000,

@@ -104,9 +104,9 @@ def _build_parser() -> argparse.ArgumentParser:
 
     migrate = add("migrate", "apply every pending migration (the default)", "--dry-run", "--strict")
     migrate.add_argument("--to", default="", metavar="VERSION", help="stop after this version")
-    rollback = add("rollback", "undo the last migrations", "--dry-run")
+    rollback = add("rollback", "roll back the last migrations", "--dry-run")
     rollback.add_argument("--steps", type=_read_count, default=1, metavar="N", help="how many (1)")
-    rollback.add_argument("--to", default="", metavar="VERSION", help="undo everything after this version; 0 undoes all")
+    rollback.add_argument("--to", default="", metavar="VERSION", help="roll back everything after this version; 0 rolls back all")
     status = add("status", "show the state of every migration", "--check")
     status.add_argument("--limit", type=_read_count, default=0, metavar="N", help="only the newest N")
     history = add("history", "show the log, failures included")

@@ -33,7 +33,11 @@ _REASONS = (
     ("unrecognized arguments", *_OLDER),
     (URL_MISSING, "the machine has no DATABASE_URL", "Set it: fly secrets set DATABASE_URL=… ; or attach a database."),
     ("No space left on device", "the machine's disk is full", "Free disk space on the machine, or deploy again."),
-    ("executable file not found", "the image has no /bin/sh", "The runner needs a shell there; use release_command instead."),
+    (
+        "executable file not found",
+        "the image has no /bin/sh",
+        "The runner needs /bin/sh in the image; use release_command instead.",
+    ),
 )
 _UNTOUCHED = "Nothing was changed."
 

@@ -127,7 +127,7 @@ class Remote:
         self.machine_id = machine.id
         environment = self.environment
         reach = SshConnection(
-            environment.fly_app, machine, environment.fly_user, environment.fly_organization, environment.fly_timeouts
+            environment.fly_app, machine, environment.fly_user, environment.fly_organisation, environment.fly_timeouts
         )
         return stack.enter_context(open_connection(reach, self.stop))
 

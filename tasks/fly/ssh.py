@@ -42,7 +42,7 @@ class SshConnection:
     machine: Machine
     user: str = "root"
     organisation: str = ""
-    """The organization of the app; empty if it must be looked up."""
+    """The organisation of the app; empty if it must be looked up."""
     timeouts: Timeouts = DEFAULT_TIMEOUTS
 
 

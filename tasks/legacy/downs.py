@@ -14,7 +14,7 @@ from tasks.rehearsal.sql_diff import write_sql
 _HEAD = """\
 -- Migration: {version}.sql
 -- Description: {description}
--- Review: proposed from what the up file changes in the schema, and tried on an empty database. Look at what it does to rows.
+-- Review: proposed from what the up file changes in the schema, and tried on an empty database. Check its effect on rows.
 
 """
 

@@ -12,7 +12,7 @@ class OldFileJudged:
     """What an old file becomes, and why.
 
     `verdict` is works, data only, superseded, no change, needs or fails. `version` is empty for a file that goes aside, or that
-    stops the cleaning up. `date` is UTC, and `source` says where it comes from: name, git, header or modification time.
+    stops the clean-up. `date` is UTC, and `source` says where it comes from: name, git, header or modification time.
     """
 
     path: str

@@ -144,14 +144,14 @@ def _vary(files: Mapping[int, OldFile], order: Order) -> Iterator[tuple[Order, t
     """Yield orders similar to this one, the files that are moved, and the reason to report if it is better."""
     loose = tuple(index for index in order if index in files and files[index].name.kind in ("unnumbered", "repeatable"))
     for moved in [*((index,) for index in loose), *([loose] if len(loose) > 1 else [])]:
-        yield _put_first(order, moved), moved, "has no number; before the others, {more}"
+        yield _put_first(order, moved), moved, "has no number; placed before the others, {more}"
     for group in _list_equals(files, order):
         places = [order.index(index) for index in group]
         for members in itertools.islice(itertools.permutations(group), 1, _PERMUTATIONS):
             varied = list(order)
             for place, index in zip(places, members, strict=True):
                 varied[place] = index
-            yield tuple(varied), members, "has its number with another; in this order {more}"
+            yield tuple(varied), members, "shares its number with another file; in this order {more}"
 
 
 def _put_first(order: Order, moved: tuple[int, ...]) -> Order:

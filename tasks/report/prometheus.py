@@ -46,7 +46,7 @@ def build_gauges(overview: StatusesRead, now: datetime) -> CollectorRegistry:
     pending = make("pending", "Migrations that are not applied, or not completely")
     failed = make("failed", "Migrations whose last attempt failed")
     differing = make("differing", "Applied migrations whose file is edited or missing")
-    drifted = make("drifted", "1 if the schema is another than the runs made it, else 0")
+    drifted = make("drifted", "1 if the schema differs from the one that the runs created, else 0")
     age = make("seconds_since_last_applied", "Seconds since the last migration was applied")
     for column in overview.environments:
         reached.labels(column.environment).set(0 if column.error else 1)

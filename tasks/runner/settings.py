@@ -77,7 +77,7 @@ SETTINGS = (
     Setting(f"FLY_APP_{FAMILY_SUFFIX}", "text", "the Fly app of an environment: FLY_APP_MY_REVIEW for my-review"),
     Setting("FLY_APP_DIR", "folder", "the image's folder that contains scripts/", fallback="the machine's APP_DIR, or /app"),
     Setting("FLY_SSH_USER", "text", "the ssh user on the machine", "root"),
-    Setting("FLY_ORG", "text", "the Fly organization that issues the ssh certificate", fallback="the app's organization"),
+    Setting("FLY_ORG", "text", "the Fly organisation that issues the ssh certificate", fallback="the app's organisation"),
     Setting("FLY_CALL_TIMEOUT", "seconds", "how long a call of flyctl may take", "90"),
     Setting("FLY_CONNECT_TIMEOUT", "seconds", "how long to try to connect to a machine by ssh", "60"),
     Setting("FLY_SILENCE_TIMEOUT", "seconds", "how long a machine may send nothing before the connection counts as lost", "30"),

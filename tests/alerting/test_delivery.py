@@ -43,7 +43,7 @@ def test_a_message_arrives_unchanged(endpoint: Endpoint, capfd: pytest.CaptureFi
         ("json://127.0.0.1:1/s3cret", "json://…: no connection, or no answer"),
         ("json://me:s3cret@127.0.0.1:1/", "json://…: no connection, or no answer"),
         ("no-service://s3cret", "no-service://…: apprise does not know this kind of address"),
-        ("xoxb-s3cret", "an address that begins with no scheme://: apprise does not know this kind of address"),
+        ("xoxb-s3cret", "an address without a scheme://: apprise does not know this kind of address"),
         ("slack://s3cret", "slack://…: apprise does not know this kind of address"),
     ],
 )

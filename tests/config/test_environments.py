@@ -127,7 +127,7 @@ def test_the_settings_of_fly_and_the_actor_are_read_from_all_places(tmp_path: Pa
     (tmp_path / ".env.dev").write_text("FLY_CALL_TIMEOUT=150\nMIGRATE_ACTOR=grace\n")
     environment = load(tmp_path, "dev", FLY_CALL_TIMEOUT="180")
     assert environment.fly_timeouts == replace(DEFAULT_TIMEOUTS, call_s=180, follow_s=1)
-    assert (environment.fly_organization, environment.settings.actor) == ("gaia", "grace")
+    assert (environment.fly_organisation, environment.settings.actor) == ("gaia", "grace")
     assert load(tmp_path).settings.actor == "ada"
 
 

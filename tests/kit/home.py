@@ -1,6 +1,6 @@
 """The folder of one test run: its servers, its files and its temporary folder; whatever is left of a run lies below it.
 
-A run locks its folder as long as its process lives, however that ends. So the next run recognizes the folders of dead runs, also
+A run locks its folder as long as its process lives, however that ends. So the next run recognises the folders of dead runs, also
 those of another container, whose process ids mean nothing here, and never touches that of a live run.
 """
 

@@ -69,7 +69,7 @@ def test_the_folder_of_old_files_gets_the_expected_order_and_verdicts(tmp_path: 
     shutil.copytree(LEGACY, tmp_path, dirs_exist_ok=True)
     judged = judge(tmp_path, server)
     assert next(iter(judged)) == "init-local-database"
-    assert judged["init-local-database"].order.startswith("has no number; before the others")
+    assert judged["init-local-database"].order.startswith("has no number; placed before the others")
     for file in SUPERSEDED:
         assert judged[file.stem].verdict == "superseded"
         assert judged[file.stem].reason.startswith("fails after 003_add_rbac_tables: ")

@@ -45,7 +45,7 @@ def test_files_that_all_work_are_ordered_by_name() -> None:
 def test_among_files_with_one_number_the_one_that_others_need_comes_first() -> None:
     chosen = choose_order(require(a="b"), make("001_a", "001_b", "002_c"), (0, 1, 2))
     assert chosen.order == (1, 0, 2)
-    assert chosen.reasons[0] == "has its number with another; in this order 1 more file applies"
+    assert chosen.reasons[0] == "shares its number with another file; in this order 1 more file applies"
     assert 2 not in chosen.reasons
 
 
@@ -56,7 +56,7 @@ def test_files_with_different_numbers_are_not_reordered() -> None:
 def test_a_file_without_a_number_comes_first_if_the_others_need_it() -> None:
     chosen = choose_order(require(a="c", b="ac"), make("001_a", "002_b", "init", "other"), (0, 1, 2, 3))
     assert chosen.order == (2, 0, 1, 3)
-    assert chosen.reasons[2] == "has no number; before the others, 2 more files apply"
+    assert chosen.reasons[2] == "has no number; placed before the others, 2 more files apply"
 
 
 def test_several_files_without_a_number_come_first_together() -> None:

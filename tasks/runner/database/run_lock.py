@@ -32,7 +32,7 @@ _REPORT_EVERY_S = 2.0
 _RELEASE_TIMEOUT_S = 1.0
 """How long to wait for the server to release the lock; after that, it does so when it finds that its client is gone."""
 _ANSWER_VALID_S = 0.1
-"""How long an answer of the session with the lock remains valid."""
+"""How long an answer of the session with the lock is valid."""
 _HOLDER = f"""
 SELECT {SESSION_COLUMNS} FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
  WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())

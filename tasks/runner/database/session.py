@@ -58,11 +58,11 @@ def connect(url: str, *, name: str) -> psycopg.Connection:
     try:
         return psycopg.connect(url, autocommit=True, **{**defaults, **fixed})  # type: ignore[arg-type]
     except psycopg.OperationalError as error:
-        said = str(error).strip().removeprefix("connection failed: ").removeprefix("connection is bad: ")
-        reason = redact(said, url)
+        text = str(error).strip().removeprefix("connection failed: ").removeprefix("connection is bad: ")
+        reason = redact(text, url)
         raise ConnectError(
             f"cannot connect to {describe_database(url)}: {reason}",
-            hint=next((hint for part, hint in _HINTS if part in said), "Check DATABASE_URL."),
+            hint=next((hint for part, hint in _HINTS if part in text), "Check DATABASE_URL."),
             state="Nothing was changed.",
             sqlstate=error.sqlstate or "",
         ) from error

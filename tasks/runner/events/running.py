@@ -55,7 +55,7 @@ class PlanMade(Event):
 @event("lock_awaited")
 @dataclass(frozen=True, slots=True)
 class LockAwaited(Event):
-    """The run waits for the lock, which another session holds."""
+    """The run waits for the lock, which another session has."""
 
     holder: Session | None
     seconds_s: float

@@ -51,7 +51,7 @@ def add_diffs(
 
 
 def check_syntax(connection: psycopg.Connection, plan: Plan) -> None:
-    """Let the server check the syntax of texts that our parser does not know, without running them; raises RefusedError.
+    """Check on the server the syntax of texts that our parser does not know, without running them; raises RefusedError.
 
     The server refuses to prepare a text of several statements only after it has parsed all of it; an error with a position is
     therefore a syntax error. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY

@@ -121,7 +121,7 @@ class FlyState:
 
     @property
     def tokens(self) -> dict[str, dict[str, str]]:
-        """Return the rights of each token: its kind, organization and app."""
+        """Return the rights of each token: its kind, organisation and app."""
         return dict(read_json(self.folder / "tokens.json", {}))
 
     @property

@@ -125,7 +125,7 @@ class FlyWorld:
         return list(read_json_lines(self.state.calls))
 
     def add_token(self, kind: str, *, org: str = "gaia", app: str = "") -> str:
-        """Return a new token with fewer rights: `deploy` or `ssh` for one app, `readonly` or `org` for an organization."""
+        """Return a new token with fewer rights: `deploy` or `ssh` for one app, `readonly` or `org` for an organisation."""
         token = f"FlyV1 fm2_{secrets.token_hex(16)}"
         right = {"kind": kind, "org": org} | ({"app": app} if app else {})
         self.state.write("tokens", {**self.state.tokens, token: right})

@@ -1,4 +1,4 @@
-"""URLs of the same database are recognized."""
+"""URLs of the same database are recognised."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)
-def test_urls_of_the_same_database_are_recognized(one: str, other: str) -> None:
+def test_urls_of_the_same_database_are_recognised(one: str, other: str) -> None:
     assert is_same_database(one, other)
     assert is_same_database(other, one)
 

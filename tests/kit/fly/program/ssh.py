@@ -10,13 +10,13 @@ from tests.kit.fly.state import FlyState
 
 
 def issue(state: FlyState, arguments: Sequence[str]) -> None:
-    """Write a key and a certificate for the machines of an organization."""
+    """Write a key and a certificate for the machines of an organisation."""
     parser = Parser()
     parser.add_argument("-u", "--username", action="append")
     parser.add_argument("--hours", type=int, default=24)
     call = parse(state, arguments, parser)
     if len(call.words) != 2:
-        raise FlyError("the stand-in expects an organization and a path")
+        raise FlyError("the stand-in expects an organisation and a path")
     org, path = call.words[0], Path(call.words[1])
     call.authorize(ISSUE, org, what="issue a certificate for this organization")
     if not 1 <= call.options.hours <= 72:
