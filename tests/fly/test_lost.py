@@ -168,7 +168,7 @@ def test_a_process_that_was_killed_on_the_machine_is_reported_as_dead(remote: Re
 
 def test_a_run_that_has_not_started_yet_is_not_reported_as_dead(remote: RemoteOperator) -> None:
     remote.operator.write_tables(A)
-    remote.deploy()
+    remote.deploy(image=Image(forked=False))
 
     def lose_connection() -> None:
         for process in remote.machine.processes("migrate.py"):

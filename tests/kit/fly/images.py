@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tasks.fly.upload import pack_code
 from tests.kit.fly.packages import RUNNER_PACKAGES, find_packages
+from tests.kit.fly.relays import call_relay
 from tests.kit.fly.state import MachineFolder
 from tests.kit.projects import REPOSITORY
 
@@ -20,11 +21,15 @@ _FILES = ("migrations", "seeds")
 
 @dataclass(frozen=True)
 class Image:
-    """The content of an image: with or without the app, with or without Python, and its packages."""
+    """The content of an image: with or without the app, with or without Python, and its packages.
+
+    If a test stops the process of the runner itself, the runner must not be `forked`: its command line is that of a relay then.
+    """
 
     has_app: bool = True
     has_python: bool = True
     packages: tuple[str, ...] = RUNNER_PACKAGES
+    forked: bool = True
 
 
 def unpack_image(image: Image, machine: MachineFolder, files: Path) -> None:
@@ -69,5 +74,8 @@ def _write_python(image: Image, machine: MachineFolder) -> None:
         program = machine.disk / "bin" / name
         # -S leaves out the packages that are installed on this computer.
         python = f'export PYTHONPATH={shlex.quote(str(packages))}\nexec {shlex.quote(sys.executable)} -S "$@"'
-        program.write_text(f"#!/bin/sh\n{python}\n")
+        relay = ""
+        if image.forked and image.packages == RUNNER_PACKAGES:
+            relay = f'case "$1" in *migrate.py) [ ! -e "$1" ] || exec {call_relay(own_tool=True)} "$@";; esac\n'
+        program.write_text(f"#!/bin/sh\n{relay}{python}\n")
         program.chmod(0o755)

@@ -20,6 +20,7 @@ from tests.kit.fly.certificates import write_key_pair
 from tests.kit.fly.images import Image, unpack_image
 from tests.kit.fly.machines import FlyMachine, describe_environment, make_machine, make_record
 from tests.kit.fly.proxies import Proxy, find_proxies
+from tests.kit.fly.relays import call_relay
 from tests.kit.fly.state import APP_DIRECTORY_VARIABLE, FlyState, Record, read_json_lines
 from tests.kit.processes import end_processes, find_processes
 from tests.kit.projects import REPOSITORY
@@ -221,5 +222,8 @@ def _write_program(folder: Path) -> None:
     script.write_text(_PROGRAM.format(repository=str(REPOSITORY), folder=str(folder)))
     for name in ("fly", "flyctl"):
         program = folder / "bin" / name
-        program.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, "-SE", str(script)])} "$@"\n')
+        # A proxy is a process of its own, because it runs for long.
+        started = shlex.join([sys.executable, "-SE", str(script)])
+        choice = f'case "$1" in proxy) exec {started} "$@";; *) exec {call_relay(str(script))} "$@";; esac'
+        program.write_text(f"#!/bin/sh\n{choice}\n")
         program.chmod(0o755)

@@ -1,6 +1,6 @@
-"""The server: `python -m tests.kit.forkserver DESCRIPTOR`, with the descriptor of the socket for requests.
+"""The server: `python -m tests.kit.forkserver DESCRIPTOR [PATH]`, with the descriptor of the socket for requests.
 
-When the socket is closed, the server kills its processes and ends.
+When the socket is closed, the server kills its processes and ends. With a path it also listens there for relays.
 """
 
 import atexit
@@ -16,6 +16,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,8 +35,12 @@ def main() -> None:
     _import_everything()
     gc.collect()
     gc.freeze()
-    with socket.socket(fileno=int(sys.argv[1])) as channel:
-        request = ForkServer(channel).serve()
+    number, *paths = sys.argv[1:]
+    with socket.socket(fileno=int(number)) as channel, socket.socket(socket.AF_UNIX) as listener:
+        for path in paths:
+            listener.bind(path)
+            listener.listen()
+        request = ForkServer(channel, listener if paths else None).serve()
     if request is not None:
         process.code = run(request)
 
@@ -58,12 +63,16 @@ class _Exit:
 
 
 def _import_everything() -> None:
-    """Import the modules of the tool, what they import within functions, and Invoke's program."""
+    """Import the modules of the tool, what they import within functions, Invoke's program, and the stand-in for flyctl."""
     import tasks
+    from tests.kit.fly import program
 
-    importlib.import_module("invoke.main")
-    for module in pkgutil.walk_packages(tasks.__path__, "tasks."):
-        importlib.import_module(module.name)
+    names = ["invoke.main", *(module.name for module in pkgutil.walk_packages(tasks.__path__, "tasks.", onerror=lambda _: None))]
+    names += [module.name for module in pkgutil.walk_packages(program.__path__, f"{program.__name__}.")]
+    for name in names:
+        # A server for machines has only the packages of an image.
+        with suppress(ImportError):
+            importlib.import_module(name)
     texts = [path.read_text() for path in Path(tasks.__path__[0]).rglob("*.py")]
     for name in {name for text in texts for name in _LATE_IMPORT.findall(text)}:
         # Lines of docstrings can begin like an import, and the package may be another platform's.
@@ -74,42 +83,64 @@ def _import_everything() -> None:
 class ForkServer:
     """The parent of the processes: it forks one for each request and reports how each ends."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, listener: socket.socket | None) -> None:
         self._channel = channel
+        self._listener = listener
         self._wake, self._woken = socket.socketpair()
         self._running: dict[int, socket.socket] = {}
+        self._killed: set[int] = set()
+        """The processes whose client has ended."""
 
     def serve(self) -> ForkRequest | None:
         """Serve until the channel is closed, then return None; return the request in the process that is forked for it."""
         self._woken.setblocking(False)
         signal.set_wakeup_fd(self._woken.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        listeners = [self._listener] if self._listener else []
         while True:
-            ready, _, _ = select.select([self._channel, self._wake], [], [])
+            clients = {answers: child for child, answers in self._running.items() if child not in self._killed}
+            ready, _, _ = select.select([self._channel, self._wake, *listeners, *clients], [], [])
             if self._wake in ready:
                 self._wake.recv(4096)
                 self._report_ended()
+            self._kill(clients[each] for each in ready if each in clients)
             if self._channel in ready:
                 received = receive_request(self._channel)
                 if received is None:
                     break
-                request, (*streams, answers) = received
-                if self._fork(streams, socket.socket(fileno=answers)):
-                    return request
+                if self._fork(received):
+                    return received[0]
+            if self._listener in ready:
+                relay, _ = self._listener.accept()
+                with relay:
+                    received = receive_request(relay)
+                if received is not None and self._fork(received):
+                    return received[0]
         for child in self._running:
             os.kill(child, signal.SIGKILL)
         return None
 
-    def _fork(self, streams: list[int], answers: socket.socket) -> bool:
+    def _kill(self, children: Iterable[int]) -> None:
+        """Kill the processes whose client has ended, unless they have ended as well."""
+        for child in children:
+            if child in self._running:
+                self._killed.add(child)
+                os.kill(child, signal.SIGKILL)
+
+    def _fork(self, received: tuple[ForkRequest, list[int]]) -> bool:
         """Fork a process; return True in the new one, which has taken over the streams."""
+        _, (*streams, number) = received
+        answers = socket.socket(fileno=number)
         child = os.fork()
         if child == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for each in (self._wake, self._woken, answers, *self._running.values()):
                 each.close()
-            for number, descriptor in enumerate(streams):
-                os.dup2(descriptor, number)
+            if self._listener:
+                self._listener.close()
+            for stream, descriptor in enumerate(streams):
+                os.dup2(descriptor, stream)
         for descriptor in streams:
             if child or descriptor >= STREAMS:
                 os.close(descriptor)
@@ -126,6 +157,7 @@ class ForkServer:
             child, status = os.waitpid(-1, os.WNOHANG)
             if child == 0:
                 return
+            self._killed.discard(child)
             with self._running.pop(child) as answers, suppress(ConnectionError):
                 send_number(answers, status)
 

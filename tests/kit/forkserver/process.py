@@ -176,13 +176,21 @@ def _open_pipes() -> "tuple[list[int], list[IO[str] | None]]":
 
 @cache
 def _serve() -> socket.socket:
-    """Start the server, which ends with this process, and return the channel to it."""
+    """Start the server of this process, and return the channel to it."""
+    return start_server([sys.executable], _LOCALE)
+
+
+def start_server(python: Sequence[str], environment: Mapping[str, str], *paths: str) -> socket.socket:
+    """Start a server with a Python, which ends with this process, and return the channel to it.
+
+    With a path, it also listens there for relays.
+    """
     ours, theirs = socket.socketpair()
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.kit.forkserver", str(theirs.fileno())],
+        [*python, "-m", "tests.kit.forkserver", str(theirs.fileno()), *paths],
         cwd=_REPOSITORY,
         # TMPDIR marks the server and its processes as belonging to this run.
-        env={"PATH": os.environ.get("PATH", os.defpath), "TMPDIR": tempfile.gettempdir(), **_LOCALE},
+        env={"PATH": os.environ.get("PATH", os.defpath), "TMPDIR": tempfile.gettempdir(), **environment},
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
