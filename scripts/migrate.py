@@ -8,7 +8,8 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
 
 
 def run() -> int:
@@ -23,7 +24,7 @@ def run() -> int:
     gc.freeze()
     gc.enable()
     try:
-        return main(sys.argv[1:], os.environ)
+        return main(sys.argv[1:], os.environ, PROJECT)
     finally:
         gc.freeze()
 

@@ -33,12 +33,13 @@ from tasks.runner.settings import (
 from tasks.runner.signals import catch_signals
 
 _HELP = ("-h", "--help")
-PROJECT = Path(__file__).resolve().parents[2]
-"""The folder with scripts, tasks, migrations and seeds."""
 
 
-def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run one operation and return its exit code: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 a check found something."""
+def main(arguments: Sequence[str], environ: Mapping[str, str], project: Path) -> int:
+    """Run one operation and return its exit code: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 a check found something.
+
+    `project` is the folder with scripts, tasks, migrations and seeds.
+    """
     named = bool(arguments) and (not arguments[0].startswith("-") or arguments[0] in _HELP)
     options = _build_parser().parse_args(arguments if named else ["migrate", *arguments])
     for warning in describe_process_misspellings(environ):
@@ -48,8 +49,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         with catch_signals() as stop:
             raw = RawSettings(environ)
             if options.command == "files":
-                return _print_events(list_files(find_migrations_dir(raw, PROJECT)), options)
-            settings = place_folders(validate(raw), raw, PROJECT)
+                return _print_events(list_files(find_migrations_dir(raw, project)), options)
+            settings = place_folders(validate(raw), raw, project)
             url = require_database_url(settings)
             from tasks.runner.execution.migration_runner import MigrationRunner
 

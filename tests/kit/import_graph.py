@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -59,6 +60,7 @@ LAPTOP_PACKAGE = "tasks.postgres.server"
 """The part of these that is never sent there."""
 
 
+@cache
 def read_imports(folder: Path) -> dict[str, set[str]]:
     """Return what each module of a package imports, in functions and for types only included; other packages by their names."""
     paths = {_name_module(path, folder): path for path in sorted(folder.rglob("*.py"))}

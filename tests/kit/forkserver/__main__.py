@@ -20,7 +20,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+import tasks
 from tests.kit.forkserver.request import STREAMS, ForkRequest, receive_request, send_number
+from tests.kit.import_graph import LAPTOP_PACKAGE, SERVER_PACKAGES
 
 _LATE_IMPORT = re.compile(r"^ +(?:from|import) +([a-z][\w.]*)", re.MULTILINE)
 _NOT_FLUSHED = 120
@@ -42,7 +44,7 @@ def main() -> None:
             listener.listen()
         request = ForkServer(channel, listener if paths else None).serve()
     if request is not None:
-        process.code = run(request)
+        process.code = run(request, serves_machines=bool(paths))
 
 
 class _Exit:
@@ -64,7 +66,6 @@ class _Exit:
 
 def _import_everything() -> None:
     """Import the modules of the tool, what they import within functions, Invoke's program, and the stand-in for flyctl."""
-    import tasks
     from tests.kit.fly import program
 
     names = ["invoke.main", *(module.name for module in pkgutil.walk_packages(tasks.__path__, "tasks.", onerror=lambda _: None))]
@@ -162,10 +163,10 @@ class ForkServer:
                 send_number(answers, status)
 
 
-def run(request: ForkRequest) -> int:
+def run(request: ForkRequest, *, serves_machines: bool) -> int:
     """Run the program of a request as Python does, and return its exit code."""
     try:
-        become(request)
+        become(request, serves_machines=serves_machines)
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
             return end.code or 0
@@ -181,7 +182,26 @@ def run(request: ForkRequest) -> int:
     return 0
 
 
-def become(request: ForkRequest) -> None:
+def _is_this_tool(folder: Path) -> bool:
+    """Return True if what runs on machines is the same in a folder as in this repository, by the size and time of each file.
+
+    Then the imported modules can be used: none of them depends on its own place. An archive keeps times to the second.
+    """
+    repository = Path(tasks.__path__[0]).parent
+    names = [name for name in sys.modules if name.startswith(SERVER_PACKAGES) and not name.startswith(LAPTOP_PACKAGE)]
+    files = [Path(sys.modules[name].__file__ or "") for name in names]
+    return all(_describe(path) == _describe(folder / path.relative_to(repository)) for path in files)
+
+
+def _describe(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, int(status.st_mtime)
+
+
+def become(request: ForkRequest, *, serves_machines: bool) -> None:
     """Take over the folder and the environment of a request, and run its program; may raise SystemExit."""
     if request.new_session:
         os.setsid()
@@ -191,7 +211,7 @@ def become(request: ForkRequest) -> None:
     os.environ.update(request.environment)
     time.tzset()
     tempfile.tempdir = None
-    if request.own_tool:
+    if request.own_tool and not (serves_machines and _is_this_tool(Path(request.words[0]).absolute().parents[1])):
         for name in [name for name in sys.modules if name.partition(".")[0] in ("tasks", "tests")]:
             del sys.modules[name]
     if request.words[0] == "-m":
