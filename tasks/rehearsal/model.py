@@ -50,7 +50,6 @@ class Outcome:
     """The result of running a migration, with the schema before and after; `error` is None if it succeeded."""
 
     migration: RehearsedMigration
-    direction: Direction
     error: RunnerError | None
     before: Catalog
     after: Catalog

@@ -49,7 +49,7 @@ def replay(
                 # What it committed can only be undone by starting over without it.
                 stack.close()
                 rehearsal = stack.enter_context(Rehearsal(stack.enter_context(state_after(server, done)), timeout_s=timeout_s))
-            yield Outcome(migration, "up", trial.error, before, after, trial.unchecked)
+            yield Outcome(migration, trial.error, before, after, trial.unchecked)
             before = after
 
 
@@ -97,7 +97,7 @@ def try_migration(
         known = rehearsal.read_catalog() if before is None else before
         trial = rehearsal.run(migration, direction)
         after = known if trial.error is not None and trial.clean else rehearsal.read_catalog()
-        return Outcome(migration, direction, trial.error, known, after, trial.unchecked)
+        return Outcome(migration, trial.error, known, after, trial.unchecked)
 
 
 def run_migration(
