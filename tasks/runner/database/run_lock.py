@@ -19,6 +19,7 @@ from psycopg import pq
 
 from tasks.runner.database.activity import SESSION_COLUMNS, build_session
 from tasks.runner.database.session import connect, run_sql
+from tasks.runner.database.session_settings import BEGIN_LOCK
 from tasks.runner.errors import Interruption, LockLostError, RunInterruptedError
 from tasks.runner.events import LockAwaited, Session
 from tasks.runner.signals import Stop, describe_signal
@@ -104,11 +105,7 @@ class RunLock:
             self._connection.close()
 
     def _try_lock(self) -> bool:
-        run_sql(
-            self._connection,
-            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = 0;"
-            " SET LOCAL statement_timeout = 0",
-        )
+        run_sql(self._connection, BEGIN_LOCK)
         row = self._connection.execute(f"SELECT pg_try_advisory_xact_lock({LOCK_KEY})").fetchone()
         if row is not None and row[0]:
             return True

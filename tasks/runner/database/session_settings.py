@@ -1,6 +1,7 @@
 """The settings of a session: before a file, in its transactions, and when the file's own settings are reset.
 
-Behind a pooler in transaction mode, whatever outlives a transaction reaches another client: no setting may do so. https://www.pgbouncer.org/features.html#sql-feature-map-for-pooling-modes
+Behind a pooler in transaction mode, whatever outlives a transaction reaches another client: no setting may do so.
+https://www.pgbouncer.org/features.html#sql-feature-map-for-pooling-modes
 """
 
 from __future__ import annotations
@@ -13,11 +14,25 @@ AT_WORK = " at work"
 A pooler leaves the name of one client to the next client, if that has none. Only a name that was set later, in a session of our
 own or for one transaction, proves that the session belongs to a run."""
 
+BEGIN_LOCK = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0"
+)
+"""The SQL that begins the transaction of the run lock, which stays open and idle for the time of the run."""
+
 _CHECKS_CONNECTION_SINCE = 140000
+_CHECK_CONNECTION = "SET client_connection_check_interval = '5s'"
 _DISCARD = "CLOSE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD TEMP"
 _DEALLOCATE = """DO $forget$ DECLARE statement text; BEGIN
 FOR statement IN SELECT name FROM pg_prepared_statements WHERE from_sql LOOP EXECUTE format('DEALLOCATE %I', statement); END LOOP;
 END $forget$"""
+
+
+def check_connection(server_version: int) -> str:
+    """Return the SQL with which the server notices within seconds that its client has gone; empty if it cannot.
+
+    https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-CLIENT-CONNECTION-CHECK-INTERVAL
+    """
+    return _CHECK_CONNECTION if server_version >= _CHECKS_CONNECTION_SINCE else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +79,7 @@ class SessionState:
             own = f"SET application_name = '{self.name}'; SET client_encoding = 'UTF8'"
             return f"{own}; SET LOCAL application_name = '{self.name}{AT_WORK}'"
         name = f"SET application_name = '{self.name}{AT_WORK}'"
-        if self.server_version < _CHECKS_CONNECTION_SINCE:
-            return name
-        return f"{name}; SET client_connection_check_interval = '5s'"
+        return "; ".join(filter(None, (name, check_connection(self.server_version))))
 
     @property
     def _transaction_settings(self) -> str:

@@ -11,6 +11,7 @@ from tasks.runner.database.activity import Watcher
 from tasks.runner.database.dead_runs import end_dead_runs
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session import connect, is_pooled, run_sql
+from tasks.runner.database.session_settings import check_connection
 from tasks.runner.errors import LockLostError, RunnerError
 from tasks.runner.events import Event
 from tasks.runner.execution.context import RunContext, RunSettings
@@ -48,8 +49,9 @@ class LockedRun:
     def _run_locked(self, connection: psycopg.Connection, plan: Plan, lock: RunLock, watcher: Watcher) -> Iterator[Event]:
         settings = self._settings
         pooled = is_pooled(connection)
-        if not pooled and connection.info.server_version >= 140000:
-            run_sql(connection, "SET client_connection_check_interval = '5s'")
+        check = check_connection(connection.info.server_version)
+        if check and not pooled:
+            run_sql(connection, check)
         yield from end_dead_runs(connection, watcher, settings.stop, own=self._name)
         ledger = self._prepare_ledger(connection)
         renames = filter_renames(plan.renames, ledger)
