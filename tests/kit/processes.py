@@ -45,10 +45,11 @@ def end_processes(processes: Iterable[psutil.Process]) -> None:
     wait_until(lambda: not any(is_running(process) for process in killed), what="the end of killed processes")
 
 
-def is_running(process: psutil.Process) -> bool:
-    """Return True if a process runs; a zombie does not."""
+def is_running(process: psutil.Process | int) -> bool:
+    """Return True if a process, or the one with an id, runs; a zombie does not."""
     try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
+        found = psutil.Process(process) if isinstance(process, int) else process
+        return bool(found.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

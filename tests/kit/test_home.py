@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.kit.databases import ask
 from tests.kit.home import find_marked, find_mounts
+from tests.kit.processes import is_running
 from tests.kit.projects import REPOSITORY
 from tests.kit.waiting import wait_until
 
@@ -57,7 +57,8 @@ def assert_nothing_is_left(run: HangingRun) -> None:
     assert not run.home.exists()
     assert not find_mounts(run.home)
     assert not find_marked(run.home)
-    assert not psutil.pid_exists(run.forked)
+    # The system collects a process without a parent some time after its end.
+    wait_until(lambda: not is_running(run.forked), what="the end of the forked process")
 
 
 def test_a_run_that_gets_sigterm_leaves_nothing(tmp_path: Path) -> None:
