@@ -6,11 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tasks.runner.identity import TOOL_VERSION
 from tests.kit.forkserver import Running, run_process, start_process
+from tests.kit.processes import is_running
 from tests.kit.projects import REPOSITORY
 from tests.kit.waiting import wait_until
 
@@ -90,4 +90,4 @@ def test_processes_end_with_the_server(tmp_path: Path) -> None:
         "print(process.stdout.readline())"
     )
     pid = int(subprocess.run([sys.executable, "-c", client], cwd=REPOSITORY, capture_output=True, check=True, timeout=60).stdout)
-    wait_until(lambda: not psutil.pid_exists(pid), what="the end of the program")
+    wait_until(lambda: not is_running(pid), what="the end of the program")

@@ -23,6 +23,7 @@ from tasks.rehearsal.rows.reading import read_shapes
 from tasks.rehearsal.scratch import roles
 from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
 from tasks.rehearsal.selection import Selection
+from tasks.runner.clock import count_ms
 from tasks.runner.database.session import connect
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import Event
@@ -61,7 +62,7 @@ def crash_and_resume(
                 if isinstance(event, CrashTestSkipped) and event.findings:
                     selection = selection.without({migration.name})
                 yield event
-    yield CrashTestFinished(len(chosen), kills, found, round((time.monotonic() - begun) * 1000))
+    yield CrashTestFinished(len(chosen), kills, found, count_ms(begun))
 
 
 class _CrashTest:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from tasks.runner.clock import count_ms
 from tasks.runner.database.activity import REPORT_AFTER_S
 from tasks.runner.database.session import Execution, roll_back
 from tasks.runner.events import Event, Retried, Session, StatementFinished, StatementStarted, Waiting
@@ -53,7 +54,7 @@ class StatementRun:
         self.shift = len(opening)
         yield from self.run_sql(opening + statement.text, copy_data=statement.copy_data)
         self.blockers = ()
-        yield StatementFinished(version, line, number, total, round((time.monotonic() - start) * 1000))
+        yield StatementFinished(version, line, number, total, count_ms(start))
 
     def run_sql(self, text: str, *, copy_data: str | None = None) -> Iterator[Event]:
         """Run SQL for the current statement, and yield what it waits for."""

@@ -16,6 +16,7 @@ from datetime import datetime
 import psycopg
 
 from tasks.catalog import Catalog, read_catalog
+from tasks.runner.clock import count_ms
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session import connect, run_sql
 from tasks.runner.errors import RefusedError, UsageError
@@ -55,7 +56,7 @@ def adopt(runner: MigrationRunner, fingerprint: str, confirmed: Sequence[str]) -
         raise describe_server_error(error, runner.url, state) from error
     finally:
         lock.release()
-    duration_ms = round((time.monotonic() - started_at) * 1000)
+    duration_ms = count_ms(started_at)
     yield AdoptionWritten(tuple(adoption.version for adoption in adoptions), kept, duration_ms)
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 import psycopg
 
 from tasks.catalog import Catalog, read_catalog
+from tasks.runner.clock import count_ms
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session import Execution, connect, roll_back, run_sql
 from tasks.runner.errors import Interruption, Place, RefusedError, RunInterruptedError, RunnerError, StatementError
@@ -54,7 +55,7 @@ def load_schema(runner: MigrationRunner) -> Iterator[Event]:
         raise RunnerError(redact(describe_reason(error), runner.url), state="Everything was rolled back.") from error
     finally:
         lock.release()
-    yield RunFinished("load", len(schema.checksums), round((time.monotonic() - started_at) * 1000))
+    yield RunFinished("load", len(schema.checksums), count_ms(started_at))
 
 
 def refuse_outdated(schema: SchemaFile, migrations: Migrations, shown: str) -> None:

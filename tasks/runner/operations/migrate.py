@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from tasks.runner.clock import count_ms
 from tasks.runner.database.session import describe_database
 from tasks.runner.events import Event, FilesFound, PlanMade, RunFinished, RunStarted, Skipped
 from tasks.runner.execution.migration_runner import MigrationRunner
@@ -46,4 +47,4 @@ def run_plan(runner: MigrationRunner, plan: Plan, started_at: float, *, dry_run:
         for event in runner.run(plan):
             done += event.kind == "step_finished"
             yield event
-    yield RunFinished(plan.action, done, round((time.monotonic() - started_at) * 1000), dry_run)
+    yield RunFinished(plan.action, done, count_ms(started_at), dry_run)

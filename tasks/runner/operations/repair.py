@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
+from tasks.runner.clock import count_ms
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session import connect, is_pooled
 from tasks.runner.errors import RefusedError
@@ -65,7 +66,7 @@ def repair(runner: MigrationRunner, confirm: Confirm | None) -> Iterator[Event]:
         raise build_unconfirmed_error()
     if confirmed:
         _apply(runner, migrations, confirmed, renames)
-    yield RunFinished("repair", len(confirmed), round((time.monotonic() - started_at) * 1000))
+    yield RunFinished("repair", len(confirmed), count_ms(started_at))
 
 
 def build_unconfirmed_error() -> RefusedError:
