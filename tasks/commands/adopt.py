@@ -11,6 +11,7 @@ from invoke.tasks import task
 
 from tasks.commands.context import build_runner, exit_on_error
 from tasks.commands.dispatch import open_events
+from tasks.commands.flags import JSON_HELP, ONE_ENV_HELP
 from tasks.commands.scratch import open_scratch
 from tasks.config.environments import PROJECT, Environment, load_environment
 from tasks.console.prompts import confirm_by_typing, explain_no_prompt
@@ -39,14 +40,13 @@ class _Adoptee:
 
 @task(
     help={
-        "env": "the environment: local (default), dev, staging, prod, or another that has a .env.NAME",
+        **ONE_ENV_HELP,
+        **JSON_HELP,
         "apply": "record the proposed migrations as applied, after confirmation",
         "assume_present": "this version was applied (repeatable)",
         "assume_absent": "this version was not applied (repeatable)",
         "verbose": "show the evidence object by object",
         "yes": "confirm beforehand what --apply asks",
-        "json": "print JSON lines on stdout and nothing else",
-        "start": "start a machine on Fly if none is started",
     },
     iterable=["assume_present", "assume_absent"],
 )

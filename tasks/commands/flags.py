@@ -1,12 +1,12 @@
 """Help texts of the flags that several tasks share."""
 
-ENV_HELP = {
-    "env": "the environment: local (default), dev, staging, prod, or another that has a .env.NAME; several comma-separated",
-    "start": "start a machine on Fly if none is started",
-}
+_ENV = "the environment: local (default), dev, staging, prod, or another that has a .env.NAME"
+JSON_HELP = {"json": "print JSON lines on stdout and nothing else"}
+ONE_ENV_HELP = {"env": _ENV, "start": "start a machine on Fly if none is started"}
+ENV_HELP = {**ONE_ENV_HELP, "env": f"{_ENV}; several comma-separated"}
 OUTPUT_HELP = {
     **ENV_HELP,
-    "json": "print JSON lines on stdout and nothing else",
+    **JSON_HELP,
     "verbose": "list every migration that is skipped",
 }
 RUN_HELP = {
@@ -18,5 +18,5 @@ RUN_HELP = {
 SCRATCH_HELP = {
     "without_extension": "skip what needs these extensions (comma-separated) if the scratch server lacks them",
     "timeout": "seconds that one file may take on scratch (600)",
-    "json": "print JSON lines on stdout and nothing else",
+    **JSON_HELP,
 }

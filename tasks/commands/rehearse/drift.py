@@ -11,6 +11,7 @@ from invoke.tasks import task
 
 from tasks.commands.context import exit_on_error
 from tasks.commands.dispatch import open_events
+from tasks.commands.flags import ONE_ENV_HELP, SCRATCH_HELP
 from tasks.commands.scratch import open_scratch, read_extensions
 from tasks.config.environments import Environment, load_environment
 from tasks.options import Options
@@ -32,12 +33,10 @@ class _Flags:
 
 @task(
     help={
-        "env": "the environment: local (default), dev, staging, prod, or another that has a .env.NAME",
+        **ONE_ENV_HELP,
+        **SCRATCH_HELP,
         "as_migration": "write the difference as a new migration with this name, proved on scratch",
-        "without_extension": "skip what needs these extensions (comma-separated) if the scratch server lacks them",
         "timeout": "seconds that one migration may take on scratch (600)",
-        "json": "print JSON lines on stdout and nothing else",
-        "start": "start a machine on Fly if none is started",
     }
 )
 def drift(

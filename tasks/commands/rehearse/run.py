@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import Exit
 
 from tasks.commands.context import exit_on_error
+from tasks.commands.flags import JSON_HELP
 from tasks.commands.scratch import open_scratch
 from tasks.config.environments import load_environment
 from tasks.options import Options
@@ -26,7 +27,7 @@ CHOICE_HELP = {
     "all": "all migrations; no environment is read",
     "only": "only this version (its timestamp is enough); no environment is read",
     "timeout": "how many seconds a migration may take",
-    "json": "print JSON lines on stdout and nothing else",
+    **JSON_HELP,
 }
 
 
