@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
 
 from tasks.alerting.message import describe_test_message
 from tasks.alerting.watcher import begin_sending
+from tasks.commands.command import command
 from tasks.commands.context import exit_on_error
 from tasks.config.environments import load_environment
 from tasks.runner.errors import RunnerError
 
 
-@task(help={"env": "the environment whose alert addresses are tested"})
+@command(help={"env": "the environment whose alert addresses are tested"})
 def test(_context: Context, env: str = "local") -> None:  # noqa: PT028 - a task, no test
     """Send a test message to every address of ALERT_URLS; exit with 1 if one could not be reached."""
     with exit_on_error():

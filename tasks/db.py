@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from invoke.context import Context
-from invoke.tasks import task
 
 from tasks.commands.adopt import adopt as adopt
 from tasks.commands.cleanup_legacy import cleanup_legacy as cleanup_legacy
+from tasks.commands.command import command
 from tasks.commands.context import exit_on_error
 from tasks.commands.dispatch import run_request, show_side_by_side
 from tasks.commands.flags import ENV_HELP, RUN_HELP
@@ -20,7 +20,7 @@ from tasks.options import Options
 from tasks.runner.operations.requests import Request, parse_count
 
 
-@task(
+@command(
     help={
         **RUN_HELP,
         "to": "stop after this version (its timestamp is enough)",
@@ -43,7 +43,7 @@ def migrate(
     run_request(env, Request("migrate", to=to, strict=strict, dry_run=dry_run), Options(json, verbose, yes, start, upload))
 
 
-@task(
+@command(
     help={
         **RUN_HELP,
         "steps": "how many migrations to roll back (1)",
@@ -68,7 +68,7 @@ def rollback(
     run_request(env, request, Options(json, verbose, yes, start, upload))
 
 
-@task(
+@command(
     help={
         **ENV_HELP,
         "env": "the environment; several comma-separated, or all: side by side",
@@ -99,7 +99,7 @@ def status(
         run_request(env, request, options)
 
 
-@task(
+@command(
     help={**ENV_HELP, "json": "one JSON line on stdout", "limit": "only the newest N rows (50)", "version": "only this version"}
 )
 def history(
@@ -111,13 +111,22 @@ def history(
     run_request(env, request, Options(json=json, start=start))
 
 
-@task(help={**ENV_HELP, "yes": "confirm every change without a prompt", "json": "print JSON lines on stdout"})
-def repair(_context: Context, env: str = "local", yes: bool = False, json: bool = False, start: bool = False) -> None:
+@command(
+    help={
+        **ENV_HELP,
+        "yes": "confirm every change without a prompt",
+        "json": "print JSON lines on stdout",
+        "dry_run": "print the proposed changes and change nothing",
+    }
+)
+def repair(
+    _context: Context, env: str = "local", yes: bool = False, dry_run: bool = False, json: bool = False, start: bool = False
+) -> None:
     """Bring the ledger in line with the files: edited files, missing files, attempts that stopped. Each change is confirmed."""
-    run_request(env, Request("repair"), Options(json=json, yes=yes, start=start))
+    run_request(env, Request("repair", dry_run=dry_run), Options(json=json, yes=yes, start=start))
 
 
-@task(help=RUN_HELP)
+@command(help=RUN_HELP)
 def seed(
     _context: Context,
     env: str = "local",
@@ -132,13 +141,13 @@ def seed(
     run_request(env, Request("seed", dry_run=dry_run), Options(json, verbose, yes, start, upload))
 
 
-@task(help={**ENV_HELP, "json": "print JSON lines on stdout", "yes": "confirm beforehand what a guarded environment asks"})
+@command(help={**ENV_HELP, "json": "print JSON lines on stdout", "yes": "confirm beforehand what a guarded environment asks"})
 def load(_context: Context, env: str = "local", json: bool = False, yes: bool = False, start: bool = False) -> None:
     """Build an empty database from migrations/schema.sql, and record its migrations as applied."""
     run_request(env, Request("load"), Options(json=json, yes=yes, start=start))
 
 
-@task(help={"name": "what the migration does, for example add_user_settings_table"}, positional=["name"])
+@command(help={"name": "what the migration does, for example add_user_settings_table"}, positional=["name"])
 def new(_context: Context, name: str) -> None:
     """Create the up and down file of a new migration, from the template that fits its name."""
     from datetime import UTC, datetime
@@ -155,7 +164,7 @@ def new(_context: Context, name: str) -> None:
             print(f"   {note}")
 
 
-@task
+@command
 def stop(_context: Context) -> None:
     """Stop the embedded PostgreSQL; its data stays."""
     from tasks.config.environments import PROJECT

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
 
+from tasks.commands.command import command
 from tasks.commands.context import exit_on_error
 from tasks.config.environments import list_environments, load_environment
 from tasks.runner.events import CHECK_FOUND, EnvironmentsListed, ProbeRead
 
 
-@task(name="list", help={"json": "one JSON line on stdout"})
+@command(name="list", help={"json": "one JSON line on stdout"})
 def list_(_context: Context, json: bool = False) -> None:
     """List the environments and their settings, without any connection."""
     from tasks.checks.summary import describe_environment
@@ -22,7 +22,7 @@ def list_(_context: Context, json: bool = False) -> None:
         report([EnvironmentsListed(known)], json=json)
 
 
-@task(help={"env": "the environment", "json": "one JSON line on stdout", "start": "start a machine if none is started"})
+@command(help={"env": "the environment", "json": "one JSON line on stdout", "start": "start a machine if none is started"})
 def check(_context: Context, env: str = "local", json: bool = False, start: bool = False) -> None:
     """Check an environment and show what is missing; exit with 4 if something is."""
     from tasks.checks.environment import check_environment

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
-from invoke.tasks import task
 
+from tasks.commands.command import command
 from tasks.commands.context import build_runner, exit_on_error
 from tasks.commands.dispatch import open_events
+from tasks.commands.elsewhere import confirm_elsewhere
 from tasks.commands.flags import JSON_HELP, ONE_ENV_HELP
 from tasks.commands.scratch import open_scratch
 from tasks.config.environments import PROJECT, Environment, load_environment
@@ -38,7 +39,7 @@ class _Adoptee:
     runner: MigrationRunner | None
 
 
-@task(
+@command(
     help={
         **ONE_ENV_HELP,
         **JSON_HELP,
@@ -72,6 +73,7 @@ def adopt(
         case = _read_case(load_environment(env), options, stop, seen)
         examination = _examine(case, assumed, options, seen)
         if apply and examination.adoptions:
+            case = replace(case, environment=confirm_elsewhere(case.environment, options, stop))
             _apply(case, examination, options, stop, seen)
 
 

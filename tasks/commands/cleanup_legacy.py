@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from invoke.context import Context
-from invoke.tasks import task
 
+from tasks.commands.command import command
 from tasks.commands.context import exit_on_error
 from tasks.commands.flags import SCRATCH_HELP
 from tasks.commands.scratch import open_scratch, read_extensions
@@ -12,7 +12,7 @@ from tasks.config.environments import load_environment
 from tasks.runner.operations.requests import parse_count
 
 
-@task(
+@command(
     name="cleanup-legacy",
     iterable=["folder"],
     help={

@@ -31,6 +31,8 @@ def build_runner(environment: Environment, stop: Stop) -> MigrationRunner:
         migrations_dir=environment.settings.migrations_dir,
         seeds_dir=environment.settings.seeds_dir,
         environment=environment.name,
+        fly_app=environment.app,
+        confirmed=environment.confirmed_elsewhere,
         policy=environment.settings.policy,
         identity=identify(environment.settings),
         stop=stop,

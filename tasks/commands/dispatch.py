@@ -11,6 +11,7 @@ from invoke.exceptions import Exit
 from tasks.alerting.watcher import watch
 from tasks.commands.confirm import confirm_guarded
 from tasks.commands.context import build_runner, exit_on_error
+from tasks.commands.elsewhere import confirm_elsewhere
 from tasks.config.environments import LOCAL, Environment, load_environment
 from tasks.console.prompts import choose_confirm
 from tasks.options import Options
@@ -40,6 +41,8 @@ def run_request(names: str, request: Request, options: Options) -> None:
 
 def run_request_in(environment: Environment, request: Request, options: Options, stop: Stop, seen: list[str]) -> Event | None:
     """Run a request in one environment, print its events, and return the last one."""
+    if request.writes:
+        environment = confirm_elsewhere(environment, options, stop)
     confirm_guarded(environment, request, options, stop, lambda asked: open_events(environment, asked, options, stop, seen))
     events = open_events(environment, request, options, stop, seen)
     if request.writes:

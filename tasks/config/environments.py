@@ -42,6 +42,10 @@ class Environment:
     """The destinations of alerts: those of all environments, and those of this one."""
     alert_after_s: float = 60.0
     """How long a run may wait for a lock before an alert is sent."""
+    app: str = ""
+    """The Fly app of the environment, also where its database is reached by a URL; the database may have its name as label."""
+    confirmed_elsewhere: bool = False
+    """Whether it was confirmed that the database of the local environment is on another machine."""
     guarded: bool = False
     """Whether commands that change it ask for its name first."""
 
@@ -95,6 +99,7 @@ def load_environment(
         fly_timeouts=timeouts,
         alert_urls=_collect_alert_urls(sources),
         alert_after_s=alert_after_ms / 1000,
+        app="" if name == LOCAL else raw.read(name_fly_app(name)),
         guarded=_is_guarded(name, raw),
     )
 

@@ -59,6 +59,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str], project: Path) ->
                 migrations_dir=settings.migrations_dir,
                 seeds_dir=settings.seeds_dir,
                 environment=options.env,
+                fly_app=environ.get("FLY_APP_NAME", ""),
                 policy=settings.policy,
                 identity=identify(settings, options.run_id),
                 stop=stop,

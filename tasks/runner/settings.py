@@ -63,7 +63,7 @@ SETTINGS = (
     Setting("WATCH_DRIFT", "on or off", "record the expected schema after each run, and compare it in db.status", "on"),
     Setting("LOCK_TIMEOUT", "duration", "how long a statement waits for a table lock", "5s"),
     Setting("LOCK_ATTEMPTS", "number", "how often a transaction is attempted if it cannot get its locks", "10"),
-    Setting("GUARDED", "names", "the environments that ask for confirmation before they are changed", "prod"),
+    Setting("GUARDED", "names", "the environments that ask for confirmation before they are changed", "prod,production,live"),
     Setting("MIGRATE_ACTOR", "text", "who runs the command, as the log records it", fallback="the operating system's user"),
     Setting(
         "GIT_REVISION",

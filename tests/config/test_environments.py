@@ -45,6 +45,20 @@ def test_only_local_takes_its_database_from_the_shared_file(tmp_path: Path) -> N
         assert f".env.{name}" in refused.value.hint
 
 
+def test_the_app_of_an_environment_is_known_where_its_database_is_reached_by_a_url_too(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("FLY_APP_STAGING=gaia-gateway-staging\n")
+    (tmp_path / ".env.staging").write_text(f"DATABASE_URL={OWN}\n")
+    environment = load(tmp_path, "staging")
+    assert (environment.fly_app, environment.app) == ("", "gaia-gateway-staging")
+
+
+@pytest.mark.parametrize("name", ["prod", "production", "live"])
+def test_the_usual_names_of_production_are_guarded_by_default(tmp_path: Path, name: str) -> None:
+    (tmp_path / f".env.{name}").write_text("")
+    assert load(tmp_path, name).guarded
+    assert not load(tmp_path, "staging").guarded
+
+
 def test_a_direct_url_of_a_file_does_not_replace_a_url_of_the_process(tmp_path: Path) -> None:
     (tmp_path / ".env.local").write_text(f"DATABASE_URL={OWN}\nDIRECT_DATABASE_URL={OWN}\n")
     assert load(tmp_path, DATABASE_URL=PROCESS).settings.database_url == PROCESS

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tests.fly.operating import RemoteOperator
 from tests.kit.forkserver import Running, start_process
-from tests.kit.projects import REPOSITORY
+from tests.kit.projects import REPOSITORY, Project
 
 _DEADLINE_S = 60
 
@@ -68,7 +68,13 @@ class Dialogue:
 @contextmanager
 def open_dialogue(remote: RemoteOperator, *arguments: str, **env: str) -> Iterator[Dialogue]:
     """Start `inv` in a terminal, and kill it at the end if it is still running."""
-    project = remote.operator.project
+    with open_terminal(remote.operator.project, *arguments, **(remote.env | env)) as dialogue:
+        yield dialogue
+
+
+@contextmanager
+def open_terminal(project: Project, *arguments: str, **env: str) -> Iterator[Dialogue]:
+    """Start `inv` for a project in a terminal, and kill it at the end if it is still running."""
     defaults = {
         "LC_ALL": "C.UTF-8",
         "TERM": "xterm-256color",
@@ -79,7 +85,7 @@ def open_dialogue(remote: RemoteOperator, *arguments: str, **env: str) -> Iterat
     process = start_process(
         [sys.executable, "-m", "invoke", "--search-root", str(REPOSITORY), *arguments],
         cwd=project.root,
-        environment=defaults | remote.env | env,
+        environment=defaults | env,
         streams=(terminal, terminal, terminal),
         new_session=True,
     )

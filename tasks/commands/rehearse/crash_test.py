@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
-from invoke.tasks import task
 
+from tasks.commands.command import command
 from tasks.commands.rehearse.run import CHOICE_HELP, build_selector, read_seconds, run_rehearsal
 from tasks.config.environments import load_environment
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tasks.runner.events import Event
 
 
-@task(name="test-crash", help=CHOICE_HELP)
+@command(name="test-crash", help=CHOICE_HELP)
 def crash_test(
     _context: Context, env: str = "local", all: bool = False, only: str = "", timeout: str = "", json: bool = False
 ) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
 
+from tasks.commands.command import command
 from tasks.commands.context import exit_on_error
 from tasks.commands.dispatch import open_events
 from tasks.commands.flags import ONE_ENV_HELP, SCRATCH_HELP
@@ -31,7 +31,7 @@ class _Flags:
     timeout_s: int
 
 
-@task(
+@command(
     help={
         **ONE_ENV_HELP,
         **SCRATCH_HELP,

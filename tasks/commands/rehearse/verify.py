@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
-from invoke.tasks import task
 
+from tasks.commands.command import command
 from tasks.commands.rehearse.run import CHOICE_HELP, build_selector, read_seconds, run_rehearsal
 from tasks.commands.scratch import read_extensions
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tasks.runner.events import Event
 
 
-@task(
+@command(
     help={
         **CHOICE_HELP,
         "with_data": "also with a few generated rows in every table: shows which rows up fails on, and what up and down lose",

@@ -22,7 +22,7 @@ class Session:
 class Finding:
     """Something about the files and the ledger that needs attention.
 
-    `kind` is one of late, edited, missing, renamed, partial (some versions of a squash), interrupted and drifted. A
+    `kind` is one of late, edited, missing, renamed, partial (some versions of a squash), interrupted, loses rows and drifted. A
     run is refused if one of its findings `refuses`.
     """
 

@@ -11,6 +11,7 @@ from tasks.runner.database.activity import Watcher
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session_settings import SessionState
 from tasks.runner.identity import Identity
+from tasks.runner.ledger.environment_label import Belonging
 from tasks.runner.ledger.writing import Recorder
 from tasks.runner.retries import RetryPolicy
 from tasks.runner.signals import Stop
@@ -24,7 +25,7 @@ class RunSettings:
     identity: Identity
     stop: Stop
     policy: RetryPolicy
-    environment: str
+    belonging: Belonging
     migrations_dir: Path
     watch_drift: bool
 

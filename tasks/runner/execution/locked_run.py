@@ -17,8 +17,9 @@ from tasks.runner.events import Event
 from tasks.runner.execution.context import RunContext, RunSettings
 from tasks.runner.execution.plan_run import PlanRun
 from tasks.runner.identity import read_revision
+from tasks.runner.ledger.environment_label import check_environment, record_environment
 from tasks.runner.ledger.expected_schema import ExpectationWriter
-from tasks.runner.ledger.reading import Ledger, check_environment, ensure_ledger, read_ledger, record_environment
+from tasks.runner.ledger.reading import Ledger, ensure_ledger, read_ledger
 from tasks.runner.ledger.renames import filter_renames
 from tasks.runner.ledger.writing import Entry, Recorder
 from tasks.runner.planning.plan import CHANGES_SCHEMA, Plan, replan
@@ -84,13 +85,11 @@ class LockedRun:
     def _prepare_ledger(self, connection: psycopg.Connection) -> Ledger:
         """Read the ledger again, because no other run can write to it now, and create its missing tables."""
         ledger = read_ledger(connection)
-        environment = self._settings.environment
-        check_environment(ledger, environment)
+        check_environment(ledger, self._settings.belonging)
         if not ledger.current:
             ensure_ledger(connection, ledger)
             ledger = read_ledger(connection)
-        if environment and not ledger.environment:
-            record_environment(connection, ledger, environment)
+        record_environment(connection, ledger, self._settings.belonging)
         return ledger
 
     def _make_recorder(self, connection: psycopg.Connection, ledger: Ledger, pooled: bool) -> Recorder:

@@ -14,7 +14,8 @@ from tasks.runner.database.session import connect, run_sql
 from tasks.runner.errors import RunnerError
 from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.identity import Identity
-from tasks.runner.ledger.reading import Ledger, check_environment, read_ledger
+from tasks.runner.ledger.environment_label import Belonging, check_environment
+from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.renames import read_renamed_ledger
 from tasks.runner.planning.choice import Goal, MigrateGoal, RollbackGoal, choose
 from tasks.runner.planning.plan import Plan, plan
@@ -37,8 +38,9 @@ class Preparation:
 class MigrationRunner:
     """The runner of a folder of migrations on one database.
 
-    `environment` is compared with the one that the database records; `stop` lets a signal end a run at a safe point; with
-    `watch_drift`, the ledger stores the expected schema.
+    `environment` (or `fly_app`, its Fly app) is compared with the label of the database; `confirmed`: a user confirmed
+    a local environment on another machine; `stop` lets a signal end a run at a safe point; with `watch_drift`, the ledger stores
+    the expected schema.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class MigrationRunner:
         migrations_dir: str | Path = "migrations",
         seeds_dir: str | Path = "seeds",
         environment: str = "",
+        fly_app: str = "",
+        confirmed: bool = False,
         policy: RetryPolicy | None = None,
         identity: Identity | None = None,
         stop: Stop | None = None,
@@ -57,6 +61,7 @@ class MigrationRunner:
         self.migrations_dir = Path(migrations_dir)
         self.seeds_dir = Path(seeds_dir)
         self.environment = environment
+        self.belonging = Belonging(environment, fly_app, confirmed)
         self.policy = policy or RetryPolicy()
         self.identity = identity or Identity()
         self.stop = stop or Stop()
@@ -103,7 +108,7 @@ class MigrationRunner:
         migrations = read_migrations(migrations_dir or self.migrations_dir)
         with self.read() as connection:
             ledger, renames, rename_findings = read_renamed_ledger(connection, migrations)
-            check_environment(ledger, self.environment)
+            check_environment(ledger, self.belonging)
             choice = choose(migrations, ledger, goal)
             choice = replace(choice, findings=(*rename_findings, *choice.findings))
             if not choice.versions and not choice.findings:
@@ -127,7 +132,7 @@ class MigrationRunner:
 
         plan.raise_refusals()
         settings = RunSettings(
-            self.url, self.identity, self.stop, self.policy, self.environment, self.migrations_dir, self.watch_drift
+            self.url, self.identity, self.stop, self.policy, self.belonging, self.migrations_dir, self.watch_drift
         )
         try:
             yield from LockedRun(settings).run(plan)

@@ -146,24 +146,6 @@ def compose_tables(ledger: Ledger) -> str:
     return f"SET LOCAL client_min_messages = warning; {path};\n{text}\n"
 
 
-def record_environment(connection: psycopg.Connection, ledger: Ledger, environment: str) -> None:
-    """Record in a database which environment it is, if that is not recorded yet."""
-    query = "INSERT INTO {} (key, value) VALUES ('environment', %s) ON CONFLICT (key) DO NOTHING"
-    connection.execute(sql.SQL(query).format(ledger.table("_meta")), [environment])
-
-
-def check_environment(ledger: Ledger, environment: str) -> None:
-    """Raise RefusedError if the database records another environment than that of the run."""
-    if environment and ledger.environment and environment != ledger.environment:
-        table = quote_qualified(ledger.schema, "schema_migrations_meta")
-        raise RefusedError(
-            f"this run is for {environment}, but the database belongs to {ledger.environment}",
-            hint=f"Check --env and DATABASE_URL. If the database was copied from {ledger.environment} and is {environment} now:\n"
-            f"  UPDATE {table} SET value = '{environment}' WHERE key = 'environment';",
-            state="Nothing was changed.",
-        )
-
-
 def _check_shape(schema: str, columns: list[str], *, keyed: bool) -> None:
     """Raise RefusedError for a schema_migrations that another tool created."""
     missing = [name for name in _REQUIRED if name not in columns]

@@ -24,8 +24,9 @@ from tasks.runner.events import AdoptionWritten, Event
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.identity import read_revision
+from tasks.runner.ledger.environment_label import check_environment, record_environment
 from tasks.runner.ledger.foreign import OtherLedger, find_other_ledger
-from tasks.runner.ledger.reading import Ledger, check_environment, compose_tables, read_ledger, record_environment
+from tasks.runner.ledger.reading import Ledger, compose_tables, read_ledger
 from tasks.runner.ledger.renames import apply_renames, filter_renames, read_renames
 from tasks.runner.ledger.takeover import Adoption, exclude_tool_tables, record_adoptions, take_over
 from tasks.runner.ledger.writing import Recorder
@@ -49,8 +50,7 @@ def adopt(runner: MigrationRunner, fingerprint: str, confirmed: Sequence[str]) -
         yield from lock.acquire()
         with connect(runner.url, name=f"migrate-run {runner.identity.run_id}") as connection:
             kept = _write(connection, runner, migrations, fingerprint, adoptions)
-            if runner.environment:
-                record_environment(connection, read_ledger(connection), runner.environment)
+            record_environment(connection, read_ledger(connection), runner.belonging)
     except psycopg.Error as error:
         state = "Nothing was changed." if kept is None else "The migrations are recorded; the name of the environment is not."
         raise describe_server_error(error, runner.url, state) from error
@@ -91,7 +91,7 @@ def read_state(
     ledger = Ledger()
     if other is None or not other.is_in_the_way:
         ledger = read_ledger(connection)
-        check_environment(ledger, runner.environment)
+        check_environment(ledger, runner.belonging)
         ledger, _ = apply_renames(ledger, read_renames(migrations.folder, migrations.checksums))
     if ledger.checksums:
         other = None

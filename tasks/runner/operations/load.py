@@ -18,8 +18,9 @@ from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations, SourceFile, read_migrations, read_source
 from tasks.runner.files.schema_file import NAME, SchemaFile, find_outdated, parse_schema_file
 from tasks.runner.identity import read_revision
+from tasks.runner.ledger.environment_label import check_environment, record_environment
 from tasks.runner.ledger.expected_schema import ExpectationWriter
-from tasks.runner.ledger.reading import check_environment, ensure_ledger, read_ledger, record_environment
+from tasks.runner.ledger.reading import ensure_ledger, read_ledger
 from tasks.runner.ledger.takeover import Adoption, record_adoptions
 from tasks.runner.ledger.writing import Recorder
 from tasks.runner.operations.migrate import start
@@ -75,13 +76,12 @@ def _load(
 ) -> None:
     """Load the schema and record the migrations in one transaction; the caller has the lock."""
     ledger = read_ledger(connection)
-    check_environment(ledger, runner.environment)
+    check_environment(ledger, runner.belonging)
     _refuse_nonempty(bool(ledger.checksums), read_catalog(connection))
     if not ledger.current:
         ensure_ledger(connection, ledger)
         ledger = read_ledger(connection)
-    if runner.environment and not ledger.environment:
-        record_environment(connection, ledger, runner.environment)
+    record_environment(connection, ledger, runner.belonging)
     expecter = ExpectationWriter(connection, ledger, watch=runner.watch_drift)
     try:
         run_sql(connection, "BEGIN")

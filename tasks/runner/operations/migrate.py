@@ -9,6 +9,7 @@ from tasks.runner.clock import count_ms
 from tasks.runner.database.session import describe_database
 from tasks.runner.events import Event, FilesFound, PlanMade, RunFinished, RunStarted, Skipped
 from tasks.runner.execution.migration_runner import MigrationRunner
+from tasks.runner.operations.losses import add_losses
 from tasks.runner.planning.choice import MigrateGoal, RollbackGoal
 from tasks.runner.planning.plan import Plan, show_plan
 
@@ -29,8 +30,10 @@ def rollback(runner: MigrationRunner, goal: RollbackGoal, *, dry_run: bool = Fal
     """Roll back the last migrations with their down files, in the reverse order of application."""
     yield start(runner, "rollback")
     started_at = time.monotonic()
-    prepared = runner.prepare(goal)
-    yield from run_plan(runner, prepared.plan, started_at, dry_run=dry_run)
+    plan = runner.prepare(goal).plan
+    if not plan.refusals:
+        plan = add_losses(runner, plan)
+    yield from run_plan(runner, plan, started_at, dry_run=dry_run)
 
 
 def start(runner: MigrationRunner, action: str) -> RunStarted:

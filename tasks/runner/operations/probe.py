@@ -10,7 +10,8 @@ from tasks.runner.database.session import describe_database, is_pooled
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import CheckMade, Event, ProbeRead
 from tasks.runner.execution.migration_runner import MigrationRunner
-from tasks.runner.ledger.reading import check_environment, read_ledger
+from tasks.runner.ledger.environment_label import check_environment
+from tasks.runner.ledger.reading import read_ledger
 
 _OLDEST_SERVER = 140000
 _FACTS = """
@@ -114,7 +115,7 @@ def _check_ledger(runner: MigrationRunner, connection: psycopg.Connection) -> It
     if not ledger.exists:
         yield CheckMade("ledger", True, "none yet; the first run creates it")
         return
-    check_environment(ledger, runner.environment)
+    check_environment(ledger, runner.belonging)
     environment = f", belongs to {ledger.environment}" if ledger.environment else ""
     row = connection.execute(_LEDGER_TABLES, [ledger.schema]).fetchone()
     barred, user = row or ("", "")

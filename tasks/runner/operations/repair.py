@@ -17,7 +17,8 @@ from tasks.runner.events import Event, Finding, RepairProposed, RunFinished
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations, read_migrations, read_source
 from tasks.runner.identity import read_revision
-from tasks.runner.ledger.reading import Ledger, check_environment, ensure_ledger, read_ledger
+from tasks.runner.ledger.environment_label import check_environment
+from tasks.runner.ledger.reading import Ledger, ensure_ledger, read_ledger
 from tasks.runner.ledger.renames import Rename, filter_renames, read_renamed_ledger
 from tasks.runner.ledger.writing import Entry, Recorder
 from tasks.runner.operations.migrate import start
@@ -55,7 +56,7 @@ def repair(runner: MigrationRunner, confirm: Confirm | None) -> Iterator[Event]:
     migrations = read_migrations(runner.migrations_dir)
     with runner.read() as connection:
         ledger, renames, _ = read_renamed_ledger(connection, migrations)
-        check_environment(ledger, runner.environment)
+        check_environment(ledger, runner.belonging)
         proposals = propose_repairs(ledger, add_diffs(connection, ledger, migrations, find_differences(migrations, ledger)))
     confirmed = []
     for proposal in proposals:

@@ -13,8 +13,9 @@ from tasks.postgres.other_tools import OTHER_TOOLS
 from tasks.runner.database.session import describe_database
 from tasks.runner.events import CatalogRead, Event, OtherRecord, StoredScript
 from tasks.runner.execution.migration_runner import MigrationRunner
+from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.foreign import LedgerRow, OtherLedger, find_other_ledger
-from tasks.runner.ledger.reading import Ledger, check_environment, read_ledger
+from tasks.runner.ledger.reading import Ledger, read_ledger
 
 _SCRIPTS = """
 SELECT l.version, coalesce(l.checksum, ''), s.up_text, s.down_text
@@ -27,7 +28,7 @@ def read_schema(runner: MigrationRunner) -> Iterator[Event]:
     with runner.read() as connection:
         other = find_other_ledger(connection)
         ledger = Ledger() if other is not None and other.is_in_the_way else read_ledger(connection)
-        check_environment(ledger, runner.environment)
+        check_environment(ledger, runner.belonging)
         catalog = read_catalog(connection)
         scripts = _read_scripts(connection, ledger)
     yield CatalogRead(

@@ -12,7 +12,8 @@ from tasks.runner.errors import Place, RefusedError
 from tasks.runner.events import Event, FilesFound, Skipped
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import SourceFile, read_seed_files
-from tasks.runner.ledger.reading import Ledger, check_environment, read_ledger
+from tasks.runner.ledger.environment_label import check_environment
+from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.operations.migrate import run_plan, start
 from tasks.runner.parsing import Script, read_script
 from tasks.runner.planning.plan import Plan, Source, Step
@@ -26,7 +27,7 @@ def seed(runner: MigrationRunner, *, dry_run: bool = False) -> Iterator[Event]:
     yield FilesFound(len(files), "seed")
     with runner.read() as connection:
         ledger = read_ledger(connection)
-        check_environment(ledger, runner.environment)
+        check_environment(ledger, runner.belonging)
         recorded = read_recorded_seeds(connection, ledger)
     skipped = tuple(file.path.stem for file in files if recorded.get(file.path.stem) == file.checksum)
     if skipped:

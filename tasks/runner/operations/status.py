@@ -12,8 +12,9 @@ from tasks.runner.database.session import describe_database
 from tasks.runner.events import Event, Finding, HistoryRead, HistoryRow, StatusRead, StatusRow
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import read_migrations
+from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.expected_schema import parse_expectation, read_sum
-from tasks.runner.ledger.reading import Ledger, check_environment, read_ledger
+from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.renames import read_renamed_ledger
 from tasks.runner.planning.choice import MigrateGoal, choose, find_version
 from tasks.runner.planning.sources import add_diffs
@@ -35,7 +36,7 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
     migrations = read_migrations(runner.migrations_dir)
     with runner.read() as connection:
         ledger, _, _ = read_renamed_ledger(connection, migrations)
-        check_environment(ledger, runner.environment)
+        check_environment(ledger, runner.belonging)
         choice = choose(migrations, ledger, MigrateGoal())
         findings = add_diffs(connection, ledger, migrations, choice.findings)
         states = list_states(ledger, choice.versions, findings)
