@@ -18,6 +18,7 @@ from tasks.runner.operations.requests import parse_count
         "json": SCRATCH_HELP["json"],
         "to": "the last version to include (its timestamp is enough)",
         "dry_run": "show the file, prove it on scratch, and change nothing",
+        "keep_values": "accept that values which differ between replays, such as random ones, become constants",
         "verbose": "show the text of the file",
     },
 )
@@ -25,6 +26,7 @@ def squash(
     _context: Context,
     to: str,
     dry_run: bool = False,
+    keep_values: bool = False,
     timeout: str = "600",
     json: bool = False,
     verbose: bool = False,
@@ -38,5 +40,5 @@ def squash(
     with exit_on_error(json=json):
         settings, timeout_s = load_environment("local").settings, parse_count("--timeout", timeout)
         with open_scratch(settings, target=settings.database_url) as server:
-            made = plan_squash(settings.migrations_dir, to, server, timeout_s=timeout_s)
+            made = plan_squash(settings.migrations_dir, to, server, timeout_s=timeout_s, keep_values=keep_values)
             report(squash_files(made, apply=not dry_run), json=json, verbose=verbose)

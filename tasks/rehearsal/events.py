@@ -39,6 +39,9 @@ class VerifyStarted(Event):
     reason: str
     server_version: int
     without: tuple[str, ...] = ()
+    environment: str = ""
+    environment_version: int = 0
+    """The version of the environment's server; 0 if it is not known."""
 
 
 @event("migration_verified")
@@ -82,6 +85,9 @@ class CrashTestStarted(Event):
     total: int
     reason: str
     server_version: int
+    environment: str = ""
+    environment_version: int = 0
+    """The version of the environment's server; 0 if it is not known."""
 
 
 @event("crash_resumed")

@@ -20,8 +20,10 @@ class Selection:
     chosen: tuple[str, ...]
     reason: str
     applied: frozenset[str] = frozenset()
-    asked: bool = False
-    """Whether the status of an environment was read."""
+    environment: str = ""
+    """The environment for which they are rehearsed."""
+    server_version: int = 0
+    """The version of its server, as libpq reports it (150004); 0 if that is not known."""
 
     def list_chosen(self) -> list[RehearsedMigration]:
         """Return the migrations to rehearse."""

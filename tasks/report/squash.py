@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tasks.console.cells import clean
 from tasks.console.formatters import register_formatters
-from tasks.console.lines import INDENT, Line, Style, count
+from tasks.console.lines import INDENT, Line, Style, count, hang
 from tasks.legacy.events import FileChanged
 from tasks.report.cleanup import describe_file_change
 from tasks.squash.events import SquashFinished, SquashPlanned
@@ -20,6 +20,9 @@ def _plan_squash(event: SquashPlanned, style: Style) -> list[Line]:
         Line(f"{count(len(event.versions), 'migration')} become {clean(event.version)}, with {count(event.rows, 'row')}", "head")
     ]
     lines += [Line(f"{INDENT}{clean(version)}", "dim") for version in event.versions]
+    if event.varying:
+        varying = ", ".join(map(clean, event.varying))
+        lines += hang("⚠️  ", f"differs between two replays, and is a constant in the new file: {varying}", "warn")
     if style.verbose:
         lines += [Line(clean_code(line), "code") for line in event.text.splitlines()]
     return lines

@@ -42,7 +42,19 @@ def _format_verify_start(event: VerifyStarted, _style: Style) -> list[Line]:
     lines = [Line(f"{text} on a scratch PostgreSQL {event.server_version // _MAJOR} server", "dim")]
     if event.without:
         lines.append(Line(f"Without {clean(', '.join(event.without))}: statements that need it are not checked", "warn"))
-    return lines
+    return [*lines, *_warn_of_version(event)]
+
+
+def _warn_of_version(event: VerifyStarted | CrashTestStarted) -> list[Line]:
+    """Return a warning if the environment's server has another major version than the scratch server: SQL may differ."""
+    scratch, theirs = event.server_version // _MAJOR, event.environment_version // _MAJOR
+    if not theirs or theirs == scratch:
+        return []
+    text = (
+        f"{clean(event.environment)} runs PostgreSQL {theirs}, the scratch server is PostgreSQL {scratch}: "
+        f"set SCRATCH_DATABASE_URL to a server of version {theirs}"
+    )
+    return hang("⚠️  ", text, "warn")
 
 
 def _format_verified(event: MigrationVerified, style: Style) -> list[Line]:
@@ -72,7 +84,8 @@ def _format_verify_end(event: VerifyFinished, _style: Style) -> list[Line]:
 
 def _format_crash_test_start(event: CrashTestStarted, _style: Style) -> list[Line]:
     text = f"Killing runs of {event.count} of {count(event.total, 'migration')} ({clean(event.reason)}) after each statement"
-    return [Line(f"{text}, on a scratch PostgreSQL {event.server_version // _MAJOR} server", "dim")]
+    line = Line(f"{text}, on a scratch PostgreSQL {event.server_version // _MAJOR} server", "dim")
+    return [line, *_warn_of_version(event)]
 
 
 def _format_resumed(event: CrashResumed, style: Style) -> list[Line]:

@@ -18,6 +18,8 @@ class SquashPlanned(Event):
     """How many rows the up file inserts."""
     text: str
     down: str
+    varying: tuple[str, ...] = ()
+    """The columns and objects whose values differ between replays, and are constants in the up file."""
 
 
 @event("squash_finished")

@@ -5,23 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
-
-from tasks.catalog import Catalog, compare, read_catalog, show_difference
+from tasks.catalog import compare, show_difference
 from tasks.checkout.git import Repository
 from tasks.checkout.writing import write_file
 from tasks.legacy.events import FileChanged
 from tasks.rehearsal.model import RehearsedMigration, read_migration_pairs
 from tasks.rehearsal.replay.replay import state_after
-from tasks.rehearsal.rows.reading import read_shapes
 from tasks.rehearsal.scratch.dump import dump_with_rows
-from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
-from tasks.runner.database.session import connect
+from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import Place, RefusedError, UsageError
 from tasks.runner.events import Event
 from tasks.runner.files.checkout import read_migrations, show_path
@@ -30,6 +25,8 @@ from tasks.runner.ledger.squashes import Squash
 from tasks.runner.parsing import read_script
 from tasks.runner.planning.choice import find_version
 from tasks.squash.events import SquashFinished, SquashPlanned
+from tasks.squash.state import State, read_state
+from tasks.squash.varying import VaryingValues, find_varying
 
 DESCRIPTION = "squashed_schema"
 
@@ -41,21 +38,6 @@ _BEYOND = re.compile(
     re.IGNORECASE,
 )
 """Statements that affect more than the database, which a dump does not contain."""
-_SEQUENCES = "SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename), last_value FROM pg_sequences ORDER BY 1"
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """The content of a database: its schema, digests of its rows by table, and the values of its sequences."""
-
-    catalog: Catalog
-    rows: Mapping[str, Counter[str]]
-    sequences: Mapping[str, int | None]
-
-    @property
-    def count(self) -> int:
-        """Return the number of rows."""
-        return sum(rows.total() for rows in self.rows.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +50,8 @@ class MadeSquash:
     up: str
     rows: int = 0
     renames: Renames = field(default_factory=Renames)
+    varying: VaryingValues = field(default_factory=VaryingValues)
+    """The values that differ between replays, which the up file makes constants."""
 
     @property
     def down(self) -> str:
@@ -79,10 +63,13 @@ class MadeSquash:
         )
 
 
-def plan_squash(folder: Path, to: str, server: ScratchServer, *, timeout_s: float | None = None) -> MadeSquash:
+def plan_squash(
+    folder: Path, to: str, server: ScratchServer, *, timeout_s: float | None = None, keep_values: bool = False
+) -> MadeSquash:
     """Return one migration for all up to a version, proved on scratch to have the same result.
 
-    Raises RefusedError with the difference if it does not, and UsageError if there is nothing to squash.
+    Raises RefusedError with the difference if it does not, or if replays make different values and `keep_values` is not set;
+    and UsageError if there is nothing to squash.
     """
     before = read_renames(folder, read_targets(folder))
     interrupted = next((made for version in before.squashed if (made := _recall(folder, version, before))), None)
@@ -100,13 +87,16 @@ def plan_squash(folder: Path, to: str, server: ScratchServer, *, timeout_s: floa
     version = _name(last[:14], versions)
     rehearsed = read_migration_pairs(migrations, versions)
     _refuse_beyond(rehearsed)
+    varying = find_varying(server, rehearsed, timeout_s=timeout_s)
+    if varying.others and not keep_values:
+        raise _describe_varying(varying)
     with state_after(server, rehearsed, timeout_s=timeout_s) as database:
         wanted = read_state(database)
         up = _compose(version, versions, dump_with_rows(database.url))
     with state_after(server, [RehearsedMigration(version, up, None, f"up/{version}.sql")], timeout_s=timeout_s) as database:
         refuse_difference(wanted, read_state(database))
     kept = replace(before, squashed={name: squash for name, squash in before.squashed.items() if name != version})
-    return MadeSquash(folder, version, versions, up, wanted.count, kept)
+    return MadeSquash(folder, version, versions, up, wanted.count, kept, varying)
 
 
 def squash_files(made: MadeSquash, *, apply: bool) -> Iterator[Event]:
@@ -114,7 +104,8 @@ def squash_files(made: MadeSquash, *, apply: bool) -> Iterator[Event]:
 
     An interrupted run is completed by the next: renames.toml lists the files that are still to be removed.
     """
-    yield SquashPlanned(made.version, made.versions, made.rows, made.up, made.down)
+    varying = (*made.varying.others, *made.varying.times)
+    yield SquashPlanned(made.version, made.versions, made.rows, made.up, made.down, varying)
     if apply:
         for path, text in _list_texts(made):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,6 +135,16 @@ def refuse_difference(wanted: State, actual: State) -> None:
             hint="Squash up to an earlier version, before the migration that makes the difference.",
             state=_UNCHANGED,
         )
+
+
+def _describe_varying(varying: VaryingValues) -> RefusedError:
+    listed = "\n".join(f"  {line}" for line in varying.others)
+    return RefusedError(
+        f"two replays of the migrations differ, first at {varying.version}:\n{listed}",
+        hint="Such values (gen_random_uuid(), random(), …) would become constants in the squashed file, equal everywhere.\n"
+        f"Squash up to a version before {varying.version}, or accept the constants: --keep-values",
+        state=_UNCHANGED,
+    )
 
 
 def _list_texts(made: MadeSquash) -> Iterator[tuple[Path, str]]:
@@ -195,19 +196,3 @@ def _compose(version: str, versions: Sequence[str], dump: str) -> str:
     local = local.replace(_SEARCH_PATH.format("false"), _SEARCH_PATH.format("true"), 1)
     named = "".join(f"--   {each}\n" for each in versions)
     return f"-- Migration: {version}.sql\n-- Description: Squashed schema\n--\n-- Replaces:\n{named}\n{local}"
-
-
-def read_state(database: ScratchDatabase) -> State:
-    """Read the content of a database."""
-    with connect(database.url, name="migrate-squash") as connection:
-        tables = [table.name for table in read_shapes(connection).tables.values()]
-        rows = {name: _read_rows(connection, name) for name in tables}
-        sequences: dict[str, int | None] = dict(connection.execute(_SEQUENCES).fetchall())
-        return State(
-            read_catalog(connection), rows, {name: at for name, at in sequences.items() if "schema_migrations" not in name}
-        )
-
-
-def _read_rows(connection: psycopg.Connection, name: str) -> Counter[str]:
-    query = sql.SQL("SELECT md5(t::text) FROM {} AS t").format(sql.SQL(name))
-    return Counter(row[0] for row in connection.execute(query))

@@ -117,6 +117,27 @@ def test_an_older_scratch_server_than_the_target_is_refused(operator: Operator, 
     assert "is older than the target" in result.stderr
 
 
+@pytest.mark.skipif(find_machine_programs() is None, reason="there is no older server on this machine")
+@pytest.mark.parametrize(
+    ("command", "choice"), [("db.verify", ""), ("db.verify", "--all"), ("db.verify", f"--only={A}"), ("db.test-crash", "")]
+)
+def test_another_major_version_of_the_environment_is_a_warning(
+    operator: Operator, servers: Callable[[Path], Server], command: str, choice: str
+) -> None:
+    programs = find_machine_programs()
+    assert programs is not None
+    operator.write(A, "CREATE TABLE a (id int, b int GENERATED ALWAYS AS (id * 2) VIRTUAL);", "DROP TABLE a;")
+    url = servers(programs).url()
+    shown = run(operator, command, "--env=dev", *filter(None, [choice]), check=0, DATABASE_URL=url).stdout
+    assert "⚠️  dev runs PostgreSQL " in shown
+    assert "set SCRATCH_DATABASE_URL to a server of version " in shown
+
+
+def test_the_same_major_version_is_no_warning(operator: Operator) -> None:
+    operator.write_tables(A)
+    assert "runs PostgreSQL" not in run(operator, "db.verify", "--env=dev", check=0).stdout
+
+
 def test_an_extension_can_be_excluded(operator: Operator) -> None:
     operator.write(A, "CREATE EXTENSION nothing_such;\nCREATE TABLE a (id int);", "DROP TABLE a;")
     assert "has no extension nothing_such" in run(operator, "db.verify", check=4).stdout

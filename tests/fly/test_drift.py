@@ -1,4 +1,4 @@
-"""Drift of a database on Fly: the machine sends the schema, and the local process compares it."""
+"""Drift and verification for a database on Fly: the machine sends schema and status, and the local process compares."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.kit.databases import Database
 from tests.kit.fly.world import FlyWorld
 from tests.kit.projects import Project
 from tests.kit.servers import Server
-from tests.runner.operating import A, B
+from tests.runner.operating import A, B, C
 
 
 @pytest.fixture
@@ -28,6 +28,13 @@ def test_drift_on_staging_is_found_by_db_drift_and_by_status(remote: RemoteOpera
     result = remote.inv("db.drift", "--env=staging", SCRATCH_DATABASE_URL=embedded.url(), check=4).stdout
     assert "+ column by_hand of public.a" in result
     assert "inv db.drift --env=staging" in remote.inv("db.status", "--env=staging,dev", "--check", check=4).stdout
+
+
+def test_a_file_that_the_image_lacks_is_verified(remote: RemoteOperator, embedded: Server) -> None:
+    remote.operator.write_tables(C)
+    shown = remote.inv("db.verify", "--env=staging", SCRATCH_DATABASE_URL=embedded.url()).stdout
+    assert "Verifying 1 of 3 migrations (pending in staging)" in shown
+    assert f"✅ {C}: up, down, up" in shown
 
 
 def test_an_image_that_cannot_send_its_schema_is_reported_as_outdated(remote: RemoteOperator, embedded: Server) -> None:

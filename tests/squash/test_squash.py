@@ -9,12 +9,15 @@ import psycopg
 import pytest
 
 from tasks.legacy.events import FileChanged
+from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
 from tasks.runner.errors import FilesError, RefusedError, UsageError
 from tasks.runner.events import Event
 from tasks.runner.files.checkout import read_migrations
 from tasks.squash.events import SquashFinished, SquashPlanned
-from tasks.squash.squash import plan_squash, read_state, refuse_difference, squash_files
+from tasks.squash.squash import plan_squash, refuse_difference, squash_files
+from tasks.squash.state import read_state
+from tasks.squash.varying import find_varying
 from tests.kit.databases import Database, fresh_database
 from tests.kit.servers import Server
 from tests.runner.operating import Operator, list_done, pick
@@ -162,6 +165,51 @@ def test_a_squash_with_a_different_result_is_refused_with_the_difference(operato
     with pytest.raises(RefusedError, match=r"~ rows of public\.prices: 1 are missing, 1 are different"):
         squash(operator, server, ROUTES)
     assert list(read_migrations(operator.project.migrations).checksums) == [PLACES, ROUTES]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("CREATE TABLE t (id int, s uuid DEFAULT gen_random_uuid()); INSERT INTO t (id) VALUES (1);", "public.t.s"),
+        ("CREATE TABLE t (n float DEFAULT random()); INSERT INTO t SELECT FROM generate_series(1, 3);", "public.t.n"),
+        ("CREATE TABLE t (day text); INSERT INTO t VALUES (current_date::text);", "public.t.day"),
+        ("CREATE TABLE t (x text); INSERT INTO t VALUES (txid_current()::text);", "public.t.x"),
+        ("CREATE SEQUENCE s; SELECT setval('s', 1 + (random() * 1e9)::bigint);", "sequence public.s"),
+        ("DO $$ BEGIN EXECUTE format('CREATE TABLE %I ()', gen_random_uuid()); END $$;", "table public."),
+        (
+            "CREATE TABLE t (k serial, v int); INSERT INTO t (v) SELECT g FROM generate_series(1, 99) g ORDER BY random();",
+            "rows of",
+        ),
+    ],
+    ids=["uuid", "random", "date as text", "transaction", "sequence", "name of a table", "order"],
+)
+def test_values_that_differ_between_replays_are_found(server: ScratchServer, text: str, named: str) -> None:
+    varying = find_varying(server, [RehearsedMigration(PLACES, text, None, "up.sql")])
+    assert any(named in line for line in varying.others)
+    assert varying.version == PLACES
+
+
+def test_a_squash_of_varying_values_is_refused_with_their_migration_unless_they_are_accepted(
+    operator: Operator, server: ScratchServer
+) -> None:
+    operator.write(PLACES, "CREATE TABLE t (id int, secret uuid DEFAULT gen_random_uuid());")
+    operator.write(ROUTES, "INSERT INTO t VALUES (1);")
+    operator.write(STAFF, "SELECT 1;")
+    with pytest.raises(RefusedError, match=rf"first at {ROUTES}:\n  public\.t\.secret"):
+        squash(operator, server)
+    made = plan_squash(operator.project.migrations, STAFF, server, keep_values=True)
+    (planned, _) = squash_files(made, apply=False)
+    assert isinstance(planned, SquashPlanned)
+    assert planned.varying == ("public.t.secret",)
+
+
+def test_points_in_time_are_named_and_constants_are_not(operator: Operator, server: ScratchServer) -> None:
+    columns = "made timestamptz DEFAULT now(), day date DEFAULT current_date, fixed timestamptz DEFAULT '2025-01-01'"
+    operator.write(PLACES, f"CREATE TABLE t (id int, {columns}, past date DEFAULT '2025-01-01'); INSERT INTO t VALUES (1);")
+    operator.write(ROUTES, "SELECT 1;")
+    (planned, _) = squash(operator, server, ROUTES, apply=False)
+    assert isinstance(planned, SquashPlanned)
+    assert planned.varying == ("public.t.day", "public.t.made")
 
 
 def fill(database: ScratchDatabase, text: str) -> None:

@@ -10,7 +10,8 @@ from tasks.config.environments import LOCAL, PROJECT, Environment
 from tasks.options import Options
 from tasks.rehearsal.model import read_migration_pairs
 from tasks.rehearsal.selection import Selection
-from tasks.runner.errors import ConnectError, UsageError
+from tasks.runner.database.session import connect
+from tasks.runner.errors import ConnectError, RunnerError, UsageError
 from tasks.runner.events import StatusRead
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.operations.requests import Request
@@ -19,8 +20,9 @@ from tasks.runner.planning.choice import find_version
 if TYPE_CHECKING:
     from tasks.runner.signals import Stop
 
-_APPLIED = frozenset({"applied", "edited"})
-_OPEN = frozenset({"pending", "late", "interrupted"})
+_APPLIED = frozenset({"applied", "edited", "missing"})
+"""The states of applied versions; an image on Fly may lack the file of one."""
+_UNKNOWN = StatusRead("", "", (), (), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +41,32 @@ class Selector:
 
 
 def pick(environment: Environment, selector: Selector, options: Options, stop: Stop, seen: list[str]) -> Selection:
-    """Read the files and return the selection; the environment is read only if neither one nor all are selected.
+    """Read the files and return the selection; the ledger is read only if neither one nor all are selected.
 
-    If the local database does not exist, all are selected. Raises RunnerError.
+    A file that the environment's status does not list is pending too: an image on Fly may not contain it yet. If the local
+    database does not exist, all are selected. Raises RunnerError.
     """
     migrations = read_migrations(environment.settings.migrations_dir)
     rehearsed = read_migration_pairs(migrations)
     versions = tuple(migrations.checksums)
+    name = environment.name
     if selector.only:
         version = find_version(selector.only, versions)
-        return Selection(rehearsed, (version,), "the one selected")
+        return Selection(rehearsed, (version,), "the one selected", environment=name, server_version=_read_version(environment))
     if selector.all:
-        return Selection(rehearsed, versions, "all")
+        return Selection(rehearsed, versions, "all", environment=name, server_version=_read_version(environment))
     if environment.name == LOCAL and not _is_running(environment):
         return Selection(rehearsed, versions, "all, since there is no local database that says which are pending")
     try:
-        states = _read_states(environment, options, stop, seen)
+        status = _read_status(environment, options, stop, seen)
     except ConnectError:
         if environment.name != LOCAL:
             raise
         return Selection(rehearsed, versions, "all, since the local database cannot be read")
+    states = {row.version: row.state for row in status.rows}
     applied = frozenset(version for version in versions if states.get(version) in _APPLIED)
-    chosen = tuple(version for version in versions if states.get(version) in _OPEN)
-    return Selection(rehearsed, chosen, f"pending in {environment.name}", applied, asked=True)
+    chosen = tuple(version for version in versions if version not in applied)
+    return Selection(rehearsed, chosen, f"pending in {name}", applied, name, status.server_version)
 
 
 def _is_running(environment: Environment) -> bool:
@@ -71,8 +76,18 @@ def _is_running(environment: Environment) -> bool:
     return bool(environment.settings.database_url) or embedded.find_running(PROJECT / ".postgres") is not None
 
 
-def _read_states(environment: Environment, options: Options, stop: Stop, seen: list[str]) -> dict[str, str]:
-    for event in open_events(environment, Request("status"), options, stop, seen):
-        if isinstance(event, StatusRead):
-            return {row.version: row.state for row in event.rows}
-    return {}
+def _read_status(environment: Environment, options: Options, stop: Stop, seen: list[str]) -> StatusRead:
+    events = open_events(environment, Request("status"), options, stop, seen)
+    return next((event for event in events if isinstance(event, StatusRead)), _UNKNOWN)
+
+
+def _read_version(environment: Environment) -> int:
+    """Return the version of the server of an environment that is reached by a URL, 0 if it is not known."""
+    url = environment.settings.database_url
+    if environment.name == LOCAL or not url:
+        return 0
+    try:
+        with connect(url, name="migrate-read") as connection:
+            return connection.info.server_version
+    except RunnerError:
+        return 0  # These migrations can be rehearsed without the environment.

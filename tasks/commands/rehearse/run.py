@@ -47,7 +47,6 @@ def run_rehearsal(
     from tasks.rehearsal.scratch.server import check_version
     from tasks.report import report
     from tasks.report.verification import register_messages
-    from tasks.runner.database.session import connect
     from tasks.runner.signals import Stop
 
     register_messages()
@@ -57,9 +56,7 @@ def run_rehearsal(
         settings = environment.settings
         with open_scratch(settings, target=settings.database_url, without=without) as server:
             seen.append(server.url)
-            if settings.database_url and selection.asked:
-                with connect(settings.database_url, name="migrate-read") as connection:
-                    check_version(server, connection.info.server_version)
+            check_version(server, selection.server_version)
             last = report(answer(server, selection), json=json)
     if getattr(last, "found", 0):
         raise Exit(code=CHECK_FOUND)

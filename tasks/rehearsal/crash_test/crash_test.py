@@ -51,7 +51,14 @@ def crash_and_resume(
     """
     begun = time.monotonic()
     chosen = selection.list_chosen()
-    yield CrashTestStarted(len(chosen), len(selection.migrations), selection.reason, server.version)
+    yield CrashTestStarted(
+        len(chosen),
+        len(selection.migrations),
+        selection.reason,
+        server.version,
+        selection.environment,
+        selection.server_version,
+    )
     kills = found = 0
     with CrashWorkers(folder, timeout_s=timeout_s) as workers:
         for migration in chosen:

@@ -41,7 +41,15 @@ def verify(server: ScratchServer, selection: Selection, options: VerifyOptions) 
     """
     begun = time.monotonic()
     chosen = selection.list_chosen()
-    yield VerifyStarted(len(chosen), len(selection.migrations), selection.reason, server.version, server.without)
+    yield VerifyStarted(
+        len(chosen),
+        len(selection.migrations),
+        selection.reason,
+        server.version,
+        server.without,
+        selection.environment,
+        selection.server_version,
+    )
     found = mild = 0
     for migration in chosen:
         verified = _verify_one(server, selection, migration, options)

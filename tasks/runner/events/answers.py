@@ -32,6 +32,8 @@ class StatusRead(Event):
     findings: tuple[Finding, ...]
     total: int
     format: int = EVENT_FORMAT
+    server_version: int = 0
+    """The server's version, as libpq reports it (150004); 0 from a tool that does not report it."""
 
 
 @event("history_read")

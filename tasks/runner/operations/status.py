@@ -35,6 +35,7 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
     """Yield the state of every version, oldest first; with a limit, only of the newest versions."""
     migrations = read_migrations(runner.migrations_dir)
     with runner.read() as connection:
+        server_version = connection.info.server_version
         ledger, _, _ = read_renamed_ledger(connection, migrations)
         check_environment(ledger, runner.belonging)
         choice = choose(migrations, ledger, MigrateGoal())
@@ -44,7 +45,14 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
         details = _read_details(connection, ledger, shown)
         findings += _find_drift(connection, ledger) if runner.watch_drift else ()
     rows = tuple(_build_row(version, states[version], details.get(version), ledger) for version in shown)
-    yield StatusRead(runner.environment or ledger.environment, describe_database(runner.url), rows, findings, len(states))
+    yield StatusRead(
+        runner.environment or ledger.environment,
+        describe_database(runner.url),
+        rows,
+        findings,
+        len(states),
+        server_version=server_version,
+    )
 
 
 def _find_drift(connection: psycopg.Connection, ledger: Ledger) -> tuple[Finding, ...]:

@@ -1,0 +1,127 @@
+"""Find values that differ between two replays of the same migrations: random ones, and those that depend on the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from tasks.catalog import compare, show_difference
+from tasks.rehearsal.model import RehearsedMigration
+from tasks.rehearsal.replay.rehearsal import Rehearsal
+from tasks.rehearsal.rows.contents import Contents, read_rows
+from tasks.rehearsal.rows.reading import read_shapes
+from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
+from tasks.runner.database.session import connect
+from tasks.squash.state import State, read_state
+
+_ZONES = ("Etc/GMT+12", "Etc/GMT-14")
+"""The first and the last time zone of the earth, 26 hours apart: at any time, one of them has another date than the server."""
+_OTHER_ZONE = "SELECT zone FROM unnest(%s::text[]) zone WHERE (now() AT TIME ZONE zone)::date <> current_date LIMIT 1"
+_ZONED = frozenset({"timestamptz", "timetz", "tstzrange", "tstzmultirange"})
+"""Types with a time zone: even a constant of them depends on that of the session."""
+_TIMES = frozenset({"date", "time", "timestamp"}) | _ZONED
+
+
+@dataclass(frozen=True, slots=True)
+class VaryingValues:
+    """What differs between replays: points in time by column, and all other columns and objects.
+
+    `version` is the first migration that makes something other than a point in time vary; empty if none does.
+    """
+
+    times: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Replayed:
+    """What a replay made: the state, the contents of each column, and the types of the columns by table and name."""
+
+    state: State
+    contents: Mapping[str, Contents]
+    types: Mapping[tuple[str, str], str]
+
+
+def find_varying(
+    server: ScratchServer, migrations: Sequence[RehearsedMigration], *, timeout_s: float | None = None
+) -> VaryingValues:
+    """Return the values that differ between replays from nothing.
+
+    The date is the same in two replays of one day, so a third one runs in a time zone that has another date.
+    """
+    found = _compare_replays(server, migrations, timeout_s)
+    if not found.others:
+        return found
+    low, high = 0, len(migrations) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if _compare_replays(server, migrations[: middle + 1], timeout_s).others:
+            high = middle
+        else:
+            low = middle + 1
+    return VaryingValues(found.times, found.others, migrations[low].name)
+
+
+def _compare_replays(server: ScratchServer, migrations: Sequence[RehearsedMigration], timeout_s: float | None) -> VaryingValues:
+    first, second = _replay(server, migrations, timeout_s), _replay(server, migrations, timeout_s)
+    other = server.administer().execute(_OTHER_ZONE, [list(_ZONES)]).fetchone()
+    third = _replay(server, migrations, timeout_s, zone=other[0] if other else _ZONES[0])
+    columns = _list_different(first, second)
+    columns |= {column for column in _list_different(first, third) if first.types[column] not in _ZONED}
+    others = list(show_difference(compare(first.state.catalog, second.state.catalog)))
+    others += [f"{table}.{column}" for table, column in sorted(columns) if first.types[table, column] not in _TIMES]
+    tables = {table for table, _ in columns}
+    others += [
+        f"rows of {table}"
+        for table, rows in first.state.rows.items()
+        if table not in tables and rows != second.state.rows.get(table)
+    ]
+    others += [f"sequence {name}" for name in sorted(dict(first.state.sequences.items() ^ second.state.sequences.items()))]
+    times = (f"{table}.{column}" for table, column in sorted(columns) if first.types[table, column] in _TIMES)
+    return VaryingValues(tuple(times), tuple(others))
+
+
+def _list_different(one: _Replayed, other: _Replayed) -> set[tuple[str, str]]:
+    """Return the columns whose values differ, as table and name; tables that only one has are a difference of the schema."""
+    return {
+        (table, column)
+        for table, contents in one.contents.items()
+        for column, values in contents.columns.items()
+        if table in other.contents and values != other.contents[table].columns.get(column)
+    }
+
+
+def _replay(
+    server: ScratchServer, migrations: Sequence[RehearsedMigration], timeout_s: float | None, *, zone: str = ""
+) -> _Replayed:
+    with (
+        _replay_from_nothing(server, migrations, timeout_s, zone) as database,
+        connect(database.url, name="migrate-squash") as connection,
+    ):
+        types = {
+            (table.name, column.name): column.type.name
+            for table in read_shapes(connection).tables.values()
+            for column in table.columns.values()
+        }
+        return _Replayed(read_state(database), read_rows(connection), types)
+
+
+@contextmanager
+def _replay_from_nothing(
+    server: ScratchServer, migrations: Sequence[RehearsedMigration], timeout_s: float | None, zone: str
+) -> Iterator[ScratchDatabase]:
+    """Yield a scratch database in which the migrations ran just now; a cached state has the values of an earlier replay."""
+    with server.make() as database:
+        if zone:
+            alter = sql.SQL("ALTER DATABASE {} SET timezone = {}").format(sql.Identifier(database.name), sql.Literal(zone))
+            server.administer().execute(alter)
+        with Rehearsal(database, timeout_s=timeout_s) as rehearsal:
+            for migration in migrations:
+                error = rehearsal.run(migration, "up").error
+                if error is not None:
+                    raise error
+        yield database
