@@ -14,6 +14,7 @@ from tasks.commands.dispatch import open_events
 from tasks.commands.elsewhere import confirm_elsewhere
 from tasks.commands.flags import JSON_HELP, ONE_ENV_HELP
 from tasks.commands.scratch import open_scratch
+from tasks.commands.settle import compare_and_settle
 from tasks.config.environments import PROJECT, Environment, load_environment
 from tasks.console.prompts import confirm_by_typing, explain_no_prompt
 from tasks.options import Options
@@ -137,6 +138,7 @@ def _apply(case: _Adoptee, examination: Examination, options: Options, stop: Sto
     _confirm(case.environment, len(examination.adoptions), options, stop)
     request = Request("adopt", version=case.subject.seen, agree=(pack(examination.adoptions),))
     report(open_events(case.environment, request, options, stop, seen), json=options.json)
+    compare_and_settle(case.environment, options, stop, case.migrations)
 
 
 def _confirm(environment: Environment, number: int, options: Options, stop: Stop) -> None:

@@ -40,10 +40,11 @@ def read_overview(environments: Sequence[Environment], open_status: Callable[[En
 
 
 def limit_rows(overview: StatusesRead, limit: int) -> StatusesRead:
-    """Return the overview with the newest `limit` versions of all environments; 0 keeps all."""
+    """Return the overview with the newest `limit` versions of all environments, and all that are not applied; 0 keeps all."""
     if not limit:
         return overview
     kept = set(_list_versions(overview.environments)[-limit:])
+    kept |= {row.version for column in overview.environments for row in column.rows if row.state != "applied" or row.failed}
     columns = tuple(
         replace(column, rows=tuple(row for row in column.rows if row.version in kept)) for column in overview.environments
     )
@@ -76,7 +77,7 @@ def _read_column(environment: Environment, open_status: Callable[[Environment], 
         for event in open_status(environment):
             if isinstance(event, StatusRead):
                 drifted = any(finding.kind == "drifted" for finding in event.findings)
-                return EnvironmentStatus(environment.name, "", event.rows, drifted=drifted)
+                return EnvironmentStatus(environment.name, "", event.rows, drifted=drifted, run=event.run)
             if isinstance(event, ErrorRaised):
                 message, hint = event.message, event.hint
     except (RunnerError, ServerError) as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.console.cells import clean, clean_lines
-from tasks.console.lines import INDENT, Line, Role, Style, count, format_time, hang
+from tasks.console.lines import INDENT, Line, Role, Style, count, describe_state, format_active_run, format_time, hang
 
 if TYPE_CHECKING:
     from tasks.runner.events import (
@@ -88,6 +88,8 @@ def format_unreached(event: StatusesRead) -> list[Line]:
     """Return the lines for environments that have drifted or could not be reached, with the next step."""
     lines: list[Line] = []
     for column in event.environments:
+        if column.run:
+            lines.append(format_active_run(column.run, column.environment))
         if column.drifted:
             name = clean(column.environment)
             lines += hang(
@@ -128,13 +130,13 @@ def format_cell(cell: Cell, length: int = MINUTE) -> str:
         return "not reached" if cell.kind == "unreached" else "-"
     if cell.kind == "applied":
         return format_time(row.applied_at)[:length] or "applied"
-    return "rollback failed" if cell.kind == "failed" and row.state == "applied" else clean(cell.kind)
+    return describe_state(row)
 
 
 def _make_cell(row: StatusRow | None, is_there: bool) -> Cell:
     if row is None:
         return Cell("none" if is_there else "unreached")
-    return Cell("failed" if row.failed else row.state, row)
+    return Cell("failed" if row.failed and row.state != "interrupted" else row.state, row)
 
 
 def format_lost(event: ConnectionLost, _style: Style) -> list[Line]:

@@ -12,6 +12,7 @@ from tasks.console.lines import (
     Line,
     Style,
     count,
+    describe_active_run,
     format_database,
     format_duration,
     format_place,
@@ -76,8 +77,10 @@ def _skip(event: events.Skipped, style: Style) -> list[Line]:
 
 
 def _await_lock(event: events.LockAwaited, _style: Style) -> list[Line]:
-    holder = f": {format_session(event.holder, query=False)}" if event.holder else ""
     time = f" for {format_seconds(event.seconds_s)}" if event.seconds_s >= 1 else ""
+    if event.run:
+        return [Line(f"⏳ Another run is in progress: {describe_active_run(event.run)}; waiting{time}", "warn")]
+    holder = f": {format_session(event.holder, query=False)}" if event.holder else ""
     return [Line(f"⏳ Another run has the lock{holder}; waiting{time}", "warn")]
 
 

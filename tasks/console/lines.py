@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from tasks.console.cells import clean, clean_lines, first_line
 
 if TYPE_CHECKING:
-    from tasks.runner.events import IndexAdvanced, Session
+    from tasks.runner.events import ActiveRun, IndexAdvanced, Session, StatusRow
 
 Role = Literal["plain", "good", "bad", "warn", "dim", "head", "code", "caret", "added", "removed"]
 
@@ -90,6 +90,26 @@ def format_session(session: Session, *, query: bool = True) -> str:
     known = ", ".join(fact for fact in facts if fact)
     text = f"pid {session.pid} ({known})" if known else f"pid {session.pid}"
     return f"{text}: {first_line(session.query)}" if query and session.query.strip() else text
+
+
+def describe_active_run(run: ActiveRun) -> str:
+    """Return what a run does, who started it, and since when."""
+    by = f"{clean(run.actor)}@{clean(run.host)}" if run.host else clean(run.actor)
+    at = f", at {clean(run.version)}" if run.version else ""
+    return f"{clean(run.action)} by {by} since {format_time(run.since)} UTC{at}"
+
+
+def format_active_run(run: ActiveRun, environment: str = "") -> Line:
+    """Return the line for a run in progress."""
+    where = f" in {clean(environment)}" if environment else ""
+    return Line(f"⏳ A run is in progress{where}: {describe_active_run(run)}", "warn")
+
+
+def describe_state(row: StatusRow) -> str:
+    """Return the state of a version for people; of an applied one, that its rollback failed."""
+    if row.failed and row.state not in {"interrupted", "failed"}:
+        return "rollback failed" if row.applied_at or row.state == "applied" else "failed"
+    return clean(row.state)
 
 
 def hang(first: str, text: str, role: Role = "plain") -> list[Line]:

@@ -6,7 +6,18 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tasks.console.cells import clean, clean_lines, cut, pad, width
-from tasks.console.lines import INDENT, Line, Style, count, format_database, format_duration, format_time
+from tasks.console.lines import (
+    INDENT,
+    Line,
+    Style,
+    count,
+    describe_state,
+    format_active_run,
+    format_database,
+    format_duration,
+    format_time,
+    hang,
+)
 from tasks.console.plans import format_findings
 
 if TYPE_CHECKING:
@@ -14,9 +25,9 @@ if TYPE_CHECKING:
 
     from tasks.runner.events import HistoryRead, HistoryRow, StatusRead, StatusRow
 
-STATUS_COLUMNS = ("state", "version", "applied at (UTC)", "took", "by", "note")
+STATUS_COLUMNS = ("state", "version", "applied at (UTC)", "took", "by")
 HISTORY_COLUMNS = ("at (UTC)", "outcome", "action", "version", "segments", "took", "by", "revision", "run")
-STATES = ("applied", "pending", "late", "edited", "missing", "interrupted")
+STATES = ("applied", "pending", "late", "failed", "edited", "missing", "interrupted")
 _GAP = "  "
 _REVISION = 10
 _RUN_ID = 8
@@ -26,7 +37,16 @@ _ERROR_CELLS = 160
 def format_status_row(row: StatusRow) -> tuple[str, ...]:
     """Return the cells of a version's row, in the order of STATUS_COLUMNS."""
     took = "" if row.execution_time_ms is None else format_duration(row.execution_time_ms)
-    return (clean(row.state), clean(row.version), format_time(row.applied_at), took, clean(row.applied_by), clean(row.note))
+    return (describe_state(row), clean(row.version), format_time(row.applied_at), took, clean(row.applied_by))
+
+
+def format_notes(event: StatusRead) -> list[Line]:
+    """Return the notes on the versions: lines of their own, which no table has to leave out."""
+    lines: list[Line] = []
+    for row in event.rows:
+        if row.note:
+            lines += hang(f"⚠️  {clean(row.version)}: ", row.note, "bad" if row.failed else "warn")
+    return lines
 
 
 def format_history_row(row: HistoryRow) -> tuple[str, ...]:
@@ -57,11 +77,11 @@ def format_log_error(row: HistoryRow, style: Style) -> list[str]:
 
 def summarize(event: StatusRead) -> str:
     """Return the number of shown versions in each state."""
-    counts = Counter(row.state for row in event.rows)
-    known = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    counts = {count.state: count.count for count in event.counts} or Counter(row.state for row in event.rows)
+    known = ", ".join(f"{counts[state]} {state}" for state in STATES if counts.get(state))
     text = known or "no migrations"
     rest = event.total - len(event.rows)
-    return f"{text}; {count(rest, 'more version')} not shown" if rest > 0 else text
+    return f"{text}; {count(rest, 'applied version')} not shown" if rest > 0 else text
 
 
 def format_status(event: StatusRead, style: Style) -> list[Line]:
@@ -70,8 +90,10 @@ def format_status(event: StatusRead, style: Style) -> list[Line]:
     if event.rows:
         table = align([STATUS_COLUMNS, *map(format_status_row, event.rows)])
         lines += [Line(""), *map(Line, table)]
-    findings = format_findings(event.findings, style)
-    return [*lines, Line(""), *findings] if findings else lines
+    if event.run:
+        lines.append(format_active_run(event.run))
+    below = [*format_notes(event), *format_findings(event.findings, style)]
+    return [*lines, Line(""), *below] if below else lines
 
 
 def format_history(event: HistoryRead, style: Style) -> list[Line]:

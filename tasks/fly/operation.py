@@ -15,6 +15,7 @@ from tasks.console.cells import clean
 from tasks.console.prompts import ask_to_leave, choose_confirm
 from tasks.fly.failures import describe_refusal
 from tasks.fly.flyctl import list_machines, start_machine
+from tasks.fly.image_findings import name_image
 from tasks.fly.machines import Machine, choose_machine, choose_startable, read_machines
 from tasks.fly.reconnect import LostRun, follow
 from tasks.fly.remote_commands import build_script, build_temporary_script
@@ -217,6 +218,13 @@ class Remote:
             here = read_migrations(self.environment.settings.migrations_dir)
             check_same_files(here.checksums, on_machine, environment=self.environment.name)
 
+    def _name_image(self, event: Event) -> Event:
+        """Return an event of the image in the words of this checkout; uploaded files are its own."""
+        if self.options.upload or not getattr(event, "findings", ()):
+            return event
+        versions = read_migrations(self.environment.settings.migrations_dir).checksums
+        return name_image(event, self.environment.name, versions)
+
     def _forward(self, run: RemoteRun, request: Request) -> Generator[Event, None, ErrorRaised | None]:
         """Yield the events, and pass on a request to stop; return the error that was reported, if there was one."""
         reported: ErrorRaised | None = None
@@ -227,7 +235,7 @@ class Remote:
                 for event in events:
                     reported = event if isinstance(event, ErrorRaised) else reported
                     steps += [event.version] if isinstance(event, StepFinished) else []
-                    yield event
+                    yield self._name_image(event)
                 return reported
             except Interruption as interruption:
                 if not request.writes:

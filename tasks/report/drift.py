@@ -21,6 +21,8 @@ def _format_drift(event: DriftRead, _style: Style) -> list[Line]:
     lines = [Line(f"{where}: {compared}", "dim")]
     for text in event.unchecked:
         lines += hang("⚠️  not checked: ", text, "warn")
+    for text in event.unfinished:
+        lines += hang("⚠️  ", f"{text}; that part is not counted as drift.", "warn")
     if not event.changes:
         return [*lines, Line("✅ No drift: the schema is the same as after the applied migrations", "good")]
     number = len(event.changes.changes)

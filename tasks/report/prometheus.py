@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import EnvironmentStatus, StatusesRead
 
-_OPEN_STATES = frozenset({"pending", "late", "interrupted"})
+_OPEN_STATES = frozenset({"pending", "late", "failed", "interrupted"})
 _DIFFERING_STATES = frozenset({"edited", "missing"})
 _READABLE_BY_ALL = 0o644
 

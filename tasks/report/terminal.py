@@ -11,9 +11,9 @@ from rich.text import Text
 
 from tasks.console.environments import format_heading, format_unreached
 from tasks.console.formatters import format_error, format_event
-from tasks.console.lines import Line, Style, format_database
+from tasks.console.lines import Line, Style, format_active_run, format_database
 from tasks.console.plans import format_findings
-from tasks.console.tables import summarize
+from tasks.console.tables import format_notes, summarize
 from tasks.report.live import LiveView, advance, draw
 from tasks.report.overview import show_statuses, tabulate_environments
 from tasks.report.tables import tabulate_history, tabulate_status
@@ -95,9 +95,11 @@ class TerminalReport:
     def _print_status(self, event: events.StatusRead, style: Style) -> None:
         heading = f"{format_database(event.environment, event.database)}: {summarize(event)}"
         self._print_lines([Line(heading, "head")])
+        if event.run:
+            self._print_lines([format_active_run(event.run)])
         if event.rows:
             self._console.print(Group("", tabulate_status(event, self._console.width), ""))
-        self._print_lines(format_findings(event.findings, style))
+        self._print_lines([*format_notes(event), *format_findings(event.findings, style)])
 
     def _print_statuses(self, event: events.StatusesRead) -> None:
         self._print_lines(format_heading(event))

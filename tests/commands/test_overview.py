@@ -85,7 +85,7 @@ def test_all_selects_the_configured_environments_and_the_check_finds_pending_mig
     overview = read(result.stdout)
     assert result.stderr == ""
     states = {column.environment: [row.state for row in column.rows] for column in overview.environments}
-    assert states == {"local": ["pending"] * 2, "dev": ["applied"] * 2, "review": ["applied", "pending"]}
+    assert states == {"local": ["pending"] * 3, "dev": ["applied"] * 3, "review": ["applied", "applied", "pending"]}
     assert overview.total == 3
     checkout.inv("db.status", "--env=dev,", "--check", check=0)
 

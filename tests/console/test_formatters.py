@@ -248,15 +248,18 @@ def test_an_error_in_a_long_line_shows_the_place() -> None:
 def test_status_is_a_table_with_its_counts() -> None:
     lines = describe(replace(STATUS, findings=()))
     assert lines == [
-        f"{URL} (prod): 1 applied, 1 pending, 1 late, 1 edited, 1 missing, 1 interrupted; 3 more versions not shown",
+        f"{URL} (prod): 1 applied, 1 pending, 1 late, 1 edited, 1 missing, 1 interrupted; 3 applied versions not shown",
         "",
-        "state        version                             applied at (UTC)     took        by      note",
+        "state        version                             applied at (UTC)     took        by",
         "applied      20250701093000_create_users         2025-07-01 10:00:00  12 ms       carl",
-        "late         20250702101500_create_assets                                                 older than the newest applied",
+        "late         20250702101500_create_assets",
         "edited       20250703080000_create_chat          2025-07-03 10:00:00  1 min 23 s  deploy",
         "missing      20250704080000_create_rbac          2025-07-04 10:00:00  8 ms        deploy",
-        "interrupted  20250705080000_create_personas                                               2 of 3 segments done",
+        "interrupted  20250705080000_create_personas",
         "pending      20251103120000_add_semantic_search",
+        "",
+        "⚠️  20250702101500_create_assets: older than the newest applied",
+        "⚠️  20250705080000_create_personas: 2 of 3 segments done",
     ]
 
 

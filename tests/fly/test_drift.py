@@ -37,6 +37,15 @@ def test_a_file_that_the_image_lacks_is_verified(remote: RemoteOperator, embedde
     assert f"✅ {C}: up, down, up" in shown
 
 
+def test_a_file_that_only_the_image_lacks_is_named_so(remote: RemoteOperator) -> None:
+    remote.operator.write_tables(C)
+    remote.operator.migrate(environment="staging", watch_drift=True)
+    shown = remote.inv("db.status", "--env=staging").stdout
+    assert "the image of staging does not contain its file; this checkout does" in shown
+    remote.operator.remove(C)
+    assert "neither the image of staging nor this checkout has its file" in remote.inv("db.status", "--env=staging").stdout
+
+
 def test_an_image_that_cannot_send_its_schema_is_reported_as_outdated(remote: RemoteOperator, embedded: Server) -> None:
     remote.machine.edit("tasks/console/script.py", 'add("catalog"', 'add("katalog"')
     result = remote.inv("db.drift", "--env=staging", SCRATCH_DATABASE_URL=embedded.url(), check=1)

@@ -49,7 +49,8 @@ def test_plain_lines_have_a_row_for_each_version_and_the_errors_below() -> None:
     [
         (StatusRow("1", "applied"), "applied"),
         (StatusRow("1", "applied", "2025-07-01T10:00:00Z", failed=True), "rollback failed"),
-        (StatusRow("1", "interrupted", failed=True), "failed"),
+        (StatusRow("1", "interrupted", failed=True), "interrupted"),
+        (StatusRow("1", "failed", failed=True), "failed"),
     ],
 )
 def test_a_cell_shows_the_most_important_state(row: StatusRow, cell: str) -> None:

@@ -100,4 +100,4 @@ def test_the_gauges_count_all_versions_even_with_a_limit(project: Project, datab
     result = project.inv("db.status", "--prometheus=m.prom", "--limit=1", "--json", check=0)
     assert read(project.root / "m.prom")["pending"] == {"local": 2}
     (column,) = json.loads(result.stdout)["environments"]
-    assert [row["version"] for row in column["rows"]] == [C]
+    assert [row["version"] for row in column["rows"]] == [B, C]

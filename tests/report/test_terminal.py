@@ -121,6 +121,9 @@ def test_nothing_is_wider_than_the_terminal(name: str, columns: int) -> None:
 def test_a_narrow_status_keeps_state_and_version(columns: int) -> None:
     _, screen = _read_screen("status", columns=columns)
     assert any(line.startswith(f"pending      {SEARCH}") for line in screen)
+    assert "⚠️  20250705080000_create_personas: 2 of 3 segments done" in screen
+    hidden = [line for line in screen if line.startswith("Not shown, because the terminal is too narrow: ")]
+    assert len(hidden) == (columns < 100)
 
 
 @pytest.mark.parametrize("columns", [60, 80, 140])

@@ -13,6 +13,7 @@ from tasks.commands.context import exit_on_error
 from tasks.commands.dispatch import open_events
 from tasks.commands.flags import ONE_ENV_HELP, SCRATCH_HELP
 from tasks.commands.scratch import open_scratch, read_extensions
+from tasks.commands.settle import settle
 from tasks.config.environments import Environment, load_environment
 from tasks.options import Options
 from tasks.runner.errors import RunnerError
@@ -72,6 +73,7 @@ def drift(
 def _find_drift(environment: Environment, options: Options, stop: Stop, seen: list[str], flags: _Flags) -> Iterator[Event]:
     """Compare the schema with a replay of its ledger's texts on scratch; with a name, write the difference as a migration."""
     from tasks.rehearsal.drift.drift import answer, find_drift
+    from tasks.rehearsal.drift.unfinished import refuse_unfinished
     from tasks.runner.files.checkout import read_migrations
 
     read = None
@@ -83,10 +85,13 @@ def _find_drift(environment: Environment, options: Options, stop: Stop, seen: li
     if read is None:
         hint = f"inv env.check --env={environment.name} shows what is missing."
         raise RunnerError("the schema could not be read", hint=hint)
+    if flags.name:
+        refuse_unfinished(read.unfinished)
     settings, target = environment.settings, seen[-1] if seen else ""
     with open_scratch(settings, target=target, without=flags.without) as server:
         found = find_drift(read, read_migrations(settings.migrations_dir), server, timeout_s=flags.timeout_s)
         yield from answer(read, found)
+        settle(environment, options, stop, read, found)
         if flags.name and found.changes:
             from tasks.rehearsal.drift.as_migration import write_migration
 

@@ -6,17 +6,22 @@ The texts come from the database's ledger, so a checkout that is ahead or behind
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from tasks.catalog import Catalog, Difference, compare, read_catalog
+from tasks.rehearsal.drift.unfinished import PartialScript, describe_unfinished, exclude_leftovers, read_partial
 from tasks.rehearsal.model import RehearsedMigration, read_pair
 from tasks.rehearsal.replay.replay import read_left_out, state_after
-from tasks.rehearsal.scratch.server import ScratchServer, check_version
+from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer, check_version
 from tasks.runner.database.session import connect
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import CatalogRead, Event, StoredScript, event
 from tasks.runner.files.checkout import Migrations
-from tasks.runner.operations.schema import build_catalog
+from tasks.runner.ledger.expected_schema import sum_catalog, sum_difference
+from tasks.runner.ledger.takeover import exclude_tool_tables
+from tasks.runner.operations.requests import Request
+from tasks.runner.operations.schema import build_catalog, build_record
 
 _MOST_NAMED = 5
 
@@ -33,6 +38,8 @@ class DriftRead(Event):
     changes: Difference
     unchecked: tuple[str, ...] = ()
     """The statements that were skipped in the replay."""
+    unfinished: tuple[str, ...] = ()
+    """The migrations of which only a part is applied; that part is no drift."""
 
 
 @event("migration_written")
@@ -56,25 +63,52 @@ class Drift:
     expected: Catalog
     live: Catalog
     unchecked: tuple[str, ...]
+    partial: tuple[PartialScript, ...] = ()
 
     @property
     def changes(self) -> Difference:
         """Return the difference from the expected schema to the live one."""
-        return compare(self.expected, self.live)
+        return exclude_leftovers(compare(self.expected, self.live), self.partial)
 
 
 def find_drift(read: CatalogRead, files: Migrations | None, server: ScratchServer, *, timeout_s: float | None = None) -> Drift:
     """Replay the applied migrations in the order in which they were applied, and compare the schemas.
 
-    Raises RunnerError if a text is neither in the ledger nor in this checkout, or fails on scratch.
+    The committed parts of unfinished migrations are replayed too. Raises RunnerError if a text is neither in the ledger nor in
+    this checkout, or fails on scratch.
     """
     check_version(server, read.server_version)
     migrations = choose_texts(read.scripts, files)
-    with state_after(server, migrations, timeout_s=timeout_s) as scratch:
+    partial = tuple(read_partial(attempt, read.scripts, files) for attempt in read.unfinished)
+    parts = tuple(script.build() for script in partial)
+    with _replay(server, migrations, parts, timeout_s) as scratch:
         unchecked = read_left_out(scratch)
         with connect(scratch.url, name="migrate-drift") as connection:
             expected = read_catalog(connection)
-    return Drift(migrations, expected, build_catalog(read), unchecked)
+    live = exclude_tool_tables(build_catalog(read), build_record(read.record))
+    return Drift(migrations, expected, live, unchecked, partial)
+
+
+@contextmanager
+def _replay(
+    server: ScratchServer,
+    migrations: tuple[RehearsedMigration, ...],
+    parts: tuple[RehearsedMigration, ...],
+    timeout_s: float | None,
+) -> Iterator[ScratchDatabase]:
+    """Yield a scratch database after the migrations, in the order of the history or, if that fails, in that of their names.
+
+    An adopted migration may have taken effect after one that is older by name and was recorded later.
+    """
+    by_name = tuple(sorted(migrations, key=lambda migration: migration.name))
+    with ExitStack() as stack:
+        try:
+            database = stack.enter_context(state_after(server, (*migrations, *parts), timeout_s=timeout_s))
+        except RunnerError:
+            if by_name == migrations:
+                raise
+            database = stack.enter_context(state_after(server, (*by_name, *parts), timeout_s=timeout_s))
+        yield database
 
 
 def choose_texts(scripts: tuple[StoredScript, ...], files: Migrations | None) -> tuple[RehearsedMigration, ...]:
@@ -102,4 +136,15 @@ def choose_texts(scripts: tuple[StoredScript, ...], files: Migrations | None) ->
 
 def answer(read: CatalogRead, drift: Drift) -> Iterator[DriftRead]:
     """Yield the difference as an event."""
-    yield DriftRead(read.environment, read.database, len(drift.migrations), len(drift.live), drift.changes, drift.unchecked)
+    unfinished = tuple(map(describe_unfinished, read.unfinished))
+    yield DriftRead(
+        read.environment, read.database, len(drift.migrations), len(drift.live), drift.changes, drift.unchecked, unfinished
+    )
+
+
+def compose_settlement(read: CatalogRead, drift: Drift) -> Request | None:
+    """Return the request that makes db.status agree with a comparison; None if it does already, or if it does not watch."""
+    if not read.status or drift.unchecked or read.status == ("drifted" if drift.changes else "clean"):
+        return None
+    total, offset = sum_catalog(build_catalog(read)), sum_difference(drift.changes)
+    return Request("settle", version=f"{total:x}", agree=(f"{offset:x}",))

@@ -17,15 +17,13 @@ from contextlib import suppress
 import psycopg
 from psycopg import pq
 
+from tasks.runner.database.active_run import LOCK_HOLDER, LOCK_KEY, find_active_run
 from tasks.runner.database.activity import SESSION_COLUMNS, build_session
 from tasks.runner.database.session import connect, run_sql
 from tasks.runner.database.session_settings import BEGIN_LOCK
 from tasks.runner.errors import Interruption, LockLostError, RunInterruptedError
 from tasks.runner.events import LockAwaited, Session
 from tasks.runner.signals import Stop, describe_signal
-
-LOCK_KEY = 0x6D69677261746564
-"""The advisory lock's key: the bytes of "migrated". Advisory locks are per database, so one key serves all."""
 
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 0.5
@@ -35,9 +33,7 @@ _RELEASE_TIMEOUT_S = 1.0
 _ANSWER_VALID_S = 0.1
 """How long an answer of the session with the lock is valid."""
 _HOLDER = f"""
-SELECT {SESSION_COLUMNS} FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
- WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-   AND l.classid = {LOCK_KEY >> 32} AND l.objid = {LOCK_KEY & 0xFFFFFFFF} AND l.objsubid = 1
+SELECT {SESSION_COLUMNS} FROM {LOCK_HOLDER}
 """
 
 
@@ -72,7 +68,7 @@ class RunLock:
             now = time.monotonic()
             if now - reported_at >= _REPORT_EVERY_S or now - start < pause:
                 reported_at = now
-                yield LockAwaited(self._find_holder(), round(now - start, 1))
+                yield LockAwaited(self._find_holder(), round(now - start, 1), find_active_run(self._connection))
             self._stop.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(pause * 1.5, _LONGEST_PAUSE_S)
 

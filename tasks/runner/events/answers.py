@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from tasks.runner.events.registry import Event, event
 from tasks.runner.events.running import EVENT_FORMAT
 from tasks.runner.events.values import (
+    ActiveRun,
     CheckMade,
     EnvironmentKnown,
     EnvironmentStatus,
     Finding,
     HistoryRow,
     OtherRecord,
+    StateCount,
     StatusRow,
     StoredScript,
+    UnfinishedAttempt,
 )
 
+NOT_COMPARED = "not compared"
+"""The kind of a finding that says that it is not known whether the schema has drifted."""
 CHECK_FOUND = 4
 """The exit code of a check that found something."""
 
@@ -24,7 +29,10 @@ CHECK_FOUND = 4
 @event("status_read")
 @dataclass(frozen=True, slots=True)
 class StatusRead(Event):
-    """The state of every version, oldest first, with the findings; `total` counts the rows before any limit."""
+    """The state of every version, oldest first, with the findings; `total` counts the rows before any limit.
+
+    A limit leaves out applied versions only.
+    """
 
     environment: str
     database: str
@@ -34,6 +42,10 @@ class StatusRead(Event):
     format: int = EVENT_FORMAT
     server_version: int = 0
     """The server's version, as libpq reports it (150004); 0 from a tool that does not report it."""
+    counts: tuple[StateCount, ...] = ()
+    """How many versions are in each state, whatever the limit."""
+    run: ActiveRun | None = None
+    """The run in progress."""
 
 
 @event("history_read")
@@ -62,6 +74,10 @@ class CatalogRead(Event):
     scripts: tuple[StoredScript, ...]
     record: OtherRecord | None = None
     """What another tool recorded in this database."""
+    unfinished: tuple[UnfinishedAttempt, ...] = ()
+    """The attempts that committed a part of their file."""
+    status: str = ""
+    """What db.status reports: drifted, clean, or not compared; empty if drift is not watched."""
     format: int = EVENT_FORMAT
 
 
@@ -130,5 +146,5 @@ class StatusesRead(Event):
 
 
 def needs_attention(status: StatusRead) -> bool:
-    """Return True if a status has findings, or versions that are not applied."""
-    return bool(status.findings) or any(row.state != "applied" for row in status.rows)
+    """Return True if a status has findings, or versions that are not applied; that a comparison is missing is no finding."""
+    return any(finding.kind != NOT_COMPARED for finding in status.findings) or any(row.state != "applied" for row in status.rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tasks.runner.events.registry import Event, event
-from tasks.runner.events.values import Finding, PlannedStep, Session
+from tasks.runner.events.values import ActiveRun, Finding, PlannedStep, Session
 
 EVENT_FORMAT = 1
 """The version of the events. The first event of a run carries it, and a reader refuses a newer one."""
@@ -59,6 +59,8 @@ class LockAwaited(Event):
 
     holder: Session | None
     seconds_s: float
+    run: ActiveRun | None = None
+    """The run of that session, if its log can be read."""
 
 
 @event("step_started")

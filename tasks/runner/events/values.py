@@ -22,8 +22,8 @@ class Session:
 class Finding:
     """Something about the files and the ledger that needs attention.
 
-    `kind` is one of late, edited, missing, renamed, partial (some versions of a squash), interrupted, loses rows and drifted. A
-    run is refused if one of its findings `refuses`.
+    `kind` is one of late, edited, missing, renamed, partial (some versions of a squash), interrupted, loses rows, drifted
+    and not compared. A run is refused if one of its findings `refuses`.
     """
 
     kind: str
@@ -83,7 +83,7 @@ class PlannedStep:
 class StatusRow:
     """The state of a version, from the files and the ledger.
 
-    `state` is one of applied, pending, late, edited, missing, interrupted.
+    `state` is one of applied, pending, late, failed (pending, and the last attempt failed), edited, missing, interrupted.
     """
 
     version: str
@@ -139,6 +139,37 @@ class EnvironmentKnown:
 
 
 @dataclass(frozen=True, slots=True)
+class UnfinishedAttempt:
+    """An attempt that committed the first segments of a file: the segments, and the checksum of their statements."""
+
+    version: str
+    action: str
+    done: int
+    total: int
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateCount:
+    """How many versions are in a state."""
+
+    state: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveRun:
+    """A run in progress: who started it, since when (UTC), and its current migration if the log names it."""
+
+    run_id: str
+    action: str
+    actor: str
+    host: str
+    since: str
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentStatus:
     """The status of one environment, or the `error` for which there is none."""
 
@@ -149,3 +180,5 @@ class EnvironmentStatus:
     """What to do about the error."""
     drifted: bool = False
     """Whether the schema differs from what the runs made."""
+    run: ActiveRun | None = None
+    """The run in progress."""

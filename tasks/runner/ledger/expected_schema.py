@@ -10,14 +10,20 @@ import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
 
 from tasks.runner.ledger.reading import Ledger
 
+if TYPE_CHECKING:
+    from tasks.catalog import Catalog, Difference, Key
+
 META_KEY = "schema"
 _FORMAT = "1"
+UNCOMPARED = f"{_FORMAT}:uncompared:0"
+"""The text for the ledger where a repair changed what the migrations are: only a comparison with a replay can tell drift then."""
 _MODULUS = 1 << 256
 _LOCK_TIMEOUT = "2s"
 """How long reading the catalog waits for a lock; after that, nothing is expected."""
@@ -57,6 +63,37 @@ def parse_expectation(text: str) -> Expectation | None:
     return Expectation(int(total, 16), open=state == "open")
 
 
+def parse_sum(text: str) -> int | None:
+    """Return the sum of a text of hexadecimal digits, None for another text."""
+    try:
+        return int(text, 16) % _MODULUS
+    except ValueError:
+        return None
+
+
+def sum_difference(changes: Difference) -> int:
+    """Return the sum of a difference: of what was found, minus what was expected; never 0 if there is a difference."""
+    found = sum_objects((*_name(change.key), change.after) for change in changes.changes if change.after is not None)
+    expected = sum_objects((*_name(change.key), change.before) for change in changes.changes if change.before is not None)
+    return (found - expected) % _MODULUS or int(bool(changes))
+
+
+def sum_catalog(catalog: Catalog) -> int:
+    """Return the sum of a schema."""
+    return sum_objects((*_name(key), definition) for key, definition in catalog.objects.items())
+
+
+def record_expectation(connection: psycopg.Connection, ledger: Ledger, total: int, offset: int) -> None:
+    """Record that a schema of the sum `total` differs by `offset` from the migrations; the caller has the lock."""
+    _write_meta(connection, ledger, Expectation(offset, open=True).settle(total).write())
+
+
+def record_uncompared(connection: psycopg.Connection, ledger: Ledger) -> None:
+    """Record that what the migrations are has changed, where something was expected; the caller has the lock."""
+    if ledger.expected:
+        _write_meta(connection, ledger, UNCOMPARED)
+
+
 def sum_objects(objects: Iterable[tuple[str, ...]]) -> int:
     """Return the sum of the objects of a schema, each a tuple of kind, name, parent and definition."""
     digests = (hashlib.sha256("\0".join(parts).encode()).digest() for parts in objects)
@@ -75,7 +112,7 @@ def read_sum(connection: psycopg.Connection) -> int | None:
         if connection.closed or connection.broken:
             raise
         return None
-    return sum_objects((key.kind, key.name, key.parent, definition) for key, definition in catalog.objects.items())
+    return sum_catalog(catalog)
 
 
 class ExpectationWriter:
@@ -93,6 +130,8 @@ class ExpectationWriter:
         if not self._watch:
             if self._ledger.expected:
                 self._write(None)
+            return
+        if self._ledger.expected == UNCOMPARED:
             return
         self._active = True
         known = parse_expectation(self._ledger.expected)
@@ -113,6 +152,12 @@ class ExpectationWriter:
 
     def _write(self, expectation: Expectation | None) -> None:
         """Write an expectation; after None, only the next run can record one again."""
-        value = "" if expectation is None else expectation.write()
-        query = sql.SQL(_UPSERT).format(self._ledger.table("_meta"))
-        self._connection.execute(query, [META_KEY, value], prepare=False)
+        _write_meta(self._connection, self._ledger, "" if expectation is None else expectation.write())
+
+
+def _write_meta(connection: psycopg.Connection, ledger: Ledger, value: str) -> None:
+    connection.execute(sql.SQL(_UPSERT).format(ledger.table("_meta")), [META_KEY, value], prepare=False)
+
+
+def _name(key: Key) -> tuple[str, str, str]:
+    return key.kind, key.name, key.parent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,8 @@ from tasks.runner.ledger.writing import Recorder
 
 KEPT_NAME = "schema_migrations_old"
 """The name to which the schema_migrations of another tool is renamed, with 2, 3 … appended if it is taken."""
+_KEPT = re.compile(rf"{KEPT_NAME}\d*(_\w+)?")
+"""The names of such a table, and of its sequences and indexes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ def _find_free_name(connection: psycopg.Connection, schema: str) -> str:
 
 def exclude_tool_tables(live: Catalog, other: OtherLedger | None) -> Catalog:
     """Return a schema without the tables in which another tool keeps or kept its record."""
-    names = {KEPT_NAME, *((other.tool.table,) if other else ())}
+    names = {other.tool.table} if other else set[str]()
     kept = {key: text for key, text in live.objects.items() if not _belongs(key, names)}
     return Catalog(kept, live.server_version)
 
@@ -121,6 +124,8 @@ def _belongs(key: Key, names: set[str]) -> bool:
     """Return True if an object is one of the named tables, or a part of one, as its sequence or index."""
     for text in (key.name, key.parent):
         bare = text.rpartition(".")[2].strip('"')
-        if any(bare == name or (key.kind == "sequence" and bare.startswith(f"{name}_")) for name in names):
+        if _KEPT.fullmatch(bare) or any(
+            bare == name or (key.kind == "sequence" and bare.startswith(f"{name}_")) for name in names
+        ):
             return True
     return False

@@ -18,6 +18,7 @@ from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations, read_migrations, read_source
 from tasks.runner.identity import read_revision
 from tasks.runner.ledger.environment_label import check_environment
+from tasks.runner.ledger.expected_schema import record_uncompared
 from tasks.runner.ledger.reading import Ledger, ensure_ledger, read_ledger
 from tasks.runner.ledger.renames import Rename, filter_renames, read_renamed_ledger
 from tasks.runner.ledger.writing import Entry, Recorder
@@ -136,6 +137,7 @@ def _apply(runner: MigrationRunner, migrations: Migrations, confirmed: list[Repa
                 recorder.record_renames(filter_renames(renames, ledger))
                 for proposal in confirmed:
                     _write(_Session(connection, ledger, migrations), recorder, proposal)
+                record_uncompared(connection, ledger)
     except psycopg.Error as error:
         raise describe_server_error(error, runner.url, state="Nothing was changed.") from error
     finally:

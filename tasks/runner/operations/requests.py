@@ -74,6 +74,10 @@ def perform(request: Request, runner: MigrationRunner, confirm: Confirm | None) 
         if request.agree or request.dry_run:
             return repair(runner, lambda proposal: f"{proposal.change}:{proposal.version}" in request.agree)
         return repair(runner, confirm)
+    if request.command == "settle":
+        from tasks.runner.operations.settle import settle
+
+        return settle(runner, request.version, "".join(request.agree))
     return _answer(request, runner)
 
 

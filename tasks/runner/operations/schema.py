@@ -11,9 +11,10 @@ from psycopg import sql
 from tasks.catalog import Catalog, Key, read_catalog
 from tasks.postgres.other_tools import OTHER_TOOLS
 from tasks.runner.database.session import describe_database
-from tasks.runner.events import CatalogRead, Event, OtherRecord, StoredScript
+from tasks.runner.events import NOT_COMPARED, CatalogRead, Event, OtherRecord, StoredScript, UnfinishedAttempt
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.ledger.environment_label import check_environment
+from tasks.runner.ledger.expected_schema import parse_expectation, sum_catalog
 from tasks.runner.ledger.foreign import LedgerRow, OtherLedger, find_other_ledger
 from tasks.runner.ledger.reading import Ledger, read_ledger
 
@@ -38,7 +39,25 @@ def read_schema(runner: MigrationRunner) -> Iterator[Event]:
         tuple((key.kind, key.name, key.parent, definition) for key, definition in catalog.objects.items()),
         scripts,
         None if other is None else describe_record(other),
+        unfinished=_list_unfinished(ledger),
+        status=_describe_drift(ledger, catalog) if runner.watch_drift and ledger.exists else "",
     )
+
+
+def _list_unfinished(ledger: Ledger) -> tuple[UnfinishedAttempt, ...]:
+    return tuple(
+        UnfinishedAttempt(version, found.action, found.segments_done, found.segments_total, found.segments_checksum)
+        for version, found in ledger.attempts.items()
+        if found.interrupted and found.action == ("rollback" if version in ledger.checksums else "migrate")
+    )
+
+
+def _describe_drift(ledger: Ledger, catalog: Catalog) -> str:
+    """Return what db.status reports of the drift of a schema."""
+    expectation = parse_expectation(ledger.expected)
+    if expectation is None:
+        return NOT_COMPARED
+    return "drifted" if expectation.has_drifted(sum_catalog(catalog)) else "clean"
 
 
 def build_catalog(event: CatalogRead) -> Catalog:

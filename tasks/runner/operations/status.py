@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from tasks.runner.database.active_run import find_active_run
 from tasks.runner.database.session import describe_database
-from tasks.runner.events import Event, Finding, HistoryRead, HistoryRow, StatusRead, StatusRow
+from tasks.runner.events import NOT_COMPARED, Event, Finding, HistoryRead, HistoryRow, StateCount, StatusRead, StatusRow
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.ledger.environment_label import check_environment
-from tasks.runner.ledger.expected_schema import parse_expectation, read_sum
+from tasks.runner.ledger.expected_schema import UNCOMPARED, parse_expectation, read_sum
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.renames import read_renamed_ledger
 from tasks.runner.planning.choice import MigrateGoal, choose, find_version
 from tasks.runner.planning.sources import add_diffs
 
+_OPEN = frozenset({"pending", "late"})
 _HISTORY = """
 SELECT id, run_id::text, coalesce(version, ''), action, outcome, segments_done, segments_total, actor, host,
        coalesce(git_revision, ''), coalesce(git_dirty, false), tool_version, coalesce(sqlstate, ''), coalesce(error, ''),
@@ -32,7 +35,7 @@ SELECT version, to_char(applied_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), coalesce(appl
 
 
 def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
-    """Yield the state of every version, oldest first; with a limit, only of the newest versions."""
+    """Yield the state of every version, oldest first; with a limit, of the newest versions and all that are not applied."""
     migrations = read_migrations(runner.migrations_dir)
     with runner.read() as connection:
         server_version = connection.info.server_version
@@ -41,9 +44,11 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
         choice = choose(migrations, ledger, MigrateGoal())
         findings = add_diffs(connection, ledger, migrations, choice.findings)
         states = list_states(ledger, choice.versions, findings)
-        shown = list(states)[-limit:] if limit else list(states)
+        newest = set(list(states)[-limit:])
+        shown = [version for version, state in states.items() if not limit or version in newest or state != "applied"]
         details = _read_details(connection, ledger, shown)
         findings += _find_drift(connection, ledger) if runner.watch_drift else ()
+        run = find_active_run(connection)
     rows = tuple(_build_row(version, states[version], details.get(version), ledger) for version in shown)
     yield StatusRead(
         runner.environment or ledger.environment,
@@ -52,16 +57,22 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
         findings,
         len(states),
         server_version=server_version,
+        counts=tuple(StateCount(state, number) for state, number in Counter(states.values()).items()),
+        run=run,
     )
 
 
 def _find_drift(connection: psycopg.Connection, ledger: Ledger) -> tuple[Finding, ...]:
     """Return a finding if the schema differs from the one that the last run recorded; none if that is unknown."""
+    env = f" --env={ledger.environment}" if ledger.environment else ""
+    if ledger.expected == UNCOMPARED:
+        message = "A repair changed the ledger, and the schema has not been compared with the migrations since."
+        return (Finding(NOT_COMPARED, "", message, hint=f"Compare them: inv db.drift{env}"),)
     expectation = parse_expectation(ledger.expected)
     now = None if expectation is None else read_sum(connection)
     if expectation is None or now is None or not expectation.has_drifted(now):
         return ()
-    hint = f"Show the differences: inv db.drift{f' --env={ledger.environment}' if ledger.environment else ''}"
+    hint = f"Show the differences: inv db.drift{env}"
     return (Finding("drifted", "", "The schema has drifted: it was changed outside the migrations.", hint=hint),)
 
 
@@ -88,11 +99,13 @@ def list_states(ledger: Ledger, pending: tuple[str, ...], findings: tuple[Findin
     """Return the state of every version, sorted by name."""
     states = dict.fromkeys(ledger.checksums, "applied") | dict.fromkeys(pending, "pending")
     states |= {finding.version: finding.kind for finding in findings}
-    states |= {
-        version: "interrupted"
-        for version, attempt in ledger.attempts.items()
-        if attempt.interrupted and attempt.action == ("rollback" if version in ledger.checksums else "migrate")
-    }
+    for version, attempt in ledger.attempts.items():
+        if attempt.action != ("rollback" if version in ledger.checksums else "migrate"):
+            continue
+        if attempt.interrupted:
+            states[version] = "interrupted"
+        elif states.get(version) in _OPEN and attempt.error:
+            states[version] = "failed"
     return dict(sorted(states.items()))
 
 

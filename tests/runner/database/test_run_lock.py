@@ -1,6 +1,7 @@
 """The lock that admits one run at a time."""
 
-from tasks.runner.database.run_lock import LOCK_KEY, RunLock
+from tasks.runner.database.active_run import LOCK_KEY
+from tasks.runner.database.run_lock import RunLock
 from tasks.runner.signals import Stop
 from tests.kit.databases import Database, ask
 from tests.kit.poolers import Pooler

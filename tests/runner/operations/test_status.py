@@ -103,12 +103,12 @@ def test_a_row_shows_who_applied_it_when_and_how_long_it_took(any_operator: Oper
     assert (row.applied_by, row.applied_at, row.execution_time_ms, row.note) == ("ada", moment, took, "")
 
 
-def test_a_file_that_failed_is_pending_with_its_error_as_a_note(operator: Operator) -> None:
+def test_a_file_that_failed_is_shown_as_failed_with_its_error_as_a_note(operator: Operator) -> None:
     operator.write(A, "SELECT 1/0;")
     with pytest.raises(StatementError):
         operator.migrate()
     (row,) = operator.read_status().rows
-    assert (row.state, row.note) == ("pending", "last attempt failed: division by zero")
+    assert (row.state, row.note) == ("failed", "last attempt failed: division by zero")
 
 
 def test_a_failure_that_was_fixed_is_no_longer_shown(operator: Operator) -> None:
@@ -133,6 +133,17 @@ def test_a_limit_shows_the_newest_and_counts_all(operator: Operator) -> None:
     status = operator.read_status(limit=2)
     assert [row.version for row in status.rows] == [B, C]
     assert status.total == 3
+
+
+def test_a_limit_leaves_out_applied_versions_only_and_counts_all(operator: Operator) -> None:
+    apply_both(operator)
+    operator.write(C, "SELECT 1/0;")
+    with pytest.raises(StatementError):
+        operator.migrate()
+    operator.remove(A)
+    status = operator.read_status(limit=1)
+    assert [(row.version, row.state) for row in status.rows] == [(A, "missing"), (C, "failed")]
+    assert {count.state: count.count for count in status.counts} == {"missing": 1, "applied": 1, "failed": 1}
 
 
 @pytest.mark.parametrize("prepare", [leave_pending, leave_late, edit, lose, break_off_rolling_back])
