@@ -32,7 +32,7 @@ def cleanup_legacy(
     json: bool = False,
 ) -> None:
     """Propose names and an order for old SQL files, and which are superseded; apply it with --apply."""
-    from tasks.legacy.cleanup import clean_up, find_old_files, plan_cleanup
+    from tasks.legacy.cleanup import clean_up, count_unread_sql, find_old_files, plan_cleanup
     from tasks.report import report
     from tasks.report.cleanup import register_messages
 
@@ -42,4 +42,5 @@ def cleanup_legacy(
         files = find_old_files(folder, settings.migrations_dir)
         with open_scratch(settings, target=settings.database_url, without=read_extensions(without_extension)) as server:
             cleanup = plan_cleanup(files, settings.migrations_dir, server, write_downs=write_downs, timeout_s=timeout_s)
-            report(clean_up(cleanup, server, apply=apply), json=json)
+            unread = count_unread_sql(folder, settings.migrations_dir, files)
+            report(clean_up(cleanup, server, apply=apply, unread=unread), json=json)

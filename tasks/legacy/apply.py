@@ -13,6 +13,8 @@ from pathlib import Path
 
 from tasks.checkout.git import Repository
 from tasks.checkout.writing import write_file
+from tasks.legacy.contents import OldTexts, read_down, read_texts
+from tasks.legacy.files import OldFile
 from tasks.legacy.headers import add_header, describe_version
 from tasks.legacy.proposal import Placement, Proposal
 from tasks.runner.errors import FilesError
@@ -37,6 +39,19 @@ class _Move:
     target: Path
     description: str = ""
     """The description in the header; empty for a file without a new header."""
+    old: OldFile | None = None
+    """The old file of which the texts come; None for a file that is moved as it is."""
+    is_down: bool = False
+
+    @property
+    def is_section(self) -> bool:
+        """Return True if the target is written from a section of the source, which another move puts in its place."""
+        return self.is_down and self.old is not None and self.source == self.old.path
+
+    def complete(self, texts: OldTexts) -> bytes:
+        """Return the bytes of the target."""
+        data = (texts.down or b"") if self.is_down else texts.up
+        return add_header(data, self.target.stem, self.description) if self.description else data
 
 
 def apply_proposal(proposal: Proposal) -> Iterator[Act]:
@@ -59,20 +74,27 @@ def _plan_moves(folder: Path, placement: Placement) -> Iterator[_Move]:
     """Yield the moves of a placement, the down file first: a down file may not be left without its up file."""
     old = placement.file
     if not placement.version:
-        yield from (_Move(path, folder / SUPERSEDED_FOLDER / path.name) for path in (old.down, old.path) if path)
+        for path, ending in ((old.down, ".down.sql"), (old.path, ".sql")):
+            if path:
+                yield _Move(path, folder / SUPERSEDED_FOLDER / (f"{old.name.stem}{ending}" if old.has_folder else path.name))
         return
     name = f"{placement.version}.sql"
     # A file that keeps its name may be applied under it: a header would change its checksum.
     renamed = placement.version != old.name.stem
-    if old.down:
-        yield _Move(old.down, folder / "down" / name, describe_version(placement.version, undoes=True) if renamed else "")
-    yield _Move(old.path, folder / "up" / name, describe_version(placement.version) if renamed else "")
+    undoes = describe_version(placement.version, undoes=True) if renamed else ""
+    if old.down or (old.path.exists() and read_texts(old).down is not None):
+        yield _Move(old.down or old.path, folder / "down" / name, undoes, old, is_down=True)
+    yield _Move(old.path, folder / "up" / name, describe_version(placement.version) if renamed else "", old)
 
 
 def _check_places(moves: tuple[_Move, ...]) -> None:
     problems = []
     for move in moves:
         there, done = move.source.exists(), move.target.exists()
+        if move.is_section and move.old:
+            # Written by an interrupted run, or by somebody else.
+            there = there and done and move.target.read_bytes() != move.complete(read_texts(move.old))
+            done = done or not there
         if there and done and not move.source.samefile(move.target):
             problems.append(f"{show_path(move.source)}: {show_path(move.target)} exists already")
         elif not there and not done:
@@ -84,15 +106,19 @@ def _check_places(moves: tuple[_Move, ...]) -> None:
 
 
 def _apply_move(move: _Move) -> Iterator[Act]:
-    """Add the header of a file and move it, unless that is done; the header first, so that a file in its place is complete."""
+    """Write the text of a file and move it, unless that is done; the text first, so that a file in its place is complete."""
     repository = Repository(_find_folder(move.source))
+    if move.is_section:
+        yield from _write_section(move)
+        return
     path = move.source if move.source.exists() else move.target
-    if move.description:
+    if move.old is not None:
         data = path.read_bytes()
-        complete = add_header(data, move.target.stem, move.description)
+        texts = read_down(move.old, data) if move.is_down else read_texts(replace(move.old, path=path, down=None))
+        complete = move.complete(texts)
         if complete != data:
             write_file(path, complete)
-            yield Act("wrote the header of", path)
+            yield Act("wrote the up section of" if texts.split and not move.is_down else "wrote the header of", path)
     if move.source == move.target:
         return
     if move.source.exists():
@@ -101,10 +127,23 @@ def _apply_move(move: _Move) -> Iterator[Act]:
             repository.move(move.source, move.target)
         else:
             move.source.rename(move.target)
+        if move.old is not None and move.old.has_folder and not any(move.source.parent.iterdir()):
+            move.source.parent.rmdir()
         yield Act("moved", move.target)
     elif repository.tracks(move.source):
         repository.record_move(move.source, move.target)
         yield Act("recorded the move of", move.target)
+
+
+def _write_section(move: _Move) -> Iterator[Act]:
+    """Write the down section of a file that has both, before the file is reduced to its up section."""
+    if move.old is None or not move.source.exists():
+        return
+    complete = move.complete(read_texts(move.old))
+    if not move.target.exists():
+        move.target.parent.mkdir(parents=True, exist_ok=True)
+        write_file(move.target, complete)
+        yield Act("wrote the down section into", move.target)
 
 
 def _merge_renames(proposal: Proposal) -> Renames:
@@ -132,7 +171,7 @@ def _sum_header(placement: Placement) -> tuple[str, str] | None:
     if not version or version == old.name.stem or not old.path.exists():
         return None
     data = old.path.read_bytes()
-    complete = add_header(data, version, describe_version(version))
+    complete = add_header(read_texts(old).up, version, describe_version(version))
     return None if complete == data else (hashlib.sha256(data).hexdigest(), hashlib.sha256(complete).hexdigest())
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tasks.checkout.writing import write_file
 from tasks.legacy.apply import apply_proposal
+from tasks.legacy.contents import OldTexts, contains_both_directions, read_texts
 from tasks.legacy.dates import FileDate, date_files
 from tasks.legacy.downs import write_down
 from tasks.legacy.events import CleanupFinished, CleanupPlanned, FileChanged, OldFileJudged
 from tasks.legacy.files import OldFile, list_sql, read_old_files
+from tasks.legacy.folders import count_unread, list_folders
 from tasks.legacy.judge import Judge
+from tasks.legacy.names import read_name
 from tasks.legacy.ordering import Chosen, Order, Replays, choose_order, settle_dates
 from tasks.legacy.proposal import Placement, Proposal, propose_names
 from tasks.legacy.verdicts import Classification, blank_records, find_records
@@ -21,10 +24,11 @@ from tasks.rehearsal.model import Outcome, RehearsedMigration, read_pair
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import FilesError, UsageError
 from tasks.runner.events import Event
-from tasks.runner.files.checkout import show_path
+from tasks.runner.files.checkout import decode_source, show_path
 from tasks.runner.files.versions import VERSION_PATTERN
 from tasks.runner.ledger.renames import Renames, read_renames, read_targets
 
+_REPEATABLE = "Flyway runs it after each change, and a migration runs once; if you need it, write one: inv db.new NAME"
 SCRIPTS = "scripts"
 """The folder beside the migrations in which a project keeps SQL that people ran by hand."""
 
@@ -42,6 +46,8 @@ class Judged:
     """The proposed down of a file without one."""
     records: tuple[str, ...] = ()
     """The statements that record the file in a ledger, which no run accepts."""
+    note: str = ""
+    """What is done with the text of the file."""
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -56,6 +62,8 @@ class Cleanup:
     folder: Path
     files: tuple[Judged, ...]
     orders: int = 0
+    no_downs: tuple[str, ...] = ()
+    """The versions for which no down was found, if downs were to be written."""
 
     @property
     def proposal(self) -> Proposal:
@@ -82,7 +90,22 @@ def find_old_files(named: Sequence[str], migrations: Path) -> tuple[OldFile, ...
     folders = [path for path in paths if path.is_dir()]
     files = [path for path in paths if not path.is_dir()]
     files += [path for folder in folders[1:] for path in list_sql(folder)]
-    return read_old_files(folders[0] if folders else migrations, *files)
+    more = [file for folder in folders for file in list_folders(folder)]
+    if migrations in folders:
+        # Files of another tool that were copied to up/ as they are.
+        more += [OldFile(path, read_name(path.stem)) for path in _list_ups(migrations) if contains_both_directions(path)]
+    return read_old_files(folders[0] if folders else migrations, *files, more=more)
+
+
+def _list_ups(folder: Path) -> list[Path]:
+    return sorted(path for path in (folder / "up").glob("*.sql") if path.is_file())
+
+
+def count_unread_sql(named: Sequence[str], migrations: Path, files: Iterable[OldFile]) -> tuple[str, ...]:
+    """Return the sub-folders with SQL that is not part of the clean-up, each with the number of files."""
+    folders = [Path(name) for name in named] or [migrations, migrations.parent / SCRIPTS]
+    counts = count_unread([path for path in folders if path.is_dir()], files)
+    return tuple(f"{show_path(place)} ({number} SQL file{'s' if number > 1 else ''})" for place, number in sorted(counts.items()))
 
 
 def plan_cleanup(
@@ -97,7 +120,7 @@ def plan_cleanup(
     return _Investigation(server, files, folder, decided, timeout_s).run(dates, write_downs=write_downs)
 
 
-def clean_up(cleanup: Cleanup, server: ScratchServer, *, apply: bool) -> Iterator[Event]:
+def clean_up(cleanup: Cleanup, server: ScratchServer, *, apply: bool, unread: tuple[str, ...] = ()) -> Iterator[Event]:
     """Yield what becomes of each file, and apply it if `apply` is set.
 
     Raises FilesError, before anything is changed, if a file must be fixed first.
@@ -106,7 +129,9 @@ def clean_up(cleanup: Cleanup, server: ScratchServer, *, apply: bool) -> Iterato
     if cleanup.files:
         shown = tuple(_show(each) for each in cleanup.files)
         downs = tuple(each.version for each in cleanup.files if each.down)
-        yield CleanupPlanned(show_path(cleanup.folder), shown, cleanup.orders, server.version, server.without, downs)
+        yield CleanupPlanned(
+            show_path(cleanup.folder), shown, cleanup.orders, server.version, server.without, downs, cleanup.no_downs
+        )
     if apply and stopping:
         raise FilesError(
             "fix these files first:",
@@ -119,7 +144,7 @@ def clean_up(cleanup: Cleanup, server: ScratchServer, *, apply: bool) -> Iterato
         for act in apply_proposal(cleanup.proposal):
             yield FileChanged(act.what, show_path(act.path))
     placed = sum(bool(each.version) and not each.faults for each in cleanup.files)
-    yield CleanupFinished(placed, len(cleanup.files) - placed - len(stopping), len(stopping), apply)
+    yield CleanupFinished(placed, len(cleanup.files) - placed - len(stopping), len(stopping), apply, unread)
 
 
 def _write_downs(cleanup: Cleanup) -> Iterator[Event]:
@@ -139,18 +164,22 @@ class _Investigation:
     ) -> None:
         self._server = server
         self._folder = folder
-        self._decided = decided
+        # A file that is in up/ already keeps its version.
+        kept = {file.name.stem: file.name.stem for file in files if file.path.parent == folder / "up"}
+        self._given = {**decided.versions, **kept}
         self._timeout_s = timeout_s
-        self._there = sorted((folder / "up").glob("*.sql"))
+        self._there = [path for path in _list_ups(folder) if path not in {file.path for file in files}]
         self._migrations: dict[int, RehearsedMigration] = {}
         self._files: dict[int, OldFile] = {}
+        self._texts: dict[int, OldTexts] = {}
         self._unreadable: dict[int, Classification] = {}
         for index, path in enumerate(self._there):
-            self._migrations[index] = _read_migration(path, path.stem, None)
+            self._migrations[index] = _read_migration(OldFile(path, read_name(path.stem)), path.stem)
         for index, file in enumerate(files, len(self._there)):
             self._files[index] = file
             try:
-                self._migrations[index] = _read_migration(file.path, file.name.stem, file.down)
+                self._migrations[index] = _read_migration(file, file.name.stem)
+                self._texts[index] = read_texts(file)
             except FilesError as error:
                 self._unreadable[index] = Classification("fails", f"is not an SQL file: {error.message.partition(chr(10))[0]}")
 
@@ -163,23 +192,35 @@ class _Investigation:
         with Replays(self._server, self._migrations, timeout_s=self._timeout_s) as replays:
             chosen = choose_order(replays.run, free, default)
             judge = Judge(self._server, self._migrations, replays, timeout_s=self._timeout_s)
-            verdicts = {**judge.judge(chosen), **self._unreadable}
+            verdicts = {**judge.judge(chosen), **self._list_fixed()}
         cleanup = self._place(chosen, verdicts, dates)
         return self._add_downs(cleanup, chosen.order, judge.outcomes) if write_downs else cleanup
+
+    def _list_fixed(self) -> dict[int, Classification]:
+        """Return the classifications that no replay decides."""
+        faults = {index: Classification("fails", texts.fault) for index, texts in self._texts.items() if texts.fault}
+        repeatable = {
+            index: Classification("repeatable", _REPEATABLE)
+            for index, file in self._files.items()
+            if file.name.kind == "repeatable"
+        }
+        return {**repeatable, **faults, **self._unreadable}
 
     def _add_downs(self, cleanup: Cleanup, order: Order, outcomes: Mapping[int, Outcome]) -> Cleanup:
         """Add a proposed down for each file without one, tried after the files that worked before it."""
         files = {each.file.path: each for each in cleanup.files}
+        lacking: list[str] = []
         done: list[RehearsedMigration] = []
         for index in order:
             old = self._files.get(index)
             if outcomes[index].error is not None:
                 continue
-            if old and old.down is None and (judged := files[old.path]).version:
+            if old and self._migrations[index].down is None and (judged := files[old.path]).version:
                 down = write_down(self._server, done, outcomes[index], judged.version, timeout_s=self._timeout_s)
                 files[old.path] = replace(judged, down=down)
+                lacking += [] if down else [judged.version]
             done.append(self._migrations[index])
-        return replace(cleanup, files=tuple(files.values()))
+        return replace(cleanup, files=tuple(files.values()), no_downs=tuple(lacking))
 
     def _order_by_name(self) -> tuple[int, ...]:
         """Return the order: decided files by version, then the others by their names."""
@@ -190,7 +231,7 @@ class _Investigation:
         return (*(index for _, index in fixed), *sorted(free, key=lambda index: self._files[index].order))
 
     def _recall_version(self, index: int) -> str:
-        return self._decided.versions.get(self._files[index].name.stem, "") if index in self._files else self._there[index].stem
+        return self._given.get(self._files[index].name.stem, "") if index in self._files else self._there[index].stem
 
     def _place(self, chosen: Chosen, verdicts: Mapping[int, Classification], dates: Mapping[Path, FileDate]) -> Cleanup:
         order = [index for index in (*chosen.order, *self._unreadable) if index in self._files]
@@ -199,23 +240,26 @@ class _Investigation:
         settled = settle_dates([self._files[index] for index in order], dates)
         newest = max(taken, default="")
         floor = {path: _raise_date(date, newest) for path, date in settled.items()}
-        versions = propose_names(kept, floor, taken=taken, given=self._decided.versions)
+        versions = propose_names(kept, floor, taken=taken, given=self._given)
         judged = []
         for index in order:
             file = self._files[index]
             version = versions.get(file.path, "")
             records = tuple(_describe_records(self._read_text(index), version)) if version else ()
             reason = chosen.reasons.get(index, "") if version else ""
-            judged.append(Judged(file, dates[file.path], verdicts[index], version, reason, records=records))
+            note = self._texts[index].note if version and index in self._texts else ""
+            judged.append(Judged(file, dates[file.path], verdicts[index], version, reason, records=records, note=note))
         return Cleanup(self._folder, tuple(judged), chosen.tried)
 
     def _read_text(self, index: int) -> str:
-        return self._files[index].path.read_text(encoding="utf-8") if index in self._migrations else ""
+        return self._texts[index].up.decode() if index in self._texts else ""
 
 
-def _read_migration(path: Path, name: str, down: Path | None) -> RehearsedMigration:
-    pair = read_pair(name, path, down)
-    return replace(pair, up=blank_records(pair.up))
+def _read_migration(file: OldFile, name: str) -> RehearsedMigration:
+    pair = read_pair(name, file.path, file.down)
+    texts = read_texts(file)
+    down = None if texts.down is None else decode_source(texts.down, pair.shown_down or pair.shown)
+    return replace(pair, up=blank_records(decode_source(texts.up, pair.shown)), down=down)
 
 
 def _recall(file: OldFile, date: FileDate, decided: Renames) -> Judged:
@@ -250,6 +294,6 @@ def _show(each: Judged) -> OldFileJudged:
         each.verdict.kind,
         each.verdict.reason,
         each.order,
-        (*each.records, *([each.date.notice] if each.date.notice else [])),
+        tuple(note for note in (each.note, *each.records, each.date.notice) if note),
         bool(each.faults),
     )

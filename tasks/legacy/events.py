@@ -11,8 +11,8 @@ from tasks.runner.events import Event, event
 class OldFileJudged:
     """What an old file becomes, and why.
 
-    `verdict` is works, data only, superseded, no change, needs or fails. `version` is empty for a file that goes aside, or that
-    stops the clean-up. `date` is UTC, and `source` says where it comes from: name, git, header or modification time.
+    `verdict` is works, data only, superseded, no change, repeatable, needs or fails. `version` is empty for a file that goes
+    aside, or that stops the clean-up. `date` is UTC, and `source` says where it comes from: name, git, header or modification time.
     """
 
     path: str
@@ -41,6 +41,8 @@ class CleanupPlanned(Event):
     without: tuple[str, ...] = ()
     downs: tuple[str, ...] = ()
     """The versions with a proposed down."""
+    no_downs: tuple[str, ...] = ()
+    """The versions for which downs were to be proposed, and none was found."""
 
 
 @event("file_changed")
@@ -61,3 +63,5 @@ class CleanupFinished(Event):
     aside: int
     blocked: int
     applied: bool
+    unread: tuple[str, ...] = ()
+    """The sub-folders whose SQL was not read."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.legacy.names import OldName, is_down_name, list_down_names, read_name
+from tasks.legacy.names import OldName, is_down_name, list_down_names, read_name, read_undo_number
 from tasks.runner.errors import FilesError
 from tasks.runner.files.checkout import show_path
+from tasks.runner.files.versions import read_leading_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,13 @@ class OldFile:
     path: Path
     name: OldName
     down: Path | None = None
+    no_transaction: bool = False
+    """Whether its tool runs it without a transaction, as a file beside it says."""
+
+    @property
+    def has_folder(self) -> bool:
+        """Return True if the file has a folder of its own, whose name is that of the migration."""
+        return not self.path.stem.startswith(self.name.stem)
 
     @property
     def order(self) -> tuple[object, ...]:
@@ -26,8 +34,8 @@ class OldFile:
         return ranks[self.name.kind], self.name.number or (), self.name.timestamp, self.path.name
 
 
-def read_old_files(folder: Path, *others: Path) -> tuple[OldFile, ...]:
-    """Return the SQL files of a folder, and others named one by one, ordered by their names.
+def read_old_files(folder: Path, *others: Path, more: Iterable[OldFile] = ()) -> tuple[OldFile, ...]:
+    """Return the SQL files of a folder, others named one by one, and `more`, ordered by their names.
 
     Subfolders are not read, and names that begin with `_` or `.` are ignored. Raises FilesError with all problems:
     downs without an up, files that are missing or cannot be read, and names that only differ in their endings.
@@ -38,6 +46,7 @@ def read_old_files(folder: Path, *others: Path) -> tuple[OldFile, ...]:
     problems = [f"{show_path(path)}: {fault}" for path in paths if (fault := _describe_fault(path))]
     files, lone = pair_files(path for path in paths if path.is_file())
     problems += [f"{show_path(path)}: is a down migration without a matching up migration" for path in lone]
+    files += more
     problems += _find_equal_names(files)
     if problems:
         raise FilesError(
@@ -63,10 +72,23 @@ def pair_files(paths: Iterable[Path]) -> tuple[list[OldFile], list[Path]]:
             down = by_place.get((parent, name))
             if down is not None and down != path:
                 downs.setdefault(path, down)
+    _pair_by_number(by_place, downs)
     taken = set(downs.values())
     ups = [path for path in by_place.values() if path not in taken]
     lone = [path for path in ups if is_down_name(path.stem)]
     return [OldFile(path, read_name(path.stem), downs.get(path)) for path in ups if path not in lone], lone
+
+
+def _pair_by_number(by_place: Mapping[tuple[Path, str], Path], downs: dict[Path, Path]) -> None:
+    """Add the undo files of Flyway whose description differs from that of their migration: only the number counts.
+
+    https://documentation.red-gate.com/fd/undo-migrations-273973336.html
+    """
+    left = {(parent, number): path for (parent, stem), path in by_place.items() if (number := read_undo_number(stem))}
+    for (parent, stem), path in by_place.items():
+        down = left.get((parent, read_leading_number(stem) or ())) if stem.startswith("V") else None
+        if down is not None and down not in downs.values():
+            downs.setdefault(path, down)
 
 
 def _describe_fault(path: Path) -> str:

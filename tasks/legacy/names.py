@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from tasks.runner.errors import UsageError
@@ -14,7 +15,14 @@ Kind = Literal["timestamped", "numbered", "repeatable", "unnumbered"]
 
 _DOWN_ENDINGS = (".down", ".rollback", ".undo", "_down", "_rollback", "_undo")
 _FLYWAY_UNDO = re.compile(r"U(?=\d)")
-_TIMESTAMP = re.compile(r"\d{4}-?\d{2}-?\d{2}[-_]?\d{6}(?!\d)")
+_TIMESTAMPS = (
+    re.compile(r"\d{4}-?\d{2}-?\d{2}[-_T]?\d{6}(?!\d)"),
+    re.compile(r"\d{4}-?\d{2}-?\d{2}[-_T]?\d{2}-?\d{2}(?!\d)"),
+    re.compile(r"\d{4}-?\d{2}-?\d{2}(?!\d)"),
+)
+"""A date with a time, with hours and minutes, and alone."""
+_EPOCH = re.compile(r"(1\d{9})(\d{3})?(?!\d)")
+"""Seconds since 1970, or milliseconds, as some tools number files (node-pg-migrate, shmig); years before 2033."""
 _PREFIX = re.compile(r"(?:[VR](?=[\d_]))?(?:\d+(?:[._-]\d+)*)?(?:__|[_. -]|$)", re.IGNORECASE)
 
 
@@ -27,27 +35,43 @@ class OldName:
     number: LeadingNumber | None
     description: str
     """The words of the name as the description of a version."""
-
-    @property
-    def timestamp(self) -> str:
-        """Return the timestamp in the name as in a version, or an empty text."""
-        match = _TIMESTAMP.match(self.stem) if self.kind == "timestamped" else None
-        return re.sub(r"\D", "", match[0]) if match else ""
+    timestamp: str = ""
+    """The date in the name as the timestamp of a version; zeros for a time that it lacks."""
 
 
 def read_name(stem: str) -> OldName:
-    """Return the parts of an up file's name, without `.sql`: 003_x, 001-x, V1_2__x, R__x, x.up, 20250101000000_x, or any."""
+    """Return the parts of an up file's name, without `.sql`: 003_x, 001-x, V1_2__x, R__x, x.up, 20250101_x, or any."""
     name = strip_ending(stem)
-    match = _TIMESTAMP.match(name)
-    if match:
-        # 2025-02-31 is not a date, so the name does not begin with a timestamp.
-        digits = re.sub(r"\D", "", match[0])
-        if VERSION_PATTERN.fullmatch(f"{digits}_x"):
-            return OldName(name, "timestamped", None, make_description(name[match.end() :]))
+    start = 1 if re.match(r"V\d", name) else 0
+    timestamp, end = _read_timestamp(name, start)
+    if timestamp:
+        return OldName(name, "timestamped", None, make_description(name[end:]), timestamp)
     number = read_leading_number(name)
     kind: Kind = "numbered" if number else "repeatable" if re.match("R__", name) else "unnumbered"
     rest = name if kind == "unnumbered" else _cut_prefix(name, number)
     return OldName(name, kind, number, make_description(rest))
+
+
+def _read_timestamp(name: str, start: int) -> tuple[str, int]:
+    """Return the timestamp that a name has at a place, and its end; an empty text for a number that is no date."""
+    for pattern in _TIMESTAMPS:
+        match = pattern.match(name, start)
+        digits = re.sub(r"\D", "", match[0]).ljust(14, "0") if match else ""
+        if match and VERSION_PATTERN.fullmatch(f"{digits}_x") and _exists(digits):
+            return digits, match.end()
+    match = _EPOCH.match(name, start)
+    if match:
+        return f"{datetime.fromtimestamp(int(match[1]), UTC):%Y%m%d%H%M%S}", match.end()
+    return "", 0
+
+
+def _exists(digits: str) -> bool:
+    """Return False for a day that no month has."""
+    try:
+        datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    return True
 
 
 def list_down_names(stem: str) -> tuple[str, ...]:
@@ -55,6 +79,12 @@ def list_down_names(stem: str) -> tuple[str, ...]:
     name = read_name(stem).stem
     flyway = (f"U{name[1:]}",) if re.match(r"V\d", name) else ()
     return tuple(f"{name}{ending}" for ending in _DOWN_ENDINGS) + flyway
+
+
+def read_undo_number(stem: str) -> LeadingNumber:
+    """Return the number of an undo file of Flyway, empty for another file."""
+    is_undo = _FLYWAY_UNDO.match(stem) and "__" in stem
+    return (read_leading_number(f"V{stem[1:]}") or ()) if is_undo else ()
 
 
 def is_down_name(stem: str) -> bool:

@@ -161,8 +161,8 @@ def _put_first(order: Order, moved: tuple[int, ...]) -> Order:
 def _list_equals(files: Mapping[int, OldFile], order: Order) -> list[tuple[int, ...]]:
     groups: dict[object, list[int]] = {}
     for index in order:
-        if index in files and files[index].name.kind == "numbered":
-            groups.setdefault(files[index].name.number, []).append(index)
+        if index in files and files[index].name.kind in ("numbered", "timestamped"):
+            groups.setdefault(files[index].name.number or files[index].name.timestamp, []).append(index)
     return [tuple(group) for group in groups.values() if len(group) > 1]
 
 

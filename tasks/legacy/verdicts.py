@@ -15,8 +15,8 @@ from tasks.runner.errors import RunnerError
 from tasks.runner.parsing import ScriptError, read_script
 from tasks.runner.parsing.source_text import BYTE_ORDER_MARK
 
-Kind = Literal["works", "data only", "superseded", "no change", "needs", "fails"]
-ASIDE: frozenset[Kind] = frozenset({"superseded", "no change"})
+Kind = Literal["works", "data only", "superseded", "no change", "repeatable", "needs", "fails"]
+ASIDE: frozenset[Kind] = frozenset({"superseded", "no change", "repeatable"})
 """The kinds of files that are set aside, in addition to those that need what only other databases have."""
 
 _RECORD = re.compile(r'^[ \t]*insert\s+into\s+(?:"?\w+"?\s*\.\s*)?"?schema_migrations"?(?![\w"])[^;]*;', re.I | re.M)

@@ -10,7 +10,7 @@ from tasks.legacy.events import CleanupFinished, CleanupPlanned, FileChanged
 
 _MAJOR = 10000
 _COLUMNS = ("verdict", "file", "becomes", "written (UTC)", "known from")
-_ROLES: dict[str, Role] = {"works": "plain", "data only": "plain", "fails": "bad", "needs": "warn"}
+_ROLES: dict[str, Role] = {"works": "plain", "data only": "plain", "fails": "bad", "needs": "warn", "repeatable": "warn"}
 
 
 def register_messages() -> None:
@@ -48,6 +48,7 @@ def _plan_cleanup(event: CleanupPlanned, _style: Style) -> list[Line]:
         lines += [Line(INDENT + clean(note), "dim") for note in (each.reason, each.order) if note]
         lines += [line for note in each.notes for line in hang(f"{INDENT}⚠️  ", note, "warn")]
     lines += [Line(f"{INDENT}a down is proposed for {clean(version)}", "dim") for version in event.downs]
+    lines += [Line(f"{INDENT}no down was found for {clean(version)}: write it yourself", "warn") for version in event.no_downs]
     return [*lines, Line("")]
 
 
@@ -57,18 +58,21 @@ def describe_file_change(event: FileChanged, _style: Style) -> list[Line]:
 
 
 def _finish_cleanup(event: CleanupFinished, _style: Style) -> list[Line]:
+    unread = [Line(f"⚠️  Not read: {clean(place)}; name the folder with --folder to include it", "warn") for place in event.unread]
     if not event.migrations + event.aside + event.blocked:
-        return [Line("✅ Nothing to do: there are no old files", "good")]
+        return unread or [Line("✅ Nothing to do: there are no old files", "good")]
     parts = [count(event.migrations, "migration"), f"{event.aside} set aside"]
     if event.blocked:
         parts.append(f"{event.blocked} to be fixed first")
     text = ", ".join(parts)
     if event.applied:
         return [
+            *unread,
             Line(f"✅ Cleaned up: {text}", "good"),
             Line(f"{INDENT}Next:  check git diff and commit; then inv db.adopt --env=… for each database that has some of them"),
         ]
     return [
+        *unread,
         Line(f"{'⚠️ ' if event.blocked else '✅'} Would become: {text}", "warn" if event.blocked else "good"),
         Line(f"{INDENT}Next:  inv db.cleanup-legacy --apply"),
     ]

@@ -23,8 +23,15 @@ from tasks.runner.files.versions import VERSION_PATTERN
         ("init-local-database", OldName("init-local-database", "unnumbered", None, "init_local_database")),
         ("Vector search", OldName("Vector search", "unnumbered", None, "vector_search")),
         ("таблица", OldName("таблица", "unnumbered", None, "migration")),
-        ("20250813140000_x", OldName("20250813140000_x", "timestamped", None, "x")),
-        ("2025-08-13-140000_x", OldName("2025-08-13-140000_x", "timestamped", None, "x")),
+        ("20250813140000_x", OldName("20250813140000_x", "timestamped", None, "x", "20250813140000")),
+        ("2025-08-13-140000_x", OldName("2025-08-13-140000_x", "timestamped", None, "x", "20250813140000")),
+        ("20260317_init", OldName("20260317_init", "timestamped", None, "init", "20260317000000")),
+        ("2024-01-05-init", OldName("2024-01-05-init", "timestamped", None, "init", "20240105000000")),
+        ("202401050910_init", OldName("202401050910_init", "timestamped", None, "init", "20240105091000")),
+        ("V20240105__init", OldName("V20240105__init", "timestamped", None, "init", "20240105000000")),
+        ("1414549381268_x", OldName("1414549381268_x", "timestamped", None, "x", "20141029022301")),
+        ("1414549381-x", OldName("1414549381-x", "timestamped", None, "x", "20141029022301")),
+        ("20240230_x", OldName("20240230_x", "numbered", (20240230,), "x")),
     ],
 )
 def test_a_name_is_parsed(stem: str, name: OldName) -> None:
@@ -40,7 +47,8 @@ def test_a_name_is_parsed(stem: str, name: OldName) -> None:
         ("2025-08-13-140000_x", "20250813140000"),
         ("20250899140000_x", ""),
         ("003_x", ""),
-        ("1414549381268_x", ""),
+        ("14145493812_x", ""),
+        ("20250230140000_x", ""),
     ],
 )
 def test_a_number_is_a_timestamp_only_if_it_is_a_valid_time(stem: str, timestamp: str) -> None:

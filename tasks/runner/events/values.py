@@ -22,8 +22,8 @@ class Session:
 class Finding:
     """Something about the files and the ledger that needs attention.
 
-    `kind` is one of late, edited, missing, renamed, partial (some versions of a squash), interrupted, loses rows, drifted
-    and not compared. A run is refused if one of its findings `refuses`.
+    `kind` is one of late, edited, missing, renamed, partial (some versions of a squash), interrupted, loses rows, drifted, not
+    compared and both directions (of an up file with a down section). A run is refused if one of its findings `refuses`.
     """
 
     kind: str

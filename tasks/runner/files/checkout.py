@@ -7,15 +7,18 @@ import hashlib
 import itertools
 import os
 import re
-from collections.abc import Callable, Collection, Container, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from tasks.postgres.section_marks import may_have_marks_in
 from tasks.runner.errors import FilesError, Place
 from tasks.runner.files.versions import describe_fault
+from tasks.runner.parsing.sections import read_sections
 
 _SEED_PATTERN = re.compile(r"\d{3,}_[A-Za-z0-9_-]+")
 _BLOCK = 64 * 1024
+_LONGEST_WORD = 16
 _BESIDE_FOLDERS = {"schema.sql"}
 """Files of this tool beside up/ and down/."""
 
@@ -38,6 +41,8 @@ class Migrations:
     flat: bool
     checksums: Mapping[str, str]
     downs: frozenset[str]
+    both_directions: Mapping[str, str] = field(default_factory=dict)
+    """The up files that another tool's marks divide into up and down: by version, where the down section begins."""
 
     def up_path(self, version: str) -> Path:
         """Return the path of the up file of a version."""
@@ -73,15 +78,17 @@ def read_migrations(folder: Path) -> Migrations:
             f"{len(problems)} file{'s' if len(problems) > 1 else ''} in {show_path(folder)} cannot be used:",
             tuple(problems),
             hint="Migrations are named YYYYMMDDHHMMSS_description.sql, the same in up/ and down/. "
-            "Names that begin with _ are ignored.",
+            "Names that begin with _ are ignored. Names of other tools become versions by: inv db.cleanup-legacy",
         )
-    checksums = read_checksums(up_folder, ups)
+    marked: set[str] = set()
+    checksums = read_checksums(up_folder, ups, marked)
     stems = frozenset(name[: -len(".sql")] for name in downs)
-    return Migrations(folder, flat, {name[: -len(".sql")]: checksum for name, checksum in checksums.items()}, stems)
+    versions = {name[: -len(".sql")]: checksum for name, checksum in checksums.items()}
+    return Migrations(folder, flat, versions, stems, find_both_directions(up_folder, marked))
 
 
-def read_checksums(folder: Path, names: Collection[str]) -> dict[str, str]:
-    """Return the SHA-256 checksums of files of a folder, sorted by name.
+def read_checksums(folder: Path, names: Collection[str], marked: set[str] | None = None) -> dict[str, str]:
+    """Return the SHA-256 checksums of files of a folder, sorted by name; add to `marked` those that may have section marks.
 
     Raises FilesError that lists all files that cannot be read.
     """
@@ -94,9 +101,12 @@ def read_checksums(folder: Path, names: Collection[str]) -> dict[str, str]:
     try:
         for name in sorted(names):
             try:
-                checksums[name] = _hash_file(name, descriptor)
+                checksums[name], has_marks = _hash_file(name, descriptor)
             except OSError as error:
                 problems.append(f"{show_path(folder)}/{name}: {error.strerror}")
+                continue
+            if has_marks and marked is not None:
+                marked.add(name)
     finally:
         os.close(descriptor)
     if problems:
@@ -104,15 +114,32 @@ def read_checksums(folder: Path, names: Collection[str]) -> dict[str, str]:
     return checksums
 
 
-def _hash_file(name: str, folder_descriptor: int) -> str:
+def _hash_file(name: str, folder_descriptor: int) -> tuple[str, bool]:
     checksum = hashlib.sha256()
+    has_marks, before = False, b""
     file = os.open(name, os.O_RDONLY, dir_fd=folder_descriptor)
     try:
         while block := os.read(file, _BLOCK):
             checksum.update(block)
+            has_marks = has_marks or may_have_marks_in(before[-_LONGEST_WORD:] + block)
+            before = block
     finally:
         os.close(file)
-    return checksum.hexdigest()
+    return checksum.hexdigest(), has_marks
+
+
+def find_both_directions(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return the files with statements in both sections of another tool: by version, where the down section begins."""
+    found = {}
+    for name in sorted(names):
+        try:
+            source = read_source(folder / name)
+        except FilesError:
+            continue  # It is reported where the text is needed.
+        sections = read_sections(source.text)
+        if sections is not None and sections.has_up and sections.has_down:
+            found[name[: -len(".sql")]] = f"{source.shown}:{sections.down_line} begins a down section of {sections.tool}"
+    return found
 
 
 def read_seed_files(folder: Path) -> tuple[SourceFile, ...]:

@@ -19,6 +19,7 @@ from tasks.runner.ledger.expected_schema import UNCOMPARED, parse_expectation, r
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.renames import read_renamed_ledger
 from tasks.runner.planning.choice import MigrateGoal, choose, find_version
+from tasks.runner.planning.sections import KIND as BOTH_DIRECTIONS
 from tasks.runner.planning.sources import add_diffs
 
 _OPEN = frozenset({"pending", "late"})
@@ -98,7 +99,7 @@ def _list_logged(connection: psycopg.Connection, ledger: Ledger) -> list[str]:
 def list_states(ledger: Ledger, pending: tuple[str, ...], findings: tuple[Finding, ...]) -> dict[str, str]:
     """Return the state of every version, sorted by name."""
     states = dict.fromkeys(ledger.checksums, "applied") | dict.fromkeys(pending, "pending")
-    states |= {finding.version: finding.kind for finding in findings}
+    states |= {finding.version: finding.kind for finding in findings if finding.kind != BOTH_DIRECTIONS}
     for version, attempt in ledger.attempts.items():
         if attempt.action != ("rollback" if version in ledger.checksums else "migrate"):
             continue

@@ -15,6 +15,7 @@ _KNOWN = (
     "-- migrate: no-transaction (each statement commits separately)\n"
     "-- migrate: irreversible REASON (a down file without statements: the migration cannot be rolled back)"
 )
+_DBMATE = "It is a mark of dbmate, which inv db.cleanup-legacy replaces."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +55,6 @@ def read_header(sql: SqlText) -> Header:
         elif known:
             no_transaction = True
         else:
-            raise sql.error(token.start, f"unknown directive {name!r}", hint=f"The directives are:\n{_KNOWN}")
+            hint = _DBMATE if re.match(r"(up|down)\b", name) else f"The directives are:\n{_KNOWN}"
+            raise sql.error(token.start, f"unknown directive {name!r}", hint=hint)
     return Header(no_transaction, irreversible, at)

@@ -13,6 +13,7 @@ from tasks.runner.parsing.checks import check_copy, check_index_name, check_reco
 from tasks.runner.parsing.directives import Header, read_header
 from tasks.runner.parsing.psql import needs_psql, take_copy_data
 from tasks.runner.parsing.script import Script, Statement
+from tasks.runner.parsing.sections import refuse_both_directions
 from tasks.runner.parsing.segments import group
 from tasks.runner.parsing.source_text import ScriptError, SqlText, find_statement, shorten, take_text, trim
 from tasks.runner.parsing.unparsed import ParseFailure, keep_unparsed
@@ -37,6 +38,7 @@ def parse_script(text: str, *, file: str, version: str) -> Script:
     if needs_psql(lowered):
         sql, taken = take_copy_data(sql)
         copies = {copy.start: copy.data for copy in taken}
+    refuse_both_directions(sql)
     header = read_header(sql) if "migrate" in lowered else Header()
     parsed = _parse(sql, copies)
     if isinstance(parsed, ParseFailure):

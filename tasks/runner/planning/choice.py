@@ -9,6 +9,7 @@ from tasks.runner.errors import UsageError
 from tasks.runner.events import Finding
 from tasks.runner.files.checkout import Migrations
 from tasks.runner.ledger.reading import Ledger
+from tasks.runner.planning.sections import find_both_directions
 
 _RUNS_ANYWAY = "; it runs anyway (--strict refuses it)"
 _MISSING = "is applied, but this checkout has no file for it (another branch?)"
@@ -62,6 +63,7 @@ def choose(migrations: Migrations, ledger: Ledger, goal: Goal) -> Choice:
     if goal.only:
         _refuse_unknown_file(goal.only, migrations)
         pending = [version for version in pending if version == goal.only]
+    findings += find_both_directions(migrations, ledger, tuple(pending))
     late = [version for version in pending if version < newest]
     findings += [_describe_late(version, newest, goal.strict) for version in late]
     findings += [

@@ -16,6 +16,7 @@ from tasks.runner.events import Finding, PlannedStatement, PlannedStep
 from tasks.runner.ledger.reading import Attempt, Ledger
 from tasks.runner.ledger.renames import Rename
 from tasks.runner.planning.choice import Choice
+from tasks.runner.planning.sections import refuse_other_direction
 
 if TYPE_CHECKING:
     from tasks.runner.parsing import Script
@@ -90,6 +91,7 @@ def plan(choice: Choice, sources: Mapping[str, Source], attempts: Mapping[str, A
         source = sources[version]
         script = read_script(source.text, file=source.shown, version=version)
         _refuse_irreversible(choice.action, version, source, script)
+        refuse_other_direction(choice.action, version, source.text, source.shown)
         step = Step(choice.action, version, source, script)
         steps.append(_resume(step, attempts.get(version), findings))
     return Plan(choice.action, tuple(steps), tuple(findings))

@@ -1,0 +1,47 @@
+"""Files that another tool's marks divide into an up and a down section: no run executes both."""
+
+from __future__ import annotations
+
+from tasks.postgres.section_marks import may_have_marks
+from tasks.runner.errors import Place, RefusedError
+from tasks.runner.events import Finding
+from tasks.runner.files.checkout import Migrations
+from tasks.runner.ledger.reading import Ledger
+from tasks.runner.parsing.sections import read_sections
+
+KIND = "both directions"
+"""The kind of finding about a file with statements in both sections."""
+
+_HINT = "Split it into up/ and down/: inv db.cleanup-legacy"
+
+
+def find_both_directions(migrations: Migrations, ledger: Ledger, chosen: tuple[str, ...]) -> list[Finding]:
+    """Return findings for files with both directions: an applied one is reported, one that is to run refuses."""
+    return [
+        Finding(
+            KIND,
+            version,
+            f"{'was applied and ' if version in ledger.checksums else ''}contains both directions: {place}",
+            refuses=version not in ledger.checksums,
+            hint=_HINT if version not in ledger.checksums else f"{_HINT}, check what its down section did, then: inv db.repair",
+        )
+        for version, place in migrations.both_directions.items()
+        if version in ledger.checksums or version in chosen
+    ]
+
+
+def refuse_other_direction(action: str, version: str, text: str, shown: str) -> None:
+    """Raise RefusedError for a text in which another tool's marks make all statements those of the other direction."""
+    sections = read_sections(text) if action in ("migrate", "rollback") and may_have_marks(text.lower()) else None
+    if sections is None or sections.has_up == sections.has_down:
+        return
+    if sections.has_down == (action == "rollback"):
+        return
+    direction = "down" if sections.has_down else "up"
+    raise RefusedError(
+        f"{version} cannot {'be rolled back with' if action == 'rollback' else 'run'} this file: all its statements are in "
+        f"a section of {sections.tool} for the way {direction}",
+        hint="Write the statements of the other direction, or delete the mark if it means nothing.",
+        state="Nothing was changed.",
+        place=Place(shown, sections.down_line if direction == "down" else 1),
+    )
