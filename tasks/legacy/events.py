@@ -12,7 +12,8 @@ class OldFileJudged:
     """What an old file becomes, and why.
 
     `verdict` is works, data only, superseded, no change, repeatable, needs or fails. `version` is empty for a file that goes
-    aside, or that stops the clean-up. `date` is UTC, and `source` says where it comes from: name, git, header or modification time.
+    aside, or that stops the clean-up. `date` is UTC, and `source` is where it comes from: name, git, header or modification
+    time.
     """
 
     path: str

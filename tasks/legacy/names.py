@@ -45,7 +45,7 @@ def read_name(stem: str) -> OldName:
     start = 1 if re.match(r"V\d", name) else 0
     timestamp, end = _read_timestamp(name, start)
     if timestamp:
-        return OldName(name, "timestamped", None, make_description(name[end:]), timestamp)
+        return OldName(name, "timestamped", None, make_description(name[end:].lstrip("_-. ")), timestamp)
     number = read_leading_number(name)
     kind: Kind = "numbered" if number else "repeatable" if re.match("R__", name) else "unnumbered"
     rest = name if kind == "unnumbered" else _cut_prefix(name, number)

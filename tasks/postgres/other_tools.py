@@ -24,6 +24,8 @@ class OtherTool:
     checksum: str = "NULL"
     ok: str = "true"
     """Whether the migration is applied: not failed, not rolled back."""
+    rows: str = "true"
+    """Which rows record a migration."""
     order: str = "1"
     cumulative: bool = False
     """Whether the table records only the newest version, which includes all before it."""
@@ -35,6 +37,8 @@ _FLYWAY_UNDONE = """EXISTS (
     SELECT FROM {table} AS later
      WHERE later.version = row.version AND later.installed_rank > row.installed_rank
        AND (later.type = 'DELETE' OR later.type LIKE 'UNDO%'))"""
+
+_GOOSE_LATER = "EXISTS (SELECT FROM {table} AS later WHERE later.version_id = row.version_id AND later.id > row.id)"
 
 OTHER_TOOLS = (
     OtherTool(
@@ -141,6 +145,38 @@ OTHER_TOOLS = (
         applied_at="run_on",
         order="id",
         source="https://github.com/salsita/node-pg-migrate/blob/main/src/runner.ts (nameColumn, runOnColumn)",
+    ),
+    OtherTool(
+        name="goose",
+        table="goose_db_version",
+        columns=("id", "version_id", "is_applied", "tstamp"),
+        version="version_id::text",
+        applied_at="tstamp",
+        ok="is_applied",
+        # Version 0 is the empty database; an older row of a version is outdated.
+        rows=f"version_id > 0 AND NOT {_GOOSE_LATER}",
+        order="id",
+        source="https://github.com/pressly/goose/blob/main/internal/dialects/postgres.go (CreateTable)",
+    ),
+    OtherTool(
+        name="sql-migrate",
+        table="gorp_migrations",
+        columns=("id", "applied_at"),
+        version="id",
+        label="id",
+        applied_at="applied_at AT TIME ZONE 'UTC'",
+        order="applied_at, id",
+        source="https://github.com/rubenv/sql-migrate/blob/master/migrate.go (MigrationRecord)",
+    ),
+    OtherTool(
+        name="tern",
+        table="schema_version",
+        columns=("version",),
+        exact=True,
+        version="version::text",
+        rows="version > 0",
+        cumulative=True,
+        source="https://github.com/jackc/tern/blob/master/migrate/migrate.go (ensureSchemaVersionTableExists)",
     ),
 )
 """The more specific first: the first tool whose columns exist is used."""

@@ -68,9 +68,9 @@ def recognise(table: str, columns: frozenset[str]) -> OtherTool | None:
 
 def _read_rows(connection: psycopg.Connection, tool: OtherTool, schema: str) -> tuple[LedgerRow, ...]:
     table = quote_qualified(schema, tool.table)
-    ok = tool.ok.replace("{table}", table)
+    ok, rows = (each.replace("{table}", table) for each in (tool.ok, tool.rows))
     query = (
         f"SELECT {tool.version}, coalesce({tool.label}, ''), ({tool.applied_at})::timestamp, coalesce({tool.checksum}, ''),"
-        f" coalesce({ok}, false) FROM {table} AS row ORDER BY {tool.order}"
+        f" coalesce({ok}, false) FROM {table} AS row WHERE {rows} ORDER BY {tool.order}"
     )
     return tuple(LedgerRow(*row) for row in connection.execute(query.encode()))
