@@ -83,6 +83,7 @@ def examine(
     `dump` returns the live schema as SQL, for a rehearsal of the pending migrations on exactly that schema. Raises RefusedError
     if nothing in the database comes from these migrations, and UsageError for an assumption about an unknown version.
     """
+    _refuse_both_directions(subject, migrations)
     check_version(server, subject.live.server_version)
     rehearsed = read_migration_pairs(migrations, with_downs=False)
     claims, matched, unmatched = _read_claims(subject, migrations)
@@ -105,6 +106,16 @@ def examine(
         finding.tried,
     )
     return Examination(answer, tuple(_make_adoption(row, matched) for row in rows if row.proposed))
+
+
+def _refuse_both_directions(subject: Subject, migrations: Migrations) -> None:
+    places = [place for version, place in migrations.both_directions.items() if version not in subject.recorded]
+    if places:
+        raise RefusedError(
+            "these files contain both directions:\n" + "\n".join(places),
+            hint="Split them into up/ and down/: inv db.cleanup-legacy",
+            state="Nothing was changed.",
+        )
 
 
 def _read_claims(subject: Subject, migrations: Migrations) -> tuple[dict[str, str], dict[str, Adoption], tuple[str, ...]]:

@@ -1,6 +1,7 @@
 """Applying a proposal: files are moved and get headers, old names are recorded; a killed run is completed by the next one."""
 
 import hashlib
+import itertools
 import signal
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.legacy.apply import apply_proposal
+from tasks.legacy.cleanup import find_old_files
 from tasks.legacy.files import OldFile
 from tasks.legacy.names import read_name
 from tasks.legacy.proposal import Placement, Proposal
@@ -197,3 +199,67 @@ def test_a_database_with_the_old_names_runs_nothing_afterwards(operator: Operato
     assert operator.make_runner(migrations_dir=old.root / "migrations").run_migrations() == []
     assert sorted(operator.read_applied()) == sorted(each.version for each in proposal.placements if each.version)
     assert operator.read_tables() == []
+
+
+SPLIT = {
+    "migrations/001_users.sql": "-- +goose NO TRANSACTION\n-- +goose Up\nCREATE TABLE users ();\n"
+    "-- +goose Down\nDROP TABLE users;\n",
+    "migrations/2025-01-02-000000_roles/up.sql": "CREATE TABLE roles ();",
+    "migrations/2025-01-02-000000_roles/down.sql": "DROP TABLE roles;",
+    "migrations/2025-01-02-000000_roles/metadata.toml": "run_in_transaction = false\n",
+    "migrations/2025-01-03-000000_more/migration.sql": "CREATE TABLE more ();",
+    "migrations/2025-01-04-000000_same/migration.sql": "CREATE TABLE IF NOT EXISTS more ();",
+    "migrations/2025-01-04-000000_same/down.sql": "DROP TABLE more;",
+}
+
+
+def propose_split(root: Path) -> Proposal:
+    """Return the proposal of the files that are still there, as a second run makes it."""
+    versions = {
+        "001_users": "20250101000000_users",
+        "2025-01-02-000000_roles": ROLES,
+        "2025-01-03-000000_more": "20250104000000_more",
+    }
+    files = find_old_files([], root / "migrations")
+    reasons = {"2025-01-04-000000_same": "creates the same"}
+    return Proposal(
+        root / "migrations",
+        tuple(Placement(file, versions.get(file.name.stem, ""), reasons.get(file.name.stem, "")) for file in files),
+    )
+
+
+def test_a_split_that_is_interrupted_after_any_step_is_completed(tmp_path: Path) -> None:
+    complete = tmp_path / "whole"
+    TestRepository(complete).write(SPLIT)
+    steps = len(list(apply_proposal(propose_split(complete))))
+    tree = read_tree(complete)
+    assert sorted(name.removeprefix("migrations/") for name in tree) == [
+        "2025-01-02-000000_roles/metadata.toml",
+        "_superseded/2025-01-04-000000_same.down.sql",
+        "_superseded/2025-01-04-000000_same.sql",
+        "down/20250101000000_users.sql",
+        f"down/{ROLES}.sql",
+        "renames.toml",
+        "up/20250101000000_users.sql",
+        f"up/{ROLES}.sql",
+        "up/20250104000000_more.sql",
+    ]
+    for folder, statement in (("up", "CREATE TABLE users ();\n"), ("down", "DROP TABLE users;\n")):
+        text = tree[f"migrations/{folder}/20250101000000_users.sql"].decode()
+        assert text.partition("\n\n")[2] == f"-- migrate: no-transaction\n{statement}"
+        assert b"-- migrate: no-transaction\n" in tree[f"migrations/{folder}/{ROLES}.sql"]
+    for number in range(steps):
+        root = tmp_path / f"stopped{number}"
+        TestRepository(root).write(SPLIT)
+        assert len(list(itertools.islice(apply_proposal(propose_split(root)), number))) == number
+        list(apply_proposal(propose_split(root)))
+        assert read_tree(root) == tree
+        assert list(apply_proposal(propose_split(root))) == []
+
+
+def test_a_down_file_of_the_same_name_is_not_overwritten_by_a_section(tmp_path: Path) -> None:
+    TestRepository(tmp_path).write({**SPLIT, "migrations/down/20250101000000_users.sql": "SELECT 'another';"})
+    before = read_tree(tmp_path)
+    with pytest.raises(FilesError, match="exists already"):
+        list(apply_proposal(propose_split(tmp_path)))
+    assert read_tree(tmp_path) == before

@@ -5,14 +5,19 @@ from pathlib import Path
 import pytest
 
 from tasks.catalog import Catalog, read_catalog
-from tasks.legacy.cleanup import find_old_files
+from tasks.console.formatters import format_event
+from tasks.console.lines import Style
+from tasks.legacy.cleanup import clean_up as clean_up_files
+from tasks.legacy.cleanup import count_unread_sql, find_old_files, plan_cleanup
 from tasks.legacy.contents import read_texts
-from tasks.legacy.events import CleanupFinished, OldFileJudged
-from tasks.rehearsal.events import VerifyFinished
+from tasks.legacy.events import CleanupFinished, CleanupPlanned, OldFileJudged
+from tasks.rehearsal.events import MigrationVerified, VerifyFinished
 from tasks.rehearsal.model import read_migration_pairs
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.selection import Selection
 from tasks.rehearsal.verify.verify import VerifyOptions, verify
+from tasks.report.cleanup import register_messages
+from tasks.runner.errors import RefusedError
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.parsing import read_script
 from tests.adopt.adopting import Adopter
@@ -180,3 +185,42 @@ def test_a_file_in_up_with_both_directions_is_split_in_its_place(tmp_path: Path,
     assert (folder / "down" / f"{version}.sql").read_text() == "DROP TABLE a;\n"
     assert read_migrations(folder).both_directions == {}
     assert pick(clean(tmp_path, scratch, apply=True), CleanupFinished) == [CleanupFinished(0, 0, 0, applied=True)]
+
+
+def test_verify_and_adopt_run_no_file_with_both_directions(operator: Operator, scratch: ScratchServer) -> None:
+    version = "20240101000000_a"
+    operator.write(version, "-- +goose Up\nCREATE TABLE IF NOT EXISTS a ();\n-- +goose Down\nDROP TABLE a;\n")
+    rehearsed = read_migration_pairs(read_migrations(operator.project.migrations))
+    _, verified, _ = verify(scratch, Selection(rehearsed, (version,), "all"), VerifyOptions())
+    assert isinstance(verified, MigrationVerified)
+    assert any("contains both directions" in str(finding) for finding in verified.findings)
+    operator.database.execute("CREATE TABLE a (); CREATE TABLE b ()")
+    with pytest.raises(RefusedError, match="these files contain both directions") as refused:
+        Adopter(operator, scratch).examine(dumps=False)
+    assert "inv db.cleanup-legacy" in refused.value.hint
+    assert operator.read_tables() == ["a", "b"]
+
+
+def test_sql_in_other_folders_is_named(tmp_path: Path) -> None:
+    write(tmp_path, History({"2024/001_a.sql": "SELECT 1;", "2024/002_b.sql": "SELECT 2;", "_old/x.sql": "", "x/y/z.sql": ""}))
+    folder = tmp_path / "migrations"
+    files = find_old_files([], folder)
+    assert files == ()
+    named = count_unread_sql([], folder, files)
+    assert [each.removeprefix(f"{folder}/") for each in named] == ["2024 (2 SQL files)", "x/y (1 SQL file)"]
+
+
+def test_unread_sql_is_no_success(tmp_path: Path, scratch: ScratchServer) -> None:
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    (finished,) = clean_up_files(plan_cleanup((), folder, scratch), scratch, apply=False, unread=("2024 (2 SQL files)",))
+    register_messages()
+    (line,) = format_event(finished, Style())
+    assert line.text == "⚠️  Not read: 2024 (2 SQL files); name the folder with --folder to include it"
+
+
+def test_the_files_without_a_proposed_down_are_named(tmp_path: Path, scratch: ScratchServer) -> None:
+    write(tmp_path, History({"001_a.sql": "CREATE TABLE a ();", "002_b.sql": "INSERT INTO a DEFAULT VALUES;"}))
+    (planned,) = pick(clean(tmp_path, scratch, write_downs=True), CleanupPlanned)
+    first, second = (each.version for each in planned.files)
+    assert (planned.downs, planned.no_downs) == ((first,), (second,))
