@@ -23,7 +23,7 @@ from tasks.runner.parsing import read_script
 from tests.adopt.adopting import Adopter
 from tests.kit.databases import Database
 from tests.legacy.test_cleanup import clean, judge
-from tests.legacy.tool_histories import FORMS, HISTORIES, RECORDS, History
+from tests.legacy.tool_histories import FORMS, HISTORIES, RECORDS, ToolHistory
 from tests.runner.operating import Operator, list_done, pick
 
 recorded = pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def read_schema(database: Database) -> Catalog:
     return database.ask(read_catalog)
 
 
-def write(root: Path, history: History) -> None:
+def write(root: Path, history: ToolHistory) -> None:
     """Write the files of a history in place of the migrations of a project."""
     for name, text in history.files.items():
         path = root / "migrations" / name
@@ -44,7 +44,7 @@ def write(root: Path, history: History) -> None:
         path.write_bytes(text.encode())
 
 
-def clean_up(root: Path, history: History, scratch: ScratchServer) -> None:
+def clean_up(root: Path, history: ToolHistory, scratch: ScratchServer) -> None:
     """Write a history and clean it up; no file may be set aside."""
     for folder in ("up", "down"):
         if (root / "migrations" / folder).is_dir():
@@ -77,7 +77,7 @@ def list_statements(data: bytes) -> list[str]:
 
 @recorded
 def test_a_history_does_the_same_and_its_record_is_taken_over(
-    operator: Operator, scratch: ScratchServer, history: History
+    operator: Operator, scratch: ScratchServer, history: ToolHistory
 ) -> None:
     """It takes seconds because the history is replayed for each verdict, each verification and the adoption."""
     database, adopter = operator.database, Adopter(operator, scratch)
@@ -105,7 +105,7 @@ def test_files_of_all_tools_in_one_folder_do_what_each_tool_does(operator: Opera
     names = {tool: f"{number:03}_{tool.split()[0].lower()}".replace("-", "") for number, tool in enumerate(FORMS, 1)}
     texts = {tool: (f"CREATE TABLE t{name} (id int);", f"DROP TABLE t{name};") for tool, name in names.items()}
     files = {f"{names[tool]}.sql": form.format(up=texts[tool][0], down=texts[tool][1]) for tool, form in FORMS.items()}
-    clean_up(operator.project.root, History(files), scratch)
+    clean_up(operator.project.root, ToolHistory(files), scratch)
     check_pairs(scratch, operator.project.migrations)
     assert len(list_done(operator.migrate())) == len(FORMS)
     assert operator.read_tables() == sorted(f"t{name}" for name in names.values())
@@ -114,7 +114,7 @@ def test_files_of_all_tools_in_one_folder_do_what_each_tool_does(operator: Opera
 
 
 @pytest.mark.parametrize("history", HISTORIES.values(), ids=[name.replace(" ", "_") for name in HISTORIES])
-def test_both_texts_have_exactly_the_statements_that_the_tool_sends(tmp_path: Path, history: History) -> None:
+def test_both_texts_have_exactly_the_statements_that_the_tool_sends(tmp_path: Path, history: ToolHistory) -> None:
     write(tmp_path, history)
     texts = [read_texts(file) for file in find_old_files([], tmp_path / "migrations")]
     assert [list_statements(each.up) for each in texts] == [[text.rstrip(";")] for text in history.up]
@@ -142,13 +142,13 @@ UNSPLITTABLE = {
 def test_a_file_that_cannot_be_split_exactly_stops_the_clean_up(
     tmp_path: Path, scratch: ScratchServer, text: str, reason: str
 ) -> None:
-    write(tmp_path, History({"001_x.sql": text}))
+    write(tmp_path, ToolHistory({"001_x.sql": text}))
     judged = judge(tmp_path, scratch)["001_x"]
     assert (judged.stops, judged.verdict, judged.reason[: len(reason)]) == (True, "fails", reason)
 
 
 def judge_all(root: Path, scratch: ScratchServer, files: dict[str, str]) -> dict[str, OldFileJudged]:
-    write(root, History(files))
+    write(root, ToolHistory(files))
     return judge(root, scratch)
 
 
@@ -166,7 +166,7 @@ def test_dates_in_names_date_the_migrations(tmp_path: Path, scratch: ScratchServ
 
 
 def test_a_down_section_without_a_statement_becomes_no_down_file(tmp_path: Path, scratch: ScratchServer) -> None:
-    write(tmp_path, History({"001_a.sql": "-- +goose Up\nCREATE TABLE a ();\n-- +goose Down\n-- nothing\n"}))
+    write(tmp_path, ToolHistory({"001_a.sql": "-- +goose Up\nCREATE TABLE a ();\n-- +goose Down\n-- nothing\n"}))
     clean(tmp_path, scratch, apply=True)
     migrations = read_migrations(tmp_path / "migrations")
     (version,) = migrations.checksums
@@ -178,7 +178,7 @@ def test_a_file_in_up_with_both_directions_is_split_in_its_place(tmp_path: Path,
     version = "20240101000000_a"
     later = {"up/20240102000000_b.sql": "ALTER TABLE a ADD b int;"}
     files = {f"up/{version}.sql": "-- migrate:up\nCREATE TABLE a ();\n-- migrate:down\nDROP TABLE a;\n", **later}
-    write(tmp_path, History(files))
+    write(tmp_path, ToolHistory(files))
     clean(tmp_path, scratch, apply=True)
     folder = tmp_path / "migrations"
     assert (folder / "up" / f"{version}.sql").read_text() == "CREATE TABLE a ();\n"
@@ -202,7 +202,9 @@ def test_verify_and_adopt_run_no_file_with_both_directions(operator: Operator, s
 
 
 def test_sql_in_other_folders_is_named(tmp_path: Path) -> None:
-    write(tmp_path, History({"2024/001_a.sql": "SELECT 1;", "2024/002_b.sql": "SELECT 2;", "_old/x.sql": "", "x/y/z.sql": ""}))
+    write(
+        tmp_path, ToolHistory({"2024/001_a.sql": "SELECT 1;", "2024/002_b.sql": "SELECT 2;", "_old/x.sql": "", "x/y/z.sql": ""})
+    )
     folder = tmp_path / "migrations"
     files = find_old_files([], folder)
     assert files == ()
@@ -220,7 +222,7 @@ def test_unread_sql_is_no_success(tmp_path: Path, scratch: ScratchServer) -> Non
 
 
 def test_the_files_without_a_proposed_down_are_named(tmp_path: Path, scratch: ScratchServer) -> None:
-    write(tmp_path, History({"001_a.sql": "CREATE TABLE a ();", "002_b.sql": "INSERT INTO a DEFAULT VALUES;"}))
+    write(tmp_path, ToolHistory({"001_a.sql": "CREATE TABLE a ();", "002_b.sql": "INSERT INTO a DEFAULT VALUES;"}))
     (planned,) = pick(clean(tmp_path, scratch, write_downs=True), CleanupPlanned)
     first, second = (each.version for each in planned.files)
     assert (planned.downs, planned.no_downs) == ((first,), (second,))

@@ -15,7 +15,7 @@ DOWN = (DROP_INDEX, "DROP FUNCTION answer()", "DROP TABLE users")
 
 
 @dataclass(frozen=True)
-class History:
+class ToolHistory:
     """The files of a history by path, and the SQL that creates the tool's record of them, empty if adopt does not know it."""
 
     files: Mapping[str, str]
@@ -63,7 +63,7 @@ RECORDS = (
 """The tables in which tools keep their records, if they do not have the name of our ledger."""
 
 HISTORIES = {
-    "dbmate": History(
+    "dbmate": ToolHistory(
         _write(
             FORMS["dbmate"],
             _NAMES,
@@ -73,15 +73,15 @@ HISTORIES = {
             "dbmate or Rails", "INSERT INTO schema_migrations VALUES ('20240101120000'), ('20240102120000'), ('20240103120000')"
         ),
     ),
-    "goose": History(
+    "goose": ToolHistory(
         _write(FORMS["goose"], _NUMBERS, f"-- +goose NO TRANSACTION\n{FORMS['goose']}"),
         _record("goose", "INSERT INTO goose_db_version (version_id, is_applied) SELECT n, true FROM generate_series(0, 3) n"),
     ),
-    "sql-migrate": History(
+    "sql-migrate": ToolHistory(
         _write(FORMS["sql-migrate"], _NAMES, "-- +migrate Up notransaction\n{up}\n-- +migrate Down notransaction\n{down}\n"),
         _record("sql-migrate", f"INSERT INTO gorp_migrations VALUES {', '.join(f'({name!r}, now())' for name in _NAMES)}"),
     ),
-    "node-pg-migrate": History(
+    "node-pg-migrate": ToolHistory(
         _write(FORMS["node-pg-migrate"], ("1704110400000_users.sql", *_NAMES[1:])),
         _record(
             "node-pg-migrate",
@@ -89,7 +89,7 @@ HISTORIES = {
             f"({_NAMES[1][:-4]!r}, now()), ({_NAMES[2][:-4]!r}, now())",
         ),
     ),
-    "tern": History(
+    "tern": ToolHistory(
         _write(
             FORMS["tern"],
             _NUMBERS,
@@ -97,18 +97,20 @@ HISTORIES = {
         ),
         _record("tern", "INSERT INTO schema_version VALUES (3)"),
     ),
-    "Liquibase": History(_write(FORMS["Liquibase"], _NUMBERS, FORMS["Liquibase"].replace("splitStatements", "runInTransaction"))),
-    "MyBatis Migrations": History(_write(FORMS["MyBatis Migrations"], _NAMES)),
-    "DbDeploy": History(_write(FORMS["DbDeploy"], _NUMBERS)),
-    "Play evolutions": History(
+    "Liquibase": ToolHistory(
+        _write(FORMS["Liquibase"], _NUMBERS, FORMS["Liquibase"].replace("splitStatements", "runInTransaction"))
+    ),
+    "MyBatis Migrations": ToolHistory(_write(FORMS["MyBatis Migrations"], _NAMES)),
+    "DbDeploy": ToolHistory(_write(FORMS["DbDeploy"], _NUMBERS)),
+    "Play evolutions": ToolHistory(
         _write(FORMS["Play evolutions"], ("1.sql", "2.sql", "3.sql"))
         | {"2.sql": f"-- !Ups\n{FUNCTION.replace(';', ';;')};\n-- !Downs\nDROP FUNCTION answer();\n"}
     ),
-    "micrate": History(_write(FORMS["micrate"], _NAMES)),
-    "rambler": History(_write(FORMS["rambler"], _NUMBERS)),
-    "shmig": History(_write(FORMS["shmig"], ("1704110400-users.sql", "1704110401-answer.sql", "1704110402-index.sql"))),
-    "comments": History(_write(FORMS["comments"], _NUMBERS)),
-    "Prisma": History(
+    "micrate": ToolHistory(_write(FORMS["micrate"], _NAMES)),
+    "rambler": ToolHistory(_write(FORMS["rambler"], _NUMBERS)),
+    "shmig": ToolHistory(_write(FORMS["shmig"], ("1704110400-users.sql", "1704110401-answer.sql", "1704110402-index.sql"))),
+    "comments": ToolHistory(_write(FORMS["comments"], _NUMBERS)),
+    "Prisma": ToolHistory(
         {
             "migration_lock.toml": 'provider = "postgresql"\n',
             "20240101120000_users/migration.sql": USERS,
@@ -124,7 +126,7 @@ HISTORIES = {
             f"VALUES {', '.join(f'({name!r}, {name!r}, now(), {name[:-4]!r})' for name in _NAMES)}",
         ),
     ),
-    "diesel": History(
+    "diesel": ToolHistory(
         {
             "2024-01-01-120000_users/up.sql": USERS,
             "2024-01-01-120000_users/down.sql": "DROP TABLE users;",
@@ -139,7 +141,7 @@ HISTORIES = {
             "INSERT INTO __diesel_schema_migrations VALUES ('20240101120000'), ('20240102120000'), ('20240103120000')",
         ),
     ),
-    "Flyway": History(
+    "Flyway": ToolHistory(
         {
             "V1__users.sql": USERS,
             "U1__drop_users.sql": "DROP TABLE users;",
@@ -156,7 +158,7 @@ HISTORIES = {
             " (3, '20240103', 'index', 'SQL', 'V20240103__index.sql', 3, 'me', now(), 1, true)",
         ),
     ),
-    "golang-migrate": History(
+    "golang-migrate": ToolHistory(
         {
             "000001_users.up.sql": USERS,
             "000001_users.down.sql": "DROP TABLE users;",

@@ -22,6 +22,7 @@ def test_a_pending_file_is_refused_before_anything_runs(filled: Operator) -> Non
     filled.write(B, BOTH)
     with pytest.raises(RefusedError) as refused:
         filled.migrate()
+    assert refused.value.place is not None
     assert (refused.value.place.file.rpartition("/")[2], refused.value.place.line) == (f"{B}.sql", 3)
     assert "a down section of goose" in refused.value.message
     assert "inv db.cleanup-legacy" in refused.value.hint

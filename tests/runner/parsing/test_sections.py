@@ -62,6 +62,7 @@ def test_a_text_with_both_directions_is_refused_with_the_place_of_the_down_secti
     text = form.format(up=UP, down=DOWN).replace("\n", newline)
     with pytest.raises(ScriptError, match="contains both directions: here begins a down section of") as refused:
         read_script(text, file="x.sql", version="")
+    assert refused.value.place is not None
     assert re.search("down|undo|rollback|revert|drop below", refused.value.place.source.lower())
     assert refused.value.place.file == "x.sql"
     assert "inv db.cleanup-legacy" in refused.value.hint
