@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.postgres.section_marks import may_have_marks_in
+from tasks.postgres.section_marks import may_have_marks, may_have_marks_in
 from tasks.runner.errors import FilesError, Place
 from tasks.runner.files.versions import describe_fault
 from tasks.runner.parsing.sections import read_sections
@@ -136,7 +136,7 @@ def find_both_directions(folder: Path, names: Iterable[str]) -> dict[str, str]:
             source = read_source(folder / name)
         except FilesError:
             continue  # It is reported where the text is needed.
-        sections = read_sections(source.text)
+        sections = read_sections(source.text) if may_have_marks(source.text.lower()) else None
         if sections is not None and sections.has_up and sections.has_down:
             found[name[: -len(".sql")]] = f"{source.shown}:{sections.down_line} begins a down section of {sections.tool}"
     return found

@@ -15,6 +15,8 @@ Direction = Literal["up", "down"]
 NO_TRANSACTION = "-- migrate: no-transaction"
 """The directive that replaces another tool's mark."""
 
+_FIRST = ("-", "#", "/", "@")
+"""What a line with a mark begins with: a comment, of SQL or of the tool."""
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _LONG: frozenset[Kind] = STRINGS | {"block_comment", "identifier", "unicode_identifier"}
 
@@ -59,10 +61,17 @@ class SourceLine:
     text: str
     inside: bool
 
+    @property
+    def may_be_mark(self) -> bool:
+        """Return True if the line begins as marks do, outside of a string, a name and a block comment."""
+        return not self.inside and self.text.lstrip()[:1] in _FIRST
+
     def matches(self, pattern: str, *, loose: bool = False) -> bool:
         """Return True if the line is a mark of this pattern; if `loose`, letter case and space do not matter."""
+        if not self.may_be_mark:
+            return False
         compiled = compile_mark(pattern, loose=loose)
-        return compiled is not None and not self.inside and compiled.fullmatch(self.text.rstrip("\r\n")) is not None
+        return compiled is not None and compiled.fullmatch(self.text.rstrip("\r\n")) is not None
 
     def read_direction(self, marks: SectionMarks) -> Direction | None:
         """Return the direction of the section that the line begins, perhaps in another spelling; None if it is no mark."""

@@ -48,8 +48,9 @@ def read_sections(text: str, full: str = "") -> Sections | None:
 
 def _try_tools(text: str) -> Iterator[tuple[SectionMarks, tuple[SourceLine, ...]]]:
     plain = tuple(read_lines(text))
+    has_hashes = "#" in {line.text[:1] for line in plain}
     for marks in SECTION_MARKS:
-        yield marks, tuple(read_lines(text, hash_comments=True)) if marks.hash_comments else plain
+        yield marks, tuple(read_lines(text, hash_comments=True)) if marks.hash_comments and has_hashes else plain
 
 
 def _has_marks(marks: SectionMarks, lines: tuple[SourceLine, ...]) -> bool:
@@ -57,10 +58,11 @@ def _has_marks(marks: SectionMarks, lines: tuple[SourceLine, ...]) -> bool:
     if marks.head:
         first = next((line for line in lines if line.text.strip()), None)
         return first is not None and first.matches(marks.head, loose=True)
-    found = {direction for line in lines if (direction := line.read_direction(marks))}
+    candidates = [line for line in lines if line.may_be_mark]
+    found = {direction for line in candidates if (direction := line.read_direction(marks))}
     if marks.needs_up:
         return found == {"up", "down"}
-    return bool(found) or any(line.matches(marks.no_transaction) for line in lines)
+    return bool(found) or any(line.matches(marks.no_transaction) for line in candidates)
 
 
 @dataclass(slots=True)

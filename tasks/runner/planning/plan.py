@@ -91,7 +91,7 @@ def plan(choice: Choice, sources: Mapping[str, Source], attempts: Mapping[str, A
         source = sources[version]
         script = read_script(source.text, file=source.shown, version=version)
         _refuse_irreversible(choice.action, version, source, script)
-        refuse_other_direction(choice.action, version, source.text, source.shown)
+        refuse_other_direction(choice.action, version, source.text, source.shown, source.down_text)
         step = Step(choice.action, version, source, script)
         steps.append(_resume(step, attempts.get(version), findings))
     return Plan(choice.action, tuple(steps), tuple(findings))

@@ -30,8 +30,13 @@ def find_both_directions(migrations: Migrations, ledger: Ledger, chosen: tuple[s
     ]
 
 
-def refuse_other_direction(action: str, version: str, text: str, shown: str) -> None:
-    """Raise RefusedError for a text in which another tool's marks make all statements those of the other direction."""
+def refuse_other_direction(action: str, version: str, text: str, shown: str, down: str | None) -> None:
+    """Raise RefusedError for a text whose statements are all for the other direction by another tool's marks.
+
+    A migration whose down file has both directions is refused before it runs: it could not be rolled back.
+    """
+    if action == "migrate" and down is not None and may_have_marks(down.lower()):
+        _refuse_down(version, down)
     sections = read_sections(text) if action in ("migrate", "rollback") and may_have_marks(text.lower()) else None
     if sections is None or sections.has_up == sections.has_down:
         return
@@ -45,3 +50,15 @@ def refuse_other_direction(action: str, version: str, text: str, shown: str) -> 
         state="Nothing was changed.",
         place=Place(shown, sections.down_line if direction == "down" else 1),
     )
+
+
+def _refuse_down(version: str, down: str) -> None:
+    sections = read_sections(down)
+    if sections is not None and sections.has_up and sections.has_down:
+        raise RefusedError(
+            f"the down file of {version} contains both directions: line {sections.down_line} begins a down section of "
+            f"{sections.tool}",
+            hint="Leave only the statements for the way down in it, without the marks.",
+            state="Nothing was changed.",
+            place=Place(f"down/{version}.sql", sections.down_line),
+        )

@@ -73,7 +73,12 @@ def test_a_mark_after_the_first_block_of_a_large_file_is_found(operator: Operato
 
 def test_a_down_file_with_both_directions_is_refused(filled: Operator) -> None:
     filled.write(B, "CREATE TABLE b ();", BOTH)
+    with pytest.raises(RefusedError, match=rf"the down file of {B} contains both directions: line 3 begins"):
+        filled.migrate()
+    assert filled.read_tables() == ["a"]
+    filled.write(B, "CREATE TABLE b ();", "DROP TABLE b;")
     filled.migrate()
+    filled.write(B, "CREATE TABLE b ();", BOTH)
     with pytest.raises(RefusedError, match="contains both directions"):
         filled.roll_back()
     assert filled.database.query("SELECT email FROM a") == [("ann@example.com",)]
