@@ -49,3 +49,6 @@ class AdoptionRead(Event):
     unmatched: tuple[str, ...] = ()
     """The rows of that table that match no migration."""
     tried: int = 0
+    has_ledger: bool = True
+    elsewhere: tuple[str, ...] = ()
+    """Without a ledger: the schemas, not on search_path, that have one."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 
 from tasks.adopt.events import AdoptionRead, AdoptionRow
 from tasks.adopt.forecast import Forecast, foresee
-from tasks.adopt.foreign_versions import describe_matches, map_versions
 from tasks.adopt.investigate import SearchResult, investigate, list_row_changes
 from tasks.adopt.verdicts import Verdict
 from tasks.catalog import Catalog
@@ -17,7 +16,9 @@ from tasks.runner.database.session import describe_database
 from tasks.runner.errors import RefusedError
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations
+from tasks.runner.ledger.elsewhere import find_distant_ledgers
 from tasks.runner.ledger.foreign import OtherLedger
+from tasks.runner.ledger.foreign_versions import describe_matches, map_versions
 from tasks.runner.ledger.renames import read_renames
 from tasks.runner.ledger.takeover import Adoption
 from tasks.runner.operations.adopt import fingerprint_state, read_state
@@ -36,6 +37,9 @@ class Subject:
     recorded: tuple[str, ...] = ()
     environment: str = ""
     other: OtherLedger | None = None
+    has_ledger: bool = True
+    elsewhere: tuple[str, ...] = ()
+    """Without a ledger: the schemas, not on search_path, that have one."""
 
     @property
     def seen(self) -> str:
@@ -68,7 +72,10 @@ def read_subject(runner: MigrationRunner, migrations: Migrations) -> Subject:
     """Read a database in one READ ONLY transaction."""
     with runner.read() as connection:
         live, ledger, other = read_state(connection, runner, migrations)
-    return Subject(describe_database(runner.url), live, tuple(ledger.checksums), runner.environment or ledger.environment, other)
+        distant = () if ledger.exists or ledger.helpers else find_distant_ledgers(connection, ledger)
+    environment = runner.environment or ledger.environment
+    elsewhere = tuple(each.schema for each in distant)
+    return Subject(describe_database(runner.url), live, tuple(ledger.checksums), environment, other, ledger.exists, elsewhere)
 
 
 def examine(
@@ -77,20 +84,24 @@ def examine(
     server: ScratchServer,
     assumed: Assumptions,
     dump: Callable[[], str] | None = None,
+    *,
+    accept_stranger: bool = False,
 ) -> Examination:
     """Find out which migrations a database has and which its ledger lacks; only scratch databases are written.
 
     `dump` returns the live schema as SQL, for a rehearsal of the pending migrations on exactly that schema. Raises RefusedError
-    if nothing in the database comes from these migrations, and UsageError for an assumption about an unknown version.
+    if nothing in the database comes from these migrations, unless that is accepted, and UsageError for an assumption about an
+    unknown version.
     """
     _refuse_both_directions(subject, migrations)
     check_version(server, subject.live.server_version)
     rehearsed = read_migration_pairs(migrations, with_downs=False)
-    claims, matched, unmatched = _read_claims(subject, migrations)
     decided = _read_assumptions(assumed, [migration.name for migration in rehearsed])
+    claims, matched, unmatched = _read_claims(subject, migrations, decided)
     answers = decided | {version: True for version in claims if version not in decided}
     finding = investigate(server, rehearsed, subject.live, forced=answers)
-    _refuse_stranger(subject, finding)
+    if not accept_stranger:
+        _refuse_stranger(subject, finding)
     rows = tuple(_build_row(subject, verdict, claims, decided, finding) for verdict in finding.verdicts)
     rows = _foresee(server, subject, finding, rehearsed, rows, dump)
     answer = AdoptionRead(
@@ -104,6 +115,8 @@ def examine(
         subject.other.tool.name if subject.other else "",
         unmatched,
         finding.tried,
+        subject.has_ledger,
+        subject.elsewhere,
     )
     return Examination(answer, tuple(_make_adoption(row, matched) for row in rows if row.proposed))
 
@@ -118,13 +131,27 @@ def _refuse_both_directions(subject: Subject, migrations: Migrations) -> None:
         )
 
 
-def _read_claims(subject: Subject, migrations: Migrations) -> tuple[dict[str, str], dict[str, Adoption], tuple[str, ...]]:
-    """Return who claims which versions to be applied, and the claims that match no version."""
+def _read_claims(
+    subject: Subject, migrations: Migrations, decided: Container[str]
+) -> tuple[dict[str, str], dict[str, Adoption], tuple[str, ...]]:
+    """Return who claims which versions to be applied, and the claims that match no version.
+
+    Raises RefusedError if another tool recorded only some of the migrations that a squash replaced.
+    """
     claims = dict.fromkeys((version for version in subject.recorded if version in migrations.checksums), "the ledger")
     if subject.other is None:
         return claims, {}, ()
     renames = read_renames(migrations.folder, migrations.checksums)
-    mapped = map_versions(subject.other, migrations.checksums, renames.versions)
+    mapped = map_versions(subject.other, migrations.checksums, renames)
+    for version, (present, absent) in mapped.partial.items():
+        if version not in decided:
+            raise RefusedError(
+                f"{version} replaces {len(present) + len(absent)} migrations, of which {subject.other.tool.name} recorded only "
+                f"{len(present)}; it lacks {', '.join(absent)}",
+                hint="Check out the revision before the squash, run inv db.adopt and inv db.migrate there, then check out this\n"
+                "revision again. Or decide about the squash: --assume-present VERSION or --assume-absent VERSION",
+                state="Nothing was changed.",
+            )
     matched = {adoption.version: adoption for adoption in describe_matches(subject.other, mapped.matched)}
     claims |= dict.fromkeys(matched, subject.other.tool.name)
     return claims, matched, tuple(f"{each.row.name or each.row.version}: {each.reason}" for each in mapped.unmatched)
@@ -146,7 +173,8 @@ def _refuse_stranger(subject: Subject, finding: SearchResult) -> None:
         raise RefusedError(
             f"the schema does not match these migrations: of the {finding.own} objects in {subject.database}, "
             f"{finding.known} are as one of the files creates them",
-            hint="Check --env, DATABASE_URL and MIGRATIONS_DIR: this may be the wrong database or folder.",
+            hint="Check --env, DATABASE_URL and MIGRATIONS_DIR: this may be the wrong database or folder."
+            + ("" if subject.has_ledger else "\nIf it is the right one, create an empty ledger in it: inv db.adopt --apply"),
             state="Nothing was changed.",
         )
 

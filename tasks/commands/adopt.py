@@ -72,8 +72,9 @@ def adopt(
     options = Options(json=json, verbose=verbose, yes=yes, start=start)
     with catch_signals() as stop, exit_on_error(json=json) as seen:
         case = _read_case(load_environment(env), options, stop, seen)
-        examination = _examine(case, assumed, options, seen)
-        if apply and examination.adoptions:
+        accept_stranger = apply and not case.subject.has_ledger
+        examination = _examine(case, assumed, options, seen, accept_stranger=accept_stranger)
+        if apply and (examination.adoptions or not case.subject.has_ledger):
             case = replace(case, environment=confirm_elsewhere(case.environment, options, stop))
             _apply(case, examination, options, stop, seen)
 
@@ -95,8 +96,9 @@ def _read_remote(environment: Environment, migrations: Migrations, options: Opti
     from tasks.adopt.examine import Subject
     from tasks.runner.events import CatalogRead
     from tasks.runner.ledger.reading import Ledger
-    from tasks.runner.ledger.renames import apply_renames, read_renames
+    from tasks.runner.ledger.renames import read_renames
     from tasks.runner.ledger.takeover import exclude_tool_tables
+    from tasks.runner.ledger.view import view_ledger
     from tasks.runner.operations.schema import build_catalog, build_record
 
     read = [
@@ -106,13 +108,15 @@ def _read_remote(environment: Environment, migrations: Migrations, options: Opti
         hint = f"inv env.check --env={environment.name} shows what is missing."
         raise RunnerError("the schema could not be read", hint=hint, state=_STATE)
     scripts = {script.version: script.checksum or None for script in read[-1].scripts}
-    ledger, _ = apply_renames(Ledger(checksums=scripts), read_renames(migrations.folder, migrations.checksums))
+    recorded = Ledger(checksums=scripts, replaced=read[-1].replaced)
+    ledger, _, _ = view_ledger(recorded, read_renames(migrations.folder, migrations.checksums), migrations.checksums)
     other = None if ledger.checksums else build_record(read[-1].record)
     live = exclude_tool_tables(build_catalog(read[-1]), other)
-    return Subject(read[-1].database, live, tuple(ledger.checksums), environment.name, other)
+    versions, has_ledger = tuple(ledger.checksums), read[-1].has_ledger
+    return Subject(read[-1].database, live, versions, environment.name, other, has_ledger, read[-1].elsewhere)
 
 
-def _examine(case: _Adoptee, assumed: Assumptions, options: Options, seen: list[str]) -> Examination:
+def _examine(case: _Adoptee, assumed: Assumptions, options: Options, seen: list[str], *, accept_stranger: bool) -> Examination:
     from tasks.adopt.examine import examine
     from tasks.rehearsal.scratch.dump import dump_schema
     from tasks.report import report
@@ -120,7 +124,7 @@ def _examine(case: _Adoptee, assumed: Assumptions, options: Options, seen: list[
     here, runner = PROJECT / ".postgres", case.runner
     dump = None if runner is None else lambda: dump_schema(runner.url, embedded_directory=here)
     with open_scratch(case.environment.settings, target=seen[-1] if seen else "") as server:
-        examination = examine(case.subject, case.migrations, server, assumed, dump)
+        examination = examine(case.subject, case.migrations, server, assumed, dump, accept_stranger=accept_stranger)
     report([examination.answer], json=options.json, verbose=options.verbose)
     return examination
 
@@ -148,9 +152,10 @@ def _confirm(environment: Environment, number: int, options: Options, stop: Stop
     reason = explain_no_prompt(json=options.json)
     if reason:
         raise RefusedError(
-            f"recording migrations as applied asks for confirmation, but {reason}",
+            f"{'recording migrations as applied' if number else 'creating a ledger'} asks for confirmation, but {reason}",
             hint="Check the table first, then confirm it: --apply --yes",
             state=_STATE,
         )
     wanted = environment.name if environment.guarded else "yes"
-    confirm_by_typing(f"This will record {number} as applied in {environment.name}.", wanted, stop)
+    what = f"record {number} as applied" if number else "create an empty ledger, so that every migration is pending,"
+    confirm_by_typing(f"This will {what} in {environment.name}.", wanted, stop)

@@ -158,7 +158,8 @@ def _write_schema(event: events.SchemaWritten, _style: Style) -> list[Line]:
 
 
 def _write_adoption(event: events.AdoptionWritten, _style: Style) -> list[Line]:
-    lines = [Line(f"✅ Recorded {count(len(event.versions), 'migration')} as applied", "good")]
+    recorded = f"✅ Recorded {count(len(event.versions), 'migration')} as applied"
+    lines = [Line(recorded if event.versions else "✅ Created an empty ledger: every migration is pending", "good")]
     if event.kept:
         lines.append(Line(f"{INDENT}The other tool's table is kept as {clean(event.kept)}", "dim"))
     return lines

@@ -18,6 +18,9 @@ def register_messages() -> None:
 
 def _format_adoption(event: AdoptionRead, style: Style) -> list[Line]:
     lines = [Line(f"{format_database(event.environment, event.database)}: {_sum_up(event)}", "head")]
+    if event.elsewhere:
+        schemas = f"schema{'s' if len(event.elsewhere) > 1 else ''} {', '.join(clean(name) for name in event.elsewhere)}"
+        lines += hang("⚠️  ", f"search_path reaches no ledger, but {schemas} of this database has one", "warn")
     if event.empty:
         return [*lines, Line("✅ The database is empty: nothing to adopt. Create the schema with inv db.migrate", "good")]
     if event.tool:
@@ -84,5 +87,6 @@ def _conclude(event: AdoptionRead) -> list[Line]:
         lines += hang("❓ ", f"Not decided by the schema: {', '.join(undecided[:_NAMED])}. Decide with", "warn")
         lines.append(Line(f"{INDENT}--assume-present VERSION or --assume-absent VERSION", "warn"))
     if not proposed:
-        return [*lines, Line("✅ Nothing to record", "good")]
+        lacks = "" if event.has_ledger else "; the database has no ledger: --apply creates an empty one"
+        return [*lines, Line(f"✅ Nothing to record{lacks}", "good")]
     return [*lines, Line(f"+ {count(len(proposed), 'migration')} to be recorded as applied; --apply records them", "head")]

@@ -14,7 +14,10 @@ from tasks.runner.settings import Settings, read_actor, read_process, read_text,
 TOOL_VERSION = "0.1.0"
 
 LEDGER_FORMAT = 2
-"""The format of the ledger's tables; a database with a newer one is refused."""
+"""The format of the ledger: it changes only if an older tool can no longer use the ledger, and that tool then refuses it."""
+
+LEDGER_ADDITIONS = 1
+"""The number of additions to the format: tables, columns, keys and wider constraints, which older tools ignore."""
 
 _LONGEST_ACTOR = 255
 _LONGEST_COMMIT = 64

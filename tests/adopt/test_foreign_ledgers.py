@@ -4,13 +4,14 @@ from datetime import datetime
 
 import pytest
 
-from tasks.adopt.foreign_versions import Mapped, describe_matches, map_versions
 from tasks.postgres.other_tools import OTHER_TOOLS, OtherTool
 from tasks.runner.errors import RefusedError
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.files.versions import read_leading_number
 from tasks.runner.identity import Identity, Revision
 from tasks.runner.ledger.foreign import LedgerRow, OtherLedger, find_other_ledger, recognise
+from tasks.runner.ledger.foreign_versions import Mapped, describe_matches, map_versions
+from tasks.runner.ledger.renames import Renames
 from tasks.runner.ledger.takeover import take_over
 from tests.kit.databases import Database
 from tests.runner.operating import A, B, C, Operator, list_done
@@ -108,7 +109,7 @@ def adopt(operator: Operator, other: OtherLedger, mapped: Mapped) -> str:
 def test_the_table_of_a_tool_is_recognised_and_read(any_database: Database, tool: OtherTool) -> None:
     other = prepare(any_database, tool.name)
     assert (other.tool, other.schema) == (tool, "public")
-    mapped = map_versions(other, VERSIONS, MAPPINGS)
+    mapped = map_versions(other, VERSIONS, Renames(MAPPINGS))
     assert [match.version for match in mapped.matched] == [A, B]
     if other.tool.applied_at != "NULL":
         assert {match.row.applied_at for match in mapped.matched} == {datetime(2025, 1, 1)}  # noqa: DTZ001 - UTC, as the ledger
@@ -120,7 +121,7 @@ def test_after_a_takeover_migrate_runs_the_rest_and_status_agrees(operator: Oper
     operator.database.execute("CREATE TABLE a (id int); CREATE TABLE b (id int)")
     other = prepare(operator.database, tool.name)
     rows = operator.database.query(f"SELECT t::text FROM {other.tool.table} t ORDER BY 1")
-    kept = adopt(operator, other, map_versions(other, VERSIONS, MAPPINGS))
+    kept = adopt(operator, other, map_versions(other, VERSIONS, Renames(MAPPINGS)))
     assert kept == ("schema_migrations_old" if other.tool.table == "schema_migrations" else "")
     key = "SELECT conname::text FROM pg_constraint WHERE contype = 'p' AND conrelid = 'schema_migrations'::regclass"
     assert operator.database.query(key) == [("schema_migrations_pkey",)]
@@ -133,7 +134,7 @@ def test_after_a_takeover_migrate_runs_the_rest_and_status_agrees(operator: Oper
 def test_adopted_versions_are_logged_with_their_evidence(operator: Operator) -> None:
     operator.write_tables(A, B, C)
     other = prepare(operator.database, "the old shell script")
-    adopt(operator, other, map_versions(other, VERSIONS, RENAMES))
+    adopt(operator, other, map_versions(other, VERSIONS, Renames(RENAMES)))
     assert operator.read_log() == [("adopt", "finished", A), ("adopt", "finished", B)]
     notes = operator.database.query("SELECT note FROM schema_migrations_log ORDER BY id")
     assert notes[0] == ("the old shell script: public.schema_migrations has 001_create_a.sql (old name 001_create_a)",)
@@ -143,7 +144,7 @@ def test_adopted_versions_are_logged_with_their_evidence(operator: Operator) -> 
 def test_a_failed_takeover_is_rolled_back_completely(operator: Operator) -> None:
     operator.write_tables(A, B, C)
     other = prepare(operator.database, "golang-migrate")
-    mapped = map_versions(other, VERSIONS, RENAMES)
+    mapped = map_versions(other, VERSIONS, Renames(RENAMES))
     operator.project.write_up(B, b"\xff")
     with pytest.raises(RefusedError):
         adopt(operator, other, mapped)
@@ -158,7 +159,7 @@ def test_a_ledger_that_changed_meanwhile_is_refused(operator: Operator) -> None:
     other = prepare(operator.database, "dbmate or Rails")
     operator.database.execute("INSERT INTO schema_migrations VALUES ('20250103000000')")
     with pytest.raises(RefusedError, match="changed since it was examined"):
-        adopt(operator, other, map_versions(other, VERSIONS, {}))
+        adopt(operator, other, map_versions(other, VERSIONS, Renames()))
 
 
 def test_a_second_table_with_the_name_of_the_ledger_is_kept_under_the_next_free_name(operator: Operator) -> None:
@@ -173,7 +174,7 @@ def test_a_takeover_adds_rows_to_an_existing_ledger(operator: Operator) -> None:
     operator.write_tables(B)
     before = operator.database.query("SELECT * FROM schema_migrations")
     other = prepare(operator.database, "yoyo")
-    adopt(operator, other, map_versions(other, VERSIONS, RENAMES))
+    adopt(operator, other, map_versions(other, VERSIONS, Renames(RENAMES)))
     assert operator.database.query("SELECT * FROM schema_migrations WHERE version = %s", A) == before
     assert operator.read_log()[-1] == ("adopt", "finished", B)
     assert sorted(operator.read_applied()) == [A, B]
@@ -230,18 +231,18 @@ def record(tool: str, *rows: LedgerRow) -> OtherLedger:
 def test_a_row_that_matches_no_version_is_reported_with_the_reason(
     tool: str, row: LedgerRow, renames: dict[str, str], reason: str
 ) -> None:
-    (reason_found,) = list_reasons(map_versions(record(tool, row), VERSIONS, renames))
+    (reason_found,) = list_reasons(map_versions(record(tool, row), VERSIONS, Renames(renames)))
     assert reason_found.startswith(reason)
 
 
 def test_only_the_versions_before_a_dirty_version_are_matched() -> None:
-    mapped = map_versions(record("golang-migrate", LedgerRow("2", ok=False)), VERSIONS, RENAMES)
+    mapped = map_versions(record("golang-migrate", LedgerRow("2", ok=False)), VERSIONS, Renames(RENAMES))
     assert [match.version for match in mapped.matched] == [A]
 
 
 def test_a_file_without_a_number_is_not_among_the_earlier_versions() -> None:
     renames = {"init": A, "001_b": B, "002_c": C}
-    mapped = map_versions(record("golang-migrate", LedgerRow("2")), VERSIONS, renames)
+    mapped = map_versions(record("golang-migrate", LedgerRow("2")), VERSIONS, Renames(renames))
     assert [match.version for match in mapped.matched] == [B, C]
 
 
@@ -251,7 +252,7 @@ def test_a_version_that_flyway_undid_is_not_applied(database: Database) -> None:
         "INSERT INTO flyway_schema_history VALUES"
         " (4, '2.0', 'create b', 'UNDO_SQL', 'U2_0__create_b.sql', 8, 'me', now(), 1, true)"
     )
-    mapped = map_versions(find(database), VERSIONS, MAPPINGS)
+    mapped = map_versions(find(database), VERSIONS, Renames(MAPPINGS))
     assert [match.version for match in mapped.matched] == [A]
 
 

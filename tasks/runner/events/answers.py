@@ -78,13 +78,21 @@ class CatalogRead(Event):
     """The attempts that committed a part of their file."""
     status: str = ""
     """What db.status reports: drifted, clean, or not compared; empty if drift is not watched."""
+    has_ledger: bool = True
+    elsewhere: tuple[str, ...] = ()
+    """Without a ledger: the schemas, not on search_path, that have one."""
+    replaced: str = ""
+    """The names that were replaced, as the ledger keeps them."""
     format: int = EVENT_FORMAT
 
 
 @event("adoption_written")
 @dataclass(frozen=True, slots=True)
 class AdoptionWritten(Event):
-    """The versions that were recorded, and the name of the table that keeps what another tool had recorded."""
+    """The versions that were recorded, and the name of the table that keeps what another tool had recorded.
+
+    Without versions, an empty ledger was created.
+    """
 
     versions: tuple[str, ...]
     kept: str = ""

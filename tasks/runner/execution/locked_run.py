@@ -21,7 +21,9 @@ from tasks.runner.ledger.environment_label import check_environment, record_envi
 from tasks.runner.ledger.expected_schema import ExpectationWriter
 from tasks.runner.ledger.reading import Ledger, ensure_ledger, read_ledger
 from tasks.runner.ledger.renames import filter_renames
+from tasks.runner.ledger.replaced import apply_replaced, record_replacements
 from tasks.runner.ledger.writing import Entry, Recorder
+from tasks.runner.planning.faults import find_folder_faults
 from tasks.runner.planning.plan import CHANGES_SCHEMA, Plan, replan
 from tasks.runner.redaction import redact
 
@@ -54,12 +56,12 @@ class LockedRun:
         if check and not pooled:
             run_sql(connection, check)
         yield from end_dead_runs(connection, watcher, settings.stop, own=self._name)
-        ledger = self._prepare_ledger(connection)
+        ledger = self._prepare_ledger(connection, plan)
         renames = filter_renames(plan.renames, ledger)
         if renames:
             self._make_recorder(connection, ledger, pooled).record_renames(renames)
             ledger = read_ledger(connection)
-        plan = replan(plan, ledger)
+        plan = replan(plan, apply_replaced(ledger, [step.version for step in plan.steps]))
         plan.raise_refusals()
         if not plan.steps:
             return
@@ -82,15 +84,16 @@ class LockedRun:
         expecter.settle()
         recorder.log(Entry(plan.action, "finished"))
 
-    def _prepare_ledger(self, connection: psycopg.Connection) -> Ledger:
+    def _prepare_ledger(self, connection: psycopg.Connection, plan: Plan) -> Ledger:
         """Read the ledger again, because no other run can write to it now, and create its missing tables."""
         ledger = read_ledger(connection)
         check_environment(ledger, self._settings.belonging)
+        Plan(plan.action, (), find_folder_faults(connection, ledger, self._settings.migrations_dir)).raise_refusals()
         if not ledger.current:
             ensure_ledger(connection, ledger)
             ledger = read_ledger(connection)
         record_environment(connection, ledger, self._settings.belonging)
-        return ledger
+        return record_replacements(connection, ledger, plan.replaced)
 
     def _make_recorder(self, connection: psycopg.Connection, ledger: Ledger, pooled: bool) -> Recorder:
         revision = read_revision(self._settings.migrations_dir)

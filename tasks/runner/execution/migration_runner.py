@@ -16,8 +16,12 @@ from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.identity import Identity
 from tasks.runner.ledger.environment_label import Belonging, check_environment
 from tasks.runner.ledger.reading import Ledger, read_ledger
-from tasks.runner.ledger.renames import read_renamed_ledger
+from tasks.runner.ledger.renames import read_renames
+from tasks.runner.ledger.replaced import list_replacements, rename_back
+from tasks.runner.ledger.view import view_ledger
 from tasks.runner.planning.choice import Goal, MigrateGoal, RollbackGoal, choose
+from tasks.runner.planning.faults import find_faults
+from tasks.runner.planning.half_applied import find_half_applied, merge_findings
 from tasks.runner.planning.plan import Plan, plan
 from tasks.runner.retries import RetryPolicy
 from tasks.runner.signals import Stop
@@ -107,17 +111,22 @@ class MigrationRunner:
         """Return the plan of a goal, made from files and ledger in a READ ONLY transaction."""
         migrations = read_migrations(migrations_dir or self.migrations_dir)
         with self.read() as connection:
-            ledger, renames, rename_findings = read_renamed_ledger(connection, migrations)
+            renames = read_renames(migrations.folder, migrations.checksums)
+            recorded = read_ledger(connection)
+            ledger, todo, ledger_findings = view_ledger(recorded, renames, migrations.checksums)
             check_environment(ledger, self.belonging)
             choice = choose(migrations, ledger, goal)
-            choice = replace(choice, findings=(*rename_findings, *choice.findings))
+            faults = find_faults(connection, recorded, migrations)
+            half_applied = find_half_applied(migrations, ledger, choice)
+            choice = replace(choice, findings=merge_findings(faults, ledger_findings, half_applied, choice.findings))
             if not choice.versions and not choice.findings:
                 return Preparation(ledger, migrations, Plan(choice.action, ()))
             from tasks.runner.planning.sources import add_diffs, check_syntax, read_sources
 
             choice = replace(choice, findings=add_diffs(connection, ledger, migrations, choice.findings))
             new_plan = plan(choice, read_sources(connection, ledger, migrations, choice), ledger.attempts)
-            new_plan = replace(new_plan, renames=renames)
+            todo = (*todo, *rename_back(ledger, choice.versions if choice.action == "rollback" else ()))
+            new_plan = replace(new_plan, renames=todo, replaced=list_replacements(renames))
             run_sql(connection, "ROLLBACK")
             check_syntax(connection, new_plan)
         return Preparation(ledger, migrations, new_plan)

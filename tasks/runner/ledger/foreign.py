@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -47,14 +48,18 @@ class OtherLedger:
 
 def find_other_ledger(connection: psycopg.Connection) -> OtherLedger | None:
     """Return the record of another tool on the search_path, preferring one with the name of our ledger, or None."""
+    return next(find_other_ledgers(connection), None)
+
+
+def find_other_ledgers(connection: psycopg.Connection) -> Iterator[OtherLedger]:
+    """Yield the records of other tools on the search_path, the one with the name of our ledger first."""
     tables = sorted({tool.table for tool in OTHER_TOOLS})
     found = connection.execute(_TABLES, [tables]).fetchall()
     found.sort(key=lambda row: row[1] != "schema_migrations")
     for schema, table, columns in found:
         tool = recognise(table, frozenset(columns))
         if tool is not None:
-            return OtherLedger(tool, schema, _read_rows(connection, tool, schema))
-    return None
+            yield OtherLedger(tool, schema, _read_rows(connection, tool, schema))
 
 
 def recognise(table: str, columns: frozenset[str]) -> OtherTool | None:

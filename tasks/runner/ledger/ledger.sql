@@ -14,8 +14,8 @@ CREATE TABLE IF NOT EXISTS schema_migrations_log (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run_id UUID NOT NULL,
     version VARCHAR(255),
-    action VARCHAR(20) NOT NULL,
-    outcome VARCHAR(20) NOT NULL CHECK (outcome IN ('started', 'finished', 'failed', 'resumed')),
+    action VARCHAR(20) NOT NULL CHECK (action ~ '^[a-z]+$'),
+    outcome VARCHAR(20) NOT NULL CHECK (outcome ~ '^[a-z]+$'),
     segments_done INTEGER NOT NULL DEFAULT 0 CHECK (segments_done >= 0),
     segments_total INTEGER NOT NULL DEFAULT 0,
     segments_checksum VARCHAR(64),
@@ -54,12 +54,25 @@ CREATE TABLE IF NOT EXISTS schema_migrations_meta (
     key VARCHAR(40) PRIMARY KEY,
     value TEXT NOT NULL
 );
--- What a ledger of format 1 lacks.
+
+-- What older ledgers lack. Newer versions of this tool may write actions and outcomes that this one ignores: only their form is checked.
 ALTER TABLE schema_migrations_log ADD COLUMN IF NOT EXISTS note TEXT;
 ALTER TABLE schema_migrations_log
     DROP CONSTRAINT IF EXISTS schema_migrations_log_action_check,
-    ADD CONSTRAINT schema_migrations_log_action_check
-        CHECK (action IN ('migrate', 'rollback', 'repair', 'seed', 'adopt', 'rename'));
+    ADD CONSTRAINT schema_migrations_log_action_check CHECK (action ~ '^[a-z]+$'),
+    DROP CONSTRAINT IF EXISTS schema_migrations_log_outcome_check,
+    ADD CONSTRAINT schema_migrations_log_outcome_check CHECK (outcome ~ '^[a-z]+$');
 
-INSERT INTO schema_migrations_meta (key, value) VALUES ('format', '2') ON CONFLICT (key)
-    DO UPDATE SET value = excluded.value WHERE schema_migrations_meta.value <> excluded.value;
+-- `format` changes when older tools can no longer use the ledger, `additions` when they can.
+INSERT INTO schema_migrations_meta (key, value) VALUES ('format', '2'), ('additions', '1') ON CONFLICT (key)
+    DO UPDATE SET value = excluded.value
+    WHERE CASE WHEN schema_migrations_meta.value ~ '^[0-9]{1,9}$'
+               THEN schema_migrations_meta.value::integer < excluded.value::integer ELSE true END;
+
+-- The names that were replaced before `replaced` was recorded (tasks/runner/ledger/replaced.py), from the log.
+INSERT INTO schema_migrations_meta (key, value)
+SELECT 'replaced', json_agg(json_build_array(old, version, version ~ '_squashed_schema(_[0-9]+)?$', NULL))::text
+  FROM (SELECT DISTINCT regexp_replace(note, '^(was|dropped:) ', '') AS old, version FROM schema_migrations_log
+         WHERE action = 'rename' AND note ~ '^(was|dropped:) ') renamed
+HAVING count(*) > 0
+    ON CONFLICT (key) DO NOTHING;

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg
@@ -12,36 +13,52 @@ from psycopg import sql
 from tasks.postgres.quoting import quote_identifier, quote_qualified
 from tasks.runner.database.session import run_sql
 from tasks.runner.errors import RefusedError
-from tasks.runner.identity import LEDGER_FORMAT
+from tasks.runner.identity import LEDGER_ADDITIONS, LEDGER_FORMAT
 
 _INTERRUPTED = frozenset({"", "57014", "57P01", "57P02", "57P03", "57P05", "08006", "08003", "08000"})
 """How a statement ends that the server did not refuse: it was cancelled, or the session was lost.
 https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
+_NUMBER = re.compile("[0-9]{1,9}")
 _REQUIRED = ("version", "applied_at", "applied_by", "checksum", "execution_time_ms")
 _LAYOUT = """
 SELECT coalesce(n.nspname, current_schema()),
        (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-       (SELECT bool_and(to_regclass(quote_ident(coalesce(n.nspname, current_schema())) || '.schema_migrations_' || beside)
-                        IS NOT NULL)
-          FROM unnest(ARRAY['log', 'meta', 'scripts', 'seeds']) beside),
+       ARRAY(SELECT beside FROM unnest(%s::text[]) beside
+              WHERE to_regclass(quote_ident(coalesce(n.nspname, current_schema())) || '.schema_migrations' || beside)
+                    IS NOT NULL),
        c.relkind IN ('r', 'p') AND EXISTS (
          SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
            JOIN pg_type y ON y.oid = a.atttypid
           WHERE i.indrelid = c.oid AND i.indisunique AND i.indnkeyatts = 1 AND i.indpred IS NULL
             AND a.attname = 'version' AND a.attnotnull AND y.typcategory = 'S')
-  FROM (SELECT to_regclass('schema_migrations') AS oid) t
-  LEFT JOIN pg_class c ON c.oid = t.oid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+  FROM (SELECT to_regclass('schema_migrations') AS oid, to_regclass('schema_migrations_log') AS log) t
+  LEFT JOIN pg_class c ON c.oid = t.oid
+  LEFT JOIN pg_class found ON found.oid = coalesce(t.oid, t.log) LEFT JOIN pg_namespace n ON n.oid = found.relnamespace
 """
-_ATTEMPTS = """
-SELECT 'meta', key, value, NULL, 0, 0, NULL, NULL, NULL, NULL FROM {meta}
+_KNOWN_ACTIONS = "('migrate', 'rollback', 'repair', 'seed', 'adopt', 'rename')"
+"""A newer version of this tool may log others. They are ignored, as are the outcomes that are not listed in _PARTS."""
+_PARTS = {
+    "_meta": """
+SELECT 'meta', key, value, NULL, 0, 0, NULL, NULL, NULL, NULL FROM {_meta}
+""",
+    "_scripts": """
+SELECT 'filled', '_scripts', '', NULL, 0, 0, NULL, NULL, NULL, NULL WHERE EXISTS (SELECT FROM {_scripts})
+""",
+    "_log": f"""
+SELECT 'filled', '_log', '', NULL, 0, 0, NULL, NULL, NULL, NULL WHERE EXISTS (SELECT FROM {{_log}})
 UNION ALL
 SELECT 'log', version, action, outcome, segments_done, segments_total, segments_checksum, sqlstate, error, at::text
-  FROM {log} l
- WHERE version IS NOT NULL AND outcome <> 'finished'
-   AND id = (SELECT max(id) FROM {log} later WHERE later.version = l.version)
-"""
+  FROM {{_log}} l
+ WHERE version IS NOT NULL AND outcome <> 'finished' AND outcome IN ('started', 'failed', 'resumed')
+   AND id = (SELECT max(id) FROM {{_log}} later WHERE later.version = l.version AND action IN {_KNOWN_ACTIONS}
+                AND outcome IN ('started', 'failed', 'resumed', 'finished'))
+""",
+}
+"""What is read of each table beside schema_migrations."""
+HELPER_TABLES = ("_log", "_meta", "_scripts", "_seeds")
+"""The tables beside schema_migrations, without its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +91,7 @@ class Ledger:
 
     schema: str = "public"
     exists: bool = False
+    """Whether schema_migrations exists."""
     complete: bool = False
     """Whether the other tables of the ledger exist too."""
     checksums: Mapping[str, str | None] = field(default_factory=dict)
@@ -84,15 +102,26 @@ class Ledger:
     """The expected schema, as tasks.runner.ledger.expected_schema writes it."""
     old_names: Mapping[str, str] = field(default_factory=dict)
     """The names under which the database still records versions that were renamed since."""
+    helpers: frozenset[str] = frozenset()
+    """Which of HELPER_TABLES exist."""
+    filled: frozenset[str] = frozenset()
+    """Which of the log and the scripts have rows."""
+    newer_names: Mapping[str, str] = field(default_factory=dict)
+    """The names under which the database records versions that this older checkout has under an older name."""
+    additions: int = 0
+    replaced: str = ""
+    """The names that were replaced, as tasks.runner.ledger.replaced writes them."""
+    absorbed: Mapping[str, str] = field(default_factory=dict)
+    """The recorded squash by each version of this checkout that it absorbed, which therefore counts as applied."""
 
     @property
     def current(self) -> bool:
-        """Return True if all tables exist, in the format that this tool writes."""
-        return self.complete and self.format == LEDGER_FORMAT
+        """Return True if all tables exist, in the format that this tool writes, and with its additions."""
+        return self.complete and self.format == LEDGER_FORMAT and self.additions >= LEDGER_ADDITIONS
 
     def recorded_name(self, version: str) -> str:
         """Return the name under which the database records a version."""
-        return self.old_names.get(version, version)
+        return self.newer_names.get(version) or self.old_names.get(version, version)
 
     def table(self, suffix: str = "") -> sql.Identifier:
         """Return the name of a table of the ledger, with its schema, so that it does not depend on search_path."""
@@ -104,34 +133,47 @@ def read_ledger(connection: psycopg.Connection) -> Ledger:
 
     Raises RefusedError if schema_migrations is not the table of this tool, or has a newer format.
     """
-    layout = connection.execute(_LAYOUT).fetchone()
+    layout = connection.execute(_LAYOUT, [list(HELPER_TABLES)]).fetchone()
     if layout is None or layout[0] is None:
         raise RefusedError(
             "no schema for the ledger: search_path contains none that exists",
             hint="CREATE SCHEMA public; or set search_path in DATABASE_URL (?options=-csearch_path%3Dmyschema).",
             state="Nothing was changed.",
         )
-    schema, columns, complete, keyed = layout
-    if columns is None:
-        return Ledger(schema=schema)
-    _check_shape(schema, columns, keyed=keyed)
-    ledger = Ledger(schema=schema, exists=True, complete=complete)
-    rows = connection.execute(
-        sql.SQL('SELECT version, checksum FROM {} ORDER BY applied_at NULLS FIRST, version COLLATE "C"').format(ledger.table())
-    ).fetchall()
-    checksums: dict[str, str | None] = dict(rows)
-    if not complete:
-        return Ledger(schema=schema, exists=True, checksums=checksums)
+    schema, columns, helpers, keyed = layout
+    ledger = Ledger(schema=schema, helpers=frozenset(helpers))
+    if columns is not None:
+        _check_shape(schema, columns, keyed=keyed)
+        query = 'SELECT version, checksum FROM {} ORDER BY applied_at NULLS FIRST, version COLLATE "C"'
+        rows = connection.execute(sql.SQL(query).format(ledger.table())).fetchall()
+        ledger = replace(ledger, exists=True, complete=len(helpers) == len(HELPER_TABLES), checksums=dict(rows))
+    return _read_helpers(connection, ledger) if ledger.helpers else ledger
+
+
+def _read_helpers(connection: psycopg.Connection, ledger: Ledger) -> Ledger:
+    """Return the ledger with what those of the other tables contain that exist."""
     meta: dict[str, str] = {}
     attempts: dict[str, Attempt] = {}
-    query = sql.SQL(_ATTEMPTS).format(meta=ledger.table("_meta"), log=ledger.table("_log"))
-    for what, name, value, outcome, done, total, checksum, sqlstate, error, at in connection.execute(query):
+    filled: set[str] = set()
+    parts = [part for suffix, part in _PARTS.items() if suffix in ledger.helpers]
+    query = sql.SQL("UNION ALL".join(parts)).format(**{suffix: ledger.table(suffix) for suffix in HELPER_TABLES})
+    for what, name, value, outcome, done, total, checksum, sqlstate, error, at in connection.execute(query) if parts else ():
         if what == "meta":
             meta[name] = value
+        elif what == "filled":
+            filled.add(name)
         else:
             attempts[name] = Attempt(value, outcome, done, total, checksum or "", sqlstate or "", error or "", at)
-    number = _check_format(meta.get("format", ""))
-    return Ledger(schema, True, True, checksums, attempts, meta.get("environment", ""), number, meta.get("schema", ""))
+    return replace(
+        ledger,
+        attempts=attempts,
+        filled=frozenset(filled),
+        format=_check_format(meta.get("format", "")),
+        additions=int(additions) if _NUMBER.fullmatch(additions := meta.get("additions", "")) else 0,
+        environment=meta.get("environment", ""),
+        expected=meta.get("schema", ""),
+        replaced=meta.get("replaced", ""),
+    )
 
 
 def ensure_ledger(connection: psycopg.Connection, ledger: Ledger) -> None:
@@ -161,10 +203,12 @@ def _check_shape(schema: str, columns: list[str], *, keyed: bool) -> None:
 
 
 def _check_format(text: str) -> int:
-    """Return the format; raises RefusedError for one of a newer version of this tool."""
-    if not text.isdigit() or int(text) > LEDGER_FORMAT:
+    """Return the format, 0 if none is recorded; raises RefusedError for one of a newer version of this tool."""
+    if not text:
+        return 0
+    if not _NUMBER.fullmatch(text) or int(text) > LEDGER_FORMAT:
         raise RefusedError(
-            f"the ledger has format {text or 'unknown'}, and this tool supports formats up to {LEDGER_FORMAT}",
+            f"the ledger has format {text}, and this tool supports formats up to {LEDGER_FORMAT}",
             hint="Pull: it was written by a newer version of this tool.",
             state="Nothing was changed.",
         )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import psycopg
-
 from tasks.runner.errors import FilesError
 from tasks.runner.events import Finding
-from tasks.runner.files.checkout import Migrations, show_path
-from tasks.runner.ledger.reading import Ledger, read_ledger
+from tasks.runner.files.checkout import show_path
+from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.squashes import Squash, find_partial, read_squashes, resolve_squashes
 
 RENAMES_FILE = "renames.toml"
@@ -123,16 +122,6 @@ def write_renames(renames: Renames) -> str:
     return "".join(lines)
 
 
-def read_renamed_ledger(
-    connection: psycopg.Connection, migrations: Migrations
-) -> tuple[Ledger, tuple[Rename, ...], list[Finding]]:
-    """Return the ledger under the current names, the rows that a run has to rename, and the findings about them."""
-    renames = read_renames(migrations.folder, migrations.checksums)
-    recorded = read_ledger(connection)
-    ledger, todo = apply_renames(recorded, renames)
-    return ledger, todo, find_renames(recorded, renames, todo)
-
-
 def apply_renames(ledger: Ledger, renames: Renames) -> tuple[Ledger, tuple[Rename, ...]]:
     """Return the ledger as it will be under the current names, and the rows to rename."""
     found = _find_versions(ledger, renames)
@@ -173,6 +162,8 @@ def _find_versions(ledger: Ledger, renames: Renames) -> dict[str, str | None]:
 
 def find_renames(ledger: Ledger, renames: Renames, todo: Iterable[Rename]) -> list[Finding]:
     """Return findings: the rows that a run will rename, and refusals of old names under which an attempt is unfinished."""
+    renamed = list(todo)
+    squashed = Counter(rename.version for rename in renamed if rename.version in renames.squashed)
     findings = [
         Finding(
             "renamed",
@@ -181,7 +172,12 @@ def find_renames(ledger: Ledger, renames: Renames, todo: Iterable[Rename]) -> li
             if rename.drops
             else f"is recorded as {rename.recorded}, its old name; a run renames that row",
         )
-        for rename in todo
+        for rename in renamed
+        if rename.version not in squashed
+    ]
+    findings += [
+        Finding("renamed", version, f"replaces {number} migrations that are applied; a run records it in their place")
+        for version, number in squashed.items()
     ]
     names = [renames.parts.get(strip_ending(name), renames.versions.get(strip_ending(name), name)) for name in ledger.checksums]
     findings += find_partial(resolve_squashes(names, renames.squashed))

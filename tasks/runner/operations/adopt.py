@@ -24,14 +24,18 @@ from tasks.runner.events import AdoptionWritten, Event
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.identity import read_revision
+from tasks.runner.ledger.damage import find_damage
 from tasks.runner.ledger.environment_label import check_environment, record_environment
 from tasks.runner.ledger.foreign import OtherLedger, find_other_ledger
 from tasks.runner.ledger.reading import Ledger, compose_tables, read_ledger
 from tasks.runner.ledger.renames import apply_renames, filter_renames, read_renames
+from tasks.runner.ledger.replaced import list_replacements, record_replacements
 from tasks.runner.ledger.takeover import Adoption, exclude_tool_tables, record_adoptions, take_over
+from tasks.runner.ledger.view import view_ledger
 from tasks.runner.ledger.writing import Recorder
 from tasks.runner.operations.migrate import start
 from tasks.runner.planning.failures import describe_server_error
+from tasks.runner.planning.plan import Plan
 
 
 def adopt(runner: MigrationRunner, fingerprint: str, confirmed: Sequence[str]) -> Iterator[Event]:
@@ -92,7 +96,8 @@ def read_state(
     if other is None or not other.is_in_the_way:
         ledger = read_ledger(connection)
         check_environment(ledger, runner.belonging)
-        ledger, _ = apply_renames(ledger, read_renames(migrations.folder, migrations.checksums))
+        Plan("adopt", (), find_damage(connection, ledger)).raise_refusals()
+        ledger, _, _ = view_ledger(ledger, read_renames(migrations.folder, migrations.checksums), migrations.checksums)
     if ledger.checksums:
         other = None
     return exclude_tool_tables(read_catalog(connection), other), ledger, other
@@ -114,14 +119,17 @@ def _write(
             state="Nothing was changed.",
         )
     revision, kept = read_revision(runner.migrations_dir), ""
-    if other is not None:
-        kept = take_over(connection, other, adoptions, migrations=migrations, identity=runner.identity, revision=revision)
-    else:
-        with connection.transaction():
+    renames = read_renames(migrations.folder, migrations.checksums)
+    with connection.transaction():
+        if other is not None:
+            kept = take_over(connection, other, adoptions, migrations=migrations, identity=runner.identity, revision=revision)
+        else:
             ledger = read_ledger(connection)
-            _, todo = apply_renames(ledger, read_renames(migrations.folder, migrations.checksums))
-            run_sql(connection, compose_tables(ledger))
+            _, todo = apply_renames(ledger, renames)
+            if not ledger.current:
+                run_sql(connection, compose_tables(ledger))
             recorder = Recorder(connection, ledger, runner.identity, revision, prepare=False)
             recorder.record_renames(filter_renames(todo, ledger))
             record_adoptions(recorder, adoptions, migrations)
+        record_replacements(connection, read_ledger(connection), list_replacements(renames))
     return kept

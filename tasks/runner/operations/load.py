@@ -21,10 +21,14 @@ from tasks.runner.identity import read_revision
 from tasks.runner.ledger.environment_label import check_environment, record_environment
 from tasks.runner.ledger.expected_schema import ExpectationWriter
 from tasks.runner.ledger.reading import ensure_ledger, read_ledger
+from tasks.runner.ledger.renames import read_renames
+from tasks.runner.ledger.replaced import list_replacements, record_replacements
 from tasks.runner.ledger.takeover import Adoption, record_adoptions
 from tasks.runner.ledger.writing import Recorder
 from tasks.runner.operations.migrate import start
 from tasks.runner.planning.failures import describe_reason, find_place, is_lost
+from tasks.runner.planning.faults import find_faults
+from tasks.runner.planning.plan import Plan
 from tasks.runner.redaction import redact
 from tasks.runner.signals import describe_signal
 
@@ -77,6 +81,7 @@ def _load(
     """Load the schema and record the migrations in one transaction; the caller has the lock."""
     ledger = read_ledger(connection)
     check_environment(ledger, runner.belonging)
+    Plan("load", (), find_faults(connection, ledger, None)).raise_refusals()
     _refuse_nonempty(bool(ledger.checksums), read_catalog(connection))
     if not ledger.current:
         ensure_ledger(connection, ledger)
@@ -89,6 +94,8 @@ def _load(
         run_sql(connection, "RESET ALL")
         recorder = Recorder(connection, ledger, runner.identity, read_revision(runner.migrations_dir), prepare=False)
         record_adoptions(recorder, (Adoption(version, f"loaded from {NAME}") for version in schema.checksums), migrations)
+        replacements = list_replacements(read_renames(migrations.folder, migrations.checksums))
+        record_replacements(connection, ledger, replacements)
         run_sql(connection, "COMMIT")
     except BaseException:
         if not is_lost(connection):

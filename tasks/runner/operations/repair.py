@@ -20,9 +20,11 @@ from tasks.runner.identity import read_revision
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.expected_schema import record_uncompared
 from tasks.runner.ledger.reading import Ledger, ensure_ledger, read_ledger
-from tasks.runner.ledger.renames import Rename, filter_renames, read_renamed_ledger
+from tasks.runner.ledger.renames import Rename, filter_renames
+from tasks.runner.ledger.view import read_renamed_ledger
 from tasks.runner.ledger.writing import Entry, Recorder
 from tasks.runner.operations.migrate import start
+from tasks.runner.operations.rebuild import REBUILDING, propose_rebuilding, rebuild
 from tasks.runner.planning.choice import find_differences
 from tasks.runner.planning.failures import describe_server_error
 from tasks.runner.planning.sources import add_diffs
@@ -58,7 +60,8 @@ def repair(runner: MigrationRunner, confirm: Confirm | None) -> Iterator[Event]:
     with runner.read() as connection:
         ledger, renames, _ = read_renamed_ledger(connection, migrations)
         check_environment(ledger, runner.belonging)
-        proposals = propose_repairs(ledger, add_diffs(connection, ledger, migrations, find_differences(migrations, ledger)))
+        proposals = propose_rebuilding(connection, ledger, runner.environment)
+        proposals += propose_repairs(ledger, add_diffs(connection, ledger, migrations, find_differences(migrations, ledger)))
     confirmed = []
     for proposal in proposals:
         yield proposal
@@ -90,12 +93,15 @@ def propose_repairs(ledger: Ledger, findings: tuple[Finding, ...]) -> tuple[Repa
             finding.diff,
         )
         for finding in findings
-        if finding.kind == "edited"
+        if finding.kind == "edited" and finding.version not in ledger.newer_names
     ]
     proposals += [
         RepairProposed(version, "record checksum", "it was recorded without a checksum: record that of the file")
         for version, checksum in ledger.checksums.items()
-        if checksum is None and version not in {finding.version for finding in findings}
+        if checksum is None
+        and version not in {finding.version for finding in findings}
+        and version not in ledger.absorbed
+        and version not in ledger.newer_names
     ]
     proposals += [
         RepairProposed(
@@ -105,7 +111,7 @@ def propose_repairs(ledger: Ledger, findings: tuple[Finding, ...]) -> tuple[Repa
             "(its changes to the schema stay, and can no longer be rolled back)",
         )
         for finding in findings
-        if finding.kind == "missing"
+        if finding.kind == "missing" and finding.version not in ledger.absorbed.values()
     ]
     proposals += [
         RepairProposed(
@@ -136,7 +142,10 @@ def _apply(runner: MigrationRunner, migrations: Migrations, confirmed: list[Repa
             with connection.transaction():
                 recorder.record_renames(filter_renames(renames, ledger))
                 for proposal in confirmed:
-                    _write(_Session(connection, ledger, migrations), recorder, proposal)
+                    if proposal.change in REBUILDING:
+                        rebuild(recorder, migrations, proposal, runner.belonging)
+                    else:
+                        _write(_Session(connection, ledger, migrations), recorder, proposal)
                 record_uncompared(connection, ledger)
     except psycopg.Error as error:
         raise describe_server_error(error, runner.url, state="Nothing was changed.") from error
@@ -156,4 +165,4 @@ def _write(session: _Session, recorder: Recorder, proposal: RepairProposed) -> N
         if query:
             composed = sql.SQL(query).format(ledger=ledger.table(), scripts=ledger.table("_scripts"))
             session.connection.execute(composed, values)
-    recorder.log(Entry("repair", "finished", proposal.version))
+    recorder.log(Entry("repair", "finished", proposal.version, note=proposal.change))

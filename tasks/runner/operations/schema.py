@@ -14,6 +14,7 @@ from tasks.runner.database.session import describe_database
 from tasks.runner.events import NOT_COMPARED, CatalogRead, Event, OtherRecord, StoredScript, UnfinishedAttempt
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.ledger.environment_label import check_environment
+from tasks.runner.ledger.elsewhere import find_distant_ledgers
 from tasks.runner.ledger.expected_schema import parse_expectation, sum_catalog
 from tasks.runner.ledger.foreign import LedgerRow, OtherLedger, find_other_ledger
 from tasks.runner.ledger.reading import Ledger, read_ledger
@@ -32,6 +33,7 @@ def read_schema(runner: MigrationRunner) -> Iterator[Event]:
         check_environment(ledger, runner.belonging)
         catalog = read_catalog(connection)
         scripts = _read_scripts(connection, ledger)
+        elsewhere = () if ledger.exists or ledger.helpers else find_distant_ledgers(connection, ledger)
     yield CatalogRead(
         runner.environment or ledger.environment,
         describe_database(runner.url),
@@ -41,6 +43,9 @@ def read_schema(runner: MigrationRunner) -> Iterator[Event]:
         None if other is None else describe_record(other),
         unfinished=_list_unfinished(ledger),
         status=_describe_drift(ledger, catalog) if runner.watch_drift and ledger.exists else "",
+        has_ledger=ledger.exists,
+        elsewhere=tuple(each.schema for each in elsewhere),
+        replaced=ledger.replaced,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import psycopg
 from psycopg import sql
@@ -16,6 +17,7 @@ from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.operations.migrate import run_plan, start
 from tasks.runner.parsing import Script, read_script
+from tasks.runner.planning.faults import find_folder_faults
 from tasks.runner.planning.plan import Plan, Source, Step
 
 
@@ -29,10 +31,11 @@ def seed(runner: MigrationRunner, *, dry_run: bool = False) -> Iterator[Event]:
         ledger = read_ledger(connection)
         check_environment(ledger, runner.belonging)
         recorded = read_recorded_seeds(connection, ledger)
+        faults = find_folder_faults(connection, ledger, runner.migrations_dir)
     skipped = tuple(file.path.stem for file in files if recorded.get(file.path.stem) == file.checksum)
     if skipped:
         yield Skipped(skipped)
-    yield from run_plan(runner, plan_seeds(files, recorded), started_at, dry_run=dry_run)
+    yield from run_plan(runner, replace(plan_seeds(files, recorded), findings=faults), started_at, dry_run=dry_run)
 
 
 def plan_seeds(files: tuple[SourceFile, ...], recorded: Mapping[str, str]) -> Plan:

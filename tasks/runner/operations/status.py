@@ -17,9 +17,12 @@ from tasks.runner.files.checkout import read_migrations
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.expected_schema import UNCOMPARED, parse_expectation, read_sum
 from tasks.runner.ledger.reading import Ledger, read_ledger
-from tasks.runner.ledger.renames import read_renamed_ledger
+from tasks.runner.ledger.renames import read_renames
+from tasks.runner.ledger.view import view_ledger
 from tasks.runner.planning.choice import MigrateGoal, choose, find_version
 from tasks.runner.planning.sections import KIND as BOTH_DIRECTIONS
+from tasks.runner.planning.faults import find_faults
+from tasks.runner.planning.half_applied import find_absent, merge_findings
 from tasks.runner.planning.sources import add_diffs
 
 _OPEN = frozenset({"pending", "late"})
@@ -40,14 +43,21 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
     migrations = read_migrations(runner.migrations_dir)
     with runner.read() as connection:
         server_version = connection.info.server_version
-        ledger, _, _ = read_renamed_ledger(connection, migrations)
+        recorded = read_ledger(connection)
+        renames = read_renames(migrations.folder, migrations.checksums)
+        ledger, _, ledger_findings = view_ledger(recorded, renames, migrations.checksums)
         check_environment(ledger, runner.belonging)
         choice = choose(migrations, ledger, MigrateGoal())
-        findings = add_diffs(connection, ledger, migrations, choice.findings)
+        found = merge_findings(find_absent(migrations, ledger), choice.findings)
+        findings = add_diffs(connection, ledger, migrations, found)
         states = list_states(ledger, choice.versions, findings)
         newest = set(list(states)[-limit:])
         shown = [version for version, state in states.items() if not limit or version in newest or state != "applied"]
         details = _read_details(connection, ledger, shown)
+        # These are not the state of a version.
+        faults = find_faults(connection, recorded, migrations)
+        named = [each for each in ledger_findings if each.refuses or each.version in ledger.newer_names]
+        findings = merge_findings(faults, findings, named)
         findings += _find_drift(connection, ledger) if runner.watch_drift else ()
         run = find_active_run(connection)
     rows = tuple(_build_row(version, states[version], details.get(version), ledger) for version in shown)
@@ -126,7 +136,9 @@ def _build_row(version: str, state: str, details: tuple[Any, ...] | None, ledger
     failed = bool(attempt and attempt.error and (version in ledger.checksums) == (attempt.action == "rollback"))
     if attempt is not None and failed:
         note = "; ".join(filter(None, (note, f"last attempt failed: {attempt.error.splitlines()[0]}")))
-    if state == "applied" and ledger.checksums.get(version) is None:
+    if version in ledger.absorbed:
+        note = f"absorbed by {ledger.absorbed[version]}"
+    elif state == "applied" and ledger.checksums.get(version) is None and version not in ledger.newer_names:
         note = "recorded without a checksum"
     if details is None:
         return StatusRow(version, state, note=note, failed=failed)

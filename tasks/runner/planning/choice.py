@@ -10,6 +10,7 @@ from tasks.runner.events import Finding
 from tasks.runner.files.checkout import Migrations
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.planning.sections import find_both_directions
+from tasks.runner.ledger.replaced import explain_older_checkout, refuse_replaced
 
 _RUNS_ANYWAY = "; it runs anyway (--strict refuses it)"
 _MISSING = "is applied, but this checkout has no file for it (another branch?)"
@@ -77,7 +78,7 @@ def choose(migrations: Migrations, ledger: Ledger, goal: Goal) -> Choice:
         for version, attempt in ledger.attempts.items()
         if attempt.action == "rollback" and attempt.interrupted and version in ledger.checksums
     ]
-    return Choice("migrate", tuple(pending), tuple(findings))
+    return Choice("migrate", tuple(pending), tuple(explain_older_checkout(findings, ledger)))
 
 
 def find_differences(migrations: Migrations, ledger: Ledger) -> list[Finding]:
@@ -146,7 +147,9 @@ def _choose_rollback(migrations: Migrations, ledger: Ledger, goal: RollbackGoal)
         for version, attempt in ledger.attempts.items()
         if attempt.action == "migrate" and attempt.interrupted and version not in ledger.checksums
     ]
-    return Choice("rollback", tuple(chosen), tuple(findings))
+    findings += refuse_replaced(ledger, chosen)
+    refused = {finding.version for finding in findings if finding.refuses}
+    return Choice("rollback", tuple(version for version in chosen if version not in refused), tuple(findings))
 
 
 def _refuse_unknown_file(version: str, migrations: Migrations) -> None:

@@ -15,6 +15,7 @@ from tasks.runner.errors import RefusedError
 from tasks.runner.events import Finding, PlannedStatement, PlannedStep
 from tasks.runner.ledger.reading import Attempt, Ledger
 from tasks.runner.ledger.renames import Rename
+from tasks.runner.ledger.replaced import Replacement
 from tasks.runner.planning.choice import Choice
 from tasks.runner.planning.sections import refuse_other_direction
 
@@ -63,6 +64,8 @@ class Plan:
     findings: tuple[Finding, ...] = ()
     renames: tuple[Rename, ...] = ()
     """The rows of the ledger that get their current names before the first step."""
+    replaced: tuple[Replacement, ...] = ()
+    """The names that the files of the checkout replaced, for the ledger to keep."""
 
     @property
     def refusals(self) -> tuple[Finding, ...]:
@@ -75,7 +78,7 @@ class Plan:
         if not refusals:
             return
         raise RefusedError(
-            "\n".join(f"{finding.version} {finding.message}" for finding in refusals),
+            "\n".join(f"{finding.version} {finding.message}".lstrip() for finding in refusals),
             hint="\n".join(dict.fromkeys(finding.hint for finding in refusals if finding.hint)),
             state="Nothing was changed.",
         )
@@ -103,7 +106,7 @@ def _resume(step: Step, attempt: Attempt | None, findings: list[Finding]) -> Ste
         return replace(step, done=0, resumed=False, unsure=False)
     done = attempt.segments_done
     if checksum_segments(step.script, done) != attempt.segments_checksum:
-        findings.append(_describe_changed(step.version, attempt, step.source.shown))
+        findings.append(describe_changed(step.version, attempt, step.source.shown))
     return replace(step, done=done, resumed=attempt.interrupted, unsure=attempt.unsure)
 
 
@@ -118,7 +121,7 @@ def replan(plan: Plan, ledger: Ledger) -> Plan:
         recorded = ledger.checksums.get(step.version)
         if (step.version in ledger.checksums) == undoing:
             steps.append(_resume(step, ledger.attempts.get(step.version), findings))
-        elif not undoing and recorded != step.source.checksum:
+        elif not undoing and recorded != step.source.checksum and step.version not in ledger.absorbed:
             findings.append(_describe_overtaken(step.version))
     return Plan(plan.action, tuple(steps), tuple(findings))
 
@@ -162,7 +165,8 @@ def _describe_overtaken(version: str) -> Finding:
     )
 
 
-def _describe_changed(version: str, attempt: Attempt, shown: str) -> Finding:
+def describe_changed(version: str, attempt: Attempt, shown: str) -> Finding:
+    """Return the refusal of a file that no longer begins with the segments that an attempt committed."""
     return Finding(
         "interrupted",
         version,

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from tasks.runner.errors import RefusedError, StatementError
-from tasks.runner.identity import LEDGER_FORMAT, Identity
+from tasks.runner.identity import LEDGER_ADDITIONS, LEDGER_FORMAT, Identity
 from tests.runner.operating import A, B, Operator
 
 LOG_ROW = {"run_id": "'00000000-0000-0000-0000-000000000000'", "action": "'migrate'", "outcome": "'started'"}
@@ -113,14 +113,14 @@ def test_a_database_remembers_its_format_and_its_environment(any_operator: Opera
     any_operator.make_runner().ensure_migration_table()
     any_operator.make_runner(environment="staging").ensure_migration_table()
     rows = any_operator.database.query("SELECT key, value FROM schema_migrations_meta ORDER BY key")
-    assert rows == [("environment", "staging"), ("format", str(LEDGER_FORMAT))]
+    assert rows == [("additions", str(LEDGER_ADDITIONS)), ("environment", "staging"), ("format", str(LEDGER_FORMAT))]
 
 
 @pytest.mark.parametrize("written", [str(LEDGER_FORMAT + 1), "10", "next"])
 def test_a_ledger_of_a_newer_format_is_refused(operator: Operator, written: str) -> None:
     operator.write_tables(A)
     operator.make_runner().ensure_migration_table()
-    operator.database.execute("UPDATE schema_migrations_meta SET value = %s", written)
+    operator.database.execute("UPDATE schema_migrations_meta SET value = %s WHERE key = 'format'", written)
     with pytest.raises(RefusedError, match=f"the ledger has format {written}") as refused:
         operator.migrate()
     assert "Pull" in refused.value.hint
@@ -154,8 +154,8 @@ def test_the_ledger_is_created_in_the_schema_of_the_search_path(any_operator: Op
     ("values", "refusal"),
     [
         ({"outcome": "'failed'"}, psycopg.errors.CheckViolation),
-        ({"outcome": "'maybe'"}, psycopg.errors.CheckViolation),
-        ({"action": "'guess'"}, psycopg.errors.CheckViolation),
+        ({"outcome": "'not sure'"}, psycopg.errors.CheckViolation),
+        ({"action": "''"}, psycopg.errors.CheckViolation),
         ({"segments_done": "-1"}, psycopg.errors.CheckViolation),
         ({"segments_done": "2", "segments_total": "1"}, psycopg.errors.CheckViolation),
         ({"run_id": "NULL"}, psycopg.errors.NotNullViolation),

@@ -1,0 +1,121 @@
+"""Tables of the ledger that were emptied or dropped, for example by a test suite that truncates, or a partial restore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg import sql
+
+from tasks.runner.events import Finding
+from tasks.runner.ledger.reading import HELPER_TABLES, Ledger
+
+_LOST = """
+WITH change AS (
+    SELECT id, version::text AS version, true AS applied, at, actor, duration_ms FROM {log}
+     WHERE outcome = 'finished' AND action IN ('migrate', 'adopt', 'rename') AND version IS NOT NULL
+    UNION ALL
+    SELECT id, version, false, at, actor, NULL FROM {log} l
+     WHERE outcome = 'finished' AND version IS NOT NULL
+       AND (action = 'rollback' OR action = 'repair' AND (note = 'drop row' OR note IS NULL AND NOT {is_stored}))
+    UNION ALL
+    SELECT id, regexp_replace(note, '^(was|dropped:) ', ''), false, at, actor, NULL FROM {log}
+     WHERE outcome = 'finished' AND action = 'rename' AND note ~ '^(was|dropped:) '
+), last AS (SELECT DISTINCT ON (version) * FROM change ORDER BY version, id DESC)
+SELECT version, at AT TIME ZONE 'UTC', actor, duration_ms FROM last WHERE applied ORDER BY id
+"""
+"""The versions that are applied according to the log. A repair that dropped a row deleted its texts too,
+by which it is recognised where the log of an older version of this tool has no note."""
+_STORED = "SELECT version, encode(sha256(convert_to(up_text, 'UTF8')), 'hex') FROM {scripts}"
+_RESTORE = """
+INSERT INTO {ledger} (version, applied_at, applied_by, checksum, execution_time_ms) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (version) DO NOTHING
+"""
+_HAS_TEXTS = """
+SELECT EXISTS (SELECT FROM {log} JOIN {ledger} USING (version) WHERE action IN ('migrate', 'adopt') AND outcome = 'finished')
+"""
+_REBUILD = "Rebuild it: inv db.repair"
+
+
+@dataclass(frozen=True, slots=True)
+class LostRow:
+    """A row that schema_migrations should have: what the log and the stored texts know of it."""
+
+    version: str
+    applied_at: datetime | None = None
+    applied_by: str | None = None
+    checksum: str | None = None
+    duration_ms: int | None = None
+
+
+def find_damage(connection: psycopg.Connection, ledger: Ledger) -> tuple[Finding, ...]:
+    """Return findings about the tables of a ledger that were emptied or dropped; empty for a ledger that has only one table."""
+    if not ledger.helpers:
+        return ()
+    return tuple(_find_damage(connection, ledger))
+
+
+def _find_damage(connection: psycopg.Connection, ledger: Ledger) -> Iterator[Finding]:
+    missing = [suffix for suffix in HELPER_TABLES if suffix not in ledger.helpers]
+    for suffix in missing:
+        yield _describe(ledger, suffix, "is missing")
+    if "_meta" in ledger.helpers and not ledger.format:
+        yield _describe(ledger, "_meta", "has lost the format of the ledger, and with it the name of the environment")
+    if "_log" in ledger.helpers and "_log" not in ledger.filled and "_scripts" in ledger.filled:
+        yield _describe(ledger, "_log", "is empty, so that half-applied migrations would start again")
+    lost = find_lost_rows(connection, ledger)
+    if lost:
+        named = f"{lost[0].version}{f' to {lost[-1].version}' if len(lost) > 1 else ''}"
+        yield Finding(
+            "damaged",
+            "",
+            f"the ledger's table {ledger.schema}.schema_migrations is {'empty' if ledger.exists else 'missing'}, "
+            f"but {len(lost)} migration{'s' if len(lost) > 1 else ''} had been applied ({named})",
+            refuses=True,
+            hint="Restore the rows from the log: inv db.repair\n"
+            "If the database was emptied on purpose, drop the log too, and the run starts from the first migration:\n"
+            f"  DROP TABLE {ledger.schema}.schema_migrations_log, {ledger.schema}.schema_migrations_scripts;",
+        )
+    elif lacks_texts(connection, ledger):
+        yield _describe(ledger, "_scripts", "is empty, so that a rollback needs the down files", refuses=False)
+
+
+def _describe(ledger: Ledger, suffix: str, what: str, *, refuses: bool = True) -> Finding:
+    name = f"{ledger.schema}.schema_migrations{suffix}"
+    return Finding("damaged", "", f"the ledger's table {name} {what}", refuses=refuses, hint=_REBUILD)
+
+
+def find_lost_rows(connection: psycopg.Connection, ledger: Ledger) -> tuple[LostRow, ...]:
+    """Return the rows that an empty or dropped schema_migrations should have, in the order of application."""
+    if ledger.checksums or not ledger.filled:
+        return ()
+    names = {"log": ledger.table("_log"), "scripts": ledger.table("_scripts")}
+    stored: dict[str, str] = {}
+    if "_scripts" in ledger.filled:
+        stored = dict(connection.execute(sql.SQL(_STORED).format(**names)).fetchall())
+    if "_log" not in ledger.filled:
+        return tuple(LostRow(version, checksum=stored[version]) for version in sorted(stored))
+    is_stored = "EXISTS (SELECT FROM {scripts} s WHERE s.version = l.version)" if stored else "false"
+    query = sql.SQL(_LOST).format(log=names["log"], is_stored=sql.SQL(is_stored).format(**names))
+    return tuple(
+        LostRow(version, at, actor, stored.get(version), duration_ms)
+        for version, at, actor, duration_ms in connection.execute(query)
+    )
+
+
+def restore_rows(connection: psycopg.Connection, ledger: Ledger, rows: tuple[LostRow, ...]) -> None:
+    """Insert rows into schema_migrations."""
+    query = sql.SQL(_RESTORE).format(ledger=ledger.table())
+    for row in rows:
+        connection.execute(query, [row.version, row.applied_at, row.applied_by, row.checksum, row.duration_ms])
+
+
+def lacks_texts(connection: psycopg.Connection, ledger: Ledger) -> bool:
+    """Return True if no texts are stored, though this tool applied or adopted a version that is recorded."""
+    if not ledger.complete or not ledger.checksums or "_scripts" in ledger.filled:
+        return False
+    query = sql.SQL(_HAS_TEXTS).format(log=ledger.table("_log"), ledger=ledger.table())
+    row = connection.execute(query).fetchone()
+    return row is not None and bool(row[0])

@@ -1,0 +1,29 @@
+"""The ledger as the files of a checkout see it: under their names, which may be newer or older than those in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import psycopg
+
+from tasks.runner.events import Finding
+from tasks.runner.files.checkout import Migrations
+from tasks.runner.ledger.reading import Ledger, read_ledger
+from tasks.runner.ledger.renames import Rename, Renames, apply_renames, find_renames, read_renames
+from tasks.runner.ledger.replaced import apply_replaced, find_newer_names
+
+
+def read_renamed_ledger(
+    connection: psycopg.Connection, migrations: Migrations
+) -> tuple[Ledger, tuple[Rename, ...], tuple[Finding, ...]]:
+    """Read the ledger, and return it as these migrations see it; see `view_ledger`."""
+    return view_ledger(read_ledger(connection), read_renames(migrations.folder, migrations.checksums), migrations.checksums)
+
+
+def view_ledger(
+    recorded: Ledger, renames: Renames, versions: Collection[str]
+) -> tuple[Ledger, tuple[Rename, ...], tuple[Finding, ...]]:
+    """Return the ledger under the names of a checkout, the rows that a run has to rename, and the findings about them."""
+    renamed, todo = apply_renames(recorded, renames)
+    ledger = apply_replaced(renamed, versions)
+    return ledger, todo, (*find_renames(recorded, renames, todo), *find_newer_names(ledger))

@@ -1,0 +1,89 @@
+"""Databases that have what pending migrations create, and no ledger: a run would create it a second time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+
+from tasks.runner.errors import FilesError
+from tasks.runner.events import Finding
+from tasks.runner.files.checkout import Migrations, read_source
+from tasks.runner.ledger.foreign import OtherLedger, find_other_ledgers
+from tasks.runner.ledger.foreign_versions import map_versions
+from tasks.runner.ledger.renames import read_renames
+from tasks.runner.parsing.created_tables import list_created_tables
+
+_MOST_NAMED = 5
+_ADOPT = (
+    "Find out what it has, and record that: inv db.adopt\n"
+    "If none of it comes from these migrations, inv db.adopt --apply creates an empty ledger."
+)
+_TABLES = """
+SELECT n.nspname::text, c.relname::text, n.nspname = ANY (current_schemas(false))
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p', 'f', 'm', 'v') AND c.relpersistence <> 't'
+   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+"""
+"""All tables and views, without those of extensions."""
+
+
+def find_unrecorded(connection: psycopg.Connection, migrations: Migrations) -> Iterator[Finding]:
+    """Yield refusals for a database without a ledger that has tables, or another tool's record, of these migrations."""
+    tables = list(_list_tables(connection, migrations))
+    if tables:
+        more = f" and {len(tables) - _MOST_NAMED} more" if len(tables) > _MOST_NAMED else ""
+        named = ", ".join(f"{table} ({version})" for table, version in tables[:_MOST_NAMED])
+        yield Finding(
+            "unrecorded",
+            "",
+            f"this database has no ledger, but tables that pending migrations create: {named}{more}",
+            refuses=True,
+            hint=_ADOPT,
+        )
+        return
+    for other in _read_records(connection):
+        renames = read_renames(migrations.folder, migrations.checksums)
+        matched = map_versions(other, migrations.checksums, renames).matched
+        if matched:
+            where = f"{other.schema}.{other.tool.table}"
+            yield Finding(
+                "unrecorded",
+                "",
+                f"this database has no ledger, but {where} of {other.tool.name} records {len(matched)} of these migrations",
+                refuses=True,
+                hint="Take over that record: inv db.adopt",
+            )
+
+
+def _list_tables(connection: psycopg.Connection, migrations: Migrations) -> Iterator[tuple[str, str]]:
+    """Yield each table that exists and that a file creates, with the version of the first such file."""
+    existing = connection.execute(_TABLES).fetchall()
+    if not existing:
+        return
+    qualified = {(schema, name) for schema, name, _ in existing}
+    reached = {name: schema for schema, name, on_path in existing if on_path}
+    seen = set()
+    for version in migrations.checksums:
+        try:
+            source = read_source(migrations.up_path(version))
+        except FilesError:
+            continue  # the plan reports it
+        for schemas, name in list_created_tables(source.text, file=source.shown, version=version):
+            places = schemas or ((reached[name],) if name in reached else ())
+            for place in places:
+                if (place, name) in qualified and (place, name) not in seen:
+                    seen.add((place, name))
+                    yield f"{place}.{name}", version
+
+
+def _read_records(connection: psycopg.Connection) -> tuple[OtherLedger, ...]:
+    """Return the records of other tools; none if this role may not read one of them."""
+    try:
+        with connection.transaction():
+            return tuple(find_other_ledgers(connection))
+    except psycopg.Error:
+        if connection.closed or connection.broken:
+            raise
+        return ()
