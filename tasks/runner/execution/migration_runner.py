@@ -76,6 +76,18 @@ class MigrationRunner:
         for _ in self.run(Plan("migrate", ())):
             pass
 
+    def create_ledger(self) -> None:
+        """Create an empty ledger in the first schema of search_path, whatever the database has; waits for a run in progress.
+
+        It is for a database, or a tenant's schema, of which no migration was applied though a run is refused there.
+        """
+        from tasks.runner.execution.new_ledger import create_ledger
+
+        try:
+            create_ledger(self.url, self.identity, self.environment, self.stop)
+        except psycopg.Error as error:
+            raise self._describe(error) from error
+
     def get_applied_migrations(self) -> list[str]:
         """Return the applied versions, sorted by name."""
         with self.read() as connection:

@@ -75,8 +75,8 @@ def _find_damage(connection: psycopg.Connection, ledger: Ledger) -> Iterator[Fin
             f"but {len(lost)} migration{'s' if len(lost) > 1 else ''} had been applied ({named})",
             refuses=True,
             hint="Restore the rows from the log: inv db.repair\n"
-            "If the database was emptied on purpose, drop the log too, and the run starts from the first migration:\n"
-            f"  DROP TABLE {ledger.schema}.schema_migrations_log, {ledger.schema}.schema_migrations_scripts;",
+            "If the database was emptied on purpose, empty the log too, and the run starts from the first migration:\n"
+            f"  TRUNCATE {ledger.schema}.schema_migrations_log, {ledger.schema}.schema_migrations_scripts;",
         )
     elif lacks_texts(connection, ledger):
         yield _describe(ledger, "_scripts", "is empty, so that a rollback needs the down files", refuses=False)
