@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tasks.adopt.events import AdoptionRead, AdoptionRow
@@ -97,6 +97,8 @@ def examine(
     check_version(server, subject.live.server_version)
     rehearsed = read_migration_pairs(migrations, with_downs=False)
     decided = _read_assumptions(assumed, [migration.name for migration in rehearsed])
+    if subject.elsewhere:
+        return _examine_nothing(subject, decided, migrations)
     claims, matched, unmatched = _read_claims(subject, migrations, decided)
     answers = decided | {version: True for version in claims if version not in decided}
     finding = investigate(server, rehearsed, subject.live, forced=answers)
@@ -129,6 +131,24 @@ def _refuse_both_directions(subject: Subject, migrations: Migrations) -> None:
             hint="Split them into up/ and down/: inv db.cleanup-legacy",
             state="Nothing was changed.",
         )
+
+
+def _examine_nothing(subject: Subject, decided: Mapping[str, bool], migrations: Migrations) -> Examination:
+    """Return what is assumed: of a database with a ledger elsewhere, the schema shows what that ledger's migrations created."""
+    rows = tuple(
+        AdoptionRow(
+            version,
+            "cannot tell",
+            "not examined: the objects of this database may belong to the other ledger",
+            proposed=decided.get(version, False),
+            claimed="you" if version in decided else "",
+        )
+        for version in migrations.checksums
+    )
+    answer = AdoptionRead(
+        subject.environment, subject.database, rows, proved=False, empty=not rows, has_ledger=False, elsewhere=subject.elsewhere
+    )
+    return Examination(answer, tuple(_make_adoption(row, {}) for row in rows if row.proposed))
 
 
 def _read_claims(

@@ -26,7 +26,7 @@ def keep_schema_file(events: Iterator[Event], runner: MigrationRunner) -> Iterat
     """Yield the events of a run, and write the schema file before the last one if the run changed something."""
     for event in events:
         if isinstance(event, RunFinished) and not event.dry_run:
-            yield from write_schema_file(runner, changed=event.steps > 0)
+            yield from write_schema_file(runner, changed=event.steps > 0 or event.renamed > 0)
         yield event
 
 

@@ -168,6 +168,8 @@ def _write_adoption(event: events.AdoptionWritten, _style: Style) -> list[Line]:
 def _finish_run(event: events.RunFinished, style: Style) -> list[Line]:
     if event.dry_run:
         return [Line("✅ Dry run: nothing was changed", "good")]
+    if event.renamed and not event.steps:
+        return [Line(f"✅ No migration to run; {count(event.renamed, 'row')} of the ledger renamed", "good")]
     if not event.steps:
         return [Line(_IDLE.get(event.action, "✅ Nothing to do: the database is up to date"), "good")]
     closing = {

@@ -119,6 +119,7 @@ CONTROL_SEQUENCES = "\x1b[31m[red]x[/red]\x07\u202e"
         (RunFinished("migrate", 2, 1234), ["✅ All migrations completed!"]),
         (RunFinished("migrate", 0, 3), ["✅ Nothing to do: the database is up to date"]),
         (RunFinished("migrate", 0, 3, dry_run=True), ["✅ Dry run: nothing was changed"]),
+        (RunFinished("migrate", 0, 3, renamed=2), ["✅ No migration to run; 2 rows of the ledger renamed"]),
         (RunFinished("rollback", 1, 3), ["✅ Rolled back 1 migration"]),
         (RunFinished("rollback", 0, 3), ["✅ Nothing to roll back"]),
         (RunFinished("seed", 3, 3), ["✅ All seeds completed!"]),

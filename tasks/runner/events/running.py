@@ -170,12 +170,16 @@ class StepFailed(Event):
 @event("run_finished")
 @dataclass(frozen=True, slots=True)
 class RunFinished(Event):
-    """The last event of a run that succeeded; `steps` is the number of steps it ran."""
+    """The last event of a run that succeeded; `steps` is the number of steps it ran.
+
+    `renamed` is the number of rows of the ledger that got the current name of their version.
+    """
 
     action: str
     steps: int
     duration_ms: int
     dry_run: bool = False
+    renamed: int = 0
 
 
 @event("schema_written")

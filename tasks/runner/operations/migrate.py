@@ -50,4 +50,4 @@ def run_plan(runner: MigrationRunner, plan: Plan, started_at: float, *, dry_run:
         for event in runner.run(plan):
             done += event.kind == "step_finished"
             yield event
-    yield RunFinished(plan.action, done, count_ms(started_at), dry_run)
+    yield RunFinished(plan.action, done, count_ms(started_at), dry_run, renamed=0 if dry_run else len(plan.renames))
