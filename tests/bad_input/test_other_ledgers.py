@@ -54,12 +54,14 @@ def test_a_table_with_the_right_columns_and_no_key_is_refused(project: Project, 
 
 
 @pytest.mark.parametrize("table", ["log", "scripts", "seeds", "meta"])
-def test_a_missing_table_of_the_ledger_is_created_again(project: Project, database: Database, table: str) -> None:
+def test_a_missing_table_of_the_ledger_is_created_again_by_repair(project: Project, database: Database, table: str) -> None:
     project.migrate(check=0)
     project.write_up(V, MARK)
     database.execute(f"CREATE TABLE schema_migrations (version varchar(255) PRIMARY KEY, {OTHERS})")
     project.migrate("migrate", "--env", "dev", check=0)
     database.execute(f"DROP TABLE schema_migrations_{table}")
     project.write_up("20250103000000_more", "SELECT 1;")
+    assert f"public.schema_migrations_{table} is missing" in project.migrate(check=3).stderr
+    project.migrate("repair", "--yes", check=0)
     project.migrate(check=0)
     assert database.query("SELECT count(*) FROM schema_migrations") == [(2,)]

@@ -84,7 +84,7 @@ class MigrationRunner:
         from tasks.runner.execution.new_ledger import create_ledger
 
         try:
-            create_ledger(self.url, self.identity, self.environment, self.stop)
+            create_ledger(self.url, self.identity, self.belonging, self.stop)
         except psycopg.Error as error:
             raise self._describe(error) from error
 

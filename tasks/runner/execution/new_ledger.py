@@ -5,11 +5,12 @@ from __future__ import annotations
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session import connect
 from tasks.runner.identity import Identity
-from tasks.runner.ledger.reading import check_environment, ensure_ledger, read_ledger, record_environment
+from tasks.runner.ledger.environment_label import Belonging, check_environment, record_environment
+from tasks.runner.ledger.reading import ensure_ledger, read_ledger
 from tasks.runner.signals import Stop
 
 
-def create_ledger(url: str, identity: Identity, environment: str, stop: Stop) -> None:
+def create_ledger(url: str, identity: Identity, run: Belonging, stop: Stop) -> None:
     """Create the ledger's tables under the lock, and record the environment."""
     lock = RunLock(url, run_id=identity.run_id, stop=stop)
     try:
@@ -17,11 +18,11 @@ def create_ledger(url: str, identity: Identity, environment: str, stop: Stop) ->
             continue
         with connect(url, name=f"migrate-run {identity.run_id}") as connection:
             ledger = read_ledger(connection)
-            check_environment(ledger, environment)
+            check_environment(ledger, run)
             if not ledger.helpers:
                 ensure_ledger(connection, ledger)
                 ledger = read_ledger(connection)
-            if environment and ledger.complete:
-                record_environment(connection, ledger, environment)
+            if ledger.complete:
+                record_environment(connection, ledger, run)
     finally:
         lock.release()

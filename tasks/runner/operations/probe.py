@@ -12,6 +12,7 @@ from tasks.runner.events import CheckMade, Event, ProbeRead
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.reading import read_ledger
+from tasks.runner.planning.faults import find_folder_faults
 
 _OLDEST_SERVER = 140000
 _FACTS = """
@@ -112,6 +113,10 @@ def _check_extensions(connection: psycopg.Connection) -> CheckMade:
 
 def _check_ledger(runner: MigrationRunner, connection: psycopg.Connection) -> Iterator[CheckMade]:
     ledger = read_ledger(connection)
+    fault = next((each for each in find_folder_faults(connection, ledger, runner.migrations_dir) if each.refuses), None)
+    if fault:
+        yield CheckMade("ledger", False, fault.message, fault.hint)
+        return
     if not ledger.exists:
         yield CheckMade("ledger", True, "none yet; the first run creates it")
         return

@@ -13,8 +13,8 @@ from tasks.postgres.other_tools import OTHER_TOOLS
 from tasks.runner.database.session import describe_database
 from tasks.runner.events import NOT_COMPARED, CatalogRead, Event, OtherRecord, StoredScript, UnfinishedAttempt
 from tasks.runner.execution.migration_runner import MigrationRunner
-from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.elsewhere import find_distant_ledgers
+from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.expected_schema import parse_expectation, sum_catalog
 from tasks.runner.ledger.foreign import LedgerRow, OtherLedger, find_other_ledger
 from tasks.runner.ledger.reading import Ledger, read_ledger

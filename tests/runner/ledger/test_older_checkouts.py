@@ -8,6 +8,7 @@ import pytest
 from tasks.runner.errors import RefusedError
 from tasks.runner.ledger.renames import Renames, read_renames, read_targets, write_renames
 from tasks.runner.ledger.squashes import Squash
+from tasks.runner.planning.choice import MigrateGoal
 from tests.kit.projects import Project
 from tests.runner.operating import A, B, C, Operator, list_done
 
@@ -69,6 +70,18 @@ def test_a_squash_that_ran_in_an_empty_database_counts_for_its_parts(operator: O
     operator.migrate()
     assert list_done(older.migrate()) == []
     assert read_runs(operator) == [2, 3]
+
+
+def test_an_older_run_that_waited_for_a_squash_runs_nothing(operator: Operator, older: Operator) -> None:
+    older.remove(C)
+    runner = older.make_runner()
+    waiting = runner.prepare(MigrateGoal())
+    assert [step.version for step in waiting.plan.steps] == [A, B]
+    replace(operator, ONE, "CREATE TABLE runs (n int); INSERT INTO runs VALUES (2);", A, B)
+    operator.remove(C)
+    operator.migrate()
+    assert list_done(runner.run(waiting.plan)) == []
+    assert read_runs(operator) == [2]
 
 
 @pytest.mark.parametrize("between", [False, True])
