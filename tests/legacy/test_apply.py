@@ -15,7 +15,7 @@ from tasks.legacy.names import read_name
 from tasks.legacy.proposal import Placement, Proposal
 from tasks.runner.errors import FilesError, RunnerError
 from tasks.runner.files.checkout import read_migrations
-from tasks.runner.ledger.renames import read_renames
+from tasks.runner.ledger.renames import Renames, read_renames, write_renames
 from tests.kit.forkserver import inherit_environment, run_process
 from tests.kit.projects import REPOSITORY
 from tests.kit.repositories import TestRepository, make_repository
@@ -263,3 +263,19 @@ def test_a_down_file_of_the_same_name_is_not_overwritten_by_a_section(tmp_path: 
     with pytest.raises(FilesError, match="exists already"):
         list(apply_proposal(propose_split(tmp_path)))
     assert read_tree(tmp_path) == before
+
+
+def test_a_checkout_with_the_old_name_of_a_file_does_not_run_it_again(operator: Operator, repository: TestRepository) -> None:
+    text = "CREATE TABLE runs (n int); INSERT INTO runs VALUES (1);"
+    operator.write("20250101000000_first", text)
+    operator.migrate()
+    older = operator.project.migrations
+    newer = repository.root / "migrations"
+    (newer / "up").mkdir(parents=True)
+    (newer / "up" / "20250101000001_second.sql").write_text(text)
+    renamed = Renames({"20250101000000_first": "20250101000001_second"})
+    (newer / "renames.toml").write_text(write_renames(renamed))
+    assert operator.make_runner(migrations_dir=newer).run_migrations() == []
+    assert operator.read_applied() == ["20250101000001_second"]
+    assert operator.make_runner(migrations_dir=older).run_migrations() == []
+    assert operator.database.query("SELECT n FROM runs") == [(1,)]

@@ -1,6 +1,7 @@
 """Squashing many migrations into one: same schema and same rows, proved on scratch; a database that has them runs nothing."""
 
 import itertools
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +13,14 @@ from tasks.legacy.events import FileChanged
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
 from tasks.runner.errors import FilesError, RefusedError, UsageError
-from tasks.runner.events import Event
+from tasks.runner.events import Event, PlanMade, RunFinished
 from tasks.runner.files.checkout import read_migrations
 from tasks.squash.events import SquashFinished, SquashPlanned
 from tasks.squash.squash import plan_squash, refuse_difference, squash_files
 from tasks.squash.state import read_state
 from tasks.squash.varying import find_varying
 from tests.kit.databases import Database, fresh_database
+from tests.kit.projects import Project
 from tests.kit.servers import Server
 from tests.runner.operating import Operator, list_done, pick
 
@@ -235,3 +237,21 @@ def test_the_command_reports_the_proof(filled: Operator, embedded: Server) -> No
     assert "✅ Dry run: nothing was changed; proved on scratch: the same schema, the same rows" in shown
     assert SQUASHED in filled.project.inv("db.squash", "--to=20250103", "--json", env=scratch, check=0).stdout
     filled.project.migrate(check=0)
+
+
+def test_an_older_checkout_does_not_run_again_what_was_squashed(filled: Operator, server: ScratchServer, tmp_path: Path) -> None:
+    shutil.copytree(filled.project.root, tmp_path / "older")
+    filled.migrate()
+    before = filled.database.query(ROWS)
+    squash(filled, server)
+    (plan,) = pick(filled.migrate(dry_run=True), PlanMade)
+    (finding,) = plan.findings
+    assert finding.message == "replaces 3 migrations that are applied; a run records it in their place"
+    finished = filled.migrate()[-1]
+    assert isinstance(finished, RunFinished)
+    assert (finished.steps, finished.renamed) == (0, 3)
+    older = Operator(Project(tmp_path / "older", filled.project.database_url), filled.database)
+    states = {PLACES: "applied", ROUTES: "applied", STAFF: "applied", SQUASHED: "missing", LATER: "applied"}
+    assert older.read_states() == dict(sorted(states.items()))
+    assert list_done(older.migrate()) == []
+    assert filled.database.query(ROWS) == before

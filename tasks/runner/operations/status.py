@@ -20,9 +20,9 @@ from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.renames import read_renames
 from tasks.runner.ledger.view import view_ledger
 from tasks.runner.planning.choice import MigrateGoal, choose, find_version
-from tasks.runner.planning.sections import KIND as BOTH_DIRECTIONS
 from tasks.runner.planning.faults import find_faults
 from tasks.runner.planning.half_applied import find_absent, merge_findings
+from tasks.runner.planning.sections import KIND as BOTH_DIRECTIONS
 from tasks.runner.planning.sources import add_diffs
 
 _OPEN = frozenset({"pending", "late"})

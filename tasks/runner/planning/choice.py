@@ -9,8 +9,8 @@ from tasks.runner.errors import UsageError
 from tasks.runner.events import Finding
 from tasks.runner.files.checkout import Migrations
 from tasks.runner.ledger.reading import Ledger
-from tasks.runner.planning.sections import find_both_directions
 from tasks.runner.ledger.replaced import explain_older_checkout, refuse_replaced
+from tasks.runner.planning.sections import find_both_directions
 
 _RUNS_ANYWAY = "; it runs anyway (--strict refuses it)"
 _MISSING = "is applied, but this checkout has no file for it (another branch?)"

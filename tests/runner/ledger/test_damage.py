@@ -1,5 +1,7 @@
 """Tables of the ledger that were emptied or dropped: each is named for what it is, and repair rebuilds it."""
 
+from functools import partial
+
 import pytest
 
 from tasks.runner.errors import RefusedError, StatementError
@@ -130,7 +132,7 @@ def test_a_half_applied_migration_without_its_file_refuses_every_run(operator: O
         operator.migrate()
     operator.remove(C)
     operator.write_tables(B)
-    for refused in (operator.migrate, lambda: operator.migrate(to=A), operator.roll_back):
+    for refused in (operator.migrate, partial(operator.migrate, to=A), operator.roll_back):
         with pytest.raises(
             RefusedError, match=rf"{C} is partly applied: 1 of 2 segments are committed, but .*{C}.sql does not exist"
         ):

@@ -1,5 +1,7 @@
 """A ledger with additions can be used by the tool as it was before, and today's tool uses a ledger with later additions."""
 
+from typing import Any
+
 import psycopg
 import pytest
 from psycopg import sql
@@ -81,7 +83,7 @@ class OldTool:
         """Run the old ledger.sql, as adopt did each time."""
         self._database.execute(f"SET client_min_messages = warning; {format_2.LEDGER}")
 
-    def _run(self, query: str, values: dict[str, object] | None = None) -> "psycopg.Cursor[tuple[object, ...]]":
+    def _run(self, query: str, values: dict[str, object] | None = None) -> "psycopg.Cursor[Any]":
         parts = {name: sql.Literal(value) for name, value in (values or {}).items()}
         return self._database.ask(lambda connection: connection.execute(sql.SQL(query).format(**NAMES, **parts)))
 
