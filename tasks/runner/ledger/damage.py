@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +29,7 @@ SELECT version, at AT TIME ZONE 'UTC', actor, duration_ms FROM last WHERE applie
 """
 """The versions that are applied according to the log. A repair that dropped a row deleted its texts too,
 by which it is recognised where the log of an older version of this tool has no note."""
-_STORED = "SELECT version, encode(sha256(convert_to(up_text, 'UTF8')), 'hex') FROM {scripts}"
+_STORED = "SELECT version, up_text FROM {scripts}"
 _RESTORE = """
 INSERT INTO {ledger} (version, applied_at, applied_by, checksum, execution_time_ms) VALUES (%s, %s, %s, %s, %s)
     ON CONFLICT (version) DO NOTHING
@@ -94,7 +95,8 @@ def find_lost_rows(connection: psycopg.Connection, ledger: Ledger) -> tuple[Lost
     names = {"log": ledger.table("_log"), "scripts": ledger.table("_scripts")}
     stored: dict[str, str] = {}
     if "_scripts" in ledger.filled:
-        stored = dict(connection.execute(sql.SQL(_STORED).format(**names)).fetchall())
+        texts = connection.execute(sql.SQL(_STORED).format(**names))
+        stored = {version: hashlib.sha256(text.encode()).hexdigest() for version, text in texts}
     if "_log" not in ledger.filled:
         return tuple(LostRow(version, checksum=stored[version]) for version in sorted(stored))
     is_stored = "EXISTS (SELECT FROM {scripts} s WHERE s.version = l.version)" if stored else "false"

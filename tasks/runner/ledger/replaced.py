@@ -55,7 +55,7 @@ def record_replacements(connection: psycopg.Connection, ledger: Ledger, replacem
     if not new:
         return ledger
     rows = [[each.old, each.version, each.squashed, each.checksum] for each in (known | new).values()]
-    text = json.dumps(rows, ensure_ascii=False)
+    text = json.dumps(rows)  # in ASCII, whatever the encoding of the database
     connection.execute(sql.SQL(_UPSERT).format(ledger.table("_meta")), [_KEY, text], prepare=False)
     return replace(ledger, replaced=text)
 

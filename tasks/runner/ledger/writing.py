@@ -62,6 +62,9 @@ _DROPPED = f"""
      script AS (DELETE FROM {{scripts}} WHERE version = {{recorded}})
 DELETE FROM {{ledger}} WHERE version = {{recorded}}
 """
+_STORED = """
+INSERT INTO {scripts} (version, up_text, down_text) VALUES ({version}, {up_text}, {down_text}) ON CONFLICT (version) DO NOTHING
+"""
 _ADOPTED = f"""
 WITH ledger AS (
        INSERT INTO {{ledger}} (version, applied_at, applied_by, checksum)
@@ -165,6 +168,10 @@ class Recorder:
                 self._run(_DROPPED if rename.drops else _RENAMED, values)
                 if rename.squashed:
                     self._run("DELETE FROM {scripts} WHERE version = {version}", values)
+
+    def store_texts(self, version: str, up_text: str, down_text: str | None) -> None:
+        """Store the texts of a recorded version, unless some are stored."""
+        self._run(_STORED, {"version": version, "up_text": up_text, "down_text": down_text})
 
     def record_adopted(
         self, version: str, *, applied_at: datetime | None, checksum: str, up_text: str, down_text: str | None, evidence: str

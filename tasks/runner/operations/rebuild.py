@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import psycopg
-from psycopg import sql
 
 from tasks.runner.events import RepairProposed
 from tasks.runner.files.checkout import Migrations, read_source
@@ -15,7 +14,6 @@ from tasks.runner.ledger.writing import Entry, Recorder
 _RESTORE, _REBUILD, _STORE = "restore rows", "rebuild table", "store texts"
 REBUILDING = frozenset({_RESTORE, _REBUILD, _STORE})
 """The changes of a repair that concern a table, whose name they have in place of a version."""
-_TEXTS = "INSERT INTO {} (version, up_text, down_text) VALUES (%s, %s, %s) ON CONFLICT (version) DO NOTHING"
 _MOST_NAMED = 5
 
 
@@ -60,16 +58,15 @@ def rebuild(recorder: Recorder, migrations: Migrations, proposal: RepairProposed
     if proposal.change == _RESTORE:
         restore_rows(connection, ledger, find_lost_rows(connection, ledger))
     elif proposal.change == _STORE:
-        _store_texts(connection, ledger, migrations)
+        _store_texts(recorder, migrations)
     elif proposal.version == "schema_migrations_meta":
         record_environment(connection, ledger, run)
     recorder.log(Entry("repair", "finished", note=f"{proposal.change} {proposal.version}"))
 
 
-def _store_texts(connection: psycopg.Connection, ledger: Ledger, migrations: Migrations) -> None:
-    query = sql.SQL(_TEXTS).format(ledger.table("_scripts"))
-    for version, checksum in read_ledger(connection).checksums.items():
+def _store_texts(recorder: Recorder, migrations: Migrations) -> None:
+    for version, checksum in read_ledger(recorder.connection).checksums.items():
         if checksum is not None and migrations.checksums.get(version) == checksum:
             up = read_source(migrations.up_path(version))
             down = read_source(migrations.down_path(version)).text if version in migrations.downs else None
-            connection.execute(query, [version, up.text, down])
+            recorder.store_texts(version, up.text, down)
