@@ -139,23 +139,27 @@ def _apply(case: _Adoptee, examination: Examination, options: Options, stop: Sto
             hint="Decide for each: --assume-present VERSION or --assume-absent VERSION",
             state=_STATE,
         )
-    _confirm(case.environment, len(examination.adoptions), options, stop)
+    number = len(examination.adoptions)
+    what = f"record {number} as applied" if number else "create an empty ledger, so that every migration is pending,"
+    other = case.subject.other
+    if other is not None and other.is_in_the_way:
+        what += f" and rename the schema_migrations of {other.tool.name}"
+    _confirm(case.environment, what, options, stop)
     request = Request("adopt", version=case.subject.seen, agree=(pack(examination.adoptions),))
     report(open_events(case.environment, request, options, stop, seen), json=options.json)
     compare_and_settle(case.environment, options, stop, case.migrations)
 
 
-def _confirm(environment: Environment, number: int, options: Options, stop: Stop) -> None:
+def _confirm(environment: Environment, what: str, options: Options, stop: Stop) -> None:
     """Ask for a yes, or in a guarded environment for its name; raises RefusedError for another answer."""
     if options.yes:
         return
     reason = explain_no_prompt(json=options.json)
     if reason:
         raise RefusedError(
-            f"{'recording migrations as applied' if number else 'creating a ledger'} asks for confirmation, but {reason}",
+            f"recording migrations as applied, or creating a ledger, asks for confirmation, but {reason}",
             hint="Check the table first, then confirm it: --apply --yes",
             state=_STATE,
         )
     wanted = environment.name if environment.guarded else "yes"
-    what = f"record {number} as applied" if number else "create an empty ledger, so that every migration is pending,"
     confirm_by_typing(f"This will {what} in {environment.name}.", wanted, stop)

@@ -57,7 +57,7 @@ def test_an_empty_ledger_needs_confirmation(operator: Operator, running: OwnServ
     operator.database.execute("CREATE TABLE a (other text)")
     operator.write_tables(A)
     assert "the database has no ledger: --apply creates an empty one" in adopt_by_command(operator, running)
-    assert "creating a ledger asks for confirmation" in adopt_by_command(operator, running, "--apply", check=3)
+    assert "creating a ledger, asks for confirmation" in adopt_by_command(operator, running, "--apply", check=3)
     assert operator.database.query("SELECT to_regclass('schema_migrations')") == [(None,)]
 
 
