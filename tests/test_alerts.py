@@ -71,7 +71,7 @@ def test_a_failed_run_sends_one_message_with_the_state_and_the_next_step(operato
         "Error": 'column "nothing" does not exist (42703)',
         "Where": f"migrations/up/{B}.sql:2:8",
         "State": f"{B} was rolled back completely. 1 earlier migration of this run stays applied.",
-        "Next": "Fix the file, then run the command again.",
+        "Next": "No column nothing exists at this point: check its name and its table, then run the command again.",
         "Commit": "unknown",
     }
 

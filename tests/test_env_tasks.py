@@ -39,8 +39,8 @@ def test_the_list_shows_the_configuration_of_each_environment(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "environ", "summary"),
     [
-        ("local", {"DATABASE_URL": "postgresql://me:s3cret@h/db"}, ("by URL: me@h/db", False, 0)),
-        ("dev", {"DATABASE_URL": "postgresql://h/db"}, ("by URL: h/db", False, 0)),
+        ("local", {"DATABASE_URL": "postgresql://me:s3cret@h/db"}, ("by URL: me@h:5432/db", False, 0)),
+        ("dev", {"DATABASE_URL": "user=me host=h,i port=1,2"}, ("by URL: me@h:1,i:2/me", False, 0)),
         ("dev", {"FLY_APP_DEV": "gaia-dev", "DATABASE_URL": "postgresql://h/db"}, ("on Fly: the app gaia-dev", False, 0)),
         ("prod", {"FLY_APP_PROD": "gaia", "ALERT_URLS": "a://1 b://2"}, ("on Fly: the app gaia", True, 2)),
     ],

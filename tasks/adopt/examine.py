@@ -12,7 +12,7 @@ from tasks.adopt.verdicts import Verdict
 from tasks.catalog import Catalog
 from tasks.rehearsal.model import RehearsedMigration, read_migration_pairs
 from tasks.rehearsal.scratch.server import ScratchServer, check_version
-from tasks.runner.database.session import describe_database
+from tasks.runner.database.addresses import describe_connection
 from tasks.runner.errors import RefusedError
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations
@@ -71,11 +71,12 @@ class Examination:
 def read_subject(runner: MigrationRunner, migrations: Migrations) -> Subject:
     """Read a database in one READ ONLY transaction."""
     with runner.read() as connection:
+        database = describe_connection(connection)
         live, ledger, other = read_state(connection, runner, migrations)
         distant = () if ledger.exists or ledger.helpers else find_distant_ledgers(connection, ledger)
     environment = runner.environment or ledger.environment
     elsewhere = tuple(each.schema for each in distant)
-    return Subject(describe_database(runner.url), live, tuple(ledger.checksums), environment, other, ledger.exists, elsewhere)
+    return Subject(database, live, tuple(ledger.checksums), environment, other, ledger.exists, elsewhere)
 
 
 def examine(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from tasks.runner.errors import RunnerError
 from tasks.runner.files.checkout import show_path
+from tasks.runner.identity import copy_environment_for_git
 
 _TIMEOUT_S = 60
 
@@ -100,7 +100,7 @@ class Repository:
             return subprocess.run(
                 ["git", "--literal-pathspecs", *arguments],
                 cwd=self._folder,
-                env={**os.environ, "LC_ALL": "C"},
+                env={**copy_environment_for_git(), "LC_ALL": "C"},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 encoding="utf-8",

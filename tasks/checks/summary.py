@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasks.config.environments import Environment
-from tasks.runner.database.session import describe_database
+from tasks.runner.database.addresses import describe_database
 from tasks.runner.events import EnvironmentKnown
 from tasks.runner.settings import LOCAL, name_fly_app
 

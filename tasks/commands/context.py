@@ -5,16 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
+from invoke.tasks import Task
 
 from tasks.config.environments import Environment, find_database_url, list_warnings
+from tasks.console.boundary import INSTALL_ALL, check_packages, explain
 from tasks.console.cells import clean
+from tasks.console.streams import report_lost_output
 from tasks.postgres.server.cluster import ServerError
 from tasks.report import report_error
-from tasks.runner.errors import ReportedError, RunnerError, describe_error
+from tasks.runner.errors import ReportedError, RunnerError
 from tasks.runner.identity import identify
 from tasks.runner.signals import Stop
 
@@ -41,27 +44,53 @@ def build_runner(environment: Environment, stop: Stop) -> MigrationRunner:
 
 
 @contextmanager
-def exit_on_error(*, json: bool = False) -> Iterator[list[str]]:
+def exit_on_error(*, json: bool = False, rehearses: bool = False) -> Iterator[list[str]]:
     """Print an error and raise Exit with its exit code: the one place where a command ends early.
 
-    Warnings about the process environment are printed first, once per process.
+    `rehearses` means that the command changes scratch databases only. Warnings about the process environment are printed first,
+    once per process.
     Yields a list to which the caller appends the URLs whose passwords must be redacted.
     """
     _warn_once()
     urls: list[str] = []
     try:
+        check_packages(INSTALL_ALL)
         yield urls
     except ReportedError as error:
         raise Exit(code=error.exit_code) from error
     except RunnerError as error:
-        report_error(describe_error(error, urls[-1] if urls else ""), json=json)
+        report_error(error, urls[-1] if urls else "", json=json)
         raise Exit(code=error.exit_code) from error
     except ServerError as error:
         failed = RunnerError(error.message, hint=error.hint, state="Nothing was changed.")
-        report_error(describe_error(failed, ""), json=json)
+        report_error(failed, json=json)
         raise Exit(code=failed.exit_code) from error
+    except Exception as error:
+        url = urls[-1] if urls else ""
+        explained = explain(error, url)
+        if explained is None:
+            raise
+        report_error(explained, url, json=json)
+        raise Exit(code=explained.exit_code) from error
     except KeyboardInterrupt as interrupt:
-        raise Exit("Stopped by Ctrl-C. See inv db.status for the state of the database.", code=1) from interrupt
+        state = "No database was changed." if rehearses else "See inv db.status for the state of the database."
+        raise Exit(f"Stopped by Ctrl-C. {state}", code=1) from interrupt
+
+
+def check_output(task: Task[Any]) -> None:
+    """Make a task end with exit code 1 where it would with 0, if its output could not be written."""
+    body = task.body
+
+    @wraps(body)
+    def run(*arguments: Any, **values: Any) -> None:
+        try:
+            body(*arguments, **values)
+        finally:
+            lost = report_lost_output()
+        if lost:
+            raise Exit(code=1)
+
+    task.body = run
 
 
 @cache

@@ -7,13 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 
 from tasks.commands.context import build_runner
 from tasks.console.cells import clean
 from tasks.console.prompts import confirm_by_typing, explain_no_prompt
 from tasks.options import Options
-from tasks.runner.database.session import describe_database
+from tasks.runner.database.addresses import describe_database, resolve
 from tasks.runner.errors import RunnerError
 from tasks.runner.ledger.environment_label import is_on_this_machine
 from tasks.runner.ledger.reading import read_ledger
@@ -44,7 +43,7 @@ def confirm_elsewhere(environment: Environment, options: Options, stop: Stop) ->
 
 
 def _is_by_socket(url: str) -> bool:
-    return not find_fault(url) and str(conninfo_to_dict(url).get("host") or "").startswith(("/", "@"))
+    return not find_fault(url) and resolve(url).host.startswith(("/", "@"))
 
 
 def _is_elsewhere(environment: Environment, stop: Stop) -> bool:

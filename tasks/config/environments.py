@@ -76,9 +76,10 @@ def load_environment(
     """
     known = list_environments(project)
     if name not in known:
+        added = f"; to add one, create the file .env.{name}" if name else ""
         raise UsageError(
-            f"there is no environment {name}",
-            hint=f"Known are {', '.join(known)}; to add one, create the file .env.{name}.",
+            f"there is no environment {name}" if name else "the name of an environment is empty",
+            hint=f"Known are {', '.join(known)}{added}.",
             state="Nothing was changed.",
         )
     process = os.environ if environ is None else environ

@@ -135,6 +135,12 @@ def _retry(event: events.Retried, _style: Style) -> list[Line]:
     return [*lines, *_name_blockers(f"{INDENT}Blocked by ", event.blockers)] if event.blockers else lines
 
 
+def format_repeated_retry(event: events.Retried) -> list[Line]:
+    """Return the line for a retry with the same reason and the same blockers as the one before."""
+    head = f"🔁 {format_place(event.version, event.line)} was rolled back again"
+    return [Line(f"{head} (attempt {event.attempt} of {event.attempts}); retried in {format_seconds(event.pause_s)}", "warn")]
+
+
 def _notice(event: events.NoticeRaised, _style: Style) -> list[Line]:
     severity = clean(event.severity)
     if severity in _WARNINGS:
@@ -188,22 +194,46 @@ def _repair(event: events.RepairProposed, _style: Style) -> list[Line]:
     return format_repair(event)
 
 
-def format_error(event: events.ErrorRaised, style: Style, *, reported: str = "") -> list[Line]:
-    """Return the lines for an error, without its first line if the message before it was the same."""
+def format_error(
+    event: events.ErrorRaised, style: Style, *, announced: events.Event | None = None, printed: bool = False
+) -> list[Line]:
+    """Return the lines for an error, so that it is reported once.
+
+    `announced` is the event before it, which may contain a part of it; `printed` means that the reader has seen that event.
+    """
     sqlstate = f"({clean(event.sqlstate)})" if event.sqlstate else ""
     head, *rest = clean_lines(event.message) or ["unknown error"]
-    is_reported = reported.startswith(head)
-    lines = hang(INDENT, "\n".join(rest)) if rest else []
-    if not is_reported:
-        lines = hang("❌ ", "\n".join([f"{head} {sqlstate}".rstrip(), *rest]), "bad")
+    failed = announced if isinstance(announced, events.StepFailed) and announces(announced, event) else None
+    continues = failed is not None and printed
+    if continues:
+        lines = hang(INDENT, "\n".join(rest)) if rest else []
+    elif printed and _is_refused(announced, event):
+        lines = [Line("❌ Refused: see above", "bad")]
+    else:
+        sign = f"❌ Failed {clean(failed.version)}: " if failed else "❌ "
+        lines = hang(sign, "\n".join([f"{head} {sqlstate}".rstrip(), *rest]), "bad")
     spot = ":".join([clean(event.file), *(str(part) for part in (event.line, event.column) if part)])
-    place = f"{spot if event.file else ''} {sqlstate if is_reported else ''}".strip()
+    place = f"{spot if event.file else ''} {sqlstate if continues else ''}".strip()
     lines += [Line(INDENT + place)] if place else []
     if event.source.strip():
         lines += _show_source(event, style)
     for label, text in (("State: ", event.state), ("Next:  ", event.hint)):
         lines += hang(INDENT + label, text) if text.strip() else []
     return lines
+
+
+def announces(announced: events.Event | None, error: events.ErrorRaised) -> bool:
+    """Return True if a failed step was announced with the first line of its error."""
+    head = (clean_lines(error.message) or [""])[0]
+    return isinstance(announced, events.StepFailed) and (clean_lines(announced.message) or [""])[0].startswith(head)
+
+
+def _is_refused(announced: events.Event | None, error: events.ErrorRaised) -> bool:
+    """Return True if an error only repeats the findings of a plan that refuse it."""
+    if not isinstance(announced, events.PlanMade):
+        return False
+    refusals = [finding for finding in announced.findings if finding.refuses]
+    return bool(refusals) and all(clean(finding.message) in clean(error.message) for finding in refusals)
 
 
 def _show_source(event: events.ErrorRaised, style: Style) -> list[Line]:

@@ -14,7 +14,6 @@ Role = Literal["plain", "good", "bad", "warn", "dim", "head", "code", "caret", "
 
 INDENT = "   "
 _SECOND_MS = 1000
-_PLAIN_MS = 10_000
 _MINUTE_S, _HOUR_S = 60, 3600
 _MOMENT = len("2025-01-01T00:00:00")
 
@@ -42,11 +41,10 @@ def count(number: int, noun: str) -> str:
 
 
 def format_duration(milliseconds: float) -> str:
-    """Return a duration as text, less precise the longer it is."""
-    seconds = milliseconds / _SECOND_MS
-    if milliseconds < _PLAIN_MS:
+    """Return a duration as text, less precise the longer it is: milliseconds below a second, else as seconds are shown."""
+    if round(milliseconds) < _SECOND_MS:
         return f"{milliseconds:.0f} ms"
-    return format_seconds(seconds)
+    return format_seconds(milliseconds / _SECOND_MS)
 
 
 def format_seconds(seconds: float) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
-from tasks.console.formatters import format_error, format_event
-from tasks.console.lines import Style
+from tasks.console.formatters import announces, format_error, format_event, format_repeated_retry
+from tasks.console.lines import Line, Style
 from tasks.runner import events
+from tasks.runner.errors import RunnerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
@@ -29,6 +28,9 @@ def print_events(stream_of_events: Iterable[events.Event], write: Callable[[even
     try:
         for last in stream_of_events:
             write(last)
+    except RunnerError as error:
+        error.announced = last
+        raise
     finally:
         close = getattr(stream_of_events, "close", None)
         if close:
@@ -37,44 +39,19 @@ def print_events(stream_of_events: Iterable[events.Event], write: Callable[[even
 
 
 class OutputStream:
-    """A stream that is written line by line, whatever its encoding.
-
-    After the reader has gone (`inv db.migrate | head`) lines are dropped: a run must not stop at a closed pipe.
-    """
+    """A stream that is written line by line, whatever its encoding."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._is_open = True
 
     def write(self, text: str) -> None:
         """Write a line and flush; characters that the stream cannot encode become question marks."""
-        if not self._is_open:
-            return
         try:
             self._stream.write(text + "\n")
         except UnicodeEncodeError:
             encoding = self._stream.encoding or "ascii"
             self._stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
-        except BrokenPipeError:
-            self._close()
-        self._flush()
-
-    def _flush(self) -> None:
-        try:
-            self._stream.flush()
-        except BrokenPipeError:
-            self._close()
-
-    def _close(self) -> None:
-        """Redirect the stream to the null device, since Python flushes it once more at exit.
-
-        https://docs.python.org/3/library/signal.html#note-on-sigpipe
-        """
-        self._is_open = False
-        with suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
-            os.close(nowhere)
+        self._stream.flush()
 
 
 class JsonReport:
@@ -95,13 +72,16 @@ class JsonReport:
 
 
 class PlainReport:
-    """Print each event as plain lines; what repeats during a wait is printed less and less often."""
+    """Print each event as plain lines; what repeats during a wait is printed less and less often.
 
-    def __init__(self, stream: TextIO | None = None, *, verbose: bool = False) -> None:
+    `joined` means that errors are printed to the same file: the line of a failed step is then left to its error.
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, verbose: bool = False, joined: bool = False) -> None:
         self._outlet = OutputStream(stream or sys.stdout)
         self._style = Style(verbose=verbose)
         self._repeats = Repeats()
-        self._reported = ""
+        self._announcement = Announcement(joined=joined)
 
     def write(self, event: events.Event) -> None:
         """Print an event."""
@@ -109,13 +89,46 @@ class PlainReport:
             self._style = Style(verbose=self._style.verbose, what=event.what)
         if not self._repeats.is_news(event):
             return
-        if isinstance(event, events.ErrorRaised):
-            lines = format_error(event, self._style, reported=self._reported)
-        else:
-            lines = format_event(event, self._style)
-        self._reported = event.message if isinstance(event, events.StepFailed) else ""
+        self._print(self._announcement.format(event, self._style))
+
+    def write_error(self, event: events.ErrorRaised, announced: events.Event | None) -> None:
+        """Print an error that ended the events after `announced`, if that was printed to the same file."""
+        self._print(format_error(event, self._style, announced=announced, printed=isinstance(announced, events.PlanMade)))
+
+    def _print(self, lines: list[Line]) -> None:
         if lines:
             self._outlet.write("\n".join(line.text for line in lines))
+
+
+def _is_repeated(before: events.Retried, event: events.Retried) -> bool:
+    """Return True if a retry repeats what is known: the place, the reason and the blockers."""
+    known, new = ((each.version, each.line, each.reason, [b.pid for b in each.blockers]) for each in (before, event))
+    return known == new
+
+
+class Announcement:
+    """What was printed before an event: a failed step whose line is deferred until its error, a plan that is refused, a retry."""
+
+    def __init__(self, *, joined: bool) -> None:
+        self._joined = joined
+        self._last: events.Event | None = None
+        self._retried: events.Retried | None = None
+
+    def format(self, event: events.Event, style: Style) -> list[Line]:
+        """Return the lines for an event, with those of a failed step that was deferred, unless this is its error."""
+        last, self._last = self._last, event
+        if isinstance(event, events.Retried):
+            before, self._retried = self._retried, event
+            if before and _is_repeated(before, event):
+                return format_repeated_retry(event)
+        is_deferred = self._joined and isinstance(last, events.StepFailed)
+        deferred = format_event(last, style) if is_deferred and last is not None else []
+        if isinstance(event, events.ErrorRaised):
+            lines = format_error(event, style, announced=last, printed=not is_deferred)
+            return lines if announces(last, event) else [*deferred, *lines]
+        if self._joined and isinstance(event, events.StepFailed):
+            return deferred
+        return [*deferred, *format_event(event, style)]
 
 
 class Repeats:

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from tasks.console import JsonReport, PlainReport, print_events
+from tasks.console.boundary import check_packages, explain
 from tasks.console.cells import clean
 from tasks.console.heartbeat import send_heartbeats
 from tasks.console.prompts import choose_confirm
+from tasks.console.streams import share_file
 from tasks.runner.errors import RunnerError, describe_error
-from tasks.runner.events import CHECK_FOUND, ErrorRaised, Event, StatusRead, needs_attention
+from tasks.runner.events import CHECK_FOUND, Event, StatusRead, needs_attention
 from tasks.runner.identity import identify
 from tasks.runner.operations.files import list_files
 from tasks.runner.operations.requests import HISTORY_LIMIT, Request, perform
@@ -50,6 +52,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str], project: Path) ->
             raw = RawSettings(environ)
             if options.command == "files":
                 return _print_events(list_files(find_migrations_dir(raw, project)), options)
+            check_packages()
             settings = place_folders(validate(raw), raw, project)
             url = require_database_url(settings)
             from tasks.runner.execution.migration_runner import MigrationRunner
@@ -75,10 +78,16 @@ def main(arguments: Sequence[str], environ: Mapping[str, str], project: Path) ->
         print(f"  Set it, for example: {error.hint}", file=sys.stderr)
         return error.exit_code
     except RunnerError as error:
-        _print_error(describe_error(error, url), options)
+        _print_error(error, url, options)
         return error.exit_code
+    except Exception as error:
+        explained = explain(error, url)
+        if explained is None:
+            raise
+        _print_error(explained, url, options)
+        return explained.exit_code
     except KeyboardInterrupt:
-        print("stopped by Ctrl-C; `status` shows the state of the database", file=sys.stderr)
+        print("Stopped by Ctrl-C. `status` shows the state of the database.", file=sys.stderr)
         return 1
 
 
@@ -146,14 +155,16 @@ def _build_request(options: argparse.Namespace) -> Request:
 
 
 def _print_events(events: Iterator[Event], options: argparse.Namespace) -> int:
-    report = JsonReport() if options.json else PlainReport(verbose=options.verbose)
+    report = JsonReport() if options.json else PlainReport(verbose=options.verbose, joined=share_file())
     with send_heartbeats(report.write, options.heartbeat if options.json else 0) as write:
         last = print_events(events, write)
     found = isinstance(last, StatusRead) and getattr(options, "check", False) and needs_attention(last)
     return CHECK_FOUND if found else 0
 
 
-def _print_error(error: ErrorRaised, options: argparse.Namespace) -> None:
+def _print_error(error: RunnerError, url: str, options: argparse.Namespace) -> None:
+    event = describe_error(error, url)
     if options.json:
-        JsonReport().write(error)
-    PlainReport(sys.stderr, verbose=options.verbose).write(error)
+        JsonReport().write(event)
+    announced = error.announced if share_file() and not options.json else None
+    PlainReport(sys.stderr, verbose=options.verbose).write_error(event, announced)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,9 @@ from tasks.fly.flyctl import find_organisation, issue_certificate
 from tasks.fly.machines import Machine
 from tasks.fly.proxy import TunnelError, make_key_folder, open_proxy
 from tasks.runner.signals import Stop
+
+# Without a handler, Python prints the tracebacks that paramiko logs for each refused connection. Its exceptions are reported.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 5.0

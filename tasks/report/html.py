@@ -12,6 +12,8 @@ from tasks.console.lines import format_time
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import EnvironmentStatus, StatusesRead
 
+_ADOPTED = "adopted by "
+"""How the ledger marks the person who recorded a migration without running it."""
 _STYLE = """
 :root { color-scheme: light dark }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem }
@@ -48,7 +50,7 @@ def render_page(overview: StatusesRead, now: datetime) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Migrations</title>\n'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>\n'
-        f"<h1>Migrations</h1>\n<p>{_escape(about)}. Read at {now:%Y-%m-%d %H:%M}.</p>\n{errors}"
+        f"<h1>Migrations</h1>\n<p>{_escape(about)}. Read at {now:%Y-%m-%d %H:%M} UTC.</p>\n{errors}"
         f'<table><thead><tr><th scope="col">version</th>{heads}</tr></thead><tbody>\n{rows}\n</tbody></table></body></html>\n'
     )
 
@@ -65,7 +67,7 @@ def _render_row(version: str, cells: tuple[Cell, ...]) -> str:
 def _render_cell(cell: Cell) -> str:
     row, title = cell.row, ""
     if row is not None:
-        by = f"by {row.applied_by}" if row.applied_by else ""
+        by = row.applied_by if row.applied_by.startswith(_ADOPTED) else f"by {row.applied_by}" if row.applied_by else ""
         title = "; ".join(part for part in (row.state, format_time(row.applied_at), by, row.note) if part)
     return f'<td class="{_escape(cell.kind)}" title="{_escape(title)}">{_escape(format_cell(cell))}</td>'
 

@@ -10,9 +10,10 @@ from rich.live import Live
 from rich.text import Text
 
 from tasks.console.environments import format_heading, format_unreached
-from tasks.console.formatters import format_error, format_event
+from tasks.console.formatters import format_error
 from tasks.console.lines import Line, Style, format_active_run, format_database
 from tasks.console.plans import format_findings
+from tasks.console.printer import Announcement
 from tasks.console.tables import format_notes, summarize
 from tasks.report.live import LiveView, advance, draw
 from tasks.report.overview import show_statuses, tabulate_environments
@@ -30,11 +31,11 @@ _STARTS = (events.LockAwaited, events.StepStarted, events.Waiting)
 class TerminalReport:
     """Print events on a terminal. Use it as a context manager, which restores the terminal."""
 
-    def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
+    def __init__(self, stream: TextIO, *, verbose: bool = False, joined: bool = False) -> None:
         self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
         self._verbose = verbose
         self._what = "migration"
-        self._reported = ""
+        self._announcement = Announcement(joined=joined)
         self._view: LiveView | None = None
         self._live: Live | None = None
 
@@ -58,7 +59,11 @@ class TerminalReport:
         self._print(event)
         if self._view and not self._live:
             self._start()
-        self._reported = event.message if isinstance(event, events.StepFailed) else ""
+
+    def write_error(self, event: events.ErrorRaised, announced: events.Event | None) -> None:
+        """Print an error that ended the events after `announced`, if that was printed to the same terminal."""
+        style = Style(width=self._console.width)
+        self._print_lines(format_error(event, style, announced=announced, printed=isinstance(announced, events.PlanMade)))
 
     def _start(self) -> None:
         self._live = Live(console=self._console, get_renderable=self._draw, refresh_per_second=_REFRESHES, transient=True)
@@ -87,10 +92,8 @@ class TerminalReport:
                 self._print_statuses(event)
             case events.EnvironmentsListed():
                 self._console.print(tabulate_environments(event))
-            case events.ErrorRaised():
-                self._print_lines(format_error(event, style, reported=self._reported))
             case _:
-                self._print_lines(format_event(event, style))
+                self._print_lines(self._announcement.format(event, style))
 
     def _print_status(self, event: events.StatusRead, style: Style) -> None:
         heading = f"{format_database(event.environment, event.database)}: {summarize(event)}"

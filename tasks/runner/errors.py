@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tasks.runner.events import ErrorRaised
+from tasks.runner.events import ErrorRaised, Event
 from tasks.runner.redaction import redact, redact_line
 
 RESUME_HINT = "Run the same command again: it resumes where this run stopped."
@@ -36,6 +36,8 @@ class RunnerError(Exception):
         self.state = state
         self.place = place
         self.sqlstate = sqlstate
+        self.announced: Event | None = None
+        """The last event that was printed before the error."""
 
 
 class UsageError(RunnerError):

@@ -24,6 +24,21 @@ _LONGEST_COMMIT = 64
 """The sizes of the ledger's columns."""
 
 
+_NAMES_REPOSITORY = frozenset(
+    {
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_COMMON_DIR",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_PREFIX",
+        "GIT_NAMESPACE",
+        "GIT_SHALLOW_FILE",
+    }
+)
+
+
 def _make_run_id() -> str:
     """Return a random UUID. The module is imported late: it imports platform, and a run that is given its id needs neither."""
     import uuid
@@ -83,7 +98,7 @@ def read_revision(directory: Path) -> Revision:
             text=True,
             timeout=10,
             check=False,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+            env={**copy_environment_for_git(), "GIT_OPTIONAL_LOCKS": "0"},
         )
     except (OSError, subprocess.TimeoutExpired):
         return _read_named_revision()
@@ -92,6 +107,14 @@ def read_revision(directory: Path) -> Revision:
     lines = answer.stdout.splitlines()
     commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), "")
     return Revision(commit="" if commit == "(initial)" else commit, dirty=any(not line.startswith("#") for line in lines))
+
+
+def copy_environment_for_git() -> dict[str, str]:
+    """Return the environment without what names a repository, so that git finds that of the folder.
+
+    A git hook has these variables, and they may name another repository. https://git-scm.com/docs/git#_the_git_repository
+    """
+    return {name: value for name, value in os.environ.items() if name not in _NAMES_REPOSITORY}
 
 
 def _read_named_revision() -> Revision:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from tasks.runner import MigrationRunner
-from tasks.runner.database.session import describe_database
+from tasks.runner.database.addresses import describe_database
 from tasks.runner.errors import ConnectError
 from tests.bad_input.refusals import V, refuse, snapshot
 from tests.kit.databases import Database

@@ -132,8 +132,8 @@ def test_an_unknown_environment_is_refused_with_the_known_ones(tmp_path: Path, n
     (tmp_path / ".env.preview").write_text("")
     (tmp_path / ".env.example").write_text("")
     error = refuse(tmp_path, name)
-    assert error.message == f"there is no environment {name}"
-    assert error.hint.startswith("Known are local, dev, staging, prod, preview;")
+    assert error.message == (f"there is no environment {name}" if name else "the name of an environment is empty")
+    assert error.hint.startswith("Known are local, dev, staging, prod, preview")
 
 
 def test_the_settings_of_fly_and_the_actor_are_read_from_all_places(tmp_path: Path) -> None:

@@ -110,7 +110,8 @@ CONTROL_SEQUENCES = "\x1b[31m[red]x[/red]\x07\u202e"
         (NoticeRaised(SEARCH, "NOTICE", "one\ntwo"), [f"ℹ️  {SEARCH}: NOTICE: one", "   two"]),
         (NoticeRaised(SEARCH, "WARNING", "careful"), [f"⚠️  {SEARCH}: WARNING: careful"]),
         (StepFinished("migrate", USERS, 12), [f"✅ Applied {USERS} (12 ms)"]),
-        (StepFinished("migrate", USERS, 9_999), [f"✅ Applied {USERS} (9999 ms)"]),
+        (StepFinished("migrate", USERS, 999), [f"✅ Applied {USERS} (999 ms)"]),
+        (StepFinished("migrate", USERS, 4009), [f"✅ Applied {USERS} (4 s)"]),
         (StepFinished("migrate", USERS, 12_340), [f"✅ Applied {USERS} (12.3 s)"]),
         (StepFinished("migrate", USERS, 7_265_000), [f"✅ Applied {USERS} (2 h 1 min)"]),
         (StepFinished("rollback", USERS, 3), [f"↩️  Rolled back {USERS} (3 ms)"]),
@@ -145,7 +146,7 @@ def test_an_event_has_its_text(event: Event, lines: list[str]) -> None:
         (StepStarted("migrate", USERS, 1, 3, 7), [f"▶️  1/3 migrate {USERS} (7 statements)"]),
         (StatementStarted(SEARCH, 9, "SELECT\n 1", 4, 7), ["   4/7 line 9: SELECT"]),
         (StatementFinished(SEARCH, 9, 4, 7, 12), ["   4/7 line 9: done (12 ms)"]),
-        (RunFinished("migrate", 2, 1234), ["✅ All migrations completed!", "   2 steps in 1234 ms"]),
+        (RunFinished("migrate", 2, 1234), ["✅ All migrations completed!", "   2 steps in 1.2 s"]),
     ],
 )
 def test_verbose_prints_more(event: Event, lines: list[str]) -> None:

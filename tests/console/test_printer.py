@@ -8,7 +8,19 @@ from dataclasses import replace
 import pytest
 
 from tasks.console import JsonReport, PlainReport, print_events
-from tasks.runner.events import Event, FilesFound, IndexAdvanced, LockAwaited, Skipped, StepFailed, Waiting, from_json
+from tasks.runner.events import (
+    Event,
+    FilesFound,
+    Finding,
+    IndexAdvanced,
+    LockAwaited,
+    PlanMade,
+    Retried,
+    Skipped,
+    StepFailed,
+    Waiting,
+    from_json,
+)
 from tests.report.samples import ASSETS, ERROR, FAILURE, MIGRATION, PSQL, SAMPLES, SEARCH, USERS
 
 OTHER = replace(PSQL, pid=124)
@@ -50,6 +62,29 @@ def test_an_error_adds_the_lines_that_the_failure_did_not_have() -> None:
     assert lines[1:] == ["   a detail", "   another", "   (42601)"]
 
 
+def test_a_failure_and_its_error_on_the_same_file_are_reported_once() -> None:
+    stream = io.StringIO()
+    print_events(FAILURE, PlainReport(stream, joined=True).write)
+    assert stream.getvalue().splitlines()[-6:-4] == [
+        f'❌ Failed {SEARCH}: syntax error at or near "TABEL" (42601)',
+        f"   migrations/up/{ASSETS}.sql:3:8",
+    ]
+
+
+@pytest.mark.parametrize("following", [ERROR, FilesFound(1)])
+def test_a_failure_that_another_event_follows_is_not_lost(following: Event) -> None:
+    stream = io.StringIO()
+    print_events([StepFailed("migrate", USERS, "the lock was lost"), following], PlainReport(stream, joined=True).write)
+    assert stream.getvalue().startswith(f"❌ Failed {USERS}: the lock was lost\n")
+
+
+def test_an_error_that_repeats_the_findings_of_its_plan_refers_to_them() -> None:
+    finding = Finding("edited", USERS, "was edited", refuses=True)
+    refused = replace(ERROR, message=f"{USERS} was edited", file="", source="", sqlstate="")
+    lines = _print([PlanMade("migrate", False, (), (finding,)), refused])
+    assert [line for line in lines if "❌" in line] == [f"❌ {USERS} (edited): was edited", "❌ Refused: see above"]
+
+
 def test_an_error_other_than_the_failure_is_printed_completely() -> None:
     assert _print([StepFailed("migrate", USERS, "the lock was lost"), ERROR])[1].startswith("❌ syntax error")
 
@@ -70,6 +105,16 @@ def test_repeated_events_are_printed_less_and_less_often(events: list[Event], pr
     lines = _print(events)
     assert len(lines) == len(printed)
     assert all(str(number) in line for number, line in zip(printed, lines, strict=True))
+
+
+def test_a_retry_that_repeats_the_one_before_is_one_line() -> None:
+    retries = [Retried(SEARCH, 9, attempt, 10, "lock timeout", 0.5, (PSQL,)) for attempt in (1, 2, 3)]
+    lines = _print([*retries, Retried(SEARCH, 9, 4, 10, "lock timeout", 2, (OTHER,))])
+    assert lines[-5:-3] == [
+        f"🔁 {SEARCH}.sql:9 was rolled back again (attempt 2 of 10); retried in 0.5 s",
+        f"🔁 {SEARCH}.sql:9 was rolled back again (attempt 3 of 10); retried in 0.5 s",
+    ]
+    assert "pid 124" in lines[-1]
 
 
 def test_alternating_events_are_throttled_independently() -> None:

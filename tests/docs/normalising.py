@@ -18,7 +18,7 @@ _SHOWN = (
 """Times, ids and the name of the machine; a page shows the same at each place."""
 
 _IGNORED = (
-    (re.compile(r"\b\d+ ms\b|\b\d+\.\d+ s\b"), "T"),
+    (re.compile(r"\b\d+ ms\b|\b\d+(?:\.\d+)? s\b"), "T"),
     (re.compile(r"-{3,}"), "---"),
     (re.compile(r" {2,}"), "  "),
 )

@@ -45,13 +45,14 @@ class Sandbox:
         if isinstance(step, FileText):
             self._write(step)
             return ()
-        result = self.run_command(step.command)
+        # A failure is reported once where both streams are the same, as in a terminal.
+        result = self.run_command(step.command, joined=any(line.startswith("❌") for line in step.output))
         return self._normaliser.show(result.stdout + result.stderr)
 
-    def run_command(self, command: str) -> "subprocess.CompletedProcess[str]":
-        """Run a command line; `inv` is forked, everything else begins with a shell."""
+    def run_command(self, command: str, *, joined: bool = False) -> "subprocess.CompletedProcess[str]":
+        """Run a command line; `inv` is forked with two streams unless `joined`, everything else begins with a shell."""
         inv, shows_code = command.removesuffix(_SHOW_EXIT_CODE), command.endswith(_SHOW_EXIT_CODE)
-        if inv.startswith("inv ") and not _SHELL_SIGNS & set(inv):
+        if inv.startswith("inv ") and not joined and not _SHELL_SIGNS & set(inv):
             result = self._checkout.inv(*shlex.split(inv)[1:], env=_ENVIRONMENT)
             result.stderr += f"exit code {result.returncode}\n" if shows_code else ""
             return result

@@ -79,6 +79,15 @@ def test_with_start_a_stopped_machine_is_started(remote: RemoteOperator) -> None
     assert remote.operator.read_tables() == ["a"]
 
 
+def test_refused_ssh_connections_are_reported_without_the_log_of_paramiko(remote: RemoteOperator) -> None:
+    remote.deploy().refuse(1000)
+    remote.variables["FLY_CONNECT_TIMEOUT"] = "2"
+    result = remote.operator.project.inv("db.migrate", "--env=staging", env=remote.env, check=1)
+    assert "no ssh connection to machine" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.splitlines()) < 10
+
+
 def test_with_start_no_machine_is_started_if_one_is_running(remote: RemoteOperator) -> None:
     remote.deploy()
     remote.fly.add_machine(STAGING, state="stopped")

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -14,12 +16,13 @@ from tests.fly.operating import ENGINEER, RemoteOperator, operate_remotely
 from tests.fly.terminals import open_dialogue
 from tests.kit.databases import Database
 from tests.kit.fly.world import FlyWorld
-from tests.kit.projects import Project
+from tests.kit.projects import REPOSITORY, Project
 from tests.runner.operating import A, B, C
 
 STAGED = "--env=staging"
 _VARIABLE_PARTS = re.compile(
-    r"run [0-9a-f]{8}|test_\d+_\d+|\d+ ms|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|\((staging|local)\)|[0-9a-f]{8}$", re.MULTILINE
+    r"run [0-9a-f]{8}|test_\d+_\d+|\d+ ms|[\d.]+ s\b|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|\((staging|local)\)|[0-9a-f]{8}$",
+    re.MULTILINE,
 )
 
 
@@ -46,6 +49,24 @@ def test_the_output_is_that_of_a_local_run(remote: RemoteOperator, new_database:
     assert split_without_variable_parts(remote_result.stdout) == split_without_variable_parts(words)
     assert remote_result.stderr == local_result.stderr == ""
     assert remote.operator.read_tables() == ["a"]
+
+
+@pytest.mark.parametrize("flags", ["", " --json"])
+def test_a_full_disk_on_the_laptop_does_not_stop_the_run_on_the_machine(remote: RemoteOperator, flags: str) -> None:
+    remote.operator.write_tables(A, B)
+    remote.deploy()
+    command = f"{sys.executable} -m invoke --search-root {REPOSITORY} db.migrate {STAGED}{flags} >/dev/full"
+    project = remote.operator.project
+    result = subprocess.run(
+        ["bash", "-c", command],
+        cwd=project.root,
+        env=project._environment(remote.env),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, remote.operator.read_applied()) == (1, [A, B])
+    assert result.stderr.startswith("ERROR: stdout could not be written: No space left on device.")
 
 
 def test_with_json_the_events_pass_through_and_nothing_else(remote: RemoteOperator) -> None:

@@ -21,11 +21,11 @@ def may_mount() -> bool:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every directory")
-def test_a_directory_of_another_account_is_reported(directory: Path) -> None:
+def test_a_directory_that_may_not_be_read_is_reported(directory: Path) -> None:
     data = directory / "data"
     data.chmod(0)
     try:
-        with pytest.raises(EmbeddedServerError, match="belongs to another account"):
+        with pytest.raises(EmbeddedServerError, match=r"cannot be used: .*Permission denied"):
             start(directory)
     finally:
         data.chmod(0o700)

@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -144,6 +145,23 @@ def test_a_file_in_place_of_the_directory_is_an_error(short_path: Path) -> None:
     (short_path / ".postgres").write_text("")
     with pytest.raises(EmbeddedServerError, match=r"\.postgres cannot be used"):
         start(short_path / ".postgres")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_created_is_reported_with_the_folder_to_make_writable(short_path: Path) -> None:
+    short_path.chmod(0o500)
+    try:
+        with pytest.raises(EmbeddedServerError, match=r"cannot be created in .*: Permission denied") as caught:
+            start(short_path / ".postgres")
+    finally:
+        short_path.chmod(0o700)
+    assert "DATABASE_URL" in caught.value.hint
+
+
+def test_a_folder_on_a_disk_that_is_read_only_is_reported() -> None:
+    with pytest.raises(EmbeddedServerError, match="cannot be created in /proc/none") as caught:
+        start(Path("/proc/none"))
+    assert "writable" in caught.value.hint
 
 
 def test_without_the_package_the_error_has_the_command_to_install_it(short_path: Path) -> None:

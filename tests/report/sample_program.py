@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from tasks.console.streams import guard_streams
 from tasks.report import report
 from tasks.runner.events import (
     CheckMade,
@@ -110,6 +111,7 @@ STREAMS: dict[str, Callable[[], Iterator[Event]]] = {
 }
 
 if __name__ == "__main__":
+    guard_streams()
     try:
         report(STREAMS[sys.argv[1]](), json="--json" in sys.argv, verbose="--verbose" in sys.argv)
     except LookupError as error:

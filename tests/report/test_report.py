@@ -10,10 +10,13 @@ import pytest
 
 from tasks.report import report, report_error
 from tasks.report.tables import choose_columns
+from tasks.runner.errors import RunnerError, describe_error
 from tasks.runner.events import Event, from_json
 from tests.kit.forkserver import inherit_environment, run_process
 from tests.report.samples import ERROR, FAILURE, SAMPLES, USERS
 from tests.report.terminals import ROOT
+
+REFUSED = RunnerError('syntax error at or near "TABEL"', sqlstate="42601", state="Nothing was changed.", hint="Fix it.")
 
 
 def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -50,15 +53,15 @@ def test_an_exception_of_the_run_is_propagated_without_a_terminal(options: dict[
 
 
 def test_an_error_before_a_run_is_printed_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    report_error(ERROR)
+    report_error(REFUSED)
     out, err = capsys.readouterr()
     assert (out, err.splitlines()[0]) == ("", '❌ syntax error at or near "TABEL" (42601)')
 
 
 def test_with_json_an_error_before_a_run_is_printed_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    report_error(ERROR, json=True)
+    report_error(REFUSED, json=True)
     out, err = capsys.readouterr()
-    assert (from_json(out), err) == (ERROR, "")
+    assert (from_json(out), err) == (describe_error(REFUSED, ""), "")
 
 
 def test_verbose_lists_each_skipped_version() -> None:

@@ -42,6 +42,16 @@ def test_the_log_names_the_commit_of_the_files(operator: Operator, commit: str) 
     assert read_revisions(operator) == [(commit, False)]
 
 
+@pytest.mark.parametrize("variable", ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR"])
+def test_another_repository_in_the_environment_is_ignored(
+    operator: Operator, commit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path / "other")], check=True)
+    monkeypatch.setenv(variable, str(tmp_path / "other" / ".git"))
+    operator.migrate()
+    assert read_revisions(operator) == [(commit, False)]
+
+
 @pytest.mark.parametrize("name", [A, "20250109000000_new"])
 def test_a_changed_or_new_file_makes_the_revision_dirty(operator: Operator, commit: str, name: str) -> None:
     operator.write(name, "CREATE TABLE changed ();")

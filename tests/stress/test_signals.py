@@ -180,4 +180,4 @@ def test_a_second_interrupt_ends_a_run_that_the_server_does_not_answer(project: 
             finally:
                 thaw(backend)
     assert run.exit_code == 1
-    assert run.errors == "stopped by Ctrl-C; `status` shows the state of the database\n"
+    assert run.errors == "Stopped by Ctrl-C. `status` shows the state of the database.\n"

@@ -63,7 +63,7 @@ def drift(
             changed = changed or (isinstance(event, DriftRead) and bool(event.changes))
             yield event
 
-    with catch_signals() as stop, exit_on_error(json=json) as seen:
+    with catch_signals() as stop, exit_on_error(json=json, rehearses=True) as seen:
         flags = _Flags(as_migration, read_extensions(without_extension), parse_count("--timeout", timeout))
         report(look(_find_drift(load_environment(env), Options(json=json, start=start), stop, seen, flags)), json=json)
     if changed:

@@ -50,7 +50,7 @@ def run_rehearsal(
     from tasks.runner.signals import Stop
 
     register_messages()
-    with exit_on_error(json=json) as seen:
+    with exit_on_error(json=json, rehearses=True) as seen:
         environment, asked = load_environment(env), selector()
         selection = pick(environment, asked, Options(json=json), Stop(), seen)
         settings = environment.settings

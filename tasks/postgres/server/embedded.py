@@ -5,6 +5,7 @@ space, makes all parent folders readable for everyone if run as root, and has on
 """
 
 import importlib.util
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,17 +96,35 @@ def find_programs() -> Path:
 def _explain(directory: Path) -> Iterator[None]:
     try:
         yield
-    except PermissionError as error:
-        raise EmbeddedServerError(
-            f"The embedded PostgreSQL in {directory} belongs to another account: {error}",
-            "Run this command as the user who started it first, or remove that folder (its data is lost).",
-        ) from error
     except OSError as error:
-        raise EmbeddedServerError(f"The embedded PostgreSQL in {directory} cannot be used: {error}") from error
+        raise _explain_folder(directory, error) from error
     except EmbeddedServerError:
         raise
     except ServerError as error:
         raise EmbeddedServerError(error.message, error.hint) from error
+
+
+def _explain_folder(directory: Path, error: OSError) -> EmbeddedServerError:
+    """Return the error for a folder that cannot be used: another account's, or one that cannot be created or written to."""
+    reason = error.strerror or str(error)
+    try:
+        owner = directory.stat().st_uid
+    except FileNotFoundError:
+        return EmbeddedServerError(
+            f"The embedded PostgreSQL cannot be created in {directory}: {reason}.",
+            f"Make {directory.parent} writable, or set DATABASE_URL to your own server.",
+        )
+    except OSError:
+        owner = os.geteuid()
+    if isinstance(error, PermissionError) and owner != os.geteuid():
+        return EmbeddedServerError(
+            f"The embedded PostgreSQL in {directory} belongs to another account: {error}",
+            "Run this command as the user who started it first, or remove that folder (its data is lost).",
+        )
+    return EmbeddedServerError(
+        f"The embedded PostgreSQL in {directory} cannot be used: {error}",
+        f"Make {directory} writable for this account, or set DATABASE_URL to your own server.",
+    )
 
 
 def _check_version(server: Cluster) -> None:

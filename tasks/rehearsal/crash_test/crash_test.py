@@ -13,7 +13,7 @@ from psycopg import sql
 
 from tasks.catalog import Catalog, compare, read_catalog
 from tasks.rehearsal.crash_test.workers import CrashWorkers, WorkerResult
-from tasks.rehearsal.errors import ScratchError
+from tasks.rehearsal.errors import UNTOUCHED, ScratchError
 from tasks.rehearsal.events import CrashResumed, CrashTestFinished, CrashTestSkipped, CrashTestStarted, RehearsalFinding
 from tasks.rehearsal.findings import find_changes, find_error
 from tasks.rehearsal.model import RehearsedMigration
@@ -105,7 +105,7 @@ class _CrashTest:
             yield self._skip(find_error("up_fails", message, error, self._server.url))
             return
         except psycopg.Error as error:
-            raise describe_server_error(error, self._server.url) from error
+            raise describe_server_error(error, self._server.url, UNTOUCHED) from error
         if result.error:
             yield self._skip(RehearsalFinding("up_fails", "up fails", error=result.error))
         elif expected is None:
@@ -143,7 +143,7 @@ class _CrashTest:
             try:
                 actual = _read_state(database)
             except psycopg.Error as error:
-                raise describe_server_error(error, self._server.url) from error
+                raise describe_server_error(error, self._server.url, UNTOUCHED) from error
         yield from find_changes("crash_differs", _DIFFERS.format(what="schema"), compare(expected.catalog, actual.catalog))
         for what, before, after in (("ledger", expected.ledger, actual.ledger), ("number of rows", expected.rows, actual.rows)):
             diff = tuple(_compare(before, after))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from tasks.postgres.extension_parts import EXTENSION_PARTS
 from tasks.runner.errors import RunnerError
 
 _MISSING = frozenset({"42704", "42883", "42P01", "42703", "3F000", "0A000", "58P01"})
@@ -23,25 +24,6 @@ _BARE = (
     re.compile(r"\boperator does not exist: (.+)"),
 )
 _WORD = re.compile(r"[\w$]+")
-
-_PARTS = {
-    "vector": "vector halfvec sparsevec hnsw ivfflat l2_distance cosine_distance inner_product",
-    "postgis": "geometry geography box2d box3d raster",
-    "citext": "citext",
-    "hstore": "hstore",
-    "ltree": "ltree lquery ltxtquery",
-    "cube": "cube",
-    "isn": "isbn isbn13 ean13 issn",
-    "pg_trgm": "gin_trgm_ops gist_trgm_ops similarity word_similarity show_trgm",
-    "pgcrypto": "crypt gen_salt digest hmac pgp_sym_encrypt pgp_sym_decrypt gen_random_bytes",
-    "uuid-ossp": "uuid_generate_v1 uuid_generate_v1mc uuid_generate_v3 uuid_generate_v4 uuid_generate_v5 uuid_nil",
-    "unaccent": "unaccent",
-    "postgres_fdw": "postgres_fdw",
-    "btree_gist": "gist_int4_ops",
-    "bloom": "bloom",
-}
-"""The types, access methods and functions of well-known extensions whose names differ from the extension's, from the manuals:
-https://www.postgresql.org/docs/current/contrib.html and https://github.com/pgvector/pgvector"""
 
 
 def find_created(text: str) -> list[str]:
@@ -68,7 +50,7 @@ def needs_left_out(error: RunnerError, without: Sequence[str], texts: Iterable[s
         return False
     missing = _find_missing(_read_reason(error))
     for extension in without:
-        parts = {extension.lower(), *_PARTS.get(extension, "").split()}
+        parts = {extension.lower(), *EXTENSION_PARTS.get(extension, "").split()}
         if not parts.isdisjoint(missing) or any(name.startswith(f"{extension.lower()}_") for name in missing):
             return True
     return any(name in _WORD.findall(text.lower()) for text in texts for name in missing)
@@ -79,7 +61,7 @@ def find_part(error: RunnerError) -> str:
     if error.sqlstate not in _MISSING:
         return ""
     missing = set(_find_missing(_read_reason(error)))
-    return next((name for name, parts in _PARTS.items() if missing & {name, *parts.split()}), "")
+    return next((name for name, parts in EXTENSION_PARTS.items() if missing & {name, *parts.split()}), "")
 
 
 def _find_missing(reason: str) -> list[str]:

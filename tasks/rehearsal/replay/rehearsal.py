@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql
 
 from tasks.catalog import Catalog, read_catalog
+from tasks.rehearsal.errors import UNTOUCHED
 from tasks.rehearsal.model import Direction, RehearsedMigration, Trial
 from tasks.rehearsal.replay.extensions import handles_extension, needs_left_out
 from tasks.rehearsal.replay.hints import explain
@@ -74,7 +75,7 @@ class Rehearsal:
         try:
             trial = self._run(step, tuple(describe(step, statement) for statement in reported))
         except psycopg.Error as error:
-            trial = Trial(describe_server_error(error, self._database.url), clean=False)
+            trial = Trial(describe_server_error(error, self._database.url, UNTOUCHED), clean=False)
         if creates_role:
             roles.mark_new(self._scratch_run.connection, before, step.source.text)
         return trial

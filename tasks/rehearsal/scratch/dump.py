@@ -11,17 +11,20 @@ import subprocess
 from pathlib import Path
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from tasks.catalog.normalising import join_casts
 from tasks.postgres.server import embedded
 from tasks.postgres.tokens import COMMENTS, SPACE, tokenize
 from tasks.rehearsal.scratch.server import open_server
+from tasks.runner.database.addresses import resolve
 from tasks.runner.database.session import connect, run_sql
 from tasks.runner.errors import RunnerError
 from tasks.runner.redaction import redact
 
 _LEDGER = "*.schema_migrations*"
+_RESOLVED = frozenset({"service", "servicefile"})
+"""The parameters that are not passed on, because what they lead to is."""
 _SETTINGS = re.compile(r"(SET \w+ = |SELECT pg_catalog\.set_config\('search_path')")
 _KEPT_SETTINGS = "SET check_function_bodies = false;\nSELECT pg_catalog.set_config('search_path', '', false);\n"
 """Needed to load the text: a function may refer to a table that is created after it."""
@@ -94,10 +97,13 @@ def _split(text: str) -> list[str]:
 
 
 def _run_pg_dump(url: str, content: str = "--schema-only") -> str:
-    """Run the embedded server's pg_dump, with the password in the environment, which other users cannot read."""
-    parts = conninfo_to_dict(url)
-    password = str(parts.pop("password", "") or "")
-    shown = {name: str(value) for name, value in parts.items() if value is not None}
+    """Run the embedded server's pg_dump on the server that the URL leads to, whatever the environment of pg_dump.
+
+    The password is passed in the environment, which other users cannot read.
+    """
+    parts = dict(resolve(url).options)
+    password = parts.pop("password", "")
+    shown = {name: value for name, value in parts.items() if name not in _RESOLVED}
     program = embedded.find_programs() / "pg_dump"
     options = [content, "--no-owner", "--no-tablespaces", "--no-subscriptions", f"--exclude-table={_LEDGER}"]
     command = [str(program), *options, f"--dbname={make_conninfo(**shown)}"]

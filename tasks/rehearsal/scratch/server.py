@@ -19,9 +19,10 @@ from tasks.postgres.server.cluster import ServerError
 from tasks.rehearsal.errors import ScratchError
 from tasks.rehearsal.scratch import cache, owners, roles
 from tasks.rehearsal.scratch.addresses import is_same_database
-from tasks.runner.database.session import connect, describe_database, is_pooled
+from tasks.runner.database.addresses import describe_database
+from tasks.runner.database.session import connect, is_pooled
 from tasks.runner.errors import ConnectError, RefusedError
-from tasks.runner.planning.failures import describe_reason, is_lost
+from tasks.runner.planning.failures import describe_text, is_lost
 from tasks.runner.redaction import redact
 from tasks.runner.urls import find_fault
 
@@ -154,7 +155,7 @@ class ScratchServer:
             yield
         except psycopg.Error as error:
             raise ScratchError(
-                f"error on the scratch server: {redact(describe_reason(error), self.url)}",
+                f"error on the scratch server: {redact(describe_text(error), self.url)}",
                 hint=_HINTS.get(error.sqlstate or "", f"Check {describe_database(self.url)}, or set another {_SETTING}."),
                 sqlstate=error.sqlstate or "",
             ) from error

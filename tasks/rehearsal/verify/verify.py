@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from tasks.rehearsal.errors import ScratchError
+from tasks.rehearsal.errors import UNTOUCHED, ScratchError
 from tasks.rehearsal.events import MigrationVerified, VerifyFinished, VerifyStarted
 from tasks.rehearsal.findings import counts, find_error
 from tasks.rehearsal.model import RehearsedMigration
@@ -78,7 +78,7 @@ def _verify_one(
             findings += found
             late = "differs" if any(counts(finding) for finding in found) else "safe"
     except psycopg.Error as error:
-        raise describe_server_error(error, server.url) from error
+        raise describe_server_error(error, server.url, UNTOUCHED) from error
     return MigrationVerified(
         migration.name,
         trial.works,

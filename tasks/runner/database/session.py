@@ -10,35 +10,24 @@ from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import errors, pq
-from psycopg.conninfo import conninfo_to_dict
 
-from tasks.runner.errors import ConnectError, Interruption
-from tasks.runner.redaction import EXAMPLE_URL, redact
+from tasks.runner.database.addresses import describe_connection, describe_database, lists_hosts, resolve
+from tasks.runner.database.connect_failures import build_connect_error, build_unreadable_error
+from tasks.runner.errors import Interruption
 from tasks.runner.urls import find_fault
 
 if TYPE_CHECKING:
     from tasks.runner.signals import Stop
 
 _CONNECT_DEFAULTS = {"connect_timeout": "10", "keepalives_idle": "30", "keepalives_interval": "10"}
+"""Used where neither the URL nor a service file nor the environment states a value."""
+_HOSTS = ("host", "hostaddr", "port")
 _COPY_CHUNK = 65536
 _HANDLED = frozenset({pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH})
 _CANCEL_TIMEOUT_S = 10.0
 _SPIN_S = 0.0005 if (os.cpu_count() or 1) > 1 else 0.0
 """How long to poll for an answer before blocking: to sleep and be woken takes longer than many statements.
 On a single processor, polling would keep the server from working."""
-_HINTS = (
-    ("password authentication failed", "Check user and password in DATABASE_URL."),
-    ("no password supplied", "DATABASE_URL contains no password, and the server requires one."),
-    ("does not exist", "Check the names of database and user in DATABASE_URL; `createdb NAME` creates a database."),
-    ("not permitted to log in", "The user in DATABASE_URL may not log in; ALTER ROLE … LOGIN allows it."),
-    ("failed to resolve host", "Check the host in DATABASE_URL; is the network (VPN, WireGuard) up?"),
-    ("Connection refused", "Is the server running, and is the port in DATABASE_URL correct?"),
-    ("No such file or directory", "Is the server running? Its socket is not at the path in DATABASE_URL."),
-    ("timeout expired", "The server did not answer in time; is the host in DATABASE_URL correct, and is the network up?"),
-    ("too many clients", "Wait until sessions end, or raise max_connections."),
-    ("too many connections", "Wait until sessions end, or raise the limit of the role or database (CONNECTION LIMIT)."),
-    ("no pg_hba.conf entry", "The server's pg_hba.conf does not allow this user to connect from this address."),
-)
 
 
 def connect(url: str, *, name: str) -> psycopg.Connection:
@@ -48,34 +37,26 @@ def connect(url: str, *, name: str) -> psycopg.Connection:
     """
     fault = find_fault(url)
     if fault:
-        raise ConnectError(
-            f"the database URL cannot be used: {fault}", hint=f"Use the form {EXAMPLE_URL}", state="Nothing was changed."
-        )
-    known = conninfo_to_dict(url)
-    defaults = {key: value for key, value in _CONNECT_DEFAULTS.items() if key not in known}
+        raise build_unreadable_error(fault)
+    # psycopg has a timeout of its own, for which it does not read service files.
+    stated = resolve(url).options
+    defaults = {keyword: stated.get(keyword) or value for keyword, value in _CONNECT_DEFAULTS.items()}
+    hosts = {keyword: stated[keyword] for keyword in _HOSTS if keyword in stated}
     # Migrations are sent as UTF-8, whatever the encoding of the database.
     fixed = {"application_name": name, "client_encoding": "UTF8"}
+    parameters = {**defaults, **hosts, **fixed}
     try:
-        return psycopg.connect(url, autocommit=True, **{**defaults, **fixed})  # type: ignore[arg-type]
-    except psycopg.OperationalError as error:
-        text = str(error).strip().removeprefix("connection failed: ").removeprefix("connection is bad: ")
-        reason = redact(text, url)
-        raise ConnectError(
-            f"cannot connect to {describe_database(url)}: {reason}",
-            hint=next((hint for part, hint in _HINTS if part in text), "Check DATABASE_URL."),
-            state="Nothing was changed.",
-            sqlstate=error.sqlstate or "",
-        ) from error
+        return psycopg.connect(url, autocommit=True, **parameters)  # type: ignore[arg-type]
+    except (psycopg.Error, UnicodeError) as error:
+        raise build_connect_error(error, url, parameters) from error
 
 
-def describe_database(url: str) -> str:
-    """Return user, host, port and database of a URL, without its password."""
-    if find_fault(url):
-        return "a database whose URL cannot be read"
-    parts = conninfo_to_dict(url)
-    user = f"{parts['user']}@" if parts.get("user") else ""
-    port = f":{parts['port']}" if parts.get("port") else ""
-    return f"{user}{parts.get('host') or 'localhost'}{port}/{parts.get('dbname') or ''}"
+def describe_server(url: str, *, name: str) -> str:
+    """Return user, host, port and database of a URL; of several hosts, the one that is reached. Raises ConnectError."""
+    if not lists_hosts(url):
+        return describe_database(url)
+    with connect(url, name=name) as connection:
+        return describe_connection(connection)
 
 
 class Execution:

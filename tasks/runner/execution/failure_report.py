@@ -54,6 +54,14 @@ def describe_outcome(step: Step, run: SegmentRun, *, before: int, unknown: bool,
     return " ".join(parts)
 
 
+def describe_finished(action: str, finished: int) -> str:
+    """Return the state after an error outside all steps, with this number of steps finished before it."""
+    if not finished:
+        return "No migration was run." if action == "migrate" else "Nothing was run."
+    word, _, state, _ = _TERMS[action]
+    return f"{finished} {word}s of this run are {state}." if finished > 1 else f"1 {word} of this run is {state}."
+
+
 def describe_next_step(plan: Plan, run: SegmentRun, *, before: int, lost: bool) -> str:
     """Return the next step after a step failed with `before` steps done: the same rollback would count its steps from there."""
     if plan.action != "rollback" or not (before or (lost and run.committing)):

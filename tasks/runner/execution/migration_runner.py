@@ -86,7 +86,7 @@ class MigrationRunner:
         try:
             create_ledger(self.url, self.identity, self.belonging, self.stop)
         except psycopg.Error as error:
-            raise self._describe(error) from error
+            raise self.explain(error, "Nothing was changed.") from error
 
     def get_applied_migrations(self) -> list[str]:
         """Return the applied versions, sorted by name."""
@@ -115,7 +115,7 @@ class MigrationRunner:
             run_sql(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield connection
         except psycopg.Error as error:
-            raise self._describe(error) from error
+            raise self.explain(error, "Nothing was changed.", connection) from error
         finally:
             connection.close()
 
@@ -149,16 +149,20 @@ class MigrationRunner:
         The ledger is read again once the lock is acquired, and steps that another run did in the meantime are skipped.
         """
         from tasks.runner.execution.context import RunSettings
+        from tasks.runner.execution.failure_report import describe_finished
         from tasks.runner.execution.locked_run import LockedRun
 
         plan.raise_refusals()
         settings = RunSettings(
             self.url, self.identity, self.stop, self.policy, self.belonging, self.migrations_dir, self.watch_drift
         )
+        finished = 0
         try:
-            yield from LockedRun(settings).run(plan)
+            for event in LockedRun(settings).run(plan):
+                finished += event.kind == "step_finished"
+                yield event
         except psycopg.Error as error:
-            raise self._describe(error) from error
+            raise self.explain(error, describe_finished(plan.action, finished)) from error
 
     def _finish(self, goal: Goal, folder: Path) -> list[str]:
         """Prepare and run a goal, and return the versions of its finished steps."""
@@ -170,8 +174,17 @@ class MigrationRunner:
             return []
         return [event.version for event in self.run(prepared) if isinstance(event, StepFinished)]
 
-    def _describe(self, error: psycopg.Error) -> RunnerError:
-        """Return the error for one that the server raised outside any statement of a file."""
+    def explain(self, error: psycopg.Error, state: str, connection: psycopg.Connection | None = None) -> RunnerError:
+        """Return the error for one that the server raised outside any statement of a file.
+
+        The server is asked for facts about it, on this connection or on a new one.
+        """
         from tasks.runner.planning.failures import describe_server_error
 
-        return describe_server_error(error, self.url)
+        if connection is not None:
+            return describe_server_error(error, self.url, state, connection=connection)
+        try:
+            with connect(self.url, name=f"migrate-read {self.identity.run_id}") as session:
+                return describe_server_error(error, self.url, state, connection=session)
+        except RunnerError:
+            return describe_server_error(error, self.url, state)

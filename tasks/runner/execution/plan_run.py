@@ -19,7 +19,7 @@ from tasks.runner.execution.failure_report import describe_next_step, describe_o
 from tasks.runner.execution.own_rows import OwnRow
 from tasks.runner.execution.segment_run import SegmentRun
 from tasks.runner.ledger.writing import Entry
-from tasks.runner.planning.failures import build_statement_error, is_lost
+from tasks.runner.planning.failures import build_statement_error, find_facts, is_lost
 from tasks.runner.planning.plan import Plan, Step, checksum_segments
 from tasks.runner.redaction import redact
 from tasks.runner.signals import describe_signal
@@ -147,6 +147,8 @@ class PlanRun:
             blockers=blockers,
             shift=run.statements.shift,
             next_step=next_step,
+            facts=None if lost else find_facts(self._context.connection, failure, run.statements.statement),
+            is_first=not self._finished and not self._context.recorder.ledger.checksums,
         )
 
     def _log_failure(self, step: Step, run: SegmentRun, error: RunnerError) -> None:

@@ -34,7 +34,7 @@ from tasks.runner.ledger.takeover import Adoption, exclude_tool_tables, record_a
 from tasks.runner.ledger.view import view_ledger
 from tasks.runner.ledger.writing import Recorder
 from tasks.runner.operations.migrate import start
-from tasks.runner.planning.failures import describe_server_error
+from tasks.runner.planning.failures import describe_uncommitted
 from tasks.runner.planning.plan import Plan
 
 
@@ -56,8 +56,10 @@ def adopt(runner: MigrationRunner, fingerprint: str, confirmed: Sequence[str]) -
             kept = _write(connection, runner, migrations, fingerprint, adoptions)
             record_environment(connection, read_ledger(connection), runner.belonging)
     except psycopg.Error as error:
-        state = "Nothing was changed." if kept is None else "The migrations are recorded; the name of the environment is not."
-        raise describe_server_error(error, runner.url, state) from error
+        state = "The migrations are recorded; the name of the environment is not."
+        if kept is None:
+            state = describe_uncommitted(error, "Nothing was changed.")
+        raise runner.explain(error, state) from error
     finally:
         lock.release()
     duration_ms = count_ms(started_at)

@@ -12,10 +12,10 @@ from tasks.catalog import Catalog, read_catalog
 from tasks.runner.clock import count_ms
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session import Execution, connect, roll_back, run_sql
-from tasks.runner.errors import Interruption, Place, RefusedError, RunInterruptedError, RunnerError, StatementError
+from tasks.runner.errors import Interruption, Place, RefusedError, RunInterruptedError, StatementError
 from tasks.runner.events import Event, FilesFound, NoticeRaised, RunFinished
 from tasks.runner.execution.migration_runner import MigrationRunner
-from tasks.runner.files.checkout import Migrations, SourceFile, read_migrations, read_source
+from tasks.runner.files.checkout import Migrations, SourceFile, read_migrations, read_source, show_path
 from tasks.runner.files.schema_file import NAME, SchemaFile, find_outdated, parse_schema_file
 from tasks.runner.identity import read_revision
 from tasks.runner.ledger.environment_label import check_environment, record_environment
@@ -26,7 +26,7 @@ from tasks.runner.ledger.replaced import list_replacements, record_replacements
 from tasks.runner.ledger.takeover import Adoption, record_adoptions
 from tasks.runner.ledger.writing import Recorder
 from tasks.runner.operations.migrate import start
-from tasks.runner.planning.failures import describe_reason, find_place, is_lost
+from tasks.runner.planning.failures import describe_text, describe_uncommitted, find_place, is_lost
 from tasks.runner.planning.faults import find_faults
 from tasks.runner.planning.plan import Plan
 from tasks.runner.redaction import redact
@@ -35,6 +35,8 @@ from tasks.runner.signals import describe_signal
 _EVERYWHERE = frozenset({"schema", "extension", "comment", "grant", "default privilege", "default privileges"})
 """The kinds of objects that an empty database may contain."""
 _UNCHANGED = "Nothing was changed."
+_ROLLED_BACK = "Everything was rolled back."
+_LOAD_HINT = "Does the server have the required extensions and roles? inv db.migrate shows which statement fails."
 
 
 def load_schema(runner: MigrationRunner) -> Iterator[Event]:
@@ -45,7 +47,15 @@ def load_schema(runner: MigrationRunner) -> Iterator[Event]:
     yield start(runner, "load")
     started_at = time.monotonic()
     migrations = read_migrations(runner.migrations_dir)
-    source = read_source(migrations.folder / NAME)
+    path = migrations.folder / NAME
+    if not path.exists():
+        raise RefusedError(
+            f"there is no {show_path(path)}",
+            hint="Run inv db.migrate on a local database: it writes the file. Or migrate this database: inv db.migrate",
+            state=_UNCHANGED,
+            place=Place(show_path(path)),
+        )
+    source = read_source(path)
     schema = parse_schema_file(source.text, source.shown)
     refuse_outdated(schema, migrations, source.shown)
     yield FilesFound(len(schema.checksums))
@@ -57,7 +67,7 @@ def load_schema(runner: MigrationRunner) -> Iterator[Event]:
         with connect(runner.url, name=f"migrate-run {runner.identity.run_id}") as connection:
             _load(runner, connection, migrations, source, schema)
     except psycopg.Error as error:
-        raise RunnerError(redact(describe_reason(error), runner.url), state="Everything was rolled back.") from error
+        raise runner.explain(error, describe_uncommitted(error, _ROLLED_BACK)) from error
     finally:
         lock.release()
     yield RunFinished("load", len(schema.checksums), count_ms(started_at))
@@ -113,16 +123,16 @@ def _run_body(runner: MigrationRunner, connection: psycopg.Connection, source: S
         raise RunInterruptedError(
             f"stopped by {describe_signal(stopped.signal_name)}",
             hint="Run the same command again.",
-            state="Everything was rolled back.",
+            state=_ROLLED_BACK,
         ) from stopped
     except psycopg.Error as error:
         start = len(source.text.replace("\r\n", "\n")) - len(schema.body)
         at = error.diag.statement_position
         place = find_place(source.text.replace("\r\n", "\n"), source.shown, start + int(at) - 1) if at else Place(source.shown)
         raise StatementError(
-            redact(describe_reason(error), runner.url),
-            hint="Does the server have the required extensions and roles? inv db.migrate shows which statement fails.",
-            state="Everything was rolled back.",
+            redact(describe_text(error), runner.url),
+            hint="\n".join(filter(None, (error.diag.message_hint, _LOAD_HINT))),
+            state=_ROLLED_BACK,
             place=place,
             sqlstate=error.sqlstate or "",
         ) from error

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from tasks.runner.clock import count_ms
-from tasks.runner.database.session import describe_database
+from tasks.runner.database.session import describe_server
 from tasks.runner.events import Event, FilesFound, PlanMade, RunFinished, RunStarted, Skipped
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.operations.losses import add_losses
@@ -38,7 +38,8 @@ def rollback(runner: MigrationRunner, goal: RollbackGoal, *, dry_run: bool = Fal
 
 def start(runner: MigrationRunner, action: str) -> RunStarted:
     """Return the first event of an operation."""
-    return RunStarted(runner.identity.run_id, action, runner.environment, describe_database(runner.url), runner.identity.actor)
+    database = describe_server(runner.url, name=f"migrate-read {runner.identity.run_id}")
+    return RunStarted(runner.identity.run_id, action, runner.environment, database, runner.identity.actor)
 
 
 def run_plan(runner: MigrationRunner, plan: Plan, started_at: float, *, dry_run: bool) -> Iterator[Event]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import psycopg
 
-from tasks.runner.database.session import describe_database, is_pooled
+from tasks.runner.database.addresses import describe_connection
+from tasks.runner.database.session import is_pooled
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import CheckMade, Event, ProbeRead
 from tasks.runner.execution.migration_runner import MigrationRunner
@@ -46,7 +47,7 @@ def probe(runner: MigrationRunner) -> Iterator[Event]:
     checks: list[CheckMade] = []
     try:
         with runner.read() as connection:
-            checks.append(CheckMade("database", True, describe_database(runner.url)))
+            checks.append(CheckMade("database", True, describe_connection(connection)))
             checks += _check_server(connection)
             checks += _check_user(connection)
             checks.append(_check_extensions(connection))

@@ -26,7 +26,7 @@ from tasks.runner.ledger.writing import Entry, Recorder
 from tasks.runner.operations.migrate import start
 from tasks.runner.operations.rebuild import REBUILDING, propose_rebuilding, rebuild
 from tasks.runner.planning.choice import find_differences
-from tasks.runner.planning.failures import describe_server_error
+from tasks.runner.planning.failures import describe_uncommitted
 from tasks.runner.planning.sources import add_diffs
 
 Confirm = Callable[[RepairProposed], bool]
@@ -148,7 +148,7 @@ def _apply(runner: MigrationRunner, migrations: Migrations, confirmed: list[Repa
                         _write(_Session(connection, ledger, migrations), recorder, proposal)
                 record_uncompared(connection, ledger)
     except psycopg.Error as error:
-        raise describe_server_error(error, runner.url, state="Nothing was changed.") from error
+        raise runner.explain(error, describe_uncommitted(error, "Nothing was changed.")) from error
     finally:
         lock.release()
 

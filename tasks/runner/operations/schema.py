@@ -10,7 +10,7 @@ from psycopg import sql
 
 from tasks.catalog import Catalog, Key, read_catalog
 from tasks.postgres.other_tools import OTHER_TOOLS
-from tasks.runner.database.session import describe_database
+from tasks.runner.database.addresses import describe_connection
 from tasks.runner.events import NOT_COMPARED, CatalogRead, Event, OtherRecord, StoredScript, UnfinishedAttempt
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.ledger.elsewhere import find_distant_ledgers
@@ -28,6 +28,7 @@ SELECT l.version, coalesce(l.checksum, ''), s.up_text, s.down_text
 def read_schema(runner: MigrationRunner) -> Iterator[Event]:
     """Yield the objects of the database, and the texts that were applied to it, in the order of their application."""
     with runner.read() as connection:
+        database = describe_connection(connection)
         other = find_other_ledger(connection)
         ledger = Ledger() if other is not None and other.is_in_the_way else read_ledger(connection)
         check_environment(ledger, runner.belonging)
@@ -36,7 +37,7 @@ def read_schema(runner: MigrationRunner) -> Iterator[Event]:
         elsewhere = () if ledger.exists or ledger.helpers else find_distant_ledgers(connection, ledger)
     yield CatalogRead(
         runner.environment or ledger.environment,
-        describe_database(runner.url),
+        database,
         catalog.server_version,
         tuple((key.kind, key.name, key.parent, definition) for key, definition in catalog.objects.items()),
         scripts,

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from tasks.runner.database.active_run import find_active_run
-from tasks.runner.database.session import describe_database
+from tasks.runner.database.addresses import describe_connection
 from tasks.runner.events import NOT_COMPARED, Event, Finding, HistoryRead, HistoryRow, StateCount, StatusRead, StatusRow
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import read_migrations
@@ -42,7 +42,7 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
     """Yield the state of every version, oldest first; with a limit, of the newest versions and all that are not applied."""
     migrations = read_migrations(runner.migrations_dir)
     with runner.read() as connection:
-        server_version = connection.info.server_version
+        database, server_version = describe_connection(connection), connection.info.server_version
         recorded = read_ledger(connection)
         renames = read_renames(migrations.folder, migrations.checksums)
         ledger, _, ledger_findings = view_ledger(recorded, renames, migrations.checksums)
@@ -63,7 +63,7 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
     rows = tuple(_build_row(version, states[version], details.get(version), ledger) for version in shown)
     yield StatusRead(
         runner.environment or ledger.environment,
-        describe_database(runner.url),
+        database,
         rows,
         findings,
         len(states),
@@ -90,6 +90,7 @@ def _find_drift(connection: psycopg.Connection, ledger: Ledger) -> tuple[Finding
 def read_history(runner: MigrationRunner, *, limit: int = 50, version: str = "") -> Iterator[Event]:
     """Yield the newest rows of the log, failures included, newest first; raises UsageError for an unknown version."""
     with runner.read() as connection:
+        database = describe_connection(connection)
         ledger = read_ledger(connection)
         rows: tuple[HistoryRow, ...] = ()
         if ledger.complete:
@@ -98,7 +99,7 @@ def read_history(runner: MigrationRunner, *, limit: int = 50, version: str = "")
             query = sql.SQL(_HISTORY).format(log=ledger.table("_log"))
             answer = connection.execute(query, {"limit": limit, "version": version})
             rows = tuple(HistoryRow(*row) for row in answer)
-    yield HistoryRead(runner.environment or ledger.environment, describe_database(runner.url), rows)
+    yield HistoryRead(runner.environment or ledger.environment, database, rows)
 
 
 def _list_logged(connection: psycopg.Connection, ledger: Ledger) -> list[str]:

@@ -8,30 +8,20 @@ from dataclasses import replace
 import psycopg
 
 from tasks.postgres.tokens import STRINGS, tokenize
+from tasks.runner.clock import show_moment
+from tasks.runner.database.fault_facts import FaultFacts, read_facts
 from tasks.runner.errors import RESUME_HINT, Place, RunnerError, StatementError
 from tasks.runner.events import Session
 from tasks.runner.parsing import Statement
+from tasks.runner.planning.fault import build_fault
+from tasks.runner.planning.hints import choose_hint
 from tasks.runner.planning.plan import Step
 from tasks.runner.redaction import redact, redact_line
 
-_HINTS = {
-    "42501": "The user in DATABASE_URL lacks a privilege. Ask for it (GRANT …), or use the URL of the owner.",
-    "25006": "This server is read-only: a replica, or default_transaction_read_only is on. Use the URL of the primary.",
-    "25001": "Move the statement to a file of its own, or add `-- migrate: no-transaction` at the top of the file.",
-    "2D000": "The statement commits itself: add `-- migrate: no-transaction` at the top of the file.",
-    "55P04": "A new enum value cannot be used in the transaction that adds it: ALTER TYPE … ADD VALUE needs an earlier file.",
-    "57014": "It was cancelled, by statement_timeout (SET LOCAL statement_timeout = 0 disables it) or by an administrator.",
-    "53100": "The server's disk is full. Free some space, then run the same command again.",
-    "53200": "The server ran out of memory. Run the same command again when the load is lower.",
-    "55P03": "Another session has the lock. End it (SELECT pg_terminate_backend(PID);), or run again when it is done.\n"
-    "LOCK_TIMEOUT and LOCK_ATTEMPTS set how long to wait.",
-    "40P01": "Two sessions waited for each other. Run the same command again.",
-}
 _BLOCK = re.compile(r"\binline_code_block\D+(\d+)")
 _COPIED = re.compile(r"^COPY .+?, \D+ (\d+)", re.MULTILINE)
 """Where messages of the server name a line, in any language."""
 _LOST = "The connection to the server was lost. When it is back,"
-_DEFAULT = "Fix the file, then run the command again."
 
 
 def is_lost(connection: psycopg.Connection) -> bool:
@@ -45,6 +35,11 @@ def describe_reason(error: psycopg.Error) -> str:
     return " ".join(primary.split())
 
 
+def describe_text(error: psycopg.Error) -> str:
+    """Return the server's message with its DETAIL and CONTEXT, each on lines of its own."""
+    return "\n".join(part for part in (describe_reason(error), error.diag.message_detail, error.diag.context) if part)
+
+
 def build_statement_error(
     error: psycopg.Error,
     step: Step,
@@ -56,38 +51,87 @@ def build_statement_error(
     blockers: tuple[Session, ...] = (),
     shift: int = 0,
     next_step: str = RESUME_HINT,
+    facts: FaultFacts | None = None,
+    is_first: bool = False,
 ) -> StatementError:
     """Return the error for a statement that failed, with its place in the file from the server's position.
 
     `shift` is the number of characters that were sent before it in the same message, `next_step` a hint how to continue.
+    `is_first` means that no migration was applied before.
     """
-    diag, text = error.diag, statement.text if statement else ""
-    lines = [part for part in (describe_reason(error), diag.message_detail, diag.context) if part]
-    lines += _count_copied(diag.context or "", step, statement)
-    hints = [diag.message_hint] if diag.message_hint else []
+    text = statement.text if statement else ""
+    lines = [describe_text(error), *_count_copied(error.diag.context or "", step, statement)]
+    hints = [error.diag.message_hint] if error.diag.message_hint else []
     if lost:
         hints.append(_describe_reconnect(next_step))
     else:
-        hints += [_HINTS.get(error.sqlstate or "", _DEFAULT), *([next_step] if next_step != RESUME_HINT else [])]
+        fault = build_fault(
+            error,
+            statement=text,
+            kind=statement.kind if statement else "",
+            line=statement.line if statement else 0,
+            script=step.source.text,
+            before=_list_before(step, statement),
+            blockers=blockers,
+            is_first=is_first,
+            facts=facts,
+        )
+        hints += [choose_hint(fault), *([next_step] if next_step != RESUME_HINT else [])]
     lines += [
-        f"blocked by pid {b.pid} ({b.user}, {b.application or 'no application name'}, {b.state} since {b.since}): {b.query}"
+        f"blocked by pid {b.pid} ({b.user}, {b.application or 'no application name'}, "
+        f"{b.state} since {show_moment(b.since)}): {b.query}"
         for b in blockers
     ]
     return StatementError(
         redact("\n".join(lines), url, statement=text),
-        hint=redact("\n".join(hints), url),
+        hint=redact("\n".join(hints), url, statement=text),
         state=state,
         place=hide_passwords(_find_place(error, step, statement, shift), text),
         sqlstate=error.sqlstate or "",
     )
 
 
-def describe_server_error(error: psycopg.Error, url: str, state: str = "No migration was running.") -> RunnerError:
-    """Return the error for one that the server raised while the ledger was read or written, outside the statements of files."""
-    hint = _HINTS.get(error.sqlstate or "", _describe_reconnect(RESUME_HINT) if error.sqlstate is None else "")
+def find_facts(connection: psycopg.Connection, error: psycopg.Error, statement: Statement | None) -> FaultFacts:
+    """Return what the server knows about an error of a statement; its transaction is rolled back."""
+    from tasks.runner.parsing.declarations import find_names, find_reference
+
+    text = statement.text if statement and statement.kind else ""
+    needs_names = bool(text) and error.sqlstate == "42501"
+    reference = find_reference(text, error.diag.constraint_name or "") if text and error.sqlstate == "23503" else None
+    tables = find_names(text) if needs_names else ()
+    return read_facts(connection, error, tables=tables, referenced=reference.referenced if reference else "")
+
+
+def describe_uncommitted(error: psycopg.Error, state: str) -> str:
+    """Return the state after a transaction failed; after a lost connection it is unknown whether it was committed."""
+    is_refused = error.sqlstate is not None and not error.sqlstate.startswith(("57P", "08"))
+    return state if is_refused else "The connection was lost: it is not known whether the changes were committed."
+
+
+def _list_before(step: Step, statement: Statement | None) -> list[str]:
+    """Return the statements that precede a failed one in its transaction."""
+    for segment in step.script.segments:
+        if statement in segment.statements:
+            return [each.text for each in segment.statements[: segment.statements.index(statement)]]
+    return []
+
+
+def describe_server_error(
+    error: psycopg.Error,
+    url: str,
+    state: str,
+    *,
+    connection: psycopg.Connection | None = None,
+) -> RunnerError:
+    """Return the error for one that the server raised outside the statements of files: while it read or wrote a ledger.
+
+    With an open connection, the server is asked for facts about it; its transaction is rolled back.
+    """
+    facts = read_facts(connection, error) if connection is not None else None
+    hint = choose_hint(build_fault(error, facts=facts)) if error.sqlstate else _describe_reconnect(RESUME_HINT)
     return RunnerError(
-        redact(describe_reason(error), url),
-        hint=hint or "Fix that, then run the same command again.",
+        redact(describe_text(error), url),
+        hint=redact("\n".join(filter(None, (error.diag.message_hint, hint))), url),
         state=state,
         sqlstate=error.sqlstate or "",
     )

@@ -17,6 +17,7 @@ from tasks.runner.ledger.reading import Ledger
 from tasks.runner.parsing.source_text import shorten
 from tasks.runner.planning.choice import Choice
 from tasks.runner.planning.failures import find_place, hide_passwords
+from tasks.runner.planning.hints import FIX_FILE
 from tasks.runner.planning.plan import Plan, Source
 from tasks.runner.redaction import redact
 
@@ -67,7 +68,7 @@ def check_syntax(connection: psycopg.Connection, plan: Plan) -> None:
             offset = min(int(position) - 1 - len(_PREFIX), len(text.rstrip()))
             raise RefusedError(
                 redact(shorten(reason, text[offset:]), statement=text),
-                hint="Fix the file, then run the command again.",
+                hint=FIX_FILE,
                 state="Nothing was changed.",
                 place=hide_passwords(find_place(step.source.text, step.source.shown, start + offset), text),
                 sqlstate="42601",

@@ -1,5 +1,7 @@
 """URLs of the same database are recognised."""
 
+from pathlib import Path
+
 import pytest
 
 from tasks.rehearsal.scratch.addresses import is_same_database
@@ -42,3 +44,10 @@ def test_missing_parts_come_from_the_environment(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PGPORT", "6000")
     monkeypatch.setenv("PGDATABASE", "app")
     assert is_same_database("postgresql://", "postgresql://db.example.com:6000/app")
+
+
+def test_a_service_is_compared_by_what_it_leads_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "services").write_text("[ours]\nhost=db.example.com\ndbname=app\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    assert is_same_database("service=ours", "postgresql://db.example.com/app")
+    assert not is_same_database("service=ours dbname=other", "postgresql://db.example.com/app")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from tasks.catalog import compare, read_catalog
 from tasks.rehearsal.scratch.dump import clean_dump, dump_schema
@@ -53,6 +54,15 @@ def test_a_dump_of_the_projects_schema_loads_into_an_empty_database_and_is_equal
         with database.connect() as one, other.connect() as two:
             assert compare(read_catalog(one), read_catalog(two)).changes == ()
         assert dump(other, embedded) == text
+
+
+def test_the_server_that_the_environment_names_is_dumped(
+    database: Database, embedded: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.execute("CREATE TABLE found ()")
+    for variable, name in (("PGHOST", "host"), ("PGPORT", "port"), ("PGUSER", "user")):
+        monkeypatch.setenv(variable, str(conninfo_to_dict(database.url).get(name, "5432")))
+    assert "CREATE TABLE public.found" in dump_schema(f"dbname={database.name}", embedded_directory=embedded.cluster.data.parent)
 
 
 def test_the_same_schema_gives_the_same_bytes_from_an_older_server(database: Database, embedded: Server, older: Server) -> None:
