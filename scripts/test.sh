@@ -9,6 +9,10 @@ Usage: ./scripts/test.sh [PYTEST ARGUMENTS]
 
 Checks style (ruff) and types (mypy), then runs all tests (pytest). With arguments, only runs pytest with these arguments:
   ./scripts/test.sh tests/console -k words
+
+Tests that depend on the version of PostgreSQL run on the newest and on the oldest server that is present. After
+./scripts/download-servers.sh, this runs only these tests, on other versions:
+  ./scripts/test.sh --majors=15,16,17
 END
 }
 

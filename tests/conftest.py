@@ -19,18 +19,21 @@ from tasks.postgres.server.cluster import Cluster
 from tests.kit.databases import Database, fresh_database
 from tests.kit.disks import mount_small_disk
 from tests.kit.home import choose_files_place, make_home, remove_home
+from tests.kit.majors import FIXTURES, MARKER, OPTION, choose_majors, depends_on_version, describe_majors, make_parameters
 from tests.kit.own_servers import OwnServer, copy_cluster, remove_server
 from tests.kit.poolers import Pooler, start_pgbouncer
 from tests.kit.projects import Project, make_project
-from tests.kit.servers import Server, find_machine_programs, read_major_version, start_server
+from tests.kit.servers import Server, find_programs, read_major_version, start_server
 
 _home = pytest.StashKey[Path]()
+_majors = pytest.StashKey[list[int]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the folder of the run; a worker gets it from the process that distributes the tests."""
     # A process that a script starts in the background ignores SIGINT, and so would the processes of the tests.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.addinivalue_line("markers", f"{MARKER}: runs on versions other than the newest only with {OPTION}")
     worker_input: dict[str, Any] | None = getattr(config, "workerinput", None)
     config.stash[_home] = home = Path(worker_input["home"]) if worker_input else make_home()
     if worker_input:
@@ -38,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         config.option.basetemp = config.option.basetemp or choose_files_place(home)
     signal.signal(signal.SIGTERM, partial(_end_run, config))
+    config.stash[_majors] = choose_majors(find_programs(), config.getoption(OPTION))
 
 
 def _find_worker(home: Path, pid: int | str) -> Path:
@@ -86,12 +90,32 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         remove_home(config.stash[_home])
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option for the versions of PostgreSQL."""
+    text = "run only the tests that depend on the version of the server, on these versions of PostgreSQL (such as 15,16,17)"
+    parser.addoption(OPTION, help=text, metavar="VERSIONS")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Return the line that names the versions of PostgreSQL."""
+    return describe_majors(find_programs(), config.stash[_majors])
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run tests with `any_database` on each installed server."""
-    if "any_database" in metafunc.fixturenames:
-        programs = [embedded_server.find_programs(), find_machine_programs()]
-        present = {f"pg{read_major_version(folder)}": folder for folder in programs if folder is not None}
-        metafunc.parametrize("any_database", present.values(), ids=present.keys(), indirect=True)
+    """Run tests with `any_database` on each chosen server, and tests with `older_server` on each but the embedded one."""
+    majors = metafunc.config.stash[_majors]
+    if metafunc.config.getoption(OPTION) is None and metafunc.definition.get_closest_marker(MARKER) is not None:
+        majors = majors[:1]
+    for fixture in FIXTURES:
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, make_parameters(fixture, majors), indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --majors, keep only the tests that depend on the version of the server."""
+    if config.getoption(OPTION) is not None:
+        config.hook.pytest_deselected(items=[item for item in items if not depends_on_version(item)])
+        items[:] = filter(depends_on_version, items)
 
 
 @pytest.fixture(scope="session")
@@ -125,9 +149,15 @@ def database(embedded: Server) -> Iterator[Database]:
 
 @pytest.fixture
 def any_database(request: pytest.FixtureRequest, servers: Callable[[Path], Server]) -> Iterator[Database]:
-    """Yield an empty database on each server in turn: the embedded one and the installed one."""
+    """Yield an empty database on each chosen server in turn: by default, the newest and the oldest that are present."""
     with fresh_database(servers(request.param)) as database:
         yield database
+
+
+@pytest.fixture
+def older_server(request: pytest.FixtureRequest, servers: Callable[[Path], Server]) -> Server:
+    """Return each chosen server in turn that is older than the embedded one."""
+    return servers(request.param)
 
 
 @pytest.fixture

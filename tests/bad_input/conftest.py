@@ -10,18 +10,17 @@ from psycopg import sql
 from tasks.postgres.server.cluster import Cluster
 from tests.kit.databases import Database, fresh_database
 from tests.kit.own_servers import OwnServer, copy_cluster, remove_server
-from tests.kit.servers import Server, find_machine_programs, read_major_version
+from tests.kit.servers import Server, read_major_version
 
 KNOWS_IS_JSON = 16
 
 
 @pytest.fixture
-def older_database(servers: Callable[[Path], Server]) -> Iterator[Database]:
-    """Yield an empty database on the machine's own server, which supports less SQL than the parser."""
-    programs = find_machine_programs()
-    if programs is None or read_major_version(programs) >= KNOWS_IS_JSON:
-        pytest.skip("no PostgreSQL older than 16 is installed on this machine")
-    with fresh_database(servers(programs)) as database:
+def older_database(older_server: Server) -> Iterator[Database]:
+    """Yield an empty database on a server that supports less SQL than the parser."""
+    if read_major_version(older_server.cluster.programs) >= KNOWS_IS_JSON:
+        pytest.skip("PostgreSQL 16 brought IS JSON")
+    with fresh_database(older_server) as database:
         yield database
 
 

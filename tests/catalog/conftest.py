@@ -1,19 +1,19 @@
 """Fixtures for schemas on two servers at once, and the roles that they grant to."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tasks.postgres.server import embedded as embedded_server
 from tests.kit.databases import Database, fresh_database
-from tests.kit.servers import Server, find_machine_programs
+from tests.kit.servers import Server
 
 RICH = (Path(__file__).parent / "rich.sql").read_text(encoding="utf-8")
 """A schema with every class of objects."""
 
 READER, OTHER = "catalog_reader", "catalog_other"
+SPACE = "catalog_space"
 
 
 def make_role(database: Database, role: str) -> None:
@@ -24,6 +24,15 @@ def make_role(database: Database, role: str) -> None:
         assert database.query("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", role) == [(True,)]
 
 
+def make_tablespace(database: Database) -> None:
+    """Create a tablespace inside the data directory, unless it exists."""
+    with database.connect(options="-c allow_in_place_tablespaces=on") as connection:
+        try:
+            connection.execute(f"CREATE TABLESPACE {SPACE} LOCATION ''")
+        except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+            assert database.query("SELECT FROM pg_tablespace WHERE spcname = %s", SPACE)
+
+
 @pytest.fixture
 def roles(any_database: Database) -> None:
     """Create the roles on the server of `any_database`."""
@@ -32,12 +41,15 @@ def roles(any_database: Database) -> None:
 
 
 @pytest.fixture
-def pair(servers: Callable[[Path], Server]) -> Iterator[tuple[Database, Database]]:
-    """Return an empty database on the embedded server, and one on the machine's own."""
-    programs = find_machine_programs()
-    if programs is None:
-        pytest.skip("there is no PostgreSQL on this machine in addition to the embedded one")
-    with fresh_database(servers(embedded_server.find_programs())) as new, fresh_database(servers(programs)) as old:
+def tablespace(any_database: Database) -> None:
+    """Create the tablespace on the server of `any_database`."""
+    make_tablespace(any_database)
+
+
+@pytest.fixture
+def pair(embedded: Server, older_server: Server) -> Iterator[tuple[Database, Database]]:
+    """Return an empty database on the embedded server, and one on an older one."""
+    with fresh_database(embedded) as new, fresh_database(older_server) as old:
         for database in (new, old):
             make_role(database, READER)
         yield new, old

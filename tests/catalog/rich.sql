@@ -155,11 +155,12 @@ ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 
 CREATE PUBLICATION partly FOR TABLE shop.base, shop.typed WITH (publish = 'insert, delete');
 CREATE PUBLICATION everything FOR ALL TABLES;
-CREATE FOREIGN DATA WRAPPER nowhere OPTIONS (debug 'true');
 -- The passwords must not be found in a catalog.
+CREATE FOREIGN DATA WRAPPER nowhere OPTIONS (debug 'true', token 'hunter2');
 CREATE SERVER "Far away" TYPE 'x' VERSION '2' FOREIGN DATA WRAPPER nowhere OPTIONS (host 'example.org', password 'hunter2');
 CREATE USER MAPPING FOR PUBLIC SERVER "Far away" OPTIONS (user 'u', password 'hunter2');
-CREATE FOREIGN TABLE shop.remote (a integer OPTIONS (column_name 'A') NOT NULL, b text) SERVER "Far away" OPTIONS (table_name 'x');
+CREATE FOREIGN TABLE shop.remote (a integer OPTIONS (column_name 'A', secret 'hunter2') NOT NULL, b text)
+    SERVER "Far away" OPTIONS (table_name 'x', password 'hunter2');
 GRANT USAGE ON FOREIGN SERVER "Far away" TO catalog_reader;
 CREATE COLLATION shop.plain_c FROM "C";
 CREATE OPERATOR shop.=== (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4eq);

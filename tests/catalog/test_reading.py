@@ -4,6 +4,7 @@ import pytest
 
 from tasks.catalog import Catalog, compare, read_catalog
 from tasks.catalog.classes import CLASSES
+from tests.catalog.attribute_cases import ATTRIBUTES
 from tests.catalog.cases import CASES, Case
 from tests.catalog.conftest import RICH
 from tests.kit.databases import Database
@@ -13,9 +14,8 @@ def read(database: Database) -> Catalog:
     return database.ask(read_catalog)
 
 
-@pytest.mark.usefixtures("roles")
-@pytest.mark.parametrize("case", CASES, ids=[case.title for case in CASES])
-def test_a_change_is_one_difference_of_its_object(any_database: Database, case: Case) -> None:
+def check(any_database: Database, case: Case) -> None:
+    """Assert that the change of a case makes the differences that it expects, and no others."""
     if any_database.ask(lambda connection: connection.info.server_version) // 10000 < case.since:
         pytest.skip(f"PostgreSQL {case.since} and later have it")
     if case.setup:
@@ -24,6 +24,19 @@ def test_a_change_is_one_difference_of_its_object(any_database: Database, case: 
     any_database.execute(case.change)
     difference = compare(before, read(any_database))
     assert tuple(f"{change.word} {change.key}" for change in difference.changes) == case.seen
+
+
+@pytest.mark.usefixtures("roles")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
+def test_a_change_is_one_difference_of_its_object(any_database: Database, case: Case) -> None:
+    check(any_database, case)
+
+
+@pytest.mark.newest
+@pytest.mark.usefixtures("roles", "tablespace")
+@pytest.mark.parametrize("case", ATTRIBUTES, ids=lambda case: case.title)
+def test_a_change_of_one_attribute_is_a_difference(any_database: Database, case: Case) -> None:
+    check(any_database, case)
 
 
 def test_an_empty_database_has_only_plpgsql_and_the_schema_public(any_database: Database) -> None:
@@ -48,6 +61,23 @@ def test_an_empty_database_has_only_plpgsql_and_the_schema_public(any_database: 
 def test_a_definition_is_written_as_in_sql(any_database: Database, statement: str, kind: str, definition: str) -> None:
     any_database.execute(statement)
     assert [text for _, text in read(any_database).of_kind(kind)] == [definition]
+
+
+@pytest.mark.newest
+@pytest.mark.parametrize(
+    ("setup", "definition"),
+    [
+        ("CREATE DOMAIN d AS text CONSTRAINT c CHECK (VALUE <> '')", "COMMENT ON CONSTRAINT c ON DOMAIN public.d IS 'x'"),
+        ("CREATE TABLE t (id integer)", "COMMENT ON COLUMN public.t.id IS 'x'"),
+        ("CREATE TABLE t (id integer CONSTRAINT c CHECK (id > 1))", "COMMENT ON CONSTRAINT c ON public.t IS 'x'"),
+        ("CREATE FOREIGN DATA WRAPPER w", "COMMENT ON FOREIGN DATA WRAPPER w IS 'x'"),
+        ("CREATE TABLE t (a integer, b integer); CREATE STATISTICS s ON a, b FROM t", "COMMENT ON STATISTICS public.s IS 'x'"),
+        ("CREATE TYPE c AS (a integer)", "COMMENT ON TYPE public.c IS 'x'"),
+    ],
+)
+def test_a_comment_is_written_as_it_was_made(any_database: Database, setup: str, definition: str) -> None:
+    any_database.execute(f"{setup}; {definition}")
+    assert [text for _, text in read(any_database).of_kind("comment")] == [definition]
 
 
 @pytest.mark.usefixtures("roles")

@@ -2,15 +2,13 @@
 
 import json
 import subprocess
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.kit.databases import Database
 from tests.kit.projects import Project
-from tests.kit.servers import Server, find_machine_programs
+from tests.kit.servers import Server
 from tests.runner.operating import A, B, C, Operator
 
 BAD_DOWN = ("CREATE TABLE c (id int);\nCREATE VIEW v AS SELECT 1 AS one;", "DROP TABLE c;")
@@ -108,27 +106,21 @@ def test_the_target_is_refused_as_the_scratch_server(operator: Operator) -> None
     assert "is the target database itself" in result.stderr
 
 
-@pytest.mark.skipif(find_machine_programs() is None, reason="there is no older server on this machine")
-def test_an_older_scratch_server_than_the_target_is_refused(operator: Operator, servers: Callable[[Path], Server]) -> None:
-    programs = find_machine_programs()
-    assert programs is not None
+def test_an_older_scratch_server_than_the_target_is_refused(operator: Operator, older_server: Server) -> None:
     operator.write_tables(A)
-    result = run(operator, "db.verify", check=1, SCRATCH_DATABASE_URL=servers(programs).url())
+    result = run(operator, "db.verify", check=1, SCRATCH_DATABASE_URL=older_server.url())
     assert "is older than the target" in result.stderr
 
 
-@pytest.mark.skipif(find_machine_programs() is None, reason="there is no older server on this machine")
 @pytest.mark.parametrize(
     ("command", "choice"), [("db.verify", ""), ("db.verify", "--all"), ("db.verify", f"--only={A}"), ("db.test-crash", "")]
 )
 def test_another_major_version_of_the_environment_is_a_warning(
-    operator: Operator, servers: Callable[[Path], Server], command: str, choice: str
+    operator: Operator, older_server: Server, command: str, choice: str
 ) -> None:
-    programs = find_machine_programs()
-    assert programs is not None
     operator.write(A, "CREATE TABLE a (id int, b int GENERATED ALWAYS AS (id * 2) VIRTUAL);", "DROP TABLE a;")
-    url = servers(programs).url()
-    shown = run(operator, command, "--env=dev", *filter(None, [choice]), check=0, DATABASE_URL=url).stdout
+    options = ["--env=dev", *filter(None, [choice])]
+    shown = run(operator, command, *options, check=0, DATABASE_URL=older_server.url()).stdout
     assert "⚠️  dev runs PostgreSQL " in shown
     assert "set SCRATCH_DATABASE_URL to a server of version " in shown
 

@@ -1,4 +1,4 @@
-"""The servers that tests share: the embedded PostgreSQL, and the installed one if there is one."""
+"""The servers that tests share: the embedded PostgreSQL, and those of other versions that are present."""
 
 import re
 import shutil
@@ -13,9 +13,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from tasks.postgres.server import control
+from tasks.postgres.server import control, embedded
 from tasks.postgres.server.cluster import Cluster
 from tasks.postgres.server.folder_lock import lock
+from tests.kit.downloads import SERVERS
 
 FAST_SETTINGS = {
     "fsync": "off",
@@ -94,10 +95,26 @@ class SharedServer(Server):
 @cache
 def find_machine_programs() -> Path | None:
     """Return the folder of the newest installed PostgreSQL server programs, or None."""
-    packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), key=lambda path: float(path.parts[-3]))
+    return next(iter(_list_installed()), None)
+
+
+@cache
+def find_programs() -> dict[int, Path]:
+    """Return the folders of the server programs on this machine by major version, oldest first.
+
+    The embedded ones come before those that ./scripts/download-servers.sh has downloaded, and these before installed ones.
+    """
+    by_major: dict[int, Path] = {}
+    for folder in (embedded.find_programs(), *sorted(SERVERS.glob("[0-9]*/bin")), *_list_installed()):
+        by_major.setdefault(read_major_version(folder), folder)
+    return dict(sorted(by_major.items()))
+
+
+def _list_installed() -> list[Path]:
+    packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), key=lambda path: float(path.parts[-3]), reverse=True)
     on_path = shutil.which("pg_ctl")
-    found = [*reversed(packaged), *([Path(on_path)] if on_path else [])]
-    return next((path.parent for path in found if path.with_name("initdb").exists()), None)
+    found = [*packaged, *([Path(on_path)] if on_path else [])]
+    return [path.parent for path in found if path.with_name("initdb").exists()]
 
 
 @cache

@@ -40,7 +40,13 @@ def test_help_prints_the_usage_and_changes_nothing(project: Path, script: str, a
 
 @pytest.mark.parametrize(
     ("script", "arguments"),
-    [("onboard.sh", ("--hlep",)), ("onboard.sh", ("staging",)), ("create-migration.sh", ()), ("deploy.sh", ())],
+    [
+        ("onboard.sh", ("--hlep",)),
+        ("onboard.sh", ("staging",)),
+        ("create-migration.sh", ()),
+        ("deploy.sh", ()),
+        ("download-servers.sh", ("17",)),
+    ],
 )
 def test_wrong_arguments_print_the_usage_on_stderr_and_change_nothing(
     project: Path, script: str, arguments: tuple[str, ...]

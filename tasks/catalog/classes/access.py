@@ -29,10 +29,10 @@ SELECT 'policy', quote_ident(polname), name, concat_ws(' ',
 FROM pg_policy
 JOIN relations ON relations.oid = polrelid"""
 
-_UNTOUCHED_SCHEMA = """acldefault('n', nspowner) || CASE WHEN nspname <> 'public' THEN NULL
-            WHEN current_setting('server_version_num')::integer < 150000 THEN ARRAY[makeaclitem(0, nspowner, 'USAGE', false),
-                makeaclitem(0, nspowner, 'CREATE', false)]
-            ELSE ARRAY[makeaclitem(0, nspowner, 'USAGE', false)] END"""
+# As initdb writes it; 15 removed CREATE: https://www.postgresql.org/docs/release/15.0/.
+_UNTOUCHED_SCHEMA = """acldefault('n', nspowner) || CASE WHEN nspname = 'public' THEN
+            ARRAY[('=U' || CASE WHEN current_setting('server_version_num')::integer < 150000 THEN 'C' ELSE '' END
+            || '/' || nspowner::regrole)::aclitem] END"""
 
 # Each source returns: the kind of the object; its parent; the target of the grant; the text before GRANT and the one in brackets
 # after a privilege; the code for acldefault(); the owner; the access list; and the access list of an unchanged object.
@@ -63,6 +63,10 @@ granted AS MATERIALIZED (
         acldefault('T', typowner)
     FROM pg_type AS type JOIN user_schemas ON user_schemas.oid = typnamespace
     WHERE typacl IS NOT NULL AND {exclude_members("pg_type", "type.oid")}
+    UNION ALL
+    SELECT 'grant', 'language ' || quote_ident(lanname), 'LANGUAGE ' || quote_ident(lanname), '', '', 'l', lanowner, lanacl,
+        acldefault('l', lanowner)
+    FROM pg_language WHERE lanacl IS NOT NULL
     UNION ALL
     SELECT 'grant', 'foreign-data wrapper ' || quote_ident(fdwname), 'FOREIGN DATA WRAPPER ' || quote_ident(fdwname), '', '', 'F',
         fdwowner, fdwacl, acldefault('F', fdwowner)
@@ -140,12 +144,13 @@ SELECT kind,
 FROM worded JOIN numbered USING (number)
 GROUP BY kind, role, part, parent, before, target"""
 
-# The defaults of the schema public are ignored; 14 writes them differently, so that its query is always run.
+# The defaults of the schema public are ignored.
 _ANY_GRANT = f"""FROM (
     SELECT FROM pg_class WHERE oid >= {FIRST_OWN_OID} AND relacl IS NOT NULL
     UNION ALL SELECT FROM pg_attribute WHERE attrelid >= {FIRST_OWN_OID} AND attacl IS NOT NULL
     UNION ALL SELECT FROM pg_proc WHERE oid >= {FIRST_OWN_OID} AND proacl IS NOT NULL
     UNION ALL SELECT FROM pg_type WHERE oid >= {FIRST_OWN_OID} AND typacl IS NOT NULL
+    UNION ALL SELECT FROM pg_language WHERE lanacl IS NOT NULL
     UNION ALL SELECT FROM pg_foreign_data_wrapper WHERE fdwacl IS NOT NULL
     UNION ALL SELECT FROM pg_foreign_server WHERE srvacl IS NOT NULL
     UNION ALL SELECT FROM pg_default_acl

@@ -15,6 +15,9 @@ _INDEXES = f"""
 WITH {RELATIONS}
 SELECT 'index', indexrelid::regclass::text, relations.name, pg_get_indexdef(indexrelid)
     || coalesce(' TABLESPACE ' || quote_ident(spcname), '')
+    || coalesce(E';\\nALTER INDEX ' || indexrelid::regclass || ' ' || (
+        SELECT string_agg('ALTER COLUMN ' || attnum || ' SET STATISTICS ' || attstattarget, ', ' ORDER BY attnum)
+        FROM pg_attribute WHERE attrelid = indexrelid AND attstattarget >= 0), '')
     || CASE WHEN indisvalid AND indisready AND indislive THEN '' ELSE E'\\n-- INVALID' END
 FROM pg_index
 JOIN relations ON relations.oid = indrelid

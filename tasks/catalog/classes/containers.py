@@ -97,32 +97,54 @@ LEFT JOIN pg_attribute ON attrelid = table_oid AND attnum = table_column
 WHERE deptype IS DISTINCT FROM 'i'"""
 
 
-def _list_existing(catalog: str) -> str:
+def _list_others(catalog: str, definition: str) -> str:
     return f"""
-SELECT identity.type, identity.identity, '', ''
+SELECT identity.type, identity.identity, '', {definition or "''"}
 FROM {catalog} AS object, pg_identify_object('{catalog}'::regclass, object.oid, 0) AS identity
 WHERE object.oid >= {FIRST_OWN_OID} AND {exclude_members(catalog, "object.oid")}
   AND {exclude_parts(catalog, "object.oid")}
   AND coalesce(identity.schema, '') !~ '^"?pg_temp'"""
 
 
-_CATALOGS = (
-    "pg_operator",
-    "pg_opclass",
-    "pg_opfamily",
-    "pg_cast",
-    "pg_collation",
-    "pg_conversion",
-    "pg_language",
-    "pg_transform",
-    "pg_ts_config",
-    "pg_ts_dict",
-    "pg_ts_parser",
-    "pg_ts_template",
-    "pg_am",
-)
-_EXISTING = " UNION ALL ".join(map(_list_existing, _CATALOGS))
-_ANY_EXISTING = " UNION ALL ".join(f"SELECT FROM {catalog} WHERE oid >= {FIRST_OWN_OID}" for catalog in _CATALOGS)
+# Not the locale of ICU, which 16 rewrites as a language tag: https://www.postgresql.org/docs/release/16.0/
+_LOCALE = "CASE WHEN collprovider <> 'i' THEN quote_literal(coalesce(to_jsonb(object) ->> 'colllocale', collcollate)) END"
+
+_OTHERS = {
+    "pg_operator": """concat_ws(', ', 'FUNCTION = ' || oprcode, 'COMMUTATOR = ' || nullif(oprcom, 0)::regoperator,
+    'NEGATOR = ' || nullif(oprnegate, 0)::regoperator, 'RESTRICT = ' || nullif(oprrest, 0::regproc)::regproc,
+    'JOIN = ' || nullif(oprjoin, 0::regproc)::regproc, CASE WHEN oprcanhash THEN 'HASHES' END,
+    CASE WHEN oprcanmerge THEN 'MERGES' END)""",
+    "pg_opclass": "",
+    "pg_opfamily": "",
+    "pg_cast": """CASE castmethod WHEN 'f' THEN 'WITH FUNCTION ' || castfunc::regprocedure WHEN 'i' THEN 'WITH INOUT'
+        ELSE 'WITHOUT FUNCTION' END
+        || CASE castcontext WHEN 'a' THEN ' AS ASSIGNMENT' WHEN 'i' THEN ' AS IMPLICIT' ELSE '' END""",
+    "pg_collation": f"""concat_ws(', ', 'PROVIDER = '
+        || CASE collprovider WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' WHEN 'd' THEN 'default' ELSE 'libc' END,
+    'LOCALE = ' || {_LOCALE},
+    CASE WHEN collprovider = 'c' AND collctype <> collcollate THEN 'LC_CTYPE = ' || quote_literal(collctype) END,
+    CASE WHEN NOT collisdeterministic THEN 'DETERMINISTIC = false' END,
+    'RULES = ' || quote_literal(to_jsonb(object) ->> 'collicurules'))""",
+    "pg_conversion": """concat_ws(' ', CASE WHEN condefault THEN 'DEFAULT' END, 'FOR', pg_encoding_to_char(conforencoding),
+    'TO', pg_encoding_to_char(contoencoding), 'FROM', conproc)""",
+    "pg_language": """concat_ws(' ', CASE WHEN lanpltrusted THEN 'TRUSTED' END, 'HANDLER ' || nullif(lanplcallfoid, 0)::regproc,
+    'INLINE ' || nullif(laninline, 0)::regproc, 'VALIDATOR ' || nullif(lanvalidator, 0)::regproc)""",
+    "pg_transform": "",
+    "pg_ts_config": """(SELECT string_agg(alias || ' WITH ' || dictionaries, ', ' ORDER BY alias)
+        FROM ts_token_type(cfgparser) JOIN (
+        SELECT maptokentype, string_agg(mapdict::regdictionary::text, ', ' ORDER BY mapseqno) AS dictionaries
+        FROM pg_ts_config_map WHERE mapcfg = object.oid GROUP BY maptokentype) AS map ON maptokentype = tokid)""",
+    "pg_ts_dict": """concat_ws(', ', (SELECT 'TEMPLATE = ' || quote_ident(nspname) || '.' || quote_ident(tmplname)
+        FROM pg_ts_template JOIN pg_namespace ON pg_namespace.oid = tmplnamespace WHERE pg_ts_template.oid = dicttemplate),
+    dictinitoption)""",
+    "pg_ts_parser": "",
+    "pg_ts_template": "",
+    "pg_am": "concat_ws(' ', 'TYPE', CASE amtype WHEN 't' THEN 'TABLE' ELSE 'INDEX' END, 'HANDLER', amhandler)",
+}
+"""The definitions of other objects. Of those without one, which need functions in C, only the existence is read."""
+
+_OTHER = " UNION ALL ".join(_list_others(catalog, definition) for catalog, definition in _OTHERS.items())
+_ANY_OTHER = " UNION ALL ".join(f"SELECT FROM {catalog} WHERE oid >= {FIRST_OWN_OID}" for catalog in _OTHERS)
 
 CLASSES = (
     ObjectClass("schemas", _SCHEMAS),
@@ -133,5 +155,5 @@ CLASSES = (
     ObjectClass("base types", _BASE_TYPES, trace=f"FROM pg_type WHERE oid >= {FIRST_OWN_OID} AND {_IS_BASE}"),
     ObjectClass("domains", _DOMAINS, trace=f"FROM pg_type WHERE oid >= {FIRST_OWN_OID} AND typtype = 'd'"),
     ObjectClass("sequences", _SEQUENCES, trace="FROM pg_class WHERE relkind = 'S'"),
-    ObjectClass("objects of which only the existence is read", _EXISTING, trace=f"FROM ({_ANY_EXISTING}) AS any_existing"),
+    ObjectClass("other objects", _OTHER, trace=f"FROM ({_ANY_OTHER}) AS any_other"),
 )

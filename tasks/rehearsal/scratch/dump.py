@@ -32,6 +32,13 @@ _OWNER = re.compile(r"ALTER DEFAULT PRIVILEGES FOR ROLE \S+ ")
 _TEXTS = ("CREATE FUNCTION", "CREATE PROCEDURE", "COMMENT")
 """Statements that contain free text, which must not change."""
 _PUBLIC = re.compile(r"(CREATE SCHEMA public|COMMENT ON SCHEMA public IS 'standard public schema')$")
+_PUBLIC_OF_14 = ("REVOKE USAGE ON SCHEMA public FROM PUBLIC", "GRANT ALL ON SCHEMA public TO PUBLIC")
+"""What pg_dump writes for the schema public of each database on 14, where everyone may create objects in it.
+
+15 removed that privilege: https://www.postgresql.org/docs/release/15.0/.
+"""
+_GRANTED_UNTIL = 14
+_SOURCE = re.compile(r"^-- Dumped from database version (\d+)", re.MULTILINE)
 
 
 def dump_schema(url: str, *, embedded_directory: Path) -> str:
@@ -63,11 +70,13 @@ def dump_with_rows(url: str) -> str:
 
 
 def clean_dump(text: str) -> str:
-    """Return a dump without comments, settings, and what every database has."""
+    """Return a dump without comments, settings, and what every database of the server's version has."""
+    source = _SOURCE.search(text)
+    usual = _PUBLIC_OF_14 if source is not None and int(source[1]) <= _GRANTED_UNTIL else ()
     # Commands of psql that protect it against a malicious server.
     text = re.sub(r"^\\(un)?restrict .*\n", "", text, flags=re.MULTILINE)
-    statements = [statement for statement in _split(text) if not _SETTINGS.match(statement) and not _PUBLIC.match(statement)]
-    return "\n".join([_KEPT_SETTINGS, *(f"{_settle(statement)};\n" for statement in statements)])
+    own = [each for each in _split(text) if each not in usual and not _SETTINGS.match(each) and not _PUBLIC.match(each)]
+    return "\n".join([_KEPT_SETTINGS, *(f"{_settle(statement)};\n" for statement in own)])
 
 
 def _settle(statement: str) -> str:

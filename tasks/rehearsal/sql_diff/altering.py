@@ -29,6 +29,7 @@ _DOMAIN = re.compile(
 )
 _CHECK = re.compile(rf" (?=CONSTRAINT {NAME} CHECK \()")
 _CHECK_NAME = re.compile(rf"CONSTRAINT ({NAME}) ")
+_TARGET = re.compile(r"ALTER COLUMN (\d+) SET STATISTICS (\d+)")
 _FIRST = re.compile(rf"(?P<name>{CHAIN}) (?P<type>.*)", re.DOTALL)
 
 
@@ -185,6 +186,17 @@ def _alter_row_security(key: Key, before: str, after: str) -> list[str]:
     return [f"ALTER TABLE {key.name} {enable} ROW LEVEL SECURITY, {force} ROW LEVEL SECURITY"]
 
 
+def _alter_index(key: Key, before: str, after: str) -> list[str] | None:
+    """Return the statements that change the statistics targets, which do not require to build the index again."""
+    (old, _, was), (new, _, now) = (definition.partition(";\nALTER INDEX ") for definition in (before, after))
+    if old != new:
+        return None
+    old_targets, new_targets = dict(_TARGET.findall(was)), dict(_TARGET.findall(now))
+    targets = dict.fromkeys(old_targets, "-1") | new_targets
+    changed = [number for number, target in targets.items() if old_targets.get(number) != target]
+    return [f"ALTER INDEX {key.name} ALTER COLUMN {number} SET STATISTICS {targets[number]}" for number in changed]
+
+
 _ALTER: dict[str, Callable[[Key, str, str], list[str] | None]] = {
     "table": _alter_table,
     "type": _alter_type,
@@ -193,6 +205,7 @@ _ALTER: dict[str, Callable[[Key, str, str], list[str] | None]] = {
     "function": _alter_routine,
     "procedure": _alter_routine,
     "constraint": _alter_constraint,
+    "index": _alter_index,
     "row security": _alter_row_security,
     "extension": lambda key, before, after: [f"ALTER EXTENSION {key.name} SET {after}"],
 }

@@ -120,7 +120,7 @@ def _create_view(key: Key, definition: str, objects: Mapping[Key, str]) -> list[
 
 def _create_index(key: Key, definition: str, objects: Mapping[Key, str]) -> list[str]:
     table = objects.get(Key("table", key.parent), "")
-    return [definition.replace(" ON ONLY ", " ON ", 1) if "PARTITION BY" in table else definition]
+    return _split_state(definition.replace(" ON ONLY ", " ON ", 1) if "PARTITION BY" in table else definition)
 
 
 def _create_sequence(key: Key, definition: str, objects: Mapping[Key, str]) -> list[str]:

@@ -1,8 +1,5 @@
 """The schema as SQL: readable, loadable, and the same from every server."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
@@ -10,7 +7,7 @@ from tasks.catalog import compare, read_catalog
 from tasks.rehearsal.scratch.dump import clean_dump, dump_schema
 from tests.kit.databases import Database, fresh_database
 from tests.kit.projects import REPOSITORY
-from tests.kit.servers import Server, find_machine_programs
+from tests.kit.servers import Server
 
 SCHEMA = """
 CREATE SCHEMA "Odd one";
@@ -30,15 +27,6 @@ CREATE FUNCTION half(x int) RETURNS int BEGIN ATOMIC SELECT CASE WHEN x > 1 THEN
 COMMENT ON TABLE b IS 'a; b -- c';
 GRANT SELECT ON b TO PUBLIC;
 """
-
-
-@pytest.fixture
-def older(servers: Callable[[Path], Server]) -> Server:
-    """Return the server that is installed on this machine."""
-    programs = find_machine_programs()
-    if programs is None:
-        pytest.skip("needs a PostgreSQL that is installed on the machine")
-    return servers(programs)
 
 
 def dump(database: Database, embedded: Server) -> str:
@@ -65,9 +53,11 @@ def test_the_server_that_the_environment_names_is_dumped(
     assert "CREATE TABLE public.found" in dump_schema(f"dbname={database.name}", embedded_directory=embedded.cluster.data.parent)
 
 
-def test_the_same_schema_gives_the_same_bytes_from_an_older_server(database: Database, embedded: Server, older: Server) -> None:
+def test_the_same_schema_gives_the_same_bytes_from_an_older_server(
+    database: Database, embedded: Server, older_server: Server
+) -> None:
     database.execute(SCHEMA)
-    with fresh_database(older) as other:
+    with fresh_database(older_server) as other:
         other.execute(SCHEMA)
         assert dump(other, embedded) == dump(database, embedded)
 

@@ -53,6 +53,18 @@ OWN_CASES = {
         "CREATE FUNCTION s.h() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT max(id) FROM s.t; END;"
         "CREATE VIEW s.a AS SELECT * FROM s.g(); CREATE VIEW s.b AS SELECT id, s.h() FROM s.a",
     ),
+    "statistics targets of an index": (
+        T + "CREATE INDEX i ON t ((n + 1), (n + 2)); ALTER INDEX i ALTER 1 SET STATISTICS 5",
+        "ALTER INDEX i ALTER 1 SET STATISTICS -1; ALTER INDEX i ALTER 2 SET STATISTICS 9",
+    ),
+    "an index with statistics targets": (
+        T,
+        "CREATE INDEX i ON t ((n + 1), (n + 2)); ALTER INDEX i ALTER 1 SET STATISTICS 5, ALTER 2 SET STATISTICS 9",
+    ),
+    "privileges on a language": (
+        "GRANT USAGE ON LANGUAGE plpgsql TO catalog_reader",
+        "REVOKE USAGE ON LANGUAGE plpgsql FROM catalog_reader; REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC",
+    ),
     "a table becomes a view": (T, "DROP TABLE t; CREATE VIEW t AS SELECT 1 AS id"),
     "a procedure becomes a function": (
         "CREATE PROCEDURE p(a text) LANGUAGE sql AS ''",
