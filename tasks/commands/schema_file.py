@@ -12,6 +12,7 @@ from tasks.runner.errors import RunnerError
 from tasks.runner.events import Event, RunFinished, SchemaWritten
 from tasks.runner.files.checkout import Migrations, read_migrations, read_source, show_path
 from tasks.runner.files.schema_file import NAME, SchemaFile
+from tasks.runner.ledger.line_ends import ignore_line_ends
 from tasks.runner.ledger.reading import read_ledger
 from tasks.runner.redaction import redact
 
@@ -58,7 +59,7 @@ def _compose(runner: MigrationRunner, migrations: Migrations) -> str:
     from tasks.rehearsal.scratch.dump import dump_schema
 
     with runner.read() as connection:
-        applied = read_ledger(connection).checksums
+        applied = ignore_line_ends(connection, read_ledger(connection), migrations).checksums
     unknown = sorted(version for version, checksum in applied.items() if migrations.checksums.get(version) != checksum)
     if unknown:
         raise RunnerError(f"the database has {unknown[0]}, which this checkout does not have as it was applied")

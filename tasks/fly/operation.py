@@ -216,7 +216,7 @@ class Remote:
             raise self.refuse(run, untouched=True)
         if request.command in _COMPARED:
             here = read_migrations(self.environment.settings.migrations_dir)
-            check_same_files(here.checksums, on_machine, environment=self.environment.name)
+            check_same_files(here, on_machine, environment=self.environment.name)
 
     def _name_image(self, event: Event) -> Event:
         """Return an event of the image in the words of this checkout; uploaded files are its own."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import shlex
 import tarfile
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from fabric import Connection
 
     from tasks.runner.events import FilesRead
+    from tasks.runner.files.checkout import Migrations
 
 _SENT_CODE = ("tasks/__init__.py", "tasks/console", "tasks/runner", "tasks/catalog", "tasks/postgres", "scripts/migrate.py")
 """What runs on a machine: the runner and the packages that it needs."""
@@ -29,12 +29,13 @@ _SHOWN = 5
 """How many versions a message names at most."""
 
 
-def check_same_files(here: Mapping[str, str], there: FilesRead, *, environment: str) -> None:
+def check_same_files(here: Migrations, there: FilesRead, *, environment: str) -> None:
     """Raise RefusedError if a machine has other migrations than this checkout, with the next step."""
     remote = dict(zip(there.versions, there.checksums, strict=True))
-    lacks = sorted(here.keys() - remote.keys())
-    extra = sorted(remote.keys() - here.keys())
-    differ = sorted(version for version in here.keys() & remote.keys() if here[version] != remote[version])
+    versions = here.checksums.keys()
+    lacks = sorted(versions - remote.keys())
+    extra = sorted(remote.keys() - versions)
+    differ = sorted(version for version in versions & remote.keys() if not here.matches(version, remote[version]))
     problems, hints = [], []
     if lacks:
         problems.append(f"{environment}'s image lacks {_count(lacks, 'that this checkout has')}")

@@ -24,7 +24,8 @@ from tasks.rehearsal.model import Outcome, RehearsedMigration, read_pair
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import FilesError, UsageError
 from tasks.runner.events import Event
-from tasks.runner.files.checkout import decode_source, show_path
+from tasks.runner.files.checkout import show_path
+from tasks.runner.files.decoding import decode_source
 from tasks.runner.files.versions import VERSION_PATTERN
 from tasks.runner.ledger.renames import Renames, read_renames, read_targets
 
@@ -252,14 +253,14 @@ class _Investigation:
         return Cleanup(self._folder, tuple(judged), chosen.tried)
 
     def _read_text(self, index: int) -> str:
-        return self._texts[index].up.decode() if index in self._texts else ""
+        return decode_source(self._texts[index].up, "").text if index in self._texts else ""
 
 
 def _read_migration(file: OldFile, name: str) -> RehearsedMigration:
     pair = read_pair(name, file.path, file.down)
     texts = read_texts(file)
-    down = None if texts.down is None else decode_source(texts.down, pair.shown_down or pair.shown)
-    return replace(pair, up=blank_records(decode_source(texts.up, pair.shown)), down=down)
+    down = None if texts.down is None else decode_source(texts.down, pair.shown_down or pair.shown).text
+    return replace(pair, up=blank_records(decode_source(texts.up, pair.shown).text), down=down)
 
 
 def _recall(file: OldFile, date: FileDate, decided: Renames) -> Judged:

@@ -39,9 +39,8 @@ def _format_written(event: MigrationWritten, _style: Style) -> list[Line]:
         lines += hang("⚠️  to do by hand: ", text, "warn")
     if event.problem:
         return [*lines, *hang("❌ Not verified on scratch: ", event.problem, "bad")]
-    lines.append(
-        Line(f"{INDENT}Verified on scratch: up produces this schema, down reverts it. Review the files, then commit them.", "dim")
-    )
+    result = "the statements work; complete the files by hand" if event.by_hand else "up produces this schema, down reverts it"
+    lines.append(Line(f"{INDENT}Verified on scratch: {result}. Review the files, then commit them.", "dim"))
     env = f" --env={clean(event.environment)}" if event.environment else ""
     next_step = f"inv db.adopt{env} records it as applied in this database; inv db.migrate applies it to the others."
     return [*lines, *hang(f"{INDENT}Next:  ", next_step)]

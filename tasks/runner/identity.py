@@ -52,12 +52,12 @@ def _find_actor() -> str:
 
 def _choose_actor(name: str) -> str:
     """Return the name that is set, or else that of the operating system's user."""
-    return (name or _read_login())[:_LONGEST_ACTOR]
+    return replace_undecodable(name or _read_login())[:_LONGEST_ACTOR]
 
 
 def _read_login() -> str:
     try:
-        return replace_undecodable(getpass.getuser())
+        return getpass.getuser()
     except (KeyError, OSError):
         return f"uid {os.getuid()}"
 

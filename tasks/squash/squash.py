@@ -20,6 +20,7 @@ from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import Place, RefusedError, UsageError
 from tasks.runner.events import Event
 from tasks.runner.files.checkout import read_migrations, show_path
+from tasks.runner.files.checksums import list_checksums
 from tasks.runner.ledger.renames import RENAMES_FILE, Renames, read_renames, read_targets, write_renames
 from tasks.runner.ledger.squashes import Squash
 from tasks.runner.parsing import read_script
@@ -163,7 +164,7 @@ def _recall(folder: Path, version: str, renames: Renames) -> MadeSquash | None:
     """Return a squash that was written and whose old files still exist."""
     squash = renames.squashed[version]
     path, down = _list_places(folder, version)
-    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != squash.checksum:
+    if not path.exists() or squash.checksum not in list_checksums(path.read_bytes()):
         return None
     left = [place for part in squash.versions for place in _list_places(folder, part) if place.exists()]
     return MadeSquash(folder, version, squash.versions, "", renames=renames) if left or not down.exists() else None

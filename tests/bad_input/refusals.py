@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tasks.console.cells import width
+from tasks.console.cells import clean, width
 from tasks.runner.events import ErrorRaised, from_json
 from tests.kit.databases import Database
 from tests.kit.projects import Project
@@ -53,7 +53,7 @@ def refuse(project: Project, *arguments: str, code: int = 3, env: dict[str, str]
     error = from_json(result.stdout.splitlines()[-1])
     assert isinstance(error, ErrorRaised)
     assert error.exit_code == code
-    assert error.message.splitlines()[0] in result.stderr
+    assert clean(error.message.splitlines()[0]) in result.stderr
     assert error.state
     assert error.hint
     assert "Traceback" not in result.stderr

@@ -10,14 +10,33 @@ from tests.kit.projects import Project
 @pytest.mark.parametrize(
     ("text", "line", "message", "hint"),
     [
-        ("SELECT 1;\nSELECT 'é';\n".encode("latin-1"), 2, "is not UTF-8: byte 0xe9", "iconv -f latin1 -t utf-8"),
+        ("SELECT 1;\nSELECT 'é';\n".encode("latin-1"), 2, "is not UTF-8: byte 0xe9", "SET client_encoding = 'WIN1252';"),
         ("SELECT 'é';\n".encode("utf-16"), 1, "is not UTF-8: byte 0xff", "iconv -f utf-16 -t utf-8"),
         ("SELECT 1;\nSELECT 2;\n".encode("utf-16-le"), 1, "contains a NUL byte", "UTF-16"),
         (b"SELECT 1;\r\nSELECT '\0';\r\n", 2, "contains a NUL byte", "Save it as UTF-8"),
-        (b"", 1, "contains no statement", "delete the file"),
-        (b"\xef\xbb\xbf-- one\r\n\r\n/* two */ ;\r\n", 1, "contains no statement", "delete the file"),
+        (b"-- one\n-- NOT WRITTEN YET: two\nSELECT 1;\n", 2, "is not written yet", "delete this line"),
+        ("SET client_encoding TO LATIN1;\nSELECT 'é';\n".encode(), 1, "sets client_encoding to LATIN1", "Delete line 1"),
+        ("SELECT 'é';\n\\encoding latin1\n".encode(), 2, "sets client_encoding to LATIN1", "Delete line 2"),
+        (b"SET NAMES EUC_JP;\nSELECT '\xe9';\n", 2, "is not EUC_JP, which line 1 sets, nor UTF-8", "delete line 1"),
+        (b"SET NAMES EUC_TW;\nSELECT '\xe9';\n", 2, "EUC_TW of line 1 cannot be read", "delete line 1"),
+        (b"SET NAMES SQL_ASCII;\nSELECT '\xe9';\n", 2, "SQL_ASCII of line 1 cannot be read", "delete line 1"),
+        (b"SET NAMES LATIN1;\nSELECT '\xe9';\nSET NAMES WIN1252;\n", 2, "more than one encoding", "WIN1252 on line 3"),
+        (b"SET NAMES LATIN1;\nRESET client_encoding;\nSELECT '\xe9';\n", 3, "more than one encoding", "UTF8 on line 2"),
     ],
-    ids=["latin1", "utf16", "utf16le", "nul", "empty", "comments"],
+    ids=[
+        "latin1",
+        "utf16",
+        "utf16le",
+        "nul",
+        "unwritten",
+        "converted",
+        "converted_psql",
+        "invalid",
+        "no_codec",
+        "no_encoding",
+        "two_encodings",
+        "reset",
+    ],
 )
 def test_a_text_that_cannot_be_run_stops_all_files(
     project: Project, database: Database, text: bytes, line: int, message: str, hint: str
@@ -44,10 +63,9 @@ def test_a_byte_order_mark_and_windows_line_ends_work(project: Project, database
         (b"\n\n\tSELECT\t'\xc3\xa9' , ;\n", (3, 15), ";"),
         (b"SELECT 1;\nSELECT (2", (2, 10), ""),
         (b"SELECT 1;\nSELECT 'open;\nSELECT 2;\n", (2, 8), "'open;"),
-        (b"SELECT :name;", (1, 8), ":name;"),
         (b"SELECT 1 WHERE 'a' LIKE %s;", (1, 25), "%s;"),
     ],
-    ids=["first", "wide", "tabs", "end", "quote", "variable", "percent"],
+    ids=["first", "wide", "tabs", "end", "quote", "percent"],
 )
 def test_a_syntax_error_is_shown_before_anything_runs(
     project: Project, database: Database, text: bytes, place: tuple[int, int], above: str
@@ -61,6 +79,41 @@ def test_a_syntax_error_is_shown_before_anything_runs(
     assert refusal.error.sqlstate == "42601"
     assert refusal.error.source == text.decode("utf-8-sig").splitlines()[place[0] - 1]
     assert refusal.under_caret == above
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (
+            "SELECT 1;\n\ufeffCREATE TABLE a ();",
+            "2 contains the invisible character U+FEFF (ZERO WIDTH NO-BREAK SPACE) in column 1",
+        ),
+        ("\ufeff\ufeffCREATE TABLE a ();", "1 contains the invisible character U+FEFF (ZERO WIDTH NO-BREAK SPACE) in column 1"),
+        ("CREATE\u00a0TABLE a ();", "1 contains the invisible character U+00A0 (NO-BREAK SPACE) in column 7"),
+        ("SELECT 'é', a\u200b b\u2066 FRM c d;", "1 contains the invisible character U+200B (ZERO WIDTH SPACE) in column 14"),
+        (
+            "BEGIN; SELECT\u3000 1 FRM; COMMIT; COMMIT;",
+            "1 contains the invisible character U+3000 (IDEOGRAPHIC SPACE) in column 14",
+        ),
+        ("CREATE\x7f TABLE a ();", "1 contains the invisible character U+007F in column 7"),
+    ],
+    ids=["mark", "two_marks", "space", "zero_width", "unparsed", "control"],
+)
+def test_an_invisible_character_is_named_with_a_syntax_error(project: Project, database: Database, text: str, named: str) -> None:
+    project.write_up(V, text)
+    refusal = refuse_unchanged(project, database)
+    assert f"{V}.sql:{named}" in refusal.error.message
+    assert refusal.error.source == text.removeprefix("\ufeff").splitlines()[refusal.error.line - 1]
+
+
+def test_an_invisible_character_is_named_with_an_error_of_the_server(project: Project) -> None:
+    project.write_up(V, "CREATE TABLE a\u202eb (id int);\nSELECT '\u200b' /* \u200b */ FROM ab\u200d;")
+    refusal = refuse(project, code=1)
+    assert refusal.error.message.splitlines()[1:] == [
+        f"migrations/up/{V}.sql:2 contains the invisible character U+200D (ZERO WIDTH JOINER) in column 27: "
+        "delete it, or write a space"
+    ]
+    assert "U+202E (RIGHT-TO-LEFT OVERRIDE) in column 15" in refusal.stdout
 
 
 @pytest.mark.parametrize(

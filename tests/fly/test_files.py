@@ -1,12 +1,15 @@
 """The migration files on a machine and in the checkout: compared before a run, or uploaded for one run."""
 
+import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tasks.fly.upload import check_same_files
 from tasks.runner.errors import RefusedError, ReportedError, RunnerError
 from tasks.runner.events import FilesRead, RunFinished
+from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.operations.requests import Request
 from tests.fly.operating import RemoteOperator, operate_remotely
 from tests.kit.databases import Database
@@ -25,6 +28,10 @@ def remote(fly: FlyWorld, project: Project, database: Database) -> Iterator[Remo
         yield remote
 
 
+def make_files(**checksums: str) -> Migrations:
+    return Migrations(Path("migrations"), False, checksums, frozenset())
+
+
 def read(**files: str) -> FilesRead:
     return FilesRead(tuple(files), tuple(files.values()), "1", 1)
 
@@ -41,7 +48,9 @@ def read(**files: str) -> FilesRead:
 def test_a_difference_is_reported_with_the_next_step(checkout_files: str, image_files: str, message: str, hint: str) -> None:
     with pytest.raises(RefusedError) as refused:
         check_same_files(
-            {name: name for name in checkout_files}, read(**{name.lower(): name for name in image_files}), environment="staging"
+            make_files(**{name: name for name in checkout_files}),
+            read(**{name.lower(): name for name in image_files}),
+            environment="staging",
         )
     assert refused.value.message == message
     assert hint in refused.value.hint
@@ -49,14 +58,24 @@ def test_a_difference_is_reported_with_the_next_step(checkout_files: str, image_
 
 def test_all_differences_are_reported_at_once() -> None:
     with pytest.raises(RefusedError) as refused:
-        check_same_files({"a": "1", "b": "1"}, read(b="2", c="1"), environment="staging")
+        check_same_files(make_files(a="1", b="1"), read(b="2", c="1"), environment="staging")
     assert len(refused.value.message.splitlines()) == len(refused.value.hint.splitlines()) == 3
 
 
 def test_identical_files_pass() -> None:
-    check_same_files({"a": "1", "b": "2"}, read(b="2", a="1"), environment="staging")
+    check_same_files(make_files(a="1", b="2"), read(b="2", a="1"), environment="staging")
     with pytest.raises(RefusedError):
-        check_same_files({"a": "1"}, read(a="2"), environment="staging")
+        check_same_files(make_files(a="1"), read(a="2"), environment="staging")
+
+
+def test_other_line_ends_in_the_image_are_no_difference(tmp_path: Path) -> None:
+    (tmp_path / "up").mkdir()
+    here, there = b"SELECT 1;\r\nSELECT 2;\r\n", b"SELECT 1;\nSELECT 2;\n"
+    (tmp_path / "up" / f"{A}.sql").write_bytes(here)
+    files = read_migrations(tmp_path)
+    check_same_files(files, read(**{A: hashlib.sha256(there).hexdigest()}), environment="staging")
+    with pytest.raises(RefusedError, match="differs in 1 migration"):
+        check_same_files(files, read(**{A: hashlib.sha256(there[:-1]).hexdigest()}), environment="staging")
 
 
 def test_nothing_runs_if_the_image_lacks_migrations(remote: RemoteOperator) -> None:

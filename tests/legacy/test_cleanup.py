@@ -195,7 +195,7 @@ def test_a_file_that_writes_to_the_ledger_is_refused_until_the_statement_is_dele
     ("data", "reason"),
     [
         (b"\x89PNG\r\n\x1a\n\x00\x00", "002_x.sql:1 is not UTF-8: byte 0x89"),
-        (b"SELECT 1;\x00", "002_x.sql:1 contains a NUL byte, which PostgreSQL does not accept"),
+        (b"SELECT 1;\x00", "002_x.sql:1 contains a NUL byte (U+0000), which PostgreSQL does not accept"),
         (b"<html><body>404</body></html>", "is not SQL (looks like HTML): <html><body>404</body></html>"),
         (b"CREATE TABEL a ();", 'syntax error at or near "TABEL" (42601)'),
     ],

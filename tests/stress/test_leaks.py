@@ -23,7 +23,7 @@ LEAKS = {
     "cursor": "DECLARE left_over CURSOR WITH HOLD FOR SELECT 1;",
     "prepared statement": "PREPARE left_over AS SELECT 1;",
     "time zone": "SET TIME ZONE 'Asia/Tokyo';",
-    "encoding": "SET client_encoding TO 'LATIN1';",
+    "encoding": "SELECT set_config('client_encoding', 'latin' || 1, false);",
     "read only": "SET default_transaction_read_only = on;",
 }
 SEEN = f"""

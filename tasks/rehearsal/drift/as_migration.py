@@ -33,6 +33,7 @@ def write_migration(drift: Drift, server: ScratchServer, folder: Path, name: str
     pair = pairs[-1]
     paths = tuple(show_path(path) for path in (new.up, new.down) if path is not None)
     by_hand = tuple(f"{change.word} {change.key}" for change in pair.written.by_hand)
+    by_hand += tuple(f"in the down file: {change.word} {change.key}" for change in pair.undone.by_hand)
     return MigrationWritten(environment, new.version, paths, by_hand, _find_problem(drift, server, pair))
 
 

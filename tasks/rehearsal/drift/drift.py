@@ -119,7 +119,7 @@ def choose_texts(scripts: tuple[StoredScript, ...], files: Migrations | None) ->
             migrations.append(
                 RehearsedMigration(script.version, script.up_text, script.down_text, shown=f"{script.version} (as applied)")
             )
-        elif files is not None and script.checksum and files.checksums.get(script.version) == script.checksum:
+        elif files is not None and files.matches(script.version, script.checksum):
             migrations.append(read_pair(script.version, files.up_path(script.version)))
         else:
             unknown.append(script.version)

@@ -10,6 +10,7 @@ from tasks.rehearsal.model import Direction, RehearsedMigration
 from tasks.rehearsal.replay.replay import state_after, try_migration
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff.statements import WrittenSql, write_sql
+from tasks.runner.parsing.directives import UNWRITTEN
 
 _HEADER = """\
 -- Migration: {name}.sql
@@ -19,6 +20,7 @@ _HEADER = """\
 -- No BEGIN, COMMIT or INSERT INTO schema_migrations here: the tool opens the transaction and records the migration.
 """
 _BY_HAND = "-- To do by hand, because the SQL cannot be generated exactly:\n"
+_ALL_BY_HAND = f"-- {UNWRITTEN}: while this line is here, the tool refuses to run this file.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,14 @@ def write_pair(before: Catalog, after: Catalog, *, name: str, heading: str) -> P
 
 
 def write_text(written: WrittenSql, name: str, heading: str) -> str:
-    """Return statements as the text of a file, with what is left to be done by hand in comments."""
+    """Return statements as the text of a file, with what is left to be done by hand in comments.
+
+    Without statements, the text is refused as long as it is not completed: it would be recorded as run, and do nothing.
+    """
     parts = [_HEADER.format(name=name, heading=heading)]
     if written.by_hand:
-        parts.append(_BY_HAND + "".join(_describe(change) for change in written.by_hand))
+        refusal = "" if written.statements else _ALL_BY_HAND
+        parts.append(refusal + _BY_HAND + "".join(_describe(change) for change in written.by_hand))
     parts += [f"{statement};\n" for statement in written.statements]
     return "\n".join(parts)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 import psycopg
 
 from tasks.rehearsal.errors import UNTOUCHED, ScratchError
-from tasks.rehearsal.events import MigrationVerified, VerifyFinished, VerifyStarted
+from tasks.rehearsal.events import MigrationVerified, RehearsalFinding, VerifyFinished, VerifyStarted
 from tasks.rehearsal.findings import counts, find_error
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.replay import state_after
@@ -68,6 +68,8 @@ def _verify_one(
     try:
         trial = _try_up_and_down(server, selection, migration, irreversible, options.timeout_s)
         findings, unchecked = trial.findings, trial.unchecked
+        if trial.works:
+            findings += tuple(_find_empty(migration))
         if trial.works and options.with_data:
             down = migration.down is not None and not irreversible and trial.restores is not None
             before = selection.list_before(migration.name)
@@ -107,6 +109,15 @@ def _try_up_and_down(
             message = "cannot be verified because a migration before it fails"
             return UpAndDownTrial(findings=(find_error("predecessor_fails", message, error, server.url),))
         return UpAndDown(migration, irreversible, server.url, timeout_s=timeout_s).run(database)
+
+
+def _find_empty(migration: RehearsedMigration) -> Iterator[RehearsalFinding]:
+    """Yield a mild finding for each text without a statement, which runs and does nothing."""
+    for text, name in ((migration.up, "up"), (migration.down, "down")):
+        with suppress(RunnerError):
+            script = read_script(text, file=migration.shown, version=migration.name) if text is not None else None
+            if script is not None and not script.statements and script.irreversible is None:
+                yield RehearsalFinding("empty", f"the {name} file contains no statement", mild=True)
 
 
 def _read_irreversible(migration: RehearsedMigration) -> str:

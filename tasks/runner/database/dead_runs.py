@@ -8,7 +8,9 @@ from typing import Any
 
 import psycopg
 
+from tasks.postgres.representable import fit_comments
 from tasks.runner.database.activity import SESSION_COLUMNS, Watcher, build_session
+from tasks.runner.database.session import read_encoding
 from tasks.runner.database.session_settings import AT_WORK
 from tasks.runner.errors import Interruption, RunInterruptedError
 from tasks.runner.events import Waiting
@@ -51,7 +53,7 @@ def end_dead_runs(connection: psycopg.Connection, watcher: Watcher, stop: Stop, 
 
 def end_dead_statement(connection: psycopg.Connection, stop: Stop, text: str) -> Iterator[Waiting]:
     """End the sessions of dead runs that still execute this statement; behind a pooler nothing else identifies them."""
-    yield from _end(connection, stop, _SAME_STATEMENT, {"text": text})
+    yield from _end(connection, stop, _SAME_STATEMENT, {"text": fit_comments(text, read_encoding(connection))})
 
 
 def _end(connection: psycopg.Connection, stop: Stop, query: str, values: dict[str, Any]) -> Iterator[Waiting]:

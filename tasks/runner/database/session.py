@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import errors, pq
+from psycopg.abc import Buffer
+from psycopg.types.string import TextLoader
 
+from tasks.postgres.encodings import SQL_ASCII, UTF8, find_encoding
+from tasks.postgres.representable import fit_comments
 from tasks.runner.database.addresses import describe_connection, describe_database, lists_hosts, resolve
 from tasks.runner.database.connect_failures import build_connect_error, build_unreadable_error
 from tasks.runner.errors import Interruption
@@ -30,6 +34,18 @@ _SPIN_S = 0.0005 if (os.cpu_count() or 1) > 1 else 0.0
 On a single processor, polling would keep the server from working."""
 
 
+_UNKNOWN = 705
+"""The type of a constant without a type, which psycopg does not know by its name (pg_type.dat)."""
+
+
+class _TolerantLoader(TextLoader):
+    """Loads text that need not be UTF-8, with an escape for each byte that is not."""
+
+    def load(self, data: Buffer) -> str:
+        """Return the text of the bytes."""
+        return bytes(data).decode("utf-8", "backslashreplace")
+
+
 def connect(url: str, *, name: str) -> psycopg.Connection:
     """Return an autocommit connection with `name` as its application_name.
 
@@ -46,9 +62,21 @@ def connect(url: str, *, name: str) -> psycopg.Connection:
     fixed = {"application_name": name, "client_encoding": "UTF8"}
     parameters = {**defaults, **hosts, **fixed}
     try:
-        return psycopg.connect(url, autocommit=True, **parameters)  # type: ignore[arg-type]
+        connection = psycopg.connect(url, autocommit=True, **parameters)  # type: ignore[arg-type]
     except (psycopg.Error, UnicodeError) as error:
         raise build_connect_error(error, url, parameters) from error
+    if read_encoding(connection) == SQL_ASCII:
+        # Such a database stores any bytes, in names too.
+        for kind in ("text", "varchar", "bpchar", "name", _UNKNOWN):
+            connection.adapters.register_loader(kind, _TolerantLoader)
+    return connection
+
+
+def read_encoding(connection: psycopg.Connection) -> str:
+    """Return the encoding of the database, by PostgreSQL's own name; that of most databases once the connection is closed."""
+    if connection.closed:
+        return UTF8
+    return find_encoding((connection.pgconn.parameter_status(b"server_encoding") or b"UTF8").decode())
 
 
 def describe_server(url: str, *, name: str) -> str:
@@ -78,7 +106,7 @@ class Execution:
     ) -> None:
         self._connection = connection
         self._pgconn = connection.pgconn
-        self._sql = sql.encode()
+        self._sql = fit_comments(sql, read_encoding(connection)).encode()
         self._copy_data = copy_data
         self._stop = stop
         self._interval_s = interval_s
@@ -90,6 +118,7 @@ class Execution:
         try:
             if self._stop:
                 self._stop.check()
+            self._restore_encoding()
             self._pgconn.send_query(self._sql)
             while True:
                 if self._pgconn.is_busy():
@@ -112,6 +141,15 @@ class Execution:
         """Run the statement to its end."""
         for _ in self:
             pass
+
+    def _restore_encoding(self) -> None:
+        """Set client_encoding again if a statement changed it: the text is sent in UTF-8 whatever the session expects.
+
+        In a failed transaction the server refuses that, as it refuses the text.
+        """
+        # A pooler need not report it.
+        if self._pgconn.parameter_status(b"client_encoding") not in (None, UTF8.encode()):
+            self._pgconn.exec_(f"SET client_encoding = '{UTF8}'".encode())
 
     def _spin(self) -> bool:
         """Poll for an answer for a moment; return True if it arrived."""

@@ -23,7 +23,8 @@ class Finding:
     """Something about the files and the ledger that needs attention.
 
     `kind` is one of late, edited, missing, renamed, partial (some versions of a squash), interrupted, loses rows, drifted, not
-    compared and both directions (of an up file with a down section). A run is refused if one of its findings `refuses`.
+    compared, both directions (of an up file with a down section), empty (no statement), encoding, invisible (a character) and
+    session (what later segments may lack). A run is refused if one of its findings `refuses`.
     """
 
     kind: str

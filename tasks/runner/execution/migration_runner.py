@@ -15,6 +15,7 @@ from tasks.runner.errors import RunnerError
 from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.identity import Identity
 from tasks.runner.ledger.environment_label import Belonging, check_environment
+from tasks.runner.ledger.line_ends import ignore_line_ends
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.renames import read_renames
 from tasks.runner.ledger.replaced import list_replacements, rename_back
@@ -126,6 +127,7 @@ class MigrationRunner:
             renames = read_renames(migrations.folder, migrations.checksums)
             recorded = read_ledger(connection)
             ledger, todo, ledger_findings = view_ledger(recorded, renames, migrations.checksums)
+            ledger = ignore_line_ends(connection, ledger, migrations)
             check_environment(ledger, self.belonging)
             choice = choose(migrations, ledger, goal)
             faults = find_faults(connection, recorded, migrations)
@@ -136,7 +138,7 @@ class MigrationRunner:
             from tasks.runner.planning.sources import add_diffs, check_syntax, read_sources
 
             choice = replace(choice, findings=add_diffs(connection, ledger, migrations, choice.findings))
-            new_plan = plan(choice, read_sources(connection, ledger, migrations, choice), ledger.attempts)
+            new_plan = plan(choice, read_sources(connection, ledger, migrations, choice), ledger.attempts, ledger.schema)
             todo = (*todo, *rename_back(ledger, choice.versions if choice.action == "rollback" else ()))
             new_plan = replace(new_plan, renames=todo, replaced=list_replacements(renames))
             run_sql(connection, "ROLLBACK")

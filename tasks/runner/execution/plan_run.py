@@ -11,7 +11,7 @@ from functools import partial
 import psycopg
 
 from tasks.runner.clock import count_ms
-from tasks.runner.database.session import roll_back, run_sql
+from tasks.runner.database.session import read_encoding, roll_back, run_sql
 from tasks.runner.errors import Interruption, LockLostError, RunInterruptedError, RunnerError
 from tasks.runner.events import Event, NoticeRaised, StepFailed, StepFinished, StepStarted
 from tasks.runner.execution.context import RunContext
@@ -147,6 +147,7 @@ class PlanRun:
             blockers=blockers,
             shift=run.statements.shift,
             next_step=next_step,
+            encoding=read_encoding(self._context.connection),
             facts=None if lost else find_facts(self._context.connection, failure, run.statements.statement),
             is_first=not self._finished and not self._context.recorder.ledger.checksums,
         )

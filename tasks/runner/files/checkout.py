@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import itertools
 import os
@@ -13,6 +12,8 @@ from pathlib import Path
 
 from tasks.postgres.section_marks import may_have_marks, may_have_marks_in
 from tasks.runner.errors import FilesError, Place
+from tasks.runner.files.checksums import list_checksums
+from tasks.runner.files.decoding import decode_source
 from tasks.runner.files.versions import describe_fault
 from tasks.runner.parsing.sections import read_sections
 
@@ -25,12 +26,21 @@ _BESIDE_FOLDERS = {"schema.sql"}
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """The text of a file, with the checksum of the same bytes."""
+    """The text of a file, with the checksum of the same bytes, and notes about its encoding.
+
+    `same` are the checksums that it has with other line ends, or with a byte order mark.
+    """
 
     path: Path
     shown: str
     text: str
     checksum: str
+    same: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+
+    def matches(self, checksum: str) -> bool:
+        """Return True if a checksum is that of the file, but for line ends or a byte order mark."""
+        return checksum == self.checksum or checksum in self.same
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,21 @@ class Migrations:
     def down_path(self, version: str) -> Path:
         """Return the path of the down file of a version, which may not exist."""
         return Path(self.folder, "down", f"{version}.sql")
+
+    def matches(self, version: str, checksum: str) -> bool:
+        """Return True if a checksum, or its beginning, is that of the up file, but for line ends or a byte order mark.
+
+        The file is read only if the checksum is another one.
+        """
+        if version not in self.checksums or not checksum:
+            return False
+        if self.checksums[version].startswith(checksum):
+            return True
+        try:
+            data = self.up_path(version).read_bytes()
+        except OSError:
+            return False
+        return any(each.startswith(checksum) for each in list_checksums(data))
 
 
 def read_migrations(folder: Path) -> Migrations:
@@ -157,47 +182,17 @@ def read_seed_files(folder: Path) -> tuple[SourceFile, ...]:
 
 
 def read_source(path: Path) -> SourceFile:
-    """Read a file as UTF-8 text.
+    """Read a file as text.
 
-    Raises FilesError if it cannot be read or decoded.
+    Raises FilesError if it cannot be read, or if it is not certain which characters its bytes are.
     """
     shown = show_path(path)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise FilesError(f"{shown} cannot be read: {error.strerror}", (), place=Place(shown)) from error
-    return SourceFile(path, shown, decode_source(data, shown), hashlib.sha256(data).hexdigest())
-
-
-def decode_source(data: bytes, shown: str) -> str:
-    """Decode the bytes of a file.
-
-    Raises FilesError if they are not UTF-8, or contain NUL.
-    """
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise FilesError(
-            f"{shown}:{line} is not UTF-8: byte 0x{data[error.start]:02x}",
-            (),
-            hint=f"Convert it, for example: iconv -f {_guess_encoding(data)} -t utf-8 {shown} > converted.sql",
-            place=Place(shown, line),
-        ) from error
-    nul = text.find("\0")
-    if nul >= 0:
-        line = text.count("\n", 0, nul) + 1
-        raise FilesError(
-            f"{shown}:{line} contains a NUL byte, which PostgreSQL does not accept",
-            (),
-            hint="It may be UTF-16, or not a text file. Save it as UTF-8.",
-            place=Place(shown, line),
-        )
-    return text
-
-
-def _guess_encoding(data: bytes) -> str:
-    return "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "latin1"
+    decoded = decode_source(data, shown)
+    return SourceFile(path, shown, decoded.text, hashlib.sha256(data).hexdigest(), list_checksums(data), decoded.notes)
 
 
 def show_path(path: Path) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tasks.runner.errors import FilesError, Place
+from tasks.runner.files.checkout import Migrations
 
 NAME = "schema.sql"
 _FIRST = "-- The schema that these migrations make. Written by `inv db.migrate` on a local database; read it, do not edit it.\n"
@@ -56,10 +57,6 @@ def parse_schema_file(text: str, shown: str) -> SchemaFile:
     )
 
 
-def find_outdated(schema: SchemaFile, checksums: Mapping[str, str]) -> tuple[str, ...]:
+def find_outdated(schema: SchemaFile, migrations: Migrations) -> tuple[str, ...]:
     """Return the versions of a schema file that are missing from the migrations folder, or have another text there."""
-    return tuple(
-        version
-        for version, digest in sorted(schema.checksums.items())
-        if checksums.get(version, "")[:_DIGEST_LENGTH] != digest[:_DIGEST_LENGTH]
-    )
+    return tuple(version for version, digest in sorted(schema.checksums.items()) if not migrations.matches(version, digest))

@@ -1,7 +1,7 @@
 """The initial text of a new migration, chosen by its name.
 
 A template that contains statements is valid SQL, so that the file can be run unchanged. Where the name does not determine the
-statements, the text contains only comments: a run refuses a file without statements, so an unwritten one is never applied.
+statements, the text contains only comments: a run refuses a file with such a comment, so an unwritten one is never applied.
 """
 
 from __future__ import annotations
@@ -77,25 +77,25 @@ DROP INDEX CONCURRENTLY {index};
 
 _TABLE_TO_RECREATE = """\
 -- NOT WRITTEN YET: the name does not determine the columns of the table {table}, and its rows cannot be restored.
--- Without a statement here, the tool refuses to roll back this migration. An example:
+-- While this line is here, the tool refuses to roll back this migration. An example:
 -- CREATE TABLE {table} (…);
 -- If it cannot be rolled back, write instead: -- migrate: irreversible REASON
 """
 
 _COLUMN_TO_RECREATE = """\
 -- NOT WRITTEN YET: the name does not determine the type of the column {column}, and its values cannot be restored.
--- Without a statement here, the tool refuses to roll back this migration. An example:
+-- While this line is here, the tool refuses to roll back this migration. An example:
 -- ALTER TABLE {table} ADD COLUMN {column} …;
 -- If it cannot be rolled back, write instead: -- migrate: irreversible REASON
 """
 
 _CHANGE_TO_WRITE = """\
--- NOT WRITTEN YET: write the change here. Without a statement, the tool refuses to run this file.
+-- NOT WRITTEN YET: write the change here in place of this line. While it is here, the tool refuses to run this file.
 """
 
 _INVERSE_TO_WRITE = """\
--- NOT WRITTEN YET: write here what reverts the up file. Without a statement, the tool refuses to roll back this
--- migration. If it cannot be rolled back, write instead: -- migrate: irreversible REASON
+-- NOT WRITTEN YET: write here what reverts the up file, in place of these lines. While they are here, the tool refuses to
+-- roll back this migration. If it cannot be rolled back, write instead: -- migrate: irreversible REASON
 """
 
 _TABLE = "(?P<table>[a-z0-9_]+?)"

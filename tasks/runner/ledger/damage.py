@@ -10,6 +10,7 @@ from datetime import datetime
 import psycopg
 from psycopg import sql
 
+from tasks.postgres.representable import restore_text
 from tasks.runner.events import Finding
 from tasks.runner.ledger.reading import HELPER_TABLES, Ledger
 
@@ -96,7 +97,7 @@ def find_lost_rows(connection: psycopg.Connection, ledger: Ledger) -> tuple[Lost
     stored: dict[str, str] = {}
     if "_scripts" in ledger.filled:
         texts = connection.execute(sql.SQL(_STORED).format(**names))
-        stored = {version: hashlib.sha256(text.encode()).hexdigest() for version, text in texts}
+        stored = {version: hashlib.sha256(restore_text(text).encode()).hexdigest() for version, text in texts}
     if "_log" not in ledger.filled:
         return tuple(LostRow(version, checksum=stored[version]) for version in sorted(stored))
     is_stored = "EXISTS (SELECT FROM {scripts} s WHERE s.version = l.version)" if stored else "false"

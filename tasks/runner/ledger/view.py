@@ -8,6 +8,7 @@ import psycopg
 
 from tasks.runner.events import Finding
 from tasks.runner.files.checkout import Migrations
+from tasks.runner.ledger.line_ends import ignore_line_ends
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.renames import Rename, Renames, apply_renames, find_renames, read_renames
 from tasks.runner.ledger.replaced import apply_replaced, find_newer_names
@@ -17,7 +18,9 @@ def read_renamed_ledger(
     connection: psycopg.Connection, migrations: Migrations
 ) -> tuple[Ledger, tuple[Rename, ...], tuple[Finding, ...]]:
     """Read the ledger, and return it as these migrations see it; see `view_ledger`."""
-    return view_ledger(read_ledger(connection), read_renames(migrations.folder, migrations.checksums), migrations.checksums)
+    recorded, renames = read_ledger(connection), read_renames(migrations.folder, migrations.checksums)
+    ledger, todo, findings = view_ledger(recorded, renames, migrations.checksums)
+    return ignore_line_ends(connection, ledger, migrations), todo, findings
 
 
 def view_ledger(

@@ -9,7 +9,8 @@ from datetime import datetime
 import psycopg
 from psycopg import pq, sql
 
-from tasks.runner.database.session import run_sql
+from tasks.postgres.representable import fit_name, store_text
+from tasks.runner.database.session import read_encoding, run_sql
 from tasks.runner.identity import Identity, Revision
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.renames import Rename
@@ -33,6 +34,9 @@ VALUES ({{version}}, clock_timestamp() AT TIME ZONE 'UTC', {{actor}}, {{checksum
 """
 _VARIES = ("version", "done", "total", "duration_ms", "checksum", "up_text", "down_text")
 """The values that differ between the rows of applied migrations; the others are constant during a run."""
+_TEXTS = ("up_text", "down_text")
+_SIZES = {"actor": 255, "host": 255, "applied_by": 255}
+"""The sizes of the columns of names, which an escape could exceed."""
 _COMPLETE_OWN_ROW = """
 ON CONFLICT (version) DO UPDATE
    SET applied_at = excluded.applied_at, applied_by = coalesce(row.applied_by, excluded.applied_by),
@@ -142,6 +146,7 @@ class Recorder:
         if own_row or deallocates or not self._prepares:
             self._run(f"{_APPLIED}{_COMPLETE_OWN_ROW if own_row else ''}; COMMIT", values, before)
             return
+        values = self._fit(values)
         if not self._prepared:
             run_sql(self.connection, before)
             before = ""
@@ -196,7 +201,20 @@ class Recorder:
         self._prepared = name
 
     def _run(self, query: str, values: Mapping[str, object], before: str = "") -> None:
-        self._send(self._compose(query, {name: sql.Literal(value) for name, value in values.items()}), before)
+        self._send(self._compose(query, {name: sql.Literal(value) for name, value in self._fit(values).items()}), before)
+
+    def _fit(self, values: Mapping[str, object]) -> dict[str, object]:
+        """Return values as the database can store them: with escapes for characters that its encoding lacks."""
+        encoding = read_encoding(self.connection)
+        fitted = dict(values)
+        for name, value in values.items():
+            if not isinstance(value, str):
+                continue
+            if name in _TEXTS:
+                fitted[name] = store_text(value, encoding)
+            else:
+                fitted[name] = fit_name(value, encoding, _SIZES.get(name, 0))
+        return fitted
 
     def _compose(self, query: str, parts: Mapping[str, sql.Composable]) -> str:
         tables = {"ledger": "", "log": "_log", "scripts": "_scripts", "seeds": "_seeds"}
@@ -204,10 +222,7 @@ class Recorder:
         return sql.SQL(query).format(**named, **parts).as_string(self.connection)
 
     def _send(self, text: str, before: str) -> None:
-        """Run the text after the SQL `before`: separately, if that resets the encoding that a file set."""
-        if before and self.connection.pgconn.parameter_status(b"client_encoding") != b"UTF8":
-            run_sql(self.connection, before)
-            before = ""
+        """Run the text after the SQL `before`."""
         run_sql(self.connection, f"{before};\n{text}" if before else text)
 
     def _describe(self, entry: Entry) -> dict[str, object]:

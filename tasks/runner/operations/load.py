@@ -9,9 +9,10 @@ from contextlib import suppress
 import psycopg
 
 from tasks.catalog import Catalog, read_catalog
+from tasks.postgres.representable import count_characters
 from tasks.runner.clock import count_ms
 from tasks.runner.database.run_lock import RunLock
-from tasks.runner.database.session import Execution, connect, roll_back, run_sql
+from tasks.runner.database.session import Execution, connect, read_encoding, roll_back, run_sql
 from tasks.runner.errors import Interruption, Place, RefusedError, RunInterruptedError, StatementError
 from tasks.runner.events import Event, FilesFound, NoticeRaised, RunFinished
 from tasks.runner.execution.migration_runner import MigrationRunner
@@ -75,7 +76,7 @@ def load_schema(runner: MigrationRunner) -> Iterator[Event]:
 
 def refuse_outdated(schema: SchemaFile, migrations: Migrations, shown: str) -> None:
     """Raise RefusedError if the schema file was made from other migrations than those of the folder."""
-    outdated = find_outdated(schema, migrations.checksums)
+    outdated = find_outdated(schema, migrations)
     if outdated:
         raise RefusedError(
             f"{shown} does not match these migrations: {', '.join(outdated)}",
@@ -126,9 +127,10 @@ def _run_body(runner: MigrationRunner, connection: psycopg.Connection, source: S
             state=_ROLLED_BACK,
         ) from stopped
     except psycopg.Error as error:
-        start = len(source.text.replace("\r\n", "\n")) - len(schema.body)
+        text = source.text.replace("\r\n", "\n")
         at = error.diag.statement_position
-        place = find_place(source.text.replace("\r\n", "\n"), source.shown, start + int(at) - 1) if at else Place(source.shown)
+        before = count_characters(schema.body, int(at) - 1, read_encoding(connection)) if at else 0
+        place = find_place(text, source.shown, len(text) - len(schema.body) + before) if at else Place(source.shown)
         raise StatementError(
             redact(describe_text(error), runner.url),
             hint="\n".join(filter(None, (error.diag.message_hint, _LOAD_HINT))),

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
+from tasks.postgres.representable import store_text
 from tasks.runner.clock import count_ms
 from tasks.runner.database.run_lock import RunLock
-from tasks.runner.database.session import connect, is_pooled
+from tasks.runner.database.session import connect, is_pooled, read_encoding
 from tasks.runner.errors import RefusedError
 from tasks.runner.events import Event, Finding, RepairProposed, RunFinished
 from tasks.runner.execution.migration_runner import MigrationRunner
@@ -159,7 +160,9 @@ def _write(session: _Session, recorder: Recorder, proposal: RepairProposed) -> N
         up = read_source(session.migrations.up_path(proposal.version))
         down = session.migrations.down_path(proposal.version)
         has_down = proposal.version in session.migrations.downs
-        values |= {"checksum": up.checksum, "up": up.text, "down": read_source(down).text if has_down else None}
+        encoding = read_encoding(session.connection)
+        texts = {"up": up.text, **({"down": read_source(down).text} if has_down else {})}
+        values |= {"checksum": up.checksum, "down": None, **{name: store_text(text, encoding) for name, text in texts.items()}}
     ledger = session.ledger
     for query in (_CHANGES.get(proposal.change), _TEXTS.get(proposal.change)):
         if query:

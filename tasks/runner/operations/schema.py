@@ -10,6 +10,7 @@ from psycopg import sql
 
 from tasks.catalog import Catalog, Key, read_catalog
 from tasks.postgres.other_tools import OTHER_TOOLS
+from tasks.postgres.representable import restore_text
 from tasks.runner.database.addresses import describe_connection
 from tasks.runner.events import NOT_COMPARED, CatalogRead, Event, OtherRecord, StoredScript, UnfinishedAttempt
 from tasks.runner.execution.migration_runner import MigrationRunner
@@ -97,4 +98,7 @@ def _read_scripts(connection: psycopg.Connection, ledger: Ledger) -> tuple[Store
     if not ledger.complete:
         return tuple(StoredScript(version, checksum or "", None, None) for version, checksum in ledger.checksums.items())
     query = sql.SQL(_SCRIPTS).format(ledger=ledger.table(), scripts=ledger.table("_scripts"))
-    return tuple(StoredScript(*row) for row in connection.execute(query))
+    return tuple(
+        StoredScript(version, checksum, up and restore_text(up), down and restore_text(down))
+        for version, checksum, up, down in connection.execute(query)
+    )

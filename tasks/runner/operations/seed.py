@@ -18,7 +18,7 @@ from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.operations.migrate import run_plan, start
 from tasks.runner.parsing import Script, read_script
 from tasks.runner.planning.faults import find_folder_faults
-from tasks.runner.planning.plan import Plan, Source, Step
+from tasks.runner.planning.plan import Plan, Source, Step, find_notes
 
 
 def seed(runner: MigrationRunner, *, dry_run: bool = False) -> Iterator[Event]:
@@ -32,23 +32,25 @@ def seed(runner: MigrationRunner, *, dry_run: bool = False) -> Iterator[Event]:
         check_environment(ledger, runner.belonging)
         recorded = read_recorded_seeds(connection, ledger)
         faults = find_folder_faults(connection, ledger, runner.migrations_dir)
-    skipped = tuple(file.path.stem for file in files if recorded.get(file.path.stem) == file.checksum)
+    skipped = tuple(file.path.stem for file in files if file.matches(recorded.get(file.path.stem, "")))
     if skipped:
         yield Skipped(skipped)
-    yield from run_plan(runner, replace(plan_seeds(files, recorded), findings=faults), started_at, dry_run=dry_run)
+    made = plan_seeds(files, recorded, ledger.schema)
+    yield from run_plan(runner, replace(made, findings=(*faults, *made.findings)), started_at, dry_run=dry_run)
 
 
-def plan_seeds(files: tuple[SourceFile, ...], recorded: Mapping[str, str]) -> Plan:
+def plan_seeds(files: tuple[SourceFile, ...], recorded: Mapping[str, str], ledger_schema: str = "public") -> Plan:
     """Return the plan of the seeds that are not recorded with their current checksum."""
     steps = []
     for file in files:
         name = file.path.stem
-        if recorded.get(name) == file.checksum:
+        if file.matches(recorded.get(name, "")):
             continue
-        script = read_script(file.text, file=file.shown, version=name)
+        script = read_script(file.text, file=file.shown, version=name, ledger_schema=ledger_schema)
         _refuse_several_transactions(file.shown, script)
-        steps.append(Step("seed", name, Source(file.shown, file.text, file.checksum), script))
-    return Plan("seed", tuple(steps))
+        source = Source(file.shown, file.text, file.checksum, notes=file.notes)
+        steps.append(Step("seed", name, source, script))
+    return Plan("seed", tuple(steps), tuple(finding for step in steps for finding in find_notes(step)))
 
 
 def _refuse_several_transactions(shown: str, script: Script) -> None:
@@ -59,8 +61,8 @@ def _refuse_several_transactions(shown: str, script: Script) -> None:
     misfits = nontransactional or list(script.segments[1:])
     reason = "a seed runs in one transaction, and this " + ("statement cannot" if nontransactional else "begins another")
     raise RefusedError(
-        reason if misfits else "a seed that contains no statement does nothing",
-        hint="Move it to a migration: inv db.new NAME" if misfits else "Delete it, or write its statements.",
+        reason if misfits else "a seed cannot be irreversible",
+        hint="Move it to a migration: inv db.new NAME" if misfits else "`-- migrate: irreversible` belongs in the down file.",
         state="Nothing was changed.",
         place=Place(shown, misfits[0].statements[0].line if misfits else 1),
     )

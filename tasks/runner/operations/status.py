@@ -16,6 +16,7 @@ from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.expected_schema import UNCOMPARED, parse_expectation, read_sum
+from tasks.runner.ledger.line_ends import ignore_line_ends
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.renames import read_renames
 from tasks.runner.ledger.view import view_ledger
@@ -46,6 +47,7 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
         recorded = read_ledger(connection)
         renames = read_renames(migrations.folder, migrations.checksums)
         ledger, _, ledger_findings = view_ledger(recorded, renames, migrations.checksums)
+        ledger = ignore_line_ends(connection, ledger, migrations)
         check_environment(ledger, runner.belonging)
         choice = choose(migrations, ledger, MigrateGoal())
         found = merge_findings(find_absent(migrations, ledger), choice.findings)

@@ -12,11 +12,11 @@ from tasks.runner.parsing.source_text import ScriptError
 __all__ = ["Script", "ScriptError", "Segment", "Statement", "Target", "read_script"]
 
 
-def read_script(text: str, *, file: str, version: str) -> Script:
-    """Read the text of a file; `file` is its name in errors, `version` the one that it may record in schema_migrations.
+def read_script(text: str, *, file: str, version: str, ledger_schema: str = "public") -> Script:
+    """Read the text of a file; `file` is its name in errors, `version` the one that it may record in the ledger.
 
     Raises ScriptError for a text that cannot be run. A text that only the parser does not know is not an error.
     """
     from tasks.runner.parsing.parser import parse_script
 
-    return parse_script(text, file=file, version=version)
+    return parse_script(text, file=file, version=version, ledger_schema=ledger_schema)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 
 from tasks.postgres.quoting import MAX_NAME_BYTES, quote_identifier
 from tasks.postgres.targets import Node
@@ -10,7 +10,28 @@ from tasks.postgres.tokens import tokenize
 from tasks.runner.parsing.script import Statement
 from tasks.runner.parsing.source_text import SqlText
 
-_LEDGER = "schema_migrations"
+_ESCAPES_ON = re.compile(
+    r"\bset\s+(?:session\s+|local\s+)?standard_conforming_strings\s*(?:=|\bto\b)\s*'?(?:off|of|false|f|no|n|0)\b", re.IGNORECASE
+)
+
+
+def check_escapes(sql: SqlText) -> None:
+    r"""Raise ScriptError for a string that ends at another place once standard_conforming_strings is off, as 'it\'s'.
+
+    https://www.postgresql.org/docs/current/runtime-config-compatible.html#GUC-STANDARD-CONFORMING-STRINGS
+    """
+    off = _ESCAPES_ON.search(sql.text)
+    if off is None:
+        return
+    for token in tokenize(sql.text, off.end()):
+        body = token.text.removesuffix("'")
+        if token.kind == "string" and (len(body) - len(body.rstrip("\\"))) % 2:
+            raise sql.error(
+                token.start,
+                f"the string contains a backslash before a quote, which line {sql.place(off.start()).line} makes an escape "
+                "(standard_conforming_strings = off)",
+                hint=f"Delete line {sql.place(off.start()).line}, and write strings with escapes as E'…': E'it\\'s'",
+            )
 
 
 def check_copy(statement: Statement, node: Node, sql: SqlText) -> None:
@@ -55,48 +76,6 @@ def suggest_index_name(node: Node) -> str:
         number = sum(part.rstrip("0123456789") == name for part in parts[1:])
         parts.append(f"{name}{number or ''}")
     return "_".join(parts).encode()[: MAX_NAME_BYTES - 4].decode(errors="ignore") + "_idx"
-
-
-def check_record(statement: Statement, node: Node, sql: SqlText, version: str) -> bool:
-    """Return True if an INSERT records the file's own version; raises ScriptError for the row of another version.
-
-    A value that is not a constant is not checked: only the server knows it.
-    """
-    if node.get("relation", {}).get("relname") != _LEDGER:
-        return False
-    columns = [item["ResTarget"]["name"] for item in node.get("cols", ())] or ["version"]
-    if "version" not in columns:
-        return False
-    place = columns.index("version")
-    own = False
-    for row in node.get("selectStmt", {}).get("SelectStmt", {}).get("valuesLists", ()):
-        for value, location in _read_constant(row["List"]["items"][place : place + 1]):
-            if value != version:
-                name = " (the version is the file's name without .sql)" if value == f"{version}.sql" else ""
-                before = statement.text.encode()[:location].decode()
-                raise sql.error(
-                    statement.offset - sql.shift + len(before),
-                    f"the file records the version {value!r}, but its own version is {version!r}{name}",
-                    hint=f"Write '{version}', or delete the INSERT: the run records the version automatically.",
-                )
-            own = True
-    return own
-
-
-def _read_constant(items: list[Node]) -> Iterator[tuple[str, int]]:
-    """Yield constants, cast or not, each with its byte offset in the statement."""
-    for item in items:
-        inner = item
-        while "TypeCast" in inner:
-            inner = inner["TypeCast"]["arg"]
-        constant = inner.get("A_Const", {})
-        location = constant.get("location", 0)
-        if "sval" in constant:
-            yield constant["sval"].get("sval", ""), location
-        elif "ival" in constant:
-            yield str(constant["ival"].get("ival", 0)), location
-        elif "fval" in constant:
-            yield constant["fval"]["fval"], location
 
 
 def _read_format(option: Node) -> str:

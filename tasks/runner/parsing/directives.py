@@ -1,4 +1,4 @@
-"""Directives: comments of the form `-- migrate: …` before the first statement of a file."""
+"""Directives: comments of the form `-- migrate: …` before the first statement of a file, and the mark of an unwritten one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from tasks.postgres.tokens import COMMENTS, SPACE, tokenize
 from tasks.runner.parsing.source_text import SqlText
 
+UNWRITTEN = "NOT WRITTEN YET"
+"""The words that begin a comment in a new file whose statements are still to be written."""
+
+_UNWRITTEN = re.compile(rf"(?:--|/\*)\s*{UNWRITTEN}\b")
 _DIRECTIVE = re.compile(r"--\s*migrate\s*:\s*(.*?)\s*$", re.IGNORECASE)
 _IRREVERSIBLE = re.compile(r"irreversible(?![\w-])[\s:,–—-]*(.*)", re.IGNORECASE)
 _EXAMPLE = "-- migrate: irreversible the dropped data is gone"
@@ -58,3 +62,15 @@ def read_header(sql: SqlText) -> Header:
             hint = _DBMATE if re.match(r"(up|down)\b", name) else f"The directives are:\n{_KNOWN}"
             raise sql.error(token.start, f"unknown directive {name!r}", hint=hint)
     return Header(no_transaction, irreversible, at)
+
+
+def refuse_unwritten(sql: SqlText) -> None:
+    """Raise ScriptError for a file that still has the mark of a new one."""
+    for token in tokenize(sql.text, skip=SPACE):
+        if token.kind in COMMENTS and _UNWRITTEN.match(token.text):
+            raise sql.error(
+                token.start,
+                f"the file is not written yet: it still has the line {UNWRITTEN}",
+                hint="Write its statements and delete this line, or only delete the line if there is nothing to do.\n"
+                "In a down file, if it cannot be rolled back:\n-- migrate: irreversible REASON",
+            )

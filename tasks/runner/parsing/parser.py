@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from tasks.postgres.nontransactional import find_refusal, is_refusable
 from tasks.postgres.targets import Node
-from tasks.runner.parsing.checks import check_copy, check_index_name, check_record
-from tasks.runner.parsing.directives import Header, read_header
-from tasks.runner.parsing.psql import needs_psql, take_copy_data
-from tasks.runner.parsing.script import Script, Statement
+from tasks.runner.parsing.checks import check_copy, check_escapes, check_index_name
+from tasks.runner.parsing.directives import UNWRITTEN, Header, read_header, refuse_unwritten
+from tasks.runner.parsing.ledger_statements import LedgerChecks, may_touch, may_write
+from tasks.runner.parsing.psql import needs_psql, refuse_variable, take_copy_data
+from tasks.runner.parsing.script import Script, Segment, Statement
 from tasks.runner.parsing.sections import refuse_both_directions
 from tasks.runner.parsing.segments import group
 from tasks.runner.parsing.source_text import ScriptError, SqlText, find_statement, shorten, take_text, trim
@@ -30,37 +31,39 @@ class _Shape(NamedTuple):
     node: Node
 
 
-def parse_script(text: str, *, file: str, version: str) -> Script:
+def parse_script(text: str, *, file: str, version: str, ledger_schema: str) -> Script:
     """Read the text of a file; raises ScriptError for one that cannot be run."""
     sql = take_text(text, file)
     lowered = sql.text.lower()
     copies: dict[int, str] = {}
     if needs_psql(lowered):
-        sql, taken = take_copy_data(sql)
+        try:
+            sql, taken = take_copy_data(sql)
+        except ScriptError:
+            check_escapes(sql)  # a better reason
+            raise
+        check_escapes(sql)
         copies = {copy.start: copy.data for copy in taken}
     refuse_both_directions(sql)
     header = read_header(sql) if "migrate" in lowered else Header()
+    if header.irreversible is None and UNWRITTEN in sql.text:
+        refuse_unwritten(sql)
     parsed = _parse(sql, copies)
     if isinstance(parsed, ParseFailure):
         if header.irreversible is not None:
             raise _refuse_content(sql, header)
+        refuse_variable(sql, parsed.offset)
         return keep_unparsed(sql, parsed, has_copy_data=bool(copies), transactional=not header.no_transaction)
     if header.irreversible is not None:
         if parsed:
             raise _refuse_content(sql, header)
         return Script((), irreversible=header.irreversible)
-    records_itself = _check(parsed, sql, version)
+    records_itself = _check(parsed, sql, LedgerChecks(version, ledger_schema))
     segments = group(parsed, sql, no_transaction=header.no_transaction)
-    if not segments:
-        raise sql.error(
-            0,
-            "the file contains no statement",
-            hint="Write one, or delete the file. In a down file, if it cannot be rolled back:\n-- migrate: irreversible REASON",
-        )
-    return Script(segments, records_itself)
+    return Script(segments or (Segment((), True),), records_itself)
 
 
-def _check(items: Iterable[tuple[Statement, Node]], sql: SqlText, version: str) -> bool:
+def _check(items: Iterable[tuple[Statement, Node]], sql: SqlText, ledger: LedgerChecks) -> bool:
     """Return True if a statement records the file's own version; raises ScriptError for one that cannot be run."""
     records_itself = False
     for statement, node in items:
@@ -68,8 +71,7 @@ def _check(items: Iterable[tuple[Statement, Node]], sql: SqlText, version: str) 
             check_copy(statement, node, sql)
         elif statement.kind == "IndexStmt" and not statement.transactional:
             check_index_name(statement, node, sql)
-        elif statement.kind == "InsertStmt":
-            records_itself |= check_record(statement, node, sql, version)
+        records_itself |= ledger.check(statement, node, sql)
     return records_itself
 
 
@@ -122,14 +124,14 @@ def _read_shape(text: str) -> _Shape:
     tree = parse_sql_json(text)
     match = _KIND.search(tree)
     kind = match.group(1) if match else ""
-    if kind not in _NODE_NEEDED and not is_refusable(kind):
+    if kind not in _NODE_NEEDED and not is_refusable(kind) and not may_touch(text.lower()):
         return _Shape(kind, {})
     return _Shape(kind, json.loads(tree)["stmts"][0]["stmt"][kind])
 
 
 def _needs_tree(kind: str, text: str) -> bool:
     lowered = text.lower()
-    return ("schema_migrations" in lowered and kind == "InsertStmt") or ("set_config" in lowered and kind == "SelectStmt")
+    return may_write(lowered) or ("set_config" in lowered and kind == "SelectStmt")
 
 
 def _sets_session(shape: _Shape) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tasks.postgres.tokens import BLANKS, tokenize
+from tasks.postgres.tokens import BLANKS, WORD, tokenize
 from tasks.runner.parsing.source_text import ScriptError, SqlText, blank
 
 _INLINE = "Replace this line by the text of that file."
@@ -23,7 +23,12 @@ _EXECUTE = (
     "DO $$ DECLARE statement text; BEGIN FOR statement IN SELECT … LOOP EXECUTE statement; END LOOP; END $$;"
 )
 _LARGE_OBJECT = "Use a server function instead, for example lo_from_bytea(0, …)."
-_OTHER = "Delete it, or write it in SQL: a migration runs without psql."
+_LIST = "Delete the line: it only lists objects, and changes nothing in the database."
+_SHOW = "Delete the line: it only changes what psql shows, and nothing in the database."
+_SCRIPT = "Delete the line: a migration cannot run programs. Do that in the script that calls the tool."
+_CHANNEL = "Delete the line: it belongs to a session at a terminal."
+_SEND = "End the statement with ; instead."
+_OTHER = "Delete the line, and write in SQL what it does: a migration runs without psql."
 
 _INSTEAD = {
     "i": _INLINE,
@@ -38,6 +43,7 @@ _INSTEAD = {
     "gset": _VARIABLE,
     "prompt": _VARIABLE,
     "getenv": _VARIABLE,
+    "setenv": _VARIABLE,
     "echo": _OUTPUT,
     "qecho": _OUTPUT,
     "warn": _OUTPUT,
@@ -48,18 +54,25 @@ _INSTEAD = {
     "endif": _CONDITION,
     "restrict": _GUARD,
     "unrestrict": _GUARD,
-    "encoding": "Delete the line: migrations are UTF-8.",
+    "encoding": "Delete the line: a run sends UTF-8.",
     "password": "Use ALTER ROLE … PASSWORD …, preferably not in a file that others can read.",
     "lo_import": _LARGE_OBJECT,
-    "g": "End the statement with ; instead.",
-    "gx": "End the statement with ; instead.",
-    ";": "End the statement with ; instead.",
+    "lo_unlink": "Use a server function instead: SELECT lo_unlink(OID);",
+    "lo_export": _SCRIPT,
+    "gdesc": _LIST,
+    "watch": "Delete the line, and call the statement once: it ends with ;",
+    **dict.fromkeys(("g", "gx", ";", "bind", "parse"), _SEND),
+    **dict.fromkeys(("l", "list", "z", "sf", "sv", "lo_list", "conninfo", "errverbose"), _LIST),
+    **dict.fromkeys(("pset", "x", "t", "a", "f", "H", "C", "T", "timing", "html", "crosstabview"), _SHOW),
+    **dict.fromkeys(("!", "cd", "o", "out", "w", "write"), _SCRIPT),
+    **dict.fromkeys(("q", "quit", "r", "reset", "p", "print", "e", "edit", "ef", "ev", "s", "h", "help", "?"), _CHANNEL),
     ".": r"Delete the line, or put COPY … FROM stdin; before the data: \. only ends the data of a COPY.",
 }
 """What to write instead of each backslash command."""
 
 _COMMAND = re.compile(r"\\([A-Za-z_]+|\S?)")
-_END_OF_DATA = re.compile(r"^\\\.\r?(?:\n|\Z)", re.MULTILINE)
+END_OF_DATA = re.compile(r"^\\\.\r?(?:\n|\Z)", re.MULTILINE)
+_VARIABLE_USE = re.compile(rf""":(?:(['"])\w+\1|\{{\?\w+\}}|{WORD})""")
 _REST_OF_LINE = re.compile(r"[ \t\r\f\v]*+(?:--[^\n]*)?(?:\n|\Z)")
 
 
@@ -82,7 +95,7 @@ def take_copy_data(sql: SqlText) -> tuple[SqlText, tuple[CopyData, ...]]:
     while (copy := _find_copy(sql, position)) is not None:
         start, semicolon = copy
         first = _find_data(sql, semicolon)
-        end = _END_OF_DATA.search(sql.text, first)
+        end = END_OF_DATA.search(sql.text, first)
         position = end.end() if end else len(sql.text)
         found.append(CopyData(start, sql.text[first : end.start() if end else position]))
         pieces += sql.text[taken:first], blank(sql.text[first:position])
@@ -135,4 +148,20 @@ def _find_data(sql: SqlText, semicolon: int) -> int:
 def _refuse_command(sql: SqlText, offset: int) -> ScriptError:
     match = _COMMAND.match(sql.text, offset)
     name = match.group(1) if match else ""
-    return sql.error(offset, f"\\{name} is a command of psql, not SQL", hint=_INSTEAD.get(name, _OTHER))
+    # All commands that begin with d describe objects: https://www.postgresql.org/docs/current/app-psql.html
+    instead = _LIST if name.startswith("d") else _OTHER
+    return sql.error(offset, f"\\{name} is a command of psql, not SQL", hint=_INSTEAD.get(name, instead))
+
+
+def refuse_variable(sql: SqlText, offset: int) -> None:
+    """Raise ScriptError if the character at which the parser stopped begins a variable of psql."""
+    match = _VARIABLE_USE.match(sql.text, offset)
+    if match is None:
+        return
+    quoted = {"'": "a string in quotes", '"': "a name in quotes"}.get(match[1], "the value")
+    raise sql.error(
+        offset,
+        f"{match[0]} is a variable of psql, which a run does not replace",
+        hint=f"Write its value in place of the variable: {quoted}. What differs between environments can be a setting of\n"
+        "the database (ALTER DATABASE … SET app.name = 'value';), which current_setting('app.name') reads.",
+    )

@@ -53,11 +53,11 @@ class Segment:
 
     @property
     def checksum(self) -> str:
-        """Return the SHA-256 of the segment's statements, without the comments between them."""
+        """Return the SHA-256 of the segment's statements, without the comments between them and whatever its line ends are."""
         digest = hashlib.sha256(b"transaction" if self.transactional else b"alone")
         for statement in self.statements:
             for part in (statement.text, statement.copy_data):
-                data = b"" if part is None else part.encode()
+                data = b"" if part is None else part.replace("\r\n", "\n").encode()
                 digest.update(b"%d:" % (-1 if part is None else len(data)))
                 digest.update(data)
         return digest.hexdigest()

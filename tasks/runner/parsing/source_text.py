@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tasks.postgres.tokens import BLANKS, tokenize
 from tasks.runner.errors import Place, RefusedError
+from tasks.runner.parsing.invisible import describe_invisible, is_invisible
 
 BYTE_ORDER_MARK = "\ufeff"
+_MOST_NAMED = 3
 _QUOTED = 60
 """How many characters of a text a message quotes at most."""
 
@@ -36,7 +38,13 @@ class SqlText:
 
     def error(self, offset: int, message: str, *, hint: str) -> ScriptError:
         """Return the error that points at a character of the text."""
-        return ScriptError(message, hint=hint, place=self.place(offset))
+        place = self.place(offset)
+        named = [
+            describe_invisible(character, replace(place, column=column))
+            for column, character in enumerate(place.source, 1)
+            if is_invisible(character)
+        ]
+        return ScriptError("\n".join((message, *named[:_MOST_NAMED])), hint=hint, place=place)
 
 
 def shorten(message: str, rest: str) -> str:

@@ -7,20 +7,26 @@ from dataclasses import replace
 
 import psycopg
 
+from tasks.postgres.encodings import UTF8
+from tasks.postgres.representable import count_characters, fit_comments
 from tasks.postgres.tokens import STRINGS, tokenize
 from tasks.runner.clock import show_moment
 from tasks.runner.database.fault_facts import FaultFacts, read_facts
 from tasks.runner.errors import RESUME_HINT, Place, RunnerError, StatementError
 from tasks.runner.events import Session
 from tasks.runner.parsing import Statement
+from tasks.runner.parsing.invisible import list_invisible
 from tasks.runner.planning.fault import build_fault
 from tasks.runner.planning.hints import choose_hint
 from tasks.runner.planning.plan import Step
 from tasks.runner.redaction import redact, redact_line
 
+_BYTES = re.compile(r"\b0x([0-9a-f]{2})\b")
 _BLOCK = re.compile(r"\binline_code_block\D+(\d+)")
 _COPIED = re.compile(r"^COPY .+?, \D+ (\d+)", re.MULTILINE)
 """Where messages of the server name a line, in any language."""
+_LEDGER_GONE = frozenset({"42P01", "3F000"})
+"""The errors of a record whose table or schema does not exist."""
 _LOST = "The connection to the server was lost. When it is back,"
 
 
@@ -51,16 +57,20 @@ def build_statement_error(
     blockers: tuple[Session, ...] = (),
     shift: int = 0,
     next_step: str = RESUME_HINT,
+    encoding: str = UTF8,
     facts: FaultFacts | None = None,
     is_first: bool = False,
 ) -> StatementError:
     """Return the error for a statement that failed, with its place in the file from the server's position.
 
-    `shift` is the number of characters that were sent before it in the same message, `next_step` a hint how to continue.
-    `is_first` means that no migration was applied before.
+    `shift` is the number of characters that were sent before it in the same message, `next_step` a hint how to continue, and
+    `encoding` that of the database. `is_first` means that no migration was applied before.
     """
     text = statement.text if statement else ""
     lines = [describe_text(error), *_count_copied(error.diag.context or "", step, statement)]
+    lines += list_invisible(step.source.text, step.source.shown, statement) if statement else []
+    if statement is None and error.sqlstate in _LEDGER_GONE:
+        lines.append(f"{step.source.shown} drops or renames the tables of the ledger, or their schema")
     hints = [error.diag.message_hint] if error.diag.message_hint else []
     if lost:
         hints.append(_describe_reconnect(next_step))
@@ -86,7 +96,7 @@ def build_statement_error(
         redact("\n".join(lines), url, statement=text),
         hint=redact("\n".join(hints), url, statement=text),
         state=state,
-        place=hide_passwords(_find_place(error, step, statement, shift), text),
+        place=hide_passwords(_find_place(error, step, statement, shift, encoding), text),
         sqlstate=error.sqlstate or "",
     )
 
@@ -141,19 +151,34 @@ def _describe_reconnect(next_step: str) -> str:
     return f"{_LOST} {next_step[0].lower()}{next_step[1:]}"
 
 
-def _find_place(error: psycopg.Error, step: Step, statement: Statement | None, shift: int) -> Place:
+def _find_place(error: psycopg.Error, step: Step, statement: Statement | None, shift: int, encoding: str) -> Place:
     """Return file, line and column; the server counts the characters of the text that was sent to it, from 1."""
     source = step.source
     if statement is None:
         return Place(source.shown)
     if error.diag.statement_position:
-        return find_place(source.text, source.shown, statement.offset + int(error.diag.statement_position) - shift - 1)
+        before = count_characters(statement.text, int(error.diag.statement_position) - shift - 1, encoding)
+        return find_place(source.text, source.shown, statement.offset + before)
+    if error.sqlstate == "22P05":
+        return find_place(source.text, source.shown, _find_character(describe_reason(error), source.text, statement, encoding))
     if not step.script.parsed:
         return Place(source.shown)
     line = _find_block_line(error.diag.context or "", statement)
     if line:
         return replace(find_line(source.text, source.shown, line), column=0)
     return find_place(source.text, source.shown, statement.offset)
+
+
+def _find_character(reason: str, text: str, statement: Statement, encoding: str) -> int:
+    """Return the offset of the character that the database cannot represent, outside comments; the server writes its bytes."""
+    written = bytes(int(byte, 16) for byte in _BYTES.findall(reason)).decode(errors="ignore")
+    end = statement.offset + len(statement.text)
+    sent = fit_comments(statement.text, encoding)
+    for start, part in ((statement.offset, sent), (text.find("\n", end) + 1, statement.copy_data or "")):
+        at = part.find(written[0]) if written else -1
+        if at >= 0:
+            return start + at
+    return statement.offset
 
 
 def hide_passwords(place: Place, statement: str) -> Place:
@@ -203,4 +228,5 @@ def find_line(text: str, shown: str, line: int) -> Place:
 def _read_line(text: str, offset: int) -> str:
     start = text.rfind("\n", 0, offset) + 1
     end = text.find("\n", offset)
-    return text[start : end if end >= 0 else len(text)].rstrip("\r").lstrip("\ufeff")
+    line = text[start : end if end >= 0 else len(text)].rstrip("\r")
+    return line if start else line.removeprefix("\ufeff")

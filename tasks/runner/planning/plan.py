@@ -21,19 +21,29 @@ from tasks.runner.planning.sections import refuse_other_direction
 
 if TYPE_CHECKING:
     from tasks.runner.parsing import Script
+    from tasks.runner.parsing.session_objects import SessionNeed
 
 CHANGES_SCHEMA = frozenset({"migrate", "rollback"})
 """The actions that change the schema."""
 
+_EMPTY = {
+    "migrate": "contains no statement: a run records it, and changes nothing else",
+    "rollback": "has a down file that contains no statement: a rollback records that it was reverted, and changes nothing else",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The text that a step runs, the file's name to show, and the down text and the checksum for the ledger."""
+    """The text that a step runs, the file's name to show, and the down text and the checksum for the ledger.
+
+    `notes` are about the encoding of the file.
+    """
 
     shown: str
     text: str
     checksum: str = ""
     down_text: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +94,7 @@ class Plan:
         )
 
 
-def plan(choice: Choice, sources: Mapping[str, Source], attempts: Mapping[str, Attempt]) -> Plan:
+def plan(choice: Choice, sources: Mapping[str, Source], attempts: Mapping[str, Attempt], ledger_schema: str = "public") -> Plan:
     """Return the plan of a choice, made from the texts; raises ScriptError for a text that cannot be run."""
     from tasks.runner.parsing import read_script
 
@@ -92,12 +102,29 @@ def plan(choice: Choice, sources: Mapping[str, Source], attempts: Mapping[str, A
     findings = list(choice.findings)
     for version in choice.versions:
         source = sources[version]
-        script = read_script(source.text, file=source.shown, version=version)
+        script = read_script(source.text, file=source.shown, version=version, ledger_schema=ledger_schema)
         _refuse_irreversible(choice.action, version, source, script)
         refuse_other_direction(choice.action, version, source.text, source.shown, source.down_text)
         step = Step(choice.action, version, source, script)
+        findings += find_notes(step)
         steps.append(_resume(step, attempts.get(version), findings))
     return Plan(choice.action, tuple(steps), tuple(findings))
+
+
+def find_notes(step: Step) -> list[Finding]:
+    """Return findings about a file that runs, but perhaps not as its author expects."""
+    from tasks.runner.parsing.invisible import list_invisible
+    from tasks.runner.parsing.session_objects import find_session_needs
+
+    found = [Finding("encoding", step.version, note) for note in step.source.notes]
+    if not step.script.statements:
+        found.append(Finding("empty", step.version, _EMPTY.get(step.action, _EMPTY["migrate"])))
+    for statement in step.script.statements:
+        named = list_invisible(step.source.text, step.source.shown, statement)
+        found += [Finding("invisible", step.version, message) for message in named]
+    if len(step.script.segments) > 1:
+        found += [_describe_need(step.version, need) for need in find_session_needs(step.script.segments)]
+    return found
 
 
 def _resume(step: Step, attempt: Attempt | None, findings: list[Finding]) -> Step:
@@ -152,6 +179,16 @@ def show_plan(plan: Plan) -> tuple[PlannedStep, ...]:
             ),
         )
         for step in plan.steps
+    )
+
+
+def _describe_need(version: str, need: SessionNeed) -> Finding:
+    return Finding(
+        "session",
+        version,
+        f"line {need.line} leaves {need.what} in its session, and line {need.used} needs it in a later segment: "
+        "behind a pooler, or when a run resumes there, that is another session",
+        hint="Use a permanent object and drop it at the end, or put both statements into one transaction: BEGIN; … COMMIT;",
     )
 
 

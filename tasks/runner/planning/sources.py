@@ -10,10 +10,14 @@ from pathlib import Path
 import psycopg
 from psycopg import pq, sql
 
+from tasks.postgres.representable import count_characters, fit_comments, restore_text
+from tasks.runner.database.session import read_encoding
 from tasks.runner.errors import FilesError, Place, RefusedError
 from tasks.runner.events import Finding
 from tasks.runner.files.checkout import Migrations, read_source, show_path
+from tasks.runner.files.decoding import skip_encoding
 from tasks.runner.ledger.reading import Ledger
+from tasks.runner.parsing.invisible import list_invisible
 from tasks.runner.parsing.source_text import shorten
 from tasks.runner.planning.choice import Choice
 from tasks.runner.planning.failures import find_place, hide_passwords
@@ -61,13 +65,15 @@ def check_syntax(connection: psycopg.Connection, plan: Plan) -> None:
         if step.script.parsed:
             continue
         text, start = step.script.statements[0].text, step.script.statements[0].offset
-        result = connection.pgconn.prepare(b"", f"{_PREFIX}{text}".encode())
+        encoding = read_encoding(connection)
+        result = connection.pgconn.prepare(b"", f"{_PREFIX}{fit_comments(text, encoding)}".encode())
         position = result.error_field(pq.DiagnosticField.STATEMENT_POSITION)
         if result.status == pq.ExecStatus.FATAL_ERROR and position:
             reason = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"syntax error").decode()
-            offset = min(int(position) - 1 - len(_PREFIX), len(text.rstrip()))
+            offset = min(count_characters(text, int(position) - 1 - len(_PREFIX), encoding), len(text.rstrip()))
+            named = list_invisible(step.source.text, step.source.shown, step.script.statements[0])
             raise RefusedError(
-                redact(shorten(reason, text[offset:]), statement=text),
+                redact("\n".join((shorten(reason, text[offset:]), *named)), statement=text),
                 hint=FIX_FILE,
                 state="Nothing was changed.",
                 place=hide_passwords(find_place(step.source.text, step.source.shown, start + offset), text),
@@ -78,15 +84,15 @@ def check_syntax(connection: psycopg.Connection, plan: Plan) -> None:
 def _read_up(migrations: Migrations, version: str) -> Source:
     up = read_source(migrations.up_path(version))
     down = read_source(migrations.down_path(version)).text if version in migrations.downs else None
-    return Source(up.shown, up.text, up.checksum, down)
+    return Source(up.shown, up.text, up.checksum, down, up.notes)
 
 
 def _read_down(migrations: Migrations, version: str, stored: tuple[str | None, str | None]) -> Source:
     if version in migrations.downs:
         down = read_source(migrations.down_path(version))
-        return Source(down.shown, down.text, down.checksum)
+        return Source(down.shown, down.text, down.checksum, notes=down.notes)
     if stored[1] is not None:
-        return Source(f"(stored) down/{version}.sql", stored[1])
+        return Source(f"(stored) down/{version}.sql", skip_encoding(stored[1]))
     shown = show_path(migrations.down_path(version))
     write = f"Write {shown}, then run the command again"
     if migrations.flat:
@@ -105,7 +111,8 @@ def _read_stored(connection: psycopg.Connection, ledger: Ledger, version: str) -
         return None, None
     query = sql.SQL("SELECT up_text, down_text FROM {} WHERE version = %s").format(ledger.table("_scripts"))
     row = connection.execute(query, [ledger.recorded_name(version)]).fetchone()
-    return (row[0], row[1]) if row else (None, None)
+    up, down = row if row else (None, None)
+    return up and restore_text(up), down and restore_text(down)
 
 
 def _diff(applied: str | None, path: Path) -> str:
@@ -117,6 +124,6 @@ def _diff(applied: str | None, path: Path) -> str:
     except FilesError as error:
         return error.message
     lines = difflib.unified_diff(
-        applied.splitlines(), current.text.splitlines(), "as applied", f"{current.shown} now", lineterm=""
+        skip_encoding(applied).splitlines(), current.text.splitlines(), "as applied", f"{current.shown} now", lineterm=""
     )
     return redact("\n".join(lines))

@@ -56,6 +56,13 @@ def test_what_is_wrong_with_a_migration_is_found(scratch: ScratchServer, what: s
     assert (verified.restores, verified.repeats) == RESULTS[what]
 
 
+def test_a_file_without_a_statement_is_a_mild_finding(scratch: ScratchServer) -> None:
+    verified = verify_last(scratch, A, ("-- nothing", ""))
+    assert [(finding.what, finding.mild) for finding in verified.findings] == [("empty", True)] * 2
+    assert (verified.works, verified.restores, verified.repeats) == (True, True, True)
+    assert {"empty", "not_restored"} <= set(list_found(verify_last(scratch, A, (B[0], ""))))
+
+
 @pytest.mark.parametrize(("what", "place"), [("up_fails", f"up/{VERSIONS[1]}.sql"), ("down_fails", f"down/{VERSIONS[1]}.sql")])
 def test_an_error_has_its_file_and_line(scratch: ScratchServer, what: str, place: str) -> None:
     (found,) = verify_last(scratch, A, BAD[what]).findings

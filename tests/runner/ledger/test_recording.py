@@ -11,7 +11,7 @@ TRICKY = {
     "placeholders": "CREATE TABLE b (share text DEFAULT '100 % %s %(x)s {y} $1 :z');",
     "other_letters": "CREATE TABLE b (name text DEFAULT 'Größe ✅');",
     "carriage_returns": "CREATE TABLE b (\r\n  id int\r\n);\r\n",
-    "another_encoding": "SET client_encoding = 'LATIN1'; CREATE TABLE b (id int); -- Größe",
+    "another_encoding": "SELECT set_config('client_encoding', 'latin' || 1, false); CREATE TABLE b (id int); -- Größe",
     "backslashes_in_literals": r"SET standard_conforming_strings = off; CREATE TABLE b (path text); -- \ '",
 }
 FORGETTING = {

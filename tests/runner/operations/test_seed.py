@@ -99,7 +99,7 @@ def test_a_seed_may_have_its_own_begin_and_commit(seeding: Operator) -> None:
         ("SELECT 1;\n\nVACUUM;", "a seed runs in one transaction, and this statement cannot", 3),
         ("-- migrate: no-transaction\nCALL p();", "a seed runs in one transaction, and this statement cannot", 2),
         ("BEGIN; SELECT 1; COMMIT;\nBEGIN;\nSELECT 2; COMMIT;", "a seed runs in one transaction, and this begins another", 3),
-        ("-- migrate: irreversible: so it is", "a seed that contains no statement does nothing", 1),
+        ("-- migrate: irreversible: so it is", "a seed cannot be irreversible", 1),
     ],
 )
 def test_a_seed_of_more_than_a_transaction_is_refused_before_any_ran(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.runner.parsing import read_script
 from tasks.runner.parsing.psql import CopyData, take_copy_data
 from tasks.runner.parsing.source_text import ScriptError, SqlText, trim
 from tests.kit.databases import Database
@@ -87,8 +88,14 @@ def test_inline_data_is_found_where_psql_finds_it(text: str, data: list[str]) ->
         ("\\if :x", "\\if", "THEN"),
         ("SELECT 1\\;", "\\;", ";"),
         ("\\.", "\\.", "COPY … FROM stdin;"),
-        ("\\!ls", "\\!", "without psql"),
-        ("\\d", "\\d", "without psql"),
+        ("\\!ls", "\\!", "cannot run programs"),
+        ("\\d", "\\d", "only lists objects"),
+        ("\\dt+ public.*", "\\dt", "only lists objects"),
+        ("\\l", "\\l", "only lists objects"),
+        ("\\timing on", "\\timing", "only changes what psql shows"),
+        ("\\pset pager off", "\\pset", "only changes what psql shows"),
+        ("SELECT 1 \\watch 2", "\\watch", "call the statement once"),
+        ("\\q", "\\q", "session at a terminal"),
         ("\\", "\\", "without psql"),
     ],
 )
@@ -150,3 +157,26 @@ def run_with_copies(database: Database, text: str, copies: tuple[CopyData, ...])
             with cursor.copy(text[copy.start : done].encode()) as stream:
                 stream.write(copy.data)
         cursor.execute(text[done:].encode())
+
+
+@pytest.mark.parametrize(
+    "variable", [":owner", ":'name'", ':"name"', ":{?name}", ":größe"], ids=["plain", "literal", "name", "test", "letters"]
+)
+def test_a_variable_of_psql_is_an_error_that_names_it(variable: str) -> None:
+    with pytest.raises(ScriptError) as caught:
+        read_script(f"SELECT a[1:2], b::int;\nALTER TABLE t OWNER TO {variable};", file="f.sql", version="v")
+    assert caught.value.message == f"{variable} is a variable of psql, which a run does not replace"
+    assert "Write its value" in caught.value.hint
+    assert (caught.value.place.line, caught.value.place.column) == (2, 24) if caught.value.place else False
+
+
+def test_a_string_that_escapes_a_quote_names_the_setting_that_allows_that() -> None:
+    with pytest.raises(ScriptError) as caught:
+        read_script("SET standard_conforming_strings TO off;\nSELECT 'it\\'s';", file="f.sql", version="v")
+    assert "which line 1 makes an escape" in caught.value.message
+    assert "E'it\\'s'" in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["SELECT 'C:\\\\x';", "COPY t FROM stdin;\nit's \\' 1\n\\.\nSELECT 1;", "SELECT 1; -- it\\'s"])
+def test_other_backslashes_may_follow_that_setting(text: str) -> None:
+    assert read_script(f"SET standard_conforming_strings = off;\n{text}", file="f.sql", version="v").parsed

@@ -31,7 +31,7 @@ def test_a_text_that_the_parser_does_not_know_goes_whole_in_one_transaction() ->
         ("SELECT 1;\nSELECT (2\n\n", 2, 10, "SELECT (2", "end of input"),
         ("SELECT 1;\nSELECT 'é\r\n", 2, 8, "SELECT 'é", """unterminated quoted string at or near "'é\""""),
         ("SELECT 1;\nSELECT 'é\nSELECT 2;", 2, 8, "SELECT 'é", """unterminated quoted string at or near "'é …\""""),
-        ("SELECT :'name';", 1, 8, "SELECT :'name';", 'near ":"'),
+        ("SELECT : 'name';", 1, 8, "SELECT : 'name';", 'near ":"'),
     ],
 )
 @pytest.mark.parametrize("first", ["", "\ufeff"], ids=["", "BOM"])

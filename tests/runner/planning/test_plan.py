@@ -209,6 +209,12 @@ def test_only_what_follows_the_finished_segments_may_change(text: str, done: int
     assert show_findings(make_plan(text, {A: make_attempt(PAIRS, done)})) == findings
 
 
+def test_what_a_later_segment_needs_of_a_session_is_a_finding() -> None:
+    made = make_plan("CREATE TEMP TABLE keep (id int);\nVACUUM;\nTABLE keep;")
+    assert show_findings(made) == [("session", A, False)]
+    assert "line 1 leaves the temporary table keep in its session, and line 3 needs it" in made.findings[0].message
+
+
 def test_an_irreversible_down_file_refuses_with_its_reason() -> None:
     with pytest.raises(RefusedError, match=f"{A} cannot be rolled back: the rows are gone"):
         make_plan("-- migrate: irreversible: the rows are gone", action="rollback")
