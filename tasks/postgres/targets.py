@@ -15,7 +15,8 @@ class Target:
     """The object that a statement creates, drops or changes.
 
     `kind` is create or drop of an index, a database, a tablespace or a subscription ("create index"), or reindex,
-    detach partition (`name` is the partition, `table` its parent), or other. An empty schema means the search path.
+    detach partition (`name` is the partition, `table` its parent), commits (it may commit a part of its work), or other. An
+    empty schema means the search path.
     """
 
     kind: str
@@ -23,6 +24,9 @@ class Target:
     name: str = ""
     table_schema: str = ""
     table: str = ""
+
+
+COMMITTING = Target("commits")
 
 
 def _read_relation(node: Node, field: str = "relation") -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-RETRIED_SQLSTATES = {"55P03": "lock not available", "40P01": "deadlock"}
+RETRIED_SQLSTATES = {"55P03": "lock not available", "40P01": "deadlock", "40001": "serialization failure"}
 """The errors after which the same transaction may succeed: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 

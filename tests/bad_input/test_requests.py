@@ -75,7 +75,7 @@ def spoil_down(project: Project) -> None:
         (edit, ("migrate",), f"{V} differs from the text that was applied", "inv db.repair"),
         (come_late, ("migrate", "--strict"), f"{LATE} is older than {V}", "without --strict"),
         (make_irreversible, ("rollback",), f"{V} cannot be rolled back: the rows are gone", "inv db.new"),
-        (spoil_down, ("rollback",), f"down/{V}.sql:1 is not UTF-8: byte 0xfc", "iconv"),
+        (spoil_down, ("rollback",), f"down/{V}.sql:1 is not UTF-8: byte 0xfc", "Save it as UTF-8"),
         (lambda _: None, ("rollback",), f"{V} cannot be rolled back: there is no down file", "Write migrations/down"),
         (
             lambda _: None,

@@ -33,6 +33,7 @@ admin_users = {superuser}
 pool_mode = transaction
 default_pool_size = {pool_size}
 max_client_conn = 500
+query_wait_timeout = 0
 """
 
 

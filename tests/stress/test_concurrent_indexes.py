@@ -66,6 +66,23 @@ def test_a_transaction_that_never_ends_stops_the_run_before_the_build_begins(pre
     assert database.query("SELECT to_regclass('items_name')") == [(None,)]
 
 
+def test_a_transaction_that_began_after_the_first_look_does_not_delay_the_build(prepared: Project, database: Database) -> None:
+    with database.connect(autocommit=False) as first, database.connect(autocommit=False) as second:
+        for snapshot in (first, second):
+            snapshot.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        first.execute("SELECT FROM items")
+        await_age(database, first.info.backend_pid)
+        run = running.start(prepared, LOCK_TIMEOUT="1s")
+        assert [blocker.pid for blocker in run.await_event(Waiting).blockers] == [first.info.backend_pid]
+        second.execute("SELECT FROM items")
+        await_age(database, second.info.backend_pid)
+        first.rollback()
+        run.await_event(StatementStarted)
+        second.rollback()
+    run.succeed()
+    assert is_valid(database, "items_name")
+
+
 def test_a_row_that_is_there_twice_leaves_no_index(prepared: Project, database: Database) -> None:
     database.execute("UPDATE items SET name = 'same'")
     prepared.write_up(SECOND, f"CREATE TABLE others (id int);\n{BUILD.replace('INDEX', 'UNIQUE INDEX')}")

@@ -103,15 +103,16 @@ def test_a_run_that_hangs_and_lost_its_lock_is_ended_by_the_next(project: Projec
     assert_done(database)
 
 
+@pytest.mark.parametrize("header", ["", "-- migrate: no-transaction\n"])
 @pytest.mark.parametrize("way", ["direct", "pooled"])
 def test_a_procedure_that_commits_does_not_continue_during_the_next_run(
-    way: str, project: Project, database: Database, pgbouncer: Pooler
+    way: str, header: str, project: Project, database: Database, pgbouncer: Pooler
 ) -> None:
     body = (
         f"INSERT INTO trace VALUES ('begun'); COMMIT; PERFORM pg_advisory_lock_shared({GATE}); INSERT INTO trace VALUES ('done');"
     )
     procedure = f"CREATE PROCEDURE work() LANGUAGE plpgsql AS $$ BEGIN {body} END $$;"
-    prepare(project, TRACE + procedure, "-- migrate: no-transaction\nCALL work();")
+    prepare(project, TRACE + procedure, f"{header}CALL work();")
     used = project.at(pgbouncer.url) if way == "pooled" else project
     with gate_closed(database):
         killed = running.start(used, **PATIENT)

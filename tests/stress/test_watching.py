@@ -1,11 +1,17 @@
 """Events of a run while it waits and works."""
 
+import signal
+from pathlib import Path
+
+import psycopg
 import pytest
 
 from tasks.runner.events import IndexAdvanced, NoticeRaised, StatementStarted, StepFailed, StepFinished, Waiting
 from tests.kit.databases import Database
 from tests.kit.poolers import Pooler
 from tests.kit.projects import Project
+from tests.kit.relays import start_relay
+from tests.kit.waiting import wait_until
 from tests.stress import running
 from tests.stress.blocking import BUILD_SLOW, CREATE_SLOW, PASS_GATE, await_waiting_at_gate, gate_closed
 
@@ -72,3 +78,40 @@ def test_the_notices_of_a_statement_that_fails_are_passed_on(project: Project) -
     run.fail()
     kinds = [type(event) for event in run.events]
     assert kinds.index(NoticeRaised) < kinds.index(StepFailed)
+
+
+@pytest.mark.parametrize("pgbouncer", [2], indirect=True)
+def test_a_pool_without_a_session_for_the_watcher_delays_nothing(project: Project, database: Database, pgbouncer: Pooler) -> None:
+    project.write_up(FIRST, PASS_GATE)
+    with gate_closed(database), psycopg.connect(pgbouncer.url_of("pgbouncer"), autocommit=True) as console:
+        run = running.start(project.at(pgbouncer.url), LOCK_TIMEOUT="60s")
+        await_waiting_at_gate(database)
+        wait_until(lambda: _count_waiting(console, database), what="the watcher to wait for a session")
+    wait_until(lambda: database.query("SELECT FROM schema_migrations"), what="the run to commit")
+    assert run.succeed().exit_code == 0
+
+
+def _count_waiting(console: psycopg.Connection, database: Database) -> int:
+    cursor = console.execute("SHOW POOLS", prepare=False)
+    columns = [column.name for column in cursor.description or ()]
+    pools = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    return sum(int(pool["cl_waiting"]) for pool in pools if pool["database"] == database.name)
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_a_watcher_that_cannot_connect_delays_neither_the_run_nor_its_stop(
+    stops: bool, project: Project, database: Database, short_path: Path
+) -> None:
+    project.write_up(FIRST, PASS_GATE)
+    with start_relay(short_path / "relay", database, ignores="migrate-watch") as relay:
+        with gate_closed(database):
+            run = running.start(project.at(relay.url), LOCK_TIMEOUT="60s")
+            await_waiting_at_gate(database)
+            wait_until(lambda: relay.ignored, what="the watcher to connect")
+            if stops:
+                run.send(signal.SIGINT)
+                assert run.fail().message == "stopped by Ctrl-C"
+            else:
+                assert run.await_event(Waiting).blockers == ()
+        if not stops:
+            run.succeed()

@@ -82,7 +82,7 @@ class ScratchRun:
     def read_done(self, step: Step) -> int:
         """Return how many segments of a failed step are committed."""
         attempt = read_ledger(self.connection).attempts.get(step.version)
-        return attempt.segments_done if attempt and not step.script.single_transaction else 0
+        return attempt.segments_done if attempt and (attempt.note or not step.script.single_transaction) else 0
 
     def renew(self) -> None:
         """Reopen the session if it was lost or stopped."""
@@ -126,9 +126,15 @@ class ScratchRun:
 
     def _is_clean(self, step: Step, statement: Statement | None) -> bool:
         """Return True if a failed step left no changes; False if that is not certain."""
-        if step.script.single_transaction:
+        if step.script.single_transaction and not self._was_divided(step):
             return True
         if is_lost(self.connection) or (statement is not None and not statement.transactional):
             return False
         roll_back(self.connection)
         return self.read_done(step) == 0
+
+    def _was_divided(self, step: Step) -> bool:
+        """Return True if the server refused a statement in the step's transaction, so that it ran in several segments."""
+        with connect(self._url, name=f"migrate-read {self._identity.run_id}") as connection:
+            attempt = read_ledger(connection).attempts.get(step.version)
+        return attempt is not None and attempt.action == step.action and bool(attempt.note)

@@ -1,21 +1,30 @@
-"""Polling of pg_stat_activity while a statement runs: who blocks it, and the progress of an index build."""
+"""Observation of a running statement through pg_stat_activity: who blocks it, and the progress of an index build."""
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
 
-from tasks.runner.database.session import connect
+from tasks.runner.database.limited_session import LimitedSession
 from tasks.runner.database.session_settings import AT_WORK
-from tasks.runner.errors import RunnerError
+from tasks.runner.errors import Interruption
 from tasks.runner.events import IndexAdvanced, Session, Waiting
 from tasks.runner.redaction import redact
+from tasks.runner.signals import Stop
 
 REPORT_AFTER_S = 2.0
 """How long a statement may run before its waiting is reported."""
+
+_ANSWER_LIMIT_S = 4.0
+_PAUSE_S = 30.0
+"""How long to look no more after a look that failed."""
+_CLOSE_LIMIT_S = 1.0
 
 SESSION_COLUMNS = """a.pid, coalesce(a.usename::text, ''), coalesce(a.application_name, ''),
        coalesce(host(a.client_addr), 'local'), coalesce(a.state, a.backend_type, ''),
@@ -45,20 +54,6 @@ SELECT phase, CASE WHEN blocks_total > 0 THEN 100 * blocks_done / blocks_total
                    WHEN lockers_total > 0 THEN 100 * lockers_done / lockers_total ELSE -1 END
   FROM pg_stat_progress_create_index JOIN watched USING (pid)
 """
-_LONG_TRANSACTIONS = f"""
-SELECT {SESSION_COLUMNS} FROM pg_stat_activity a
- WHERE a.datname = current_database() AND a.backend_type = 'client backend'
-   AND a.application_name NOT IN (%(watched)s, %(watched)s || '{AT_WORK}')
-   AND (EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.pid = a.pid AND p.relid = to_regclass(%(table)s))
-     OR a.xact_start < clock_timestamp() - interval '1 second'
-        AND (a.backend_xmin IS NOT NULL OR EXISTS (
-             SELECT FROM pg_locks l
-              WHERE l.pid = a.pid AND l.granted AND l.relation = to_regclass(%(table)s) AND l.mode <> 'AccessShareLock'))
-        AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.pid = a.pid)
-        AND a.query !~* '^\\s*VACUUM')
- ORDER BY a.xact_start
-"""
-"""A build of another index on the same table would deadlock with ours; one on another table does not matter."""
 
 
 def build_session(row: Sequence[Any]) -> Session:
@@ -67,46 +62,114 @@ def build_session(row: Sequence[Any]) -> Session:
     return replace(session, query=redact(session.query))
 
 
-class Watcher:
-    """A second connection that watches the session named `watched`; it is opened by the first query.
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What was seen of a running statement: the sessions that it waits for, and the progress of the index that it builds."""
 
-    The session is found by its application_name, because behind a pooler its backend changes with each transaction.
-    What cannot be seen (no connection left, no privilege) is not reported; the run does not depend on it.
+    blockers: tuple[Session, ...] = ()
+    phase: str = ""
+    percent: int = -1
+
+    def describe(self, version: str, line: int, seconds: float) -> Iterator[Waiting | IndexAdvanced]:
+        """Yield the events of a statement that has run for some seconds."""
+        if self.phase:
+            yield IndexAdvanced(version, line, self.phase, self.percent)
+        if self.blockers or not self.phase:
+            yield Waiting(version, line, round(seconds, 1), self.blockers)
+
+
+class Watcher:
+    """A thread with its own connection that looks, on request, at the session named `watched`.
+
+    The run only requests a look and reads the latest answer, which takes no time: while a transaction of a file is open, nothing
+    may wait for the watcher. Each of its own steps has a time limit. Where it gets no session or no answer (a pool of two, a
+    connection limit), nothing is seen; it tries again later.
+
+    The session is found by its application_name, because behind a pooler its backend changes with each transaction. What cannot
+    be seen (no privilege) is not reported.
     """
 
     def __init__(self, url: str, *, run_id: str, watched: str) -> None:
         self._url = url
         self._name = f"migrate-watch {run_id}"
         self._watched = watched
-        self._connection: psycopg.Connection | None = None
+        self._thread: threading.Thread | None = None
+        self._closing: Stop | None = None
+        self._requested, self._answered = threading.Event(), threading.Event()
+        self._statement = 0
+        self._seen: tuple[int, Observation] = (0, Observation())
 
-    def find_blockers(self) -> tuple[Session, ...]:
-        """Return the sessions that the watched session waits for."""
-        return tuple(build_session(row) for row in self._query(_BLOCKERS))
+    def begin(self) -> None:
+        """Begin to watch another statement: what was seen of the previous one does not apply to it."""
+        self._statement += 1
 
-    def find_long_transactions(self, table: str) -> tuple[Session, ...]:
-        """Return what a concurrent build on `table` would wait for: transactions older than a second, and other builds."""
-        return tuple(build_session(row) for row in self._query(_LONG_TRANSACTIONS, table=table))
+    def request(self) -> None:
+        """Request a look at the current statement; the first request starts the thread."""
+        self._answered.clear()
+        if self._thread is None:
+            self._closing = Stop()
+            self._thread = threading.Thread(target=self._work, args=(self._closing,), name=self._name, daemon=True)
+            _start_without_signals(self._thread)
+        self._requested.set()
 
-    def poll(self, *, version: str, line: int, seconds: float) -> Iterator[Waiting | IndexAdvanced]:
-        """Yield the progress of the index that is built, and the sessions that the running statement waits for."""
-        progress = self._query(_PROGRESS)
-        if progress:
-            phase, percent = progress[0]
-            yield IndexAdvanced(version, line, phase, int(percent))
-        blockers = self.find_blockers()
-        if blockers or not progress:
-            yield Waiting(version, line, round(seconds, 1), blockers)
+    @property
+    def latest(self) -> Observation | None:
+        """Return what was last seen of the current statement, or None."""
+        statement, observation = self._seen
+        return observation if statement == self._statement else None
+
+    def await_answer(self, limit_s: float) -> Observation | None:
+        """Wait for the answer to the last request, and return the latest; call it only when no transaction is open."""
+        if self._thread is not None:
+            self._answered.wait(limit_s)
+        return self.latest
 
     def close(self) -> None:
-        """Close the connection."""
-        if self._connection is not None:
-            self._connection.close()
+        """End the thread and its connection."""
+        if self._thread is None or self._closing is None:
+            return
+        self._closing.request("close")
+        self._requested.set()
+        self._thread.join(_CLOSE_LIMIT_S)
+        if not self._thread.is_alive():
+            self._closing.close()
 
-    def _query(self, query: str, **values: str) -> list[tuple[Any, ...]]:
+    def _work(self, closing: Stop) -> None:
+        """Answer requests until the watcher is closed; psycopg's objects stay in this thread."""
+        session: LimitedSession | None = None
+        pause_until = 0.0
         try:
-            if self._connection is None or self._connection.closed:
-                self._connection = connect(self._url, name=self._name)
-            return self._connection.execute(query, {"watched": self._watched, **values}, prepare=False).fetchall()
-        except (RunnerError, psycopg.Error):
-            return []
+            while True:
+                self._requested.wait()
+                self._requested.clear()
+                closing.check()
+                if time.monotonic() >= pause_until:
+                    statement = self._statement
+                    try:
+                        session = session or LimitedSession(self._url, name=self._name, stop=closing, limit_s=_ANSWER_LIMIT_S)
+                        self._seen = (statement, self._look(session))
+                    except (psycopg.Error, OSError, ValueError):
+                        pause_until = time.monotonic() + _PAUSE_S
+                        if session:
+                            session.close()
+                        session = None
+                self._answered.set()
+        except Interruption:
+            return
+        finally:
+            if session:
+                session.close()
+
+    def _look(self, session: LimitedSession) -> Observation:
+        progress, blockers = session.query((_PROGRESS, _BLOCKERS), watched=self._watched)
+        phase, percent = progress[0] if progress else ("", "-1")
+        return Observation(tuple(build_session((int(pid), *columns)) for pid, *columns in blockers), phase, int(percent))
+
+
+def _start_without_signals(thread: threading.Thread) -> None:
+    """Start a thread that gets no signals: one that it got would not wake the main thread, which handles it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        thread.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -13,13 +13,14 @@ import select
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import psycopg
 from psycopg import pq
 
 from tasks.runner.database.active_run import LOCK_HOLDER, LOCK_KEY, find_active_run
 from tasks.runner.database.activity import SESSION_COLUMNS, build_session
-from tasks.runner.database.session import connect, run_sql
+from tasks.runner.database.session import connect, is_pooled, run_sql
 from tasks.runner.database.session_settings import BEGIN_LOCK
 from tasks.runner.errors import Interruption, LockLostError, RunInterruptedError
 from tasks.runner.events import LockAwaited, Session
@@ -89,6 +90,15 @@ class RunLock:
                 hint="Another run may have started in the meantime.",
             ) from error
 
+    @property
+    def pooled(self) -> bool:
+        """Return True if the session with the lock goes through a pooler."""
+        return is_pooled(self._connection)
+
+    def read_row(self, query: str) -> tuple[Any, ...] | None:
+        """Return the first row of a query in the session with the lock; raises psycopg.Error, after which the lock is lost."""
+        return self._connection.execute(query).fetchone()
+
     def release(self) -> None:
         """Release the lock, at once if the server answers; else the server does so some time after its client is gone."""
         pgconn = self._connection.pgconn
@@ -109,5 +119,5 @@ class RunLock:
         return False
 
     def _find_holder(self) -> Session | None:
-        row = self._connection.execute(_HOLDER).fetchone()
+        row = self.read_row(_HOLDER)
         return build_session(row) if row else None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tasks.postgres.targets import COMMITTING
 from tasks.runner.errors import RESUME_HINT, STEPS_ARE_RECOUNTED, Place, RefusedError
-from tasks.runner.execution.nontransactional_run import COMMITTING_KINDS
 from tasks.runner.planning.plan import Plan, Step
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ def describe_outcome(step: Step, run: SegmentRun, *, before: int, unknown: bool,
     `unknown` means that the run did not see how its last action ended; `lost`, that the session is gone, perhaps with the server.
     """
     parts = []
-    total, statement = len(step.script.segments), run.nontransactional
+    total, statement = len(run.step.script.segments), run.nontransactional
     word, name, state, crashed = _TERMS[step.action]
     name = name.format(step.version)
     if run.done:
         committed, last = ("is", "it") if run.done == 1 else ("are", "them")
         parts.append(f"{run.done} of {total} segments of {name} {committed} committed; the next run resumes after {last}.")
     if unknown and statement is not None:
-        can_check = statement.target is not None and statement.target.kind != "other"
+        can_check = statement.target is not None and statement.target.kind not in ("other", "commits")
         following = "checks that" if can_check else "runs it again"
         parts.append(f"It is not known whether the statement on line {statement.line} took effect; the next run {following}.")
     elif unknown and run.committing:
@@ -41,7 +41,7 @@ def describe_outcome(step: Step, run: SegmentRun, *, before: int, unknown: bool,
     elif not run.done and statement is None:
         subject = f"The rollback of {step.version} was undone" if step.action == "rollback" else f"{name} was rolled back"
         parts.append(f"{subject} completely.")
-    elif not run.done and statement is not None and statement.kind not in COMMITTING_KINDS:
+    elif not run.done and statement is not None and statement.target != COMMITTING:
         parts.append(f"Nothing of {name} was applied.")
     if run.leftover_note:
         parts.append(run.leftover_note)

@@ -7,7 +7,7 @@ DETACH PARTITION CONCURRENTLY leaves a pending detach to FINALIZE, https://www.p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import sql
@@ -19,17 +19,32 @@ _INDEX = """
 SELECT format('%%I.%%I', n.nspname, c.relname), i.indisvalid
   FROM pg_class t JOIN pg_class c ON c.relnamespace = t.relnamespace JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_index i ON i.indexrelid = c.oid
- WHERE t.oid = to_regclass(%(table)s) AND c.relname = %(name)s AND i.indrelid = t.oid
+ WHERE t.oid = to_regclass(%(table)s) AND c.relname = %(name)s AND i.indrelid = t.oid AND c.relkind = 'i'
    AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = c.oid)
 """
-"""An index that is being built is no leftover: the run waits for the lock on its table, and then checks again."""
+"""An index that is being built is no leftover: the run waits for the lock on its table, and then checks again.
+
+Nor is an invalid index of a partitioned table (relkind I): it becomes valid when its partitions have theirs."""
 
 _REINDEX_LEFTOVERS = """
-SELECT format('%%I.%%I', n.nspname, c.relname), false
+WITH RECURSIVE target AS (
+       SELECT c.oid FROM pg_class c
+        WHERE CASE WHEN %(name)s <> '' THEN c.oid = (SELECT indrelid FROM pg_index WHERE indexrelid = to_regclass(%(qualified)s))
+                   WHEN %(table)s <> '' THEN c.oid = to_regclass(%(table)s)
+                   WHEN %(schema)s <> '' THEN c.relnamespace = to_regnamespace(%(schema)s)
+                   ELSE true END),
+     parts AS (
+       SELECT oid FROM target UNION SELECT inhrelid FROM pg_inherits JOIN parts ON inhparent = parts.oid
+        WHERE EXISTS (SELECT FROM pg_class WHERE pg_class.oid = inhparent AND relkind = 'p')),
+     tables AS (
+       SELECT oid FROM parts UNION SELECT reltoastrelid FROM pg_class WHERE oid IN (SELECT oid FROM parts) AND %(name)s = '')
+SELECT format('%%I.%%I', n.nspname, c.relname)
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$'
+ WHERE i.indrelid IN (SELECT oid FROM tables) AND c.relkind = 'i' AND NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$'
    AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = c.oid)
 """
+"""The invalid indexes that REINDEX CONCURRENTLY left on the tables that it covers: those of an index, a table with its partitions
+and TOAST tables, a schema, or the database."""
 _PENDING_DETACH = (
     "SELECT NULL, inhdetachpending FROM pg_inherits WHERE inhparent = to_regclass(%(table)s) AND inhrelid = to_regclass(%(name)s)"
 )
@@ -57,6 +72,11 @@ class Leftovers:
     replaces: bool = False
     """Whether the cleanup completes the statement, so that it need not run again."""
 
+    def without(self, others: Leftovers) -> Leftovers:
+        """Return these without the objects of `others`."""
+        kept = tuple(pair for pair in zip(self.objects, self.cleanup, strict=True) if pair[0] not in others.objects)
+        return replace(self, objects=tuple(name for name, _ in kept), cleanup=tuple(command for _, command in kept))
+
 
 def find_leftovers(connection: psycopg.Connection, target: Target | None) -> Leftovers:
     """Return what the catalog shows of a statement: whether it is done, and its leftovers."""
@@ -64,13 +84,14 @@ def find_leftovers(connection: psycopg.Connection, target: Target | None) -> Lef
         return Leftovers()
     table = quote_qualified(target.table_schema, target.table)
     name = quote_qualified(target.schema, target.name)
-    values = {"table": table, "name": target.name, "qualified": name}
+    values = {"table": table or None, "name": target.name, "qualified": name or None}
     if target.kind == "create index":
         rows = connection.execute(_INDEX, values).fetchall()
         invalid = tuple(row[0] for row in rows if not row[1])
         return Leftovers(any(row[1] for row in rows), invalid, _drop_indexes(invalid))
     if target.kind == "reindex":
-        objects = tuple(row[0] for row in connection.execute(_REINDEX_LEFTOVERS, {}).fetchall())
+        schema = quote_qualified(target.schema) or None
+        objects = tuple(row[0] for row in connection.execute(_REINDEX_LEFTOVERS, {**values, "schema": schema}).fetchall())
         return Leftovers(False, objects, _drop_indexes(objects))
     if target.kind == "detach partition":
         rows = connection.execute(_PENDING_DETACH, {"table": table, "name": name}).fetchall()

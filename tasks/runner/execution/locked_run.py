@@ -10,6 +10,7 @@ import psycopg
 from tasks.runner.database.activity import Watcher
 from tasks.runner.database.dead_runs import end_dead_runs
 from tasks.runner.database.run_lock import RunLock
+from tasks.runner.database.second_session import open_first, open_second
 from tasks.runner.database.session import connect, is_pooled, run_sql
 from tasks.runner.database.session_settings import check_connection
 from tasks.runner.errors import LockLostError, RunnerError
@@ -39,15 +40,20 @@ class LockedRun:
     def run(self, plan: Plan) -> Iterator[Event]:
         """Acquire the lock, run a plan and release the lock; raises RunnerError at the first failure, after logging it."""
         run_id, stop = self._settings.identity.run_id, self._settings.stop
-        lock = RunLock(self._url, run_id=run_id, stop=stop)
+        lock = open_first(lambda: RunLock(self._url, run_id=run_id, stop=stop), stop)
         watcher = Watcher(self._url, run_id=run_id, watched=self._name)
         try:
             yield from lock.acquire()
-            with connect(self._url, name=self._name) as connection:
+            with self._connect(lock) as connection:
                 yield from self._run_locked(connection, plan, lock, watcher)
         finally:
             watcher.close()
             lock.release()
+
+    def _connect(self, lock: RunLock) -> psycopg.Connection:
+        return open_second(
+            lambda: connect(self._url, name=self._name), url=self._url, name=self._name, lock=lock, stop=self._settings.stop
+        )
 
     def _run_locked(self, connection: psycopg.Connection, plan: Plan, lock: RunLock, watcher: Watcher) -> Iterator[Event]:
         settings = self._settings

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from tasks.postgres.quoting import quote_qualified
+from tasks.postgres.targets import COMMITTING
 from tasks.postgres.tokens import tokenize
+from tasks.runner.database.build_blockers import find_build_blockers
 from tasks.runner.database.dead_runs import end_dead_statement
 from tasks.runner.database.session import run_sql
 from tasks.runner.events import Event, NoticeRaised, Waiting
@@ -23,9 +25,10 @@ from tasks.runner.planning.plan import Step
 if TYPE_CHECKING:
     from tasks.runner.execution.context import RunContext
 
-COMMITTING_KINDS = frozenset({"CallStmt", "DoStmt"})
-"""Statements that may have committed a part of their work before they fail; they are never retried."""
+_NOT_REPEATED = frozenset({"CallStmt", "DoStmt"})
+"""Statements that are never retried: they may have committed a part of their work, and need not be repeatable."""
 _REPORT_EVERY_S = 5.0
+_LOOK_EVERY_S = 0.5
 
 
 class NontransactionalRun:
@@ -36,6 +39,9 @@ class NontransactionalRun:
         self._step = step
         self._statements = statements
         self.leftover_note = ""
+        self._started = False
+        self._foreign = Leftovers()
+        """What a REINDEX found before it ran: the statement did not leave it, so it is not dropped."""
 
     def run(self, statement: Statement, *, unsure: bool) -> Iterator[Event]:
         """Run the statement; with `unsure`, skip it if an interrupted attempt has finished it."""
@@ -49,19 +55,21 @@ class NontransactionalRun:
             if unsure and leftovers.done:
                 yield self._build_notice(f"line {statement.line} was finished by the interrupted run: {statement.label}")
                 return
+            if statement.kind == "ReindexStmt" and not unsure:
+                self._foreign, leftovers = leftovers, Leftovers()
             yield from self._clear(leftovers)
             if not leftovers.replaces:
                 yield from self._run(statement, waits)
 
     def clear_leftovers(self, statement: Statement) -> None:
         """Drop what a failed statement left, and note that; the next run drops what cannot be dropped now."""
-        if is_lost(self._context.connection):
+        if is_lost(self._context.connection) or not self._started:
             return
-        if statement.kind in COMMITTING_KINDS:
+        if statement.target == COMMITTING:
             self.leftover_note = f"{statement.label} may have committed a part of its work; the next run runs it again."
             return
         try:
-            leftovers = find_leftovers(self._context.connection, statement.target)
+            leftovers = find_leftovers(self._context.connection, statement.target).without(self._foreign)
             if not leftovers.objects or leftovers.replaces:
                 return
             with self._timeouts(waits=False):
@@ -74,7 +82,8 @@ class NontransactionalRun:
 
     def _run(self, statement: Statement, waits: bool) -> Iterator[Event]:
         """Run the statement, with retries where that is possible, and check its index."""
-        repeatable = not waits and statement.kind not in COMMITTING_KINDS
+        repeatable = not waits and statement.kind not in _NOT_REPEATED
+        self._started = True
         try:
             yield from self._statements.retry(lambda: self._statements.run(statement), may_repeat=lambda: repeatable)
             self._check_index(statement)
@@ -105,24 +114,32 @@ class NontransactionalRun:
         return (row[0], row[1]) if row else ("0", "0")
 
     def _wait_out_transactions(self, statement: Statement) -> Iterator[Event]:
-        """Wait for the transactions that a concurrent build would wait for, before it can leave an invalid index."""
+        """Wait for the transactions that a concurrent build would wait for, before it can leave an invalid index.
+
+        As in PostgreSQL, these are the transactions of the first look: on a busy server there are always some.
+        https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
+        """
         target = statement.target
         if target is None or not target.table:
             return
         table = quote_qualified(target.table_schema, target.table)
         start, reported_at = time.monotonic(), -_REPORT_EVERY_S
         limit = self._context.policy.lock_timeout_ms / 1000 * self._context.policy.attempts
-        while blockers := self._context.watcher.find_long_transactions(table):
-            seconds = time.monotonic() - start
+        connection, own = self._context.connection, self._context.describe_session().name
+        first = blockers = find_build_blockers(connection, table, own=own)
+        while blockers:
+            seconds, sessions = time.monotonic() - start, tuple(blocker.session for blocker in blockers)
             if seconds > limit:
-                self._statements.blockers = blockers
+                self._statements.blockers = sessions
                 raise psycopg.errors.LockNotAvailable(
                     f"older transactions block {statement.label}; gave up after {seconds:.0f} s"
                 )
             if seconds - reported_at >= _REPORT_EVERY_S:
                 reported_at = seconds
-                yield Waiting(self._step.version, statement.line, round(seconds, 1), blockers)
-            self._context.stop.sleep(0.5)
+                yield Waiting(self._step.version, statement.line, round(seconds, 1), sessions)
+            self._context.stop.sleep(_LOOK_EVERY_S)
+            found = find_build_blockers(connection, table, own=own)
+            blockers = tuple(blocker for blocker in found if blocker.builds or blocker in first)
 
     def _clear(self, leftovers: Leftovers) -> Iterator[Event]:
         """Clean up what an interrupted attempt left."""

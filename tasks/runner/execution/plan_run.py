@@ -21,6 +21,7 @@ from tasks.runner.execution.segment_run import SegmentRun
 from tasks.runner.ledger.writing import Entry
 from tasks.runner.planning.failures import build_statement_error, find_facts, is_lost
 from tasks.runner.planning.plan import Plan, Step, checksum_segments
+from tasks.runner.planning.separations import describe_separations
 from tasks.runner.redaction import redact
 from tasks.runner.signals import describe_signal
 
@@ -55,37 +56,45 @@ class PlanRun:
                 self._context.lock.check()
                 statements = len(step.script.statements)
                 yield StepStarted(step.action, step.version, position, len(plan.steps), statements, step.position)
-                yield from self._run_segments(step, run, start)
+                yield from self._run_segments(run, start)
             except (psycopg.Error, LockLostError, Interruption) as failure:
-                error = self._build_error(plan, step, run, failure)
-                self._log_failure(step, run, error)
+                error = self._build_error(plan, run, failure)
+                self._log_failure(run, error)
                 yield from self._take_notices()
                 yield StepFailed(step.action, step.version, error.message.splitlines()[0])
                 raise error from failure
             except (KeyboardInterrupt, GeneratorExit):
-                self._log_failure(step, run, self._build_error(plan, step, run, Interruption("the caller")))
+                self._log_failure(run, self._build_error(plan, run, Interruption("the caller")))
                 raise
             self._finished += 1
             yield StepFinished(step.action, step.version, count_ms(start))
 
-    def _run_segments(self, step: Step, run: SegmentRun, start: float) -> Iterator[Event]:
-        """Run the segments that are not done, each recorded as it completes."""
-        segments = step.script.segments
+    def _run_segments(self, run: SegmentRun, start: float) -> Iterator[Event]:
+        """Run the segments that are not done, and again where the server refused a statement, which divides the step."""
+        yield from self._run_undivided(run, start)
+        while run.done < len(run.step.script.segments):
+            yield from self._run_undivided(run, start)
+
+    def _run_undivided(self, run: SegmentRun, start: float) -> Iterator[Event]:
+        """Run the segments that are not done, each recorded as it completes, until one of them divides the step."""
+        step, first = run.step, run.done
         own_row = OwnRow(self._context.connection, self._context.recorder.ledger, step)
         if not step.script.single_transaction:
-            self._context.recorder.log(self._build_entry(step, "resumed" if step.resumed else "started", run.done))
-        if step.done and not self._context.pooled:
+            self._context.recorder.log(self._build_entry(step, "resumed" if step.resumed else "started", first))
+        if first and not self._context.pooled:
             run.restore_settings()
 
         def record(done: int, before: str) -> None:
             self._record(step, done, own_row, start, before)
 
-        for index in range(step.done, len(segments)):
-            if index > step.done:
+        for index in range(first, len(step.script.segments)):
+            if index > first or step.separated:
                 self._context.lock.check()
             yield from self._with_notices(run.run_segment(index, partial(record, index + 1)))
-        if step.done == len(segments):
-            yield from self._with_notices(run.record_end(partial(record, step.done)))
+            if run.step is not step:
+                return
+        if first == len(step.script.segments):
+            yield from self._with_notices(run.record_end(partial(record, first)))
 
     def _record(self, step: Step, done: int, own_row: OwnRow, start: float, before: str) -> None:
         """Record a finished segment in the ledger, after the SQL `before`, and commit all with the segment."""
@@ -121,10 +130,12 @@ class PlanRun:
             total,
             "" if outcome == "finished" else checksum_segments(step.script, done),
             duration_ms=duration_ms,
+            note=describe_separations(step.script, step.separated),
         )
 
-    def _build_error(self, plan: Plan, step: Step, run: SegmentRun, failure: BaseException) -> RunnerError:
+    def _build_error(self, plan: Plan, run: SegmentRun, failure: BaseException) -> RunnerError:
         """Roll back, and return the error: what stopped the step, and the state of the database."""
+        step = run.step
         lost = is_lost(self._context.connection)
         with suppress(psycopg.Error):
             roll_back(self._context.connection)
@@ -152,14 +163,14 @@ class PlanRun:
             is_first=not self._finished and not self._context.recorder.ledger.checksums,
         )
 
-    def _log_failure(self, step: Step, run: SegmentRun, error: RunnerError) -> None:
+    def _log_failure(self, run: SegmentRun, error: RunnerError) -> None:
         """Log a failed attempt, unless the session or the lock is lost.
 
         The last row of the log then shows that it is not known how the attempt ended.
         """
         if is_lost(self._context.connection) or isinstance(error, LockLostError):
             return
-        entry = self._build_entry(step, "failed", run.done)
+        entry = self._build_entry(run.step, "failed", run.done)
         with suppress(psycopg.Error):
             self._context.recorder.log(replace(entry, sqlstate=error.sqlstate, error=redact(error.message, self._context.url)))
 

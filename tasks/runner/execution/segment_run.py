@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg
 
 from tasks.runner.database.session import run_sql
 from tasks.runner.errors import Interruption
-from tasks.runner.events import Event
+from tasks.runner.events import Event, NoticeRaised
 from tasks.runner.execution.nontransactional_run import NontransactionalRun
 from tasks.runner.execution.statement_run import StatementRun
 from tasks.runner.parsing import Segment, Statement
-from tasks.runner.planning.failures import is_lost
+from tasks.runner.planning.failures import describe_reason, is_lost
 from tasks.runner.planning.plan import Step
+from tasks.runner.planning.transaction_errors import runs_outside
 
 if TYPE_CHECKING:
     from tasks.runner.execution.context import RunContext
@@ -28,39 +30,76 @@ _NOTHING = Segment((), True)
 class SegmentRun:
     """The run of the segments of one step, with what the report of a failure needs.
 
-    `synchronous`: whether each commit waits for the disk; `done`: how many segments are committed; `committing`: whether a COMMIT
-    is in progress; `nontransactional`: a statement outside a transaction whose effect is not recorded yet; `leftover_note`: what
-    was done about its leftovers.
+    `step`: the step, divided further where the server refused a statement in a transaction; `synchronous`: whether each commit
+    waits for the disk; `done`: how many segments are committed; `committing`: whether a COMMIT is in progress;
+    `nontransactional`: a statement outside a transaction whose effect is not recorded yet; `leftover_note`: what was done about
+    its leftovers.
     """
 
     def __init__(self, context: RunContext, step: Step) -> None:
         self._context = context
-        self._step = step
-        self.synchronous = not step.script.single_transaction
-        self._state = context.describe_session(synchronous=self.synchronous)
         self._prepares = any(statement.kind == "PrepareStmt" for statement in step.script.statements)
-        self.statements = StatementRun(context, step)
+        self._take(step)
         self.done = step.done
         self.committing = False
         self.nontransactional: Statement | None = None
         self.leftover_note = ""
 
+    def _take(self, step: Step) -> None:
+        self.step = step
+        self.synchronous = not step.script.single_transaction
+        self._state = self._context.describe_session(synchronous=self.synchronous)
+        self.statements = StatementRun(self._context, step)
+
     def restore_settings(self) -> None:
         """Repeat the settings of finished segments, which were lost with the session or the transaction."""
-        for statement in self._step.script.settings_before(self.done):
+        for statement in self.step.script.settings_before(self.done):
             self.statements.statement = statement
             run_sql(self._context.connection, statement.text)
 
     def run_segment(self, index: int, record: Record) -> Iterator[Event]:
-        """Run a segment and record it; raises psycopg.Error if the server refuses it after all retries."""
-        segment = self._step.script.segments[index]
+        """Run a segment and record it; raises psycopg.Error if the server refuses it after all retries.
+
+        Where the server refuses a statement only because of the transaction, nothing is done, and `step` is divided for it.
+        """
+        segment = self.step.script.segments[index]
         self.statements.statement = None
         if not segment.transactional:
-            yield from self._run_nontransactional(segment.statements[0], unsure=self._step.unsure and index == self._step.done)
+            yield from self._run_nontransactional(segment.statements[0], unsure=self.step.unsure and index == self.step.done)
             segment = _NOTHING
-        yield from self._run_transaction(segment, record, last=index == len(self._step.script.segments) - 1)
+        try:
+            yield from self._run_transaction(segment, record, last=index == len(self.step.script.segments) - 1)
+        except psycopg.Error as error:
+            failed = self.statements.statement
+            if failed is None or failed not in segment.statements or not self._separate(failed, error):
+                raise
+            yield self._describe_separation(failed, error)
+            return
         self.nontransactional = None
         self.done = index + 1
+
+    def _describe_separation(self, statement: Statement, error: psycopg.Error) -> NoticeRaised:
+        count = len(self.step.script.segments)
+        others = f"; the other statements of the file run in {count - 1} transactions" if count > 2 else ""
+        return NoticeRaised(
+            self.step.version,
+            "NOTICE",
+            f"line {statement.line} cannot run in a transaction ({describe_reason(error)}), so it runs outside of one{others}",
+        )
+
+    def _separate(self, statement: Statement, error: psycopg.Error) -> bool:
+        """Divide the step for the statement that failed, if it can run outside a transaction; return True if it is divided."""
+        script = self.step.script
+        if is_lost(self._context.connection):
+            return False
+        number = 1 + next(place for place, each in enumerate(script.statements) if each is statement)
+        divided = script.separate(number)
+        keeps_settings = not self._context.pooled or not any(each.session for each in script.statements[:number])
+        refused = self.step.action == "seed" or not keeps_settings or not runs_outside(error.sqlstate, statement)
+        if refused or divided == script:
+            return False
+        self._take(replace(self.step, script=divided, separated=self.step.separated | {number}))
+        return True
 
     def record_end(self, record: Record) -> Iterator[Event]:
         """Record a step whose segments were all finished by an earlier run, because the rest of the file was deleted."""
@@ -95,7 +134,7 @@ class SegmentRun:
         self.committing = False
 
     def _run_nontransactional(self, statement: Statement, *, unsure: bool) -> Iterator[Event]:
-        run = NontransactionalRun(self._context, self._step, self.statements)
+        run = NontransactionalRun(self._context, self.step, self.statements)
         self.nontransactional = self.statements.statement = statement
         try:
             yield from run.run(statement, unsure=unsure)

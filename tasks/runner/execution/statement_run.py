@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from tasks.runner.clock import count_ms
-from tasks.runner.database.activity import REPORT_AFTER_S
+from tasks.runner.database.activity import REPORT_AFTER_S, Observation
 from tasks.runner.database.session import Execution, roll_back
-from tasks.runner.events import Event, Retried, Session, StatementFinished, StatementStarted, Waiting
+from tasks.runner.events import Event, Retried, Session, StatementFinished, StatementStarted
 from tasks.runner.parsing import Statement
 from tasks.runner.planning.failures import describe_reason, is_lost
 from tasks.runner.planning.plan import Step
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _REPORT_OFTEN_S = 10.0
 _REPORT_EVERY_S = 5.0
+_LATE_ANSWER_S = 0.5
+"""How long to wait after a rollback for who blocked the statement."""
 
 
 class StatementRun:
@@ -47,7 +49,7 @@ class StatementRun:
         """
         version, line = self._step.version, statement.line
         number, total = self._numbers[id(statement)], len(self._numbers)
-        self.statement = statement
+        self.statement, self.blockers = statement, ()
         yield StatementStarted(version, line, statement.label, number, total)
         start = time.monotonic()
         opening = f"{begin};\n" if begin else ""
@@ -59,21 +61,21 @@ class StatementRun:
     def run_sql(self, text: str, *, copy_data: str | None = None) -> Iterator[Event]:
         """Run SQL for the current statement, and yield what it waits for."""
         line = self.statement.line if self.statement else 0
-        lock_timeout_s = self._context.policy.lock_timeout_ms / 1000
-        interval_s = min(1.0, lock_timeout_s * 0.6)
+        watcher, lock_timeout_s = self._context.watcher, self._context.policy.lock_timeout_ms / 1000
+        interval_s = _choose_interval(lock_timeout_s)
         reported_at = 0.0
+        watcher.begin()
         for seconds in Execution(
             self._context.connection, text, copy_data=copy_data, stop=self._context.stop, interval_s=interval_s
         ):
-            if seconds < REPORT_AFTER_S:
-                if seconds >= lock_timeout_s * 0.5:
-                    self.blockers = self._context.watcher.find_blockers() or self.blockers
-            elif seconds - reported_at >= (1.0 if seconds < _REPORT_OFTEN_S else _REPORT_EVERY_S):
+            seen, period = watcher.latest, 1.0 if seconds < _REPORT_OFTEN_S else _REPORT_EVERY_S
+            if seen is not None:
+                self.blockers = seen.blockers
+            if seconds >= REPORT_AFTER_S and seconds - reported_at >= period:
                 reported_at = seconds
-                for event in self._context.watcher.poll(version=self._step.version, line=line, seconds=seconds):
-                    if isinstance(event, Waiting):
-                        self.blockers = event.blockers
-                    yield event
+                yield from (seen or Observation()).describe(self._step.version, line, seconds)
+            if seconds <= lock_timeout_s or seconds + interval_s - reported_at >= period:
+                watcher.request()
 
     def retry(
         self, run_attempt: Callable[[], Iterator[Event]], *, may_repeat: Callable[[], bool] = lambda: True
@@ -89,6 +91,8 @@ class StatementRun:
                     raise
                 with suppress(psycopg.Error):
                     roll_back(self._context.connection)
+                if error.sqlstate in RETRIED_SQLSTATES and (late := self._context.watcher.await_answer(_LATE_ANSWER_S)):
+                    self.blockers = late.blockers or self.blockers
                 if is_lost(self._context.connection) or not self._context.policy.may_retry(error.sqlstate, attempt):
                     raise
                 pause = choose_pause(attempt)
@@ -106,3 +110,8 @@ class StatementRun:
             pause_s=round(pause, 2),
             blockers=self.blockers,
         )
+
+
+def _choose_interval(lock_timeout_s: float) -> float:
+    """Return how often to look: often enough to see the blocker before a lock_timeout ends the wait, which 0 disables."""
+    return min(1.0, max(lock_timeout_s * 0.3, 0.02)) if lock_timeout_s else 1.0

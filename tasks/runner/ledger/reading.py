@@ -41,15 +41,15 @@ _KNOWN_ACTIONS = "('migrate', 'rollback', 'repair', 'seed', 'adopt', 'rename')"
 """A newer version of this tool may log others. They are ignored, as are the outcomes that are not listed in _PARTS."""
 _PARTS = {
     "_meta": """
-SELECT 'meta', key, value, NULL, 0, 0, NULL, NULL, NULL, NULL FROM {_meta}
+SELECT 'meta', key, value, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL FROM {_meta}
 """,
     "_scripts": """
-SELECT 'filled', '_scripts', '', NULL, 0, 0, NULL, NULL, NULL, NULL WHERE EXISTS (SELECT FROM {_scripts})
+SELECT 'filled', '_scripts', '', NULL, 0, 0, NULL, NULL, NULL, NULL, NULL WHERE EXISTS (SELECT FROM {_scripts})
 """,
     "_log": f"""
-SELECT 'filled', '_log', '', NULL, 0, 0, NULL, NULL, NULL, NULL WHERE EXISTS (SELECT FROM {{_log}})
+SELECT 'filled', '_log', '', NULL, 0, 0, NULL, NULL, NULL, NULL, NULL WHERE EXISTS (SELECT FROM {{_log}})
 UNION ALL
-SELECT 'log', version, action, outcome, segments_done, segments_total, segments_checksum, sqlstate, error, at::text
+SELECT 'log', version, action, outcome, segments_done, segments_total, segments_checksum, sqlstate, error, at::text, note
   FROM {{_log}} l
  WHERE version IS NOT NULL AND outcome <> 'finished' AND outcome IN ('started', 'failed', 'resumed')
    AND id = (SELECT max(id) FROM {{_log}} later WHERE later.version = l.version AND action IN {_KNOWN_ACTIONS}
@@ -73,6 +73,8 @@ class Attempt:
     sqlstate: str
     error: str
     at: str
+    note: str = ""
+    """Which statements the server refused in a transaction, as tasks.runner.planning.separations writes it."""
 
     @property
     def interrupted(self) -> bool:
@@ -157,13 +159,14 @@ def _read_helpers(connection: psycopg.Connection, ledger: Ledger) -> Ledger:
     filled: set[str] = set()
     parts = [part for suffix, part in _PARTS.items() if suffix in ledger.helpers]
     query = sql.SQL("UNION ALL".join(parts)).format(**{suffix: ledger.table(suffix) for suffix in HELPER_TABLES})
-    for what, name, value, outcome, done, total, checksum, sqlstate, error, at in connection.execute(query) if parts else ():
+    found = connection.execute(query) if parts else ()
+    for what, name, value, outcome, done, total, checksum, sqlstate, error, at, note in found:
         if what == "meta":
             meta[name] = value
         elif what == "filled":
             filled.add(name)
         else:
-            attempts[name] = Attempt(value, outcome, done, total, checksum or "", sqlstate or "", error or "", at)
+            attempts[name] = Attempt(value, outcome, done, total, checksum or "", sqlstate or "", error or "", at, note or "")
     return replace(
         ledger,
         attempts=attempts,

@@ -95,7 +95,7 @@ class Entry:
     error: str = ""
     duration_ms: int | None = None
     note: str = ""
-    """The old name of a rename, or the evidence of an adoption."""
+    """The old name of a rename, the evidence of an adoption, or the statements that run outside a transaction."""
 
 
 class Recorder:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 
+from tasks.postgres.targets import COMMITTING, Target
 from tasks.runner.redaction import redact
-
-if TYPE_CHECKING:
-    from tasks.postgres.targets import Target
 
 _LABEL_LENGTH = 80
 
@@ -32,8 +32,15 @@ class Statement:
     """The inline data of a COPY … FROM stdin."""
     target: Target | None = None
     """For a statement outside a transaction: what in the catalog shows whether it took effect."""
+    pair: int = 0
+    """The number of the file's own BEGIN … COMMIT that contains it, from 1; 0 outside of them."""
     session: bool = False
     """Whether it changes a setting of the session, which a resumed run has to repeat."""
+
+    @property
+    def mark(self) -> str:
+        """Return the beginning of a SHA-256 of its text, by which a later run recognises it."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
     @property
     def label(self) -> str:
@@ -91,3 +98,31 @@ class Script:
         A run that resumes there has to repeat them: a SET search_path decides where an index is built.
         """
         return tuple(statement for done in self.segments[:segment] for statement in done.statements if statement.session)
+
+    def separate(self, number: int, *, alone: bool = True) -> Script:
+        """Return the script in which a statement, by its number from 1, runs outside a transaction.
+
+        Its segment is divided before and after it, and at the file's own BEGIN and COMMIT; without `alone`, only before it and
+        there. The script is unchanged if the statement runs outside a transaction anyway, or in a transaction of the file.
+        """
+        segments: list[Segment] = []
+        position = 0
+        for segment in self.segments:
+            place = number - position - 1
+            position += len(segment.statements)
+            inside = segment.transactional and 0 <= place < len(segment.statements)
+            segments += _divide(segment, place, alone) if inside and not segment.statements[place].pair else [segment]
+        return replace(self, segments=tuple(segments))
+
+
+def _divide(segment: Segment, place: int, alone: bool) -> list[Segment]:
+    """Return the parts of a segment; one begins with the statement at a place, or is only that, outside a transaction."""
+    after = place + 1 if alone else place
+    statement = replace(segment.statements[place], transactional=False, target=COMMITTING)
+    middle = [Segment((statement,), False)] if alone else []
+    return [*_split(segment, segment.statements[:place]), *middle, *_split(segment, segment.statements[after:])]
+
+
+def _split(segment: Segment, statements: Iterable[Statement]) -> list[Segment]:
+    """Return segments of statements that share a transaction of the file, or are between two of them."""
+    return [Segment(tuple(group), True, segment.begin if pair else "") for pair, group in groupby(statements, attrgetter("pair"))]

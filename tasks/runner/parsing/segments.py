@@ -2,11 +2,15 @@
 
 - A file without BEGIN, or with one pair of BEGIN and COMMIT, is one segment: the statements before BEGIN and after COMMIT
   join those of the pair.
-- A statement that the server refuses in a transaction is a segment of its own.
+- A statement that the server refuses in a transaction is a segment of its own, and so is a DO block or procedure call that
+  ends transactions.
 - If there is more than one segment anyway (two pairs, or a statement of its own), the borders in the file are kept: each pair
   is a segment, and so are the statements between two pairs.
-- With `-- migrate: no-transaction` each statement outside a pair is a segment of its own, and CALL and DO, which may
-  commit inside, run outside a transaction.
+- With `-- migrate: no-transaction` each statement outside a pair is a segment of its own. CALL and DO run outside a transaction,
+  unless it is certain that they do not end it; each of the others shares a transaction with its record.
+
+What the text does not show, the server does: it refuses a statement in a transaction, and `Script.separate` then divides the
+segment. With the directive, nothing else is in that segment.
 """
 
 from __future__ import annotations
@@ -15,11 +19,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from tasks.postgres.nontransactional import find_refusal
-from tasks.postgres.targets import Node, Target
+from tasks.postgres.targets import COMMITTING, Node
 from tasks.runner.parsing.script import Segment, Statement
 from tasks.runner.parsing.source_text import ScriptError, SqlText
-
-_MAY_COMMIT = ("CallStmt", "DoStmt")
+from tasks.runner.parsing.transaction_control import TransactionControl
 
 
 @dataclass(slots=True)
@@ -46,32 +49,33 @@ def _divide(items: Iterable[tuple[Statement, Node]], sql: SqlText, no_transactio
     """Divide statements at each BEGIN and COMMIT of the file, and around those that cannot run in a transaction."""
     units: list[_Unit] = []
     opened: Statement | None = None
+    control, pairs = TransactionControl(), 0
     for statement, node in items:
         verb = node["kind"] if statement.kind == "TransactionStmt" else ""
         if verb in ("TRANS_STMT_BEGIN", "TRANS_STMT_START"):
             if opened:
                 raise _refuse_nested(statement, opened, sql)
-            opened = statement
+            opened, pairs = statement, pairs + 1
             units.append(_Unit(own=True, begin=statement.text if node.get("options") else ""))
         elif verb == "TRANS_STMT_COMMIT" and opened and not node.get("chain"):
             opened = None
         elif verb in ("TRANS_STMT_COMMIT", "TRANS_STMT_ROLLBACK", "TRANS_STMT_PREPARE"):
             raise _refuse_end(statement, verb, sql, chain=node.get("chain", False))
         elif opened:
-            if not statement.transactional:
+            if not statement.transactional or control.may_commit(statement):
                 raise _refuse_inside(statement, node, opened, sql)
-            units[-1].statements.append(statement)
+            units[-1].statements.append(replace(statement, pair=pairs))
         else:
-            _add_loose(units, statement, no_transaction)
+            _add_loose(units, statement, no_transaction, commits=control.may_commit(statement))
     if opened:
         raise sql.error(opened.offset - sql.shift, "BEGIN without a COMMIT", hint="Add COMMIT; at the end of the file.")
     return units
 
 
-def _add_loose(units: list[_Unit], statement: Statement, no_transaction: bool) -> None:
-    """Add a statement outside of the file's own transactions."""
-    if no_transaction and statement.kind in _MAY_COMMIT:
-        statement = replace(statement, transactional=False, target=Target("other"))
+def _add_loose(units: list[_Unit], statement: Statement, no_transaction: bool, *, commits: bool | None) -> None:
+    """Add a statement outside of the file's own transactions; `commits` is None if it may end transactions itself."""
+    if commits or (commits is None and no_transaction):
+        statement = replace(statement, transactional=False, target=COMMITTING)
     joins = bool(units) and not no_transaction and statement.transactional and not units[-1].own and units[-1].transactional
     if not joins:
         units.append(_Unit(own=False, transactional=statement.transactional))

@@ -19,6 +19,7 @@ from tasks.runner.parsing.invisible import list_invisible
 from tasks.runner.planning.fault import build_fault
 from tasks.runner.planning.hints import choose_hint
 from tasks.runner.planning.plan import Step
+from tasks.runner.planning.transaction_errors import find_transaction_hint
 from tasks.runner.redaction import redact, redact_line
 
 _BYTES = re.compile(r"\b0x([0-9a-f]{2})\b")
@@ -86,7 +87,8 @@ def build_statement_error(
             is_first=is_first,
             facts=facts,
         )
-        hints += [choose_hint(fault), *([next_step] if next_step != RESUME_HINT else [])]
+        hint = find_transaction_hint(error.sqlstate, step, statement) or choose_hint(fault)
+        hints += [hint, *([next_step] if next_step != RESUME_HINT else [])]
     lines += [
         f"blocked by pid {b.pid} ({b.user}, {b.application or 'no application name'}, "
         f"{b.state} since {show_moment(b.since)}): {b.query}"

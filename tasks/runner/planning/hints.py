@@ -20,7 +20,6 @@ FIX_FILE = "Fix the file, then run the command again."
 FIX_CAUSE = "Fix the cause, then run the same command again."
 
 _LEDGER = "schema_migrations"
-_NO_TRANSACTION = re.compile(r"^\s*--\s*migrate\s*:\s*no-transaction\b", re.IGNORECASE | re.MULTILINE)
 _READ_ONLY = re.compile(r"\bread\s+only\b|\b(?:default_)?transaction_read_only\b", re.IGNORECASE)
 _CALLED = re.compile(r"(?P<name>[\w$.]+|\"[^\"]+\")\(")
 _SUBJECTS = {"42P07": "relation", "42710": "object", "42701": "column", "42723": "function", "42P06": "schema"}
@@ -49,18 +48,6 @@ def _hint_read_only(fault: ServerFault) -> str:
     if fault.facts.standby:
         return "This server is a standby, which is read-only. Use the URL of the primary."
     return "This server is read-only: a replica, or default_transaction_read_only is on. Use the URL of the primary."
-
-
-def _hint_in_transaction(fault: ServerFault) -> str:
-    if not _NO_TRANSACTION.search(fault.script):
-        return "Move the statement to a file of its own, or add `-- migrate: no-transaction` at the top of the file."
-    return "The server runs it only as a statement of its own: outside functions, DO blocks and multi-statement strings."
-
-
-def _hint_commits(fault: ServerFault) -> str:
-    if not _NO_TRANSACTION.search(fault.script):
-        return "The statement commits itself: add `-- migrate: no-transaction` at the top of the file."
-    return "A COMMIT or ROLLBACK is possible only in a procedure or DO block, called outside a transaction."
 
 
 def _hint_lock(fault: ServerFault) -> str:
@@ -205,9 +192,7 @@ _FILE_HINTS: Mapping[str, Hint] = {
     "23503": hint_orphans,
     "23505": hint_duplicates,
     "23514": hint_violations,
-    "25001": _hint_in_transaction,
     "2BP01": "Other objects depend on it (see above): drop or change these first; CASCADE would drop them all.",
-    "2D000": _hint_commits,
     "3F000": _hint_missing_schema,
     "42701": _hint_exists,
     "42703": _hint_missing_column,

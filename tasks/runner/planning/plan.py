@@ -18,6 +18,7 @@ from tasks.runner.ledger.renames import Rename
 from tasks.runner.ledger.replaced import Replacement
 from tasks.runner.planning.choice import Choice
 from tasks.runner.planning.sections import refuse_other_direction
+from tasks.runner.planning.separations import restore_separations
 
 if TYPE_CHECKING:
     from tasks.runner.parsing import Script
@@ -58,6 +59,8 @@ class Step:
     resumed: bool = False
     unsure: bool = False
     """Whether the first segment to run may have taken effect already, in an interrupted attempt."""
+    separated: frozenset[int] = frozenset()
+    """The statements that the server refused in a transaction, by number from 1; the script's segments are divided for them."""
 
     @property
     def position(self) -> int:
@@ -132,6 +135,8 @@ def _resume(step: Step, attempt: Attempt | None, findings: list[Finding]) -> Ste
     if attempt is None or attempt.action != step.action:
         return replace(step, done=0, resumed=False, unsure=False)
     done = attempt.segments_done
+    script, separated = restore_separations(step.script, attempt.note, done=done)
+    step = replace(step, script=script, separated=step.separated | separated)
     if checksum_segments(step.script, done) != attempt.segments_checksum:
         findings.append(describe_changed(step.version, attempt, step.source.shown))
     return replace(step, done=done, resumed=attempt.interrupted, unsure=attempt.unsure)

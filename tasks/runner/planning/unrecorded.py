@@ -25,8 +25,10 @@ SELECT n.nspname::text, c.relname::text, n.nspname = ANY (current_schemas(false)
  WHERE c.relkind IN ('r', 'p', 'f', 'm', 'v') AND c.relpersistence <> 't'
    AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+   AND (%(names)s::text[] IS NULL OR c.relname = ANY (%(names)s))
 """
-"""All tables and views, without those of extensions."""
+"""All tables and views, without those of extensions; only these names, unless it is NULL."""
+_ANY_TABLE = f"SELECT EXISTS ({_TABLES})"
 
 
 def find_unrecorded(connection: psycopg.Connection, migrations: Migrations) -> Iterator[Finding]:
@@ -59,23 +61,32 @@ def find_unrecorded(connection: psycopg.Connection, migrations: Migrations) -> I
 
 def _list_tables(connection: psycopg.Connection, migrations: Migrations) -> Iterator[tuple[str, str]]:
     """Yield each table that exists and that a file creates, with the version of the first such file."""
-    existing = connection.execute(_TABLES).fetchall()
-    if not existing:
+    exists = connection.execute(_ANY_TABLE, {"names": None}).fetchone()
+    if exists is None or not exists[0]:
         return
+    created = list(_list_created(migrations))
+    # A name that no file contains may have bytes that the server cannot send.
+    existing = connection.execute(_TABLES, {"names": [name for _, _, name in created]}).fetchall()
     qualified = {(schema, name) for schema, name, _ in existing}
     reached = {name: schema for schema, name, on_path in existing if on_path}
     seen = set()
+    for version, schemas, name in created:
+        places = schemas or ((reached[name],) if name in reached else ())
+        for place in places:
+            if (place, name) in qualified and (place, name) not in seen:
+                seen.add((place, name))
+                yield f"{place}.{name}", version
+
+
+def _list_created(migrations: Migrations) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """Yield the version, the schemas and the name of each table that a file creates."""
     for version in migrations.checksums:
         try:
             source = read_source(migrations.up_path(version))
         except FilesError:
             continue  # the plan reports it
         for schemas, name in list_created_tables(source.text, file=source.shown, version=version):
-            places = schemas or ((reached[name],) if name in reached else ())
-            for place in places:
-                if (place, name) in qualified and (place, name) not in seen:
-                    seen.add((place, name))
-                    yield f"{place}.{name}", version
+            yield version, tuple(schemas), name
 
 
 def _read_records(connection: psycopg.Connection) -> tuple[OtherLedger, ...]:

@@ -144,7 +144,7 @@ def test_an_invalid_index_under_if_not_exists_is_built_again(any_operator: Opera
 
 def test_an_attempt_that_kept_nothing_starts_from_the_first_statement(operator: Operator) -> None:
     fail(operator, "BEGIN; SELECT 1/0; COMMIT; BEGIN; CREATE TABLE b (); COMMIT;")
-    assert operator.read_states() == {A: "pending"}
+    assert operator.read_states() == {A: "failed"}
     operator.write(A, "CREATE TABLE another ();")
     assert [event.done for event in pick(operator.migrate(), StepStarted)] == [0]
 

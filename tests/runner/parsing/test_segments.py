@@ -64,7 +64,7 @@ def spell(text: str) -> str:
         ),
         (NO_TRANSACTION + "A; B;", ["[A]", "[B]"]),
         (NO_TRANSACTION + f"A; {INDEX}; B;", ["[A]", INDEX, "[B]"]),
-        (NO_TRANSACTION + "A; CALL p(); DO $$BEGIN END$$;", ["[A]", "CALL p()", "DO $$BEGIN END$$"]),
+        (NO_TRANSACTION + "A; CALL p(); DO $$BEGIN END$$;", ["[A]", "CALL p()", "[DO $$BEGIN END$$]"]),
         (NO_TRANSACTION + "S; BEGIN; A; CALL p(); COMMIT; B; C;", ["[S]", "[A; CALL p()]", "[B]", "[C]"]),
         (NO_TRANSACTION + "BEGIN; A; B; COMMIT;", ["[A; B]"]),
     ],
@@ -88,12 +88,77 @@ def test_an_example_is_grouped_to_the_letter() -> None:
     ]
 
 
-def test_a_call_outside_a_transaction_has_no_known_target() -> None:
-    script = read_script(f"{NO_TRANSACTION}CALL p(); DO $$BEGIN END$$", file="f.sql", version="v")
+def test_a_call_outside_a_transaction_may_commit_a_part_of_its_work() -> None:
+    script = read_script(f"{NO_TRANSACTION}CALL p(); DO $$BEGIN COMMIT; END$$", file="f.sql", version="v")
     assert [(statement.transactional, statement.target) for statement in script.statements] == [
-        (False, Target("other")),
-        (False, Target("other")),
+        (False, Target("commits")),
+        (False, Target("commits")),
     ]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DO $$BEGIN COMMIT; END$$",
+        "DO LANGUAGE plpgsql 'BEGIN ROLLBACK; END'",
+        "DO $$BEGIN FOR i IN 1..3 LOOP BEGIN IF true THEN COMMIT AND CHAIN; END IF; END; END LOOP; END$$",
+        "DO $$DECLARE r app.t%ROWTYPE; BEGIN CASE WHEN true THEN NULL; ELSE COMMIT; END CASE; END$$",
+        "DO $$BEGIN CALL own(); END$$",
+        "CALL own()",
+        "CALL app.own(1)",
+        "CALL outer_one()",
+    ],
+)
+@pytest.mark.parametrize("header", ["", NO_TRANSACTION])
+def test_what_ends_transactions_is_a_segment_of_its_own(statement: str, header: str) -> None:
+    procedures = (
+        "CREATE PROCEDURE app.own() LANGUAGE plpgsql AS $$BEGIN COMMIT; END$$;"
+        "CREATE PROCEDURE outer_one() LANGUAGE plpgsql AS $$BEGIN CALL own(); END$$;"
+    )
+    assert group(f"{header}{procedures} SELECT 1; {statement}; SELECT 2;")[-2:] == [statement, "[SELECT 2]"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DO $$BEGIN RAISE NOTICE 'COMMIT'; END$$",
+        "DO $$BEGIN /* COMMIT; */ NULL; END$$",
+        "DO $$BEGIN INSERT INTO log VALUES ('rollback'); END$$",
+        "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$BEGIN COMMIT; END$$",
+        "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$BEGIN COMMIT; END$$",
+    ],
+)
+@pytest.mark.parametrize("header", ["", NO_TRANSACTION])
+def test_what_ends_no_transaction_shares_one_with_its_record(statement: str, header: str) -> None:
+    assert f"[{statement}]" in group(f"{header}{statement};")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["CALL p()", "DO $$BEGIN CALL p(); END$$", "DO LANGUAGE plpython3u 'plpy.commit()'", "DO $$BEGIN COMMIT oops; END$$"],
+)
+def test_what_only_the_server_knows_runs_outside_a_transaction_if_the_file_requires_it(statement: str) -> None:
+    assert group(f"{statement};") == [f"[{statement}]"]
+    assert group(f"{NO_TRANSACTION}{statement};") == [statement]
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "segments"),
+    [
+        ("A; B; C; D", 2, ["[A]", "B", "[C; D]"]),
+        ("A; B", 1, ["A", "[B]"]),
+        ("A", 1, ["A"]),
+        ("A; A", 2, ["[A]", "A"]),
+        ("A; VACUUM; B; C", 4, ["[A]", "VACUUM", "[B]", "C"]),
+        ("A; BEGIN READ WRITE; B; C; COMMIT; D; E", 4, ["[A]", "[BEGIN READ WRITE: B; C]", "D", "[E]"]),
+        ("A; BEGIN; B; COMMIT; C", 2, ["[A; B; C]"]),
+        ("A; VACUUM; B", 2, ["[A]", "VACUUM", "[B]"]),
+        (NO_TRANSACTION + "A; B", 2, ["[A]", "B"]),
+    ],
+)
+def test_a_statement_that_the_server_refuses_in_a_transaction_is_separated(text: str, number: int, segments: list[str]) -> None:
+    script = read_script(spell(text), file="f.sql", version="v")
+    assert [show(segment) for segment in script.separate(number).segments] == [spell(segment) for segment in segments]
 
 
 @pytest.mark.parametrize(
@@ -113,6 +178,12 @@ def test_a_call_outside_a_transaction_has_no_known_target() -> None:
             3,
             "CREATE INDEX CONCURRENTLY cannot run in the transaction that line 1 begins",
             f"COMMIT;\n{INDEX};\nBEGIN;",
+        ),
+        (
+            "BEGIN;\nDO $$BEGIN COMMIT; END$$;\nCOMMIT;",
+            2,
+            "DO $$BEGIN COMMIT; END$$ cannot run in the transaction",
+            "COMMIT;\nDO $$BEGIN COMMIT; END$$;\nBEGIN;",
         ),
         (NO_TRANSACTION + "BEGIN;\nVACUUM;\nCOMMIT;", 3, "VACUUM cannot run in the transaction", "COMMIT;\nVACUUM;"),
     ],
@@ -150,8 +221,8 @@ def test_different_segments_have_different_checksums() -> None:
             "COPY t FROM stdin;\n2\n\\.\n",
             "COPY t FROM stdin;",
             "COPY t FROM '/x';",
-            f"{NO_TRANSACTION}DO ''",
-            "DO ''",
+            f"{NO_TRANSACTION}CALL p()",
+            "CALL p()",
         )
     ]
     assert len({*others, *plain}) == len(others) + 1

@@ -1,0 +1,86 @@
+"""A relay in front of a server that never answers the clients with a given application_name."""
+
+import selectors
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from tasks.postgres.server.cluster import SUPERUSER
+from tests.kit.databases import Database
+
+_PORT = 6433
+_CHUNK = 65536
+
+
+@dataclass
+class Relay:
+    """A running relay."""
+
+    home: Path
+    database: Database
+    ignored: list[socket.socket] = field(default_factory=list)
+    """The connections of the clients that get no answer."""
+
+    @property
+    def url(self) -> str:
+        """Return the URL that reaches the database through the relay."""
+        return f"postgresql://{SUPERUSER}@/{self.database.name}?host={quote(str(self.home), safe='')}&port={_PORT}"
+
+
+@contextmanager
+def start_relay(home: Path, database: Database, *, ignores: str) -> Iterator[Relay]:
+    """Run a relay on a Unix socket, which ignores clients with `ignores` in their startup message."""
+    home.mkdir(mode=0o755)
+    relay = Relay(home, database)
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+        listener.bind(str(home / f".s.PGSQL.{_PORT}"))
+        listener.listen()
+        wakes, ends = (stack.enter_context(end) for end in socket.socketpair())
+        thread = threading.Thread(target=_serve, args=(relay, listener, wakes, ignores.encode()))
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(ends.send, b"x")
+        yield relay
+
+
+def _serve(relay: Relay, listener: socket.socket, wakes: socket.socket, ignores: bytes) -> None:
+    server = str(next(Path(relay.database.server.cluster.socket_folder).glob(".s.PGSQL.*[0-9]")))
+    with selectors.DefaultSelector() as selector, ExitStack() as stack:
+        selector.register(listener, selectors.EVENT_READ)
+        selector.register(wakes, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fileobj is wakes:
+                    return
+                if key.fileobj is listener:
+                    client = stack.enter_context(listener.accept()[0])
+                    opening = client.recv(_CHUNK)
+                    if ignores in opening:
+                        relay.ignored.append(client)
+                        continue
+                    backend = stack.enter_context(socket.socket(socket.AF_UNIX))
+                    backend.connect(server)
+                    backend.sendall(opening)
+                    selector.register(client, selectors.EVENT_READ, backend)
+                    selector.register(backend, selectors.EVENT_READ, client)
+                    continue
+                _pass_on(selector, key)
+
+
+def _pass_on(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+    source, other = key.fileobj, key.data
+    assert isinstance(source, socket.socket)
+    try:
+        data = source.recv(_CHUNK)
+        other.sendall(data)
+    except OSError:
+        data = b""
+    if not data:
+        for end in (source, other):
+            selector.unregister(end)
+            end.close()
