@@ -1,5 +1,6 @@
 """The ledgers of other tools: recognised, read, mapped to versions, and taken over."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
@@ -15,6 +16,7 @@ from tasks.runner.ledger.renames import Renames
 from tasks.runner.ledger.takeover import take_over
 from tests.kit.databases import Database
 from tests.runner.operating import A, B, C, Operator, list_done
+from tests.stress.blocking import await_waiting
 
 NAMES = ("001_create_a", "002_create_b", "003_create_c")
 RENAMES = dict(zip(NAMES, (A, B, C), strict=True))
@@ -160,6 +162,18 @@ def test_a_ledger_that_changed_meanwhile_is_refused(operator: Operator) -> None:
     operator.database.execute("INSERT INTO schema_migrations VALUES ('20250103000000')")
     with pytest.raises(RefusedError, match="changed since it was examined"):
         adopt(operator, other, map_versions(other, VERSIONS, Renames()))
+
+
+def test_a_takeover_waits_for_a_writer_of_the_other_tool(operator: Operator) -> None:
+    operator.write_tables(A, B, C)
+    other = prepare(operator.database, "diesel")
+    with operator.database.connect(autocommit=False) as writer, ThreadPoolExecutor(1) as thread:
+        writer.execute("INSERT INTO __diesel_schema_migrations VALUES ('20250103000000', '2025-01-01')")
+        adopting = thread.submit(adopt, operator, other, map_versions(other, VERSIONS, Renames(MAPPINGS)))
+        await_waiting(operator.database, "LOCK TABLE%")
+        writer.commit()
+        with pytest.raises(RefusedError, match="changed since it was examined"):
+            adopting.result()
 
 
 def test_a_second_table_with_the_name_of_the_ledger_is_kept_under_the_next_free_name(operator: Operator) -> None:

@@ -107,6 +107,7 @@ def test_a_password_in_a_plan_is_never_shown(project: Project) -> None:
     for output in ("--json", "--verbose"):
         result = project.migrate("migrate", "--dry-run", output, check=0)
         assert "ALTER ROLE nobody_known PASSWORD ***" in result.stdout
+        assert "geheim" not in result.stdout + result.stderr
 
 
 def test_the_diff_of_an_edited_file_hides_passwords_and_the_stored_text_keeps_them(project: Project, database: Database) -> None:

@@ -94,7 +94,7 @@ class RemoteOperator:
         pending = dict(callbacks or {})
         events: list[Event] = []
         with pytest.MonkeyPatch.context() as patch:
-            self._set_variables(patch)
+            self.set_variables(patch)
             try:
                 for event in run_remotely(self.load(name), request, Options(**options), self.stop):
                     events.append(event)
@@ -116,7 +116,7 @@ class RemoteOperator:
         for app in self.fly.state.read_apps():
             yield from self.fly.machines(app["name"])
 
-    def _set_variables(self, patch: pytest.MonkeyPatch) -> None:
+    def set_variables(self, patch: pytest.MonkeyPatch) -> None:
         """Set the operator's variables in this process, and unset all other variables of Fly."""
         for name in [name for name in os.environ if name.startswith("FLY_")]:
             patch.delenv(name)

@@ -77,6 +77,26 @@ def test_after_a_rollback_that_failed_on_the_machine_the_hint_is_to_check_the_st
     assert result.error.hint.endswith("because a rollback counts its steps from there: inv db.status --env=staging")
 
 
+def test_after_a_connection_that_is_lost_before_the_first_event_the_outcome_is_read(remote: RemoteOperator) -> None:
+    remote.operator.write_tables(A)
+    machine = remote.deploy(image=Image(forked=False))
+    # The signal of the closed connection ends a process that does not handle it yet.
+    machine.edit("scripts/migrate.py", "    gc.disable()\n", "    import signal\n    'migrate' in sys.argv and signal.pause()\n")
+
+    def lose_connection() -> None:
+        wait_until(lambda: any("migrate.py migrate" in command for command in machine.commands), what="the run to start")
+        remote.fly.kill_proxy()
+
+    thread = threading.Thread(target=lose_connection)
+    thread.start()
+    result = remote.run_request()
+    thread.join()
+    assert result.error is not None
+    assert result.error.message == "the run ended before it changed anything"
+    assert len(result.pick(ConnectionLost)) == 1
+    assert remote.operator.read_tables() == []
+
+
 def test_a_frozen_connection_counts_as_lost_after_a_timeout(remote: RemoteOperator) -> None:
     remote.operator.write(A, SLOW)
     remote.deploy(variables=LONG_TIMEOUT)

@@ -3,12 +3,16 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
+from tasks.fly.operation import build_remote
+from tasks.options import Options
 from tasks.runner.errors import ReportedError, RunInterruptedError
-from tasks.runner.events import OutcomeRead
+from tasks.runner.events import OutcomeRead, RunFinished
 from tasks.runner.operations.requests import Request
+from tasks.runner.signals import Stop
 from tests.fly.operating import RemoteOperator, operate_remotely
 from tests.fly.terminals import open_dialogue
 from tests.kit.databases import Database
@@ -169,6 +173,27 @@ def test_ctrl_c_ends_a_call_of_fly_that_hangs(remote: RemoteOperator, command: s
     assert remote.machine.commands == []
 
 
-def test_a_failed_run_is_not_reported_as_stopped(slow: RemoteOperator) -> None:
-    slow.operator.database.execute("CREATE TABLE b ()")
-    assert isinstance(slow.run_request().error, ReportedError)
+def test_a_run_that_is_ended_before_its_process_id_is_known_is_ended_once_it_is(
+    remote: RemoteOperator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote.operator.write(A, "CREATE TABLE a ();\nSELECT pg_sleep(5);")
+    remote.deploy()
+    remote.set_variables(monkeypatch)
+    far = build_remote(remote.load(), Options(), remote.stop)
+    with ExitStack() as stack:
+        connection = far.enter(stack)
+        run = far.build_run(connection, far.place_files(connection), Request("migrate"))
+        run.end(Stop())
+        events = list(run)
+    assert run.exit_code != 0
+    assert not any(isinstance(event, RunFinished) for event in events)
+    assert remote.operator.read_tables() == []
+
+
+def test_a_failed_run_is_not_reported_as_stopped(remote: RemoteOperator) -> None:
+    remote.operator.write(A, "SELECT 1/0;")
+    remote.deploy()
+    result = remote.run_request()
+    assert isinstance(result.error, ReportedError)
+    assert "division by zero" in result.describe()
+    assert "stopped by" not in result.describe()

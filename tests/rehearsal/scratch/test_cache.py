@@ -63,6 +63,19 @@ def test_a_changed_earlier_migration_runs_again_with_all_that_follow(scratch: Sc
     assert set(first.values()).isdisjoint(again.values())
 
 
+def test_a_role_that_a_cached_state_needs_is_kept(scratch: ScratchServer) -> None:
+    role = RehearsedMigration("role", "CREATE ROLE needed_by_a_cached_state;")
+    grant = RehearsedMigration("zgrant", "CREATE TABLE t (); GRANT SELECT ON t TO needed_by_a_cached_state;")
+    find = "SELECT FROM pg_roles WHERE rolname = 'needed_by_a_cached_state'"
+    with state_after(scratch, [role]):
+        pass
+    assert scratch.administer().execute(find).fetchone() is not None
+    with state_after(scratch, [role, grant]):
+        pass
+    scratch.drop_states()
+    assert scratch.administer().execute(find).fetchone() is None
+
+
 def test_another_order_is_another_state(scratch: ScratchServer) -> None:
     assert set(run(scratch, A, B).values()).isdisjoint(run(scratch, B, A).values())
 

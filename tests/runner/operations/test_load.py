@@ -59,7 +59,8 @@ def test_a_database_with_something_in_it_is_refused(newcomer: Operator) -> None:
     assert newcomer.read_tables() == []
 
 
-def test_a_ledger_with_versions_is_refused(operator: Operator) -> None:
+def test_a_ledger_with_versions_is_refused_even_if_the_database_is_empty(operator: Operator) -> None:
+    operator.database.execute("DROP TABLE a, b")
     _, error = collect_failure(load_schema(operator.make_runner()))
     assert (error.exit_code, "applied migrations" in error.message) == (3, True)
 
