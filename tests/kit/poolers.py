@@ -53,6 +53,11 @@ class Pooler:
         """Return the URL of any database; `pgbouncer` is the console of the pooler."""
         return f"postgresql://{SUPERUSER}@/{name}?host={quote(str(self.home), safe='')}&port={_PORT}"
 
+    def reconnect(self) -> None:
+        """Replace the sessions on the server, which keep the settings that they started with."""
+        with psycopg.connect(self.url_of("pgbouncer"), autocommit=True) as console:
+            console.execute("RECONNECT")
+
 
 @contextmanager
 def start_pgbouncer(home: Path, database: Database, pool_size: int) -> Iterator[Pooler]:

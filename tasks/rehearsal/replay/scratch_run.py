@@ -12,7 +12,9 @@ from tasks.runner.database.session import connect, roll_back
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import StatementStarted
 from tasks.runner.execution.context import RunContext
+from tasks.runner.execution.failure_log import FailureLog
 from tasks.runner.execution.plan_run import PlanRun
+from tasks.runner.execution.work_session import WorkSession
 from tasks.runner.identity import Identity, Revision
 from tasks.runner.ledger.reading import Ledger, ensure_ledger, read_ledger
 from tasks.runner.ledger.writing import Recorder
@@ -47,7 +49,7 @@ class NoopLock(RunLock):
     def __init__(self) -> None:
         """Open no session."""
 
-    def check(self) -> None:
+    def check(self, *, limit_s: float = 0) -> None:
         """Do nothing."""
 
     def release(self) -> None:
@@ -66,6 +68,11 @@ class ScratchRun:
         self._open()
         self.known = set(self.ledger.checksums)
 
+    @property
+    def connection(self) -> psycopg.Connection:
+        """Return the connection of the session."""
+        return self._session.connection
+
     def run(self, step: Step) -> Failure | None:
         """Run a step, and return the failure, if any."""
         number = 0
@@ -77,6 +84,8 @@ class ScratchRun:
             statement = step.script.statements[number - 1] if number else None
             timed_out = self.stop.signal_name == TIME_LIMIT
             return Failure(error, statement, timed_out, clean=self._is_clean(step, statement))
+        finally:
+            self._failures.close()
         return None
 
     def read_done(self, step: Step) -> int:
@@ -88,7 +97,7 @@ class ScratchRun:
         """Reopen the session if it was lost or stopped."""
         if not is_lost(self.connection) and not self.stop.signal_name:
             return
-        pid = self._pid
+        pid = self._session.pid
         self.close()
         self._open()
         # A statement that ignores its cancellation would block everything that follows.
@@ -97,24 +106,23 @@ class ScratchRun:
     def close(self) -> None:
         """Close the session and its watcher."""
         self._watcher.close()
-        self.connection.close()
+        self._session.close()
         self.stop.close()
 
     def _open(self) -> None:
         name = f"migrate-run {self._identity.run_id}"
-        self.connection: psycopg.Connection = connect(self._url, name=name)
-        self._pid = self.connection.pgconn.backend_pid
         self.stop = Stop()
+        self._session = WorkSession(self._url, identity=self._identity, policy=RetryPolicy(), stop=self.stop)
         self._watcher = Watcher(self._url, run_id=self._identity.run_id, watched=name)
         try:
             self.ledger = self._prepare_ledger()
         except BaseException:
             self.close()
             raise
-        recorder = Recorder(self.connection, self.ledger, self._identity, Revision(), prepare=True)
-        context = RunContext(
-            self._url, self.connection, recorder, NoopLock(), self._watcher, RetryPolicy(), self.stop, pooled=False
-        )
+        recorder = Recorder(self.connection, self.ledger, self._identity, Revision(), prepare=True, reads_defaults=True)
+        lock = NoopLock()
+        self._failures = FailureLog(self._url, recorder, lock)
+        context = RunContext(self._url, self._session, recorder, lock, self._watcher, self._failures, RetryPolicy(), self.stop)
         self._plan_run = PlanRun(context)
 
     def _prepare_ledger(self) -> Ledger:

@@ -34,11 +34,10 @@ class UnfilledTable:
 def fill_tables(connection: psycopg.Connection) -> list[UnfilledTable]:
     """Fill all tables of a database in one transaction, and return those that got no rows."""
     # Prepared statements fail if the schema changes.
-    connection.prepare_threshold = None
     shapes = read_shapes(connection)
     try:
         with connection.transaction():
-            connection.execute(f"SET LOCAL statement_timeout = '{_TIMEOUT_S}s'")
+            connection.execute(f"SET LOCAL statement_timeout = '{_TIMEOUT_S}s'; SET LOCAL row_security = on")
             return list(Filling(connection, shapes).fill())
     except psycopg.Error as error:
         # An error in a deferred trigger at the end rolls everything back.

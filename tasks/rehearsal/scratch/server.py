@@ -130,7 +130,6 @@ class ScratchServer:
         except ConnectError as error:
             hint = error.hint.replace("DATABASE_URL", _SETTING)
             raise ScratchError(f"cannot use the scratch server: {error.message}", hint=hint, sqlstate=error.sqlstate) from error
-        connection.prepare_threshold = None
         if is_pooled(connection):
             connection.close()
             raise ScratchError(

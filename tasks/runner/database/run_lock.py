@@ -20,8 +20,7 @@ from psycopg import pq
 
 from tasks.runner.database.active_run import LOCK_HOLDER, LOCK_KEY, find_active_run
 from tasks.runner.database.activity import SESSION_COLUMNS, build_session
-from tasks.runner.database.session import connect, is_pooled, run_sql
-from tasks.runner.database.session_settings import BEGIN_LOCK
+from tasks.runner.database.session import begin_own, connect, is_pooled, run_sql
 from tasks.runner.errors import Interruption, LockLostError, RunInterruptedError
 from tasks.runner.events import LockAwaited, Session
 from tasks.runner.signals import Stop, describe_signal
@@ -43,8 +42,6 @@ class RunLock:
 
     def __init__(self, url: str, *, run_id: str, stop: Stop) -> None:
         self._connection = connect(url, name=f"migrate-lock {run_id}")
-        # A prepared statement would leave its portal open, and with it a snapshot that every concurrent index build waits for.
-        self._connection.prepare_threshold = None
         self._stop = stop
         self._answered_at = -math.inf
 
@@ -73,8 +70,8 @@ class RunLock:
             self._stop.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(pause * 1.5, _LONGEST_PAUSE_S)
 
-    def check(self) -> None:
-        """Raise LockLostError if the session with the lock is gone.
+    def check(self, *, limit_s: float = math.inf) -> None:
+        """Raise LockLostError if the session with the lock is gone, or does not answer within the limit.
 
         A server that ends a session sends a message, and closes the connection, before it releases the session's locks: as long
         as there is nothing to read, a recent answer is still valid, and no new query is needed.
@@ -82,7 +79,7 @@ class RunLock:
         try:
             readable = select.select([self._connection.pgconn.socket], [], [], 0)[0]
             if readable or time.monotonic() - self._answered_at > _ANSWER_VALID_S:
-                self._connection.execute("SELECT 1")
+                run_sql(self._connection, "SELECT 1", limit_s=limit_s)
                 self._answered_at = time.monotonic()
         except psycopg.Error as error:
             raise LockLostError(
@@ -111,7 +108,7 @@ class RunLock:
             self._connection.close()
 
     def _try_lock(self) -> bool:
-        run_sql(self._connection, BEGIN_LOCK)
+        begin_own(self._connection, "ISOLATION LEVEL READ COMMITTED")
         row = self._connection.execute(f"SELECT pg_try_advisory_xact_lock({LOCK_KEY})").fetchone()
         if row is not None and row[0]:
             return True

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import errors, pq
@@ -17,6 +18,8 @@ from tasks.postgres.encodings import SQL_ASCII, UTF8, find_encoding
 from tasks.postgres.representable import fit_comments
 from tasks.runner.database.addresses import describe_connection, describe_database, lists_hosts, resolve
 from tasks.runner.database.connect_failures import build_connect_error, build_unreadable_error
+from tasks.runner.database.own_connection import OwnConnection, OwnCursor, find_own_settings
+from tasks.runner.database.session_settings import compose_own_settings, list_start_settings
 from tasks.runner.errors import Interruption
 from tasks.runner.urls import find_fault
 
@@ -46,8 +49,14 @@ class _TolerantLoader(TextLoader):
         return bytes(data).decode("utf-8", "backslashreplace")
 
 
-def connect(url: str, *, name: str) -> psycopg.Connection:
-    """Return an autocommit connection with `name` as its application_name.
+def connect(
+    url: str, *, name: str, runs_files: bool = False, lock_timeout_ms: int = 0, limit_s: float = math.inf
+) -> OwnConnection:
+    """Return an autocommit connection with `name` as its application_name, under our own settings.
+
+    If it `runs_files`, their statements get the settings of the role and the database instead, and only our own SQL gets ours,
+    with this lock_timeout. Nothing is prepared implicitly: a file may deallocate it, a pooler may not have it, and the portal of
+    a prepared statement keeps a snapshot, for which CREATE INDEX CONCURRENTLY waits.
 
     Raises ConnectError with the server's reason and what to check; it never contains the password.
     """
@@ -60,9 +69,11 @@ def connect(url: str, *, name: str) -> psycopg.Connection:
     hosts = {keyword: stated[keyword] for keyword in _HOSTS if keyword in stated}
     # Migrations are sent as UTF-8, whatever the encoding of the database.
     fixed = {"application_name": name, "client_encoding": "UTF8"}
-    parameters = {**defaults, **hosts, **fixed}
+    limits = {"connect_timeout": str(math.ceil(limit_s))} if limit_s < math.inf else {}
+    parameters: dict[str, Any] = {**defaults, **hosts, **fixed, **limits}
     try:
-        connection = psycopg.connect(url, autocommit=True, **parameters)  # type: ignore[arg-type]
+        connection = OwnConnection.connect(url, autocommit=True, prepare_threshold=None, **parameters)
+        _settle(connection, runs_files=runs_files, lock_timeout_ms=lock_timeout_ms, limit_s=limit_s)
     except (psycopg.Error, UnicodeError) as error:
         raise build_connect_error(error, url, parameters) from error
     if read_encoding(connection) == SQL_ASCII:
@@ -70,6 +81,31 @@ def connect(url: str, *, name: str) -> psycopg.Connection:
         for kind in ("text", "varchar", "bpchar", "name", _UNKNOWN):
             connection.adapters.register_loader(kind, _TolerantLoader)
     return connection
+
+
+def _settle(connection: OwnConnection, *, runs_files: bool, lock_timeout_ms: int, limit_s: float) -> None:
+    """Put our own settings in force for the session, in one round trip; behind a pooler, prepare that for each transaction.
+
+    The server sends its process id at the start of a session (BackendKeyData); a pooler sends an invented one.
+    https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
+    """
+    version = connection.info.server_version
+    settings = list_start_settings(version, runs_files=runs_files)
+    calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
+    try:
+        answer = run_sql(connection, f"SELECT {calls} WHERE pg_backend_pid() = {connection.pgconn.backend_pid}", limit_s=limit_s)
+    except BaseException:
+        connection.close()
+        raise
+    connection.pooled = answer is None
+    if runs_files or connection.pooled:
+        connection.own_settings = compose_own_settings(version, pooled=connection.pooled, lock_timeout_ms=lock_timeout_ms)
+        connection.cursor_factory = OwnCursor
+
+
+def begin_own(connection: psycopg.Connection, mode: str) -> None:
+    """Begin a transaction under our own settings, with options as in BEGIN."""
+    run_sql(connection, "; ".join(filter(None, (f"BEGIN {mode}", find_own_settings(connection)))))
 
 
 def read_encoding(connection: psycopg.Connection) -> str:
@@ -111,6 +147,8 @@ class Execution:
         self._stop = stop
         self._interval_s = interval_s
         self._refusal: pq.abc.PGresult | None = None
+        self.value: str | None = None
+        """The first value of the last result that has one."""
 
     def __iter__(self) -> Iterator[float]:
         """Send the statement and wait for it, and yield the elapsed seconds at each interval."""
@@ -128,6 +166,9 @@ class Execution:
                     break
                 if result.status in _HANDLED:
                     self._handle(result)
+                elif result.ntuples and result.nfields:
+                    value = result.get_value(0, 0)
+                    self.value = None if value is None else value.decode(errors="replace")
         except psycopg.Error:
             # The last error of the server explains more than that the session is closed.
             self._raise_refusal()
@@ -233,9 +274,17 @@ class Execution:
             raise
 
 
-def run_sql(connection: psycopg.Connection, sql: str) -> None:
-    """Run one or several of our own statements, in one round trip."""
-    Execution(connection, sql).finish()
+def run_sql(connection: psycopg.Connection, sql: str, *, limit_s: float = math.inf) -> str | None:
+    """Run one or several of our own statements, in one round trip, and return the first value of the last result.
+
+    Without an answer within the limit, the connection is closed, and psycopg.OperationalError is raised.
+    """
+    execution = Execution(connection, sql, interval_s=min(1.0, limit_s))
+    for seconds in execution:
+        if seconds >= limit_s:
+            connection.close()
+            raise psycopg.OperationalError(f"the server did not answer within {limit_s:g} s")
+    return execution.value
 
 
 def roll_back(connection: psycopg.Connection) -> None:
@@ -246,10 +295,5 @@ def roll_back(connection: psycopg.Connection) -> None:
 
 
 def is_pooled(connection: psycopg.Connection) -> bool:
-    """Return True if the connection goes through a pooler.
-
-    The server sends its process id at the start of a session (BackendKeyData); PgBouncer sends an invented one.
-    https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
-    """
-    row = connection.execute("SELECT pg_backend_pid()").fetchone()
-    return row is not None and row[0] != connection.pgconn.backend_pid
+    """Return True if the connection goes through a pooler."""
+    return isinstance(connection, OwnConnection) and connection.pooled

@@ -14,25 +14,53 @@ AT_WORK = " at work"
 A pooler leaves the name of one client to the next client, if that has none. Only a name that was set later, in a session of our
 own or for one transaction, proves that the session belongs to a run."""
 
-BEGIN_LOCK = (
-    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0"
-)
-"""The SQL that begins the transaction of the run lock, which stays open and idle for the time of the run."""
+_LIMITS_SINCE = {"idle_in_transaction_session_timeout": 0, "idle_session_timeout": 140000, "transaction_timeout": 170000}
+"""The limits that are meant for the sessions of an application, by the server version that has them.
 
+A run has idle sessions and long transactions by design, so none of its sessions keeps such a limit; a file's statements too run
+without it. https://www.postgresql.org/docs/current/runtime-config-client.html
+"""
+_OWN = {"statement_timeout": "0", "row_security": "off"}
+"""What our own SQL needs beyond that, and the statements of a file do not get.
+
+Without row_security = off, a policy would hide rows of the ledger; with it, the server refuses the query instead.
+https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-ROW-SECURITY
+"""
+SESSION_DEFAULTS = """
+(SELECT coalesce(string_agg(concat_ws(' ', s.setdatabase, s.setrole, s.setconfig), ' ' ORDER BY s.setdatabase, s.setrole), '')
+   FROM pg_db_role_setting s
+  WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
+    AND s.setrole IN (0, quote_ident(session_user)::regrole))"""
+"""A query for what ALTER DATABASE and ALTER ROLE … SET have set: what a new session starts with, and an open one does not notice.
+
+https://www.postgresql.org/docs/current/catalog-pg-db-role-setting.html
+"""
+_OWN_ROLE = "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL role TO DEFAULT"
 _CHECKS_CONNECTION_SINCE = 140000
-_CHECK_CONNECTION = "SET client_connection_check_interval = '5s'"
+_CHECK_CONNECTION = {"client_connection_check_interval": "5s"}
+"""With it, the server notices within seconds that its client has gone.
+
+https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-CLIENT-CONNECTION-CHECK-INTERVAL
+"""
 _DISCARD = "CLOSE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD TEMP"
 _DEALLOCATE = """DO $forget$ DECLARE statement text; BEGIN
 FOR statement IN SELECT name FROM pg_prepared_statements WHERE from_sql LOOP EXECUTE format('DEALLOCATE %I', statement); END LOOP;
 END $forget$"""
 
 
-def check_connection(server_version: int) -> str:
-    """Return the SQL with which the server notices within seconds that its client has gone; empty if it cannot.
+def list_start_settings(server_version: int, *, runs_files: bool) -> dict[str, str]:
+    """Return the settings to set for a session as a whole, when it is opened; never behind a pooler."""
+    limits = dict.fromkeys(_list_limits(server_version), "0")
+    if runs_files:
+        return limits | (_CHECK_CONNECTION if server_version >= _CHECKS_CONNECTION_SINCE else {})
+    return limits | {"lock_timeout": "0", **_OWN}
 
-    https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-CLIENT-CONNECTION-CHECK-INTERVAL
-    """
-    return _CHECK_CONNECTION if server_version >= _CHECKS_CONNECTION_SINCE else ""
+
+def compose_own_settings(server_version: int, *, pooled: bool, lock_timeout_ms: int) -> str:
+    """Return the SQL that puts our own role and settings in force for the open transaction."""
+    limits = dict.fromkeys(_list_limits(server_version) if pooled else (), "0")
+    settings = {**limits, "lock_timeout": str(lock_timeout_ms), **_OWN}
+    return "; ".join((_OWN_ROLE, *(f"SET LOCAL {name} = {value}" for name, value in settings.items())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +83,9 @@ class SessionState:
         return "" if self.pooled else self._session_settings
 
     def begin(self, text: str = "") -> str:
-        """Return the SQL that begins a transaction: only SETs, because SET TRANSACTION may follow."""
-        name = f"; SET LOCAL application_name = '{self.name}{AT_WORK}'" if self.pooled else ""
-        return f"{text or 'BEGIN'}; {self._transaction_settings}{name}"
+        """Return the SQL that begins a transaction of a file: only SETs, because SET TRANSACTION may follow."""
+        lock_timeout = f"SET LOCAL lock_timeout = {self.lock_timeout_ms}"
+        return "; ".join((text or "BEGIN", lock_timeout, *self._commit_settings, *self._pooled_settings))
 
     def before_ledger(self, *, ends: bool, prepares: bool) -> str:
         """Return the SQL that runs deferred checks with the file's settings, and then restores our own role and settings.
@@ -65,23 +93,45 @@ class SessionState:
         They are restored for the transaction only, unless the file `ends` or a pooler ends its session: then the rest of the
         session's state is discarded too. RESET ALL also resets what SET LOCAL set, so that is set again.
         """
-        if not ends and not self.pooled:
-            ourselves = "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL role TO DEFAULT"
-            return f"SET CONSTRAINTS ALL IMMEDIATE; {ourselves}; {self._transaction_settings}"
-        ourselves = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL"
-        forget = f"{_DISCARD}; {_DEALLOCATE}" if prepares else _DISCARD
-        return f"SET CONSTRAINTS ALL IMMEDIATE; {ourselves}; {self._session_settings}; {self._transaction_settings}; {forget}"
+        parts = ["SET CONSTRAINTS ALL IMMEDIATE"]
+        if ends or self.pooled:
+            parts += ["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"]
+        parts += [self._session_settings, self._own_settings, *self._commit_settings]
+        if ends or self.pooled:
+            parts += [_DISCARD, *([_DEALLOCATE] if prepares else [])]
+        return "; ".join(parts)
+
+    def restore(self) -> str:
+        """Return the SQL that restores the session after a file failed; empty behind a pooler, where nothing outlives a file."""
+        return "" if self.pooled else f"RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; {self._session_settings}; {_DISCARD}"
 
     @property
     def _session_settings(self) -> str:
+        """The settings of the session as a whole; a file can have changed them with RESET ALL or DISCARD ALL."""
         if self.pooled:
             # RESET ALL restores the settings with which the pooler opened its session.
             own = f"SET application_name = '{self.name}'; SET client_encoding = 'UTF8'"
-            return f"{own}; SET LOCAL application_name = '{self.name}{AT_WORK}'"
+            return "; ".join((own, *self._pooled_settings))
+        settings = list_start_settings(self.server_version, runs_files=True)
         name = f"SET application_name = '{self.name}{AT_WORK}'"
-        return "; ".join(filter(None, (name, check_connection(self.server_version))))
+        return "; ".join((name, *(f"SET {key} = '{value}'" for key, value in settings.items())))
 
     @property
-    def _transaction_settings(self) -> str:
-        commit = "" if self.synchronous else "; SET LOCAL synchronous_commit = off"
-        return f"SET LOCAL lock_timeout = {self.lock_timeout_ms}{commit}"
+    def _pooled_settings(self) -> tuple[str, ...]:
+        """The settings of the session as a whole, for one transaction behind a pooler."""
+        if not self.pooled:
+            return ()
+        name = f"SET LOCAL application_name = '{self.name}{AT_WORK}'"
+        return (name, *(f"SET LOCAL {limit} = 0" for limit in _list_limits(self.server_version)))
+
+    @property
+    def _own_settings(self) -> str:
+        return compose_own_settings(self.server_version, pooled=self.pooled, lock_timeout_ms=self.lock_timeout_ms)
+
+    @property
+    def _commit_settings(self) -> tuple[str, ...]:
+        return () if self.synchronous else ("SET LOCAL synchronous_commit = off",)
+
+
+def _list_limits(server_version: int) -> list[str]:
+    return [name for name, since in _LIMITS_SINCE.items() if server_version >= since]

@@ -10,6 +10,8 @@ import psycopg
 from tasks.runner.database.activity import Watcher
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session_settings import SessionState
+from tasks.runner.execution.failure_log import FailureLog
+from tasks.runner.execution.work_session import WorkSession
 from tasks.runner.identity import Identity
 from tasks.runner.ledger.environment_label import Belonging
 from tasks.runner.ledger.writing import Recorder
@@ -32,16 +34,26 @@ class RunSettings:
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """The connections and the recorder of a run that has the lock."""
+    """The sessions and the recorder of a run that has the lock."""
 
     url: str
-    connection: psycopg.Connection
+    session: WorkSession
     recorder: Recorder
     lock: RunLock
     watcher: Watcher
+    failures: FailureLog
     policy: RetryPolicy
     stop: Stop
-    pooled: bool
+
+    @property
+    def connection(self) -> psycopg.Connection:
+        """Return the connection that runs the files; it changes between files."""
+        return self.session.connection
+
+    @property
+    def pooled(self) -> bool:
+        """Return True if the connection goes through a pooler."""
+        return self.session.pooled
 
     def describe_session(self, *, synchronous: bool = True) -> SessionState:
         """Return the state that the session needs."""

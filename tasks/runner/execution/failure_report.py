@@ -62,6 +62,13 @@ def describe_finished(action: str, finished: int) -> str:
     return f"{finished} {word}s of this run are {state}." if finished > 1 else f"1 {word} of this run is {state}."
 
 
+def describe_unstarted(step: Step, *, before: int) -> str:
+    """Return what of a run stays when it stops before a step."""
+    word, _, state, _ = _TERMS[step.action]
+    several = "s of this run stay" if before > 1 else " of this run stays"
+    return f"{before} earlier {word}{several} {state}; {step.version} was not started."
+
+
 def describe_next_step(plan: Plan, run: SegmentRun, *, before: int, lost: bool) -> str:
     """Return the next step after a step failed with `before` steps done: the same rollback would count its steps from there."""
     if plan.action != "rollback" or not (before or (lost and run.committing)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import psycopg
 
@@ -11,12 +10,12 @@ from tasks.runner.database.activity import Watcher
 from tasks.runner.database.dead_runs import end_dead_runs
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.second_session import open_first, open_second
-from tasks.runner.database.session import connect, is_pooled, run_sql
-from tasks.runner.database.session_settings import check_connection
 from tasks.runner.errors import LockLostError, RunnerError
 from tasks.runner.events import Event
 from tasks.runner.execution.context import RunContext, RunSettings
+from tasks.runner.execution.failure_log import FailureLog
 from tasks.runner.execution.plan_run import PlanRun
+from tasks.runner.execution.work_session import WorkSession
 from tasks.runner.identity import read_revision
 from tasks.runner.ledger.environment_label import check_environment, record_environment
 from tasks.runner.ledger.expected_schema import ExpectationWriter
@@ -44,50 +43,56 @@ class LockedRun:
         watcher = Watcher(self._url, run_id=run_id, watched=self._name)
         try:
             yield from lock.acquire()
-            with self._connect(lock) as connection:
-                yield from self._run_locked(connection, plan, lock, watcher)
+            session = self._open_session(lock)
+            try:
+                yield from self._run_locked(session, plan, lock, watcher)
+            finally:
+                session.close()
         finally:
             watcher.close()
             lock.release()
 
-    def _connect(self, lock: RunLock) -> psycopg.Connection:
-        return open_second(
-            lambda: connect(self._url, name=self._name), url=self._url, name=self._name, lock=lock, stop=self._settings.stop
-        )
+    def _open_session(self, lock: RunLock) -> WorkSession:
+        settings, stop = self._settings, self._settings.stop
 
-    def _run_locked(self, connection: psycopg.Connection, plan: Plan, lock: RunLock, watcher: Watcher) -> Iterator[Event]:
-        settings = self._settings
-        pooled = is_pooled(connection)
-        check = check_connection(connection.info.server_version)
-        if check and not pooled:
-            run_sql(connection, check)
+        def open_session() -> WorkSession:
+            return WorkSession(self._url, identity=settings.identity, policy=settings.policy, stop=stop)
+
+        return open_second(open_session, url=self._url, name=self._name, lock=lock, stop=stop)
+
+    def _run_locked(self, session: WorkSession, plan: Plan, lock: RunLock, watcher: Watcher) -> Iterator[Event]:
+        settings, connection = self._settings, session.connection
         yield from end_dead_runs(connection, watcher, settings.stop, own=self._name)
         ledger = self._prepare_ledger(connection, plan)
         renames = filter_renames(plan.renames, ledger)
         if renames:
-            self._make_recorder(connection, ledger, pooled).record_renames(renames)
+            self._make_recorder(session, ledger).record_renames(renames)
             ledger = read_ledger(connection)
         plan = replan(plan, apply_replaced(ledger, [step.version for step in plan.steps]))
         plan.raise_refusals()
         if not plan.steps:
             return
-        recorder = self._make_recorder(connection, ledger, pooled)
+        recorder = self._make_recorder(session, ledger)
         recorder.log(Entry(plan.action, "started"))
-        expecter = ExpectationWriter(connection, ledger, watch=settings.watch_drift)
+        expecter = ExpectationWriter(ledger, watch=settings.watch_drift)
         if plan.action in CHANGES_SCHEMA:
-            expecter.begin()
-        context = RunContext(self._url, connection, recorder, lock, watcher, settings.policy, settings.stop, pooled)
+            expecter.begin(connection)
+        failures = FailureLog(self._url, recorder, lock)
+        context = RunContext(self._url, session, recorder, lock, watcher, failures, settings.policy, settings.stop)
         try:
             yield from PlanRun(context).run(plan)
         except RunnerError as error:
-            self._log_end(recorder, Entry(plan.action, "failed", sqlstate=error.sqlstate, error=error.message))
+            text = redact(error.message, self._url)
+            failures.write(Entry(plan.action, "failed", sqlstate=error.sqlstate, error=text))
             if not isinstance(error, LockLostError):
-                expecter.settle()
+                expecter.settle(session.connection)
             raise
         except (KeyboardInterrupt, GeneratorExit):
-            self._log_end(recorder, Entry(plan.action, "failed", error="stopped by the caller"))
+            failures.write(Entry(plan.action, "failed", error="stopped by the caller"))
             raise
-        expecter.settle()
+        finally:
+            failures.close()
+        expecter.settle(session.connection)
         recorder.log(Entry(plan.action, "finished"))
 
     def _prepare_ledger(self, connection: psycopg.Connection, plan: Plan) -> Ledger:
@@ -101,18 +106,7 @@ class LockedRun:
         record_environment(connection, ledger, self._settings.belonging)
         return record_replacements(connection, ledger, plan.replaced)
 
-    def _make_recorder(self, connection: psycopg.Connection, ledger: Ledger, pooled: bool) -> Recorder:
-        revision = read_revision(self._settings.migrations_dir)
-        return Recorder(connection, ledger, self._settings.identity, revision, prepare=not pooled)
-
-    def _log_end(self, recorder: Recorder, entry: Entry) -> None:
-        """Log how the run ended, on a new session if the old one is gone; a server that is down is not logged to."""
-        entry = replace(entry, error=redact(entry.error, self._url))
-        try:
-            if not recorder.connection.closed and not recorder.connection.broken:
-                recorder.log(entry)
-                return
-            with connect(self._url, name=self._name) as connection:
-                recorder.on(connection).log(entry)
-        except (RunnerError, psycopg.Error):
-            return
+    def _make_recorder(self, session: WorkSession, ledger: Ledger) -> Recorder:
+        revision, reads_defaults = read_revision(self._settings.migrations_dir), session.defaults is not None
+        identity, prepare = self._settings.identity, not session.pooled
+        return Recorder(session.connection, ledger, identity, revision, prepare, reads_defaults=reads_defaults)

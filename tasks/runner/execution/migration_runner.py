@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from tasks.runner.database.session import connect, run_sql
+from tasks.runner.database.session import begin_own, connect, run_sql
 from tasks.runner.errors import RunnerError
 from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.identity import Identity
@@ -113,7 +113,7 @@ class MigrationRunner:
         """Yield a connection in a READ ONLY transaction with one snapshot."""
         connection = connect(self.url, name=f"migrate-read {self.identity.run_id}")
         try:
-            run_sql(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            begin_own(connection, "ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield connection
         except psycopg.Error as error:
             raise self.explain(error, "Nothing was changed.", connection) from error
@@ -121,7 +121,7 @@ class MigrationRunner:
             connection.close()
 
     def prepare(self, goal: Goal, migrations_dir: Path | None = None) -> Preparation:
-        """Return the plan of a goal, made from files and ledger in a READ ONLY transaction."""
+        """Return the plan of a goal, made from the files and from a READ ONLY transaction that reads the ledger."""
         migrations = read_migrations(migrations_dir or self.migrations_dir)
         with self.read() as connection:
             renames = read_renames(migrations.folder, migrations.checksums)
@@ -138,10 +138,12 @@ class MigrationRunner:
             from tasks.runner.planning.sources import add_diffs, check_syntax, read_sources
 
             choice = replace(choice, findings=add_diffs(connection, ledger, migrations, choice.findings))
-            new_plan = plan(choice, read_sources(connection, ledger, migrations, choice), ledger.attempts, ledger.schema)
+            sources = read_sources(connection, ledger, migrations, choice)
+            # Parsing can take longer than a transaction should be open.
+            run_sql(connection, "ROLLBACK")
+            new_plan = plan(choice, sources, ledger.attempts, ledger.schema)
             todo = (*todo, *rename_back(ledger, choice.versions if choice.action == "rollback" else ()))
             new_plan = replace(new_plan, renames=todo, replaced=list_replacements(renames))
-            run_sql(connection, "ROLLBACK")
             check_syntax(connection, new_plan)
         return Preparation(ledger, migrations, new_plan)
 

@@ -106,7 +106,9 @@ class NontransactionalRun:
 
     def _swap_timeouts(self, lock: str, statement: str | None) -> tuple[str, str]:
         """Set lock_timeout (and statement_timeout, unless None) for the session, and return their previous values."""
-        row = self._context.connection.execute(
+        # A plain cursor, because `execute` would set our own values first.
+        cursor = psycopg.Cursor(self._context.connection)
+        row = cursor.execute(
             "SELECT current_setting('lock_timeout'), current_setting('statement_timeout'), set_config('lock_timeout', %s, false),"
             " set_config('statement_timeout', coalesce(%s, current_setting('statement_timeout')), false)",
             [lock, statement],

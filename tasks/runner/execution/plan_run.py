@@ -12,12 +12,14 @@ import psycopg
 
 from tasks.runner.clock import count_ms
 from tasks.runner.database.session import read_encoding, roll_back, run_sql
-from tasks.runner.errors import Interruption, LockLostError, RunInterruptedError, RunnerError
+from tasks.runner.errors import ConnectError, Interruption, LockLostError, RunInterruptedError, RunnerError
 from tasks.runner.events import Event, NoticeRaised, StepFailed, StepFinished, StepStarted
 from tasks.runner.execution.context import RunContext
-from tasks.runner.execution.failure_report import describe_next_step, describe_outcome, refuse_settings
+from tasks.runner.execution.failure_report import describe_next_step, describe_outcome, describe_unstarted, refuse_settings
 from tasks.runner.execution.own_rows import OwnRow
 from tasks.runner.execution.segment_run import SegmentRun
+from tasks.runner.execution.timeout_report import explain_cancellation
+from tasks.runner.ledger.reading import INTERRUPTED
 from tasks.runner.ledger.writing import Entry
 from tasks.runner.planning.failures import build_statement_error, find_facts, is_lost
 from tasks.runner.planning.plan import Plan, Step, checksum_segments
@@ -39,7 +41,7 @@ class PlanRun:
         self._finished = 0
         self._notices: list[NoticeRaised] = []
         self._version = ""
-        context.connection.add_notice_handler(self._add_notice)
+        context.session.add_notice_handler(self._add_notice)
 
     def run(self, plan: Plan) -> Iterator[Event]:
         """Run the steps in order; raises RunnerError at the first that fails, after logging it."""
@@ -49,6 +51,7 @@ class PlanRun:
             run_sql(self._context.connection, self._context.describe_session().begin_run())
         for position, step in enumerate(plan.steps, 1):
             self._version = step.version
+            self._renew_session(step)
             run = SegmentRun(self._context, step)
             start = time.monotonic()
             try:
@@ -68,6 +71,19 @@ class PlanRun:
                 raise
             self._finished += 1
             yield StepFinished(step.action, step.version, count_ms(start))
+
+    def _renew_session(self, step: Step) -> None:
+        """Replace the session if a file changed what sessions start with, so that the next file runs as in a run of its own."""
+        session, recorder = self._context.session, self._context.recorder
+        if not self._finished or session.defaults in (None, recorder.defaults):
+            return
+        try:
+            session.reopen()
+        except ConnectError as error:
+            error.state = describe_unstarted(step, before=self._finished)
+            raise
+        recorder.move_to(session.connection)
+        run_sql(session.connection, self._context.describe_session().begin_run())
 
     def _run_segments(self, run: SegmentRun, start: float) -> Iterator[Event]:
         """Run the segments that are not done, and again where the server refused a statement, which divides the step."""
@@ -148,6 +164,8 @@ class PlanRun:
             return RunInterruptedError(f"stopped by {describe_signal(failure.signal_name)}", state=state, hint=next_step)
         assert isinstance(failure, psycopg.Error)
         blockers = run.statements.blockers if failure.sqlstate in _BLOCKED else ()
+        context = self._context
+        cancelled = None if lost else explain_cancellation(failure, step, run, context.connection, pooled=context.pooled)
         return build_statement_error(
             failure,
             step,
@@ -161,18 +179,24 @@ class PlanRun:
             encoding=read_encoding(self._context.connection),
             facts=None if lost else find_facts(self._context.connection, failure, run.statements.statement),
             is_first=not self._finished and not self._context.recorder.ledger.checksums,
+            cause=cancelled.cause if cancelled else "",
+            hint=cancelled.hint if cancelled else "",
         )
 
     def _log_failure(self, run: SegmentRun, error: RunnerError) -> None:
-        """Log a failed attempt, unless the session or the lock is lost.
+        """Restore the session, and log a failed attempt, unless it is not known how many of its segments are committed.
 
-        The last row of the log then shows that it is not known how the attempt ended.
+        The last row of the log, of the attempt's start, then shows just that. A lost session may have finished its statement.
         """
-        if is_lost(self._context.connection) or isinstance(error, LockLostError):
-            return
-        entry = self._build_entry(run.step, "failed", run.done)
+        step, lost = run.step, is_lost(self._context.connection)
         with suppress(psycopg.Error):
-            self._context.recorder.log(replace(entry, sqlstate=error.sqlstate, error=redact(error.message, self._context.url)))
+            if not lost:
+                run_sql(self._context.connection, self._context.describe_session().restore())
+        if isinstance(error, LockLostError) or (lost and run.committing and not step.script.single_transaction):
+            return
+        sqlstate = "08006" if lost and error.sqlstate not in INTERRUPTED else error.sqlstate
+        entry = self._build_entry(step, "failed", run.done)
+        self._context.failures.write(replace(entry, sqlstate=sqlstate, error=redact(error.message, self._context.url)))
 
     def _add_notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
         text = redact(diagnostic.message_primary or "", self._context.url)

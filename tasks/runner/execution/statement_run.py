@@ -41,6 +41,12 @@ class StatementRun:
         self.statement: Statement | None = None
         self.shift = 0
         self.blockers: tuple[Session, ...] = ()
+        self._sent_at = 0.0
+
+    @property
+    def elapsed_ms(self) -> int:
+        """Return the milliseconds since the current statement was sent."""
+        return count_ms(self._sent_at)
 
     def run(self, statement: Statement, *, begin: str = "") -> Iterator[Event]:
         """Run one statement of the file, in one round trip with the `begin` of its transaction.
@@ -65,6 +71,7 @@ class StatementRun:
         interval_s = _choose_interval(lock_timeout_s)
         reported_at = 0.0
         watcher.begin()
+        self._sent_at = time.monotonic()
         for seconds in Execution(
             self._context.connection, text, copy_data=copy_data, stop=self._context.stop, interval_s=interval_s
         ):

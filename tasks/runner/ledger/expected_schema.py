@@ -118,18 +118,17 @@ def read_sum(connection: psycopg.Connection) -> int | None:
 class ExpectationWriter:
     """The writer of the expected schema during one run; without `watch`, nothing is expected after the run."""
 
-    def __init__(self, connection: psycopg.Connection, ledger: Ledger, *, watch: bool = True) -> None:
-        self._connection = connection
+    def __init__(self, ledger: Ledger, *, watch: bool = True) -> None:
         self._ledger = ledger
         self._watch = watch
         self._active = False
         self._opened: Expectation | None = None
 
-    def begin(self) -> None:
+    def begin(self, connection: psycopg.Connection) -> None:
         """Record that a run is in progress, so that one that dies does not count as drift; raises psycopg.Error."""
         if not self._watch:
             if self._ledger.expected:
-                self._write(None)
+                self._write(connection, None)
             return
         if self._ledger.expected == UNCOMPARED:
             return
@@ -138,21 +137,21 @@ class ExpectationWriter:
         if known is None or known.open:
             self._opened = known or Expectation(0, open=True)
         else:
-            now = read_sum(self._connection)
+            now = read_sum(connection)
             self._opened = known.begin(now) if now is not None else None
-        self._write(self._opened)
+        self._write(connection, self._opened)
 
-    def settle(self) -> None:
+    def settle(self, connection: psycopg.Connection) -> None:
         """Record the expectation after the run, if `begin` was called and the session is alive; the run does not depend on it."""
         if not self._active:
             return
         with suppress(psycopg.Error):
-            now = None if self._opened is None else read_sum(self._connection)
-            self._write(None if self._opened is None or now is None else self._opened.settle(now))
+            now = None if self._opened is None else read_sum(connection)
+            self._write(connection, None if self._opened is None or now is None else self._opened.settle(now))
 
-    def _write(self, expectation: Expectation | None) -> None:
+    def _write(self, connection: psycopg.Connection, expectation: Expectation | None) -> None:
         """Write an expectation; after None, only the next run can record one again."""
-        _write_meta(self._connection, self._ledger, "" if expectation is None else expectation.write())
+        _write_meta(connection, self._ledger, "" if expectation is None else expectation.write())
 
 
 def _write_meta(connection: psycopg.Connection, ledger: Ledger, value: str) -> None:

@@ -15,7 +15,7 @@ from tasks.runner.database.session import run_sql
 from tasks.runner.errors import RefusedError
 from tasks.runner.identity import LEDGER_ADDITIONS, LEDGER_FORMAT
 
-_INTERRUPTED = frozenset({"", "57014", "57P01", "57P02", "57P03", "57P05", "08006", "08003", "08000"})
+INTERRUPTED = frozenset({"", "57014", "57P01", "57P02", "57P03", "57P05", "08006", "08003", "08000"})
 """How a statement ends that the server did not refuse: it was cancelled, or the session was lost.
 https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
@@ -84,7 +84,7 @@ class Attempt:
     @property
     def unsure(self) -> bool:
         """Return True if the last segment may have taken effect without being recorded."""
-        return self.outcome != "failed" or self.sqlstate in _INTERRUPTED
+        return self.outcome != "failed" or self.sqlstate in INTERRUPTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,8 @@ def _read_helpers(connection: psycopg.Connection, ledger: Ledger) -> Ledger:
 
 def ensure_ledger(connection: psycopg.Connection, ledger: Ledger) -> None:
     """Create the missing tables of the ledger, and migrate them to the current format; the caller has the lock."""
-    run_sql(connection, f"BEGIN;{compose_tables(ledger)};COMMIT")
+    with connection.transaction():
+        run_sql(connection, compose_tables(ledger))
 
 
 def compose_tables(ledger: Ledger) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,9 @@ import psycopg
 from psycopg import pq, sql
 
 from tasks.postgres.representable import fit_name, store_text
+from tasks.runner.database.own_connection import find_own_settings
 from tasks.runner.database.session import read_encoding, run_sql
+from tasks.runner.database.session_settings import SESSION_DEFAULTS
 from tasks.runner.identity import Identity, Revision
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.renames import Rename
@@ -102,23 +105,40 @@ class Recorder:
     """The writer of the ledger of one database for one run.
 
     The record of a step follows other SQL, `before`, and commits the open transaction, in one round trip. The statement that
-    records an applied migration is prepared once, except behind a pooler.
+    records an applied migration is prepared once, except behind a pooler. `defaults` is afterwards what a new session would start
+    with, if `reads_defaults`; `limit_s` is the time for each record.
     """
 
     def __init__(
-        self, connection: psycopg.Connection, ledger: Ledger, identity: Identity, revision: Revision, prepare: bool
+        self,
+        connection: psycopg.Connection,
+        ledger: Ledger,
+        identity: Identity,
+        revision: Revision,
+        prepare: bool,
+        *,
+        reads_defaults: bool = False,
+        limit_s: float = math.inf,
     ) -> None:
         self.connection = connection
         self.ledger = ledger
         self.identity = identity
         self.revision = revision
         self._prepares = prepare
+        self.defaults: str | None = None
         self._prepared = ""
         self._count = 0
+        self._returning = f"RETURNING {SESSION_DEFAULTS}" if reads_defaults else ""
+        self._limit_s = limit_s
 
-    def on(self, connection: psycopg.Connection) -> Recorder:
-        """Return a recorder that writes on another connection."""
-        return Recorder(connection, self.ledger, self.identity, self.revision, prepare=False)
+    def on(self, connection: psycopg.Connection, *, limit_s: float) -> Recorder:
+        """Return a recorder that writes on another connection, within a time limit for each record."""
+        return Recorder(connection, self.ledger, self.identity, self.revision, prepare=False, limit_s=limit_s)
+
+    def move_to(self, connection: psycopg.Connection) -> None:
+        """Write on another connection from now on."""
+        self.connection = connection
+        self._prepared = ""
 
     def log(self, entry: Entry, *, commits: bool = False) -> None:
         """Append a row to the log, and commit the open transaction if `commits`."""
@@ -144,7 +164,7 @@ class Recorder:
         if deallocates:
             self._prepared = ""
         if own_row or deallocates or not self._prepares:
-            self._run(f"{_APPLIED}{_COMPLETE_OWN_ROW if own_row else ''}; COMMIT", values, before)
+            self._record(f"{_APPLIED}{_COMPLETE_OWN_ROW if own_row else ''}", values, before)
             return
         values = self._fit(values)
         if not self._prepared:
@@ -153,15 +173,15 @@ class Recorder:
             self._prepare(values)
         quote = pq.Escaping(self.connection.pgconn).escape_literal
         arguments = ["NULL" if values[name] is None else quote(str(values[name]).encode()).decode() for name in _VARIES]
-        self._send(f"EXECUTE {self._prepared} ({', '.join(arguments)}); COMMIT", before)
+        self.defaults = self._send(f"EXECUTE {self._prepared} ({', '.join(arguments)}); COMMIT", before)
 
     def record_reverted(self, entry: Entry, *, before: str = "") -> None:
         """Delete a migration's row and texts from the ledger, and log that."""
-        self._run(f"{_REVERTED}; COMMIT", self._describe(entry), before)
+        self._record(_REVERTED, self._describe(entry), before)
 
     def record_seeded(self, entry: Entry, checksum: str, *, before: str = "") -> None:
         """Record a seed with the checksum of the text that ran, and log that."""
-        self._run(f"{_SEEDED}; COMMIT", {"checksum": checksum, **self._describe(entry)}, before)
+        self._record(_SEEDED, {"checksum": checksum, **self._describe(entry)}, before)
 
     def record_renames(self, renames: Iterable[Rename]) -> None:
         """Rename rows of the ledger to the current names of their versions, and log that, in one transaction."""
@@ -195,13 +215,17 @@ class Recorder:
         name = f"migrate_applied_{self._count}"
         parts: dict[str, sql.Composable] = {key: sql.Literal(value) for key, value in values.items()}
         parts |= {key: sql.SQL(f"${number}") for number, key in enumerate(_VARIES, 1)}
-        result = self.connection.pgconn.prepare(name.encode(), self._compose(_APPLIED, parts).encode())
+        result = self.connection.pgconn.prepare(name.encode(), self._compose(f"{_APPLIED}{self._returning}", parts).encode())
         if result.status != pq.ExecStatus.COMMAND_OK:
             raise psycopg.errors.error_from_result(result, encoding="utf-8")
         self._prepared = name
 
-    def _run(self, query: str, values: Mapping[str, object], before: str = "") -> None:
-        self._send(self._compose(query, {name: sql.Literal(value) for name, value in self._fit(values).items()}), before)
+    def _record(self, query: str, values: Mapping[str, object], before: str) -> None:
+        """Run the last statement of a step, and commit."""
+        self.defaults = self._run(f"{query}{self._returning}; COMMIT", values, before)
+
+    def _run(self, query: str, values: Mapping[str, object], before: str = "") -> str | None:
+        return self._send(self._compose(query, {name: sql.Literal(value) for name, value in self._fit(values).items()}), before)
 
     def _fit(self, values: Mapping[str, object]) -> dict[str, object]:
         """Return values as the database can store them: with escapes for characters that its encoding lacks."""
@@ -221,9 +245,15 @@ class Recorder:
         named = {name: self.ledger.table(suffix) for name, suffix in tables.items()}
         return sql.SQL(query).format(**named, **parts).as_string(self.connection)
 
-    def _send(self, text: str, before: str) -> None:
-        """Run the text after the SQL `before`."""
-        run_sql(self.connection, f"{before};\n{text}" if before else text)
+    def _send(self, text: str, before: str) -> str | None:
+        """Run the text after the SQL `before`; without it, the text runs under our own settings all the same.
+
+        A server that gives up in time does not write the record after another run has written its own.
+        """
+        before = before or find_own_settings(self.connection)
+        if self._limit_s < math.inf:
+            before = "; ".join(filter(None, (before, f"SET LOCAL statement_timeout = '{self._limit_s}s'")))
+        return run_sql(self.connection, f"{before};\n{text}" if before else text, limit_s=self._limit_s)
 
     def _describe(self, entry: Entry) -> dict[str, object]:
         return {

@@ -11,6 +11,7 @@ import psycopg
 from tasks.catalog import Catalog, read_catalog
 from tasks.postgres.representable import count_characters
 from tasks.runner.clock import count_ms
+from tasks.runner.database.own_connection import find_own_settings
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session import Execution, connect, read_encoding, roll_back, run_sql
 from tasks.runner.errors import Interruption, Place, RefusedError, RunInterruptedError, StatementError
@@ -65,7 +66,7 @@ def load_schema(runner: MigrationRunner) -> Iterator[Event]:
     lock = RunLock(runner.url, run_id=runner.identity.run_id, stop=runner.stop)
     try:
         yield from lock.acquire()
-        with connect(runner.url, name=f"migrate-run {runner.identity.run_id}") as connection:
+        with connect(runner.url, name=f"migrate-run {runner.identity.run_id}", runs_files=True) as connection:
             _load(runner, connection, migrations, source, schema)
     except psycopg.Error as error:
         raise runner.explain(error, describe_uncommitted(error, _ROLLED_BACK)) from error
@@ -98,11 +99,11 @@ def _load(
         ensure_ledger(connection, ledger)
         ledger = read_ledger(connection)
     record_environment(connection, ledger, runner.belonging)
-    expecter = ExpectationWriter(connection, ledger, watch=runner.watch_drift)
+    expecter = ExpectationWriter(ledger, watch=runner.watch_drift)
     try:
         run_sql(connection, "BEGIN")
         _run_body(runner, connection, source, schema)
-        run_sql(connection, "RESET ALL")
+        run_sql(connection, f"RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; {find_own_settings(connection)}")
         recorder = Recorder(connection, ledger, runner.identity, read_revision(runner.migrations_dir), prepare=False)
         record_adoptions(recorder, (Adoption(version, f"loaded from {NAME}") for version in schema.checksums), migrations)
         replacements = list_replacements(read_renames(migrations.folder, migrations.checksums))
@@ -113,8 +114,8 @@ def _load(
             with suppress(psycopg.Error):
                 roll_back(connection)
         raise
-    expecter.begin()
-    expecter.settle()
+    expecter.begin(connection)
+    expecter.settle(connection)
 
 
 def _run_body(runner: MigrationRunner, connection: psycopg.Connection, source: SourceFile, schema: SchemaFile) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -12,6 +13,7 @@ from tasks.postgres.targets import COMMITTING, Target
 from tasks.runner.redaction import redact
 
 _LABEL_LENGTH = 80
+_SETS_TIMEOUT = re.compile(r"SET\s+(?:LOCAL\s+|SESSION\s+)?\"?(?:[a-z_]+_timeout)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class Statement:
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
     @property
+    def sets_timeout(self) -> bool:
+        """Return True if it only sets a timeout, on which no result depends."""
+        return self.kind == "VariableSetStmt" and _SETS_TIMEOUT.match(self.text) is not None
+
+    @property
     def label(self) -> str:
         """Return the first line of the text, for display: shortened, and without passwords."""
         line = redact(self.text.lstrip().partition("\n")[0].rstrip())
@@ -58,11 +65,16 @@ class Segment:
     begin: str = ""
     """The file's own BEGIN where it has options, for example an isolation level."""
 
-    @property
-    def checksum(self) -> str:
-        """Return the SHA-256 of the segment's statements, without the comments between them and whatever its line ends are."""
+    def checksum(self, *, timeouts: bool) -> str:
+        """Return the SHA-256 of the segment's statements, whatever its line ends are; empty if no statement counts.
+
+        The comments between them do not count. `timeouts`: whether the statements that set a timeout count too.
+        """
+        statements = [statement for statement in self.statements if timeouts or not statement.sets_timeout]
+        if not statements:
+            return ""
         digest = hashlib.sha256(b"transaction" if self.transactional else b"alone")
-        for statement in self.statements:
+        for statement in statements:
             for part in (statement.text, statement.copy_data):
                 data = b"" if part is None else part.replace("\r\n", "\n").encode()
                 digest.update(b"%d:" % (-1 if part is None else len(data)))

@@ -23,6 +23,15 @@ from tasks.runner.planning.transaction_errors import find_transaction_hint
 from tasks.runner.redaction import redact, redact_line
 
 _BYTES = re.compile(r"\b0x([0-9a-f]{2})\b")
+_LIMITS = {
+    "25P03": "idle_in_transaction_session_timeout",
+    "25P04": "transaction_timeout",
+    "57P05": "idle_session_timeout",
+}
+"""The limits that end a session. The runner lifts them, except for a statement outside a transaction behind a pooler."""
+_ROW_SECURITY = "check_enable_rls"
+"""The function of the server that refuses a query, under row_security = off, because a policy would hide rows.
+https://www.postgresql.org/docs/current/ddl-rowsecurity.html"""
 _BLOCK = re.compile(r"\binline_code_block\D+(\d+)")
 _COPIED = re.compile(r"^COPY .+?, \D+ (\d+)", re.MULTILINE)
 """Where messages of the server name a line, in any language."""
@@ -42,9 +51,9 @@ def describe_reason(error: psycopg.Error) -> str:
     return " ".join(primary.split())
 
 
-def describe_text(error: psycopg.Error) -> str:
-    """Return the server's message with its DETAIL and CONTEXT, each on lines of its own."""
-    return "\n".join(part for part in (describe_reason(error), error.diag.message_detail, error.diag.context) if part)
+def describe_text(error: psycopg.Error, cause: str = "") -> str:
+    """Return the server's message with its cause, DETAIL and CONTEXT, each on lines of its own."""
+    return "\n".join(part for part in (describe_reason(error), cause, error.diag.message_detail, error.diag.context) if part)
 
 
 def build_statement_error(
@@ -61,18 +70,24 @@ def build_statement_error(
     encoding: str = UTF8,
     facts: FaultFacts | None = None,
     is_first: bool = False,
+    cause: str = "",
+    hint: str = "",
 ) -> StatementError:
     """Return the error for a statement that failed, with its place in the file from the server's position.
 
     `shift` is the number of characters that were sent before it in the same message, `next_step` a hint how to continue, and
-    `encoding` that of the database. `is_first` means that no migration was applied before.
+    `encoding` that of the database. `is_first` means that no migration was applied before; `cause` and `hint` are what
+    the caller has found out about this failure.
     """
     text = statement.text if statement else ""
-    lines = [describe_text(error), *_count_copied(error.diag.context or "", step, statement)]
+    lines = [describe_text(error, cause), *_count_copied(error.diag.context or "", step, statement)]
     lines += list_invisible(step.source.text, step.source.shown, statement) if statement else []
     if statement is None and error.sqlstate in _LEDGER_GONE:
         lines.append(f"{step.source.shown} drops or renames the tables of the ledger, or their schema")
     hints = [error.diag.message_hint] if error.diag.message_hint else []
+    limit = _LIMITS.get(error.sqlstate or "")
+    if limit:
+        hints.append(f"{limit} ended the session. Remove it from the file, or lift it: ALTER ROLE … SET {limit} = 0;")
     if lost:
         hints.append(_describe_reconnect(next_step))
     else:
@@ -87,7 +102,7 @@ def build_statement_error(
             is_first=is_first,
             facts=facts,
         )
-        hint = find_transaction_hint(error.sqlstate, step, statement) or choose_hint(fault)
+        hint = hint or find_transaction_hint(error.sqlstate, step, statement) or choose_hint(fault)
         hints += [hint, *([next_step] if next_step != RESUME_HINT else [])]
     lines += [
         f"blocked by pid {b.pid} ({b.user}, {b.application or 'no application name'}, "
@@ -139,11 +154,28 @@ def describe_server_error(
 
     With an open connection, the server is asked for facts about it; its transaction is rolled back.
     """
+    if error.diag.source_function == _ROW_SECURITY:
+        return _describe_row_security(error, url, state)
     facts = read_facts(connection, error) if connection is not None else None
     hint = choose_hint(build_fault(error, facts=facts)) if error.sqlstate else _describe_reconnect(RESUME_HINT)
     return RunnerError(
         redact(describe_text(error), url),
         hint=redact("\n".join(filter(None, (error.diag.message_hint, hint))), url),
+        state=state,
+        sqlstate=error.sqlstate or "",
+    )
+
+
+def _describe_row_security(error: psycopg.Error, url: str, state: str) -> RunnerError:
+    """Return the error for a table whose policies apply to the role of the run; the server names the table in quotes."""
+    name = re.search(r'["«»„“]\s*(.+?)\s*["«»“”]', describe_reason(error))
+    table = name[1] if name else "a table of the ledger"
+    return RunnerError(
+        f"the row-level security policies on {redact(table, url)} apply to this role, and may hide rows from it",
+        hint=f"The ledger needs no policies, only privileges. As its owner, run:\n"
+        f"  ALTER TABLE {name[1] if name else '…'} NO FORCE ROW LEVEL SECURITY;\n"
+        f"  ALTER TABLE {name[1] if name else '…'} DISABLE ROW LEVEL SECURITY;\n"
+        "Or run migrations as a role with BYPASSRLS.",
         state=state,
         sqlstate=error.sqlstate or "",
     )

@@ -173,7 +173,7 @@ _HINTS: Mapping[str, Hint] = {
     "53200": "The server ran out of memory. Run the same command again when the load is lower.",
     "53300": "The server has no free connection. Wait until sessions end, or raise max_connections or CONNECTION LIMIT.",
     "55P03": _hint_lock,
-    "57014": "It was cancelled, by statement_timeout (SET LOCAL statement_timeout = 0 disables it) or by an administrator.",
+    "57014": "It was cancelled, by statement_timeout or by an administrator.",
     "57P01": "An administrator ended the session, or the server shuts down. Run the same command again when it is ready.",
     "57P02": "Another process of the server crashed. Run the same command again when it is ready.",
     "57P03": "The server is starting up or shutting down. Run the same command again when it is ready.",

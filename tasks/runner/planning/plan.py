@@ -134,11 +134,12 @@ def _resume(step: Step, attempt: Attempt | None, findings: list[Finding]) -> Ste
     """Return a step that resumes where an attempt of the same action stopped; add a finding if the file no longer allows it."""
     if attempt is None or attempt.action != step.action:
         return replace(step, done=0, resumed=False, unsure=False)
-    done = attempt.segments_done
-    script, separated = restore_separations(step.script, attempt.note, done=done)
+    script, separated = restore_separations(step.script, attempt.note, done=attempt.segments_done)
     step = replace(step, script=script, separated=step.separated | separated)
-    if checksum_segments(step.script, done) != attempt.segments_checksum:
+    done = _count_done(step.script, attempt)
+    if done is None:
         findings.append(describe_changed(step.version, attempt, step.source.shown))
+        done = attempt.segments_done
     return replace(step, done=done, resumed=attempt.interrupted, unsure=attempt.unsure)
 
 
@@ -158,14 +159,26 @@ def replan(plan: Plan, ledger: Ledger) -> Plan:
     return Plan(plan.action, tuple(steps), tuple(findings))
 
 
-def checksum_segments(script: Script, count: int) -> str:
-    """Return a checksum over the first `count` segments; empty for none, or if the script has fewer."""
-    if not 0 < count <= len(script.segments):
+def _count_done(script: Script, attempt: Attempt) -> int | None:
+    """Return how many segments of a script an attempt has finished; None if the script does not begin with these.
+
+    A SET of a timeout may have been inserted, because the statement after it was cancelled.
+    """
+    for count in range(len(script.segments) + 1 if attempt.segments_done else 1):
+        if checksum_segments(script, count) == attempt.segments_checksum:
+            return count
+    # An older version of this tool counted the timeouts.
+    recorded = checksum_segments(script, attempt.segments_done, timeouts=True)
+    return attempt.segments_done if recorded == attempt.segments_checksum else None
+
+
+def checksum_segments(script: Script, count: int, *, timeouts: bool = False) -> str:
+    """Return a checksum over the first `count` segments; empty if none counts, or if the script has fewer."""
+    if count > len(script.segments):
         return ""
-    digest = hashlib.sha256()
-    for segment in script.segments[:count]:
-        digest.update(segment.checksum.encode())
-    return digest.hexdigest()
+    checksums = [segment.checksum(timeouts=timeouts) for segment in script.segments[:count]]
+    text = "".join(checksums)
+    return hashlib.sha256(text.encode()).hexdigest() if text else ""
 
 
 def show_plan(plan: Plan) -> tuple[PlannedStep, ...]:

@@ -1,7 +1,10 @@
 """The lock that admits one run at a time."""
 
+import pytest
+
 from tasks.runner.database.active_run import LOCK_KEY
 from tasks.runner.database.run_lock import RunLock
+from tasks.runner.errors import LockLostError
 from tasks.runner.signals import Stop
 from tests.kit.databases import Database, ask
 from tests.kit.poolers import Pooler
@@ -37,3 +40,23 @@ def test_a_session_that_is_gone_needs_no_release(database: Database) -> None:
     end_session(database, "migrate-lock %")
     lock.release()
     assert database.query(TRY) == [(True,)]
+
+
+def test_a_recent_answer_does_not_hide_that_the_session_is_gone(database: Database) -> None:
+    lock = take_lock(database.url)
+    lock.check()
+    end_session(database, "migrate-lock %")
+    with pytest.raises(LockLostError, match="the session with the lock was ended"):
+        lock.check()
+    lock.release()
+
+
+@pytest.mark.parametrize("way", ["direct", "pooled"])
+def test_limits_for_an_application_do_not_apply_to_the_lock(way: str, database: Database, pgbouncer: Pooler) -> None:
+    for limit in ("idle_in_transaction_session_timeout", "transaction_timeout"):
+        database.execute(f"ALTER DATABASE {database.name} SET {limit} = '50ms'")
+    pgbouncer.reconnect()
+    lock = take_lock(pgbouncer.url if way == "pooled" else database.url)
+    database.execute("SELECT pg_sleep(0.2)")
+    lock.check()
+    lock.release()

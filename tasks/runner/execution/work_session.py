@@ -1,0 +1,67 @@
+"""The session that runs the files; it is replaced when a file changed the settings with which sessions start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+
+from tasks.runner.database.own_connection import OwnConnection
+from tasks.runner.database.second_session import open_first
+from tasks.runner.database.session import connect, run_sql
+from tasks.runner.database.session_settings import SESSION_DEFAULTS
+from tasks.runner.identity import Identity
+from tasks.runner.retries import RetryPolicy
+from tasks.runner.signals import Stop
+
+NoticeHandler = Callable[[psycopg.errors.Diagnostic], None]
+
+
+class WorkSession:
+    """The session of a run: `defaults` are the settings of role and database that it started with, None if they are unknown.
+
+    Behind a pooler they stay unknown: the sessions there belong to the pooler, and keep what they started with.
+    """
+
+    def __init__(self, url: str, *, identity: Identity, policy: RetryPolicy, stop: Stop) -> None:
+        self._url = url
+        self._name = f"migrate-run {identity.run_id}"
+        self._policy = policy
+        self._stop = stop
+        self._handlers: list[NoticeHandler] = []
+        self.connection = self._open()
+        self.pooled = self.connection.pooled
+        self.defaults = self._read_defaults()
+
+    def add_notice_handler(self, handler: NoticeHandler) -> None:
+        """Call the handler with each notice, in the sessions that replace this one too."""
+        self._handlers.append(handler)
+        self.connection.add_notice_handler(handler)
+
+    def reopen(self) -> None:
+        """Replace the session by a new one; raises ConnectError."""
+        self.connection.close()
+        self.connection = open_first(self._open, self._stop)
+        self.defaults = self._read_defaults()
+
+    def close(self) -> None:
+        """Close the session."""
+        self.connection.close()
+
+    def _open(self) -> OwnConnection:
+        connection = connect(self._url, name=self._name, runs_files=True, lock_timeout_ms=self._policy.lock_timeout_ms)
+        for handler in self._handlers:
+            connection.add_notice_handler(handler)
+        self.pid = connection.pgconn.backend_pid
+        return connection
+
+    def _read_defaults(self) -> str | None:
+        if self.pooled:
+            return None
+        try:
+            return run_sql(self.connection, f"SELECT {SESSION_DEFAULTS}")
+        except psycopg.errors.InsufficientPrivilege:
+            return None
+        except BaseException:
+            self.close()
+            raise

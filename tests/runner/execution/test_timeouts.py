@@ -1,0 +1,90 @@
+"""A statement_timeout that cancels a statement of a file: who set it, and how to go on."""
+
+import pytest
+
+from tasks.runner.operations.migrate import migrate
+from tasks.runner.planning.choice import MigrateGoal
+from tests.kit.databases import Database
+from tests.runner.operating import A, Operator, collect_failure, list_done
+
+SLEEP = "CREATE TABLE a ();\nSELECT pg_sleep(0.3);"
+
+
+@pytest.mark.parametrize(
+    ("change", "origin"),
+    [
+        ("ALTER DATABASE {0} SET statement_timeout = '50ms'", "ALTER DATABASE {0}"),
+        ("ALTER ROLE {1} IN DATABASE {0} SET statement_timeout = '50ms'", "ALTER ROLE {1} IN DATABASE {0}"),
+    ],
+)
+def test_the_error_names_who_set_the_timeout(change: str, origin: str, any_operator: Operator) -> None:
+    database = any_operator.database
+    ((user,),) = database.query("SELECT quote_ident(session_user)")
+    database.execute(change.format(database.name, user))
+    any_operator.write(A, SLEEP)
+    _, error = collect_failure(migrate(any_operator.make_runner(), MigrateGoal()))
+    assert error.message.splitlines()[1] == f"statement_timeout = 50ms, set by {origin.format(database.name, user)}"
+    assert error.hint == "To run it without that limit, insert above line 2:\nSET LOCAL statement_timeout = 0;"
+    any_operator.write(A, SLEEP.replace("\n", "\nSET LOCAL statement_timeout = 0;\n"))
+    assert list_done(any_operator.migrate()) == [A]
+
+
+def test_the_options_of_the_url_are_named(operator: Operator) -> None:
+    operator.write(A, SLEEP)
+    runner = operator.make_runner()
+    runner.url += f"{'&' if '?' in runner.url else '?'}options=-cstatement_timeout%3D50"
+    _, error = collect_failure(migrate(runner, MigrateGoal()))
+    assert "statement_timeout = 50ms, set by the options of DATABASE_URL" in error.message
+
+
+def test_the_files_own_timeout_is_named_with_its_line(operator: Operator) -> None:
+    operator.write(A, f"SET LOCAL statement_timeout = '50ms';\n{SLEEP}")
+    _, error = collect_failure(migrate(operator.make_runner(), MigrateGoal()))
+    assert error.message.splitlines()[1] == "statement_timeout: set on line 1, SET LOCAL statement_timeout = '50ms'"
+
+
+def test_a_cancellation_by_another_session_is_no_timeout(operator: Operator) -> None:
+    operator.database.execute(f"ALTER DATABASE {operator.database.name} SET statement_timeout = '1min'")
+    operator.write(A, "SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(1);")
+    _, error = collect_failure(migrate(operator.make_runner(), MigrateGoal()))
+    assert error.hint == "Another session cancelled it (pg_cancel_backend). Run the same command again."
+
+
+def cancel_vacuum(operator: Operator, text: str) -> str:
+    """Migrate while a table is locked, so that the timeout cancels VACUUM, and return the hint."""
+    operator.write(A, text)
+    with operator.database.connect() as blocker:
+        blocker.execute("BEGIN; LOCK TABLE b IN SHARE UPDATE EXCLUSIVE MODE")
+        _, error = collect_failure(migrate(operator.make_runner(), MigrateGoal()))
+    assert error.sqlstate == "57014"
+    return error.hint
+
+
+@pytest.mark.parametrize("header", ["", "-- migrate: no-transaction\n"])
+@pytest.mark.parametrize("above", ["", "SET LOCAL statement_timeout = 0;\n", "SET LOCK_TIMEOUT TO 50000;\n"])
+def test_the_hint_for_a_statement_outside_a_transaction_can_be_followed(
+    header: str, above: str, database: Database, operator: Operator
+) -> None:
+    database.execute(f"CREATE TABLE b (); ALTER DATABASE {database.name} SET statement_timeout = '50ms'")
+    vacuum = "VACUUM b;\nCREATE TABLE c AS SELECT current_setting('statement_timeout') AS value;"
+    hint = cancel_vacuum(operator, f"{header}CREATE TABLE a ();\n{above}{vacuum}")
+    if "SET LOCAL" not in above:
+        assert "\nSET statement_timeout = 0;" in hint
+    operator.write(A, f"{header}CREATE TABLE a ();\nSET statement_timeout = 0;\n{vacuum}")
+    assert list_done(operator.migrate()) == [A]
+    assert database.query("TABLE c") == [("0",)]
+    assert database.query("SHOW statement_timeout") == [("0",)]
+
+
+def test_the_inserted_timeout_may_stand_at_the_top(database: Database, operator: Operator) -> None:
+    database.execute(f"CREATE TABLE b (); ALTER DATABASE {database.name} SET statement_timeout = '50ms'")
+    text = "-- migrate: no-transaction\nCREATE TABLE a ();\nVACUUM b;"
+    cancel_vacuum(operator, text)
+    operator.write(A, text.replace("CREATE", "SET statement_timeout = 0;\nCREATE"))
+    with database.connect() as blocker:
+        blocker.execute("BEGIN; LOCK TABLE b IN SHARE UPDATE EXCLUSIVE MODE")
+        runner = operator.make_runner()
+        for event in migrate(runner, MigrateGoal()):
+            if event.kind == "statement_started":
+                blocker.rollback()
+    assert operator.read_states() == {A: "applied"}
