@@ -10,7 +10,7 @@ from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.events import StoredScript, UnfinishedAttempt
 from tasks.runner.files.checkout import Migrations, read_source
 from tasks.runner.parsing import Script, read_script
-from tasks.runner.planning.plan import checksum_segments
+from tasks.runner.planning.plan import count_done
 
 _STATE = "Nothing was changed."
 
@@ -39,20 +39,22 @@ class PartialScript:
         self._attempt = attempt
         self._text = text
         self._script = read_script(text, file=attempt.version, version=attempt.version)
+        self._done = count_done(self._script, attempt.done, attempt.checksum)
 
     @property
     def is_the_same(self) -> bool:
         """Return True if the text begins with the segments that were committed."""
-        return checksum_segments(self._script, self._attempt.done) == self._attempt.checksum
+        return self._done is not None
 
     def build(self) -> RehearsedMigration:
         """Return the committed part as a migration of its own."""
         name = f"{self._attempt.version} (in part)"
-        return RehearsedMigration(name, _cut(self._text, self._script, self._attempt.done), shown=name)
+        return RehearsedMigration(name, _cut(self._text, self._script, self._done or 0), shown=name)
 
     def is_leftover(self, name: str) -> bool:
         """Return True for the name of an index that the next statement builds: it may exist before that is recorded."""
-        following = self._script.segments[self._attempt.done : self._attempt.done + 1]
+        done = self._done or 0
+        following = self._script.segments[done : done + 1]
         targets = (statement.target for segment in following for statement in segment.statements)
         return any(target is not None and target.name and name.rpartition(".")[2].strip('"') == target.name for target in targets)
 

@@ -8,7 +8,7 @@ from tasks.runner.events import Finding
 from tasks.runner.files.checkout import Migrations, read_source, show_path
 from tasks.runner.ledger.reading import Attempt, Ledger
 from tasks.runner.planning.choice import Choice
-from tasks.runner.planning.plan import checksum_segments, describe_changed
+from tasks.runner.planning.plan import count_done, describe_changed
 
 
 def find_half_applied(migrations: Migrations, ledger: Ledger, choice: Choice) -> tuple[Finding, ...]:
@@ -44,7 +44,7 @@ def find_changed(migrations: Migrations, ledger: Ledger, planned: Container[str]
         if version in migrations.checksums and version not in planned and attempt.segments_done:
             source = read_source(migrations.up_path(version))
             script = read_script(source.text, file=source.shown, version=version)
-            if checksum_segments(script, attempt.segments_done) != attempt.segments_checksum:
+            if count_done(script, attempt.segments_done, attempt.segments_checksum) is None:
                 yield describe_changed(version, attempt, source.shown)
 
 

@@ -136,7 +136,7 @@ def _resume(step: Step, attempt: Attempt | None, findings: list[Finding]) -> Ste
         return replace(step, done=0, resumed=False, unsure=False)
     script, separated = restore_separations(step.script, attempt.note, done=attempt.segments_done)
     step = replace(step, script=script, separated=step.separated | separated)
-    done = _count_done(step.script, attempt)
+    done = count_done(step.script, attempt.segments_done, attempt.segments_checksum)
     if done is None:
         findings.append(describe_changed(step.version, attempt, step.source.shown))
         done = attempt.segments_done
@@ -159,17 +159,17 @@ def replan(plan: Plan, ledger: Ledger) -> Plan:
     return Plan(plan.action, tuple(steps), tuple(findings))
 
 
-def _count_done(script: Script, attempt: Attempt) -> int | None:
-    """Return how many segments of a script an attempt has finished; None if the script does not begin with these.
+def count_done(script: Script, done: int, checksum: str) -> int | None:
+    """Return how many segments of a script an attempt has finished, which recorded `done` and their checksum.
 
-    A SET of a timeout may have been inserted, because the statement after it was cancelled.
+    A SET of a timeout may have been inserted, because the statement after it was cancelled. Return None if the script does not
+    begin with the finished segments.
     """
-    for count in range(len(script.segments) + 1 if attempt.segments_done else 1):
-        if checksum_segments(script, count) == attempt.segments_checksum:
+    for count in range(len(script.segments) + 1 if done else 1):
+        if checksum_segments(script, count) == checksum:
             return count
     # An older version of this tool counted the timeouts.
-    recorded = checksum_segments(script, attempt.segments_done, timeouts=True)
-    return attempt.segments_done if recorded == attempt.segments_checksum else None
+    return done if checksum_segments(script, done, timeouts=True) == checksum else None
 
 
 def checksum_segments(script: Script, count: int, *, timeouts: bool = False) -> str:
