@@ -17,7 +17,7 @@ from tasks.commands.rehearse.verify import verify as verify
 from tasks.commands.squash import squash as squash
 from tasks.config.environments import load_environment
 from tasks.options import Options
-from tasks.runner.operations.requests import Request, parse_count
+from tasks.runner.operations.requests import Request, parse_count, parse_plan
 
 
 @command(
@@ -38,9 +38,12 @@ def migrate(
     yes: bool = False,
     start: bool = False,
     upload: bool = False,
+    plan: str | None = None,
 ) -> None:
     """Apply every pending migration."""
-    run_request(env, Request("migrate", to=to, strict=strict, dry_run=dry_run), Options(json, verbose, yes, start, upload))
+    with exit_on_error(json=json):
+        request = Request("migrate", to=to, strict=strict, dry_run=dry_run, plan=parse_plan(plan))
+    run_request(env, request, Options(json, verbose, yes, start, upload))
 
 
 @command(
@@ -61,10 +64,11 @@ def rollback(
     yes: bool = False,
     start: bool = False,
     upload: bool = False,
+    plan: str | None = None,
 ) -> None:
     """Roll back the newest migrations by their down files."""
     with exit_on_error(json=json):
-        request = Request("rollback", to=to, steps=parse_count("--steps", steps), dry_run=dry_run)
+        request = Request("rollback", to=to, steps=parse_count("--steps", steps), dry_run=dry_run, plan=parse_plan(plan))
     run_request(env, request, Options(json, verbose, yes, start, upload))
 
 
@@ -136,9 +140,12 @@ def seed(
     yes: bool = False,
     start: bool = False,
     upload: bool = False,
+    plan: str | None = None,
 ) -> None:
     """Run the seeds that are new or whose text changed."""
-    run_request(env, Request("seed", dry_run=dry_run), Options(json, verbose, yes, start, upload))
+    with exit_on_error(json=json):
+        request = Request("seed", dry_run=dry_run, plan=parse_plan(plan))
+    run_request(env, request, Options(json, verbose, yes, start, upload))
 
 
 @command(help={**ENV_HELP, "json": "print JSON lines on stdout", "yes": "confirm beforehand what a guarded environment asks"})

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -99,6 +100,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """Return the line that names the versions of PostgreSQL."""
     return describe_majors(find_programs(), config.stash[_majors])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many fault injections of each kind passed: the kinds are the files of tests/stress."""
+    paths = (Path(report.nodeid.partition("::")[0]) for report in terminalreporter.stats.get("passed", ()))
+    kinds = Counter(path.stem.removeprefix("test_").replace("_", " ") for path in paths if path.parent.name == "stress")
+    if kinds:
+        terminalreporter.write_line(f"stress: {', '.join(f'{number} {kind}' for kind, number in sorted(kinds.items()))}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -145,7 +145,9 @@ def _apply(case: _Adoptee, examination: Examination, options: Options, stop: Sto
     if other is not None and other.is_in_the_way:
         what += f" and rename the schema_migrations of {other.tool.name}"
     _confirm(case.environment, what, options, stop)
-    request = Request("adopt", version=case.subject.seen, agree=(pack(examination.adoptions),))
+    checksums = case.migrations.checksums
+    adoptions = [replace(adoption, checksum=checksums[adoption.version]) for adoption in examination.adoptions]
+    request = Request("adopt", version=case.subject.seen, agree=(pack(adoptions),))
     report(open_events(case.environment, request, options, stop, seen), json=options.json)
     compare_and_settle(case.environment, options, stop, case.migrations)
 

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks.console.prompts import confirm_by_typing, explain_no_prompt
 from tasks.options import Options
-from tasks.report import report
 from tasks.runner.errors import RefusedError
-from tasks.runner.events import Event, PlanMade
 from tasks.runner.operations.requests import Request
 from tasks.runner.signals import Stop
 
 if TYPE_CHECKING:
     from tasks.config.environments import Environment
+    from tasks.runner.operations.migrate import Approve
 
 _STATE = "Nothing was changed."
 
 
-def confirm_guarded(
-    environment: Environment,
-    request: Request,
-    options: Options,
-    stop: Stop,
-    open_events: Callable[[Request], Iterator[Event]],
-) -> None:
-    """Print the plan of a request that writes to a guarded environment, and ask for the environment's name.
+def choose_approval(environment: Environment, request: Request, options: Options, stop: Stop) -> Approve | None:
+    """Return how a request is approved once its plan was shown: by typing the name of a guarded environment, else not at all.
 
-    Raises RefusedError if another answer is typed, or if the question cannot be asked and --yes is missing.
+    The function raises RefusedError if another answer is typed. This one raises it at once if the question cannot be asked and
+    --yes is missing.
     """
     if not environment.guarded or not request.writes or options.yes:
-        return
+        return None
     name = environment.name
     again = f"inv db.{request.command} --env={name}"
     if options.upload:
@@ -48,25 +40,4 @@ def confirm_guarded(
             hint=f"Check the plan first (--dry-run), then confirm it: {again} --yes",
             state=_STATE,
         )
-    if not _has_steps(report_plan(request, open_events)):
-        return
-    confirm_by_typing(f"This will change {name}.", name, stop)
-
-
-def report_plan(request: Request, open_events: Callable[[Request], Iterator[Event]]) -> PlanMade | None:
-    """Print what a request would do, and return the plan."""
-    plans: list[PlanMade] = []
-
-    def keep(events: Iterator[Event]) -> Iterator[Event]:
-        for event in events:
-            if isinstance(event, PlanMade):
-                plans.append(event)
-            yield event
-
-    report(keep(open_events(replace(request, dry_run=True))))
-    return plans[-1] if plans else None
-
-
-def _has_steps(plan: PlanMade | None) -> bool:
-    """Return True if there is something to confirm; a repair has no plan and is always confirmed."""
-    return plan is None or bool(plan.steps)
+    return lambda: confirm_by_typing(f"This will change {name}.", name, stop)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invoke.exceptions import Exit
 
 from tasks.alerting.watcher import watch
-from tasks.commands.confirm import confirm_guarded
+from tasks.commands.confirm import choose_approval
 from tasks.commands.context import build_runner, exit_on_error
 from tasks.commands.elsewhere import confirm_elsewhere
 from tasks.config.environments import LOCAL, Environment, load_environment
@@ -19,6 +20,9 @@ from tasks.report import report
 from tasks.runner.events import CHECK_FOUND, Event, StatusesRead, StatusRead, needs_attention
 from tasks.runner.operations.requests import Request, perform
 from tasks.runner.signals import Stop, catch_signals
+
+if TYPE_CHECKING:
+    from tasks.runner.operations.migrate import Approve
 
 
 def run_request(names: str, request: Request, options: Options) -> None:
@@ -43,8 +47,8 @@ def run_request_in(environment: Environment, request: Request, options: Options,
     """Run a request in one environment, print its events, and return the last one."""
     if request.writes:
         environment = confirm_elsewhere(environment, options, stop)
-    confirm_guarded(environment, request, options, stop, lambda asked: open_events(environment, asked, options, stop, seen))
-    events = open_events(environment, request, options, stop, seen)
+    approve = choose_approval(environment, request, options, stop)
+    events = open_events(environment, request, options, stop, seen, approve)
     if request.writes:
         events = watch(events, environment, request.command)
     return report(events, json=options.json, verbose=options.verbose)
@@ -81,18 +85,20 @@ def write_files(overview: StatusesRead, shown: StatusesRead, html: str, promethe
         write_gauges(overview, Path(prometheus))
 
 
-def open_events(environment: Environment, request: Request, options: Options, stop: Stop, seen: list[str]) -> Iterator[Event]:
-    """Return the events of a request, run by this process or on a machine on Fly.
+def open_events(
+    environment: Environment, request: Request, options: Options, stop: Stop, seen: list[str], approve: Approve | None = None
+) -> Iterator[Event]:
+    """Return the events of a request, run by this process or on a machine on Fly, once its plan is approved.
 
     The URL whose password must be redacted is appended to `seen`.
     """
     if environment.fly_app:
         from tasks.fly.operation import run_remotely
 
-        return run_remotely(environment, request, options, stop)
+        return run_remotely(environment, request, options, stop, approve)
     runner = build_runner(environment, stop)
     seen.append(runner.url)
-    events = perform(request, runner, choose_confirm(stop, yes=options.yes, json=options.json))
+    events = perform(request, runner, choose_confirm(stop, yes=options.yes, json=options.json), approve)
     if environment.name == LOCAL and request.writes:
         from tasks.commands.schema_file import keep_schema_file
         from tasks.runner.planning.plan import CHANGES_SCHEMA

@@ -12,6 +12,7 @@ OUTPUT_HELP = {
 RUN_HELP = {
     **OUTPUT_HELP,
     "dry_run": "print the plan, in a READ ONLY transaction, and change nothing",
+    "plan": "run exactly the plan that --dry-run printed, or refuse",
     "yes": "confirm beforehand what a guarded environment asks",
     "upload": "send the files of this checkout to the Fly machine and run those",
 }

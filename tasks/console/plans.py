@@ -12,22 +12,28 @@ if TYPE_CHECKING:
     from tasks.runner.events import Finding, PlanMade, PlannedStatement, PlannedStep, RepairProposed
 
 _DIFF_LINES = 60
+_HEADS = {"confirm": "The plan", "changed": "The plan now"}
 _WOULD = {"rollback": ("migration", "rolled back"), "seed": ("seed", "run")}
 
 
 def format_plan(event: PlanMade, style: Style) -> list[Line]:
-    """Return the lines for the findings and, in a dry run, for every step that would run."""
+    """Return the lines for the findings and, where the plan is to be checked, for every step and how to run exactly this plan."""
     lines = format_findings(event.findings, style, hints=event.dry_run)
-    if not event.dry_run:
+    if not event.dry_run and not event.purpose:
         return lines
+    head = _HEADS.get(event.purpose, "Dry run")
     if not event.steps:
-        return [*lines, Line("Dry run: nothing to do", "head")]
+        return [*lines, Line(f"{head}: nothing to do", "head")]
     noun, done = _WOULD.get(event.action, ("migration", "applied"))
-    heading = f"Dry run: {count(len(event.steps), noun)} would be {done}"
-    lines += [Line(heading, "head"), Line("")]
+    lines += [Line(f"{head}: {count(len(event.steps), noun)} would be {done}", "head"), Line("")]
     for number, step in enumerate(event.steps, 1):
         lines += [*_format_step(number, step, style), Line("")]
-    return lines
+    if not event.plan_id:
+        return lines
+    if event.purpose:
+        return [*lines, Line(f"Plan {clean(event.plan_id)}", "dim")]
+    flag = f"--plan={clean(event.plan_id)}"
+    return [*lines, Line(f"To run exactly this plan: the same command with {flag} instead of --dry-run", "dim")]
 
 
 def _format_step(number: int, step: PlannedStep, style: Style) -> list[Line]:

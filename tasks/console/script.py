@@ -18,11 +18,11 @@ from tasks.console.cells import clean
 from tasks.console.heartbeat import send_heartbeats
 from tasks.console.prompts import choose_confirm
 from tasks.console.streams import share_file
-from tasks.runner.errors import RunnerError, describe_error
+from tasks.runner.errors import RunnerError, UsageError, describe_error
 from tasks.runner.events import CHECK_FOUND, Event, StatusRead, needs_attention
 from tasks.runner.identity import identify
 from tasks.runner.operations.files import list_files
-from tasks.runner.operations.requests import HISTORY_LIMIT, Request, perform
+from tasks.runner.operations.requests import HISTORY_LIMIT, Request, parse_plan, perform
 from tasks.runner.setting_names import describe_process_misspellings
 from tasks.runner.settings import (
     DatabaseUrlMissingError,
@@ -35,6 +35,7 @@ from tasks.runner.settings import (
 from tasks.runner.signals import catch_signals
 
 _HELP = ("-h", "--help")
+_PLAN_HELP = "run exactly the plan that --dry-run printed, or refuse"
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str], project: Path) -> int:
@@ -115,7 +116,9 @@ def _build_parser() -> argparse.ArgumentParser:
 
     migrate = add("migrate", "apply every pending migration (the default)", "--dry-run", "--strict")
     migrate.add_argument("--to", default="", metavar="VERSION", help="stop after this version")
+    migrate.add_argument("--plan", type=_read_plan, default=argparse.SUPPRESS, metavar="ID", help=_PLAN_HELP)
     rollback = add("rollback", "roll back the last migrations", "--dry-run")
+    rollback.add_argument("--plan", type=_read_plan, default=argparse.SUPPRESS, metavar="ID", help=_PLAN_HELP)
     rollback.add_argument("--steps", type=_read_count, default=1, metavar="N", help="how many (1)")
     rollback.add_argument("--to", default="", metavar="VERSION", help="roll back everything after this version; 0 rolls back all")
     status = add("status", "show the state of every migration", "--check")
@@ -124,9 +127,10 @@ def _build_parser() -> argparse.ArgumentParser:
     history.add_argument("--limit", type=_read_count, default=0, metavar="N", help=f"only the newest N rows ({HISTORY_LIMIT})")
     history.add_argument("--version", default="", help="only this version")
     add("load", "build an empty database from migrations/schema.sql")
-    add("seed", "run the seeds that are new or changed", "--dry-run")
+    seed = add("seed", "run the seeds that are new or changed", "--dry-run")
+    seed.add_argument("--plan", type=_read_plan, default=argparse.SUPPRESS, metavar="ID", help=_PLAN_HELP)
     repair = add("repair", "bring the ledger in line with the files; each change is confirmed", "--yes", "--dry-run")
-    repair.add_argument("--agree", action="append", default=[], metavar="CHANGE:VERSION", help="confirm this change")
+    repair.add_argument("--agree", action="append", default=[], metavar="CHANGE:VERSION[:DIGEST]", help="confirm this change")
     add("files", "list the migrations of this checkout with their checksums")
     adopt = add("adopt", "record the migrations that inv db.adopt proposed")
     adopt.add_argument("--version", required=True, metavar="SEEN", help="the state that the proposal was made from")
@@ -145,6 +149,13 @@ def _read_count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
+
+
+def _read_plan(text: str) -> str:
+    try:
+        return parse_plan(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(f"{error.message}. {error.hint}") from error
 
 
 def _build_request(options: argparse.Namespace) -> Request:

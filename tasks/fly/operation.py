@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from fabric import Connection
 
 from tasks.config.environments import PROJECT, Environment
 from tasks.console.cells import clean
 from tasks.console.prompts import ask_to_leave, choose_confirm
+from tasks.fly.confirmation import ConfirmRequest, approve_at_once, confirm_changes, confirm_plan
 from tasks.fly.failures import describe_refusal
 from tasks.fly.flyctl import list_machines, start_machine
 from tasks.fly.image_findings import name_image
@@ -28,61 +30,50 @@ from tasks.runner.events import (
     ConnectionLost,
     ErrorRaised,
     Event,
+    FilesFound,
     FilesRead,
     OutcomeRead,
+    PlanMade,
     RepairProposed,
-    RunFinished,
     RunStarted,
+    Skipped,
     StepFinished,
 )
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.identity import Identity, identify, read_revision
-from tasks.runner.operations.repair import build_unconfirmed_error
 from tasks.runner.operations.requests import Request, write_arguments
 from tasks.runner.signals import Stop, describe_signal
+
+if TYPE_CHECKING:
+    from tasks.runner.operations.migrate import Approve
 
 _COMPARED = frozenset({"migrate", "repair", "adopt"})
 """Operations that use the files, so that those of the image must be those of this checkout."""
 _START_DEADLINE_S = 90.0
 _POLL_S = 0.5
 _UNTOUCHED = "Nothing was changed."
+_REPEATED = (RunStarted, FilesFound, Skipped, PlanMade, RepairProposed)
+"""The events of a run that its dry run has shown already."""
 
 
-def run_remotely(environment: Environment, request: Request, options: Options, stop: Stop) -> Iterator[Event]:
-    """Return the events of a request on a machine of the app; the changes of a repair are confirmed in this terminal first."""
+def run_remotely(
+    environment: Environment, request: Request, options: Options, stop: Stop, approve: Approve | None = None
+) -> Iterator[Event]:
+    """Return the events of a request on a machine of the app; what needs confirmation is confirmed in this terminal first."""
     remote = build_remote(environment, options, stop)
     if request.command == "repair" and not request.dry_run:
-        return _repair(remote, request)
-    return remote.run_request(request)
+        confirm = choose_confirm(stop, yes=options.yes, json=options.json)
+        return remote.run_request(request, lambda events: confirm_changes(request, events, confirm, approve))
+    if approve is None:
+        return remote.run_request(request)
+    if request.command == "load":
+        return remote.run_request(request, lambda _events: approve_at_once(request, approve))
+    return remote.run_request(request, lambda events: confirm_plan(request, events, approve))
 
 
 def build_remote(environment: Environment, options: Options, stop: Stop) -> Remote:
     """Return the remote of an environment for one run."""
     return Remote(environment, identify(environment.settings), stop, options, lambda: ask_to_leave(json=options.json))
-
-
-def _repair(remote: Remote, request: Request) -> Iterator[Event]:
-    """Yield the proposed changes, ask for each, and run those that were confirmed."""
-    confirm = choose_confirm(remote.stop, yes=remote.options.yes, json=remote.options.json)
-    agreed: list[str] = []
-    shown = False
-    for event in remote.run_request(replace(request, dry_run=True)):
-        if isinstance(event, RunFinished) and shown:
-            continue
-        yield event
-        if isinstance(event, RepairProposed):
-            shown = True
-            if confirm is not None and confirm(event):
-                agreed.append(f"{event.change}:{event.version}")
-    if shown and confirm is None:
-        raise build_unconfirmed_error()
-    if agreed:
-        reported = (RunStarted, RepairProposed)
-        yield from (
-            event for event in remote.run_request(replace(request, agree=tuple(agreed))) if not isinstance(event, reported)
-        )
-    elif shown:
-        yield RunFinished("repair", 0, 0)
 
 
 @dataclass
@@ -99,16 +90,24 @@ class Remote:
     """The machine of the last connection."""
     _warned: set[str] = field(default_factory=set)
 
-    def run_request(self, request: Request) -> Iterator[Event]:
-        """Run a request and yield its events; raises ReportedError for an error that an event has reported."""
+    def run_request(self, request: Request, confirm: ConfirmRequest | None = None) -> Iterator[Event]:
+        """Run a request and yield its events; raises ReportedError for an error that an event has reported.
+
+        With `confirm`, what the request would do is shown first, and then what `confirm` returns is run, on the same connection.
+        """
         with ExitStack() as stack:
             try:
                 connection = self.enter(stack)
                 folder = self.place_files(connection)
                 if not self.options.upload and (request.writes or request.command in _COMPARED):
                     yield from self._compare_files(connection, request)
+                if confirm is not None:
+                    confirmed = yield from confirm(self._show(connection, folder, replace(request, dry_run=True)))
+                    if confirmed is None:
+                        return
+                    request = confirmed
                 run = self.build_run(connection, folder, request)
-                reported = yield from self._forward(run, request)
+                reported = yield from self._forward(run, request, repeated=_REPEATED if confirm else ())
                 self.print_warnings(run)
             except Interruption as interruption:
                 reason = f"stopped by {describe_signal(interruption.signal_name)}"
@@ -121,6 +120,15 @@ class Remote:
             if run.exit_code is None:
                 yield ConnectionLost(self.identity.run_id, run.reason)
             yield from follow(self, LostRun(self.machine_id, run, request.command))
+
+    def _show(self, connection: Connection, folder: str, request: Request) -> Iterator[Event]:
+        """Yield the events of a dry run; raises ReportedError for an error that an event has reported."""
+        run = self.build_run(connection, folder, request, run_id=Identity().run_id)
+        reported = yield from self._forward(run, request)
+        self.print_warnings(run)
+        if not run.complete:
+            raise self.refuse(run, untouched=True)
+        _finish(run, reported)
 
     def enter(self, stack: ExitStack, *, preferred: str = "") -> Connection:
         """Connect to a started machine until the stack is closed, to the preferred one if it is started."""
@@ -225,8 +233,13 @@ class Remote:
         versions = read_migrations(self.environment.settings.migrations_dir).checksums
         return name_image(event, self.environment.name, versions)
 
-    def _forward(self, run: RemoteRun, request: Request) -> Generator[Event, None, ErrorRaised | None]:
-        """Yield the events, and pass on a request to stop; return the error that was reported, if there was one."""
+    def _forward(
+        self, run: RemoteRun, request: Request, repeated: tuple[type[Event], ...] = ()
+    ) -> Generator[Event, None, ErrorRaised | None]:
+        """Yield the events, but for those `repeated`, and pass on a request to stop; return the error that was reported, if any.
+
+        A plan is always yielded if it is not the one that was to be run.
+        """
         reported: ErrorRaised | None = None
         steps: list[str] = []
         events = iter(run)
@@ -235,7 +248,8 @@ class Remote:
                 for event in events:
                     reported = event if isinstance(event, ErrorRaised) else reported
                     steps += [event.version] if isinstance(event, StepFinished) else []
-                    yield self._name_image(event)
+                    if not isinstance(event, repeated) or getattr(event, "purpose", "") == "changed":
+                        yield self._name_image(event)
                 return reported
             except Interruption as interruption:
                 if not request.writes:

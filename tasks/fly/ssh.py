@@ -23,6 +23,8 @@ from tasks.runner.signals import Stop
 # Without a handler, Python prints the tracebacks that paramiko logs for each refused connection. Its exceptions are reported.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
+_KEEPALIVE_S = 15
+"""How often a packet is sent, so that the connection stays open while a question is not answered."""
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 5.0
 _LONGEST_ANSWER_S = 10.0
@@ -94,6 +96,7 @@ def _enter(connection: Connection, target: SshConnection, stop: Stop) -> None:
     while True:
         try:
             connection.open()
+            connection.transport.set_keepalive(_KEEPALIVE_S)
             return
         except AuthenticationException as error:
             raise TunnelError(

@@ -45,7 +45,7 @@ def advance(view: LiveView, event: events.Event, now: float) -> LiveView | None:
         case events.LockAwaited():
             following = replace(view, lock=event)
         case events.PlanMade():
-            following = replace(view, lock=None)
+            following = None if event.purpose else replace(view, lock=None)
         case events.StepStarted():
             following = LiveView(step=event, step_since=now)
         case events.StatementStarted():

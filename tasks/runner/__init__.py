@@ -12,6 +12,7 @@ from tasks.runner.errors import (
     FilesError,
     LockLostError,
     Place,
+    PlanChangedError,
     RefusedError,
     ReportedError,
     RunInterruptedError,
@@ -20,6 +21,7 @@ from tasks.runner.errors import (
     UsageError,
 )
 from tasks.runner.events import (
+    ActiveRun,
     AdoptionWritten,
     CatalogRead,
     CheckMade,
@@ -51,6 +53,7 @@ from tasks.runner.events import (
     SchemaWritten,
     Session,
     Skipped,
+    StateCount,
     StatementFinished,
     StatementStarted,
     StatusesRead,
@@ -60,6 +63,7 @@ from tasks.runner.events import (
     StepFinished,
     StepStarted,
     StoredScript,
+    UnfinishedAttempt,
     Waiting,
     from_json,
     to_json,
@@ -71,6 +75,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "ActiveRun",
     "AdoptionWritten",
     "CatalogRead",
     "CheckMade",
@@ -96,6 +101,7 @@ __all__ = [
     "OtherRecord",
     "OutcomeRead",
     "Place",
+    "PlanChangedError",
     "PlanMade",
     "PlannedStatement",
     "PlannedStep",
@@ -111,6 +117,7 @@ __all__ = [
     "SchemaWritten",
     "Session",
     "Skipped",
+    "StateCount",
     "StatementError",
     "StatementFinished",
     "StatementStarted",
@@ -121,6 +128,7 @@ __all__ = [
     "StepFinished",
     "StepStarted",
     "StoredScript",
+    "UnfinishedAttempt",
     "UsageError",
     "Waiting",
     "from_json",

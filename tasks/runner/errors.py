@@ -52,6 +52,10 @@ class RefusedError(RunnerError):
     exit_code = 3
 
 
+class PlanChangedError(RefusedError):
+    """The plan is no longer the one that was made, shown or asked for."""
+
+
 class FilesError(RefusedError):
     """Files cannot be used; `problems` lists all of them, so that they can be fixed at once."""
 

@@ -19,6 +19,9 @@ LEDGER_FORMAT = 2
 LEDGER_ADDITIONS = 1
 """The number of additions to the format: tables, columns, keys and wider constraints, which older tools ignore."""
 
+PLAN_ID_LENGTH = 12
+"""The number of hexadecimal digits in the identity of a plan."""
+
 _LONGEST_ACTOR = 255
 _LONGEST_COMMIT = 64
 """The sizes of the ledger's columns."""

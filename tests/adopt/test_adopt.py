@@ -7,6 +7,7 @@ import pytest
 from tasks.adopt.examine import Assumptions, examine, read_subject
 from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.files.checkout import read_migrations
+from tasks.runner.ledger.takeover import Adoption
 from tasks.runner.operations.adopt import adopt, pack
 from tests.adopt.adopting import EMAIL, FILES, INDEX, ORDERS, ROWS, USERS, VIEW, Adopter, read_verdicts
 from tests.kit.own_servers import OwnServer
@@ -136,6 +137,29 @@ def test_nothing_is_written_if_the_schema_changed_meanwhile(partly_migrated: Ado
     assert partly_migrated.operator.database.query("SELECT to_regclass('schema_migrations')") == [(None,)]
 
 
+def test_nothing_is_written_if_the_record_of_another_tool_changed_meanwhile(partly_migrated: Adopter) -> None:
+    database = partly_migrated.operator.database
+    database.execute("CREATE TABLE schema_migrations (version varchar PRIMARY KEY)")
+    database.execute("INSERT INTO schema_migrations VALUES (%s), (%s)", USERS[:14], ROWS[:14])
+    runner, migrations = partly_migrated.operator.make_runner(), read_migrations(partly_migrated.operator.project.migrations)
+    subject = read_subject(runner, migrations)
+    examination = examine(subject, migrations, partly_migrated.scratch, Assumptions())
+    database.execute("DELETE FROM schema_migrations WHERE version = %s", ROWS[:14])
+    with pytest.raises(RefusedError, match="changed since"):
+        list(adopt(runner, subject.seen, (pack(examination.adoptions),)))
+    assert database.query("SELECT version FROM schema_migrations") == [(USERS[:14],)]
+
+
+def test_nothing_is_written_if_a_file_changed_meanwhile(partly_migrated: Adopter) -> None:
+    runner, migrations = partly_migrated.operator.make_runner(), read_migrations(partly_migrated.operator.project.migrations)
+    subject = read_subject(runner, migrations)
+    adoptions = [Adoption(version, "seen", None, migrations.checksums[version]) for version in (USERS, EMAIL)]
+    partly_migrated.operator.write(EMAIL, "ALTER TABLE users ADD COLUMN email varchar;")
+    with pytest.raises(RefusedError, match=f"{EMAIL}.sql changed since it was examined"):
+        list(adopt(runner, subject.seen, (pack(adoptions),)))
+    assert partly_migrated.operator.database.query("SELECT to_regclass('schema_migrations')") == [(None,)]
+
+
 def test_uncommitted_changes_are_ignored(partly_migrated: Adopter) -> None:
     with partly_migrated.operator.database.connect(autocommit=False) as other:
         other.execute("CREATE INDEX users_email ON users (email)")
@@ -154,6 +178,21 @@ def test_the_ledger_of_another_tool_is_compared_with_the_schema_and_taken_over(p
     written = partly_migrated.adopt()
     assert written.versions == (USERS, EMAIL, ROWS, VIEW)
     assert partly_migrated.operator.database.query(f"SELECT count(*) FROM {written.kept}") == [(3,)]
+
+
+def test_what_is_adopted_is_ordered_by_version_whatever_another_tool_dates(partly_migrated: Adopter) -> None:
+    operator = partly_migrated.operator
+    operator.database.execute(
+        "CREATE TABLE schema_migrations (id serial PRIMARY KEY, migration_name varchar(255) UNIQUE NOT NULL,"
+        " applied_at timestamp, checksum varchar(64), execution_time_ms integer)"
+    )
+    operator.database.execute(
+        "INSERT INTO schema_migrations (migration_name, applied_at) VALUES (%s, '2025-02-01')", f"{VIEW}.sql"
+    )
+    partly_migrated.adopt(present=[ROWS])
+    dates = operator.database.query("SELECT version FROM schema_migrations ORDER BY applied_at")
+    assert dates[0] == (VIEW,)
+    assert operator.read_applied() == [USERS, EMAIL, ROWS, VIEW]
 
 
 def test_the_command_shows_a_table_and_writes_after_confirmation(partly_migrated: Adopter, running: OwnServer) -> None:

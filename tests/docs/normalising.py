@@ -11,6 +11,7 @@ _SHOWN = (
     (re.compile(r"\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?"), "2025-12-01 09:30:00"),
     (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d\b(?!:)"), "2025-12-01 09:30"),
     (re.compile(r"\brun [0-9a-f]{8}\b"), "run 5f0c1a7e"),
+    (re.compile(r"(?<=--plan=)[0-9a-f]{12}\b"), "3f2a91c0d4e5"),
     (re.compile(r"(?<= )[0-9a-f]{8}$", re.MULTILINE), "5f0c1a7e"),
     (re.compile(r"\b[0-9a-f]{10}\b(?=\+changes| )"), "8c41d9e2f0"),
     (re.compile(rf"\b{ACTOR}@\S+"), f"{ACTOR}@laptop"),

@@ -1,14 +1,17 @@
 """Guarded environments: a change is confirmed by typing the name of the environment after its plan was shown."""
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from tasks.commands.confirm import confirm_guarded
+from tasks.commands.confirm import choose_approval
 from tasks.options import Options
 from tasks.runner.errors import RefusedError
-from tasks.runner.events import Event
+from tasks.runner.files.schema_file import SchemaFile
+from tasks.runner.operations.migrate import Approve
 from tasks.runner.operations.requests import Request
 from tasks.runner.signals import Stop
 from tests.fly.operating import RemoteOperator, operate_remotely
@@ -16,7 +19,7 @@ from tests.fly.terminals import open_dialogue
 from tests.kit.databases import Database
 from tests.kit.fly.world import FlyWorld
 from tests.kit.projects import Project
-from tests.runner.operating import A
+from tests.runner.operating import A, B, C
 
 DEFAULT_OPTIONS = Options()
 PROD = "gaia-gateway-prod"
@@ -32,12 +35,13 @@ def remote(fly: FlyWorld, project: Project, database: Database) -> Iterator[Remo
         yield remote
 
 
-def fail_when_opened(_request: Request) -> Iterator[Event]:
-    raise AssertionError("nothing may be opened")
+def choose(remote: RemoteOperator, request: Request, options: Options = DEFAULT_OPTIONS, name: str = "prod") -> Approve | None:
+    return choose_approval(remote.load(name), request, options, Stop())
 
 
-def confirm(remote: RemoteOperator, request: Request, options: Options = DEFAULT_OPTIONS, name: str = "prod") -> None:
-    confirm_guarded(remote.load(name), request, options, Stop(), fail_when_opened)
+def at_dev(remote: RemoteOperator) -> dict[str, str]:
+    """Return settings of a guarded environment `dev`, whose database is reached by a URL."""
+    return {"GUARDED": "dev,prod", "DATABASE_URL": remote.operator.database.url}
 
 
 def test_typing_the_name_after_the_plan_confirms_the_change(remote: RemoteOperator) -> None:
@@ -48,6 +52,83 @@ def test_typing_the_name_after_the_plan_confirms_the_change(remote: RemoteOperat
         dialogue.answer("prod")
         assert dialogue.finish() == 0
     assert remote.operator.read_tables() == ["a"]
+
+
+def test_the_plan_is_made_once_and_one_connection_serves_for_its_confirmation_and_its_run(remote: RemoteOperator) -> None:
+    with open_dialogue(remote, *TASK) as dialogue:
+        dialogue.await_words(QUESTION)
+        dialogue.answer("prod")
+        assert dialogue.finish() == 0
+    assert [call[:2] for call in remote.fly.calls].count(["ssh", "issue"]) == 1
+    assert [dialogue.output.count(words) for words in ("The plan: ", "Found 1 migration file", f"Applied {A}")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("prod", "the plan is no longer"), ("dev", "the plan has changed since it was made")],
+    ids=["on Fly", "by a URL"],
+)
+def test_a_plan_that_is_overtaken_at_the_prompt_is_refused_and_the_new_one_shown(
+    remote: RemoteOperator, name: str, words: str
+) -> None:
+    remote.operator.write_tables(B)
+    remote.operator.migrate(environment=name)
+    remote.operator.write_tables(C)
+    with open_dialogue(remote, "db.rollback", f"--env={name}", **at_dev(remote)) as dialogue:
+        dialogue.await_words(f"Type {name} to continue: ")
+        assert f"1. {B}" in dialogue.output
+        remote.operator.migrate(environment=name)
+        dialogue.answer(name)
+        assert dialogue.finish() == 3
+    after = " ".join(dialogue.output.partition("to continue: ")[2].split())
+    assert "The plan now: 1 migration would be rolled back" in after
+    assert f"1. {C}" in after
+    assert words in after
+    assert remote.operator.read_applied() == [A, B, C]
+
+
+def test_a_plan_can_be_run_by_the_id_of_its_dry_run(remote: RemoteOperator) -> None:
+    dry_run = remote.inv(*TASK, "--dry-run", "--json").stdout.splitlines()
+    (plan_id,) = [event["plan_id"] for event in map(json.loads, dry_run) if event["kind"] == "plan_made"]
+    assert f"--plan={plan_id} instead of --dry-run" in remote.inv(*TASK, "--dry-run").stdout
+    other = remote.inv(*TASK, "--yes", f"--plan={'0' * 12}", check=3)
+    assert "The plan now: 1 migration would be applied" in other.stdout
+    assert remote.operator.read_tables() == []
+    remote.inv(*TASK, "--yes", f"--plan={plan_id}")
+    assert remote.operator.read_tables() == ["a"]
+
+
+@pytest.mark.parametrize("text", ["", "abc", "ABCDEF012345"])
+def test_a_text_that_is_not_the_id_of_a_plan_is_wrong_usage(remote: RemoteOperator, text: str) -> None:
+    for command in ("db.migrate", "db.rollback", "db.seed"):
+        assert "is not the id of a plan" in remote.inv(command, "--env=prod", f"--plan={text}", check=2).stderr
+    assert "is not the id of a plan" in remote.operator.project.migrate("migrate", f"--plan={text}", check=2).stderr
+
+
+def test_a_repair_asks_for_each_change_and_then_for_the_name(remote: RemoteOperator) -> None:
+    remote.operator.migrate(environment="prod")
+    remote.operator.database.execute("UPDATE schema_migrations SET checksum = NULL")
+    with open_dialogue(remote, "db.repair", "--env=prod") as dialogue:
+        dialogue.await_words("[y/N] ")
+        dialogue.answer("y")
+        dialogue.await_words(QUESTION)
+        assert remote.operator.database.query("SELECT checksum FROM schema_migrations") == [(None,)]
+        dialogue.answer("prod")
+        assert dialogue.finish() == 0
+    assert [call[:2] for call in remote.fly.calls].count(["ssh", "issue"]) == 1
+    assert remote.operator.database.query("SELECT checksum IS NULL FROM schema_migrations") == [(False,)]
+
+
+def test_a_guarded_database_is_not_loaded_before_it_is_confirmed(remote: RemoteOperator) -> None:
+    path = remote.operator.project.migrations / "schema.sql"
+    checksum = hashlib.sha256((remote.operator.project.migrations / "up" / f"{A}.sql").read_bytes()).hexdigest()
+    path.write_text(SchemaFile("CREATE TABLE a (id int);", {A: checksum}).write())
+    with open_dialogue(remote, "db.load", "--env=dev", **at_dev(remote)) as dialogue:
+        dialogue.await_words("Type dev to continue: ")
+        assert remote.operator.read_tables() == []
+        dialogue.answer("no")
+        assert dialogue.finish() == 3
+    assert remote.operator.read_tables() == []
 
 
 @pytest.mark.parametrize(
@@ -85,15 +166,15 @@ def test_without_a_terminal_yes_is_required(remote: RemoteOperator) -> None:
 @pytest.mark.parametrize("options", [DEFAULT_OPTIONS, Options(json=True), Options(upload=True)], ids=["plain", "json", "upload"])
 def test_every_command_that_writes_is_guarded(remote: RemoteOperator, command: str, options: Options) -> None:
     with pytest.raises(RefusedError, match="prod is guarded") as refused:
-        confirm(remote, Request(command), options)
+        choose(remote, Request(command), options)
     assert refused.value.exit_code == 3
     assert ("--upload" in refused.value.message) == options.upload
-    confirm(remote, Request(command), replace(options, yes=True))
+    assert choose(remote, Request(command), replace(options, yes=True)) is None
 
 
 @pytest.mark.parametrize("request_", [Request("status"), Request("history"), Request("migrate", dry_run=True)])
 def test_a_command_that_only_reads_is_not_guarded(remote: RemoteOperator, request_: Request) -> None:
-    confirm(remote, request_)
+    assert choose(remote, request_) is None
     assert remote.operator.read_tables() == []
 
 
@@ -108,6 +189,6 @@ def test_the_setting_guarded_selects_the_guarded_environments(remote: RemoteOper
     remote.variables["GUARDED"] = "staging, dev"
     remote.variables["FLY_APP_STAGING"] = PROD
     with pytest.raises(RefusedError, match="staging is guarded"):
-        confirm(remote, Request("migrate"), name="staging")
-    confirm(remote, Request("migrate"), name="prod")
+        choose(remote, Request("migrate"), name="staging")
+    assert choose(remote, Request("migrate"), name="prod") is None
     assert remote.load("dev").guarded

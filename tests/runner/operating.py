@@ -10,7 +10,8 @@ from tasks.console import print_events
 from tasks.runner import MigrationRunner
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import Event, HistoryRead, HistoryRow, RepairProposed, StatusRead, StepFinished
-from tasks.runner.operations.migrate import migrate, rollback
+from tasks.runner.ledger.reading import read_ledger
+from tasks.runner.operations.migrate import RunMode, migrate, rollback
 from tasks.runner.operations.repair import repair
 from tasks.runner.operations.seed import seed
 from tasks.runner.operations.status import read_history, read_status
@@ -58,17 +59,19 @@ class Operator:
         folders = {"migrations_dir": self.project.migrations, "seeds_dir": self.project.seeds}
         return MigrationRunner(self.database.url, **{"policy": IMPATIENT, "watch_drift": self.watch_drift, **folders, **options})
 
-    def migrate(self, *, to: str = "", strict: bool = False, dry_run: bool = False, **options: Any) -> list[Event]:
+    def migrate(
+        self, *, to: str = "", strict: bool = False, dry_run: bool = False, plan: str = "", **options: Any
+    ) -> list[Event]:
         """Migrate, and return all events."""
-        return list(migrate(self.make_runner(**options), MigrateGoal(to=to, strict=strict), dry_run=dry_run))
+        return list(migrate(self.make_runner(**options), MigrateGoal(to=to, strict=strict), RunMode(dry_run, plan)))
 
-    def roll_back(self, *, steps: int = 1, to: str = "", dry_run: bool = False, **options: Any) -> list[Event]:
+    def roll_back(self, *, steps: int = 1, to: str = "", dry_run: bool = False, plan: str = "", **options: Any) -> list[Event]:
         """Roll back, and return all events."""
-        return list(rollback(self.make_runner(**options), RollbackGoal(steps, to), dry_run=dry_run))
+        return list(rollback(self.make_runner(**options), RollbackGoal(steps, to), RunMode(dry_run, plan)))
 
-    def seed(self, *, dry_run: bool = False, **options: Any) -> list[Event]:
+    def seed(self, *, dry_run: bool = False, plan: str = "", **options: Any) -> list[Event]:
         """Run the seeds, and return all events."""
-        return list(seed(self.make_runner(**options), dry_run=dry_run))
+        return list(seed(self.make_runner(**options), RunMode(dry_run, plan)))
 
     def repair(self, confirm: Callable[[RepairProposed], bool] | None = lambda _: True, **options: Any) -> list[Event]:
         """Repair the ledger, confirming everything by default, and return all events."""
@@ -95,8 +98,8 @@ class Operator:
         return self.database.query("SELECT action, outcome, coalesce(version, '') FROM schema_migrations_log ORDER BY id")
 
     def read_applied(self) -> list[str]:
-        """Return the versions in the ledger, in the order of application."""
-        return [row[0] for row in self.database.query("SELECT version FROM schema_migrations ORDER BY applied_at, version")]
+        """Return the versions in the ledger, in the order of their history."""
+        return self.database.ask(lambda connection: list(read_ledger(connection).checksums))
 
     def read_tables(self) -> list[str]:
         """Return the names of the tables that are not the ledger's."""

@@ -72,7 +72,7 @@ class Drift:
 
 
 def find_drift(read: CatalogRead, files: Migrations | None, server: ScratchServer, *, timeout_s: float | None = None) -> Drift:
-    """Replay the applied migrations in the order in which they were applied, and compare the schemas.
+    """Replay the applied migrations in the order of their history, and compare the schemas.
 
     The committed parts of unfinished migrations are replayed too. Raises RunnerError if a text is neither in the ledger nor in
     this checkout, or fails on scratch.

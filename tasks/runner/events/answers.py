@@ -29,9 +29,9 @@ CHECK_FOUND = 4
 @event("status_read")
 @dataclass(frozen=True, slots=True)
 class StatusRead(Event):
-    """The state of every version, oldest first, with the findings; `total` counts the rows before any limit.
+    """The state of every version, with the findings; `total` counts the rows before any limit.
 
-    A limit leaves out applied versions only.
+    The applied versions come in the order of their history, then the others by name. A limit leaves out applied versions only.
     """
 
     environment: str
@@ -62,7 +62,7 @@ class HistoryRead(Event):
 @event("catalog_read")
 @dataclass(frozen=True, slots=True)
 class CatalogRead(Event):
-    """The schema of a database, and the scripts that were applied to it, in that order.
+    """The schema of a database, and the scripts that were applied to it, in the order of history.
 
     Each of the `objects` is a tuple of kind, name, name of the parent and definition.
     """

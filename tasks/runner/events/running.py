@@ -44,12 +44,18 @@ class Skipped(Event):
 @event("plan_made")
 @dataclass(frozen=True, slots=True)
 class PlanMade(Event):
-    """The steps of a plan, and its findings."""
+    """The steps of a plan, and its findings.
+
+    `plan_id` is its identity, which `--plan` takes. `purpose` is why it is shown, other than for a dry run: `confirm` before a
+    question, `changed` if it is not the plan that was to be run.
+    """
 
     action: str
     dry_run: bool
     steps: tuple[PlannedStep, ...]
     findings: tuple[Finding, ...]
+    plan_id: str = ""
+    purpose: str = ""
 
 
 @event("lock_awaited")
@@ -225,9 +231,10 @@ class ErrorRaised(Event):
 @event("repair_proposed")
 @dataclass(frozen=True, slots=True)
 class RepairProposed(Event):
-    """A change of the ledger that needs confirmation."""
+    """A change of the ledger that needs confirmation; `digest` is that of what it changes, and of what it writes."""
 
     version: str
     change: str
     message: str
     diff: str = ""
+    digest: str = ""

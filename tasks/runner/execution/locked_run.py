@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 
@@ -20,12 +20,14 @@ from tasks.runner.identity import read_revision
 from tasks.runner.ledger.environment_label import check_environment, record_environment
 from tasks.runner.ledger.expected_schema import ExpectationWriter
 from tasks.runner.ledger.reading import Ledger, ensure_ledger, read_ledger
-from tasks.runner.ledger.renames import filter_renames
-from tasks.runner.ledger.replaced import apply_replaced, record_replacements
+from tasks.runner.ledger.replaced import record_replacements
 from tasks.runner.ledger.writing import Entry, Recorder
 from tasks.runner.planning.faults import find_folder_faults
-from tasks.runner.planning.plan import CHANGES_SCHEMA, Plan, replan
+from tasks.runner.planning.plan import CHANGES_SCHEMA, Plan
 from tasks.runner.redaction import redact
+
+Renew = Callable[[psycopg.Connection, Ledger], Plan]
+"""Return the plan to run, given the ledger as it is under the lock."""
 
 
 class LockedRun:
@@ -36,8 +38,11 @@ class LockedRun:
         self._url = settings.url
         self._name = f"migrate-run {settings.identity.run_id}"
 
-    def run(self, plan: Plan) -> Iterator[Event]:
-        """Acquire the lock, run a plan and release the lock; raises RunnerError at the first failure, after logging it."""
+    def run(self, renew: Renew) -> Iterator[Event]:
+        """Acquire the lock, make the plan, run it and release the lock.
+
+        Raises RunnerError at the first failure, after logging it.
+        """
         run_id, stop = self._settings.identity.run_id, self._settings.stop
         lock = open_first(lambda: RunLock(self._url, run_id=run_id, stop=stop), stop)
         watcher = Watcher(self._url, run_id=run_id, watched=self._name)
@@ -45,7 +50,7 @@ class LockedRun:
             yield from lock.acquire()
             session = self._open_session(lock)
             try:
-                yield from self._run_locked(session, plan, lock, watcher)
+                yield from self._run_locked(session, renew, lock, watcher)
             finally:
                 session.close()
         finally:
@@ -60,17 +65,16 @@ class LockedRun:
 
         return open_second(open_session, url=self._url, name=self._name, lock=lock, stop=stop)
 
-    def _run_locked(self, session: WorkSession, plan: Plan, lock: RunLock, watcher: Watcher) -> Iterator[Event]:
+    def _run_locked(self, session: WorkSession, renew: Renew, lock: RunLock, watcher: Watcher) -> Iterator[Event]:
         settings, connection = self._settings, session.connection
         yield from end_dead_runs(connection, watcher, settings.stop, own=self._name)
-        ledger = self._prepare_ledger(connection, plan)
-        renames = filter_renames(plan.renames, ledger)
-        if renames:
-            self._make_recorder(session, ledger).record_renames(renames)
-            ledger = read_ledger(connection)
-        plan = replan(plan, apply_replaced(ledger, [step.version for step in plan.steps]))
+        ledger = read_ledger(connection)
+        check_environment(ledger, settings.belonging)
+        Plan("", (), find_folder_faults(connection, ledger, settings.migrations_dir)).raise_refusals()
+        plan = renew(connection, ledger)
         plan.raise_refusals()
-        if not plan.steps:
+        ledger = self._complete_ledger(connection, ledger, plan)
+        if not plan.steps and not plan.renames:
             return
         recorder = self._make_recorder(session, ledger)
         recorder.log(Entry(plan.action, "started"))
@@ -80,6 +84,7 @@ class LockedRun:
         failures = FailureLog(self._url, recorder, lock)
         context = RunContext(self._url, session, recorder, lock, watcher, failures, settings.policy, settings.stop)
         try:
+            _write_history(recorder, plan)
             yield from PlanRun(context).run(plan)
         except RunnerError as error:
             text = redact(error.message, self._url)
@@ -95,11 +100,8 @@ class LockedRun:
         expecter.settle(session.connection)
         recorder.log(Entry(plan.action, "finished"))
 
-    def _prepare_ledger(self, connection: psycopg.Connection, plan: Plan) -> Ledger:
-        """Read the ledger again, because no other run can write to it now, and create its missing tables."""
-        ledger = read_ledger(connection)
-        check_environment(ledger, self._settings.belonging)
-        Plan(plan.action, (), find_folder_faults(connection, ledger, self._settings.migrations_dir)).raise_refusals()
+    def _complete_ledger(self, connection: psycopg.Connection, ledger: Ledger, plan: Plan) -> Ledger:
+        """Create the missing tables of the ledger, record the environment and replaced names, and return the ledger."""
         if not ledger.current:
             ensure_ledger(connection, ledger)
             ledger = read_ledger(connection)
@@ -110,3 +112,12 @@ class LockedRun:
         revision, reads_defaults = read_revision(self._settings.migrations_dir), session.defaults is not None
         identity, prepare = self._settings.identity, not session.pooled
         return Recorder(session.connection, ledger, identity, revision, prepare, reads_defaults=reads_defaults)
+
+
+def _write_history(recorder: Recorder, plan: Plan) -> None:
+    """Rename the rows of the ledger, and before new migrations are applied, log the rows that the log does not know."""
+    if plan.renames:
+        recorder.record_renames(plan.renames)
+    unlogged = read_ledger(recorder.connection).unlogged if plan.action == "migrate" and plan.steps else ()
+    if unlogged:
+        recorder.record_found(unlogged)

@@ -4,40 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 
-from tasks.runner.database.session import begin_own, connect, run_sql
+from tasks.runner.database.session import begin_own, connect
 from tasks.runner.errors import RunnerError
-from tasks.runner.files.checkout import Migrations, read_migrations
+from tasks.runner.execution.preparation import Preparation, Prepared, prepare
+from tasks.runner.files.checkout import read_migrations
 from tasks.runner.identity import Identity
-from tasks.runner.ledger.environment_label import Belonging, check_environment
-from tasks.runner.ledger.line_ends import ignore_line_ends
-from tasks.runner.ledger.reading import Ledger, read_ledger
-from tasks.runner.ledger.renames import read_renames
-from tasks.runner.ledger.replaced import list_replacements, rename_back
-from tasks.runner.ledger.view import view_ledger
-from tasks.runner.planning.choice import Goal, MigrateGoal, RollbackGoal, choose
-from tasks.runner.planning.faults import find_faults
-from tasks.runner.planning.half_applied import find_half_applied, merge_findings
-from tasks.runner.planning.plan import Plan, plan
+from tasks.runner.ledger.environment_label import Belonging
+from tasks.runner.ledger.reading import read_ledger
+from tasks.runner.planning.choice import Goal, MigrateGoal, RollbackGoal
+from tasks.runner.planning.plan import Plan
 from tasks.runner.retries import RetryPolicy
 from tasks.runner.signals import Stop
 
 if TYPE_CHECKING:
     from tasks.runner.events import Event
-
-
-@dataclass(frozen=True, slots=True)
-class Preparation:
-    """The plan of a goal, with the ledger and the files that it was made from."""
-
-    ledger: Ledger
-    migrations: Migrations
-    plan: Plan
+    from tasks.runner.execution.locked_run import Renew
 
 
 class MigrationRunner:
@@ -74,7 +61,7 @@ class MigrationRunner:
 
     def ensure_migration_table(self) -> None:
         """Create the ledger's tables if they do not exist; waits for a run that is in progress."""
-        for _ in self.run(Plan("migrate", ())):
+        for _ in self._run_locked("migrate", lambda _connection, _ledger: Plan("migrate", ())):
             pass
 
     def create_ledger(self) -> None:
@@ -124,57 +111,40 @@ class MigrationRunner:
         """Return the plan of a goal, made from the files and from a READ ONLY transaction that reads the ledger."""
         migrations = read_migrations(migrations_dir or self.migrations_dir)
         with self.read() as connection:
-            renames = read_renames(migrations.folder, migrations.checksums)
-            recorded = read_ledger(connection)
-            ledger, todo, ledger_findings = view_ledger(recorded, renames, migrations.checksums)
-            ledger = ignore_line_ends(connection, ledger, migrations)
-            check_environment(ledger, self.belonging)
-            choice = choose(migrations, ledger, goal)
-            faults = find_faults(connection, recorded, migrations)
-            half_applied = find_half_applied(migrations, ledger, choice)
-            choice = replace(choice, findings=merge_findings(faults, ledger_findings, half_applied, choice.findings))
-            if not choice.versions and not choice.findings:
-                return Preparation(ledger, migrations, Plan(choice.action, ()))
-            from tasks.runner.planning.sources import add_diffs, check_syntax, read_sources
+            return prepare(connection, migrations, goal, self.belonging)
 
-            choice = replace(choice, findings=add_diffs(connection, ledger, migrations, choice.findings))
-            sources = read_sources(connection, ledger, migrations, choice)
-            # Parsing can take longer than a transaction should be open.
-            run_sql(connection, "ROLLBACK")
-            new_plan = plan(choice, sources, ledger.attempts, ledger.schema)
-            todo = (*todo, *rename_back(ledger, choice.versions if choice.action == "rollback" else ()))
-            new_plan = replace(new_plan, renames=todo, replaced=list_replacements(renames))
-            check_syntax(connection, new_plan)
-        return Preparation(ledger, migrations, new_plan)
-
-    def run(self, plan: Plan) -> Iterator[Event]:
+    def run(self, prepared: Prepared, *, exact: bool = False) -> Iterator[Event]:
         """Run a plan under the lock; raises RunnerError at the first failure, after logging it.
 
-        The ledger is read again once the lock is acquired, and steps that another run did in the meantime are skipped.
+        The choice is made again once the lock is acquired. Steps that another run did in the meantime are left out, unless the
+        plan must run `exact`; any other difference raises PlanChangedError.
         """
+        prepared.plan.raise_refusals()
+        return self._run_locked(prepared.plan.action, partial(prepared.renew, exact=exact))
+
+    def _run_locked(self, action: str, renew: Renew) -> Iterator[Event]:
         from tasks.runner.execution.context import RunSettings
         from tasks.runner.execution.failure_report import describe_finished
         from tasks.runner.execution.locked_run import LockedRun
 
-        plan.raise_refusals()
         settings = RunSettings(
             self.url, self.identity, self.stop, self.policy, self.belonging, self.migrations_dir, self.watch_drift
         )
         finished = 0
         try:
-            for event in LockedRun(settings).run(plan):
+            for event in LockedRun(settings).run(renew):
                 finished += event.kind == "step_finished"
                 yield event
         except psycopg.Error as error:
-            raise self.explain(error, describe_finished(plan.action, finished)) from error
+            raise self.explain(error, describe_finished(action, finished)) from error
 
     def _finish(self, goal: Goal, folder: Path) -> list[str]:
         """Prepare and run a goal, and return the versions of its finished steps."""
         from tasks.runner.events import StepFinished
 
-        prepared = self.prepare(goal, folder).plan
-        prepared.raise_refusals()
-        if not prepared.steps and not prepared.renames:
+        prepared = self.prepare(goal, folder)
+        prepared.plan.raise_refusals()
+        if not prepared.plan.steps and not prepared.plan.renames:
             return []
         return [event.version for event in self.run(prepared) if isinstance(event, StepFinished)]
 

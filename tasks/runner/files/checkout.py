@@ -65,7 +65,7 @@ class Migrations:
     def matches(self, version: str, checksum: str) -> bool:
         """Return True if a checksum, or its beginning, is that of the up file, but for line ends or a byte order mark.
 
-        The file is read only if the checksum is another one.
+        The file is read only if the checksum is another one. One that was edited since its own checksum was read does not match.
         """
         if version not in self.checksums or not checksum:
             return False
@@ -75,7 +75,8 @@ class Migrations:
             data = self.up_path(version).read_bytes()
         except OSError:
             return False
-        return any(each.startswith(checksum) for each in list_checksums(data))
+        variants = list_checksums(data)
+        return self.checksums[version] in variants and any(each.startswith(checksum) for each in variants)
 
 
 def read_migrations(folder: Path) -> Migrations:

@@ -12,6 +12,7 @@ from psycopg import sql
 
 from tasks.postgres.representable import restore_text
 from tasks.runner.events import Finding
+from tasks.runner.ledger.history import FOUND
 from tasks.runner.ledger.reading import HELPER_TABLES, Ledger
 
 _LOST = """
@@ -36,8 +37,10 @@ INSERT INTO {ledger} (version, applied_at, applied_by, checksum, execution_time_
     ON CONFLICT (version) DO NOTHING
 """
 _HAS_TEXTS = """
-SELECT EXISTS (SELECT FROM {log} JOIN {ledger} USING (version) WHERE action IN ('migrate', 'adopt') AND outcome = 'finished')
+SELECT EXISTS (SELECT FROM {log} l JOIN {ledger} USING (version)
+                WHERE action IN ('migrate', 'adopt') AND outcome = 'finished' AND to_jsonb(l) ->> 'note' IS DISTINCT FROM %s)
 """
+"""A version that was only found in the ledger has no texts."""
 _REBUILD = "Rebuild it: inv db.repair"
 
 
@@ -120,5 +123,5 @@ def lacks_texts(connection: psycopg.Connection, ledger: Ledger) -> bool:
     if not ledger.complete or not ledger.checksums or "_scripts" in ledger.filled:
         return False
     query = sql.SQL(_HAS_TEXTS).format(log=ledger.table("_log"), ledger=ledger.table())
-    row = connection.execute(query).fetchone()
+    row = connection.execute(query, [FOUND]).fetchone()
     return row is not None and bool(row[0])

@@ -43,9 +43,10 @@ def _find_stored(connection: psycopg.Connection, ledger: Ledger, migrations: Mig
     same = set()
     for version, text in stored.items():
         try:
-            current = read_source(migrations.up_path(version)).text
+            current = read_source(migrations.up_path(version))
         except FilesError:
             continue  # an edit that cannot be read is one
-        if is_same_text(skip_encoding(text), current):
+        # A file that was edited since its checksum was read is not the one that is compared.
+        if current.checksum == migrations.checksums[version] and is_same_text(skip_encoding(text), current.text):
             same.add(version)
     return same

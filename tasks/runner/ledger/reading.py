@@ -14,6 +14,7 @@ from tasks.postgres.quoting import quote_identifier, quote_qualified
 from tasks.runner.database.session import run_sql
 from tasks.runner.errors import RefusedError
 from tasks.runner.identity import LEDGER_ADDITIONS, LEDGER_FORMAT
+from tasks.runner.ledger.history import read_records
 
 INTERRUPTED = frozenset({"", "57014", "57P01", "57P02", "57P03", "57P05", "08006", "08003", "08000"})
 """How a statement ends that the server did not refuse: it was cancelled, or the session was lost.
@@ -49,7 +50,8 @@ SELECT 'filled', '_scripts', '', NULL, 0, 0, NULL, NULL, NULL, NULL, NULL WHERE 
     "_log": f"""
 SELECT 'filled', '_log', '', NULL, 0, 0, NULL, NULL, NULL, NULL, NULL WHERE EXISTS (SELECT FROM {{_log}})
 UNION ALL
-SELECT 'log', version, action, outcome, segments_done, segments_total, segments_checksum, sqlstate, error, at::text, note
+SELECT 'log', version, action, outcome, segments_done, segments_total, segments_checksum, sqlstate, error, at::text,
+       to_jsonb(l) ->> 'note'
   FROM {{_log}} l
  WHERE version IS NOT NULL AND outcome <> 'finished' AND outcome IN ('started', 'failed', 'resumed')
    AND id = (SELECT max(id) FROM {{_log}} later WHERE later.version = l.version AND action IN {_KNOWN_ACTIONS}
@@ -89,7 +91,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The contents of the ledger: checksums by version in the order of application, and unfinished attempts."""
+    """The contents of the ledger: checksums by version in the order of their history, and unfinished attempts."""
 
     schema: str = "public"
     exists: bool = False
@@ -115,6 +117,8 @@ class Ledger:
     """The names that were replaced, as tasks.runner.ledger.replaced writes them."""
     absorbed: Mapping[str, str] = field(default_factory=dict)
     """The recorded squash by each version of this checkout that it absorbed, which therefore counts as applied."""
+    unlogged: tuple[str, ...] = ()
+    """The versions that the log does not know: others than this tool recorded them."""
 
     @property
     def current(self) -> bool:
@@ -146,9 +150,13 @@ def read_ledger(connection: psycopg.Connection) -> Ledger:
     ledger = Ledger(schema=schema, helpers=frozenset(helpers))
     if columns is not None:
         _check_shape(schema, columns, keyed=keyed)
-        query = 'SELECT version, checksum FROM {} ORDER BY applied_at NULLS FIRST, version COLLATE "C"'
-        rows = connection.execute(sql.SQL(query).format(ledger.table())).fetchall()
-        ledger = replace(ledger, exists=True, complete=len(helpers) == len(HELPER_TABLES), checksums=dict(rows))
+        ledger = replace(ledger, exists=True, complete=len(helpers) == len(HELPER_TABLES))
+        records = read_records(connection, ledger.table(), ledger.table("_log") if "_log" in helpers else None)
+        ledger = replace(
+            ledger,
+            checksums={record.version: record.checksum for record in records},
+            unlogged=tuple(record.version for record in records if record.log_id is None),
+        )
     return _read_helpers(connection, ledger) if ledger.helpers else ledger
 
 

@@ -32,6 +32,8 @@ class Adoption:
     version: str
     evidence: str
     applied_at: datetime | None = None
+    checksum: str = ""
+    """The checksum of the file that was examined; empty for any."""
 
 
 def take_over(
@@ -60,6 +62,10 @@ def record_adoptions(recorder: Recorder, adoptions: Iterable[Adoption], migratio
     """Record versions that a database already has, with the current texts and checksums of their files."""
     for adoption in adoptions:
         up = read_source(migrations.up_path(adoption.version))
+        if adoption.checksum not in ("", up.checksum):
+            raise RefusedError(
+                f"{up.shown} changed since it was examined", hint="Run the command again.", state="Nothing was changed."
+            )
         has_down = adoption.version in migrations.downs
         down = read_source(migrations.down_path(adoption.version)).text if has_down else None
         recorder.record_adopted(

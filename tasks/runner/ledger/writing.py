@@ -15,6 +15,7 @@ from tasks.runner.database.own_connection import find_own_settings
 from tasks.runner.database.session import read_encoding, run_sql
 from tasks.runner.database.session_settings import SESSION_DEFAULTS
 from tasks.runner.identity import Identity, Revision
+from tasks.runner.ledger.history import FOUND
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.renames import Rename
 
@@ -197,6 +198,12 @@ class Recorder:
     def store_texts(self, version: str, up_text: str, down_text: str | None) -> None:
         """Store the texts of a recorded version, unless some are stored."""
         self._run(_STORED, {"version": version, "up_text": up_text, "down_text": down_text})
+
+    def record_found(self, versions: Iterable[str]) -> None:
+        """Log versions that the ledger has and the log does not, in one transaction: what is applied now comes after them."""
+        with self.connection.transaction():
+            for version in versions:
+                self.log(Entry("adopt", "finished", version, note=FOUND))
 
     def record_adopted(
         self, version: str, *, applied_at: datetime | None, checksum: str, up_text: str, down_text: str | None, evidence: str

@@ -74,7 +74,9 @@ def fingerprint_state(live: Catalog, recorded: Sequence[str], other: OtherLedger
 
 def pack(adoptions: Sequence[Adoption]) -> str:
     """Return adoptions as one argument, without characters that a shell would change."""
-    rows = [(each.version, each.evidence, each.applied_at.isoformat() if each.applied_at else "") for each in adoptions]
+    rows = [
+        (each.version, each.evidence, each.applied_at.isoformat() if each.applied_at else "", each.checksum) for each in adoptions
+    ]
     return base64.urlsafe_b64encode(zlib.compress(json.dumps(rows).encode())).decode()
 
 
@@ -82,7 +84,10 @@ def unpack(word: str) -> tuple[Adoption, ...]:
     """Return the adoptions in a result of `pack`; raises UsageError for any other text."""
     try:
         rows = json.loads(zlib.decompress(base64.urlsafe_b64decode(word)))
-        return tuple(Adoption(version, evidence, datetime.fromisoformat(at) if at else None) for version, evidence, at in rows)
+        return tuple(
+            Adoption(version, evidence, datetime.fromisoformat(at) if at else None, *checksum)
+            for version, evidence, at, *checksum in rows
+        )
     except (ValueError, TypeError, zlib.error) as error:
         raise UsageError(
             "these adoptions cannot be read", hint="inv db.adopt --apply passes them.", state="Nothing was changed."

@@ -27,7 +27,7 @@ from tasks.runner.ledger.renames import read_renames
 from tasks.runner.ledger.replaced import list_replacements, record_replacements
 from tasks.runner.ledger.takeover import Adoption, record_adoptions
 from tasks.runner.ledger.writing import Recorder
-from tasks.runner.operations.migrate import start
+from tasks.runner.operations.migrate import Approve, start
 from tasks.runner.planning.failures import describe_text, describe_uncommitted, find_place, is_lost
 from tasks.runner.planning.faults import find_faults
 from tasks.runner.planning.plan import Plan
@@ -41,8 +41,8 @@ _ROLLED_BACK = "Everything was rolled back."
 _LOAD_HINT = "Does the server have the required extensions and roles? inv db.migrate shows which statement fails."
 
 
-def load_schema(runner: MigrationRunner) -> Iterator[Event]:
-    """Create the schema of the schema file in an empty database, and record its migrations as applied.
+def load_schema(runner: MigrationRunner, approve: Approve | None = None) -> Iterator[Event]:
+    """Create the schema of the schema file in an empty database, and record its migrations as applied, once that is approved.
 
     Raises RefusedError if the database is not empty, or if the file does not match the migrations of this checkout.
     """
@@ -63,6 +63,8 @@ def load_schema(runner: MigrationRunner) -> Iterator[Event]:
     yield FilesFound(len(schema.checksums))
     if schema.writing:
         yield _warn_about_rows(schema)
+    if approve is not None:
+        approve()
     lock = RunLock(runner.url, run_id=runner.identity.run_id, stop=runner.stop)
     try:
         yield from lock.acquire()

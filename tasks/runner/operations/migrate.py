@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from tasks.runner.clock import count_ms
 from tasks.runner.database.session import describe_server
+from tasks.runner.errors import PlanChangedError, RunnerError
 from tasks.runner.events import Event, FilesFound, PlanMade, RunFinished, RunStarted, Skipped
 from tasks.runner.execution.migration_runner import MigrationRunner
+from tasks.runner.execution.preparation import Preparation, Prepared
 from tasks.runner.operations.losses import add_losses
 from tasks.runner.planning.choice import MigrateGoal, RollbackGoal
-from tasks.runner.planning.plan import Plan, show_plan
+from tasks.runner.planning.plan import show_plan
+from tasks.runner.planning.renewal import identify_plan
+
+Approve = Callable[[], None]
+"""Ask for a confirmation of what was shown; raises RefusedError if it is not given."""
 
 
-def migrate(runner: MigrationRunner, goal: MigrateGoal, *, dry_run: bool = False) -> Iterator[Event]:
+@dataclass(frozen=True, slots=True)
+class RunMode:
+    """Whether a plan is only shown, which plan must be run if that is given, and how it is confirmed once it was shown."""
+
+    dry_run: bool = False
+    plan_id: str = ""
+    approve: Approve | None = None
+
+
+DEFAULT_MODE = RunMode()
+_CHECK = "Check the plan above. To run it, run the same command with its id."
+
+
+def migrate(runner: MigrationRunner, goal: MigrateGoal, mode: RunMode = DEFAULT_MODE) -> Iterator[Event]:
     """Migrate the database to the newest migration, or to the one of the goal."""
     yield start(runner, "migrate")
     started_at = time.monotonic()
@@ -23,17 +44,19 @@ def migrate(runner: MigrationRunner, goal: MigrateGoal, *, dry_run: bool = False
     skipped = tuple(v for v in prepared.migrations.checksums if v in prepared.ledger.checksums)
     if skipped:
         yield Skipped(skipped)
-    yield from run_plan(runner, prepared.plan, started_at, dry_run=dry_run)
+    yield from run_plan(runner, prepared, started_at, mode, lambda: runner.prepare(goal))
 
 
-def rollback(runner: MigrationRunner, goal: RollbackGoal, *, dry_run: bool = False) -> Iterator[Event]:
-    """Roll back the last migrations with their down files, in the reverse order of application."""
+def rollback(runner: MigrationRunner, goal: RollbackGoal, mode: RunMode = DEFAULT_MODE) -> Iterator[Event]:
+    """Roll back the last migrations with their down files, in the reverse order of their history."""
+
+    def prepare() -> Preparation:
+        prepared = runner.prepare(goal)
+        return prepared if prepared.plan.refusals else replace(prepared, plan=add_losses(runner, prepared.plan))
+
     yield start(runner, "rollback")
     started_at = time.monotonic()
-    plan = runner.prepare(goal).plan
-    if not plan.refusals:
-        plan = add_losses(runner, plan)
-    yield from run_plan(runner, plan, started_at, dry_run=dry_run)
+    yield from run_plan(runner, prepare(), started_at, mode, prepare)
 
 
 def start(runner: MigrationRunner, action: str) -> RunStarted:
@@ -42,13 +65,35 @@ def start(runner: MigrationRunner, action: str) -> RunStarted:
     return RunStarted(runner.identity.run_id, action, runner.environment, database, runner.identity.actor)
 
 
-def run_plan(runner: MigrationRunner, plan: Plan, started_at: float, *, dry_run: bool) -> Iterator[Event]:
-    """Show a plan and, unless this is a dry run, run it."""
-    done = 0
-    yield PlanMade(plan.action, dry_run, show_plan(plan), plan.findings)
+def run_plan(
+    runner: MigrationRunner, prepared: Prepared, started_at: float, mode: RunMode, prepare: Callable[[], Prepared]
+) -> Iterator[Event]:
+    """Show a plan and, unless this is a dry run, run it: exactly the plan that was confirmed or asked for.
+
+    `prepare` makes the plan again, to show it if it has changed.
+    """
+    plan, done = prepared.plan, 0
+    plan_id = identify_plan(plan)
+    other = bool(mode.plan_id) and plan_id != mode.plan_id
+    asks = mode.approve is not None and bool(plan.steps) and not mode.dry_run and not plan.refusals
+    purpose = "changed" if other else "confirm" if asks else ""
+    yield PlanMade(plan.action, mode.dry_run, show_plan(plan), plan.findings, plan_id, purpose)
     plan.raise_refusals()
-    if (plan.steps or plan.renames) and not dry_run:
-        for event in runner.run(plan):
-            done += event.kind == "step_finished"
-            yield event
-    yield RunFinished(plan.action, done, count_ms(started_at), dry_run, renamed=0 if dry_run else len(plan.renames))
+    if other:
+        raise PlanChangedError(
+            f"the plan is no longer {mode.plan_id}: it is {plan_id} now", hint=_CHECK, state="Nothing was changed."
+        )
+    if asks and mode.approve is not None:
+        mode.approve()
+    if (plan.steps or plan.renames) and not mode.dry_run:
+        try:
+            for event in runner.run(prepared, exact=asks or bool(mode.plan_id)):
+                done += event.kind == "step_finished"
+                yield event
+        except PlanChangedError:
+            with suppress(RunnerError):
+                plan = prepare().plan
+                yield PlanMade(plan.action, False, show_plan(plan), plan.findings, identify_plan(plan), "changed")
+            raise
+    renamed = 0 if mode.dry_run else len(plan.renames)
+    yield RunFinished(plan.action, done, count_ms(started_at), mode.dry_run, renamed=renamed)

@@ -10,7 +10,12 @@ from tasks.runner.events import Event, OutcomeRead
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.ledger.reading import read_ledger
 
-_ROWS = "SELECT version, outcome, coalesce(error, ''), coalesce(sqlstate, '') FROM {log} WHERE run_id = %s ORDER BY id"
+_ROWS = """
+SELECT version, outcome, coalesce(error, ''), coalesce(sqlstate, '') FROM {log} l
+ WHERE run_id = %s AND (version IS NULL OR action NOT IN ('rename', 'adopt')
+    OR NOT EXISTS (SELECT FROM {log} f WHERE f.run_id = l.run_id AND f.version IS NULL)) ORDER BY id
+"""
+"""Renames and versions that were found are no steps of the run that logs them."""
 _SESSIONS = """
 SELECT count(*) FROM pg_stat_activity
  WHERE datname = current_database() AND application_name = ANY (%s)

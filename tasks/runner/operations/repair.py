@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import sql
@@ -13,18 +14,18 @@ from tasks.postgres.representable import store_text
 from tasks.runner.clock import count_ms
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session import connect, is_pooled, read_encoding
-from tasks.runner.errors import RefusedError
+from tasks.runner.errors import PlanChangedError, RefusedError
 from tasks.runner.events import Event, Finding, RepairProposed, RunFinished
 from tasks.runner.execution.migration_runner import MigrationRunner
-from tasks.runner.files.checkout import Migrations, read_migrations, read_source
+from tasks.runner.files.checkout import Migrations, SourceFile, read_migrations, read_source
 from tasks.runner.identity import read_revision
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.expected_schema import record_uncompared
 from tasks.runner.ledger.reading import Ledger, ensure_ledger, read_ledger
-from tasks.runner.ledger.renames import Rename, filter_renames
+from tasks.runner.ledger.renames import Rename
 from tasks.runner.ledger.view import read_renamed_ledger
 from tasks.runner.ledger.writing import Entry, Recorder
-from tasks.runner.operations.migrate import start
+from tasks.runner.operations.migrate import Approve, start
 from tasks.runner.operations.rebuild import REBUILDING, propose_rebuilding, rebuild
 from tasks.runner.planning.choice import find_differences
 from tasks.runner.planning.failures import describe_uncommitted
@@ -42,37 +43,66 @@ _TEXTS = {
 }
 
 
+_DIGEST_LENGTH = 16
+
+
 @dataclass(frozen=True, slots=True)
-class _Session:
-    connection: psycopg.Connection
-    ledger: Ledger
+class _Proposed:
+    """The changes that a repair can make, with the texts of the files that they record, and the rows to rename first."""
+
+    changes: tuple[RepairProposed, ...]
+    texts: dict[str, tuple[SourceFile, SourceFile | None]]
+    renames: tuple[Rename, ...]
     migrations: Migrations
 
 
-def repair(runner: MigrationRunner, confirm: Confirm | None) -> Iterator[Event]:
+def repair(
+    runner: MigrationRunner, confirm: Confirm | None, approve: Approve | None = None, agreed: Collection[str] = ()
+) -> Iterator[Event]:
     """Record new checksums, drop the rows of missing files and clear interrupted attempts, each if `confirm` returns True.
 
-    It never runs a migration: only the ledger changes, not the schema. Raises RefusedError, after showing all changes, if there
-    is something to confirm and no way to ask (None).
+    `agreed` are the words of changes that were confirmed before, and `approve` is asked once for all that are confirmed. A repair
+    never runs a migration: only the ledger changes, not the schema. Raises RefusedError, after showing all changes, if there is
+    something to confirm and no way to ask (None), or if a change is no longer the one that was shown.
     """
     yield start(runner, "repair")
     started_at = time.monotonic()
-    migrations = read_migrations(runner.migrations_dir)
     with runner.read() as connection:
-        ledger, renames, _ = read_renamed_ledger(connection, migrations)
-        check_environment(ledger, runner.belonging)
-        proposals = propose_rebuilding(connection, ledger, runner.environment)
-        proposals += propose_repairs(ledger, add_diffs(connection, ledger, migrations, find_differences(migrations, ledger)))
+        proposed = _propose(runner, connection)
     confirmed = []
-    for proposal in proposals:
+    for proposal in proposed.changes:
         yield proposal
-        if confirm is not None and confirm(proposal):
+        if _list_words(proposal) & set(agreed) or (confirm is not None and confirm(proposal)):
             confirmed.append(proposal)
-    if proposals and confirm is None:
+    _refuse_changed(set(agreed).difference(*map(_list_words, proposed.changes)))
+    if proposed.changes and confirm is None and not agreed:
         raise build_unconfirmed_error()
     if confirmed:
-        _apply(runner, migrations, confirmed, renames)
+        if approve is not None:
+            approve()
+        _apply(runner, confirmed)
     yield RunFinished("repair", len(confirmed), count_ms(started_at))
+
+
+def identify_proposal(proposal: RepairProposed) -> str:
+    """Return a proposal as the word that confirms it on another machine."""
+    return ":".join(filter(None, (proposal.change, proposal.version, proposal.digest)))
+
+
+def _list_words(proposal: RepairProposed) -> set[str]:
+    """Return the words that confirm a proposal; the one without a digest is for people who write it."""
+    return {identify_proposal(proposal), f"{proposal.change}:{proposal.version}"}
+
+
+def _refuse_changed(confirmed: Iterable[str]) -> None:
+    """Raise PlanChangedError if changes that were confirmed are not among those that are proposed now."""
+    changed = sorted(confirmed)
+    if changed:
+        raise PlanChangedError(
+            f"what would be changed is not what was confirmed: {', '.join(changed)}",
+            hint="Another run or an edit came first. Run the command again to see the changes as they are now.",
+            state="Nothing was changed.",
+        )
 
 
 def build_unconfirmed_error() -> RefusedError:
@@ -127,13 +157,40 @@ def propose_repairs(ledger: Ledger, findings: tuple[Finding, ...]) -> tuple[Repa
     return tuple(proposals)
 
 
-def _apply(runner: MigrationRunner, migrations: Migrations, confirmed: list[RepairProposed], renames: tuple[Rename, ...]) -> None:
-    """Write the confirmed changes in one transaction, under the lock."""
+def _propose(runner: MigrationRunner, connection: psycopg.Connection) -> _Proposed:
+    """Return the changes that would bring the ledger in line with the files as both are now."""
+    migrations = read_migrations(runner.migrations_dir)
+    ledger, renames, _ = read_renamed_ledger(connection, migrations)
+    check_environment(ledger, runner.belonging)
+    proposals = propose_rebuilding(connection, ledger, runner.environment)
+    proposals += propose_repairs(ledger, add_diffs(connection, ledger, migrations, find_differences(migrations, ledger)))
+    texts = {each.version: _read_texts(migrations, each.version) for each in proposals if each.change == "record checksum"}
+    changes = (replace(each, digest=_digest(each, ledger, texts.get(each.version))) for each in proposals)
+    return _Proposed(tuple(changes), texts, renames, migrations)
+
+
+def _read_texts(migrations: Migrations, version: str) -> tuple[SourceFile, SourceFile | None]:
+    has_down = version in migrations.downs
+    return read_source(migrations.up_path(version)), read_source(migrations.down_path(version)) if has_down else None
+
+
+def _digest(proposal: RepairProposed, ledger: Ledger, texts: tuple[SourceFile, SourceFile | None] | None) -> str:
+    """Return a digest of the row or the attempt that a change concerns, and of the texts that it records."""
+    written = [text and text.checksum for text in texts or ()]
+    state = (proposal.message, ledger.checksums.get(proposal.version), ledger.attempts.get(proposal.version), written)
+    return hashlib.sha256(repr(state).encode()).hexdigest()[:_DIGEST_LENGTH]
+
+
+def _apply(runner: MigrationRunner, confirmed: list[RepairProposed]) -> None:
+    """Write the confirmed changes in one transaction, under the lock, if they are still what was shown."""
     lock = RunLock(runner.url, run_id=runner.identity.run_id, stop=runner.stop)
     try:
         for _ in lock.acquire():
             continue
         with connect(runner.url, name=f"migrate-run {runner.identity.run_id}") as connection:
+            proposed = _propose(runner, connection)
+            known = {identify_proposal(each) for each in proposed.changes}
+            _refuse_changed({identify_proposal(each) for each in confirmed} - known)
             ledger = read_ledger(connection)
             if not ledger.current:
                 ensure_ledger(connection, ledger)
@@ -141,12 +198,12 @@ def _apply(runner: MigrationRunner, migrations: Migrations, confirmed: list[Repa
             prepare = not is_pooled(connection)
             recorder = Recorder(connection, ledger, runner.identity, read_revision(runner.migrations_dir), prepare)
             with connection.transaction():
-                recorder.record_renames(filter_renames(renames, ledger))
+                recorder.record_renames(proposed.renames)
                 for proposal in confirmed:
                     if proposal.change in REBUILDING:
-                        rebuild(recorder, migrations, proposal, runner.belonging)
+                        rebuild(recorder, proposed.migrations, proposal, runner.belonging)
                     else:
-                        _write(_Session(connection, ledger, migrations), recorder, proposal)
+                        _write(recorder, proposal, proposed.texts.get(proposal.version))
                 record_uncompared(connection, ledger)
     except psycopg.Error as error:
         raise runner.explain(error, describe_uncommitted(error, "Nothing was changed.")) from error
@@ -154,18 +211,15 @@ def _apply(runner: MigrationRunner, migrations: Migrations, confirmed: list[Repa
         lock.release()
 
 
-def _write(session: _Session, recorder: Recorder, proposal: RepairProposed) -> None:
+def _write(recorder: Recorder, proposal: RepairProposed, texts: tuple[SourceFile, SourceFile | None] | None) -> None:
     values: dict[str, object] = {"version": proposal.version}
-    if proposal.change == "record checksum":
-        up = read_source(session.migrations.up_path(proposal.version))
-        down = session.migrations.down_path(proposal.version)
-        has_down = proposal.version in session.migrations.downs
-        encoding = read_encoding(session.connection)
-        texts = {"up": up.text, **({"down": read_source(down).text} if has_down else {})}
-        values |= {"checksum": up.checksum, "down": None, **{name: store_text(text, encoding) for name, text in texts.items()}}
-    ledger = session.ledger
+    if texts is not None:
+        (up, down), encoding = texts, read_encoding(recorder.connection)
+        values |= {"checksum": up.checksum, "up": store_text(up.text, encoding)}
+        values["down"] = store_text(down.text, encoding) if down else None
+    ledger = recorder.ledger
     for query in (_CHANGES.get(proposal.change), _TEXTS.get(proposal.change)):
         if query:
             composed = sql.SQL(query).format(ledger=ledger.table(), scripts=ledger.table("_scripts"))
-            session.connection.execute(composed, values)
+            recorder.connection.execute(composed, values)
     recorder.log(Entry("repair", "finished", proposal.version, note=proposal.change))

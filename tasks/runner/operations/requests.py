@@ -7,10 +7,12 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from tasks.runner.errors import UsageError
+from tasks.runner.identity import PLAN_ID_LENGTH
 
 if TYPE_CHECKING:
     from tasks.runner.events import Event
     from tasks.runner.execution.migration_runner import MigrationRunner
+    from tasks.runner.operations.migrate import Approve
     from tasks.runner.operations.repair import Confirm
 
 _WRITING = frozenset({"migrate", "rollback", "seed", "repair", "load", "adopt"})
@@ -31,8 +33,10 @@ class Request:
     check: bool = False
     limit: int = 0
     version: str = ""
+    plan: str = ""
+    """The identity of the plan that is to be run."""
     agree: tuple[str, ...] = ()
-    """The confirmed changes of a repair, each as CHANGE:VERSION, or the packed adoptions."""
+    """The confirmed changes of a repair, each as CHANGE:VERSION:DIGEST, or the packed adoptions."""
 
     @property
     def writes(self) -> bool:
@@ -40,30 +44,20 @@ class Request:
         return self.command in _WRITING and not self.dry_run
 
 
-def perform(request: Request, runner: MigrationRunner, confirm: Confirm | None) -> Iterator[Event]:
+def perform(
+    request: Request, runner: MigrationRunner, confirm: Confirm | None, approve: Approve | None = None
+) -> Iterator[Event]:
     """Return the events of the requested operation, which is imported only now.
 
-    Raises UsageError for an invalid request.
+    `confirm` confirms each change of a repair, `approve` everything that was shown. Raises UsageError for an invalid request.
     """
     _check(request)
-    if request.command == "migrate":
-        from tasks.runner.operations.migrate import migrate
-        from tasks.runner.planning.choice import MigrateGoal
-
-        return migrate(runner, MigrateGoal(to=request.to, strict=request.strict), dry_run=request.dry_run)
-    if request.command == "rollback":
-        from tasks.runner.operations.migrate import rollback
-        from tasks.runner.planning.choice import RollbackGoal
-
-        return rollback(runner, RollbackGoal(steps=request.steps, to=request.to), dry_run=request.dry_run)
-    if request.command == "seed":
-        from tasks.runner.operations.seed import seed
-
-        return seed(runner, dry_run=request.dry_run)
+    if request.command in ("migrate", "rollback", "seed"):
+        return _run(request, runner, approve)
     if request.command == "load":
         from tasks.runner.operations.load import load_schema
 
-        return load_schema(runner)
+        return load_schema(runner, approve)
     if request.command == "adopt":
         from tasks.runner.operations.adopt import adopt
 
@@ -72,13 +66,28 @@ def perform(request: Request, runner: MigrationRunner, confirm: Confirm | None) 
         from tasks.runner.operations.repair import repair
 
         if request.agree or request.dry_run:
-            return repair(runner, lambda proposal: f"{proposal.change}:{proposal.version}" in request.agree)
-        return repair(runner, confirm)
+            return repair(runner, lambda _proposal: False, agreed=request.agree)
+        return repair(runner, confirm, approve)
     if request.command == "settle":
         from tasks.runner.operations.settle import settle
 
         return settle(runner, request.version, "".join(request.agree))
     return _answer(request, runner)
+
+
+def _run(request: Request, runner: MigrationRunner, approve: Approve | None) -> Iterator[Event]:
+    """Return the events of an operation that has a plan."""
+    from tasks.runner.operations.migrate import RunMode, migrate, rollback
+    from tasks.runner.planning.choice import MigrateGoal, RollbackGoal
+
+    mode = RunMode(request.dry_run, request.plan, approve)
+    if request.command == "migrate":
+        return migrate(runner, MigrateGoal(to=request.to, strict=request.strict), mode)
+    if request.command == "rollback":
+        return rollback(runner, RollbackGoal(steps=request.steps, to=request.to), mode)
+    from tasks.runner.operations.seed import seed
+
+    return seed(runner, mode)
 
 
 def _answer(request: Request, runner: MigrationRunner) -> Iterator[Event]:
@@ -110,6 +119,17 @@ def parse_count(flag: str, text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_NUMBER:
         raise UsageError(f"{flag}={text} is not a number", hint=_NUMBER_HINT, state="Nothing was changed.")
     return int(text)
+
+
+def parse_plan(text: str | None) -> str:
+    """Return the value of --plan, empty if it was not given; raises UsageError for a text that no plan has as its identity."""
+    if text is None:
+        return ""
+    if len(text) != PLAN_ID_LENGTH or not set(text) <= set("0123456789abcdef"):
+        raise UsageError(
+            f"--plan={text} is not the id of a plan", hint="Use the id that --dry-run prints.", state="Nothing was changed."
+        )
+    return text
 
 
 def write_arguments(request: Request) -> tuple[str, ...]:

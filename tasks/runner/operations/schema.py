@@ -20,14 +20,9 @@ from tasks.runner.ledger.expected_schema import parse_expectation, sum_catalog
 from tasks.runner.ledger.foreign import LedgerRow, OtherLedger, find_other_ledger
 from tasks.runner.ledger.reading import Ledger, read_ledger
 
-_SCRIPTS = """
-SELECT l.version, coalesce(l.checksum, ''), s.up_text, s.down_text
-  FROM {ledger} l LEFT JOIN {scripts} s USING (version) ORDER BY l.applied_at NULLS FIRST, l.version COLLATE "C"
-"""
-
 
 def read_schema(runner: MigrationRunner) -> Iterator[Event]:
-    """Yield the objects of the database, and the texts that were applied to it, in the order of their application."""
+    """Yield the objects of the database, and the texts that were applied to it, in the order of their history."""
     with runner.read() as connection:
         database = describe_connection(connection)
         other = find_other_ledger(connection)
@@ -95,10 +90,10 @@ def build_record(record: OtherRecord | None) -> OtherLedger | None:
 
 
 def _read_scripts(connection: psycopg.Connection, ledger: Ledger) -> tuple[StoredScript, ...]:
-    if not ledger.complete:
-        return tuple(StoredScript(version, checksum or "", None, None) for version, checksum in ledger.checksums.items())
-    query = sql.SQL(_SCRIPTS).format(ledger=ledger.table(), scripts=ledger.table("_scripts"))
+    texts: dict[str, tuple[str, str | None]] = {}
+    if ledger.complete:
+        query = sql.SQL("SELECT version, up_text, down_text FROM {}").format(ledger.table("_scripts"))
+        texts = {version: (restore_text(up), down and restore_text(down)) for version, up, down in connection.execute(query)}
     return tuple(
-        StoredScript(version, checksum, up and restore_text(up), down and restore_text(down))
-        for version, checksum, up, down in connection.execute(query)
+        StoredScript(version, checksum or "", *texts.get(version, (None, None))) for version, checksum in ledger.checksums.items()
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import sql
@@ -15,36 +15,71 @@ from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import SourceFile, read_seed_files
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.reading import Ledger, read_ledger
-from tasks.runner.operations.migrate import run_plan, start
+from tasks.runner.operations.migrate import DEFAULT_MODE, RunMode, run_plan, start
 from tasks.runner.parsing import Script, read_script
+from tasks.runner.planning.choice import Choice
 from tasks.runner.planning.faults import find_folder_faults
 from tasks.runner.planning.plan import Plan, Source, Step, find_notes
+from tasks.runner.planning.renewal import replan
 
 
-def seed(runner: MigrationRunner, *, dry_run: bool = False) -> Iterator[Event]:
+@dataclass(frozen=True, slots=True)
+class SeedPreparation:
+    """The plan of the seeds, with the files and the recorded checksums that it was made from."""
+
+    files: tuple[SourceFile, ...]
+    recorded: Mapping[str, str]
+    plan: Plan
+
+    def renew(self, connection: psycopg.Connection, ledger: Ledger, *, exact: bool) -> Plan:
+        """Choose again, and return the plan without the seeds that another run did.
+
+        Raises PlanChangedError for another choice.
+        """
+        recorded = read_recorded_seeds(connection, ledger)
+        same = {file.path.stem: file.checksum for file in self.files if file.matches(recorded.get(file.path.stem, ""))}
+        recorded |= same
+        choice = Choice("seed", choose_seeds(self.files, recorded))
+        return replan(self.plan, choice, Ledger(checksums=recorded), before=Ledger(checksums=self.recorded), exact=exact)
+
+
+def seed(runner: MigrationRunner, mode: RunMode = DEFAULT_MODE) -> Iterator[Event]:
     """Run the seeds that are new or whose text changed, each in a transaction with its row in the ledger."""
     yield start(runner, "seed")
     started_at = time.monotonic()
     files = read_seed_files(runner.seeds_dir)
     yield FilesFound(len(files), "seed")
+    prepared = prepare_seeds(runner, files)
+    chosen = {step.version for step in prepared.plan.steps}
+    skipped = tuple(file.path.stem for file in files if file.path.stem not in chosen)
+    if skipped:
+        yield Skipped(skipped)
+    yield from run_plan(runner, prepared, started_at, mode, lambda: prepare_seeds(runner, read_seed_files(runner.seeds_dir)))
+
+
+def prepare_seeds(runner: MigrationRunner, files: tuple[SourceFile, ...]) -> SeedPreparation:
+    """Return the plan of the seeds that are to run, made in a READ ONLY transaction."""
     with runner.read() as connection:
         ledger = read_ledger(connection)
         check_environment(ledger, runner.belonging)
         recorded = read_recorded_seeds(connection, ledger)
         faults = find_folder_faults(connection, ledger, runner.migrations_dir)
-    skipped = tuple(file.path.stem for file in files if file.matches(recorded.get(file.path.stem, "")))
-    if skipped:
-        yield Skipped(skipped)
     made = plan_seeds(files, recorded, ledger.schema)
-    yield from run_plan(runner, replace(made, findings=(*faults, *made.findings)), started_at, dry_run=dry_run)
+    return SeedPreparation(files, recorded, replace(made, findings=(*faults, *made.findings)))
+
+
+def choose_seeds(files: tuple[SourceFile, ...], recorded: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of the seeds that are not recorded with their current text."""
+    return tuple(file.path.stem for file in files if not file.matches(recorded.get(file.path.stem, "")))
 
 
 def plan_seeds(files: tuple[SourceFile, ...], recorded: Mapping[str, str], ledger_schema: str = "public") -> Plan:
-    """Return the plan of the seeds that are not recorded with their current checksum."""
+    """Return the plan of the seeds to run."""
+    chosen = choose_seeds(files, recorded)
     steps = []
     for file in files:
         name = file.path.stem
-        if file.matches(recorded.get(name, "")):
+        if name not in chosen:
             continue
         script = read_script(file.text, file=file.shown, version=name, ledger_schema=ledger_schema)
         _refuse_several_transactions(file.shown, script)

@@ -40,7 +40,7 @@ SELECT version, to_char(applied_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), coalesce(appl
 
 
 def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
-    """Yield the state of every version, oldest first; with a limit, of the newest versions and all that are not applied."""
+    """Yield the state of every version, in the order of history; with a limit, of the newest and all that are not applied."""
     migrations = read_migrations(runner.migrations_dir)
     with runner.read() as connection:
         database, server_version = describe_connection(connection), connection.info.server_version
@@ -110,7 +110,7 @@ def _list_logged(connection: psycopg.Connection, ledger: Ledger) -> list[str]:
 
 
 def list_states(ledger: Ledger, pending: tuple[str, ...], findings: tuple[Finding, ...]) -> dict[str, str]:
-    """Return the state of every version, sorted by name."""
+    """Return the state of every version: the applied ones in the order of their history, then the others by name."""
     states = dict.fromkeys(ledger.checksums, "applied") | dict.fromkeys(pending, "pending")
     states |= {finding.version: finding.kind for finding in findings if finding.kind != BOTH_DIRECTIONS}
     for version, attempt in ledger.attempts.items():
@@ -120,7 +120,7 @@ def list_states(ledger: Ledger, pending: tuple[str, ...], findings: tuple[Findin
             states[version] = "interrupted"
         elif states.get(version) in _OPEN and attempt.error:
             states[version] = "failed"
-    return dict(sorted(states.items()))
+    return {version: states.pop(version) for version in ledger.checksums} | dict(sorted(states.items()))
 
 
 def _read_details(connection: psycopg.Connection, ledger: Ledger, versions: list[str]) -> Mapping[str, tuple[Any, ...]]:

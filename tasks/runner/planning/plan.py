@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tasks.runner.errors import RefusedError
 from tasks.runner.events import Finding, PlannedStatement, PlannedStep
-from tasks.runner.ledger.reading import Attempt, Ledger
+from tasks.runner.ledger.reading import Attempt
 from tasks.runner.ledger.renames import Rename
 from tasks.runner.ledger.replaced import Replacement
 from tasks.runner.planning.choice import Choice
@@ -110,7 +110,7 @@ def plan(choice: Choice, sources: Mapping[str, Source], attempts: Mapping[str, A
         refuse_other_direction(choice.action, version, source.text, source.shown, source.down_text)
         step = Step(choice.action, version, source, script)
         findings += find_notes(step)
-        steps.append(_resume(step, attempts.get(version), findings))
+        steps.append(resume(step, attempts.get(version), findings))
     return Plan(choice.action, tuple(steps), tuple(findings))
 
 
@@ -130,7 +130,7 @@ def find_notes(step: Step) -> list[Finding]:
     return found
 
 
-def _resume(step: Step, attempt: Attempt | None, findings: list[Finding]) -> Step:
+def resume(step: Step, attempt: Attempt | None, findings: list[Finding]) -> Step:
     """Return a step that resumes where an attempt of the same action stopped; add a finding if the file no longer allows it."""
     if attempt is None or attempt.action != step.action:
         return replace(step, done=0, resumed=False, unsure=False)
@@ -141,22 +141,6 @@ def _resume(step: Step, attempt: Attempt | None, findings: list[Finding]) -> Ste
         findings.append(describe_changed(step.version, attempt, step.source.shown))
         done = attempt.segments_done
     return replace(step, done=done, resumed=attempt.interrupted, unsure=attempt.unsure)
-
-
-def replan(plan: Plan, ledger: Ledger) -> Plan:
-    """Return a plan that fits the current ledger: without the steps that another run did, and resuming where it stopped."""
-    if plan.action not in ("migrate", "rollback"):
-        return plan
-    undoing = plan.action == "rollback"
-    findings = list(plan.findings)
-    steps: list[Step] = []
-    for step in plan.steps:
-        recorded = ledger.checksums.get(step.version)
-        if (step.version in ledger.checksums) == undoing:
-            steps.append(_resume(step, ledger.attempts.get(step.version), findings))
-        elif not undoing and recorded != step.source.checksum and step.version not in ledger.absorbed:
-            findings.append(_describe_overtaken(step.version))
-    return Plan(plan.action, tuple(steps), tuple(findings))
 
 
 def count_done(script: Script, done: int, checksum: str) -> int | None:
@@ -207,16 +191,6 @@ def _describe_need(version: str, need: SessionNeed) -> Finding:
         f"line {need.line} leaves {need.what} in its session, and line {need.used} needs it in a later segment: "
         "behind a pooler, or when a run resumes there, that is another session",
         hint="Use a permanent object and drop it at the end, or put both statements into one transaction: BEGIN; … COMMIT;",
-    )
-
-
-def _describe_overtaken(version: str) -> Finding:
-    return Finding(
-        "edited",
-        version,
-        "was just applied by another run, with a different text from the one in this checkout",
-        refuses=True,
-        hint="Pull, then check: inv db.status",
     )
 
 

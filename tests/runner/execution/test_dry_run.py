@@ -9,7 +9,7 @@ import pytest
 from tasks.runner.database.active_run import LOCK_KEY
 from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.events import Event, PlanMade, RunFinished, StatementStarted, StepStarted
-from tasks.runner.operations.migrate import migrate
+from tasks.runner.operations.migrate import RunMode, migrate
 from tasks.runner.planning.choice import MigrateGoal
 from tests.runner.operating import A, B, C, Operator, collect_failure, pick
 
@@ -119,7 +119,7 @@ def test_a_dry_run_refuses_what_the_run_would_refuse(operator: Operator) -> None
     operator.write_tables(A)
     operator.migrate()
     operator.write(A, "CREATE TABLE a (id bigint);")
-    events, error = collect_failure(migrate(operator.make_runner(), MigrateGoal(), dry_run=True))
+    events, error = collect_failure(migrate(operator.make_runner(), MigrateGoal(), RunMode(dry_run=True)))
     assert isinstance(error, RefusedError)
     (plan,) = pick(events, PlanMade)
     assert [(finding.kind, finding.version) for finding in plan.findings] == [("edited", A)]

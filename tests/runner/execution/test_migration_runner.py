@@ -109,7 +109,7 @@ def test_rolling_back_fewer_than_one_step_is_wrong_usage(operator: Operator) -> 
 def test_running_a_plan_yields_its_events(operator: Operator) -> None:
     operator.write_tables(A, B)
     runner = operator.make_runner()
-    events = list(runner.run(runner.prepare(MigrateGoal()).plan))
+    events = list(runner.run(runner.prepare(MigrateGoal())))
     assert [type(event) for event in (events[0], events[-1])] == [StepStarted, StepFinished]
     assert [event.version for event in pick(events, StepFinished)] == [A, B]
 
@@ -120,7 +120,7 @@ def test_a_plan_that_refuses_cannot_be_run(operator: Operator) -> None:
     runner.run_migrations()
     operator.write(A, "SELECT 1;")
     operator.write_tables(B)
-    made = runner.prepare(MigrateGoal()).plan
+    made = runner.prepare(MigrateGoal())
     with pytest.raises(RefusedError):
         list(runner.run(made))
     assert operator.read_applied() == [A]
@@ -129,7 +129,7 @@ def test_a_plan_that_refuses_cannot_be_run(operator: Operator) -> None:
 def test_an_outdated_plan_runs_its_remaining_steps(operator: Operator) -> None:
     operator.write_tables(A, B)
     runner = operator.make_runner()
-    made = runner.prepare(MigrateGoal()).plan
+    made = runner.prepare(MigrateGoal())
     operator.migrate(to=A)
     assert [event.version for event in pick(runner.run(made), StepFinished)] == [B]
 
@@ -145,7 +145,7 @@ def test_a_runner_can_be_used_in_a_thread(operator: Operator) -> None:
 def test_a_run_whose_events_are_no_longer_read_is_rolled_back_and_logged(operator: Operator) -> None:
     operator.write_tables(A, B)
     runner = operator.make_runner()
-    events = runner.run(runner.prepare(MigrateGoal()).plan)
+    events = runner.run(runner.prepare(MigrateGoal()))
     assert isinstance(next(events), StepStarted)
     events.close()  # type: ignore[attr-defined]
     assert operator.read_tables() == []

@@ -80,7 +80,7 @@ def test_an_older_run_that_waited_for_a_squash_runs_nothing(operator: Operator, 
     replace(operator, ONE, "CREATE TABLE runs (n int); INSERT INTO runs VALUES (2);", A, B)
     operator.remove(C)
     operator.migrate()
-    assert list_done(runner.run(waiting.plan)) == []
+    assert list_done(runner.run(waiting)) == []
     assert read_runs(operator) == [2]
 
 

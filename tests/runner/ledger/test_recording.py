@@ -40,6 +40,18 @@ def test_a_file_that_drops_what_is_prepared_hinders_no_record(any_operator: Oper
     assert any_operator.read_applied() == [A, B, C]
 
 
+def test_a_version_that_is_applied_again_has_its_new_texts(operator: Operator) -> None:
+    operator.write(A, PLAIN, "DROP TABLE a;")
+    operator.write_tables(B)
+    operator.migrate()
+    operator.database.execute("DELETE FROM schema_migrations WHERE version = %s", A)
+    texts = ("CREATE TABLE IF NOT EXISTS a (id bigint);", "DROP TABLE a CASCADE;")
+    operator.write(A, *texts)
+    operator.migrate()
+    stored = "SELECT up_text, down_text FROM schema_migrations_scripts WHERE version = %s"
+    assert operator.database.query(stored, A) == [texts]
+
+
 def test_a_table_that_the_files_put_before_the_ledger_takes_no_record(operator: Operator) -> None:
     operator.write(A, PLAIN)
     operator.write(B, "CREATE SCHEMA other; CREATE TABLE other.schema_migrations (version text); SET search_path = other;")

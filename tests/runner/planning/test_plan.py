@@ -14,7 +14,7 @@ from tasks.runner.files.checkout import Migrations
 from tasks.runner.ledger.reading import Attempt, Ledger
 from tasks.runner.parsing import read_script
 from tasks.runner.planning.choice import Choice, Goal, MigrateGoal, RollbackGoal, choose
-from tasks.runner.planning.plan import Plan, Source, checksum_segments, plan, replan, show_plan
+from tasks.runner.planning.plan import Plan, Source, checksum_segments, plan, show_plan
 from tests.kit.projects import REPOSITORY
 
 A = "20250101000000_create_a"
@@ -226,27 +226,6 @@ def test_an_up_file_cannot_be_irreversible() -> None:
     assert "down file" in refused.value.hint
 
 
-def test_steps_that_another_run_did_are_skipped() -> None:
-    sources = {version: Source(f"up/{version}.sql", "SELECT 1", version) for version in (A, B)}
-    made = plan(Choice("migrate", (A, B)), sources, {})
-    assert [step.version for step in replan(made, make_ledger(A)).steps] == [B]
-    undone = replace(made, action="rollback")
-    assert [step.version for step in replan(undone, make_ledger(A)).steps] == [A]
-
-
-def test_a_step_that_another_run_did_with_another_text_refuses() -> None:
-    made = replan(make_plan("SELECT 1"), make_ledger(attempts=None, **{A: "another"}))
-    assert (made.steps, show_findings(made)) == ((), [("edited", A, True)])
-    assert made.refusals == made.findings
-
-
-def test_a_new_plan_resumes_where_another_run_stopped() -> None:
-    made = make_plan(PAIRS)
-    ledger = make_ledger(attempts={A: make_attempt(PAIRS, 2)})
-    assert [step.done for step in replan(made, ledger).steps] == [2]
-    assert replan(replan(made, ledger), make_ledger()) == made
-
-
 def test_the_sum_of_segments_depends_on_each_of_them() -> None:
     script, changed = (read_script(text, file="f.sql", version=A) for text in (PAIRS, CHANGED))
     sums = [checksum_segments(script, count) for count in range(5)]
@@ -261,7 +240,6 @@ def test_the_sum_of_segments_depends_on_each_of_them() -> None:
         lambda: choose(make_files(A, B, C), make_ledger(B), MigrateGoal()),
         lambda: choose(make_files(A), make_ledger(A, B), RollbackGoal(steps=2)),
         lambda: make_plan(PAIRS, {A: make_attempt(PAIRS, 1)}),
-        lambda: replan(make_plan(PAIRS), make_ledger(attempts={A: make_attempt(PAIRS, 1)})),
     ],
 )
 def test_the_same_files_and_ledger_give_an_equal_plan(make: Callable[[], object]) -> None:
@@ -273,7 +251,7 @@ def test_another_text_makes_another_plan() -> None:
 
 
 def test_deciding_asks_nothing_of_the_world() -> None:
-    decide = "choose(make_files(A, B), make_ledger(B), MigrateGoal()), replan(make_plan(PAIRS), make_ledger())"
+    decide = "choose(make_files(A, B), make_ledger(B), MigrateGoal()), make_plan(PAIRS)"
     watch = "seen = []; sys.addaudithook(lambda name, values: seen.append(name))"
     code = f"import sys; from tests.runner.planning.test_plan import *; {decide}; {watch}; {decide}; sys.exit(repr(seen))"
     result = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
