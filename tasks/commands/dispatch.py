@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,38 +17,81 @@ from tasks.config.environments import LOCAL, Environment, load_environment
 from tasks.console.prompts import choose_confirm
 from tasks.options import Options
 from tasks.report import report
-from tasks.runner.events import CHECK_FOUND, Event, StatusesRead, StatusRead, needs_attention
+from tasks.runner.events import CHECK_FOUND, Event, PlanMade, StatusesRead, StatusRead, needs_attention
 from tasks.runner.operations.requests import Request, perform
 from tasks.runner.signals import Stop, catch_signals
 
 if TYPE_CHECKING:
     from tasks.runner.operations.migrate import Approve
 
+_PLANNED = frozenset({"migrate", "rollback", "seed"})
+"""The commands that show a plan."""
+
 
 def run_request(names: str, request: Request, options: Options) -> None:
     """Run a request in one environment, or in several one after the other, and print its events.
 
-    All environments are loaded before the first is connected to, so that a mistake in the settings of the last one changes
-    nothing. Raises Exit with the exit code of the first error, or with 4 if a check found something.
+    All environments are loaded, and all guarded ones confirmed, before the first is changed. Raises Exit with the exit code of
+    the first error, or with 4 if a check found something.
     """
     found = False
     with exit_on_error(json=options.json):
         environments = [load_environment(name.strip()) for name in names.split(",")]
     with catch_signals() as stop:
-        for environment in environments:
+        with exit_on_error(json=options.json) as seen:
+            approved = [_approve_request(environment, request, options, stop) for environment in environments]
+            if len(environments) > 1:
+                approved = [_confirm_beforehand(each, options, stop, seen) for each in approved]
+        for each in approved:
             with exit_on_error(json=options.json) as seen:
-                last = run_request_in(environment, request, options, stop, seen)
+                last = _run_approved(each, options, stop, seen)
             found = found or (request.check and isinstance(last, StatusRead) and needs_attention(last))
     if found:
         raise Exit(code=CHECK_FOUND)
 
 
-def run_request_in(environment: Environment, request: Request, options: Options, stop: Stop, seen: list[str]) -> Event | None:
-    """Run a request in one environment, print its events, and return the last one."""
+@dataclass(frozen=True, slots=True)
+class _Approved:
+    """A request for an environment, and how its plan is approved; None if that is not necessary, or was done."""
+
+    environment: Environment
+    request: Request
+    approve: Approve | None
+
+
+def _approve_request(environment: Environment, request: Request, options: Options, stop: Stop) -> _Approved:
+    """Return a request with the way to approve it; raises RefusedError if it cannot be approved."""
+    approve = choose_approval(environment, request, options, stop)
     if request.writes:
         environment = confirm_elsewhere(environment, options, stop)
-    approve = choose_approval(environment, request, options, stop)
-    events = open_events(environment, request, options, stop, seen, approve)
+    return _Approved(environment, request, approve)
+
+
+def _confirm_beforehand(approved: _Approved, options: Options, stop: Stop, seen: list[str]) -> _Approved:
+    """Show the plan of a guarded environment, ask for its name, and return the request for exactly this plan."""
+    if approved.approve is None:
+        return approved
+    request = approved.request
+    if request.command not in _PLANNED:
+        approved.approve()
+        return replace(approved, approve=None)
+    plans: list[PlanMade] = []
+
+    def keep(events: Iterator[Event]) -> Iterator[Event]:
+        for event in events:
+            plans.extend([event] if isinstance(event, PlanMade) else [])
+            yield event
+
+    report(keep(open_events(approved.environment, replace(request, dry_run=True), options, stop, seen)), json=options.json)
+    if plans and plans[-1].steps:
+        approved.approve()
+    return replace(approved, approve=None, request=replace(request, plan=plans[-1].plan_id if plans else ""))
+
+
+def _run_approved(approved: _Approved, options: Options, stop: Stop, seen: list[str]) -> Event | None:
+    """Run a request in one environment, print its events, and return the last one."""
+    environment, request = approved.environment, approved.request
+    events = open_events(environment, request, options, stop, seen, approved.approve)
     if request.writes:
         events = watch(events, environment, request.command)
     return report(events, json=options.json, verbose=options.verbose)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -160,6 +160,33 @@ def test_without_a_terminal_yes_is_required(remote: RemoteOperator) -> None:
     assert remote.fly.calls == []
     remote.inv(*TASK, "--yes")
     assert remote.operator.read_tables() == ["a"]
+
+
+@pytest.fixture
+def dev(remote: RemoteOperator, new_database: Callable[[], Database]) -> Database:
+    """Return the database of the app of dev, which is not guarded."""
+    database = new_database()
+    remote.fly.add_app("gaia-gateway-dev", database, files=remote.operator.project.root)
+    return database
+
+
+def test_without_a_terminal_no_environment_is_changed_if_a_later_one_is_guarded(remote: RemoteOperator, dev: Database) -> None:
+    refused = remote.inv("db.migrate", "--env=dev,prod", check=3)
+    assert "prod is guarded and asks for confirmation" in refused.stderr
+    assert dev.query("SELECT to_regclass('a')::text") == [(None,)]
+
+
+@pytest.mark.parametrize(("answer", "code", "table"), [("no", 3, None), ("prod", 0, "a")])
+def test_all_guarded_environments_are_confirmed_before_the_first_is_changed(
+    remote: RemoteOperator, dev: Database, answer: str, code: int, table: str | None
+) -> None:
+    with open_dialogue(remote, "db.migrate", "--env=dev,prod") as dialogue:
+        dialogue.await_words(QUESTION)
+        assert dev.query("SELECT to_regclass('a')::text") == [(None,)]
+        dialogue.answer(answer)
+        assert dialogue.finish() == code
+    assert dev.query("SELECT to_regclass('a')::text") == [(table,)]
+    assert remote.operator.database.query("SELECT to_regclass('a')::text") == [(table,)]
 
 
 @pytest.mark.parametrize("command", ["migrate", "rollback", "seed", "repair"])
