@@ -20,6 +20,8 @@ class GuardedStream(io.TextIOWrapper):
     def __init__(self, buffer: IO[bytes], *, encoding: str, errors: str, line_buffering: bool, failure: str = "") -> None:
         super().__init__(buffer, encoding=encoding, errors=errors, line_buffering=line_buffering)
         self.failure = ""
+        self.replaced: io.TextIOWrapper | None = None
+        """The stream that this one replaces; it is kept, because its end could close the descriptor."""
         self._is_open = True
         self._failure_at_first_write = failure
 
@@ -87,7 +89,12 @@ def _guard(name: str, number: int) -> None:
     elif isinstance(stream, io.TextIOWrapper):
         encoding, line_buffering = stream.encoding, stream.line_buffering
         errors = "replace" if stream.errors == "strict" else stream.errors or "replace"
-        guarded = GuardedStream(stream.detach(), encoding=encoding, errors=errors, line_buffering=line_buffering)
+        with suppress(OSError, ValueError):
+            stream.flush()
+        # Detached, the old stream would be useless for its other owners, such as a test runner.
+        raw = open(stream.fileno(), "wb", closefd=False)  # noqa: SIM115 (open until the process ends)
+        guarded = GuardedStream(raw, encoding=encoding, errors=errors, line_buffering=line_buffering)
+        guarded.replaced = stream
         setattr(sys, name, guarded)
         setattr(sys, f"__{name}__", guarded)
 
