@@ -23,7 +23,6 @@ try:
 
     guard_streams()
     from tasks import alerts, db, env
-    from tasks.commands.context import check_output
 except ImportError as error:
     from tasks.console.boundary import explain_import
 
@@ -31,6 +30,3 @@ except ImportError as error:
     raise Exit(f"ERROR: {explained.message}\n  {explained.hint}", code=explained.exit_code) from error
 
 namespace = Collection(db, env, alerts)
-for collection in namespace.collections.values():
-    for task in collection.tasks.values():
-        check_output(task)

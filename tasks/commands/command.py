@@ -8,9 +8,11 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from invoke.exceptions import Exit
 from invoke.tasks import Task, task
 
 from tasks.commands.context import exit_on_error
+from tasks.console.streams import report_lost_output
 from tasks.runner.errors import UsageError
 
 _SHORT_FLAGS = {"env": "e", "json": "j", "verbose": "v", "yes": "y"}
@@ -35,13 +37,19 @@ class CommandTask(Task[Any]):
         return options
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the task; exits with 2 for a flag of Invoke that it cannot follow."""
-        with exit_on_error(json=bool(kwargs.get("json"))):
-            self._refuse_invoke_flags(sys.argv)
-            if args[0].config.run.dry:
-                self._require_dry_run()
-                kwargs["dry_run"] = True
-        return super().__call__(*args, **kwargs)
+        """Run the task; exits with 2 for a flag of Invoke that it cannot follow, and with 1 if output was lost."""
+        try:
+            with exit_on_error(json=bool(kwargs.get("json"))):
+                self._refuse_invoke_flags(sys.argv)
+                if args[0].config.run.dry:
+                    self._require_dry_run()
+                    kwargs["dry_run"] = True
+            result = super().__call__(*args, **kwargs)
+        finally:
+            lost = report_lost_output()
+        if lost:
+            raise Exit(code=1)
+        return result
 
     def _refuse_invoke_flags(self, arguments: Sequence[str]) -> None:
         """Raise UsageError for a flag of Invoke that is written after a task, as if it were a flag of the task."""

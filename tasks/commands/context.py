@@ -5,16 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache, wraps
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING
 
 from invoke.exceptions import Exit
-from invoke.tasks import Task
 
 from tasks.config.environments import Environment, find_database_url, list_warnings
 from tasks.console.boundary import INSTALL_ALL, check_packages, explain
 from tasks.console.cells import clean
-from tasks.console.streams import report_lost_output
 from tasks.postgres.server.cluster import ServerError
 from tasks.report import report_error
 from tasks.runner.errors import ReportedError, RunnerError
@@ -75,22 +73,6 @@ def exit_on_error(*, json: bool = False, rehearses: bool = False) -> Iterator[li
     except KeyboardInterrupt as interrupt:
         state = "No database was changed." if rehearses else "See inv db.status for the state of the database."
         raise Exit(f"Stopped by Ctrl-C. {state}", code=1) from interrupt
-
-
-def check_output(task: Task[Any]) -> None:
-    """Make a task end with exit code 1 where it would with 0, if its output could not be written."""
-    body = task.body
-
-    @wraps(body)
-    def run(*arguments: Any, **values: Any) -> None:
-        try:
-            body(*arguments, **values)
-        finally:
-            lost = report_lost_output()
-        if lost:
-            raise Exit(code=1)
-
-    task.body = run
 
 
 @cache
