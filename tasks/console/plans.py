@@ -28,7 +28,7 @@ def format_plan(event: PlanMade, style: Style) -> list[Line]:
     lines += [Line(f"{head}: {count(len(event.steps), noun)} would be {done}", "head"), Line("")]
     for number, step in enumerate(event.steps, 1):
         lines += [*_format_step(number, step, style), Line("")]
-    if not event.plan_id:
+    if not event.plan_id or any(finding.refuses for finding in event.findings):
         return lines
     if event.purpose:
         return [*lines, Line(f"Plan {clean(event.plan_id)}", "dim")]
