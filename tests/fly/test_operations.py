@@ -241,7 +241,7 @@ def test_the_run_stops_at_the_first_environment_that_fails(remote: RemoteOperato
     remote.operator.write_tables(A)
     remote.deploy()
     other = new_database()
-    other.execute("CREATE TABLE a ()")
+    other.execute("CREATE TYPE a AS ENUM ()")
     remote.fly.add_app("gaia-gateway-dev", other, files=remote.operator.project.root)
     result = remote.inv("db.migrate", "--env=dev,staging", check=1)
     assert re.findall(r"\((\w+)\), run", result.stdout) == ["dev"]
