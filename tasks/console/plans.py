@@ -80,7 +80,8 @@ def format_findings(findings: tuple[Finding, ...], style: Style, *, hints: bool 
 def _format_finding(finding: Finding, style: Style, *, hint: bool) -> list[Line]:
     sign = "❌ " if finding.refuses else "⚠️  "
     role: Role = "bad" if finding.refuses else "warn"
-    named = not finding.version or finding.version in finding.message
+    # The name of a file contains its version, but does not name the migration.
+    named = not finding.version or finding.version in finding.message.replace(f"{finding.version}.sql", "")
     head = sign if named else f"{sign}{clean(finding.version)} ({clean(finding.kind)}): "
     lines = hang(head, finding.message, role)
     lines += format_diff(finding.diff, None if style.verbose else _DIFF_LINES)

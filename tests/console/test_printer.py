@@ -85,6 +85,13 @@ def test_an_error_that_repeats_the_findings_of_its_plan_refers_to_them() -> None
     assert [line for line in lines if "❌" in line] == [f"❌ {USERS} (edited): was edited", "❌ Refused: see above"]
 
 
+def test_a_finding_whose_message_only_has_the_path_of_a_file_names_its_migration() -> None:
+    finding = Finding("interrupted", USERS, f"has 1 of its 2 segments committed, but up/{USERS}.sql changed", refuses=True)
+    assert f"❌ {USERS} (interrupted): has 1 of its 2 segments committed" in "\n".join(
+        _print([PlanMade("migrate", False, (), (finding,))])
+    )
+
+
 def test_an_error_other_than_the_failure_is_printed_completely() -> None:
     assert _print([StepFailed("migrate", USERS, "the lock was lost"), ERROR])[1].startswith("❌ syntax error")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import psycopg
+from psycopg import sql
 
 _QUERY = """
 SELECT s.setting, current_setting(s.name), s.source, coalesce(s.sourcefile || ':' || s.sourceline, ''),
-       quote_ident(session_user), quote_ident(current_database())
+       quote_ident(session_user), quote_ident(current_database()), s.setting = s.reset_val
   FROM pg_settings s WHERE s.name = %s
 """
 _ORIGINS = {
@@ -36,9 +37,17 @@ class SettingSource:
 def find_setting_source(connection: psycopg.Connection, name: str) -> SettingSource | None:
     """Return the value of a numeric setting in a session, and what set it; None for an unknown one. Raises psycopg.Error."""
     # A plain cursor, because `execute` of our own connection would set our own value first.
-    row = psycopg.Cursor(connection).execute(_QUERY, [name]).fetchone()
+    cursor = psycopg.Cursor(connection)
+    row = cursor.execute(_QUERY, [name]).fetchone()
     if row is None:
         return None
-    number, text, source, place, role, database = row
+    if row[2] == "session" and row[6]:
+        # A run sets the session's own value again after it lifted it, which hides where that came from.
+        cursor.execute(sql.SQL("BEGIN; RESET {}").format(sql.Identifier(name)))
+        try:
+            row = cursor.execute(_QUERY, [name]).fetchone() or row
+        finally:
+            cursor.execute("ROLLBACK")
+    number, text, source, place, role, database, _ = row
     origin = _ORIGINS.get(source, "").format(role=role, database=database)
     return SettingSource(int(number), text, f"{origin} ({place})" if origin and place else origin)

@@ -13,10 +13,12 @@ from tasks.runner.database.setting_sources import find_setting_source
 
 if TYPE_CHECKING:
     from tasks.runner.execution.segment_run import SegmentRun
+    from tasks.runner.parsing import Statement
     from tasks.runner.planning.plan import Step
 
 _CANCELED = "57014"
 _SETS_TIMEOUT = re.compile(r"SET\s+(?:LOCAL\s+|SESSION\s+)?statement_timeout\b", re.IGNORECASE)
+_SETS_LOCAL = re.compile(r"SET\s+LOCAL\b", re.IGNORECASE)
 _ANOTHER = "Another session cancelled it (pg_cancel_backend). Run the same command again."
 _TOLERANCE_MS = 10
 """The server's clock starts after ours, but both round."""
@@ -40,7 +42,7 @@ def explain_cancellation(
     statement = run.statements.statement
     if failure.sqlstate != _CANCELED or statement is None:
         return None
-    own = [each for each in step.script.statements if each.offset < statement.offset and _SETS_TIMEOUT.match(each.text)]
+    own = [each for each in _list_effective(step, statement) if _SETS_TIMEOUT.match(each.text)]
     if own:
         return Cancellation(
             f"statement_timeout: set on line {own[-1].line}, {own[-1].label}", "Raise it there, or delete that statement."
@@ -54,6 +56,18 @@ def explain_cancellation(
         return Cancellation("", _ANOTHER)
     cause = f"statement_timeout = {source.text}{f', set by {source.origin}' if source.origin else ''}"
     return Cancellation(cause, _compose_hint(statement.line, transactional=run.nontransactional is None, pooled=pooled))
+
+
+def _list_effective(step: Step, statement: Statement) -> list[Statement]:
+    """Return the statements before a statement, without each SET LOCAL that ended with its transaction."""
+    found: list[Statement] = []
+    for segment in step.script.segments:
+        found = [each for each in found if not _SETS_LOCAL.match(each.text)]
+        for each in segment.statements:
+            if each.offset >= statement.offset:
+                return found
+            found.append(each)
+    return found
 
 
 def _compose_hint(line: int, *, transactional: bool, pooled: bool) -> str:

@@ -17,7 +17,7 @@ from tasks.runner.errors import FilesError, Place
 from tasks.runner.parsing.psql import END_OF_DATA
 from tasks.runner.parsing.source_text import BYTE_ORDER_MARK, blank
 
-_MAY_CHANGE = re.compile(r"client_encoding|\bnames\b|\\encoding", re.IGNORECASE)
+_MAY_CHANGE = ("client_encoding", "names", "\\encoding")
 _NAME_VALUE = re.compile(r"set (?:(?:session|local) )?(?:client_encoding (?:to|=)|names) (.+)|reset client_encoding()")
 _SELECTED = re.compile(
     r"select (?:pg_catalog \. )?set_config \( client_encoding , (\S+) , (?:'?(?:true|false|t|f|on|off)'?)(?: :: bool(?:ean)?)? \)"
@@ -145,7 +145,8 @@ def _blank(text: str, changes: list[_Change]) -> str:
 
 def _find_changes(text: str) -> list[_Change]:
     """Return the statements that set client_encoding by themselves, to a constant; the default is UTF8."""
-    if not _MAY_CHANGE.search(text):
+    lowered = text.lower()
+    if not any(word in lowered for word in _MAY_CHANGE):
         return []
     found = []
     for statement in _split(text):

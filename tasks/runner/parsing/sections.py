@@ -32,7 +32,7 @@ def refuse_both_directions(sql: SqlText) -> None:
     if sections is None or not (sections.has_up and sections.has_down):
         return
     start = next(line.start for line in read_lines(sql.text) if line.number == sections.down_line)
-    raise sql.error(start, f"the file contains both directions: here begins a down section of {sections.tool}", hint=_HINT)
+    raise sql.error(start, f"the file contains both directions: a down section of {sections.tool} begins here", hint=_HINT)
 
 
 def read_sections(text: str, full: str = "") -> Sections | None:

@@ -175,7 +175,8 @@ def _describe_row_security(error: psycopg.Error, url: str, state: str) -> Runner
         hint=f"The ledger needs no policies, only privileges. As its owner, run:\n"
         f"  ALTER TABLE {name[1] if name else '…'} NO FORCE ROW LEVEL SECURITY;\n"
         f"  ALTER TABLE {name[1] if name else '…'} DISABLE ROW LEVEL SECURITY;\n"
-        "Or run migrations as a role with BYPASSRLS.",
+        "Or run migrations as a role with BYPASSRLS. If an event trigger enables row-level security on each new table,\n"
+        "let it skip the tables of the ledger.",
         state=state,
         sqlstate=error.sqlstate or "",
     )

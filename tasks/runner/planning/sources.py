@@ -123,7 +123,8 @@ def _diff(applied: str | None, path: Path) -> str:
         current = read_source(path)
     except FilesError as error:
         return error.message
-    lines = difflib.unified_diff(
-        skip_encoding(applied).splitlines(), current.text.splitlines(), "as applied", f"{current.shown} now", lineterm=""
-    )
+    before, after = skip_encoding(applied).splitlines(), current.text.splitlines()
+    lines = list(difflib.unified_diff(before, after, "as applied", f"{current.shown} now", lineterm=""))
+    if "".join(skip_encoding(applied).split()) == "".join(current.text.split()):
+        lines.insert(0, "only spaces or line ends differ")
     return redact("\n".join(lines))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from tasks.runner.parsing import Statement
+from tasks.runner.parsing import Segment, Statement
 from tasks.runner.planning.plan import Step
 
 _IN_BLOCK, _ENDS, _READ_ONLY = "25001", "2D000", "25006"
@@ -70,7 +70,20 @@ def _find_read_only(step: Step, statement: Statement | None) -> str:
             return f"The file makes its transaction read-only: {segment.begin}. Write BEGIN without READ ONLY."
         for each in segment.statements:
             if each.kind in ("VariableSetStmt", "SelectStmt") and _SETS_READ_ONLY.search(each.text):
-                return f"Line {each.line} makes the transaction read-only: {each.label}. Delete that statement."
+                cause = f"Line {each.line} makes the transaction read-only: {each.label}."
+                return f"{cause} {_describe_undoing(segment, step, statement)}"
             if each is statement:
                 return ""
     return ""
+
+
+def _describe_undoing(setter: Segment, step: Step, statement: Statement | None) -> str:
+    """Return how to undo the mode that a statement of a segment set: a committed statement may not be deleted."""
+    failed = next((each for each in step.script.segments if statement in each.statements), setter)
+    if failed is setter:
+        return "Delete that statement."
+    # In a transaction of its own: a lone SET would join the committed segment, which a run then refuses as changed.
+    undoing = "BEGIN READ WRITE; SET default_transaction_read_only = off; COMMIT;"
+    if failed.statements[0].pair:
+        undoing = "SET transaction_read_only = off;"
+    return f"It is committed, so insert above line {failed.statements[0].line}:\n{undoing}"

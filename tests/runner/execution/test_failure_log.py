@@ -1,6 +1,7 @@
 """The log of failures: whatever a file did to its session, and whatever became of that."""
 
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -178,3 +179,15 @@ def test_a_failed_file_leaves_nothing_to_the_end_of_the_run(operator: Operator) 
     ((value,),) = operator.database.query("SELECT value FROM schema_migrations_meta WHERE key = 'schema'")
     assert ":settled:" in value
     assert B not in operator.read_states()
+
+
+@pytest.mark.parametrize("failing", [INDEX, "BEGIN;\nCREATE TABLE b ();\nCREATE TABLE c ();\nCOMMIT;"])
+def test_the_hint_against_a_committed_read_only_mode_can_be_followed(failing: str, operator: Operator) -> None:
+    lines = [TABLE, "VACUUM a;", "SET default_transaction_read_only = on;", *failing.splitlines()]
+    operator.write(A, "\n".join(lines))
+    place = re.search(r"insert above line (\d+):\n(.+)", fail(operator).hint)
+    assert place
+    lines.insert(int(place[1]) - 1, place[2])
+    operator.write(A, "\n".join(lines))
+    operator.migrate()
+    assert operator.read_states() == {A: "applied"}

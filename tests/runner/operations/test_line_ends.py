@@ -33,6 +33,15 @@ def test_other_line_ends_or_a_byte_order_mark_are_no_edit(operator: Operator, ap
         operator.migrate()
 
 
+@pytest.mark.parametrize("now", [UNIX.replace("\n", "\r"), UNIX.replace("\n", "  \n"), UNIX + "\n\n"])
+def test_an_edit_that_a_diff_cannot_show_is_described(operator: Operator, now: str) -> None:
+    operator.project.write_up(A, UNIX.encode())
+    operator.migrate()
+    operator.project.write_up(A, now.encode())
+    (finding,) = operator.read_status().findings
+    assert finding.diff.splitlines()[0] == "only spaces or line ends differ"
+
+
 def test_mixed_line_ends_are_recognised_from_the_stored_text(operator: Operator) -> None:
     operator.project.write_up(A, MIXED.encode())
     operator.migrate()

@@ -60,7 +60,7 @@ INNOCENT = (
 @pytest.mark.parametrize("form", [*FORMS.values(), *SPELLINGS])
 def test_a_text_with_both_directions_is_refused_with_the_place_of_the_down_section(form: str, newline: str) -> None:
     text = form.format(up=UP, down=DOWN).replace("\n", newline)
-    with pytest.raises(ScriptError, match="contains both directions: here begins a down section of") as refused:
+    with pytest.raises(ScriptError, match="contains both directions: a down section of") as refused:
         read_script(text, file="x.sql", version="")
     assert refused.value.place is not None
     assert re.search("down|undo|rollback|revert|drop below", refused.value.place.source.lower())
