@@ -87,7 +87,9 @@ def _guard(name: str, number: int) -> None:
         setattr(sys, name, closed)
         setattr(sys, f"__{name}__", closed)
     elif isinstance(stream, io.TextIOWrapper):
-        encoding, line_buffering = stream.encoding, stream.line_buffering
+        encoding = stream.encoding
+        # With PYTHONUNBUFFERED a stream writes through instead of line by line: neither may become fully buffered.
+        line_buffering = stream.line_buffering or stream.write_through
         errors = "replace" if stream.errors == "strict" else stream.errors or "replace"
         with suppress(OSError, ValueError):
             stream.flush()

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from tasks.catalog.reading import read_catalog
 from tasks.postgres.other_tools import OTHER_TOOLS, OtherTool
 from tasks.runner.errors import RefusedError
 from tasks.runner.files.checkout import read_migrations
@@ -13,7 +14,7 @@ from tasks.runner.identity import Identity, Revision
 from tasks.runner.ledger.foreign import LedgerRow, OtherLedger, find_other_ledger, recognise
 from tasks.runner.ledger.foreign_versions import Mapped, describe_matches, map_versions
 from tasks.runner.ledger.renames import Renames
-from tasks.runner.ledger.takeover import take_over
+from tasks.runner.ledger.takeover import exclude_tool_tables, take_over
 from tests.kit.databases import Database
 from tests.runner.operating import A, B, C, Operator, list_done
 from tests.stress.blocking import await_waiting
@@ -296,3 +297,11 @@ def test_each_known_tool_has_a_source_and_a_test() -> None:
     assert {tool.name for tool in OTHER_TOOLS} == set(TABLES) == set(ROWS)
     assert all(tool.source for tool in OTHER_TOOLS)
     assert all(recognise(tool.table, frozenset(tool.columns)) == tool for tool in OTHER_TOOLS)
+
+
+def test_the_sequence_of_a_renamed_table_is_excluded_with_it(database: Database) -> None:
+    database.execute(f"{TABLES['the old shell script']}; ALTER TABLE schema_migrations RENAME TO schema_migrations_old")
+    with database.connect() as connection:
+        live = read_catalog(connection)
+    assert "public.schema_migrations_id_seq" in {key.name for key in live.objects}
+    assert [key for key in exclude_tool_tables(live, None).objects if "schema_migrations" in key.name + key.parent] == []

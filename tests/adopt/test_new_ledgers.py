@@ -119,3 +119,16 @@ def test_another_tools_record_of_all_parts_stands_for_the_squash(adopter: Adopte
     adopter.operator.database.execute(f"{BOTH} {table}; {row}")
     squash(adopter.operator)
     assert adopter.adopt().versions == (ONE,)
+
+
+@pytest.mark.parametrize(
+    ("columns", "known"),
+    [("id int primary key, filename text", False), ("version bigint primary key, dirty boolean not null", True)],
+)
+def test_adopt_is_named_only_for_a_table_whose_records_it_can_take_over(operator: Operator, columns: str, known: bool) -> None:
+    operator.database.execute(f"CREATE TABLE schema_migrations ({columns})")
+    operator.write_tables(A)
+    with pytest.raises(RefusedError, match="is not the table of this tool") as refused:
+        operator.migrate()
+    assert ("To take over its records: inv db.adopt" in refused.value.hint) is known
+    assert "RENAME TO schema_migrations_before;" in refused.value.hint

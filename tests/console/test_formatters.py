@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 
 from tasks.console import describe
+from tasks.console.lines import Style
+from tasks.console.plans import format_findings
 from tasks.runner.events import (
     ErrorRaised,
     Event,
     FilesFound,
+    Finding,
     HistoryRead,
     IndexAdvanced,
     LockAwaited,
@@ -320,3 +323,9 @@ def _add_control_sequences(value: Any) -> Any:
 def test_no_text_of_an_event_reaches_the_terminal_as_a_control_sequence(event: Event, verbose: bool) -> None:
     lines = describe(_add_control_sequences(event), verbose=verbose)
     assert not any(set(line) & set("\x1b\x07\n\r\u202e") for line in lines)
+
+
+def test_a_finding_begins_with_its_version_also_if_its_message_names_a_file_of_that_name() -> None:
+    finding = Finding("interrupted", USERS, f"has 1 of its 2 segments committed, but up/{USERS}.sql no longer begins with them")
+    line = format_findings((finding,), Style())[0]
+    assert line.text.startswith(f"⚠️  {USERS} (interrupted): has 1 of its 2")

@@ -54,8 +54,8 @@ def edit_command(old: str, new: str) -> Callable[[FlyMachine], None]:
     [
         (Image(has_app=False), "staging: the image has no folder /app", "FLY_APP_DIR"),
         (Image(has_python=False), "", ""),
-        (Image(packages=()), "the image's Python lacks a package of the runner (", "RUN pip install -c requirements.txt psycopg"),
-        (Image(packages=("psycopg", "typing_extensions")), "lacks a package", "psycopg-binary pglast"),
+        (Image(packages=()), "lacks the packages psycopg and pglast", "psycopg psycopg-binary pglast"),
+        (Image(packages=("psycopg", "typing_extensions")), "lacks the package pglast", "psycopg psycopg-binary pglast"),
     ],
     ids=["app", "python", "packages", "library"],
 )

@@ -57,6 +57,8 @@ def _serve(relay: Relay, listener: socket.socket, wakes: socket.socket, ignores:
             for key, _ in selector.select():
                 if key.fileobj is wakes:
                     return
+                if isinstance(key.fileobj, socket.socket) and key.fileobj.fileno() < 0:
+                    continue  # its other end was read first, in the same round
                 if key.fileobj is listener:
                     client = stack.enter_context(listener.accept()[0])
                     opening = client.recv(_CHUNK)

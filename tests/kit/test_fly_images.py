@@ -62,7 +62,7 @@ def test_an_image_has_only_what_the_runner_needs(fly: FlyWorld) -> None:
     ("image", "message"),
     [
         (Image(has_app=False), "can't cd to"),
-        (Image(packages=("pglast",)), "No module named 'psycopg'"),
+        (Image(packages=("pglast",)), "lacks the package psycopg"),
         (Image(has_python=False), "python: not found"),
     ],
 )

@@ -50,7 +50,7 @@ def test_after_the_last_attempt_the_blocker_is_named(prepared: Project, database
     assert (error.file, error.line) == (f"migrations/up/{SECOND}.sql", 2)
     _, blocker = error.message.split("blocked by ")
     assert blocker.startswith(f"pid {pid} (postgres, report of the month, idle in transaction since 20")
-    assert blocker.endswith("Z): SELECT 'who', count(*) FROM items")
+    assert blocker.endswith(" UTC): SELECT 'who', count(*) FROM items")
     assert error.state == f"{SECOND} was rolled back completely."
     assert "LOCK_TIMEOUT and LOCK_ATTEMPTS" in error.hint
     assert database.query("SELECT FROM trace") == []

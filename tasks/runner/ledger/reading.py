@@ -14,6 +14,7 @@ from tasks.postgres.quoting import quote_identifier, quote_qualified
 from tasks.runner.database.session import run_sql
 from tasks.runner.errors import RefusedError
 from tasks.runner.identity import LEDGER_ADDITIONS, LEDGER_FORMAT
+from tasks.runner.ledger.foreign import recognise
 from tasks.runner.ledger.history import read_records
 
 INTERRUPTED = frozenset({"", "57014", "57P01", "57P02", "57P03", "57P05", "08006", "08003", "08000"})
@@ -205,10 +206,14 @@ def _check_shape(schema: str, columns: list[str], *, keyed: bool) -> None:
     missing = [name for name in _REQUIRED if name not in columns]
     fault = f"{', '.join(missing)} missing" if missing else "" if keyed else "column version must be text and the primary key"
     if fault:
+        # Only the records of a known tool can be taken over: for another table, inv db.adopt would raise this error again.
+        if recognise("schema_migrations", frozenset(columns)):
+            way = "Another tool created this table. To take over its records: inv db.adopt\nTo start a new ledger instead, rename"
+        else:
+            way = "No known tool creates such a table, so its records cannot be taken over. Before inv db.adopt, rename"
         raise RefusedError(
             f"{schema}.schema_migrations is not the table of this tool: it has the columns {', '.join(columns)}; {fault}",
-            hint="Another tool created this table. To take over its records: inv db.adopt\n"
-            "To start a new ledger instead, rename the table first:\n"
+            hint=f"{way} the table:\n"
             f"  ALTER TABLE {quote_qualified(schema, 'schema_migrations')} RENAME TO schema_migrations_before;",
             state="Nothing was changed.",
         )

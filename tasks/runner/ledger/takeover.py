@@ -122,13 +122,15 @@ def _find_free_name(connection: psycopg.Connection, schema: str) -> str:
 def exclude_tool_tables(live: Catalog, other: OtherLedger | None) -> Catalog:
     """Return a schema without the tables in which another tool keeps or kept its record."""
     names = {other.tool.table} if other else set[str]()
-    kept = {key: text for key, text in live.objects.items() if not _belongs(key, names)}
+    kept = {key: text for key, text in live.objects.items() if not _belongs(key, text, names)}
     return Catalog(kept, live.server_version)
 
 
-def _belongs(key: Key, names: set[str]) -> bool:
+def _belongs(key: Key, definition: str, names: set[str]) -> bool:
     """Return True if an object is one of the named tables, or a part of one, as its sequence or index."""
-    for text in (key.name, key.parent):
+    # The sequence of a serial column keeps its name when the table is renamed.
+    owner = definition.rpartition(" OWNED BY ")[2].rpartition(".")[0] if key.kind == "sequence" else ""
+    for text in (key.name, key.parent, owner):
         bare = text.rpartition(".")[2].strip('"')
         if _KEPT.fullmatch(bare) or any(
             bare == name or (key.kind == "sequence" and bare.startswith(f"{name}_")) for name in names

@@ -40,7 +40,7 @@ def find_unrecorded(connection: psycopg.Connection, migrations: Migrations) -> I
         yield Finding(
             "unrecorded",
             "",
-            f"this database has no ledger, but tables that pending migrations create: {named}{more}",
+            f"this database has no ledger, but it has tables that pending migrations create: {named}{more}",
             refuses=True,
             hint=_ADOPT,
         )

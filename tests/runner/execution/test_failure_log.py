@@ -155,7 +155,7 @@ def test_nothing_is_logged_once_the_lock_is_lost(victims: tuple[str, ...], opera
                     end_session(operator.database, victim)
                 before.append((operator.read_log(), operator.database.query(expected)))
 
-    with pytest.raises(Exception, match="terminating connection"):
+    with pytest.raises(RunnerError, match="terminating connection"):
         run()
     assert before == [(operator.read_log(), operator.database.query(expected))]
 

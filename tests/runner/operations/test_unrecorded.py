@@ -38,7 +38,7 @@ def list_faults(operator: Operator) -> list[tuple[str, bool]]:
 def test_a_table_that_a_pending_file_creates_refuses_the_run(operator: Operator, there: str, up: str) -> None:
     operator.database.execute(there)
     operator.write(A, up)
-    with pytest.raises(RefusedError, match=f"{NO_LEDGER}, but tables that pending migrations create: .*{A}") as refused:
+    with pytest.raises(RefusedError, match=f"{NO_LEDGER}, but it has tables that pending migrations create: .*{A}") as refused:
         operator.migrate()
     assert "inv db.adopt" in refused.value.hint
     assert list_faults(operator) == [("unrecorded", True)]
