@@ -61,7 +61,7 @@ class CommandTask(Task[Any]):
             if flag in words[first:]:
                 dry = " For a dry run, use --dry-run." if flag == "-d" and self._has_dry_run else ""
                 raise UsageError(
-                    f"{flag} is not a flag of this command, but Invoke's {long}",
+                    f"{flag} is Invoke's own flag {long}, not a flag of this command",
                     hint=f"Write it before the command: inv {long} …{dry}",
                     state=_STATE,
                 )
@@ -69,8 +69,8 @@ class CommandTask(Task[Any]):
     def _require_dry_run(self) -> None:
         if not self._has_dry_run:
             raise UsageError(
-                f"{self.name.replace('_', '-')} has no dry run, so --dry cannot be followed",
-                hint="Leave out --dry (-R, INVOKE_RUN_DRY).",
+                "this command has no dry run: --dry is not supported",
+                hint="Run it without --dry (-R, INVOKE_RUN_DRY).",
                 state=_STATE,
             )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tasks.console.prompts import confirm_by_typing, explain_no_prompt
 from tasks.options import Options
 from tasks.runner.errors import RefusedError
-from tasks.runner.operations.requests import Request
+from tasks.runner.operations.requests import Request, write_arguments
 from tasks.runner.signals import Stop
 
 if TYPE_CHECKING:
@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 _STATE = "Nothing was changed."
 
 
-def choose_approval(environment: Environment, request: Request, options: Options, stop: Stop) -> Approve | None:
+def choose_approval(environment: Environment, request: Request, options: Options, stop: Stop, names: str = "") -> Approve | None:
     """Return how a request is approved once its plan was shown: by typing the name of a guarded environment, else not at all.
 
     The function raises RefusedError if another answer is typed. This one raises it at once if the question cannot be asked and
-    --yes is missing.
+    --yes is missing; `names` are the environments of the command, for the hint.
     """
     if not environment.guarded or not request.writes or options.yes:
         return None
     name = environment.name
-    again = f"inv db.{request.command} --env={name}"
+    command, *flags = write_arguments(request)
+    again = " ".join((f"inv db.{command}", f"--env={names or name}", *flags))
     if options.upload:
         raise RefusedError(
             f"{name} is guarded, and --upload would run files there that were not deployed",

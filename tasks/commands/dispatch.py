@@ -39,7 +39,7 @@ def run_request(names: str, request: Request, options: Options) -> None:
         environments = [load_environment(name.strip()) for name in names.split(",")]
     with catch_signals() as stop:
         with exit_on_error(json=options.json) as seen:
-            approved = [_approve_request(environment, request, options, stop) for environment in environments]
+            approved = [_approve_request(environment, request, options, stop, names) for environment in environments]
             if len(environments) > 1:
                 approved = [_confirm_beforehand(each, options, stop, seen) for each in approved]
         for each in approved:
@@ -59,9 +59,9 @@ class _Approved:
     approve: Approve | None
 
 
-def _approve_request(environment: Environment, request: Request, options: Options, stop: Stop) -> _Approved:
+def _approve_request(environment: Environment, request: Request, options: Options, stop: Stop, names: str) -> _Approved:
     """Return a request with the way to approve it; raises RefusedError if it cannot be approved."""
-    approve = choose_approval(environment, request, options, stop)
+    approve = choose_approval(environment, request, options, stop, names)
     if request.writes:
         environment = confirm_elsewhere(environment, options, stop)
     return _Approved(environment, request, approve)

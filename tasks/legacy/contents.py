@@ -33,7 +33,7 @@ class OldTexts:
             return ""
         if self.split.has_down:
             return f"is split at line {self.split.down_line} into up and down (marks of {self.split.tool})"
-        return f"has no statement for the way down (marks of {self.split.tool})"
+        return f"has no down statement (marks of {self.split.tool})"
 
 
 def read_texts(file: OldFile) -> OldTexts:

@@ -58,7 +58,7 @@ def test_a_command_without_a_dry_run_refuses_the_flag(operator: Operator, comman
 @pytest.mark.parametrize("flag", ["-d", "-p", "-w"])
 def test_a_flag_of_invoke_after_a_command_is_no_flag_of_the_command(operator: Operator, flag: str) -> None:
     refused = operator.project.inv("db.migrate", flag, check=2)
-    assert f"{flag} is not a flag of this command" in refused.stderr
+    assert "not a flag of this command" in refused.stderr
     assert operator.read_tables() == []
 
 

@@ -69,6 +69,13 @@ def test_a_version_without_a_stored_text_or_file_is_reported(operator: Operator,
     assert "State: Nothing was changed." in output
 
 
+def test_a_version_that_was_inserted_by_hand_is_replayed_from_its_file(operator: Operator, embedded: Server) -> None:
+    operator.write_tables(C)
+    operator.database.execute("CREATE TABLE c (id int)")
+    operator.database.execute("INSERT INTO schema_migrations (version) VALUES (%s)", C)
+    assert "No drift" in find(operator, embedded)
+
+
 def test_the_target_is_refused_as_the_scratch_server(operator: Operator) -> None:
     result = operator.project.inv("db.drift", env={"SCRATCH_DATABASE_URL": operator.database.url}, check=3)
     assert "SCRATCH_DATABASE_URL" in result.stderr

@@ -171,8 +171,9 @@ def dev(remote: RemoteOperator, new_database: Callable[[], Database]) -> Databas
 
 
 def test_without_a_terminal_no_environment_is_changed_if_a_later_one_is_guarded(remote: RemoteOperator, dev: Database) -> None:
-    refused = remote.inv("db.migrate", "--env=dev,prod", check=3)
+    refused = remote.inv("db.migrate", "--to=20250101", "--env=dev,prod", check=3)
     assert "prod is guarded and asks for confirmation" in refused.stderr
+    assert "inv db.migrate --env=dev,prod --to=20250101 --yes" in refused.stderr
     assert dev.query("SELECT to_regclass('a')::text") == [(None,)]
 
 

@@ -20,7 +20,7 @@ ROWS = "SELECT version FROM schema_migrations ORDER BY version"
 
 @pytest.fixture
 def written(project: Project) -> Project:
-    """Return a project of which two of three migrations are applied; the third, and each way down, waits at the gate."""
+    """Return a project of which two of three migrations are applied; the third, and each rollback, waits at the gate."""
     for version in (A, B, C):
         name = version[-1]
         project.write_up(version, f"CREATE TABLE {name} (id int); {PASS_GATE if version == C else ''}")

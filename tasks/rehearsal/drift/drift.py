@@ -119,7 +119,7 @@ def choose_texts(scripts: tuple[StoredScript, ...], files: Migrations | None) ->
             migrations.append(
                 RehearsedMigration(script.version, script.up_text, script.down_text, shown=f"{script.version} (as applied)")
             )
-        elif files is not None and files.matches(script.version, script.checksum):
+        elif files is not None and _is_the_file(files, script):
             migrations.append(read_pair(script.version, files.up_path(script.version)))
         else:
             unknown.append(script.version)
@@ -132,6 +132,11 @@ def choose_texts(scripts: tuple[StoredScript, ...], files: Migrations | None) ->
             state="Nothing was changed.",
         )
     return tuple(migrations)
+
+
+def _is_the_file(files: Migrations, script: StoredScript) -> bool:
+    """Return True if a file may have the applied text; a row without a checksum was inserted by hand, and contradicts none."""
+    return script.version in files.checksums and (not script.checksum or files.matches(script.version, script.checksum))
 
 
 def answer(read: CatalogRead, drift: Drift) -> Iterator[DriftRead]:

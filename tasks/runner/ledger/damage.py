@@ -77,7 +77,7 @@ def _find_damage(connection: psycopg.Connection, ledger: Ledger) -> Iterator[Fin
             "damaged",
             "",
             f"the ledger's table {ledger.schema}.schema_migrations is {'empty' if ledger.exists else 'missing'}, "
-            f"but {len(lost)} migration{'s' if len(lost) > 1 else ''} had been applied ({named})",
+            f"but {len(lost)} migration{'s' if len(lost) > 1 else ''} {'were' if len(lost) > 1 else 'was'} applied ({named})",
             refuses=True,
             hint="Restore the rows from the log: inv db.repair\n"
             "If the database was emptied on purpose, empty the log too, and the run starts from the first migration:\n"

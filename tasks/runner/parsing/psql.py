@@ -158,7 +158,7 @@ def refuse_variable(sql: SqlText, offset: int) -> None:
     match = _VARIABLE_USE.match(sql.text, offset)
     if match is None:
         return
-    quoted = {"'": "a string in quotes", '"': "a name in quotes"}.get(match[1], "the value")
+    quoted = {"'": "a string in quotes", '"': "a name in quotes"}.get(match[1], "a number or a name")
     raise sql.error(
         offset,
         f"{match[0]} is a variable of psql, which a run does not replace",

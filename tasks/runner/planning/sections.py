@@ -43,10 +43,10 @@ def refuse_other_direction(action: str, version: str, text: str, shown: str, dow
     if sections.has_down == (action == "rollback"):
         return
     direction = "down" if sections.has_down else "up"
+    verb = "rolled back" if action == "rollback" else "applied"
     raise RefusedError(
-        f"{version} cannot {'be rolled back with' if action == 'rollback' else 'run'} this file: all its statements are in "
-        f"a section of {sections.tool} for the way {direction}",
-        hint="Write the statements of the other direction, or delete the mark if it means nothing.",
+        f"{version} cannot be {verb}: all statements of {shown} are in the {direction} section of {sections.tool}",
+        hint=f"Write the statements of the {'up' if direction == 'down' else 'down'} direction, or delete the mark.",
         state="Nothing was changed.",
         place=Place(shown, sections.down_line if direction == "down" else 1),
     )
@@ -58,7 +58,7 @@ def _refuse_down(version: str, down: str) -> None:
         raise RefusedError(
             f"the down file of {version} contains both directions: line {sections.down_line} begins a down section of "
             f"{sections.tool}",
-            hint="Leave only the statements for the way down in it, without the marks.",
+            hint="Keep only the down statements in it, without the marks.",
             state="Nothing was changed.",
             place=Place(f"down/{version}.sql", sections.down_line),
         )

@@ -93,7 +93,7 @@ def test_a_seed_with_both_directions_is_refused(filled: Operator) -> None:
 
 def test_an_up_file_with_only_a_down_section_is_refused(filled: Operator) -> None:
     filled.write(B, "-- +goose Down\nDROP TABLE a;")
-    with pytest.raises(RefusedError, match="a section of goose for the way down"):
+    with pytest.raises(RefusedError, match="are in the down section of goose"):
         filled.migrate()
     assert filled.read_tables() == ["a"]
 
@@ -101,6 +101,6 @@ def test_an_up_file_with_only_a_down_section_is_refused(filled: Operator) -> Non
 def test_a_down_file_with_only_an_up_section_is_refused(filled: Operator) -> None:
     filled.write(B, "SELECT 1;", "-- +goose Up\nDROP TABLE a;\n-- +goose Down\n")
     filled.migrate()
-    with pytest.raises(RefusedError, match="a section of goose for the way up"):
+    with pytest.raises(RefusedError, match="are in the up section of goose"):
         filled.roll_back()
     assert filled.read_tables() == ["a"]

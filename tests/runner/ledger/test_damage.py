@@ -17,10 +17,10 @@ DAMAGES = [
     ("DROP TABLE schema_migrations_log", "schema_migrations_log is missing"),
     ("DROP TABLE schema_migrations_scripts", "schema_migrations_scripts is missing"),
     ("DROP TABLE schema_migrations_seeds", "schema_migrations_seeds is missing"),
-    ("TRUNCATE schema_migrations", "schema_migrations is empty, but 2 migrations had been applied"),
-    ("DROP TABLE schema_migrations", "schema_migrations is missing, but 2 migrations had been applied"),
-    ("TRUNCATE schema_migrations, schema_migrations_log", "schema_migrations is empty, but 2 migrations had been applied"),
-    ("TRUNCATE schema_migrations, schema_migrations_scripts", "schema_migrations is empty, but 2 migrations had been applied"),
+    ("TRUNCATE schema_migrations", "schema_migrations is empty, but 2 migrations were applied"),
+    ("DROP TABLE schema_migrations", "schema_migrations is missing, but 2 migrations were applied"),
+    ("TRUNCATE schema_migrations, schema_migrations_log", "schema_migrations is empty, but 2 migrations were applied"),
+    ("TRUNCATE schema_migrations, schema_migrations_scripts", "schema_migrations is empty, but 2 migrations were applied"),
     ("TRUNCATE schema_migrations_log, schema_migrations_meta, schema_migrations_seeds", "schema_migrations_meta has lost"),
 ]
 
