@@ -80,8 +80,10 @@ def test_after_a_rollback_that_failed_on_the_machine_the_hint_is_to_check_the_st
 def test_after_a_connection_that_is_lost_before_the_first_event_the_outcome_is_read(remote: RemoteOperator) -> None:
     remote.operator.write_tables(A)
     machine = remote.deploy(image=Image(forked=False))
-    # The signal of the closed connection ends a process that does not handle it yet.
-    machine.edit("scripts/migrate.py", "    gc.disable()\n", "    import signal\n    'migrate' in sys.argv and signal.pause()\n")
+    go = machine.app / "go"
+    waits = "import time\n    while 'migrate' in sys.argv:\n        time.sleep(0.05)\n"
+    waits += f"        Path('{go}').exists() and os._exit(1)\n"
+    machine.edit("scripts/migrate.py", "    gc.disable()\n", f"    {waits}    gc.disable()\n")
 
     def lose_connection() -> None:
         wait_until(lambda: any("migrate.py migrate" in command for command in machine.commands), what="the run to start")
@@ -89,7 +91,7 @@ def test_after_a_connection_that_is_lost_before_the_first_event_the_outcome_is_r
 
     thread = threading.Thread(target=lose_connection)
     thread.start()
-    result = remote.run_request()
+    result = remote.run_request(callbacks={ConnectionLost: go.touch})
     thread.join()
     assert result.error is not None
     assert result.error.message == "the run ended before it changed anything"
