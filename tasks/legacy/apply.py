@@ -92,7 +92,7 @@ def _check_places(moves: tuple[_Move, ...]) -> None:
     for move in moves:
         there, done = move.source.exists(), move.target.exists()
         if move.is_section and move.old:
-            # Written by an interrupted run, or by somebody else.
+            # Written by an interrupted run, or by another tool.
             there = there and done and move.target.read_bytes() != move.complete(read_texts(move.old))
             done = done or not there
         if there and done and not move.source.samefile(move.target):

@@ -20,7 +20,7 @@ class OldFile:
     name: OldName
     down: Path | None = None
     no_transaction: bool = False
-    """Whether its tool runs it without a transaction, as a file beside it says."""
+    """Whether its tool runs it without a transaction, according to a file beside it."""
 
     @property
     def has_folder(self) -> bool:

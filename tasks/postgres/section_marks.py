@@ -43,7 +43,7 @@ class SectionMarks:
     drops_comments: bool = False
     """Whether it leaves out lines that begin with `-- `, even in the body of a function."""
     doubled_semicolon: bool = False
-    """Whether `;;` stands for a semicolon that ends no statement."""
+    """Whether `;;` is a semicolon that ends no statement."""
     variables: str = ""
     """The text with which what the tool replaces begins."""
     variables_switch: str = ""

@@ -21,7 +21,7 @@ from tasks.runner.events.values import (
 )
 
 NOT_COMPARED = "not compared"
-"""The kind of a finding that says that it is not known whether the schema has drifted."""
+"""The kind of a finding for a schema of which it is not known whether it has drifted."""
 CHECK_FOUND = 4
 """The exit code of a check that found something."""
 

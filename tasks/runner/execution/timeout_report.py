@@ -37,7 +37,7 @@ def explain_cancellation(
 ) -> Cancellation | None:
     """Return what cancelled a statement of a file, after its transaction was rolled back; None if that cannot be found out.
 
-    The server's message is in its own language, and the same SQLSTATE has other reasons: so the time tells.
+    The server's message is in its own language, and the same SQLSTATE has other reasons, so the elapsed time decides.
     """
     statement = run.statements.statement
     if failure.sqlstate != _CANCELED or statement is None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 META_KEY = "schema"
 _FORMAT = "1"
 UNCOMPARED = f"{_FORMAT}:uncompared:0"
-"""The text for the ledger where a repair changed what the migrations are: only a comparison with a replay can tell drift then."""
+"""The text for the ledger where a repair changed what the migrations are: only a comparison with a replay finds drift then."""
 _MODULUS = 1 << 256
 _LOCK_TIMEOUT = "2s"
 """How long reading the catalog waits for a lock; after that, nothing is expected."""

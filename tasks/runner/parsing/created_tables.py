@@ -1,4 +1,4 @@
-"""The tables that a file creates, under the names that it gives them."""
+"""The tables that a file creates, under their names in the file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TableName(NamedTuple):
 
 
 def list_created_tables(text: str, *, file: str, version: str) -> Iterator[TableName]:
-    """Yield the tables that the statements of a file create, or name anew; temporary ones are left out.
+    """Yield the tables that the statements of a file create or rename; temporary ones are left out.
 
     A file that cannot be run has none.
     """

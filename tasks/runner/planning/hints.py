@@ -205,7 +205,7 @@ _FILE_HINTS: Mapping[str, Hint] = {
     "55006": _hint_in_use,
     "55P04": "A new enum value cannot be used in the transaction that adds it: ALTER TYPE … ADD VALUE needs an earlier file.",
     "58P01": _hint_extension,
-    "P0001": "A trigger, function or DO block raised this error on purpose: its text says what it expects.",
+    "P0001": "A trigger, function or DO block raised this error on purpose: its text is the reason.",
 }
 """Hints for a statement of a file, before the others."""
 
