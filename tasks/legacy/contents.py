@@ -57,7 +57,7 @@ def read_down(file: OldFile, data: bytes) -> OldTexts:
 
 
 def split_sections(data: bytes, shown: str) -> Sections | None:
-    """Return the sections of a file's bytes; None for a file without marks, and for one that is no text."""
+    """Return the sections of a file's bytes; None for a file without marks, and for one that is not UTF-8 text."""
     try:
         text = data.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError:

@@ -32,7 +32,7 @@ def written(project: Project) -> Project:
 def overtake(
     project: Project, database: Database, first: tuple[str, ...], second: tuple[str, ...]
 ) -> tuple[RunningScript, RunningScript]:
-    """Let a second run wait for the lock until a first one is done, and return both after their end."""
+    """Run one command while another has the lock, and return both after their end."""
     with gate_closed(database):
         running_first = running.start(project, *first)
         await_waiting_at_gate(database)

@@ -21,7 +21,7 @@ HOSTILE = {
 
 
 def set_hostile_defaults(database: Database) -> dict[str, str]:
-    """Let sessions on a database start with other settings, and return our own."""
+    """Set other defaults for the sessions of a database, and return our own."""
     major = database.query("SHOW server_version_num")[0][0]
     known = {name: values for name, values in HOSTILE.items() if values[2] * 10000 <= int(major)}
     for name, (value, _, _) in known.items():

@@ -27,7 +27,7 @@ _numbers = itertools.count(1)
 
 
 def set_default(database: Database, **settings: str) -> None:
-    """Let every new session on the database start with these settings."""
+    """Set defaults for every new session of the database."""
     for name, value in settings.items():
         database.execute(sql.SQL(f"ALTER DATABASE {{}} SET {name} = {value}").format(sql.Identifier(database.name)).as_string())
 
