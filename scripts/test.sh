@@ -17,7 +17,7 @@ END
 }
 
 exit_if_help_requested "$@"
-ensure_venv
+ensure_venv dev
 if [[ $# -eq 0 ]]; then
     .venv/bin/ruff check
     .venv/bin/ruff format --check

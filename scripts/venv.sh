@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Source this file: it changes to the project folder and defines ensure_venv, which installs the pinned requirements into .venv.
+# Source this file: it changes to the project folder and defines ensure_venv, which installs the locked requirements into .venv.
 
 unset CDPATH PYTHONHOME PYTHONPATH VIRTUAL_ENV
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit
@@ -49,20 +49,40 @@ find_python() {
         ${unusable[@]+"${unusable[@]}"} "Install it, or set its path: PYTHON=/path/to/python3 $0"
 }
 
-# Prints what .venv was made from: its Python, its path (which its scripts contain), the requirements. Fails if it does not run.
+# Prints what .venv was made from: its Python, its path (which its scripts contain), the lock files. Fails if it does not run.
 describe_venv() {
-    .venv/bin/python -c 'import sys; print(sys.version, sys.prefix)' 2>/dev/null && cksum <requirements.txt
+    .venv/bin/python -c 'import sys; print(sys.version, sys.prefix)' 2>/dev/null && cksum "$@"
 }
 
-# Creates .venv, or creates it again if it is not up to date. The stamp is written last, so an interrupted installation is repeated.
-ensure_venv() {
-    local stamp=.venv/.made-from python
-    [[ "$(describe_venv)" != "$(cat "$stamp" 2>/dev/null)" || ! -e $stamp ]] || return 0
-    python=$(find_python)
-    echo "📦 Installing the requirements into .venv ($("$python" --version))"
-    rm -rf .venv
-    "$python" -m venv .venv || fail "$python could not create .venv; see the error above."
-    .venv/bin/python -m pip install --quiet --quiet --requirement requirements.txt ||
+# Installs the packages of lock files, and no others: each is a wheel with one of the recorded hashes, so no package runs code here.
+install_locked() {
+    local files=()
+    while [[ $# -gt 0 ]]; do
+        files+=(--requirement "$1")
+        shift
+    done
+    .venv/bin/python -m pip install --quiet --quiet --require-hashes --only-binary :all: "${files[@]}" ||
         fail "The requirements could not be installed; see the error above." "Fix the cause, then run $0 again."
-    describe_venv >"$stamp"
+}
+
+# Creates .venv, or creates it again if it is not up to date. `ensure_venv dev` also installs what the tests and checks need.
+# The stamp is written last, so an interrupted installation is repeated.
+ensure_venv() {
+    local stamp=.venv/.made-from python locks=(requirements.lock) dev=${1:-} made
+    made=$(cat "$stamp" 2>/dev/null) || made=""
+    if [[ -n $made && $made == "$(describe_venv requirements.lock requirements-dev.lock)" ]]; then
+        return
+    elif [[ -z $made || $made != "$(describe_venv requirements.lock)" ]]; then
+        python=$(find_python)
+        echo "📦 Installing the requirements into .venv ($("$python" --version))"
+        rm -rf .venv
+        "$python" -m venv .venv || fail "$python could not create .venv; see the error above."
+    elif [[ -z $dev ]]; then
+        return
+    else
+        echo "📦 Installing the requirements of the tests into .venv"
+    fi
+    [[ -z $dev ]] || locks+=(requirements-dev.lock)
+    install_locked "${locks[@]}"
+    describe_venv "${locks[@]}" >"$stamp"
 }

@@ -52,7 +52,7 @@ def test_pull_requests_are_tested_and_planned_and_merges_go_from_dev_to_prod(wor
 
 
 def test_only_the_job_that_github_has_approved_confirms_in_advance(workflow: dict[str, Any]) -> None:
-    commands = [step["run"] for step in list_steps(workflow, *ENVIRONMENTS) if "run" in step]
+    commands = [step["run"] for step in list_steps(workflow, *ENVIRONMENTS) if "deploy.sh" in step.get("run", "")]
     assert commands == [
         "./scripts/deploy.sh dev --upload",
         "./scripts/deploy.sh staging --upload",
@@ -73,6 +73,20 @@ def test_the_token_may_only_read_and_secrets_are_for_the_deploying_steps(workflo
     assert PATH.read_text().count(SECRET) == sum(str(step).count(SECRET) for step in with_secrets)
     checkouts = [step for step in list_steps(workflow) if "checkout" in step.get("uses", "")]
     assert [step["with"]["persist-credentials"] for step in checkouts] == [False] * len(workflow["jobs"])
+
+
+def test_requirements_are_installed_before_the_step_with_secrets(workflow: dict[str, Any]) -> None:
+    for job in ENVIRONMENTS:
+        *_, installing, deploying = list_steps(workflow, job)
+        assert installing["run"] == "source scripts/venv.sh && ensure_venv"
+        assert SECRET in str(deploying)
+        assert SECRET not in str(installing)
+
+
+def test_the_head_demands_branches_and_a_token_for_each_level() -> None:
+    head = PATH.read_text().partition("name: migrations")[0]
+    assert "deployment branches      selected branches: main" in head
+    assert "--org gaia-dev" in head
 
 
 def test_third_party_actions_are_pinned_to_a_commit() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import Exit
 
 from tasks.config.environments import Environment, find_database_url, list_warnings
-from tasks.console.boundary import INSTALL_ALL, check_packages, explain
+from tasks.console.boundary import check_packages, explain
 from tasks.console.cells import clean
 from tasks.postgres.server.cluster import ServerError
 from tasks.report import report_error
@@ -52,7 +52,7 @@ def exit_on_error(*, json: bool = False, rehearses: bool = False) -> Iterator[li
     _warn_once()
     urls: list[str] = []
     try:
-        check_packages(INSTALL_ALL)
+        check_packages()
         yield urls
     except ReportedError as error:
         raise Exit(code=error.exit_code) from error

@@ -8,18 +8,17 @@ from importlib.util import find_spec
 from tasks.runner.errors import RunnerError
 
 _NEEDED = ("psycopg", "pglast")
-_INSTALL = "python3 -m pip install --constraint requirements.txt psycopg psycopg-binary pglast"
-INSTALL_ALL = "python3 -m pip install -r requirements.txt"
+_INSTALL = "python3 -m pip install --require-hashes --only-binary :all: -r requirements.lock"
 _UNKNOWN_STATE = "`status` shows the state of the database."
 
 
-def check_packages(install: str = _INSTALL) -> None:
+def check_packages() -> None:
     """Raise RunnerError if a package that a run needs is not installed, even if this run would not use it."""
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise RunnerError(
             f"this Python ({sys.executable}) lacks the package{'s' if len(missing) > 1 else ''} {' and '.join(missing)}",
-            hint=f"Install what the tool needs: {install}",
+            hint=f"Install what the tool needs: {_INSTALL}",
             state="Nothing was changed.",
         )
 
@@ -46,7 +45,7 @@ def explain_import(error: ImportError) -> RunnerError:
     subject = f"the package {package} cannot be imported" if package else "a package cannot be imported"
     return RunnerError(
         f"{subject} by this Python ({sys.executable}): {' '.join(str(error).split())}",
-        hint=f"Install what the tool needs: {_INSTALL if package in _NEEDED else INSTALL_ALL}",
+        hint=f"Install what the tool needs: {_INSTALL}",
         state=_UNKNOWN_STATE,
     )
 

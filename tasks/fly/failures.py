@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from tasks.fly.stream import RemoteRun
 
 REQUIREMENTS_LINES = (
-    "COPY requirements.txt ./\n"
-    "RUN pip install -c requirements.txt psycopg psycopg-binary pglast\n"
+    "COPY requirements.lock ./\n"
+    "RUN pip install --require-hashes --only-binary :all: -r requirements.lock\n"
     "COPY tasks tasks/  and likewise scripts, migrations, seeds"
 )
 _OLDER = ("the image has an older version of this tool", "Deploy first, or use --upload.")

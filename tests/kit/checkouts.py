@@ -14,7 +14,7 @@ from tests.kit.forkserver import run_process
 from tests.kit.projects import REPOSITORY, TIMEOUT_S
 
 _FOLDERS = ("tasks", "scripts")
-_FILES = ("tasks.py", "requirements.txt", ".gitignore")
+_FILES = ("tasks.py", "requirements.lock", ".gitignore")
 
 
 @dataclass(frozen=True)
@@ -71,5 +71,5 @@ def make_checkout(root: Path) -> Checkout:
         program.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, *words])} "$@"\n')
         program.chmod(0o755)
     checkout = Checkout(root)
-    checkout.run(["bash", "-c", "source scripts/venv.sh && describe_venv >.venv/.made-from"], check=0)
+    checkout.run(["bash", "-c", "source scripts/venv.sh && describe_venv requirements.lock >.venv/.made-from"], check=0)
     return checkout

@@ -95,5 +95,5 @@ def test_invoke_names_a_missing_package(packages: Path) -> None:
     result = run(*INVOKE, "db.status", packages=packages)
     assert result.returncode == 1
     assert "cannot be imported" in result.stderr or "lacks the package" in result.stderr
-    assert "pip install -r requirements.txt" in result.stderr
+    assert "--only-binary :all: -r requirements.lock" in result.stderr
     assert "Traceback" not in result.stderr

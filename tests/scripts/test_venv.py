@@ -9,6 +9,7 @@ import pytest
 from tests.kit.projects import REPOSITORY
 
 TOOLS = ("bash", "cat", "cksum", "dirname", "head", "rm")
+LOCKS = ("requirements.lock", "requirements-dev.lock")
 OLD_PYTHON = """\
 #!{bash}
 case $1 in
@@ -23,18 +24,19 @@ case $2 in
 *) exec {python} "$@" ;;
 esac
 """
-# Creates a real .venv, but with a pip that does nothing: unpacking the real one takes fifteen seconds.
+# Creates a real .venv, but with a pip that only writes its arguments to a file: unpacking the real one takes fifteen seconds.
 QUICK_PYTHON = """\
 #!{python}
 import os, pathlib, subprocess, sys
 if sys.argv[1:3] == ["-m", "venv"]:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", sys.argv[3]], check=True)
-    next(pathlib.Path(sys.argv[3]).glob("lib/*/site-packages")).joinpath("pip.py").touch()
+    pip = next(pathlib.Path(sys.argv[3]).glob("lib/*/site-packages")).joinpath("pip.py")
+    pip.write_text("import sys; print(*sys.argv[1:], file=open('installed', 'a'))")
 else:
     os.execv(sys.executable, sys.argv)
 """
 
-Run = Callable[[], "subprocess.CompletedProcess[str]"]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
@@ -55,11 +57,12 @@ def ensure_venv(tmp_path: Path, programs: Path) -> Run:
     project = tmp_path / "my project"
     (project / "scripts").mkdir(parents=True)
     shutil.copy(REPOSITORY / "scripts" / "venv.sh", project / "scripts")
-    (project / "requirements.txt").write_text("# nothing\n")
-    script = 'set -euo pipefail; source "$1"; ensure_venv'
+    for name in LOCKS:
+        (project / name).write_text("# nothing\n")
+    script = 'set -euo pipefail; source "$1"; shift; ensure_venv "$@"'
 
-    def run() -> "subprocess.CompletedProcess[str]":
-        command = [str(programs / "bash"), "-c", script, "onboard.sh", str(project / "scripts" / "venv.sh")]
+    def run(*groups: str) -> "subprocess.CompletedProcess[str]":
+        command = [str(programs / "bash"), "-c", script, "onboard.sh", str(project / "scripts" / "venv.sh"), *groups]
         return subprocess.run(command, env={"PATH": str(programs)}, capture_output=True, text=True, check=False)
 
     return run
@@ -102,9 +105,29 @@ def test_a_venv_is_created_once_and_again_when_the_requirements_change(tmp_path:
     again = ensure_venv()
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
     assert (project / ".venv").stat().st_ino == inode
-    (project / "requirements.txt").write_text("# still nothing\n")
+    (project / "requirements.lock").write_text("# still nothing\n")
     changed = ensure_venv()
     assert (changed.returncode, changed.stdout.count("Installing")) == (0, 1)
+
+
+def test_only_wheels_with_recorded_hashes_are_installed(tmp_path: Path, programs: Path, ensure_venv: Run) -> None:
+    add_program(programs, "python3", QUICK_PYTHON)
+    assert ensure_venv("dev").returncode == 0
+    installed = (tmp_path / "my project" / "installed").read_text()
+    locks = "--requirement requirements.lock --requirement requirements-dev.lock"
+    assert installed.endswith(f"--require-hashes --only-binary :all: {locks}\n")
+
+
+def test_the_packages_of_the_tests_are_added_to_a_venv_and_stay_in_it(tmp_path: Path, programs: Path, ensure_venv: Run) -> None:
+    add_program(programs, "python3", QUICK_PYTHON)
+    installed = tmp_path / "my project" / "installed"
+    ensure_venv()
+    assert LOCKS[1] not in installed.read_text()
+    inode = (tmp_path / "my project" / ".venv").stat().st_ino
+    assert ensure_venv("dev").stdout == "📦 Installing the requirements of the tests into .venv\n"
+    assert LOCKS[1] in installed.read_text()
+    assert [ensure_venv(*groups).stdout for groups in ((), ("dev",))] == ["", ""]
+    assert (tmp_path / "my project" / ".venv").stat().st_ino == inode
 
 
 def test_an_incomplete_venv_is_created_again(tmp_path: Path, programs: Path, ensure_venv: Run) -> None:
