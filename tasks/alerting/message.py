@@ -89,7 +89,7 @@ def describe_end(error: BaseException, progress: RunProgress, environment: Envir
 def describe_wait(progress: RunProgress, wait: LockWait, seconds_s: float, environment: Environment, action: str) -> Alert:
     """Return the alert for a run that has been waiting, with its blockers and how to end them."""
     sessions = "\n".join(format_session(blocker) for blocker in wait.blockers)
-    what = "a lock" if wait.statement else "another run"
+    what = "a lock" if wait.statement else "the lock of runs" if wait.stranger else "another run"
     pids = "".join(f" SELECT pg_terminate_backend({blocker.pid});" for blocker in wait.blockers)
     hint = f"If you may end the blocking session:{pids}" if pids else "Look for the blocking session in pg_stat_activity."
     return _build(
@@ -99,7 +99,9 @@ def describe_wait(progress: RunProgress, wait: LockWait, seconds_s: float, envir
         progress,
         error="\n".join(filter(None, (f"for {what}, {format_seconds(round(seconds_s))} so far", sessions))),
         state="The run keeps waiting. Nothing of the open transaction is committed yet.",
-        hint=hint if wait.statement else f"Nothing, if the other run is expected: inv db.history --env={environment.name}",
+        hint=hint
+        if wait.statement or wait.stranger
+        else f"Nothing, if the other run is expected: inv db.history --env={environment.name}",
     )
 
 

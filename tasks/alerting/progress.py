@@ -26,7 +26,9 @@ class LockWait:
     since: float
     blockers: tuple[Session, ...]
     statement: int = 0
-    """The number of the statement that waits; 0 if the run waits for another run."""
+    """The number of the statement that waits; 0 if the run waits for the lock of runs."""
+    stranger: bool = False
+    """Whether the lock of runs is taken by a session that is not one of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def _update_wait(progress: RunProgress, event: Event, now: float) -> LockWait | 
     wait = progress.wait
     if isinstance(event, LockAwaited):
         blockers = (event.holder,) if event.holder else ()
-        return LockWait(now - event.seconds_s, blockers)
+        return LockWait(now - event.seconds_s, blockers, stranger=event.stranger)
     if isinstance(event, Waiting) and event.blockers:
         return _extend_wait(wait, event.blockers, progress.number, now - event.seconds_s)
     if isinstance(event, Retried):

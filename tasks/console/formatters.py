@@ -81,7 +81,8 @@ def _await_lock(event: events.LockAwaited, _style: Style) -> list[Line]:
     if event.run:
         return [Line(f"⏳ Another run is in progress: {describe_active_run(event.run)}; waiting{time}", "warn")]
     holder = f": {format_session(event.holder, query=False)}" if event.holder else ""
-    return [Line(f"⏳ Another run has the lock{holder}; waiting{time}", "warn")]
+    who = "A session that is not a run of this tool has the lock of runs" if event.stranger else "Another run has the lock"
+    return [Line(f"⏳ {who}{holder}; waiting{time}", "warn")]
 
 
 def _start_step(event: events.StepStarted, style: Style) -> list[Line]:

@@ -11,10 +11,11 @@ RETRIED_SQLSTATES = {"55P03": "lock not available", "40P01": "deadlock", "40001"
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """The limits of waiting for locks: the lock_timeout, and how often a transaction is attempted."""
+    """The limits of waiting for locks: the lock_timeout, how often a transaction is attempted, and how long to wait for another run."""
 
     lock_timeout_ms: int = 5000
     attempts: int = 10
+    run_wait_ms: int = 30 * 60_000
 
     def may_retry(self, sqlstate: str | None, attempt: int) -> bool:
         """Return True if attempt number `attempt` (from 1) may be followed by another."""

@@ -63,6 +63,7 @@ SETTINGS = (
     Setting("WATCH_DRIFT", "on or off", "record the expected schema after each run, and compare it in db.status", "on"),
     Setting("LOCK_TIMEOUT", "duration", "how long a statement waits for a table lock", "5s"),
     Setting("LOCK_ATTEMPTS", "number", "how often a transaction is attempted if it cannot get its locks", "10"),
+    Setting("RUN_WAIT", "duration", "how long to wait for the end of another run", "30min"),
     Setting("GUARDED", "names", "the environments that ask for confirmation before they are changed", "prod,production,live"),
     Setting("MIGRATE_ACTOR", "text", "who runs the command, as the log records it", fallback="the operating system's user"),
     Setting(
@@ -161,6 +162,7 @@ def validate(raw: RawSettings, problems: Iterable[str] = ()) -> Settings:
     problems = [*problems, *_find_url_faults(raw)]
     lock_timeout_ms = read_duration(raw, "LOCK_TIMEOUT", problems)
     attempts = _read_attempts(raw, problems)
+    run_wait_ms = read_duration(raw, "RUN_WAIT", problems)
     watch_drift = raw.read("WATCH_DRIFT").lower()
     if watch_drift not in ("on", "off"):
         problems.append(f"WATCH_DRIFT={watch_drift}: write on or off")
@@ -170,7 +172,7 @@ def validate(raw: RawSettings, problems: Iterable[str] = ()) -> Settings:
         database_url=raw.read_written("DIRECT_DATABASE_URL") or raw.read_written("DATABASE_URL"),
         migrations_dir=Path(raw.read("MIGRATIONS_DIR")),
         seeds_dir=Path(raw.read("SEEDS_DIR")),
-        policy=RetryPolicy(lock_timeout_ms, attempts),
+        policy=RetryPolicy(lock_timeout_ms, attempts, run_wait_ms),
         scratch_url=raw.read_written("SCRATCH_DATABASE_URL"),
         watch_drift=watch_drift == "on",
         actor=read_actor(raw),

@@ -69,6 +69,10 @@ CONTROL_SEQUENCES = "\x1b[31m[red]x[/red]\x07\u202e"
             LockAwaited(PSQL, 4.0),
             [f"⏳ Another run has the lock: {PSQL_DESCRIPTION}; waiting for 4 s"],
         ),
+        (
+            LockAwaited(PSQL, 4.0, stranger=True),
+            [f"⏳ A session that is not a run of this tool has the lock of runs: {PSQL_DESCRIPTION}; waiting for 4 s"],
+        ),
         (StepStarted("migrate", USERS, 1, 3, 7), []),
         (
             StepStarted("migrate", SEARCH, 2, 3, 7, 3),

@@ -1,4 +1,9 @@
-"""Sessions of runs that died: the server may still execute their statements, although no client will commit."""
+"""Sessions of runs that died: the server may still execute their statements, although no client will commit.
+
+Any role can name its session like a run. So only sessions of the own role count: they can do nothing that this role cannot do, and
+ending them needs no privilege. What another role's dead run still executes is reported as a blocker, when it blocks.
+https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-SIGNAL
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from typing import Any
 import psycopg
 
 from tasks.postgres.representable import fit_comments
+from tasks.runner.database.active_run import RUN_ID
 from tasks.runner.database.activity import SESSION_COLUMNS, Watcher, build_session
 from tasks.runner.database.session import read_encoding
 from tasks.runner.database.session_settings import AT_WORK
@@ -16,12 +22,14 @@ from tasks.runner.errors import Interruption, RunInterruptedError
 from tasks.runner.events import Waiting
 from tasks.runner.signals import Stop, describe_signal
 
+_OWN_RUN = rf"""
+a.datname = current_database() AND a.usename = session_user AND a.pid <> pg_backend_pid()
+   AND a.application_name ~ '^migrate-run {RUN_ID}({AT_WORK})?$'"""
 _BUILDS = "EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.pid = a.pid AND p.command LIKE '%% CONCURRENTLY')"
 _DEAD_SESSIONS = f"""
 SELECT {SESSION_COLUMNS}, {_BUILDS}
   FROM pg_stat_activity a
- WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.application_name LIKE 'migrate-run %%'
-   AND a.application_name <> %(own)s
+ WHERE {_OWN_RUN} AND a.application_name <> %(own)s
    AND (a.application_name LIKE '%%{AT_WORK}' AND a.state <> 'idle' OR {_BUILDS})
 """
 """Behind a pooler, an unrelated session can inherit the application_name of a run, but not the mark of one at work."""
@@ -29,14 +37,13 @@ SELECT {SESSION_COLUMNS}, {_BUILDS}
 _SAME_STATEMENT = f"""
 SELECT {SESSION_COLUMNS}, false
   FROM pg_stat_activity a
- WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.application_name LIKE 'migrate-run %%'
-   AND a.state = 'active' AND starts_with(%(text)s, a.query) AND length(a.query) >= least(length(%(text)s), 200)
+ WHERE {_OWN_RUN} AND a.state = 'active' AND starts_with(%(text)s, a.query) AND length(a.query) >= least(length(%(text)s), 200)
 """
 _REPORT_EVERY_S = 5.0
 
 
 def end_dead_runs(connection: psycopg.Connection, watcher: Watcher, stop: Stop, *, own: str) -> Iterator[Waiting]:
-    """End the sessions of earlier runs; none of them can be alive, because the caller has the lock.
+    """End the sessions of this role's earlier runs; none of them can be alive, because the caller has the lock.
 
     Transactions are terminated: no client will commit them. A concurrent index build may have run for hours, so wait for it
     to finish, and yield that. Raises RunInterruptedError when a stop is requested.

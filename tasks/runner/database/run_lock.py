@@ -18,11 +18,12 @@ from typing import Any
 import psycopg
 from psycopg import pq
 
-from tasks.runner.database.active_run import LOCK_HOLDER, LOCK_KEY, find_active_run
+from tasks.runner.database.active_run import LOCK_HOLDER, LOCK_KEY, find_active_run, find_run_id
 from tasks.runner.database.activity import SESSION_COLUMNS, build_session
 from tasks.runner.database.session import begin_own, connect, is_pooled, run_sql
-from tasks.runner.errors import Interruption, LockLostError, RunInterruptedError
+from tasks.runner.errors import Interruption, LockLostError, RefusedError, RunInterruptedError
 from tasks.runner.events import LockAwaited, Session
+from tasks.runner.retries import RetryPolicy
 from tasks.runner.signals import Stop, describe_signal
 
 _FIRST_PAUSE_S = 0.05
@@ -38,17 +39,19 @@ SELECT {SESSION_COLUMNS} FROM {LOCK_HOLDER}
 
 
 class RunLock:
-    """The lock of one run."""
+    """The lock of one run, for which it waits as long as the policy allows."""
 
-    def __init__(self, url: str, *, run_id: str, stop: Stop) -> None:
+    def __init__(self, url: str, *, run_id: str, stop: Stop, policy: RetryPolicy) -> None:
         self._connection = connect(url, name=f"migrate-lock {run_id}")
         self._stop = stop
+        self._wait_s = policy.run_wait_ms / 1000
         self._answered_at = -math.inf
 
     def acquire(self) -> Iterator[LockAwaited]:
         """Try until the lock is acquired; yield every two seconds who has it.
 
-        Between tries no transaction is open. Raises RunInterruptedError when a stop is requested.
+        Between tries no transaction is open. Raises RunInterruptedError when a stop is requested, and RefusedError if another
+        session still has the lock after the time of RUN_WAIT.
         """
         try:
             yield from self._acquire()
@@ -60,13 +63,17 @@ class RunLock:
             ) from interruption
 
     def _acquire(self) -> Iterator[LockAwaited]:
-        start = reported_at = time.monotonic()
+        start, reported_at = time.monotonic(), -math.inf
         pause = _FIRST_PAUSE_S
         while not self._try_lock():
             now = time.monotonic()
-            if now - reported_at >= _REPORT_EVERY_S or now - start < pause:
+            if now - reported_at >= _REPORT_EVERY_S:
                 reported_at = now
-                yield LockAwaited(self._find_holder(), round(now - start, 1), find_active_run(self._connection))
+                holder = self._find_holder()
+                run = find_active_run(self._connection)
+                yield LockAwaited(holder, round(now - start, 1), run, stranger=_is_stranger(holder))
+            if now - start >= self._wait_s:
+                raise _refuse(self._find_holder(), self._wait_s)
             self._stop.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(pause * 1.5, _LONGEST_PAUSE_S)
 
@@ -118,3 +125,23 @@ class RunLock:
     def _find_holder(self) -> Session | None:
         row = self.read_row(_HOLDER)
         return build_session(row) if row else None
+
+
+def _is_stranger(holder: Session | None) -> bool:
+    return holder is not None and not find_run_id(holder.application)
+
+
+def _refuse(holder: Session | None, wait_s: float) -> RefusedError:
+    """Return the error for a lock that another session still has."""
+    stranger = _is_stranger(holder)
+    session = f", pid {holder.pid} of role {holder.user or 'unknown'}" if holder else ""
+    named = (
+        "a session that is not a run of this tool still has the lock of runs" if stranger else "another run still has the lock"
+    )
+    look = "See what it does, and run the same command again when it has ended: inv db.status"
+    end = f"If you may end the session: SELECT pg_terminate_backend({holder.pid});" if holder else ""
+    return RefusedError(
+        f"{named} after {wait_s:g} s{session}",
+        hint="\n".join(filter(None, ("" if stranger else look, end, "RUN_WAIT sets how long to wait."))),
+        state="Nothing was changed.",
+    )

@@ -67,6 +67,8 @@ class LockAwaited(Event):
     seconds_s: float
     run: ActiveRun | None = None
     """The run of that session, if its log can be read."""
+    stranger: bool = False
+    """Whether that session is not named as one of a run."""
 
 
 @event("step_started")

@@ -44,7 +44,7 @@ class LockedRun:
         Raises RunnerError at the first failure, after logging it.
         """
         run_id, stop = self._settings.identity.run_id, self._settings.stop
-        lock = open_first(lambda: RunLock(self._url, run_id=run_id, stop=stop), stop)
+        lock = open_first(lambda: RunLock(self._url, run_id=run_id, stop=stop, policy=self._settings.policy), stop)
         watcher = Watcher(self._url, run_id=run_id, watched=self._name)
         try:
             yield from lock.acquire()

@@ -23,6 +23,7 @@ from tasks.runner.retries import RetryPolicy
 from tasks.runner.signals import Stop
 
 if TYPE_CHECKING:
+    from tasks.runner.database.run_lock import RunLock
     from tasks.runner.events import Event
     from tasks.runner.execution.locked_run import Renew
 
@@ -72,7 +73,7 @@ class MigrationRunner:
         from tasks.runner.execution.new_ledger import create_ledger
 
         try:
-            create_ledger(self.url, self.identity, self.belonging, self.stop)
+            create_ledger(self.url, self.identity, self.belonging, self.make_lock())
         except psycopg.Error as error:
             raise self.explain(error, "Nothing was changed.") from error
 
@@ -106,6 +107,12 @@ class MigrationRunner:
             raise self.explain(error, "Nothing was changed.", connection) from error
         finally:
             connection.close()
+
+    def make_lock(self) -> RunLock:
+        """Return the lock of this run, not acquired yet; release it in the end. Raises ConnectError."""
+        from tasks.runner.database.run_lock import RunLock
+
+        return RunLock(self.url, run_id=self.identity.run_id, stop=self.stop, policy=self.policy)
 
     def prepare(self, goal: Goal, migrations_dir: Path | None = None) -> Preparation:
         """Return the plan of a goal, made from the files and from a READ ONLY transaction that reads the ledger."""

@@ -7,12 +7,10 @@ from tasks.runner.database.session import connect
 from tasks.runner.identity import Identity
 from tasks.runner.ledger.environment_label import Belonging, check_environment, record_environment
 from tasks.runner.ledger.reading import ensure_ledger, read_ledger
-from tasks.runner.signals import Stop
 
 
-def create_ledger(url: str, identity: Identity, run: Belonging, stop: Stop) -> None:
+def create_ledger(url: str, identity: Identity, run: Belonging, lock: RunLock) -> None:
     """Create the ledger's tables under the lock, and record the environment."""
-    lock = RunLock(url, run_id=identity.run_id, stop=stop)
     try:
         for _ in lock.acquire():
             continue

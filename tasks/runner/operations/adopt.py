@@ -17,7 +17,6 @@ import psycopg
 
 from tasks.catalog import Catalog, read_catalog
 from tasks.runner.clock import count_ms
-from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session import connect, run_sql
 from tasks.runner.errors import RefusedError, UsageError
 from tasks.runner.events import AdoptionWritten, Event
@@ -48,7 +47,7 @@ def adopt(runner: MigrationRunner, fingerprint: str, confirmed: Sequence[str]) -
     started_at = time.monotonic()
     adoptions = tuple(adoption for word in confirmed for adoption in unpack(word))
     migrations = read_migrations(runner.migrations_dir)
-    lock = RunLock(runner.url, run_id=runner.identity.run_id, stop=runner.stop)
+    lock = runner.make_lock()
     kept = None
     try:
         yield from lock.acquire()

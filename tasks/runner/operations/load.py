@@ -12,7 +12,6 @@ from tasks.catalog import Catalog, read_catalog
 from tasks.postgres.representable import count_characters
 from tasks.runner.clock import count_ms
 from tasks.runner.database.own_connection import find_own_settings
-from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session import Execution, connect, read_encoding, roll_back, run_sql
 from tasks.runner.errors import Interruption, Place, RefusedError, RunInterruptedError, StatementError
 from tasks.runner.events import Event, FilesFound, NoticeRaised, RunFinished
@@ -65,7 +64,7 @@ def load_schema(runner: MigrationRunner, approve: Approve | None = None) -> Iter
         yield _warn_about_rows(schema)
     if approve is not None:
         approve()
-    lock = RunLock(runner.url, run_id=runner.identity.run_id, stop=runner.stop)
+    lock = runner.make_lock()
     try:
         yield from lock.acquire()
         with connect(runner.url, name=f"migrate-run {runner.identity.run_id}", runs_files=True) as connection:

@@ -12,7 +12,6 @@ from psycopg import sql
 
 from tasks.postgres.representable import store_text
 from tasks.runner.clock import count_ms
-from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session import connect, is_pooled, read_encoding
 from tasks.runner.errors import PlanChangedError, RefusedError
 from tasks.runner.events import Event, Finding, RepairProposed, RunFinished
@@ -183,7 +182,7 @@ def _digest(proposal: RepairProposed, ledger: Ledger, texts: tuple[SourceFile, S
 
 def _apply(runner: MigrationRunner, confirmed: list[RepairProposed]) -> None:
     """Write the confirmed changes in one transaction, under the lock, if they are still what was shown."""
-    lock = RunLock(runner.url, run_id=runner.identity.run_id, stop=runner.stop)
+    lock = runner.make_lock()
     try:
         for _ in lock.acquire():
             continue

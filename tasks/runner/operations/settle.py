@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import psycopg
 
 from tasks.runner.clock import count_ms
-from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session import connect
 from tasks.runner.errors import UsageError
 from tasks.runner.events import Event, RunFinished
@@ -31,7 +30,7 @@ def settle(runner: MigrationRunner, compared: str, difference: str) -> Iterator[
     total, offset = parse_sum(compared), parse_sum(difference)
     if total is None or offset is None:
         raise UsageError("these sums cannot be read", hint="inv db.drift passes them.", state="Nothing was changed.")
-    lock = RunLock(runner.url, run_id=runner.identity.run_id, stop=runner.stop)
+    lock = runner.make_lock()
     try:
         busy = any(True for _ in lock.acquire())
         recorded = not busy and runner.watch_drift and _record(runner, total, offset)

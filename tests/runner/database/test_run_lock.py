@@ -5,6 +5,7 @@ import pytest
 from tasks.runner.database.active_run import LOCK_KEY
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.errors import LockLostError
+from tasks.runner.retries import RetryPolicy
 from tasks.runner.signals import Stop
 from tests.kit.databases import Database, ask
 from tests.kit.poolers import Pooler
@@ -15,7 +16,7 @@ HOLDER = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AN
 
 
 def take_lock(url: str) -> RunLock:
-    lock = RunLock(url, run_id="1", stop=Stop())
+    lock = RunLock(url, run_id="1", stop=Stop(), policy=RetryPolicy())
     assert list(lock.acquire()) == []
     return lock
 
