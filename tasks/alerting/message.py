@@ -92,6 +92,8 @@ def describe_wait(progress: RunProgress, wait: LockWait, seconds_s: float, envir
     what = "a lock" if wait.statement else "the lock of runs" if wait.stranger else "another run"
     pids = "".join(f" SELECT pg_terminate_backend({blocker.pid});" for blocker in wait.blockers)
     hint = f"If you may end the blocking session:{pids}" if pids else "Look for the blocking session in pg_stat_activity."
+    if not wait.statement and not wait.stranger:
+        hint = f"Nothing, if the other run is expected: inv db.history --env={environment.name}"
     return _build(
         "waits",
         environment,
@@ -99,9 +101,7 @@ def describe_wait(progress: RunProgress, wait: LockWait, seconds_s: float, envir
         progress,
         error="\n".join(filter(None, (f"for {what}, {format_seconds(round(seconds_s))} so far", sessions))),
         state="The run keeps waiting. Nothing of the open transaction is committed yet.",
-        hint=hint
-        if wait.statement or wait.stranger
-        else f"Nothing, if the other run is expected: inv db.history --env={environment.name}",
+        hint=hint,
     )
 
 

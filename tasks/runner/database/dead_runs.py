@@ -1,7 +1,7 @@
 """Sessions of runs that died: the server may still execute their statements, although no client will commit.
 
-Any role can name its session like a run. So only sessions of the own role count: they can do nothing that this role cannot do, and
-ending them needs no privilege. What another role's dead run still executes is reported as a blocker, when it blocks.
+Any role can name its session like a run. So only sessions of the own role count: they can do nothing that this role cannot do,
+and ending them needs no privilege. What another role's dead run still executes is reported as a blocker, when it blocks.
 https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-SIGNAL
 """
 
