@@ -11,7 +11,7 @@ RETRIED_SQLSTATES = {"55P03": "lock not available", "40P01": "deadlock", "40001"
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """The limits of waiting for locks: the lock_timeout, how often a transaction is attempted, and how long to wait for another run."""
+    """The limits of waiting: the lock_timeout, how often a transaction is attempted, and how long to wait for another run."""
 
     lock_timeout_ms: int = 5000
     attempts: int = 10
