@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 
-from tasks.config.environments import Environment, find_database_url
+from tasks.config.environments import PROJECT, Environment, find_database_url
 from tasks.postgres.server.cluster import ServerError
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import CheckMade, ProbeRead
+from tasks.runner.settings import SHARED_FILE
 from tasks.runner.signals import Stop
+
+_OTHERS = {"read": stat.S_IROTH | stat.S_IRGRP, "write": stat.S_IWOTH | stat.S_IWGRP}
 
 
 def check_environment(environment: Environment, stop: Stop, *, start: bool) -> tuple[CheckMade, ...]:
     """Return the results of all checks up to the first failure that others depend on."""
+    files = tuple(check_files(environment.name))
     if environment.fly_app:
         from tasks.checks.fly import check_fly
 
-        return tuple(check_fly(environment, stop, start=start))
-    return tuple(_check_url(environment, stop))
+        return (*files, *check_fly(environment, stop, start=start))
+    return (*files, *_check_url(environment, stop))
+
+
+def check_files(environment: str, project: Path = PROJECT) -> Iterator[CheckMade]:
+    """Yield a warning for each .env file of an environment that other accounts of this machine may read or write."""
+    for path in (project / SHARED_FILE, project / f"{SHARED_FILE}.{environment}"):
+        mode = path.stat().st_mode if path.is_file() else 0
+        may = [verb for verb, bits in _OTHERS.items() if mode & bits]
+        if may:
+            found = f"other accounts of this machine may {' and '.join(may)} {path.name}, which can contain passwords"
+            yield CheckMade("files", True, found, f"chmod 600 {path.name}", warning=True)
 
 
 def _check_url(environment: Environment, stop: Stop) -> Iterator[CheckMade]:

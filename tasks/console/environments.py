@@ -54,9 +54,12 @@ def format_probe(event: ProbeRead, _style: Style) -> list[Line]:
     lines: list[Line] = []
     for check in event.checks:
         first, *rest = clean_lines(check.found) or [""]
-        lines.append(Line(f"{'✅' if check.passed else '❌'} {clean(check.name)}: {first}", "good" if check.passed else "bad"))
+        role: Role
+        sign, role = ("❌", "bad") if not check.passed else ("⚠️ ", "warn") if check.warning else ("✅", "good")
+        lines.append(Line(f"{sign} {clean(check.name)}: {first}", role))
         lines += [Line(f"{INDENT}{text}") for text in rest]
-        lines += hang(INDENT if check.passed else f"{INDENT}Next:  ", check.hint) if check.hint.strip() else []
+        next_step = check.warning or not check.passed
+        lines += hang(f"{INDENT}Next:  " if next_step else INDENT, check.hint) if check.hint.strip() else []
     return lines
 
 

@@ -23,8 +23,8 @@ class Finding:
     """Something about the files and the ledger that needs attention.
 
     `kind` is one of late, edited, missing, renamed, partial (some versions of a squash), interrupted, loses rows, drifted, not
-    compared, both directions (of an up file with a down section), empty (no statement), encoding, invisible (a character) and
-    session (what later segments may lack). A run is refused if one of its findings `refuses`.
+    compared, not known (no privilege), both directions (of an up file with a down section), empty (no statement), encoding,
+    invisible (a character) and session (what later segments may lack). A run is refused if one of its findings `refuses`.
     """
 
     kind: str
@@ -127,6 +127,8 @@ class CheckMade:
     passed: bool
     found: str
     hint: str = ""
+    warning: bool = False
+    """Whether a check that passed found a danger, with a hint."""
 
 
 @dataclass(frozen=True, slots=True)

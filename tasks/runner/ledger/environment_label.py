@@ -17,7 +17,7 @@ from tasks.runner.errors import RefusedError
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.settings import LOCAL
 
-_FLY_NETWORK = ipaddress.ip_network("fdaa::/16")
+FLY_NETWORK = ipaddress.ip_network("fdaa::/16")
 """The private networks of Fly. https://fly.io/docs/networking/private-networking/"""
 
 
@@ -76,7 +76,7 @@ def is_on_this_machine(connection: psycopg.Connection) -> bool:
     if not is_loopback(connection.info.host, connection.info.hostaddr):
         return False
     row = connection.execute("SELECT host(inet_server_addr())").fetchone()
-    return row is None or row[0] is None or ipaddress.ip_address(row[0]) not in _FLY_NETWORK
+    return row is None or row[0] is None or ipaddress.ip_address(row[0]) not in FLY_NETWORK
 
 
 def is_loopback(host: str, address: str = "") -> bool:

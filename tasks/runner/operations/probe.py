@@ -13,6 +13,7 @@ from tasks.runner.events import CheckMade, Event, ProbeRead
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.reading import read_ledger
+from tasks.runner.operations.dangers import find_dangers
 from tasks.runner.planning.faults import find_folder_faults
 
 _OLDEST_SERVER = 140000
@@ -52,11 +53,17 @@ def probe(runner: MigrationRunner) -> Iterator[Event]:
             checks += _check_user(connection)
             checks.append(_check_extensions(connection))
             checks += _check_ledger(runner, connection)
+            checks += find_dangers(connection, _read_path(connection), runner.environment)
     except RunnerError as error:
         if not checks:
             raise
         checks.append(CheckMade("ledger", False, error.message, error.hint))
     yield ProbeRead(tuple(checks))
+
+
+def _read_path(connection: psycopg.Connection) -> tuple[str, ...]:
+    row = connection.execute("SELECT pg_catalog.current_schemas(false)::pg_catalog.text[]").fetchone()
+    return tuple(row[0]) if row else ()
 
 
 def _check_server(connection: psycopg.Connection) -> Iterator[CheckMade]:

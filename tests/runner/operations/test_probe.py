@@ -49,7 +49,7 @@ def test_a_database_that_has_everything_passes(operator: Operator) -> None:
     operator.migrate(environment="dev")
     operator.database.execute("CREATE EXTENSION vector")
     checks = probe_database(operator.database.url, "dev")
-    assert list(checks) == NAMES
+    assert list(checks) == [*NAMES, "runner"]
     assert list_failed(checks) == []
     assert checks["database"].found.endswith(f"/{operator.database.name}")
     assert checks["server version"].found.startswith("PostgreSQL 18.")
