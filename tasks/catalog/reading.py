@@ -13,7 +13,7 @@ from tasks.catalog.normalising import normalise, unquote_keywords
 from tasks.catalog.values import Catalog, Key
 
 SETTINGS = {
-    "search_path": "",
+    "search_path": "pg_catalog, pg_temp",
     "client_encoding": "UTF8",
     "quote_all_identifiers": "off",
     "standard_conforming_strings": "on",
@@ -28,7 +28,7 @@ SETTINGS = {
     "enable_memoize": "off",
     "max_parallel_workers_per_gather": "0",
 }
-"""The settings on which the text of a definition depends; without a search_path, every name has its schema.
+"""The settings on which the text of a definition depends; with this search_path, every name of a user has its schema.
 
 JIT compilation is off because it costs more than the queries, and so are plans that take longer to make than they save, even for
 a schema of thousands of tables.
@@ -51,7 +51,7 @@ def read_catalog(connection: psycopg.Connection) -> Catalog:
 
 
 def _read_objects(connection: psycopg.Connection, version: int) -> Iterator[tuple[Key, str]]:
-    settings = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in SETTINGS.items())
+    settings = ", ".join(f"pg_catalog.set_config('{name}', '{value}', true)" for name, value in SETTINGS.items())
     classes = [each for each in CLASSES if each.since <= version // 10000 <= each.until]
     present = ", ".join(f"EXISTS (SELECT {each.trace})" for each in classes)
     with connection.cursor(row_factory=tuple_row) as cursor:

@@ -1,7 +1,5 @@
 """What a catalog ignores, with which privileges it can be read, and the state of the session afterwards."""
 
-from pathlib import Path
-
 import psycopg
 import pytest
 from psycopg.rows import dict_row
@@ -9,10 +7,9 @@ from psycopg.rows import dict_row
 from tasks.catalog import Catalog, read_catalog
 from tasks.catalog.classes import LEDGER_TABLES
 from tasks.catalog.reading import SETTINGS
+from tasks.runner.ledger.reading import Ledger, compose_tables
 from tests.catalog.conftest import READER, RICH
 from tests.kit.databases import Database
-
-LEDGER = Path(__file__).parents[2] / "tasks" / "runner" / "ledger" / "ledger.sql"
 
 
 def read(database: Database) -> Catalog:
@@ -24,8 +21,8 @@ def read(database: Database) -> Catalog:
 def test_the_ledger_is_ignored_in_every_schema(any_database: Database, schema: str) -> None:
     any_database.execute("CREATE SCHEMA other")
     before = read(any_database)
+    any_database.execute(compose_tables(Ledger(schema)))
     any_database.execute(f"SET search_path = {schema}")
-    any_database.execute(LEDGER.read_text(encoding="utf-8"))
     any_database.execute(
         """COMMENT ON TABLE schema_migrations IS 'ledger'; COMMENT ON COLUMN schema_migrations.version IS 'x';
         COMMENT ON INDEX schema_migrations_log_open IS 'x'; GRANT SELECT ON schema_migrations TO PUBLIC;
@@ -37,7 +34,7 @@ def test_the_ledger_is_ignored_in_every_schema(any_database: Database, schema: s
 
 
 def test_the_tables_of_the_ledger_are_those_that_it_creates(any_database: Database) -> None:
-    any_database.execute(LEDGER.read_text(encoding="utf-8"))
+    any_database.execute(compose_tables(Ledger()))
     made = {name for (name,) in any_database.query("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'")}
     assert made == set(LEDGER_TABLES)
 

@@ -1,4 +1,4 @@
-"""A relay in front of a server that never answers the clients with a given application_name."""
+"""A relay in front of a server: it records what passes, and never answers the clients with a given application_name."""
 
 import selectors
 import socket
@@ -24,6 +24,24 @@ class Relay:
     database: Database
     ignored: list[socket.socket] = field(default_factory=list)
     """The connections of the clients that get no answer."""
+    sent: list[bytearray] = field(default_factory=list)
+    """What each client sent after its startup message."""
+    received: bytearray = field(default_factory=bytearray)
+    """What the server sent to all of them."""
+
+    def list_messages(self) -> list[tuple[str, bytes]]:
+        """Return the messages of all clients, each by its type and its body.
+
+        https://www.postgresql.org/docs/current/protocol-message-formats.html
+        """
+        found = []
+        for stream in map(bytes, self.sent):
+            start = 0
+            while start < len(stream):
+                end = start + 1 + int.from_bytes(stream[start + 1 : start + 5])
+                found.append((chr(stream[start]), stream[start + 5 : end]))
+                start = end
+        return found
 
     @property
     def url(self) -> str:
@@ -32,7 +50,7 @@ class Relay:
 
 
 @contextmanager
-def start_relay(home: Path, database: Database, *, ignores: str) -> Iterator[Relay]:
+def start_relay(home: Path, database: Database, *, ignores: str = "") -> Iterator[Relay]:
     """Run a relay on a Unix socket, which ignores clients with `ignores` in their startup message."""
     home.mkdir(mode=0o755)
     relay = Relay(home, database)
@@ -62,23 +80,25 @@ def _serve(relay: Relay, listener: socket.socket, wakes: socket.socket, ignores:
                 if key.fileobj is listener:
                     client = stack.enter_context(listener.accept()[0])
                     opening = client.recv(_CHUNK)
-                    if ignores in opening:
+                    if ignores and ignores in opening:
                         relay.ignored.append(client)
                         continue
                     backend = stack.enter_context(socket.socket(socket.AF_UNIX))
                     backend.connect(server)
                     backend.sendall(opening)
-                    selector.register(client, selectors.EVENT_READ, backend)
-                    selector.register(backend, selectors.EVENT_READ, client)
+                    relay.sent.append(bytearray())
+                    selector.register(client, selectors.EVENT_READ, (backend, relay.sent[-1]))
+                    selector.register(backend, selectors.EVENT_READ, (client, relay.received))
                     continue
                 _pass_on(selector, key)
 
 
 def _pass_on(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
-    source, other = key.fileobj, key.data
+    source, (other, record) = key.fileobj, key.data
     assert isinstance(source, socket.socket)
     try:
         data = source.recv(_CHUNK)
+        record += data
         other.sendall(data)
     except OSError:
         data = b""

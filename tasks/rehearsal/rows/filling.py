@@ -18,8 +18,8 @@ from tasks.rehearsal.rows.values import suggest
 _SHIFTS = (0, 1, 100, 1000)
 """Offsets that are added to unique values if existing rows already have them."""
 _PARENTS = 10
-_TIMEOUT_S = 10
-"""The time limit of a statement, triggers included."""
+_SETTINGS = "SET LOCAL statement_timeout = '10s'; SET LOCAL row_security = on; SET LOCAL search_path TO DEFAULT"
+"""The limit is that of a statement with its triggers. These may need the role's search_path, so our own names are qualified."""
 _UNIQUE = (errors.UniqueViolation, errors.ExclusionViolation)
 
 
@@ -37,7 +37,7 @@ def fill_tables(connection: psycopg.Connection) -> list[UnfilledTable]:
     shapes = read_shapes(connection)
     try:
         with connection.transaction():
-            connection.execute(f"SET LOCAL statement_timeout = '{_TIMEOUT_S}s'; SET LOCAL row_security = on")
+            connection.execute(_SETTINGS)
             return list(Filling(connection, shapes).fill())
     except psycopg.Error as error:
         # An error in a deferred trigger at the end rolls everything back.
@@ -171,7 +171,8 @@ class Filling:
         if table is None:
             return []
         names = [sql.Identifier(table.columns[number].name) for _, number in reference.columns]
-        query = sql.SQL("SELECT {} FROM ").format(sql.SQL(", ").join(sql.SQL("{}::text").format(name) for name in names))
+        texts = sql.SQL(", ").join(sql.SQL("{}::pg_catalog.text").format(name) for name in names)
+        query = sql.SQL("SELECT {} FROM ").format(texts)
         present = sql.SQL(" AND ").join(sql.SQL("{} IS NOT NULL").format(name) for name in names)
         query += sql.SQL(table.name) + sql.SQL(" WHERE ") + present + sql.SQL(f" LIMIT {_PARENTS}")
         return [tuple(row) for row in self._connection.execute(query)]

@@ -7,6 +7,7 @@ import re
 import psycopg
 from psycopg import sql
 
+from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.events import ActiveRun
 
 LOCK_KEY = 0x6D69677261746564
@@ -22,7 +23,10 @@ pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
 """The FROM and WHERE of a query for the session that has the lock; `a` is its row of pg_stat_activity."""
 
 _HOLDER = f"""
-SELECT a.application_name, to_regclass('schema_migrations_log')::text
+SELECT a.application_name,
+       (SELECT format('%%I.%%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relname = 'schema_migrations_log' AND n.nspname = ANY (%(schemas)s::text[])
+         ORDER BY array_position(%(schemas)s::text[], n.nspname::text) LIMIT 1)
   FROM {LOCK_HOLDER}
 """
 _RUN = """
@@ -49,11 +53,10 @@ def find_run_id(application_name: str) -> str:
 def find_active_run(connection: psycopg.Connection) -> ActiveRun | None:
     """Return the run that has the lock, if there is one and its log can be read."""
     try:
-        holder = connection.execute(_HOLDER, prepare=False).fetchone()
+        holder = connection.execute(_HOLDER, {"schemas": find_schemas(connection)}, prepare=False).fetchone()
         run_id = find_run_id(holder[0]) if holder else ""
         if holder is None or holder[1] is None or not run_id:
             return None
-        # to_regclass returns a name that is quoted where necessary.
         query = sql.SQL(_RUN).format(log=sql.SQL(holder[1]))
         row = connection.execute(query, {"id": run_id}, prepare=False).fetchone()
     except psycopg.Error:

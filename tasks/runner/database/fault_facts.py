@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import psycopg
 
-from tasks.runner.database.session import roll_back, run_sql
+from tasks.runner.database.own_connection import find_schemas
+from tasks.runner.database.session import begin_own, roll_back
 
-_BEGIN = "BEGIN READ ONLY; SET LOCAL statement_timeout = '2s'; SET LOCAL lock_timeout = '500ms'"
+_LIMITS = "SET LOCAL statement_timeout = '2s'; SET LOCAL lock_timeout = '500ms'"
 _ROWS = frozenset({"23502", "23503", "23505", "23514"})
 _WORD = re.compile(r"[\w$.]+")
 _CONSTRAINT = """
@@ -29,13 +30,23 @@ SELECT c.conrelid::pg_catalog.regclass::text,
 _PRIMARY_KEY = """
 SELECT ARRAY(SELECT pg_catalog.quote_ident(a.attname) FROM unnest(c.conkey) WITH ORDINALITY k(number, place)
               JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number ORDER BY k.place)
-  FROM pg_catalog.pg_constraint c WHERE c.contype = 'p' AND c.conrelid = pg_catalog.to_regclass(%s)
+  FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_class t ON t.oid = c.conrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+ WHERE c.contype = 'p' AND (t.oid = pg_catalog.to_regclass(%(referenced)s)
+       OR pg_catalog.quote_ident(t.relname) = %(referenced)s AND n.nspname = ANY (%(schemas)s::text[]))
+ ORDER BY pg_catalog.array_position(%(schemas)s::text[], n.nspname::text) LIMIT 1
 """
 _OWNERS = """
-WITH named AS (
-    SELECT c.oid, c.relowner, c.relnamespace FROM pg_catalog.pg_class c
-     WHERE c.oid = ANY (SELECT pg_catalog.to_regclass(name) FROM unnest(%(tables)s::text[]) AS t(name))
-        OR c.relname = ANY (%(words)s) AND pg_catalog.pg_table_is_visible(c.oid))
+WITH visible AS (
+    SELECT DISTINCT ON (c.relname) c.oid, c.relname, c.relowner, pg_catalog.quote_ident(c.relname) AS name
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = ANY (%(schemas)s::text[])
+     ORDER BY c.relname, pg_catalog.array_position(%(schemas)s::text[], n.nspname::text)),
+     named AS (
+    SELECT oid, relowner FROM visible WHERE relname = ANY (%(words)s::text[]) OR name = ANY (%(tables)s::text[])
+     UNION
+    SELECT oid, relowner FROM pg_catalog.pg_class
+     WHERE oid = ANY (SELECT pg_catalog.to_regclass(name) FROM pg_catalog.unnest(%(tables)s::text[]) AS t(name)))
 SELECT oid::pg_catalog.regclass::text, pg_catalog.pg_get_userbyid(relowner) FROM named
  WHERE NOT pg_catalog.pg_has_role(relowner, 'USAGE')
 UNION
@@ -86,7 +97,7 @@ def read_facts(
         return FaultFacts()
     try:
         roll_back(connection)
-        run_sql(connection, _BEGIN)
+        begin_own(connection, "READ ONLY", _LIMITS)
         return _read(connection, error, tables, referenced)
     except psycopg.Error:
         return FaultFacts()
@@ -106,11 +117,12 @@ def _read(connection: psycopg.Connection, error: psycopg.Error, tables: Sequence
         row = connection.execute(_CONSTRAINT, names, prepare=False).fetchone()
         constraint = ConstraintFacts(row[0], row[1], row[2], tuple(row[3]), tuple(row[4])) if row else None
     if sqlstate == "23503" and referenced:
-        row = connection.execute(_PRIMARY_KEY, [referenced], prepare=False).fetchone()
+        values = {"referenced": referenced, "schemas": find_schemas(connection)}
+        row = connection.execute(_PRIMARY_KEY, values, prepare=False).fetchone()
         key = tuple(row[0]) if row else ()
     if sqlstate == "42501":
         words = _WORD.findall(diag.message_primary or "")
-        values = {"tables": list(tables), "words": words}
+        values = {"tables": list(tables), "words": words, "schemas": find_schemas(connection)}
         owners = tuple((row[0], row[1]) for row in connection.execute(_OWNERS, values, prepare=False))
     if sqlstate == "25006":
         row = connection.execute("SELECT pg_catalog.pg_is_in_recovery()", prepare=False).fetchone()

@@ -12,17 +12,18 @@ from psycopg.rows import Row, TupleRow
 
 
 class OwnCursor(psycopg.ClientCursor[Row]):
-    """A cursor that puts our own settings in force for its statement, in the same round trip, unless a transaction is open.
+    """A cursor that puts our own settings in force for its statement, in the same round trip, unless they already are.
 
-    Whoever opens a transaction puts them in force for all of it. A statement that cannot run in a transaction needs `run_sql`.
+    A statement that cannot run in a transaction needs `run_sql`.
     """
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
         """Run a statement under our own settings; the result is that of the statement."""
-        own = find_own_settings(self.connection)
-        if not own or self.connection.info.transaction_status != pq.TransactionStatus.IDLE:
+        own = find_missing_settings(self.connection)
+        if not own:
             return super().execute(query, params, **options)
         super().execute(f"{own};\n{self.mogrify(query, params)}")
+        mark_own(self.connection)
         for _ in own.split("; "):
             self.nextset()
         return self
@@ -31,22 +32,60 @@ class OwnCursor(psycopg.ClientCursor[Row]):
 class OwnConnection(psycopg.Connection[TupleRow]):
     """A session of the runner: `execute` and `transaction` are for our own SQL, `Execution` is for the statements of files.
 
-    `pooled`: whether it goes through a pooler, so that no setting may outlive a transaction; `own_settings`: the SQL that puts
-    our own settings in force for a transaction, empty if the session has them anyway.
+    `pooled`: whether it goes through a pooler, so that no setting may outlive a transaction; `schemas`: those of the role's own
+    search_path that exist, in its order, when the session was opened; `path`: the SQL that puts that search_path in force for a
+    transaction behind a pooler; `own_settings`: the SQL that puts our own settings in force for a transaction, empty if the
+    session has them anyway; `is_own`: whether they are in force in the open transaction.
     """
 
     pooled = False
+    schemas: tuple[str, ...] = ()
+    path = ""
     own_settings = ""
+    is_own = False
 
     @contextmanager
     def transaction(self, savepoint_name: str | None = None, force_rollback: bool = False) -> Iterator[psycopg.Transaction]:
         """Open a transaction under our own settings, or a savepoint in the open one."""
-        with super().transaction(savepoint_name, force_rollback) as transaction:
-            if self.own_settings:
-                self.execute(self.own_settings)
-            yield transaction
+        missing = find_missing_settings(self)
+        before = self.is_own
+        try:
+            with super().transaction(savepoint_name, force_rollback) as transaction:
+                if missing:
+                    psycopg.ClientCursor(self).execute(missing)
+                    self.is_own = True
+                yield transaction
+        finally:
+            # A rollback resets the settings.
+            self.is_own = before
 
 
 def find_own_settings(connection: psycopg.Connection[Any]) -> str:
     """Return the SQL that puts our own settings in force for a transaction; empty if the session has them anyway."""
     return connection.own_settings if isinstance(connection, OwnConnection) else ""
+
+
+def find_missing_settings(connection: psycopg.Connection[Any]) -> str:
+    """Return the SQL that must precede a statement of ours; empty if our own settings are in force."""
+    if not isinstance(connection, OwnConnection) or not connection.own_settings:
+        return ""
+    if connection.info.transaction_status == pq.TransactionStatus.IDLE:
+        connection.is_own = False
+    return "" if connection.is_own else connection.own_settings
+
+
+def mark_own(connection: psycopg.Connection[Any], *, own: bool = True) -> None:
+    """Record whether our own settings are in force in the transaction that is open now."""
+    if isinstance(connection, OwnConnection):
+        connection.is_own = own
+
+
+def find_schemas(connection: psycopg.Connection[Any]) -> list[str]:
+    """Return the schemas of the role's own search_path that existed when the session was opened, in its order.
+
+    The search_path of a connection that the runner did not open is taken for that of the role.
+    """
+    if isinstance(connection, OwnConnection):
+        return list(connection.schemas)
+    row = psycopg.ClientCursor(connection).execute("SELECT pg_catalog.current_schemas(false)::pg_catalog.text[]").fetchone()
+    return list(row[0]) if row else []

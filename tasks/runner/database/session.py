@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
+import re
 import select
 import time
 from collections.abc import Iterator
@@ -18,8 +20,19 @@ from tasks.postgres.encodings import SQL_ASCII, UTF8, find_encoding
 from tasks.postgres.representable import fit_comments
 from tasks.runner.database.addresses import describe_connection, describe_database, lists_hosts, resolve
 from tasks.runner.database.connect_failures import build_connect_error, build_unreadable_error
-from tasks.runner.database.own_connection import OwnConnection, OwnCursor, find_own_settings
-from tasks.runner.database.session_settings import compose_own_settings, list_start_settings
+from tasks.runner.database.own_connection import (
+    OwnConnection,
+    OwnCursor,
+    find_missing_settings,
+    find_own_settings,
+    mark_own,
+)
+from tasks.runner.database.session_settings import (
+    compose_opening,
+    compose_own_settings,
+    compose_role_path,
+    list_start_settings,
+)
 from tasks.runner.errors import Interruption
 from tasks.runner.urls import find_fault
 
@@ -35,8 +48,8 @@ _CANCEL_TIMEOUT_S = 10.0
 _SPIN_S = 0.0005 if (os.cpu_count() or 1) > 1 else 0.0
 """How long to poll for an answer before blocking: to sleep and be woken takes longer than many statements.
 On a single processor, polling would keep the server from working."""
-
-
+_COMMANDS = re.compile("BEGIN|COMMIT|ROLLBACK|RESET |SET CONSTRAINTS |SET application_name |DROP INDEX CONCURRENTLY ")
+"""The beginnings of what `run_sql` sends as it is: it begins or ends what our own settings apply to, or needs no transaction."""
 _UNKNOWN = 705
 """The type of a constant without a type, which psycopg does not know by its name (pg_type.dat)."""
 
@@ -73,7 +86,8 @@ def connect(
     parameters: dict[str, Any] = {**defaults, **hosts, **fixed, **limits}
     try:
         connection = OwnConnection.connect(url, autocommit=True, prepare_threshold=None, **parameters)
-        _settle(connection, runs_files=runs_files, lock_timeout_ms=lock_timeout_ms, limit_s=limit_s)
+        options = stated.get("options", "")
+        _settle(connection, options, runs_files=runs_files, lock_timeout_ms=lock_timeout_ms, limit_s=limit_s)
     except (psycopg.Error, UnicodeError) as error:
         raise build_connect_error(error, url, parameters) from error
     if read_encoding(connection) == SQL_ASCII:
@@ -83,29 +97,28 @@ def connect(
     return connection
 
 
-def _settle(connection: OwnConnection, *, runs_files: bool, lock_timeout_ms: int, limit_s: float) -> None:
-    """Put our own settings in force for the session, in one round trip; behind a pooler, prepare that for each transaction.
-
-    The server sends its process id at the start of a session (BackendKeyData); a pooler sends an invented one.
-    https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
-    """
+def _settle(connection: OwnConnection, options: str, *, runs_files: bool, lock_timeout_ms: int, limit_s: float) -> None:
+    """Put our own settings in force for the session, in one round trip; behind a pooler, prepare that for each transaction."""
     version = connection.info.server_version
     settings = list_start_settings(version, runs_files=runs_files)
-    calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
     try:
-        answer = run_sql(connection, f"SELECT {calls} WHERE pg_backend_pid() = {connection.pgconn.backend_pid}", limit_s=limit_s)
+        answer = run_sql(connection, compose_opening(options, settings, connection.pgconn.backend_pid), limit_s=limit_s)
+        found = json.loads(answer or "{}")
+        connection.pooled = bool(found["pooled"])
+        connection.schemas = tuple(name for name in found["schemas"] if not name.startswith("pg_temp_"))
     except BaseException:
         connection.close()
         raise
-    connection.pooled = answer is None
+    if connection.pooled:
+        connection.path = compose_role_path(options)
     if runs_files or connection.pooled:
         connection.own_settings = compose_own_settings(version, pooled=connection.pooled, lock_timeout_ms=lock_timeout_ms)
         connection.cursor_factory = OwnCursor
 
 
-def begin_own(connection: psycopg.Connection, mode: str) -> None:
-    """Begin a transaction under our own settings, with options as in BEGIN."""
-    run_sql(connection, "; ".join(filter(None, (f"BEGIN {mode}", find_own_settings(connection)))))
+def begin_own(connection: psycopg.Connection, mode: str, settings: str = "") -> None:
+    """Begin a transaction under our own settings, with options as in BEGIN, and with other settings in addition."""
+    run_sql(connection, "; ".join(filter(None, (f"BEGIN {mode}", find_own_settings(connection), settings))))
 
 
 def read_encoding(connection: psycopg.Connection) -> str:
@@ -153,6 +166,7 @@ class Execution:
     def __iter__(self) -> Iterator[float]:
         """Send the statement and wait for it, and yield the elapsed seconds at each interval."""
         start = time.monotonic()
+        mark_own(self._connection, own=False)
         try:
             if self._stop:
                 self._stop.check()
@@ -277,13 +291,18 @@ class Execution:
 def run_sql(connection: psycopg.Connection, sql: str, *, limit_s: float = math.inf) -> str | None:
     """Run one or several of our own statements, in one round trip, and return the first value of the last result.
 
+    They run under our own settings, unless the first one begins or ends what these apply to, or runs in no transaction.
     Without an answer within the limit, the connection is closed, and psycopg.OperationalError is raised.
     """
+    own, missing = find_own_settings(connection), find_missing_settings(connection)
+    if missing and not sql.startswith(missing) and not _COMMANDS.match(sql):
+        sql = f"{missing};\n{sql}"
     execution = Execution(connection, sql, interval_s=min(1.0, limit_s))
     for seconds in execution:
         if seconds >= limit_s:
             connection.close()
             raise psycopg.OperationalError(f"the server did not answer within {limit_s:g} s")
+    mark_own(connection, own=not missing or own in sql)
     return execution.value
 
 

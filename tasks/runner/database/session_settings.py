@@ -6,6 +6,7 @@ https://www.pgbouncer.org/features.html#sql-feature-map-for-pooling-modes
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 AT_WORK = " at work"
@@ -20,9 +21,11 @@ _LIMITS_SINCE = {"idle_in_transaction_session_timeout": 0, "idle_session_timeout
 A run has idle sessions and long transactions by design, so none of its sessions keeps such a limit; a file's statements too run
 without it. https://www.postgresql.org/docs/current/runtime-config-client.html
 """
-_OWN = {"statement_timeout": "0", "row_security": "off"}
+_OWN = {"statement_timeout": "0", "row_security": "off", "search_path": "pg_catalog, pg_temp"}
 """What our own SQL needs beyond that, and the statements of a file do not get.
 
+With another search_path, a function or an operator that another role created could be called with the rights of this one: it is
+preferred if its types fit better. https://www.postgresql.org/docs/current/sql-createfunction.html#SQL-CREATEFUNCTION-SECURITY
 Without row_security = off, a policy would hide rows of the ledger; with it, the server refuses the query instead.
 https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-ROW-SECURITY
 """
@@ -42,10 +45,39 @@ _CHECK_CONNECTION = {"client_connection_check_interval": "5s"}
 
 https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-CLIENT-CONNECTION-CHECK-INTERVAL
 """
-_DISCARD = "CLOSE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD TEMP"
-_DEALLOCATE = """DO $forget$ DECLARE statement text; BEGIN
-FOR statement IN SELECT name FROM pg_prepared_statements WHERE from_sql LOOP EXECUTE format('DEALLOCATE %I', statement); END LOOP;
+_DISCARD = "CLOSE ALL; UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP"
+_DEALLOCATE = """DO $forget$ DECLARE statement pg_catalog.text; BEGIN
+FOR statement IN SELECT name FROM pg_catalog.pg_prepared_statements WHERE from_sql
+LOOP EXECUTE pg_catalog.format('DEALLOCATE %I', statement); END LOOP;
 END $forget$"""
+_ROLE_PATH = "SET LOCAL search_path TO DEFAULT"
+"""Puts the search_path in force with which the session was opened: behind a pooler, another client can have set another one."""
+
+
+def compose_role_path(options: str) -> str:
+    """Return the SQL that puts the role's own search_path in force for a transaction, whatever a pooler's session has.
+
+    If the `options` of the connection contain one, the pooler sets it for this client before each transaction (PgBouncer:
+    track_extra_parameters), so nothing is to be done.
+    """
+    return "" if "search_path" in options else _ROLE_PATH
+
+
+def compose_opening(options: str, settings: Mapping[str, str], backend_pid: int) -> str:
+    """Return the SQL that sets the start settings, unless behind a pooler, and returns as JSON what the session is.
+
+    It runs under the role's own search_path, which it reads, so it names every schema. The server sends its process id at the
+    start of a session (BackendKeyData); a pooler sends an invented one.
+    https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
+    """
+    own = f"pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) '{backend_pid}'"
+    calls = ", ".join(f"pg_catalog.set_config('{name}', '{value}', false)" for name, value in settings.items())
+    # The schemas are read first: without MATERIALIZED, they could be read when search_path is set.
+    query = f"""
+WITH role AS MATERIALIZED (SELECT pg_catalog.array_to_json(pg_catalog.current_schemas(false)) AS schemas)
+SELECT pg_catalog.json_build_object('pooled', NOT {own}, 'schemas', role.schemas), CASE WHEN {own} THEN ROW({calls}) END FROM role
+"""
+    return "; ".join(filter(None, (compose_role_path(options), query)))
 
 
 def list_start_settings(server_version: int, *, runs_files: bool) -> dict[str, str]:
@@ -71,6 +103,8 @@ class SessionState:
     pooled: bool
     server_version: int
     lock_timeout_ms: int
+    path: str = ""
+    """The SQL that puts the role's own search_path in force; behind a pooler only."""
     synchronous: bool = True
     """Whether each commit waits until it is on disk.
 
@@ -122,7 +156,8 @@ class SessionState:
         if not self.pooled:
             return ()
         name = f"SET LOCAL application_name = '{self.name}{AT_WORK}'"
-        return (name, *(f"SET LOCAL {limit} = 0" for limit in _list_limits(self.server_version)))
+        limits = (f"SET LOCAL {limit} = 0" for limit in _list_limits(self.server_version))
+        return (name, *([self.path] if self.path else []), *limits)
 
     @property
     def _own_settings(self) -> str:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import LiteralString
 
 import psycopg
-from psycopg import sql
 
-_QUERY = """
-SELECT s.setting, current_setting(s.name), s.source, coalesce(s.sourcefile || ':' || s.sourceline, ''),
-       quote_ident(session_user), quote_ident(current_database()), s.setting = s.reset_val
-  FROM pg_settings s WHERE s.name = %s
+from tasks.postgres.quoting import quote_identifier
+from tasks.runner.database.names import read_as_file
+from tasks.runner.database.session import roll_back, run_sql
+
+_QUERY: LiteralString = """
+SELECT s.setting, pg_catalog.current_setting(s.name), s.source,
+       CASE WHEN s.sourcefile IS NULL THEN '' ELSE pg_catalog.concat_ws(':', s.sourcefile, s.sourceline) END,
+       pg_catalog.quote_ident(session_user), pg_catalog.quote_ident(pg_catalog.current_database()),
+       s.setting OPERATOR(pg_catalog.=) s.reset_val
+  FROM pg_catalog.pg_settings s WHERE s.name OPERATOR(pg_catalog.=) %s
 """
 _ORIGINS = {
     "database": "ALTER DATABASE {database}",
@@ -36,18 +42,16 @@ class SettingSource:
 
 def find_setting_source(connection: psycopg.Connection, name: str) -> SettingSource | None:
     """Return the value of a numeric setting in a session, and what set it; None for an unknown one. Raises psycopg.Error."""
-    # A plain cursor, because `execute` of our own connection would set our own value first.
-    cursor = psycopg.Cursor(connection)
-    row = cursor.execute(_QUERY, [name]).fetchone()
+    row = read_as_file(connection, _QUERY, [name])
     if row is None:
         return None
     if row[2] == "session" and row[6]:
         # A run sets the session's own value again after it lifted it, which hides where that came from.
-        cursor.execute(sql.SQL("BEGIN; RESET {}").format(sql.Identifier(name)))
+        run_sql(connection, f"BEGIN; RESET {quote_identifier(name)}")
         try:
-            row = cursor.execute(_QUERY, [name]).fetchone() or row
+            row = read_as_file(connection, _QUERY, [name]) or row
         finally:
-            cursor.execute("ROLLBACK")
+            roll_back(connection)
     number, text, source, place, role, database, _ = row
     origin = _ORIGINS.get(source, "").format(role=role, database=database)
     return SettingSource(int(number), text, f"{origin} ({place})" if origin and place else origin)

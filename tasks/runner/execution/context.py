@@ -58,4 +58,5 @@ class RunContext:
     def describe_session(self, *, synchronous: bool = True) -> SessionState:
         """Return the state that the session needs."""
         name = f"migrate-run {self.recorder.identity.run_id}"
-        return SessionState(name, self.pooled, self.connection.info.server_version, self.policy.lock_timeout_ms, synchronous)
+        version, path = self.connection.info.server_version, self.session.connection.path
+        return SessionState(name, self.pooled, version, self.policy.lock_timeout_ms, path, synchronous)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, LiteralString
 
 import psycopg
 
 from tasks.postgres.quoting import quote_qualified
-from tasks.postgres.targets import COMMITTING
+from tasks.postgres.targets import COMMITTING, Target
 from tasks.postgres.tokens import tokenize
 from tasks.runner.database.build_blockers import find_build_blockers
 from tasks.runner.database.dead_runs import end_dead_statement
+from tasks.runner.database.names import qualify_target
 from tasks.runner.database.session import run_sql
 from tasks.runner.events import Event, NoticeRaised, Waiting
 from tasks.runner.execution.leftovers import WAITING_KINDS, Leftovers, find_leftovers
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
 _NOT_REPEATED = frozenset({"CallStmt", "DoStmt"})
 """Statements that are never retried: they may have committed a part of their work, and need not be repeatable."""
+_SWAP_TIMEOUTS: LiteralString = """
+pg_catalog.current_setting('lock_timeout'), pg_catalog.current_setting('statement_timeout'),
+       pg_catalog.set_config('lock_timeout', %s, false),
+       pg_catalog.set_config('statement_timeout', coalesce(%s, pg_catalog.current_setting('statement_timeout')), false)
+"""
 _REPORT_EVERY_S = 5.0
 _LOOK_EVERY_S = 0.5
 
@@ -40,18 +46,19 @@ class NontransactionalRun:
         self._statements = statements
         self.leftover_note = ""
         self._started = False
+        self._target: Target | None = None
         self._foreign = Leftovers()
         """What a REINDEX found before it ran: the statement did not leave it, so it is not dropped."""
 
     def run(self, statement: Statement, *, unsure: bool) -> Iterator[Event]:
         """Run the statement; with `unsure`, skip it if an interrupted attempt has finished it."""
         waits = _waits_without_timeout(statement)
-        with self._timeouts(waits):
+        with self._timeouts(waits, statement.target):
             if unsure:
                 yield from end_dead_statement(self._context.connection, self._context.stop, statement.text)
             if waits:
                 yield from self._wait_out_transactions(statement)
-            leftovers = find_leftovers(self._context.connection, statement.target)
+            leftovers = find_leftovers(self._context.connection, self._target)
             if unsure and leftovers.done:
                 yield self._build_notice(f"line {statement.line} was finished by the interrupted run: {statement.label}")
                 return
@@ -69,7 +76,7 @@ class NontransactionalRun:
             self.leftover_note = f"{statement.label} may have committed a part of its work; the next run runs it again."
             return
         try:
-            leftovers = find_leftovers(self._context.connection, statement.target).without(self._foreign)
+            leftovers = find_leftovers(self._context.connection, self._target).without(self._foreign)
             if not leftovers.objects or leftovers.replaces:
                 return
             with self._timeouts(waits=False):
@@ -86,34 +93,34 @@ class NontransactionalRun:
         self._started = True
         try:
             yield from self._statements.retry(lambda: self._statements.run(statement), may_repeat=lambda: repeatable)
-            self._check_index(statement)
+            self._check_index()
         except psycopg.Error:
             self.clear_leftovers(statement)
             raise
 
     @contextmanager
-    def _timeouts(self, waits: bool) -> Iterator[None]:
-        """Set the session's timeouts for a statement; not behind a pooler, where another client could inherit them."""
+    def _timeouts(self, waits: bool, target: Target | None = None) -> Iterator[None]:
+        """Set the session's timeouts for a statement; not behind a pooler, where another client could inherit them.
+
+        What the names of its `target` refer to is read in the same round trip.
+        """
         if self._context.pooled:
+            self._target = self._target or qualify_target(self._context.connection, target)[0]
             yield
             return
-        before = self._swap_timeouts("0" if waits else f"{self._context.policy.lock_timeout_ms}ms", "0" if waits else None)
+        lock = "0" if waits else f"{self._context.policy.lock_timeout_ms}ms"
+        before = self._swap_timeouts(lock, "0" if waits else None, target)
         try:
             yield
         finally:
             if not is_lost(self._context.connection):
                 self._swap_timeouts(*before)
 
-    def _swap_timeouts(self, lock: str, statement: str | None) -> tuple[str, str]:
+    def _swap_timeouts(self, lock: str, statement: str | None, target: Target | None = None) -> tuple[str, str]:
         """Set lock_timeout (and statement_timeout, unless None) for the session, and return their previous values."""
-        # A plain cursor, because `execute` would set our own values first.
-        cursor = psycopg.Cursor(self._context.connection)
-        row = cursor.execute(
-            "SELECT current_setting('lock_timeout'), current_setting('statement_timeout'), set_config('lock_timeout', %s, false),"
-            " set_config('statement_timeout', coalesce(%s, current_setting('statement_timeout')), false)",
-            [lock, statement],
-        ).fetchone()
-        return (row[0], row[1]) if row else ("0", "0")
+        found, row = qualify_target(self._context.connection, target, _SWAP_TIMEOUTS, [lock, statement])
+        self._target = self._target or found
+        return row[0], row[1]
 
     def _wait_out_transactions(self, statement: Statement) -> Iterator[Event]:
         """Wait for the transactions that a concurrent build would wait for, before it can leave an invalid index.
@@ -121,7 +128,7 @@ class NontransactionalRun:
         As in PostgreSQL, these are the transactions of the first look: on a busy server there are always some.
         https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
         """
-        target = statement.target
+        target = self._target
         if target is None or not target.table:
             return
         table = quote_qualified(target.table_schema, target.table)
@@ -149,11 +156,11 @@ class NontransactionalRun:
             yield self._build_notice(f"{name} was left by an interrupted attempt: {command}")
             yield from self._statements.run_sql(command)
 
-    def _check_index(self, statement: Statement) -> None:
+    def _check_index(self) -> None:
         """Raise psycopg.Error for an invalid index: IF NOT EXISTS reports success for one."""
-        if statement.target is None or statement.target.kind != "create index":
+        if self._target is None or self._target.kind != "create index":
             return
-        leftovers = find_leftovers(self._context.connection, statement.target)
+        leftovers = find_leftovers(self._context.connection, self._target)
         if leftovers.objects:
             raise psycopg.errors.ObjectNotInPrerequisiteState(f"the index {', '.join(leftovers.objects)} is invalid")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from tasks.runner.database.session import run_sql
+from tasks.runner.database.session import Execution, run_sql
 from tasks.runner.errors import Interruption
 from tasks.runner.events import Event, NoticeRaised
 from tasks.runner.execution.nontransactional_run import NontransactionalRun
@@ -55,7 +55,7 @@ class SegmentRun:
         """Repeat the settings of finished segments, which were lost with the session or the transaction."""
         for statement in self.step.script.settings_before(self.done):
             self.statements.statement = statement
-            run_sql(self._context.connection, statement.text)
+            Execution(self._context.connection, statement.text).finish()
 
     def run_segment(self, index: int, record: Record) -> Iterator[Event]:
         """Run a segment and record it; raises psycopg.Error if the server refuses it after all retries.

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import psycopg
 
 from tasks.postgres.quoting import quote_identifier, quote_qualified
+from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.events import Finding
 from tasks.runner.ledger.reading import HELPER_TABLES, Ledger
 
@@ -15,7 +16,7 @@ _MOST_NAMED = 3
 _TABLES = ("schema_migrations", *(f"schema_migrations{suffix}" for suffix in HELPER_TABLES))
 _LEDGERS = """
 SELECT n.nspname::text, has_schema_privilege(n.oid, 'USAGE'), array_agg(c.relname::text ORDER BY c.relname),
-       current_user::text, current_schemas(false)::text[]
+       current_user::text
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relname = ANY (%s) AND c.relkind IN ('r', 'p') AND n.nspname <> %s AND n.nspname !~ '^pg_(temp|toast)'
  GROUP BY n.oid, n.nspname
@@ -40,7 +41,8 @@ class DistantLedger:
 def find_distant_ledgers(connection: psycopg.Connection, ledger: Ledger) -> tuple[DistantLedger, ...]:
     """Return the ledgers in other schemas than that of `ledger`."""
     rows = connection.execute(_LEDGERS, [list(_TABLES), ledger.schema])
-    return tuple(DistantLedger(schema, usable, tuple(tables), user, tuple(path)) for schema, usable, tables, user, path in rows)
+    path = tuple(find_schemas(connection))
+    return tuple(DistantLedger(schema, usable, tuple(tables), user, path) for schema, usable, tables, user in rows)
 
 
 def describe_distant_ledgers(ledger: Ledger, distant: tuple[DistantLedger, ...]) -> Finding:

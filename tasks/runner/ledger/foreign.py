@@ -10,14 +10,15 @@ import psycopg
 
 from tasks.postgres.other_tools import OTHER_TOOLS, OtherTool
 from tasks.postgres.quoting import quote_qualified
+from tasks.runner.database.own_connection import find_schemas
 
 _TABLES = """
 SELECT n.nspname::text, c.relname::text, array_agg(a.attname::text)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
- WHERE c.relname = ANY (%s) AND c.relkind IN ('r', 'p') AND n.nspname = ANY (current_schemas(false))
+ WHERE c.relname = ANY (%(tables)s::text[]) AND c.relkind IN ('r', 'p') AND n.nspname = ANY (%(schemas)s::text[])
  GROUP BY 1, 2
- ORDER BY array_position(current_schemas(false), min(n.nspname)), 2
+ ORDER BY array_position(%(schemas)s::text[], n.nspname::text), 2
 """
 
 
@@ -54,7 +55,7 @@ def find_other_ledger(connection: psycopg.Connection) -> OtherLedger | None:
 def find_other_ledgers(connection: psycopg.Connection) -> Iterator[OtherLedger]:
     """Yield the records of other tools on the search_path, the one with the name of our ledger first."""
     tables = sorted({tool.table for tool in OTHER_TOOLS})
-    found = connection.execute(_TABLES, [tables]).fetchall()
+    found = connection.execute(_TABLES, {"tables": tables, "schemas": find_schemas(connection)}).fetchall()
     found.sort(key=lambda row: row[1] != "schema_migrations")
     for schema, table, columns in found:
         tool = recognise(table, frozenset(columns))

@@ -1,7 +1,8 @@
 -- The ledger: the record of the migrations of a database. Safe to run again.
 -- People and other tools read schema_migrations; the other tables are for this tool.
+-- Every name has its schema, so that nothing depends on search_path, and nobody else's function or operator becomes a part of it.
 
-CREATE TABLE IF NOT EXISTS schema_migrations (
+CREATE TABLE IF NOT EXISTS :"schema".schema_migrations (
     version VARCHAR(255) PRIMARY KEY,
     applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
     applied_by VARCHAR(255),
@@ -10,13 +11,13 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 );
 
 -- Append-only: one row when an attempt starts or resumes, one when it ends. A row without a version describes the entire run.
-CREATE TABLE IF NOT EXISTS schema_migrations_log (
+CREATE TABLE IF NOT EXISTS :"schema".schema_migrations_log (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    run_id UUID NOT NULL,
+    run_id pg_catalog.uuid NOT NULL,
     version VARCHAR(255),
-    action VARCHAR(20) NOT NULL CHECK (action ~ '^[a-z]+$'),
-    outcome VARCHAR(20) NOT NULL CHECK (outcome ~ '^[a-z]+$'),
-    segments_done INTEGER NOT NULL DEFAULT 0 CHECK (segments_done >= 0),
+    action VARCHAR(20) NOT NULL CHECK (action OPERATOR(pg_catalog.~) '^[a-z]+$'),
+    outcome VARCHAR(20) NOT NULL CHECK (outcome OPERATOR(pg_catalog.~) '^[a-z]+$'),
+    segments_done INTEGER NOT NULL DEFAULT 0 CHECK (segments_done OPERATOR(pg_catalog.>=) 0),
     segments_total INTEGER NOT NULL DEFAULT 0,
     segments_checksum VARCHAR(64),
     actor VARCHAR(255) NOT NULL,
@@ -25,24 +26,24 @@ CREATE TABLE IF NOT EXISTS schema_migrations_log (
     git_dirty BOOLEAN,
     tool_version VARCHAR(40) NOT NULL,
     sqlstate VARCHAR(5),
-    error TEXT,
-    at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+    error pg_catalog.text,
+    at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     duration_ms INTEGER,
-    CHECK (segments_done <= segments_total),
-    CHECK (outcome <> 'failed' OR error IS NOT NULL)
+    CHECK (segments_done OPERATOR(pg_catalog.<=) segments_total),
+    CHECK (outcome OPERATOR(pg_catalog.<>) 'failed' OR error IS NOT NULL)
 );
-CREATE INDEX IF NOT EXISTS schema_migrations_log_version ON schema_migrations_log (version, id);
-CREATE INDEX IF NOT EXISTS schema_migrations_log_open ON schema_migrations_log (id)
-    WHERE version IS NOT NULL AND outcome <> 'finished';
+CREATE INDEX IF NOT EXISTS schema_migrations_log_version ON :"schema".schema_migrations_log (version, id);
+CREATE INDEX IF NOT EXISTS schema_migrations_log_open ON :"schema".schema_migrations_log (id)
+    WHERE version IS NOT NULL AND outcome OPERATOR(pg_catalog.<>) 'finished';
 
 -- The texts that were applied: to roll back without the file, and to show how a file was edited.
-CREATE TABLE IF NOT EXISTS schema_migrations_scripts (
+CREATE TABLE IF NOT EXISTS :"schema".schema_migrations_scripts (
     version VARCHAR(255) PRIMARY KEY,
-    up_text TEXT NOT NULL,
-    down_text TEXT
+    up_text pg_catalog.text NOT NULL,
+    down_text pg_catalog.text
 );
 
-CREATE TABLE IF NOT EXISTS schema_migrations_seeds (
+CREATE TABLE IF NOT EXISTS :"schema".schema_migrations_seeds (
     name VARCHAR(255) PRIMARY KEY,
     applied_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
     applied_by VARCHAR(255),
@@ -50,29 +51,30 @@ CREATE TABLE IF NOT EXISTS schema_migrations_seeds (
     execution_time_ms INTEGER
 );
 
-CREATE TABLE IF NOT EXISTS schema_migrations_meta (
+CREATE TABLE IF NOT EXISTS :"schema".schema_migrations_meta (
     key VARCHAR(40) PRIMARY KEY,
-    value TEXT NOT NULL
+    value pg_catalog.text NOT NULL
 );
 
 -- What older ledgers lack. Newer versions of this tool may write actions and outcomes that this one ignores: only their form is checked.
-ALTER TABLE schema_migrations_log ADD COLUMN IF NOT EXISTS note TEXT;
-ALTER TABLE schema_migrations_log
+ALTER TABLE :"schema".schema_migrations_log ADD COLUMN IF NOT EXISTS note pg_catalog.text;
+ALTER TABLE :"schema".schema_migrations_log
     DROP CONSTRAINT IF EXISTS schema_migrations_log_action_check,
-    ADD CONSTRAINT schema_migrations_log_action_check CHECK (action ~ '^[a-z]+$'),
+    ADD CONSTRAINT schema_migrations_log_action_check CHECK (action OPERATOR(pg_catalog.~) '^[a-z]+$'),
     DROP CONSTRAINT IF EXISTS schema_migrations_log_outcome_check,
-    ADD CONSTRAINT schema_migrations_log_outcome_check CHECK (outcome ~ '^[a-z]+$');
+    ADD CONSTRAINT schema_migrations_log_outcome_check CHECK (outcome OPERATOR(pg_catalog.~) '^[a-z]+$');
 
 -- `format` changes when older tools can no longer use the ledger, `additions` when they can.
-INSERT INTO schema_migrations_meta (key, value) VALUES ('format', '2'), ('additions', '1') ON CONFLICT (key)
+INSERT INTO :"schema".schema_migrations_meta AS meta (key, value) VALUES ('format', '2'), ('additions', '1') ON CONFLICT (key)
     DO UPDATE SET value = excluded.value
-    WHERE CASE WHEN schema_migrations_meta.value ~ '^[0-9]{1,9}$'
-               THEN schema_migrations_meta.value::integer < excluded.value::integer ELSE true END;
+    WHERE CASE WHEN meta.value OPERATOR(pg_catalog.~) '^[0-9]{1,9}$'
+               THEN meta.value::INTEGER OPERATOR(pg_catalog.<) excluded.value::INTEGER ELSE true END;
 
 -- The names that were replaced before `replaced` was recorded (tasks/runner/ledger/replaced.py), from the log.
-INSERT INTO schema_migrations_meta (key, value)
-SELECT 'replaced', json_agg(json_build_array(old, version, version ~ '_squashed_schema(_[0-9]+)?$', NULL))::text
-  FROM (SELECT DISTINCT regexp_replace(note, '^(was|dropped:) ', '') AS old, version FROM schema_migrations_log
-         WHERE action = 'rename' AND note ~ '^(was|dropped:) ') renamed
-HAVING count(*) > 0
+INSERT INTO :"schema".schema_migrations_meta (key, value)
+SELECT 'replaced', pg_catalog.json_agg(pg_catalog.json_build_array(
+           old, version, version OPERATOR(pg_catalog.~) '_squashed_schema(_[0-9]+)?$', NULL))::pg_catalog.text
+  FROM (SELECT DISTINCT pg_catalog.regexp_replace(note, '^(was|dropped:) ', '') AS old, version FROM :"schema".schema_migrations_log
+         WHERE action OPERATOR(pg_catalog.=) 'rename' AND note OPERATOR(pg_catalog.~) '^(was|dropped:) ') renamed
+HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0
     ON CONFLICT (key) DO NOTHING;

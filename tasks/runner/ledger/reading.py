@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from tasks.postgres.quoting import quote_identifier, quote_qualified
+from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.database.session import run_sql
 from tasks.runner.errors import RefusedError
 from tasks.runner.identity import LEDGER_ADDITIONS, LEDGER_FORMAT
@@ -24,21 +25,25 @@ https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 _NUMBER = re.compile("[0-9]{1,9}")
 _REQUIRED = ("version", "applied_at", "applied_by", "checksum", "execution_time_ms")
 _LAYOUT = """
-SELECT coalesce(n.nspname, current_schema()),
+WITH place AS (
+       SELECT n.nspname, n.oid, s.number,
+              (SELECT c.oid FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'schema_migrations') AS ledger,
+              EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'schema_migrations_log') AS log
+         FROM unnest(%(schemas)s::text[]) WITH ORDINALITY s (name, number) JOIN pg_namespace n ON n.nspname = s.name),
+     chosen AS (SELECT * FROM place ORDER BY ledger IS NULL, NOT log, number LIMIT 1)
+SELECT t.nspname,
        (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-       ARRAY(SELECT beside FROM unnest(%s::text[]) beside
-              WHERE to_regclass(quote_ident(coalesce(n.nspname, current_schema())) || '.schema_migrations' || beside)
-                    IS NOT NULL),
+       ARRAY(SELECT beside FROM unnest(%(helpers)s::text[]) beside
+              WHERE EXISTS (SELECT FROM pg_class h WHERE h.relnamespace = t.oid AND h.relname = 'schema_migrations' || beside)),
        c.relkind IN ('r', 'p') AND EXISTS (
          SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
            JOIN pg_type y ON y.oid = a.atttypid
           WHERE i.indrelid = c.oid AND i.indisunique AND i.indnkeyatts = 1 AND i.indpred IS NULL
             AND a.attname = 'version' AND a.attnotnull AND y.typcategory = 'S')
-  FROM (SELECT to_regclass('schema_migrations') AS oid, to_regclass('schema_migrations_log') AS log) t
-  LEFT JOIN pg_class c ON c.oid = t.oid
-  LEFT JOIN pg_class found ON found.oid = coalesce(t.oid, t.log) LEFT JOIN pg_namespace n ON n.oid = found.relnamespace
+  FROM chosen t LEFT JOIN pg_class c ON c.oid = t.ledger
 """
+"""The schema is the first of the role's search_path that has schema_migrations, else that has its log, else the first."""
 _KNOWN_ACTIONS = "('migrate', 'rollback', 'repair', 'seed', 'adopt', 'rename')"
 """A newer version of this tool may log others. They are ignored, as are the outcomes that are not listed in _PARTS."""
 _PARTS = {
@@ -60,6 +65,8 @@ SELECT 'log', version, action, outcome, segments_done, segments_total, segments_
 """,
 }
 """What is read of each table beside schema_migrations."""
+_SCHEMA_VARIABLE = ':"schema"'
+"""Stands for the ledger's schema in ledger.sql, as psql's variables do: psql --set=schema=public --file=ledger.sql"""
 HELPER_TABLES = ("_log", "_meta", "_scripts", "_seeds")
 """The tables beside schema_migrations, without its name."""
 
@@ -140,8 +147,9 @@ def read_ledger(connection: psycopg.Connection) -> Ledger:
 
     Raises RefusedError if schema_migrations is not the table of this tool, or has a newer format.
     """
-    layout = connection.execute(_LAYOUT, [list(HELPER_TABLES)]).fetchone()
-    if layout is None or layout[0] is None:
+    values = {"schemas": find_schemas(connection), "helpers": list(HELPER_TABLES)}
+    layout = connection.execute(_LAYOUT, values).fetchone()
+    if layout is None:
         raise RefusedError(
             "no schema for the ledger: search_path contains none that exists",
             hint="CREATE SCHEMA public; or set search_path in DATABASE_URL (?options=-csearch_path%3Dmyschema).",
@@ -195,10 +203,9 @@ def ensure_ledger(connection: psycopg.Connection, ledger: Ledger) -> None:
 
 
 def compose_tables(ledger: Ledger) -> str:
-    """Return the SQL that creates the ledger's tables; it needs a transaction, whose search_path it sets."""
+    """Return the SQL that creates the ledger's tables; it needs a transaction."""
     text = (Path(__file__).parent / "ledger.sql").read_text(encoding="utf-8")
-    path = f"SET LOCAL search_path TO {quote_identifier(ledger.schema)}"
-    return f"SET LOCAL client_min_messages = warning; {path};\n{text}\n"
+    return f"SET LOCAL client_min_messages = warning;\n{text.replace(_SCHEMA_VARIABLE, quote_identifier(ledger.schema))}\n"
 
 
 def _check_shape(schema: str, columns: list[str], *, keyed: bool) -> None:

@@ -257,9 +257,9 @@ class Recorder:
 
         A server that gives up in time does not write the record after another run has written its own.
         """
-        before = before or find_own_settings(self.connection)
         if self._limit_s < math.inf:
-            before = "; ".join(filter(None, (before, f"SET LOCAL statement_timeout = '{self._limit_s}s'")))
+            own = before or find_own_settings(self.connection)
+            before = "; ".join(filter(None, (own, f"SET LOCAL statement_timeout = '{self._limit_s}s'")))
         return run_sql(self.connection, f"{before};\n{text}" if before else text, limit_s=self._limit_s)
 
     def _describe(self, entry: Entry) -> dict[str, object]:

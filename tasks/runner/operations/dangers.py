@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psycopg
 
@@ -62,7 +62,7 @@ SELECT pg_catalog.bool_or(encrypted) FROM (
 """
 
 
-def find_dangers(connection: psycopg.Connection, path: tuple[str, ...], environment: str) -> Iterator[CheckMade]:
+def find_dangers(connection: psycopg.Connection, path: Sequence[str], environment: str) -> Iterator[CheckMade]:
     """Yield a warning for each danger; `path` are the schemas of the role's search_path.
 
     The server of the local environment belongs to the developer, so that its superuser and its connection are no danger there.

@@ -7,6 +7,7 @@ from dataclasses import replace
 import psycopg
 from psycopg import sql
 
+from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import Finding
 from tasks.runner.execution.migration_runner import MigrationRunner
@@ -18,7 +19,10 @@ _TABLES = """
 SELECT n.nspname::text, c.relname::text, greatest(c.reltuples, 0)::bigint
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
-   AND CASE WHEN %(table)s = '' THEN n.nspname = %(schema)s ELSE c.oid = to_regclass(%(qualified)s) END
+   AND CASE WHEN %(table)s = '' THEN n.nspname = %(schema)s
+            ELSE c.oid = (SELECT o.oid FROM pg_class o JOIN pg_namespace s ON s.oid = o.relnamespace
+                           WHERE o.relname = %(table)s AND s.nspname = ANY (%(schemas)s::text[])
+                           ORDER BY array_position(%(schemas)s::text[], s.nspname::text) LIMIT 1) END
  ORDER BY 1, 2
 """
 
@@ -41,8 +45,8 @@ def add_losses(runner: MigrationRunner, plan: Plan) -> Plan:
 
 def _count(connection: psycopg.Connection, loss: Loss) -> list[Finding]:
     """Return a finding for each table that loses rows; a table that does not exist loses none."""
-    name = sql.Identifier(loss.schema, loss.table) if loss.schema else sql.Identifier(loss.table)
-    values = {"schema": loss.schema, "table": loss.table, "qualified": name.as_string(connection)}
+    schemas = [loss.schema] if loss.schema else find_schemas(connection)
+    values = {"schema": loss.schema, "table": loss.table, "schemas": schemas}
     findings = []
     for schema, table, estimate in connection.execute(_TABLES, values).fetchall():
         rows = _count_rows(connection, sql.Identifier(schema, table), loss.column)

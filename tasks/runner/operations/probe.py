@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import psycopg
 
 from tasks.runner.database.addresses import describe_connection
+from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.database.session import is_pooled
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import CheckMade, Event, ProbeRead
@@ -18,7 +19,8 @@ from tasks.runner.planning.faults import find_folder_faults
 
 _OLDEST_SERVER = 140000
 _FACTS = """
-SELECT quote_ident(current_user), quote_ident(current_schema()), has_schema_privilege(current_schema(), 'CREATE'),
+SELECT quote_ident(current_user), (SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname = %(schema)s),
+       (SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = %(schema)s),
        pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on'
 """
 _EXTENSIONS = """
@@ -53,17 +55,12 @@ def probe(runner: MigrationRunner) -> Iterator[Event]:
             checks += _check_user(connection)
             checks.append(_check_extensions(connection))
             checks += _check_ledger(runner, connection)
-            checks += find_dangers(connection, _read_path(connection), runner.environment)
+            checks += find_dangers(connection, find_schemas(connection), runner.environment)
     except RunnerError as error:
         if not checks:
             raise
         checks.append(CheckMade("ledger", False, error.message, error.hint))
     yield ProbeRead(tuple(checks))
-
-
-def _read_path(connection: psycopg.Connection) -> tuple[str, ...]:
-    row = connection.execute("SELECT pg_catalog.current_schemas(false)::pg_catalog.text[]").fetchone()
-    return tuple(row[0]) if row else ()
 
 
 def _check_server(connection: psycopg.Connection) -> Iterator[CheckMade]:
@@ -79,7 +76,7 @@ def _check_server(connection: psycopg.Connection) -> Iterator[CheckMade]:
 
 
 def _check_user(connection: psycopg.Connection) -> Iterator[CheckMade]:
-    row = connection.execute(_FACTS).fetchone()
+    row = connection.execute(_FACTS, {"schema": next(iter(find_schemas(connection)), None)}).fetchone()
     if row is None:
         return
     user, schema, may_create, replica, read_only = row

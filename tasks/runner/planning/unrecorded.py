@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import psycopg
 
+from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.errors import FilesError
 from tasks.runner.events import Finding
 from tasks.runner.files.checkout import Migrations, read_source
@@ -20,7 +21,7 @@ _ADOPT = (
     "If none of it comes from these migrations, inv db.adopt --apply creates an empty ledger."
 )
 _TABLES = """
-SELECT n.nspname::text, c.relname::text, n.nspname = ANY (current_schemas(false))
+SELECT n.nspname::text, c.relname::text, n.nspname = ANY (%(path)s::text[])
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'f', 'm', 'v') AND c.relpersistence <> 't'
    AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -61,12 +62,13 @@ def find_unrecorded(connection: psycopg.Connection, migrations: Migrations) -> I
 
 def _list_tables(connection: psycopg.Connection, migrations: Migrations) -> Iterator[tuple[str, str]]:
     """Yield each table that exists and that a file creates, with the version of the first such file."""
-    exists = connection.execute(_ANY_TABLE, {"names": None}).fetchone()
+    path = find_schemas(connection)
+    exists = connection.execute(_ANY_TABLE, {"names": None, "path": path}).fetchone()
     if exists is None or not exists[0]:
         return
     created = list(_list_created(migrations))
     # A name that no file contains may have bytes that the server cannot send.
-    existing = connection.execute(_TABLES, {"names": [name for _, _, name in created]}).fetchall()
+    existing = connection.execute(_TABLES, {"names": [name for _, _, name in created], "path": path}).fetchall()
     qualified = {(schema, name) for schema, name, _ in existing}
     reached = {name: schema for schema, name, on_path in existing if on_path}
     seen = set()

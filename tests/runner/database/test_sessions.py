@@ -14,6 +14,7 @@ HOSTILE = {
     "idle_session_timeout": ("1min", "0", 14),
     "lock_timeout": ("1min", "0", 0),
     "row_security": ("on", "off", 0),
+    "search_path": ("public", "pg_catalog, pg_temp", 0),
     "statement_timeout": ("1min", "0", 0),
     "transaction_timeout": ("1min", "0", 17),
 }
@@ -44,7 +45,7 @@ def do_nothing(connection: OwnConnection) -> None:
 
 def run_a_file(connection: OwnConnection) -> None:
     """Leave the session as a file could."""
-    run_sql(connection, "RESET ALL; SET statement_timeout = '1min'; SET row_security = on")
+    run_sql(connection, "RESET ALL; SET statement_timeout = '1min'; SET row_security = on; SET search_path = public")
 
 
 @pytest.mark.parametrize("prepare", [do_nothing, begin_in_an_own_transaction])

@@ -1,12 +1,10 @@
 """What the ledger relies on: each constraint of its tables refuses what it is there to refuse."""
 
-from pathlib import Path
-
 import psycopg
 import pytest
 from psycopg.errors import CheckViolation, GeneratedAlways, NotNullViolation, StringDataRightTruncation, UniqueViolation
 
-from tasks.runner.ledger import reading as ledger_module
+from tasks.runner.ledger.reading import Ledger, compose_tables
 from tests.kit.databases import Database
 from tests.runner.operating import Operator
 
@@ -108,9 +106,7 @@ def test_the_tables_can_be_created_again_with_rows_in_them(operator: Operator, l
         insert(ledger, table, {})
     before = [ledger.query(f"TABLE {table}") for table in GOOD]
     ledger.execute("DROP TABLE schema_migrations_seeds; DROP INDEX schema_migrations_log_open")
-    text = (Path(ledger_module.__file__).parent / "ledger.sql").read_text()
     for _ in range(2):
-        ledger.execute("SET client_min_messages = warning")
-        ledger.execute(text)
+        ledger.execute(compose_tables(Ledger()))
     assert [ledger.query(f"TABLE {table}") for table in GOOD if table != "schema_migrations_seeds"] == before[:3] + before[4:]
     assert ledger.query("SELECT to_regclass('schema_migrations_log_open') IS NOT NULL") == [(True,)]

@@ -93,8 +93,8 @@ def test_a_ledger_without_privileges_is_reported_with_the_grant(operator: Operat
     operator.database.execute(f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{role}"')
     barred = probe_database(url)["ledger"]
     assert barred.found == (
-        f'"{role}" may not read and write schema_migrations, schema_migrations_log, schema_migrations_meta, '
-        "schema_migrations_scripts, schema_migrations_seeds"
+        f'"{role}" may not read and write public.schema_migrations, public.schema_migrations_log, '
+        "public.schema_migrations_meta, public.schema_migrations_scripts, public.schema_migrations_seeds"
     )
     operator.database.execute(barred.hint)
     assert probe_database(url)["ledger"].passed

@@ -149,7 +149,7 @@ def test_changes_are_written_all_or_none(operator: Operator) -> None:
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;"
         " CREATE TRIGGER refuse BEFORE DELETE ON schema_migrations FOR EACH ROW EXECUTE FUNCTION refuse()"
     )
-    with pytest.raises(RunnerError, match=r"^no\nPL/pgSQL function refuse\(\)") as raised:
+    with pytest.raises(RunnerError, match=r"^no\nPL/pgSQL function public.refuse\(\)") as raised:
         operator.repair()
     assert (raised.value.state, raised.value.sqlstate) == ("Nothing was changed.", "P0001")
     assert operator.read_states() == {A: "edited", B: "missing"}

@@ -52,7 +52,7 @@ WITH_QUERY = {
     ),
     "a row that others refer to": (
         "DELETE FROM kinds WHERE id = 1;",
-        "SELECT * FROM things WHERE kind = '1';",
+        "SELECT * FROM public.things WHERE kind = '1';",
     ),
     "a shorter type": (
         "ALTER TABLE kinds ALTER name TYPE varchar(2);",
