@@ -24,9 +24,9 @@ pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
 
 _HOLDER = f"""
 SELECT a.application_name,
-       (SELECT format('%%I.%%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE c.relname = 'schema_migrations_log' AND n.nspname = ANY (%(schemas)s::text[])
-         ORDER BY array_position(%(schemas)s::text[], n.nspname::text) LIMIT 1)
+       (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relname = 'schema_migrations_log' AND n.nspname = ANY ({{schemas}}::text[])
+         ORDER BY array_position({{schemas}}::text[], n.nspname::text) LIMIT 1)
   FROM {LOCK_HOLDER}
 """
 _RUN = """
@@ -53,7 +53,8 @@ def find_run_id(application_name: str) -> str:
 def find_active_run(connection: psycopg.Connection) -> ActiveRun | None:
     """Return the run that has the lock, if there is one and its log can be read."""
     try:
-        holder = connection.execute(_HOLDER, {"schemas": find_schemas(connection)}, prepare=False).fetchone()
+        holders = sql.SQL(_HOLDER).format(schemas=sql.Literal(find_schemas(connection)))
+        holder = connection.execute(holders, prepare=False).fetchone()
         run_id = find_run_id(holder[0]) if holder else ""
         if holder is None or holder[1] is None or not run_id:
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 
@@ -12,16 +12,14 @@ from tasks.postgres.quoting import quote_qualified
 from tasks.postgres.targets import Target
 from tasks.runner.database.own_connection import mark_own
 
-_SCHEMA: LiteralString = """
+_SCHEMA = """
 (SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_class c
    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
   WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(%s))
 """
 
 
-def read_as_file(
-    connection: psycopg.Connection, query: LiteralString, values: Sequence[str | None] = ()
-) -> tuple[Any, ...] | None:
+def read_as_file(connection: psycopg.Connection, query: str, values: Sequence[str | None] = ()) -> tuple[Any, ...] | None:
     """Return the first row of a query under the settings, the search_path too, that a statement of the file would have now.
 
     So the query must name the schema of each of its functions, operators, types and relations.
@@ -31,7 +29,7 @@ def read_as_file(
 
 
 def qualify_target(
-    connection: psycopg.Connection, target: Target | None, columns: LiteralString = "", values: Sequence[str | None] = ()
+    connection: psycopg.Connection, target: Target | None, columns="", values: Sequence[str | None] = ()
 ) -> tuple[Target | None, tuple[Any, ...]]:
     """Return a target with the schemas of its table and its index, as far as they exist, where the file does not name them.
 
@@ -41,7 +39,7 @@ def qualify_target(
     if target is not None:
         names[0] = quote_qualified(target.table_schema, target.table) if target.table else None
         names[1] = quote_qualified(target.schema, target.name) if target.name else None
-    query: LiteralString = f"SELECT {_SCHEMA}, {_SCHEMA}{columns and ', '}{columns}"
+    query = f"SELECT {_SCHEMA}, {_SCHEMA}{columns and ', '}{columns}"
     row = read_as_file(connection, query, [*names, *values]) or (None, None)
     if target is not None:
         target = replace(target, table_schema=row[0] or target.table_schema, schema=row[1] or target.schema)

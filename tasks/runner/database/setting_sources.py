@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import LiteralString
 
 import psycopg
 
@@ -11,7 +10,7 @@ from tasks.postgres.quoting import quote_identifier
 from tasks.runner.database.names import read_as_file
 from tasks.runner.database.session import roll_back, run_sql
 
-_QUERY: LiteralString = """
+_QUERY = """
 SELECT s.setting, pg_catalog.current_setting(s.name), s.source,
        CASE WHEN s.sourcefile IS NULL THEN '' ELSE pg_catalog.concat_ws(':', s.sourcefile, s.sourceline) END,
        pg_catalog.quote_ident(session_user), pg_catalog.quote_ident(pg_catalog.current_database()),

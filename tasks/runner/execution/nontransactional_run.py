@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, LiteralString
+from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _NOT_REPEATED = frozenset({"CallStmt", "DoStmt"})
 """Statements that are never retried: they may have committed a part of their work, and need not be repeatable."""
-_SWAP_TIMEOUTS: LiteralString = """
+_SWAP_TIMEOUTS = """
 pg_catalog.current_setting('lock_timeout'), pg_catalog.current_setting('statement_timeout'),
        pg_catalog.set_config('lock_timeout', %s, false),
        pg_catalog.set_config('statement_timeout', coalesce(%s, pg_catalog.current_setting('statement_timeout')), false)

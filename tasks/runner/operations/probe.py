@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import psycopg
+from psycopg import sql
 
 from tasks.runner.database.addresses import describe_connection
 from tasks.runner.database.own_connection import find_schemas
@@ -19,8 +20,8 @@ from tasks.runner.planning.faults import find_folder_faults
 
 _OLDEST_SERVER = 140000
 _FACTS = """
-SELECT quote_ident(current_user), (SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname = %(schema)s),
-       (SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = %(schema)s),
+SELECT quote_ident(current_user), (SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname = {schema}),
+       (SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = {schema}),
        pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on'
 """
 _EXTENSIONS = """
@@ -76,7 +77,8 @@ def _check_server(connection: psycopg.Connection) -> Iterator[CheckMade]:
 
 
 def _check_user(connection: psycopg.Connection) -> Iterator[CheckMade]:
-    row = connection.execute(_FACTS, {"schema": next(iter(find_schemas(connection)), None)}).fetchone()
+    schema = next(iter(find_schemas(connection)), None)
+    row = connection.execute(sql.SQL(_FACTS).format(schema=sql.Literal(schema))).fetchone()
     if row is None:
         return
     user, schema, may_create, replica, read_only = row
