@@ -46,7 +46,18 @@ class Relay:
     @property
     def url(self) -> str:
         """Return the URL that reaches the database through the relay."""
-        return f"postgresql://{SUPERUSER}@/{self.database.name}?host={quote(str(self.home), safe='')}&port={_PORT}"
+        return self.url_of(self.database.name)
+
+    def url_of(self, name: str) -> str:
+        """Return the URL that reaches any database of the server."""
+        return f"postgresql://{SUPERUSER}@/{name}?host={quote(str(self.home), safe='')}&port={_PORT}"
+
+    def list_texts(self) -> set[str]:
+        """Return the SQL that the clients sent."""
+        messages = self.list_messages()
+        texts = {body.split(b"\0")[0] for kind, body in messages if kind == "Q"}
+        texts |= {body.split(b"\0")[1] for kind, body in messages if kind == "P"}
+        return {text.decode() for text in texts if text.strip()}
 
 
 @contextmanager

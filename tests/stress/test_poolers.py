@@ -51,3 +51,22 @@ def test_settings_of_one_transaction_apply_to_the_next_ones_of_the_file(
     project.write_up(FIRST, text)
     project.at(pgbouncer.url).migrate(check=0)
     assert database.query("SELECT to_regclass('app.items')::text") == [("app.items",)]
+
+
+@pytest.mark.parametrize("pgbouncer", [2], indirect=True)
+def test_a_search_path_that_another_client_left_applies_to_no_run(
+    project: Project, database: Database, pgbouncer: Pooler
+) -> None:
+    database.execute("CREATE SCHEMA elsewhere")
+    with ExitStack() as stack:
+        clients = [stack.enter_context(psycopg.connect(pgbouncer.url)) for _ in range(2)]
+        for client in clients:
+            client.execute("SET search_path = elsewhere")
+        for client in clients:
+            client.commit()
+        project.write_up(FIRST, "CREATE TABLE items (id int);")
+        project.at(pgbouncer.url).migrate(check=0)
+    found = database.query(
+        "SELECT relnamespace::regnamespace::text FROM pg_class WHERE relname IN ('items', 'schema_migrations')"
+    )
+    assert found == [("public",)] * 2

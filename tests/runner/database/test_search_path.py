@@ -12,9 +12,9 @@ from tasks.postgres.server.cluster import SUPERUSER
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.files.schema_file import NAME, SchemaFile
 from tests.kit.databases import Database
+from tests.kit.overloads import MARK, collect_names, compose_plants
 from tests.kit.projects import Project, make_project
 from tests.kit.relays import Relay, start_relay
-from tests.runner.database.overloads import MARK, collect_names, compose_plants
 from tests.runner.operating import A, B, C
 
 D = "20250104000000_index"
@@ -95,13 +95,6 @@ def empty(database: Database) -> None:
     database.execute("SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public; RESET ALL")
 
 
-def list_texts(relay: Relay) -> set[str]:
-    """Return the SQL that passed through a relay."""
-    texts = {body.split(b"\0")[0] for kind, body in relay.list_messages() if kind == "Q"}
-    texts |= {body.split(b"\0")[1] for kind, body in relay.list_messages() if kind == "P"}
-    return {text.decode() for text in texts if text.strip()}
-
-
 @pytest.mark.parametrize("path", ['"$user", public', '"$user", public, pg_catalog'])
 def test_no_command_calls_what_another_role_created(
     path: str, project: Project, any_database: Database, low: str, relay: Relay
@@ -109,7 +102,7 @@ def test_no_command_calls_what_another_role_created(
     expected = [code for _, code in COMMANDS]
     any_database.execute("CREATE TABLE other (id int)")
     assert run_commands(project, relay.url) == expected
-    names = collect_names({text for text in list_texts(relay) if not text.startswith("SELECT 1;SELECT 1;")})
+    names = collect_names(relay.list_texts())
     empty(any_database)
     any_database.execute(f"GRANT USAGE, CREATE ON SCHEMA public TO {low}; CREATE TABLE other (id int)")
     with psycopg.connect(any_database.url, autocommit=True) as attacker:

@@ -9,7 +9,7 @@ from tasks.runner.operations.migrate import migrate
 from tasks.runner.parsing import read_script
 from tasks.runner.planning.choice import MigrateGoal
 from tests.kit.databases import Database
-from tests.runner.operating import A, Operator, pick
+from tests.runner.operating import A, Operator, collect_failure, pick
 
 TABLES = "CREATE TABLE a (id int, n text); CREATE TABLE b (id int); CREATE INDEX a_id ON a (id);"
 BUILD_N = "CREATE INDEX CONCURRENTLY a_n ON a (n);"
@@ -141,3 +141,12 @@ def test_the_leftovers_of_a_reindex_are_those_of_what_it_covers(what: str, found
     (statement,) = read_script(text, file="f.sql", version="v").statements
     objects = database.ask(lambda connection: find_leftovers(connection, statement.target)).objects
     assert sorted(name.partition(".")[2].partition("_")[0] for name in objects) == found
+
+
+def test_leftovers_are_those_on_the_search_path_that_the_file_has_set(operator: Operator) -> None:
+    operator.database.execute("CREATE SCHEMA app; CREATE TABLE app.items (id int); CREATE TABLE items (id int)")
+    operator.database.execute("INSERT INTO app.items VALUES (1), (1)")
+    operator.write(A, "SET search_path = app;\nCREATE UNIQUE INDEX CONCURRENTLY items_id ON items (id);")
+    _, error = collect_failure(migrate(operator.make_runner(), MigrateGoal()))
+    assert "The invalid index that it left (app.items_id) was dropped." in error.state
+    assert operator.database.query("SELECT to_regclass('app.items_id')::text") == [(None,)]

@@ -21,7 +21,6 @@ _FAMILIES = (_TEXTS, _NUMBERS, _ARRAYS)
 _SIMILAR = {name: family for family in _FAMILIES for name in family}
 _WILD = (*_TEXTS[:3], "int4", "text[]")
 """What is tried for a parameter that accepts any type."""
-_MOST = 15
 _IMPLIED = {"BETWEEN": (">=", "<="), "NOT BETWEEN": ("<", ">")}
 _SIGNATURES = """
 SELECT p.proname::text, ARRAY(SELECT a::regtype::text FROM unnest(p.proargtypes) a), p.prorettype::regtype::text
@@ -68,17 +67,22 @@ def _collect(names: Names, node: dict[str, Any]) -> None:
         names.relations.add(node["RangeVar"]["relname"])
 
 
-def compose_plants(connection: psycopg.Connection[Any], names: Names, schema: str, volatility: str) -> str:
-    """Return the SQL that creates in a schema what fits the names better than, or as well as, what pg_catalog has."""
+def compose_plants(
+    connection: psycopg.Connection[Any], names: Names, schema: str, volatility: str, *, most: int = 15, families: int = 3
+) -> str:
+    """Return the SQL that creates in a schema what fits the names better than, or as well as, what pg_catalog has.
+
+    Of each function there are at most about `most` for each one of pg_catalog; operators are for so many `families` of types.
+    """
     head = f"LANGUAGE plpgsql {volatility} AS $$ BEGIN RAISE WARNING 'a % was called', 'stranger'; RETURN NULL; END $$;"
     functions = {}
     for name, parameters, result in connection.execute(_SIGNATURES, [list(names.functions)]).fetchall():
-        for types in _vary([_LONG.get(each, each) for each in parameters], names.functions[name]):
+        for types in _vary([_LONG.get(each, each) for each in parameters], names.functions[name], most):
             functions[name, ", ".join(types)] = "text" if result.startswith(("any", "void", "record")) else result
     parts = [f"CREATE FUNCTION {schema}.{name}({types}) RETURNS {result} {head}" for (name, types), result in functions.items()]
     for number, operator in enumerate(sorted(names.operators)):
         result = "text" if operator in ("||", "+", "-", "*", "/", "->", "->>") else "bool"
-        for left, right in _list_pairs():
+        for left, right in _list_pairs(families):
             function = f"{schema}.operator_{number}"
             parts.append(f"CREATE FUNCTION {function}({left}, {right}) RETURNS {result} {head}")
             parts.append(f"CREATE OPERATOR {schema}.{operator} (FUNCTION = {function}, LEFTARG = {left}, RIGHTARG = {right});")
@@ -88,23 +92,23 @@ def compose_plants(connection: psycopg.Connection[Any], names: Names, schema: st
     return "\n".join(parts)
 
 
-def _vary(parameters: list[str], numbers: set[int]) -> Iterator[tuple[str, ...]]:
+def _vary(parameters: list[str], numbers: set[int], most: int) -> Iterator[tuple[str, ...]]:
     """Yield lists of types that are like those of a function, for calls with these numbers of arguments."""
     if parameters[-1:] == ['"any"']:
         for number in sorted(each for each in numbers if each >= len(parameters)):
-            yield from _vary([*parameters[:-1], *["anyelement"] * (number - len(parameters) + 1)], numbers)
+            yield from _vary([*parameters[:-1], *["anyelement"] * (number - len(parameters) + 1)], numbers, most)
         return
     if len(parameters) not in numbers or not {"internal", "cstring"}.isdisjoint(parameters):
         return
     choices = [_SIMILAR.get(each) or (_WILD if each.startswith("any") else (each,)) for each in parameters]
-    yield from itertools.islice(itertools.product(*choices), _MOST)
+    yield from itertools.islice(itertools.product(*choices), most)
     # All alike, and each alone: the product can be cut off before them.
     for text in _WILD:
         yield tuple(text if len(choice) > 1 else choice[0] for choice in choices)
 
 
-def _list_pairs() -> Iterator[tuple[str, str]]:
-    for family in _FAMILIES:
+def _list_pairs(families: int) -> Iterator[tuple[str, str]]:
+    for family in _FAMILIES[:families]:
         yield from itertools.product(family, repeat=2)
     yield from ((name, name) for name in _OTHERS)
     yield from (
