@@ -29,7 +29,7 @@ def read_as_file(connection: psycopg.Connection, query: str, values: Sequence[st
 
 
 def qualify_target(
-    connection: psycopg.Connection, target: Target | None, columns="", values: Sequence[str | None] = ()
+    connection: psycopg.Connection, target: Target | None, columns: str = "", values: Sequence[str | None] = ()
 ) -> tuple[Target | None, tuple[Any, ...]]:
     """Return a target with the schemas of its table and its index, as far as they exist, where the file does not name them.
 

@@ -8,7 +8,20 @@ from typing import Any, Self
 
 import psycopg
 from psycopg import pq
+from psycopg.abc import Buffer
 from psycopg.rows import Row, TupleRow
+from psycopg.types.string import TextLoader
+
+_UNKNOWN = 705
+"""The type of a constant without a type, which psycopg does not know by its name (pg_type.dat)."""
+
+
+class _TolerantLoader(TextLoader):
+    """Loads text that need not be UTF-8, with an escape for each byte that is not."""
+
+    def load(self, data: Buffer) -> str:
+        """Return the text of the bytes."""
+        return bytes(data).decode("utf-8", "backslashreplace")
 
 
 class OwnCursor(psycopg.ClientCursor[Row]):
@@ -43,6 +56,11 @@ class OwnConnection(psycopg.Connection[TupleRow]):
     path = ""
     own_settings = ""
     is_own = False
+
+    def load_any_bytes(self) -> None:
+        """Accept texts of a database that stores any bytes, in names too."""
+        for kind in ("text", "varchar", "bpchar", "name", _UNKNOWN):
+            self.adapters.register_loader(kind, _TolerantLoader)
 
     @contextmanager
     def transaction(self, savepoint_name: str | None = None, force_rollback: bool = False) -> Iterator[psycopg.Transaction]:

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import errors, pq
-from psycopg.abc import Buffer
-from psycopg.types.string import TextLoader
 
 from tasks.postgres.encodings import SQL_ASCII, UTF8, find_encoding
 from tasks.postgres.representable import fit_comments
@@ -50,16 +48,6 @@ _SPIN_S = 0.0005 if (os.cpu_count() or 1) > 1 else 0.0
 On a single processor, polling would keep the server from working."""
 _COMMANDS = re.compile("BEGIN|COMMIT|ROLLBACK|RESET |SET CONSTRAINTS |SET application_name |DROP INDEX CONCURRENTLY ")
 """The beginnings of what `run_sql` sends as it is: it begins or ends what our own settings apply to, or needs no transaction."""
-_UNKNOWN = 705
-"""The type of a constant without a type, which psycopg does not know by its name (pg_type.dat)."""
-
-
-class _TolerantLoader(TextLoader):
-    """Loads text that need not be UTF-8, with an escape for each byte that is not."""
-
-    def load(self, data: Buffer) -> str:
-        """Return the text of the bytes."""
-        return bytes(data).decode("utf-8", "backslashreplace")
 
 
 def connect(
@@ -91,9 +79,7 @@ def connect(
     except (psycopg.Error, UnicodeError) as error:
         raise build_connect_error(error, url, parameters) from error
     if read_encoding(connection) == SQL_ASCII:
-        # Such a database stores any bytes, in names too.
-        for kind in ("text", "varchar", "bpchar", "name", _UNKNOWN):
-            connection.adapters.register_loader(kind, _TolerantLoader)
+        connection.load_any_bytes()
     return connection
 
 
