@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tasks.catalog.values import Change, Difference, Key
+from tasks.postgres.masking import mask_secrets
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 _OWNERS = frozenset({"table", "foreign table", "view", "materialized view"})
@@ -18,7 +19,7 @@ _LONG = 8
 
 
 def show_difference(difference: Difference) -> Iterator[str]:
-    """Yield the lines of a diff: `+ table public.x`, `~ column status of public.orders`, each followed by its definitions.
+    """Yield the lines of a diff, without secrets: `+ table public.x`, `~ column status of public.orders`, each followed by its definitions.
 
     Objects that were added or removed together with their table or view are counted in its line.
     """
@@ -38,15 +39,15 @@ def show_difference(difference: Difference) -> Iterator[str]:
 
 
 def write_difference(difference: Difference) -> list[dict[str, Any]]:
-    """Return the changes as JSON."""
+    """Return the changes as JSON, without secrets."""
     return [
         {
             "change": change.word,
             "kind": change.key.kind,
             "name": change.key.name,
             "parent": change.key.parent,
-            "before": change.before,
-            "after": change.after,
+            "before": change.before and mask_secrets(change.before),
+            "after": change.after and mask_secrets(change.after),
         }
         for change in difference.changes
     ]
@@ -77,7 +78,7 @@ def _make_plural(kind: str) -> str:
 
 
 def _show_definitions(change: Change) -> Iterator[str]:
-    before, after = (change.before or "").splitlines(), (change.after or "").splitlines()
+    before, after = mask_secrets(change.before or "").splitlines(), mask_secrets(change.after or "").splitlines()
     if change.before is None or change.after is None or len(before) + len(after) < _LONG:
         yield from (f"- {line}".rstrip() for line in before)
         yield from (f"+ {line}".rstrip() for line in after)

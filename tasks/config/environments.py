@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tasks.config.files import EnvFile, read_environment_file, read_shared_file
 from tasks.config.timeouts import DEFAULT_TIMEOUTS, Timeouts, read_timeouts
+from tasks.postgres.masking import EXAMPLE_URL
 from tasks.runner.errors import UsageError
-from tasks.runner.redaction import EXAMPLE_URL
 from tasks.runner.setting_names import describe_process_misspellings, find_setting
 from tasks.runner.settings import FIXED_ENVIRONMENTS, RawSettings, Settings, name_fly_app, place_folders, read_duration, validate
 from tasks.runner.settings import LOCAL as LOCAL

@@ -1,30 +1,37 @@
-"""Redaction of passwords in everything that is shown or logged: those in URLs, in conninfo strings and in SQL."""
+"""Redaction of passwords in messages: those in URLs, in conninfo strings and in what the server quotes of SQL.
+
+A text of SQL is masked as a whole, before a part of it gets into a message: see tasks/postgres/masking.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import unquote
 
-EXAMPLE_URL = "postgresql://user:password@host:5432/database"
-"""The URL in messages; it contains no secret."""
+from tasks.postgres.masking import HIDDEN, find_in_urls, mask, mask_comment, replace_spans
+from tasks.postgres.secret_words import speaks_of_secrets
 
-_HIDDEN = "***"
 _SHORTEST = 4
 """A shorter password is hidden only where the syntax shows that it is one, not wherever its letters occur."""
+_LONG = 8
 
-_SPACE = re.compile(r"\s")
 _DOUBLED = r"''(?:[^'\\]|\\.)*+(?:''|\Z)"
 _QUOTED = rf"{_DOUBLED}|'(?:[^'\\]|''|\\.)*+(?:'|\Z)"
 """A literal of SQL or of a conninfo string; inside another literal its quotes are doubled."""
 _ASSIGNED = re.compile(
-    r"\b(?:pg|ssl)?password\s*=\s*"
+    r"(?:passw(?:or)?d|passphrase|(?<![a-z])pwd|secret|token|api_?key|access_?key|private_?key)\s*=\s*"
     rf"(?P<secret>{_QUOTED}|(?:\\.|&(?!\w+=)|[^\s&'\"\\])++)",
     re.IGNORECASE | re.DOTALL,
 )
+_MAY_ASSIGN = re.compile("passw|passphrase|pwd|secret|token|key")
+_KEY = re.compile(r"(\([^()=]*\)=)\(.*\)")
+"""The values of a key in a DETAIL, in any language."""
+_COPIED = re.compile(r'(: )".*"?$')
 _DOLLAR_QUOTED = r"\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z)"
 _LITERAL = re.compile(rf"{_QUOTED}|{_DOLLAR_QUOTED}", re.DOTALL)
-_AFTER_WORD = re.compile(rf"\bpassword\s+(?:e|u&)?(?P<secret>{_QUOTED}|{_DOLLAR_QUOTED})", re.IGNORECASE | re.DOTALL)
+_AFTER_WORD = re.compile(rf"\b(?:password|passwd)\s+(?:e|u&)?(?P<secret>{_QUOTED}|{_DOLLAR_QUOTED})", re.IGNORECASE | re.DOTALL)
 _ROLE = re.compile(
     rf"\b(?:create|alter)\s+(?:role|user|group)\b(?:[^;'$]++|{_QUOTED}|{_DOLLAR_QUOTED}|\$)*+", re.IGNORECASE | re.DOTALL
 )
@@ -35,27 +42,37 @@ def redact(text: str, url: str = "", *, statement: str = "") -> str:
     """Return a text with its passwords replaced by ***.
 
     These are the passwords in URLs, conninfo strings and statements, and every occurrence of the password of `url` and of
-    those in `statement`: the server's messages may quote a statement.
+    what is masked in `statement`, which may be a whole file: the server's messages may quote it.
     """
-    if url or statement:
-        for secret in (*_find_in_url(url), *_find_in_statement(statement)):
-            text = text.replace(secret, _HIDDEN)
-    pieces: list[str] = []
-    last = 0
-    for start, stop in _find_spans(text):
-        if start >= last:
-            pieces += text[last:start], _HIDDEN
-            last = stop
-    return "".join((*pieces, text[last:]))
+    for secret in _find_in_url(url) if url else ():
+        text = text.replace(secret, HIDDEN)
+    if statement:
+        text = _hide_values(text, mask(statement).values)
+    return replace_spans(text, _find_spans(text))
 
 
-def redact_line(source: str, column: int, url: str = "", *, statement: str = "") -> tuple[str, int]:
-    """Return a redacted source line, and the column (from 1) that its character has afterwards."""
-    shown = redact(source, url, statement=statement)
+def redact_line(source: str, column: int, url: str) -> tuple[str, int]:
+    """Return a source line without the password of a URL, and the column (from 1) that its character has afterwards."""
+    shown = redact(source, url)
     if shown == source or column < 1:
         return shown, column
-    head = redact(source[: column - 1], url, statement=statement)
+    head = redact(source[: column - 1], url)
     return shown, len(head) + 1 if shown.startswith(head) else 1
+
+
+def redact_quoted(text: str, *, speaks: bool = False) -> str:
+    """Return a text of the server in which the literals that it quotes are replaced by ***, if it speaks of secrets.
+
+    `speaks` means that what it is about does. The text may be in any language; its values are where no grammar tells what they
+    are: `Key (token)=(x) already exists`, `COPY users, line 1, column password: "x"`, `SQL statement "ALTER ROLE …"`.
+    """
+    text = "\n".join(_hide_data(line) if speaks or speaks_of_secrets(line) else line for line in text.split("\n"))
+    return mask_comment(text) if speaks_of_secrets(text, keys=False) else text
+
+
+def _hide_data(line: str) -> str:
+    hidden = _KEY.sub(rf"\1({HIDDEN})", line)
+    return _COPIED.sub(rf'\1"{HIDDEN}"', hidden) if line.startswith("COPY ") else hidden
 
 
 @lru_cache(maxsize=16)
@@ -70,14 +87,17 @@ def _find_in_url(url: str) -> tuple[str, ...]:
     found |= {unquote(secret) for secret in found}
     # The server's messages contain the word "password", and a name that contains the password has to remain readable.
     kept = {secret for secret in found if len(secret) >= _SHORTEST and not any(secret in name for name in names)}
-    return tuple(sorted(kept - {_HIDDEN, "password"}, key=len, reverse=True))
+    return tuple(sorted(kept - {HIDDEN, "password"}, key=len, reverse=True))
 
 
-def _find_in_statement(text: str) -> list[str]:
-    """Return the passwords in a statement: with their quotes, and without them if they are long enough."""
-    found = {text[start:stop] for start, stop in _find_spans(text)}
-    quoted = [secret for secret in found if secret[0] in "'$"]
-    return [*quoted, *(bare for secret in found if len(bare := secret.strip("'")) >= _SHORTEST)]
+def _hide_values(text: str, values: Iterable[str]) -> str:
+    """Return a text without the values; a short one counts only as a word, not wherever its letters occur."""
+    for value in values:
+        if len(value) >= _LONG:
+            text = text.replace(value, HIDDEN)
+        elif value in text:
+            text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", HIDDEN, text)
+    return text
 
 
 def _read_conninfo(url: str) -> tuple[set[str], set[str]]:
@@ -97,25 +117,11 @@ def _read_conninfo(url: str) -> tuple[set[str], set[str]]:
 
 def _find_spans(text: str) -> list[tuple[int, int]]:
     """Return the spans of the passwords in a text, in order; some may overlap."""
-    spans = _find_in_urls(text) if "://" in text else []
+    spans = find_in_urls(text) if "://" in text else []
     lowered = text.lower()
-    if "password" in lowered:
+    if _MAY_ASSIGN.search(lowered):
         spans += [match.span("secret") for pattern in (_ASSIGNED, _AFTER_WORD) for match in pattern.finditer(text)]
     if any(word in lowered for word in ("role", "user", "group")):
         for statement in _ROLE.finditer(text):
             spans += [match.span() for match in _LITERAL.finditer(text, *statement.span())]
     return sorted(spans)
-
-
-def _find_in_urls(text: str) -> list[tuple[int, int]]:
-    """Return the spans from the first colon of a URL to its last @, which also hides a password that is not encoded."""
-    spans = []
-    position = 0
-    while (sign := text.find("://", position)) >= 0:
-        start = sign + len("://")
-        space = _SPACE.search(text, start)
-        position = space.start() if space else len(text)
-        colon, at = text.find(":", start, position), text.rfind("@", start, position)
-        if 0 <= colon < at - 1 and not text.startswith(EXAMPLE_URL, sign - len("postgresql")):
-            spans.append((colon + 1, at))
-    return spans

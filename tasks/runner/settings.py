@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from tasks.postgres.masking import EXAMPLE_URL
 from tasks.runner.errors import RunnerError, UsageError
-from tasks.runner.redaction import EXAMPLE_URL
 from tasks.runner.retries import RetryPolicy
 from tasks.runner.urls import find_fault
 

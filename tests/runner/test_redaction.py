@@ -2,7 +2,8 @@
 
 import pytest
 
-from tasks.runner.redaction import EXAMPLE_URL, redact, redact_line
+from tasks.postgres.masking import EXAMPLE_URL
+from tasks.runner.redaction import redact, redact_line
 
 
 @pytest.mark.parametrize(
@@ -94,13 +95,13 @@ def test_what_the_server_quotes_of_a_statement_is_hidden(statement: str, text: s
     ],
 )
 def test_the_column_moves_with_its_character(source: str, column: int, pointed: str) -> None:
-    shown, moved = redact_line(source, column)
+    shown, moved = redact_line(source, column, "")
     assert "geheim" not in shown
     assert shown[moved - 1 :] == pointed
 
 
 def test_an_unknown_column_stays_unknown() -> None:
-    assert redact_line("PASSWORD 'geheim'", 0) == ("PASSWORD ***", 0)
+    assert redact_line("PASSWORD 'geheim'", 0, "") == ("PASSWORD ***", 0)
 
 
 @pytest.mark.parametrize("word", ["x", "http://a:", "password='", "password $$", "create user '", "'", " "])

@@ -14,6 +14,7 @@ from tasks.rehearsal.rows.reading import read_shapes
 from tasks.rehearsal.rows.recipe import FIRST, ROWS, Recipe, Row, UnfillableError
 from tasks.rehearsal.rows.shapes import Reference, Shapes, TableToFill
 from tasks.rehearsal.rows.values import suggest
+from tasks.runner.planning.server_texts import describe_reason
 
 _SHIFTS = (0, 1, 100, 1000)
 """Offsets that are added to unique values if existing rows already have them."""
@@ -179,4 +180,4 @@ class Filling:
 
 
 def _read_reason(error: psycopg.Error) -> str:
-    return error.diag.message_primary or str(error)
+    return describe_reason(error)

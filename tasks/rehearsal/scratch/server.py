@@ -22,7 +22,8 @@ from tasks.rehearsal.scratch.addresses import is_same_database
 from tasks.runner.database.addresses import describe_database
 from tasks.runner.database.session import connect, is_pooled
 from tasks.runner.errors import ConnectError, RefusedError
-from tasks.runner.planning.failures import describe_text, is_lost
+from tasks.runner.planning.failures import is_lost
+from tasks.runner.planning.server_texts import describe_text
 from tasks.runner.redaction import redact
 from tasks.runner.urls import find_fault
 

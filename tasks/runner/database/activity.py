@@ -11,11 +11,11 @@ from typing import Any
 
 import psycopg
 
+from tasks.postgres.masking import mask_secrets
 from tasks.runner.database.limited_session import LimitedSession
 from tasks.runner.database.session_settings import AT_WORK
 from tasks.runner.errors import Interruption
 from tasks.runner.events import IndexAdvanced, Session, Waiting
-from tasks.runner.redaction import redact
 from tasks.runner.signals import Stop
 
 REPORT_AFTER_S = 2.0
@@ -25,12 +25,13 @@ _ANSWER_LIMIT_S = 4.0
 _PAUSE_S = 30.0
 """How long to look no more after a look that failed."""
 _CLOSE_LIMIT_S = 1.0
+_LONGEST_QUERY = 200
 
 SESSION_COLUMNS = """a.pid, coalesce(a.usename::text, ''), coalesce(a.application_name, ''),
        coalesce(host(a.client_addr), 'local'), coalesce(a.state, a.backend_type, ''),
        coalesce(to_char(coalesce(a.xact_start, a.query_start, a.backend_start) AT TIME ZONE 'UTC',
                         'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ''),
-       coalesce(regexp_replace(left(a.query, 200), '\\s+', ' ', 'g'), '')"""
+       coalesce(a.query, '')"""
 """The columns of a Session, for a query in which `a` is pg_stat_activity."""
 
 _WATCHED = f"""
@@ -57,9 +58,9 @@ SELECT phase, CASE WHEN blocks_total > 0 THEN 100 * blocks_done / blocks_total
 
 
 def build_session(row: Sequence[Any]) -> Session:
-    """Return the Session of a row of SESSION_COLUMNS, redacted: the queries of others may contain passwords."""
+    """Return the Session of a row of SESSION_COLUMNS: its query without secrets, and then shortened to one line."""
     session = Session(*row)
-    return replace(session, query=redact(session.query))
+    return replace(session, query=" ".join(mask_secrets(session.query).split())[:_LONGEST_QUERY])
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,10 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
+from tasks.postgres.masking import EXAMPLE_URL
 from tasks.runner.database.addresses import describe_database
 from tasks.runner.errors import ConnectError
-from tasks.runner.redaction import EXAMPLE_URL, redact
+from tasks.runner.redaction import redact
 
 _BY_SQLSTATE = {
     "28P01": "Check user and password in DATABASE_URL.",

@@ -24,7 +24,7 @@ from tasks.runner.ledger.writing import Entry
 from tasks.runner.planning.failures import build_statement_error, find_facts, is_lost
 from tasks.runner.planning.plan import Plan, Step, checksum_segments
 from tasks.runner.planning.separations import describe_separations
-from tasks.runner.redaction import redact
+from tasks.runner.redaction import redact, redact_quoted
 from tasks.runner.signals import describe_signal
 
 _MAY_DEALLOCATE = frozenset({"DeallocateStmt", "DiscardStmt", "DoStmt", "CallStmt", "ExecuteStmt", "SelectStmt", ""})
@@ -40,7 +40,7 @@ class PlanRun:
         self._context = context
         self._finished = 0
         self._notices: list[NoticeRaised] = []
-        self._version = ""
+        self._step: Step | None = None
         context.session.add_notice_handler(self._add_notice)
 
     def run(self, plan: Plan) -> Iterator[Event]:
@@ -50,7 +50,7 @@ class PlanRun:
         else:
             run_sql(self._context.connection, self._context.describe_session().begin_run())
         for position, step in enumerate(plan.steps, 1):
-            self._version = step.version
+            self._step = step
             self._renew_session(step)
             run = SegmentRun(self._context, step)
             start = time.monotonic()
@@ -199,8 +199,9 @@ class PlanRun:
         self._context.failures.write(replace(entry, sqlstate=sqlstate, error=redact(error.message, self._context.url)))
 
     def _add_notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
-        text = redact(diagnostic.message_primary or "", self._context.url)
-        self._notices.append(NoticeRaised(self._version, diagnostic.severity_nonlocalized or "NOTICE", text))
+        version, file_text = (self._step.version, self._step.source.text) if self._step is not None else ("", "")
+        text = redact(redact_quoted(diagnostic.message_primary or ""), self._context.url, statement=file_text)
+        self._notices.append(NoticeRaised(version, diagnostic.severity_nonlocalized or "NOTICE", text))
 
     def _with_notices(self, events: Iterator[Event]) -> Iterator[Event]:
         """Yield the server's notices before the event that they belong to."""

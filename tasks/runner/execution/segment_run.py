@@ -14,8 +14,9 @@ from tasks.runner.events import Event, NoticeRaised
 from tasks.runner.execution.nontransactional_run import NontransactionalRun
 from tasks.runner.execution.statement_run import StatementRun
 from tasks.runner.parsing import Segment, Statement
-from tasks.runner.planning.failures import describe_reason, is_lost
+from tasks.runner.planning.failures import is_lost
 from tasks.runner.planning.plan import Step
+from tasks.runner.planning.server_texts import describe_reason
 from tasks.runner.planning.transaction_errors import runs_outside
 
 if TYPE_CHECKING:
@@ -80,11 +81,12 @@ class SegmentRun:
 
     def _describe_separation(self, statement: Statement, error: psycopg.Error) -> NoticeRaised:
         count = len(self.step.script.segments)
+        reason = describe_reason(error, statement)
         others = f"; the other statements of the file run in {count - 1} transactions" if count > 2 else ""
         return NoticeRaised(
             self.step.version,
             "NOTICE",
-            f"line {statement.line} cannot run in a transaction ({describe_reason(error)}), so it runs outside of one{others}",
+            f"line {statement.line} cannot run in a transaction ({reason}), so it runs outside of one{others}",
         )
 
     def _separate(self, statement: Statement, error: psycopg.Error) -> bool:

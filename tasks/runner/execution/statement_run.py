@@ -14,8 +14,9 @@ from tasks.runner.database.activity import REPORT_AFTER_S, Observation
 from tasks.runner.database.session import Execution, roll_back
 from tasks.runner.events import Event, Retried, Session, StatementFinished, StatementStarted
 from tasks.runner.parsing import Statement
-from tasks.runner.planning.failures import describe_reason, is_lost
+from tasks.runner.planning.failures import is_lost
 from tasks.runner.planning.plan import Step
+from tasks.runner.planning.server_texts import describe_reason
 from tasks.runner.retries import RETRIED_SQLSTATES, choose_pause
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class StatementRun:
             line=self.statement.line if self.statement else 0,
             attempt=attempt,
             attempts=self._context.policy.attempts,
-            reason=f"{RETRIED_SQLSTATES.get(error.sqlstate or '', '')}: {describe_reason(error)}",
+            reason=f"{RETRIED_SQLSTATES.get(error.sqlstate or '', '')}: {describe_reason(error, self.statement)}",
             pause_s=round(pause, 2),
             blockers=self.blockers,
         )

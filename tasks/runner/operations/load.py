@@ -27,9 +27,10 @@ from tasks.runner.ledger.replaced import list_replacements, record_replacements
 from tasks.runner.ledger.takeover import Adoption, record_adoptions
 from tasks.runner.ledger.writing import Recorder
 from tasks.runner.operations.migrate import Approve, start
-from tasks.runner.planning.failures import describe_text, describe_uncommitted, find_place, is_lost
+from tasks.runner.planning.failures import describe_uncommitted, find_place, is_lost
 from tasks.runner.planning.faults import find_faults
 from tasks.runner.planning.plan import Plan
+from tasks.runner.planning.server_texts import describe_text
 from tasks.runner.redaction import redact
 from tasks.runner.signals import describe_signal
 
@@ -134,7 +135,7 @@ def _run_body(runner: MigrationRunner, connection: psycopg.Connection, source: S
         before = count_characters(schema.body, int(at) - 1, read_encoding(connection)) if at else 0
         place = find_place(text, source.shown, len(text) - len(schema.body) + before) if at else Place(source.shown)
         raise StatementError(
-            redact(describe_text(error), runner.url),
+            redact(describe_text(error), runner.url, statement=schema.body),
             hint="\n".join(filter(None, (error.diag.message_hint, _LOAD_HINT))),
             state=_ROLLED_BACK,
             place=place,

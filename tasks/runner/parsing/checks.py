@@ -58,8 +58,8 @@ def check_index_name(statement: Statement, node: Node, sql: SqlText) -> None:
     """Raise ScriptError for a concurrent build of an index without a name, whose leftovers could not be found."""
     if node.get("idxname"):
         return
-    end = next(token.end for token in tokenize(statement.text) if token.text.lower() == "concurrently")
-    named = f"{statement.text[:end]} {quote_identifier(suggest_index_name(node))}{statement.text[end:]}"
+    end = next(token.end for token in tokenize(statement.shown) if token.text.lower() == "concurrently")
+    named = f"{statement.shown[:end]} {quote_identifier(suggest_index_name(node))}{statement.shown[end:]}"
     raise sql.error(
         statement.offset - sql.shift,
         "CREATE INDEX CONCURRENTLY needs a name for the index, to find it if the build is interrupted",

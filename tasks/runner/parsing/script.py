@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
 
+from tasks.postgres.masking import mask_secrets
 from tasks.postgres.targets import COMMITTING, Target
-from tasks.runner.redaction import redact
 
 _LABEL_LENGTH = 80
 _SETS_TIMEOUT = re.compile(r"SET\s+(?:LOCAL\s+|SESSION\s+)?\"?(?:[a-z_]+_timeout)\b", re.IGNORECASE)
@@ -50,9 +50,14 @@ class Statement:
         return self.kind == "VariableSetStmt" and _SETS_TIMEOUT.match(self.text) is not None
 
     @property
+    def shown(self) -> str:
+        """Return the text for display: without secrets."""
+        return mask_secrets(self.text)
+
+    @property
     def label(self) -> str:
-        """Return the first line of the text, for display: shortened, and without passwords."""
-        line = redact(self.text.lstrip().partition("\n")[0].rstrip())
+        """Return the first line of the text, for display: shortened, and without secrets."""
+        line = self.shown.lstrip().partition("\n")[0].rstrip()
         return line if len(line) <= _LABEL_LENGTH else line[: _LABEL_LENGTH - 1] + "…"
 
 

@@ -95,7 +95,7 @@ def _refuse_inside(statement: Statement, node: Node, opened: Statement, sql: Sql
     return sql.error(
         statement.offset - sql.shift,
         f"{refusal.words if refusal else statement.label} cannot run in the transaction that line {opened.line} begins",
-        hint=f"End the transaction before it, and begin another one after it:\nCOMMIT;\n{statement.text};\nBEGIN;",
+        hint=f"End the transaction before it, and begin another one after it:\nCOMMIT;\n{statement.shown};\nBEGIN;",
     )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from tasks.postgres.masking import mask
 from tasks.postgres.tokens import BLANKS, tokenize
 from tasks.runner.errors import Place, RefusedError
 from tasks.runner.parsing.invisible import describe_invisible, is_invisible
+from tasks.runner.redaction import redact
 
 BYTE_ORDER_MARK = "\ufeff"
 _MOST_NAMED = 3
@@ -30,11 +32,16 @@ class SqlText:
     shift: int = 0
 
     def place(self, offset: int) -> Place:
-        """Return line, column and source line of a character of the text; the column does not count a byte order mark."""
-        start = self.text.rfind("\n", 0, offset) + 1
-        end = self.text.find("\n", start)
-        source = self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
-        return Place(self.file, self.text.count("\n", 0, offset) + 1, offset - start + 1, source)
+        """Return line, column and source line of a character of the text; the column does not count a byte order mark.
+
+        The source line is that of the text without its secrets.
+        """
+        masked = mask(self.text)
+        text, offset = masked.text, masked.move(offset)
+        start = text.rfind("\n", 0, offset) + 1
+        end = text.find("\n", start)
+        source = text[start : end if end >= 0 else len(text)].rstrip("\r")
+        return Place(self.file, text.count("\n", 0, offset) + 1, offset - start + 1, source)
 
     def error(self, offset: int, message: str, *, hint: str) -> ScriptError:
         """Return the error that points at a character of the text."""
@@ -44,7 +51,8 @@ class SqlText:
             for column, character in enumerate(place.source, 1)
             if is_invisible(character)
         ]
-        return ScriptError("\n".join((message, *named[:_MOST_NAMED])), hint=hint, place=place)
+        text = redact("\n".join((message, *named[:_MOST_NAMED])), statement=self.text)
+        return ScriptError(text, hint=redact(hint, statement=self.text), place=place)
 
 
 def shorten(message: str, rest: str) -> str:

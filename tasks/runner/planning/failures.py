@@ -8,6 +8,7 @@ from dataclasses import replace
 import psycopg
 
 from tasks.postgres.encodings import UTF8
+from tasks.postgres.masking import mask
 from tasks.postgres.representable import count_characters, fit_comments
 from tasks.postgres.tokens import STRINGS, tokenize
 from tasks.runner.clock import show_moment
@@ -19,8 +20,9 @@ from tasks.runner.parsing.invisible import list_invisible
 from tasks.runner.planning.fault import build_fault
 from tasks.runner.planning.hints import choose_hint
 from tasks.runner.planning.plan import Step
+from tasks.runner.planning.server_texts import describe_reason, describe_text
 from tasks.runner.planning.transaction_errors import find_transaction_hint
-from tasks.runner.redaction import redact, redact_line
+from tasks.runner.redaction import redact
 
 _BYTES = re.compile(r"\b0x([0-9a-f]{2})\b")
 _LIMITS = {
@@ -43,17 +45,6 @@ _LOST = "The connection to the server was lost. When it is back,"
 def is_lost(connection: psycopg.Connection) -> bool:
     """Return True if a session is gone, so that it cannot be used any more."""
     return connection.closed or connection.broken
-
-
-def describe_reason(error: psycopg.Error) -> str:
-    """Return the server's message for an error, in one line."""
-    primary = error.diag.message_primary or str(error).strip() or type(error).__name__
-    return " ".join(primary.split())
-
-
-def describe_text(error: psycopg.Error, cause: str = "") -> str:
-    """Return the server's message with its cause, DETAIL and CONTEXT, each on lines of its own."""
-    return "\n".join(part for part in (describe_reason(error), cause, error.diag.message_detail, error.diag.context) if part)
 
 
 def build_statement_error(
@@ -80,7 +71,7 @@ def build_statement_error(
     the caller has found out about this failure.
     """
     text = statement.text if statement else ""
-    lines = [describe_text(error, cause), *_count_copied(error.diag.context or "", step, statement)]
+    lines = [describe_text(error, cause, statement), *_count_copied(error.diag.context or "", step, statement)]
     lines += list_invisible(step.source.text, step.source.shown, statement) if statement else []
     if statement is None and error.sqlstate in _LEDGER_GONE:
         lines.append(f"{step.source.shown} drops or renames the tables of the ledger, or their schema")
@@ -110,10 +101,10 @@ def build_statement_error(
         for b in blockers
     ]
     return StatementError(
-        redact("\n".join(lines), url, statement=text),
-        hint=redact("\n".join(hints), url, statement=text),
+        redact("\n".join(lines), url, statement=step.source.text),
+        hint=redact("\n".join(hints), url, statement=step.source.text),
         state=state,
-        place=hide_passwords(_find_place(error, step, statement, shift, encoding), text),
+        place=_find_place(error, step, statement, shift, encoding),
         sqlstate=error.sqlstate or "",
     )
 
@@ -216,12 +207,6 @@ def _find_character(reason: str, text: str, statement: Statement, encoding: str)
     return statement.offset
 
 
-def hide_passwords(place: Place, statement: str) -> Place:
-    """Return a place whose source line shows no password of the statement that it is a part of."""
-    source, column = redact_line(place.source, place.column, statement=statement)
-    return replace(place, source=source, column=column)
-
-
 def _find_block_line(context: str, statement: Statement) -> int:
     """Return the line of the file in which a DO block failed, or 0; the server counts from the block's opening quote.
 
@@ -245,8 +230,9 @@ def _count_copied(context: str, step: Step, statement: Statement | None) -> list
 
 
 def find_place(text: str, shown: str, offset: int) -> Place:
-    """Return line, column and source line of a character offset in a file's text."""
-    offset = min(offset, len(text))
+    """Return line, column and source line of a character offset in a file's text, without secrets."""
+    masked = mask(text)
+    text, offset = masked.text, masked.move(min(offset, len(text)))
     start = text.rfind("\n", 0, offset) + 1
     bom = 1 if start == 0 and text.startswith("\ufeff") else 0
     return Place(shown, text.count("\n", 0, offset) + 1, offset - start - bom + 1, _read_line(text, offset))

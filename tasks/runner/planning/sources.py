@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 from psycopg import pq, sql
 
+from tasks.postgres.masking import mask_secrets
 from tasks.postgres.representable import count_characters, fit_comments, restore_text
 from tasks.runner.database.session import read_encoding
 from tasks.runner.errors import FilesError, Place, RefusedError
@@ -20,7 +21,7 @@ from tasks.runner.ledger.reading import Ledger
 from tasks.runner.parsing.invisible import list_invisible
 from tasks.runner.parsing.source_text import shorten
 from tasks.runner.planning.choice import Choice
-from tasks.runner.planning.failures import find_place, hide_passwords
+from tasks.runner.planning.failures import find_place
 from tasks.runner.planning.hints import FIX_FILE
 from tasks.runner.planning.plan import Plan, Source
 from tasks.runner.redaction import redact
@@ -76,7 +77,7 @@ def check_syntax(connection: psycopg.Connection, plan: Plan) -> None:
                 redact("\n".join((shorten(reason, text[offset:]), *named)), statement=text),
                 hint=FIX_FILE,
                 state="Nothing was changed.",
-                place=hide_passwords(find_place(step.source.text, step.source.shown, start + offset), text),
+                place=find_place(step.source.text, step.source.shown, start + offset),
                 sqlstate="42601",
             )
 
@@ -123,8 +124,24 @@ def _diff(applied: str | None, path: Path) -> str:
         current = read_source(path)
     except FilesError as error:
         return error.message
-    before, after = skip_encoding(applied).splitlines(), current.text.splitlines()
-    lines = list(difflib.unified_diff(before, after, "as applied", f"{current.shown} now", lineterm=""))
-    if "".join(skip_encoding(applied).split()) == "".join(current.text.split()):
+    before = skip_encoding(applied)
+    lines = list(_diff_lines(before, current.text, f"{current.shown} now"))
+    if "".join(before.split()) == "".join(current.text.split()):
         lines.insert(0, "only spaces or line ends differ")
-    return redact("\n".join(lines))
+    return "\n".join(lines)
+
+
+def _diff_lines(before: str, after: str, shown: str) -> Iterator[str]:
+    """Yield the lines of a unified difference of two texts, without their secrets.
+
+    A masked text has as many lines as before. What is compared is the lines as they were, by a number behind each masked one, so
+    that a changed password is a line of *** that changed.
+    """
+    numbers: dict[str, int] = {}
+
+    def number_lines(text: str) -> list[str]:
+        pairs = zip(mask_secrets(text).splitlines(), text.splitlines(), strict=True)
+        return [f"{masked}\0{numbers.setdefault(line, len(numbers))}" for masked, line in pairs]
+
+    lines = difflib.unified_diff(number_lines(before), number_lines(after), "as applied", shown, lineterm="")
+    return (line.partition("\0")[0] for line in lines)

@@ -11,11 +11,12 @@ Each masked part becomes *** and keeps its line breaks, so that every line keeps
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from tasks.postgres.masking.spans import Secret, find_in_prose, find_secrets
 from tasks.postgres.tokens import NAMES, tokenize
-from tasks.runner.masking.spans import Secret, find_secrets
 
 HIDDEN = "***"
 EXAMPLE_URL = "postgresql://user:password@host:5432/database"
@@ -27,6 +28,7 @@ _MAY_SPEAK = re.compile(
     re.IGNORECASE,
 )
 """A text that this does not find contains no secret, apart from those in URLs; most files need not be divided into tokens."""
+_LINE_END = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _SPACE = re.compile(r"\s")
 _SHORTEST = 4
 """A shorter value is looked for only with its quotes: its letters occur in other words."""
@@ -59,19 +61,14 @@ class Masked:
 @lru_cache(maxsize=8)
 def mask(text: str) -> Masked:
     """Return a text of SQL without its secrets, with as many lines as before. The text need not be valid."""
-    found = [Secret(start, end) for start, end in find_in_urls(text)] if "://" in text else []
+    found = [Secret(start, end, (text[start:end],)) for start, end in find_in_urls(text)] if "://" in text else []
     if _MAY_SPEAK.search(text):
         found += find_secrets(text)
     if not found:
         return Masked(text)
     spans = _merge(sorted((secret.start, secret.end) for secret in found))
-    masks = tuple(HIDDEN + "\n" * text.count("\n", start, end) for start, end in spans)
-    pieces: list[str] = []
-    last = 0
-    for (start, end), hidden in zip(spans, masks, strict=True):
-        pieces += text[last:start], hidden
-        last = end
-    masked = "".join((*pieces, text[last:]))
+    masks = tuple(HIDDEN + "".join(_LINE_END.findall(text, start, end)) for start, end in spans)
+    masked = _replace(text, spans, masks)
     return Masked(masked, spans, masks, _choose_values({value for secret in found for value in secret.values}, masked))
 
 
@@ -83,6 +80,17 @@ def mask_secrets(text: str) -> str:
 def has_secrets(text: str) -> bool:
     """Return True if `mask_secrets` would change a text of SQL."""
     return bool(mask(text).spans)
+
+
+def mask_comment(text: str) -> str:
+    """Return a text in a human language with *** in place of each literal in it, if it speaks of secrets."""
+    return replace_spans(text, ((secret.start, secret.end) for secret in find_in_prose(text)))
+
+
+def replace_spans(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Return a text with *** in place of each span; they may overlap."""
+    merged = _merge(sorted(spans))
+    return _replace(text, merged, [HIDDEN] * len(merged))
 
 
 def find_in_urls(text: str) -> list[tuple[int, int]]:
@@ -108,6 +116,15 @@ def _merge(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
         else:
             merged.append((start, end))
     return tuple(merged)
+
+
+def _replace(text: str, spans: Sequence[tuple[int, int]], masks: Sequence[str]) -> str:
+    pieces: list[str] = []
+    last = 0
+    for (start, end), hidden in zip(spans, masks, strict=True):
+        pieces += text[last:start], hidden
+        last = end
+    return "".join((*pieces, text[last:]))
 
 
 def _choose_values(values: set[str], masked: str) -> tuple[str, ...]:

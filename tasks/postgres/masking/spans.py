@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
+from tasks.postgres.masking.pieces import Code, Piece, divide, join, list_values, move, read_value
 from tasks.postgres.secret_words import speaks_of_secrets
 from tasks.postgres.tokens import NAMES, SPACE, STRINGS, Token, tokenize
-from tasks.runner.masking.pieces import Code, Piece, divide, join, list_values, move, read_value
 
 _ROLE = re.compile(r"\b(?:create|alter)\s+(?:role|user|group)\b(?!\s+mapping)", re.IGNORECASE)
 _COMMENTED = re.compile(
@@ -73,20 +73,30 @@ def _split(text: str) -> tuple[str, ...]:
 def _find_in_comments(groups: Iterable[Sequence[Token]]) -> Iterator[Secret]:
     """Yield the literals in comments that speak of secrets: statements that were commented out. Their apostrophes are kept."""
     for group in groups:
-        joined = " ".join(comment.text.lstrip("-") for comment in group)
-        if not (speaks_of_secrets(joined, keys=False) or _ROLE.search(joined)):
-            continue
-        for comment in group:
-            for match in _COMMENTED.finditer(comment.text):
-                start, end = match.span("value" if match["value"] else 0)
-                yield Secret(comment.start + start, comment.start + end, _split(comment.text[start:end]))
+        for comment, secrets in zip(group, _find_in_texts([comment.text for comment in group]), strict=False):
+            yield from (Secret(comment.start + each.start, comment.start + each.end, each.values) for each in secrets)
+
+
+def find_in_prose(text: str) -> Iterator[Secret]:
+    """Yield the literals in a text that is not SQL, if it speaks of secrets."""
+    for secrets in _find_in_texts([text]):
+        yield from secrets
+
+
+def _find_in_texts(texts: Sequence[str]) -> Iterator[list[Secret]]:
+    """Yield the literals in each of the texts if they speak of secrets together, else nothing."""
+    joined = " ".join(text.lstrip("-") for text in texts)
+    if speaks_of_secrets(joined, keys=False) or _ROLE.search(joined):
+        for text in texts:
+            spans = [match.span("value" if match["value"] else 0) for match in _COMMENTED.finditer(text)]
+            yield [Secret(start, end, _split(text[start:end])) for start, end in spans]
 
 
 def _find_in_line(tokens: Sequence[Token]) -> Iterator[Secret]:
     r"""Yield the arguments of a psql command that speaks of secrets, for example of `\set api_token x`."""
     arguments = tokens[2:]
-    if arguments:
-        first = 1 if arguments[0].kind in NAMES and len(arguments) > 1 else 0
+    first = 1 if len(arguments) > 1 and arguments[0].kind in NAMES else 0
+    if first or any(token.kind in STRINGS for token in arguments):
         values = (value for token in arguments[first:] for value in list_values(token))
         yield Secret(arguments[first].start, arguments[-1].end, tuple(values))
 

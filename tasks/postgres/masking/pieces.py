@@ -11,6 +11,8 @@ from tasks.postgres.tokens import BLANKS, COMMENTS, NAMES, SPACE, STRINGS, Token
 
 _CONTINUED = re.compile(r"'[ \t\f\v]*(?:--[^\r\n]*)?[\r\n]\s*'")
 """What separates the parts of a string that continues on another line."""
+_ASSIGNED = re.compile(r"\w\s*=\s*('[^']*'|[^\s']+)")
+"""The values in a connection string."""
 _UNICODE = re.compile(r"\\(?:\+([0-9a-fA-F]{6})|([0-9a-fA-F]{4}))")
 _END_OF_DATA = re.compile(r"^\\\.\r?$", re.MULTILINE)
 _AFTER_STRING = frozenset({"as", "uescape", "from", "then", "and", "or", "end", "else", "loop"})
@@ -152,3 +154,5 @@ def list_values(token: Token) -> Iterator[str]:
     yield value
     if token.kind in STRINGS and "'" in value:
         yield from (read_value(each) for each in tokenize(value) if each.kind in STRINGS)
+    if token.kind in STRINGS and "=" in value:
+        yield from (match[1].strip("'") for match in _ASSIGNED.finditer(value))

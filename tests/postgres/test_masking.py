@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.runner.masking import EXAMPLE_URL, has_secrets, mask, mask_secrets
+from tasks.postgres.masking import EXAMPLE_URL, has_secrets, mask, mask_secrets
 
 _SECRETS = {
     "a literal on its own line": "CREATE ROLE r\n  LOGIN\n  PASSWORD\n    'geheim'\n  VALID UNTIL 'infinity';",

@@ -1,0 +1,25 @@
+"""The text of SQL without its secrets."""
+
+from tasks.postgres.masking.masked import (
+    EXAMPLE_URL,
+    HIDDEN,
+    Masked,
+    find_in_urls,
+    has_secrets,
+    mask,
+    mask_comment,
+    mask_secrets,
+    replace_spans,
+)
+
+__all__ = [
+    "EXAMPLE_URL",
+    "HIDDEN",
+    "Masked",
+    "find_in_urls",
+    "has_secrets",
+    "mask",
+    "mask_comment",
+    "mask_secrets",
+    "replace_spans",
+]
