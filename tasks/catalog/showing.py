@@ -19,9 +19,10 @@ _LONG = 8
 
 
 def show_difference(difference: Difference) -> Iterator[str]:
-    """Yield the lines of a diff, without secrets: `+ table public.x`, `~ column status of public.orders`, each followed by its definitions.
+    """Yield the lines of a diff: `+ table public.x`, `~ column status of public.orders`, each followed by its definitions.
 
-    Objects that were added or removed together with their table or view are counted in its line.
+    Definitions are shown without secrets. Objects that were added or removed together with their table or view are counted in
+    its line.
     """
     whole = {change.key: change.word for change in difference.changes if change.word != "changed" and change.key.kind in _OWNERS}
     folded: dict[tuple[str, Key], Counter[str]] = {}

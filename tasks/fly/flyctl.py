@@ -20,8 +20,8 @@ from tasks.fly.child_process import read_output
 from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.signals import Stop
 
-CERTIFICATE_HOURS = 24
-"""How long a certificate is valid; a run that reconnects needs it again."""
+CERTIFICATE_HOURS = 1
+"""How long a certificate is valid, the shortest time that flyctl accepts; each connection has one of its own."""
 
 _TOKEN = re.compile(r"(?:FlyV1\s+)?\bfm\d[rdo]?_[\w+/=,-]+|\bfo1_[\w-]+")
 _JSON_START = re.compile(r"^(?=[\[{]|null$)", re.MULTILINE)

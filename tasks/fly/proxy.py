@@ -1,13 +1,11 @@
-"""`fly proxy` to a machine, and a folder for its keys; both are removed at the end."""
+"""`fly proxy` to a machine, which ends with the connection."""
 
 from __future__ import annotations
 
 import re
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from tasks.config.timeouts import Timeouts
 from tasks.fly.child_process import read_output
@@ -75,10 +73,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     for stream in (process.stdout, process.stderr):
         if stream:
             stream.close()
-
-
-@contextmanager
-def make_key_folder() -> Iterator[Path]:
-    """Yield a new folder that only this user can read, and remove it with the keys in it."""
-    with tempfile.TemporaryDirectory(prefix="migrate-ssh-") as folder:
-        yield Path(folder)

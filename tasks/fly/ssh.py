@@ -16,8 +16,9 @@ from paramiko.ssh_exception import NoValidConnectionsError
 
 from tasks.config.timeouts import DEFAULT_TIMEOUTS, Timeouts
 from tasks.fly.flyctl import find_organisation, issue_certificate
+from tasks.fly.key_folder import make_key_folder
 from tasks.fly.machines import Machine
-from tasks.fly.proxy import TunnelError, make_key_folder, open_proxy
+from tasks.fly.proxy import TunnelError, open_proxy
 from tasks.runner.signals import Stop
 
 # Without a handler, Python prints the tracebacks that paramiko logs for each refused connection. Its exceptions are reported.

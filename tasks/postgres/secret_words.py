@@ -32,6 +32,9 @@ OPTION_NAMES = "user|pass|pwd|secret|token|key|credential|conninfo|connection|se
 OPTION_VALUES = "passw|pwd|secret|token=|key=|://"
 """One for values that contain a secret themselves, for example a connection string."""
 
+SECRET_PARAMETERS = frozenset({"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"})
+"""The parameters of a connection that are secret: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS"""
+
 
 def speaks_of_secrets(text: str, *, keys: bool = True) -> bool:
     """Return True if a text contains a word for a secret; without `keys`, the word KEY alone does not count."""

@@ -11,7 +11,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from tasks.postgres.masking import HIDDEN, find_in_urls, mask, mask_comment, replace_spans
-from tasks.postgres.secret_words import speaks_of_secrets
+from tasks.postgres.secret_words import SECRET_PARAMETERS, speaks_of_secrets
 
 _SHORTEST = 4
 """A shorter password is hidden only where the syntax shows that it is one, not wherever its letters occur."""
@@ -112,7 +112,7 @@ def _read_conninfo(url: str) -> tuple[set[str], set[str]]:
     except psycopg.ProgrammingError:
         return set(), set()
     names = {parts[name] for name in ("user", "host", "dbname") if name in parts}
-    return names, {parts[name] for name in ("password", "sslpassword") if name in parts}
+    return names, {parts[name] for name in SECRET_PARAMETERS if name in parts}
 
 
 def _find_spans(text: str) -> list[tuple[int, int]]:

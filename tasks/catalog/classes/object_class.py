@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tasks.postgres.secret_words import OPTION_NAMES, OPTION_VALUES
+
 OLDEST, NEWEST = 14, 99
 
 FIRST_OWN_OID = 16384
@@ -17,9 +19,6 @@ LEDGER_TABLES = (
     "schema_migrations_seeds",
 )
 """The tables of the ledger, which are ignored in every schema, with everything that belongs to them."""
-
-SECRET_NAMES = "user|pass|secret|token|key|credential|conninfo|service|cert"
-"""Words in the names of options whose values must not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ def exclude_parts(catalog: str, oid: str) -> str:
 
 def list_options(options: str, *, hide: bool = False) -> str:
     """Return the SQL of `OPTIONS (name 'value', …)` for an array of options; `hide` masks possible secrets."""
-    value = f"CASE WHEN option_name ~* '{SECRET_NAMES}' OR option_value ~* 'password|://' THEN '***' ELSE option_value END"
+    value = f"CASE WHEN option_name ~* '{OPTION_NAMES}' OR option_value ~* '{OPTION_VALUES}' THEN '***' ELSE option_value END"
     return f"""(
         SELECT 'OPTIONS (' || string_agg(quote_ident(option_name) || ' ' ||
             quote_literal({value if hide else "option_value"}), ', ' ORDER BY option_name) || ')'

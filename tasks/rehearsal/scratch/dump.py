@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 
 from tasks.catalog.normalising import join_casts
 from tasks.postgres.server import embedded
 from tasks.postgres.tokens import COMMENTS, SPACE, tokenize
+from tasks.rehearsal.scratch.dump_secrets import hide_options
+from tasks.rehearsal.scratch.program_secrets import pass_secrets
 from tasks.rehearsal.scratch.server import open_server
-from tasks.runner.database.addresses import resolve
 from tasks.runner.database.session import connect, run_sql
 from tasks.runner.errors import RunnerError
 from tasks.runner.redaction import redact
 
 _LEDGER = "*.schema_migrations*"
-_RESOLVED = frozenset({"service", "servicefile"})
-"""The parameters that are not passed on, because what they lead to is."""
 _SETTINGS = re.compile(r"(SET \w+ = |SELECT pg_catalog\.set_config\('search_path')")
 _KEPT_SETTINGS = "SET check_function_bodies = false;\nSELECT pg_catalog.set_config('search_path', '', false);\n"
 """Needed to load the text: a function may refer to a table that is created after it."""
@@ -42,13 +41,13 @@ _SOURCE = re.compile(r"^-- Dumped from database version (\d+)", re.MULTILINE)
 
 
 def dump_schema(url: str, *, embedded_directory: Path) -> str:
-    """Return the schema of a database as SQL, without the ledger and without owners.
+    """Return the schema of a database as SQL, without the ledger, owners, subscriptions and options that are secret.
 
     Raises RunnerError if the embedded server's pg_dump cannot dump it, or the embedded server cannot load it.
     """
     with connect(url, name="migrate-dump") as connection:
         major = connection.info.server_version // 10000
-    text = clean_dump(_run_pg_dump(url))
+    text = _dump_schema(url)
     if major == int(embedded.MAJOR_VERSION):
         return text
     server = open_server("", embedded_directory=embedded_directory)
@@ -58,7 +57,11 @@ def dump_schema(url: str, *, embedded_directory: Path) -> str:
                 run_sql(connection, text)
         except psycopg.Error as error:
             raise RunnerError(f"the embedded server cannot load this schema: {str(error).strip()}") from error
-        return clean_dump(_run_pg_dump(scratch.url))
+        return _dump_schema(scratch.url)
+
+
+def _dump_schema(url: str) -> str:
+    return clean_dump(_run_pg_dump(url), hide_options)
 
 
 def dump_with_rows(url: str) -> str:
@@ -69,14 +72,14 @@ def dump_with_rows(url: str) -> str:
     return clean_dump(_run_pg_dump(url, "--column-inserts"))
 
 
-def clean_dump(text: str) -> str:
-    """Return a dump without comments, settings, and what every database of the server's version has."""
+def clean_dump(text: str, change: Callable[[str], str] = str) -> str:
+    """Return a dump without comments, settings, and what every database of the server's version has; `change` each statement."""
     source = _SOURCE.search(text)
     usual = _PUBLIC_OF_14 if source is not None and int(source[1]) <= _GRANTED_UNTIL else ()
     # Commands of psql that protect it against a malicious server.
     text = re.sub(r"^\\(un)?restrict .*\n", "", text, flags=re.MULTILINE)
     own = [each for each in _split(text) if each not in usual and not _SETTINGS.match(each) and not _PUBLIC.match(each)]
-    return "\n".join([_KEPT_SETTINGS, *(f"{_settle(statement)};\n" for statement in own)])
+    return "\n".join([_KEPT_SETTINGS, *(f"{change(_settle(statement))};\n" for statement in own)])
 
 
 def _settle(statement: str) -> str:
@@ -106,18 +109,13 @@ def _split(text: str) -> list[str]:
 
 
 def _run_pg_dump(url: str, content: str = "--schema-only") -> str:
-    """Run the embedded server's pg_dump on the server that the URL leads to, whatever the environment of pg_dump.
-
-    The password is passed in the environment, which other users cannot read.
-    """
-    parts = dict(resolve(url).options)
-    password = parts.pop("password", "")
-    shown = {name: value for name, value in parts.items() if name not in _RESOLVED}
+    """Run the embedded server's pg_dump on the server that the URL leads to, whatever the environment of pg_dump."""
     program = embedded.find_programs() / "pg_dump"
     options = [content, "--no-owner", "--no-tablespaces", "--no-subscriptions", f"--exclude-table={_LEDGER}"]
-    command = [str(program), *options, f"--dbname={make_conninfo(**shown)}"]
-    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", **({"PGPASSWORD": password} if password else {})}
-    result = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
+    with pass_secrets(url) as (conninfo, variables):
+        command = [str(program), *options, f"--dbname={conninfo}"]
+        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", **variables}
+        result = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
     if result.returncode != 0:
         raise RunnerError(redact(result.stderr.strip() or "pg_dump failed", url))
     return result.stdout

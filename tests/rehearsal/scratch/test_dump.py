@@ -62,6 +62,46 @@ def test_the_same_schema_gives_the_same_bytes_from_an_older_server(
         assert dump(other, embedded) == dump(database, embedded)
 
 
+SECRETS = """
+CREATE FOREIGN DATA WRAPPER w OPTIONS (plain 'seen1', api_token 'geheim');
+CREATE SERVER s FOREIGN DATA WRAPPER w
+    OPTIONS (host 'seen2', sslpassword 'geheim', "it's a (pwd)" 'geheim', url 'http://a:geheim@b');
+CREATE USER MAPPING FOR PUBLIC SERVER s OPTIONS ("user" 'me', password 'geheim');
+CREATE USER MAPPING FOR CURRENT_USER SERVER s;
+ALTER USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (ADD password 'R3al-geheim', ADD plain 'geheim');
+CREATE FOREIGN TABLE f
+    (a int OPTIONS (column_name 'seen3', secret 'geheim'), b text OPTIONS ("accessKey" 'geheim') DEFAULT 'seen4')
+    SERVER s OPTIONS (table_name 'seen5', access_key 'geheim');
+CREATE SUBSCRIPTION sub CONNECTION 'host=h password=geheim' PUBLICATION p WITH (connect = false);
+ALTER SUBSCRIPTION sub SET (slot_name = NONE);
+"""
+"""A secret in every column of the catalog that can contain one: fdwoptions, srvoptions, umoptions, ftoptions, attfdwoptions,
+subconninfo."""
+
+
+def test_options_that_are_secret_leave_the_dump_as_drift_leaves_them_out(
+    database: Database, embedded: Server, older_server: Server
+) -> None:
+    database.execute(SECRETS)
+    try:
+        text = dump(database, embedded)
+        assert "heim" not in text
+        assert all(f"'seen{number}'" in text for number in range(1, 6))
+        assert "-- The options of this user mapping are left out" in text
+        with database.connect() as connection:
+            live = read_catalog(connection)
+        assert "heim" not in str(live.objects)
+        with fresh_database(embedded) as other, fresh_database(older_server) as older:
+            other.execute(text)
+            with other.connect() as loaded:
+                assert compare(live, read_catalog(loaded)).changes == ()
+            older.execute(SECRETS)
+            assert dump(older, embedded) == text
+            older.execute("DROP SUBSCRIPTION sub")
+    finally:
+        database.execute("DROP SUBSCRIPTION sub")
+
+
 def test_statements_are_kept_unchanged_and_everything_else_is_removed(database: Database, embedded: Server) -> None:
     database.execute(SCHEMA)
     database.execute("CREATE TABLE schema_migrations (version text PRIMARY KEY)")
