@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from tasks.alerting.progress import LockWait, RunProgress
 from tasks.console.cells import clean, clean_lines, cut
 from tasks.console.lines import format_seconds, format_session
+from tasks.postgres.masking import mask_secrets
 from tasks.runner.errors import ReportedError, RunnerError, describe_error
 from tasks.runner.events import ErrorRaised
 from tasks.runner.identity import identify, read_revision
@@ -134,7 +135,8 @@ def _build(
     hint: str = "",
 ) -> Alert:
     """Return an alert of what is known, without passwords and control characters."""
-    url, statement = environment.settings.database_url, redact(progress.statement, environment.settings.database_url)
+    url = environment.settings.database_url
+    statement = redact(mask_secrets(progress.statement), url)
     identity = identify(environment.settings)
 
     def tidy(text: str) -> str:

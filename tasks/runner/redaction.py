@@ -51,6 +51,11 @@ def redact(text: str, url: str = "", *, statement: str = "") -> str:
     return replace_spans(text, _find_spans(text))
 
 
+def redact_stored(text: str) -> str:
+    """Return a text of the log of runs, which an older version of this tool, or another program, may have written, redacted."""
+    return redact(redact_quoted(text))
+
+
 def redact_line(source: str, column: int, url: str) -> tuple[str, int]:
     """Return a source line without the password of a URL, and the column (from 1) that its character has afterwards."""
     shown = redact(source, url)

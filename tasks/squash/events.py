@@ -10,7 +10,7 @@ from tasks.runner.events import Event, event
 @event("squash_planned")
 @dataclass(frozen=True, slots=True)
 class SquashPlanned(Event):
-    """The versions that become one; `text` is its up file, `down` its down file."""
+    """The versions that become one; `text` is its up file, `down` its down file, both without secrets."""
 
     version: str
     versions: tuple[str, ...]

@@ -13,6 +13,7 @@ from tasks.catalog import compare, show_difference
 from tasks.checkout.git import Repository
 from tasks.checkout.writing import write_file
 from tasks.legacy.events import FileChanged
+from tasks.postgres.masking import mask_secrets
 from tasks.rehearsal.model import RehearsedMigration, read_migration_pairs
 from tasks.rehearsal.replay.replay import state_after
 from tasks.rehearsal.scratch.dump import dump_with_rows
@@ -106,7 +107,7 @@ def squash_files(made: MadeSquash, *, apply: bool) -> Iterator[Event]:
     An interrupted run is completed by the next: renames.toml lists the files that are still to be removed.
     """
     varying = (*made.varying.others, *made.varying.times)
-    yield SquashPlanned(made.version, made.versions, made.rows, made.up, made.down, varying)
+    yield SquashPlanned(made.version, made.versions, made.rows, mask_secrets(made.up), mask_secrets(made.down), varying)
     if apply:
         for path, text in _list_texts(made):
             path.parent.mkdir(parents=True, exist_ok=True)

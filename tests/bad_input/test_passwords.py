@@ -139,3 +139,87 @@ def test_a_password_in_a_url_passed_in_python_is_never_shown(url: str) -> None:
     with pytest.raises(ConnectError) as refused:
         MigrationRunner(url).get_applied_migrations()
     assert not [piece for piece in PIECES if piece in str(refused.value) + refused.value.hint]
+
+
+OVER_LINES = "CREATE ROLE nobody_known\n  LOGIN\n  PASSWORD\n    'geheim-91'\n  VALID UNTIL 'infinity'"
+"""A literal that is not on the line of the word that makes it a password."""
+IN_FORMAT = "EXECUTE format('CREATE ROLE nobody_known LOGIN PASSWORD %L', 'geheim-91')"
+NESTED = f"DO $$BEGIN {IN_FORMAT}; PERFORM 1/0; END$$"
+_FAILING = {
+    "over lines": f"{OVER_LINES} NIX",
+    "in format()": NESTED,
+    "in a variable": "DO $$ DECLARE v text := 'geheim-91'; BEGIN EXECUTE 'ALTER ROLE nobody_known PASSWORD ' || quote_literal(v); END $$",
+    "in a function": f"CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$BEGIN {IN_FORMAT}; PERFORM 1/0; END$$;\nSELECT f()",
+    "in doubled quotes": "DO 'BEGIN EXECUTE ''CREATE ROLE nobody_known NIX PASSWORD geheim-91''; END'",
+    "in a notice": "DO $$ DECLARE password text := 'geheim-91'; BEGIN RAISE WARNING 'using %', password; PERFORM 1/0; END $$",
+    "in a setting": "SET app.password TO 'geheim-91'; SELECT 1/0",
+    "in a setting without quotes": "SET app.token = geheim91, 1 NIX",
+    "in set_config": "SELECT set_config('app.password', 'geheim-91', false), 1/0",
+    "in a key": "CREATE TABLE t (token text UNIQUE);\nINSERT INTO t (token) VALUES ('ge91heim'), ('ge91heim')",
+    "in a row": "CREATE TABLE t (passwd text, a int NOT NULL);\nINSERT INTO t (passwd) SELECT 'geheim-' || 91",
+    "in a value": "CREATE TABLE t (a int);\nINSERT INTO t SELECT ('geheim-' || 91)::int AS secret",
+    "in data": "CREATE TABLE t (api_key int);\nCOPY t (api_key) FROM stdin;\ngeheim-91\n\\.",
+    "in a word": 'ALTER ROLE nobody_known PASSWORD "geheim-91"',
+    "in an open literal": "ALTER ROLE nobody_known PASSWORD 'geheim-91",
+    "after a quote too many": "SELECT 'it's';\nALTER ROLE nobody_known PASSWORD 'geheim-91'",
+    "in a comment": "-- ALTER ROLE nobody_known PASSWORD\n-- 'geheim-91'\nSELECT 1/0",
+}
+
+
+@pytest.mark.parametrize("statement", _FAILING.values(), ids=_FAILING)
+def test_a_secret_in_a_statement_that_fails_is_nowhere(project: Project, database: Database, statement: str) -> None:
+    project.write_up(V, f"SELECT 1;\n{statement};\n")
+    outputs = [project.migrate("migrate", "--dry-run", "--verbose"), project.migrate("migrate", "--json")]
+    outputs += [project.migrate("migrate", "--verbose"), project.migrate("status"), project.migrate("history", "--json")]
+    assert outputs[2].returncode in (1, 3)
+    for output in outputs:
+        assert "heim" not in output.stdout + output.stderr
+        assert "Traceback" not in output.stderr
+    assert "heim" not in str(snapshot(database))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE TABLE t ();\nCOMMENT ON TABLE t IS\n  'password:'\n  'geheim-91';\n",
+        f"CREATE TABLE t ();\nDO $$BEGIN IF false THEN {IN_FORMAT}; END IF; END$$;\n",
+        "CREATE TABLE t (a text);\nSET app.password TO\n  'geheim-91';\n",
+        "CREATE TABLE t (passwd text);\nCOPY t (passwd) FROM stdin;\ngeheim-91\n\\.\n",
+    ],
+    ids=["over lines", "in format()", "in a setting", "in data"],
+)
+def test_an_edited_secret_is_a_changed_line_without_it(project: Project, database: Database, text: str) -> None:
+    project.write_up(V, text)
+    project.migrate(check=0)
+    project.write_up(V, text.replace("heim-91", "heim-92"))
+    for command in ("status", "migrate", "repair", "rollback"):
+        for more in ((), ("--json",), ("--verbose",)):
+            arguments = (command, *more, *(() if command == "status" else ("--dry-run",)))
+            output = project.migrate(*arguments)
+            assert "heim" not in output.stdout + output.stderr
+            if command in ("status", "migrate"):
+                assert "***" in output.stdout + output.stderr
+
+
+def test_secrets_in_the_log_of_an_older_version_are_not_shown(project: Project, database: Database) -> None:
+    project.write_up(V, "SELECT 1/0;\n")
+    project.migrate(check=1)
+    database.execute(
+        """UPDATE schema_migrations_log SET error = 'CONTEXT: "ALTER ROLE a PASSWORD ''geheim''"' WHERE error <> ''"""
+    )
+    for arguments in (("status",), ("status", "--json"), ("history",), ("history", "--json")):
+        output = project.migrate(*arguments)
+        assert "ALTER ROLE a PASSWORD ***" in output.stdout
+        assert "heim" not in output.stdout + output.stderr
+
+
+def test_a_secret_beyond_the_shown_part_of_a_blockers_query_is_masked_before_it_is_cut(
+    project: Project, database: Database
+) -> None:
+    project.write_up(V, "ALTER TABLE held ADD a int;\n")
+    database.execute("CREATE TABLE held ()")
+    with database.connect(autocommit=False) as holder:
+        holder.execute(f"LOCK TABLE held; DO $$ DECLARE v text := 'geheim-91'; BEGIN /* {'x' * 300} */ v := 'password'; END $$")
+        refusal = refuse(project, code=1, env={"LOCK_TIMEOUT": "100ms", "LOCK_ATTEMPTS": "2"})
+    assert "DECLARE v text := ***" in refusal.stdout
+    assert "heim" not in refusal.stdout + refusal.stderr

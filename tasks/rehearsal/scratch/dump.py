@@ -21,6 +21,7 @@ from tasks.rehearsal.scratch.program_secrets import pass_secrets
 from tasks.rehearsal.scratch.server import open_server
 from tasks.runner.database.session import connect, run_sql
 from tasks.runner.errors import RunnerError
+from tasks.runner.planning.server_texts import describe_text
 from tasks.runner.redaction import redact
 
 _LEDGER = "*.schema_migrations*"
@@ -56,7 +57,8 @@ def dump_schema(url: str, *, embedded_directory: Path) -> str:
             with connect(scratch.url, name="migrate-dump") as connection:
                 run_sql(connection, text)
         except psycopg.Error as error:
-            raise RunnerError(f"the embedded server cannot load this schema: {str(error).strip()}") from error
+            reason = redact(describe_text(error), url, statement=text)
+            raise RunnerError(f"the embedded server cannot load this schema: {reason}") from error
         return _dump_schema(scratch.url)
 
 

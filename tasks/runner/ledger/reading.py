@@ -17,6 +17,7 @@ from tasks.runner.errors import RefusedError
 from tasks.runner.identity import LEDGER_ADDITIONS, LEDGER_FORMAT
 from tasks.runner.ledger.foreign import recognise
 from tasks.runner.ledger.history import read_records
+from tasks.runner.redaction import redact_stored
 
 INTERRUPTED = frozenset({"", "57014", "57P01", "57P02", "57P03", "57P05", "08006", "08003", "08000"})
 """How a statement ends that the server did not refuse: it was cancelled, or the session was lost.
@@ -183,7 +184,9 @@ def _read_helpers(connection: psycopg.Connection, ledger: Ledger) -> Ledger:
         elif what == "filled":
             filled.add(name)
         else:
-            attempts[name] = Attempt(value, outcome, done, total, checksum or "", sqlstate or "", error or "", at, note or "")
+            attempts[name] = Attempt(
+                value, outcome, done, total, checksum or "", sqlstate or "", redact_stored(error or ""), at, note or ""
+            )
     return replace(
         ledger,
         attempts=attempts,

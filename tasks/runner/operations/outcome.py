@@ -9,6 +9,7 @@ from psycopg import sql
 from tasks.runner.events import Event, OutcomeRead
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.ledger.reading import read_ledger
+from tasks.runner.redaction import redact_stored
 
 _ROWS = """
 SELECT version, outcome, coalesce(error, ''), coalesce(sqlstate, '') FROM {log} l
@@ -43,7 +44,7 @@ def describe_outcome(run_id: str, rows: list[tuple[str | None, str, str, str]], 
     frame = [row for row in rows if row[0] is None]
     if frame and frame[-1][1] in ("finished", "failed"):
         _, outcome, error, sqlstate = frame[-1]
-        return OutcomeRead(run_id, outcome, steps, error, sqlstate)
+        return OutcomeRead(run_id, outcome, steps, redact_stored(error), sqlstate)
     if alive:
         return OutcomeRead(run_id, "running", steps)
     if rows and not frame:

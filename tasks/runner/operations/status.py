@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -25,6 +26,7 @@ from tasks.runner.planning.faults import find_faults
 from tasks.runner.planning.half_applied import find_absent, merge_findings
 from tasks.runner.planning.sections import KIND as BOTH_DIRECTIONS
 from tasks.runner.planning.sources import add_diffs
+from tasks.runner.redaction import redact_stored
 
 _OPEN = frozenset({"pending", "late"})
 _HISTORY = """
@@ -100,7 +102,7 @@ def read_history(runner: MigrationRunner, *, limit: int = 50, version: str = "")
                 version = find_version(version, _list_logged(connection, ledger))
             query = sql.SQL(_HISTORY).format(log=ledger.table("_log"))
             answer = connection.execute(query, {"limit": limit, "version": version})
-            rows = tuple(HistoryRow(*row) for row in answer)
+            rows = tuple(replace(row, error=redact_stored(row.error)) for row in (HistoryRow(*each) for each in answer))
     yield HistoryRead(runner.environment or ledger.environment, database, rows)
 
 
