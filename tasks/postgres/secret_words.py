@@ -9,36 +9,60 @@ from __future__ import annotations
 
 import re
 
-_LONG = (
-    r"passw(?:or)?d|passphrase|passcode|pgpass|secret(?!ar)|tokens?(?!i[sz])|credential"
-    r"|(?:api|access|private|ssl|auth|sign(?:ing)?|encrypt(?:ion)?|master|session|shared)_?keys?(?![a-z])"
-)
+_ANYWHERE = ("passwd", "password", "passwort", "passphrase", "passcode", "pgpass", "secret", "token", "credential")
 """Words that count within any other."""
-_SHORT = r"pwd|pw|jwt|bearer|_pass|crypt|encrypt|decrypt|hmac|pgp_(?:sym|pub)_\w+"
-"""Words that count only between characters that are not letters."""
-_STRONG = rf"{_LONG}|(?<![a-z])(?:{_SHORT})(?![a-z])"
-_KEY = r"(?<![a-z])keys?(?![a-z])"
-_CAMEL = re.compile(r"[a-z0-9](?:Keys?|Pwd|Pw|Jwt)(?![a-z])")
-_GRAMMAR = (
-    r"\b(?:primary|foreign|unique)[\s_]+keys?(?![a-z])|\bfor\s+key\s+share\b|\bfor\s+no\s+key\s+update\b"
-    r'|\bconstraint\s+(?:if\s+exists\s+)?"?[a-z0-9_$.]*_key\b'
+_APART = ("pwd", "pw", "jwt", "bearer", "pass", "crypt", "encrypt", "decrypt", "hmac", "pgp_")
+"""Words that count only between characters that are not letters, or with a capital after a small letter."""
+_KINDS_OF_KEYS = ("api", "access", "private", "ssl", "auth", "sign", "signing", "encryption", "master", "session", "secret")
+"""What makes KEY as certain a word as the others."""
+_CANDIDATE = re.compile("|".join((*_ANYWHERE, *sorted(_APART, key=len, reverse=True), "key")))
+_OTHER_WORD = re.compile("secretar|token(?:i[sz])")
+_OF_GRAMMAR = re.compile(
+    r"\b(?:primary|foreign|unique)[\s_]+\Z|\bfor\s+(?:no\s+)?\Z|\bconstraint\s+(?:if\s+exists\s+)?\"?[a-z0-9_$.]*_\Z"
 )
-"""KEY in the grammar, and in the names that PostgreSQL chooses for UNIQUE constraints."""
-_ANY = re.compile(rf"(?P<grammar>{_GRAMMAR})|{_STRONG}|{_KEY}", re.IGNORECASE)
-_CERTAIN = re.compile(_STRONG, re.IGNORECASE)
+"""What precedes KEY in the grammar, and in the names that PostgreSQL chooses for UNIQUE constraints."""
+_WINDOW = 80
+"""The number of characters before KEY that decide whether it belongs to the grammar."""
 
 OPTION_NAMES = "user|pass|pwd|secret|token|key|credential|conninfo|connection|service|cert|auth|jwt"
-"""A regular expression of PostgreSQL for the names of options whose values must not be shown; `user` hides the owner of them."""
+"""A regular expression, of PostgreSQL and of Python, for the names of options whose values must not be shown."""
 OPTION_VALUES = "passw|pwd|secret|token=|key=|://"
 """One for values that contain a secret themselves, for example a connection string."""
-
 SECRET_PARAMETERS = frozenset({"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"})
 """The parameters of a connection that are secret: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS"""
 
 
 def speaks_of_secrets(text: str, *, keys: bool = True) -> bool:
     """Return True if a text contains a word for a secret; without `keys`, the word KEY alone does not count."""
-    if not keys:
-        return _CERTAIN.search(text) is not None
-    found = any(match["grammar"] is None or _CERTAIN.search(match[0]) for match in _ANY.finditer(text))
-    return found or _CAMEL.search(text) is not None
+    lowered = text.lower()
+    # Searching for each word is much faster than one expression for all of them, and most texts contain none.
+    if not any(word in lowered for word in (*_ANYWHERE, *_APART, "key")):
+        return False
+    if len(lowered) != len(text):
+        text = lowered  # A few letters have a lower case of two characters.
+    return any(_counts(text, lowered, match.start(), match[0], keys) for match in _CANDIDATE.finditer(lowered))
+
+
+def _counts(text: str, lowered: str, start: int, word: str, keys: bool) -> bool:
+    if word in _ANYWHERE:
+        return _OTHER_WORD.match(lowered, start) is None
+    if not _stands_apart(text, lowered, start, word):
+        return False
+    if word != "key":
+        return word != "pass" or lowered[start - 1 : start] == "_"
+    before = lowered[max(start - _WINDOW, 0) : start]
+    if before.rstrip("_").endswith(_KINDS_OF_KEYS):
+        return True
+    return keys and _OF_GRAMMAR.search(before) is None
+
+
+def _stands_apart(text: str, lowered: str, start: int, word: str) -> bool:
+    """Return True if a word, perhaps in the plural, begins and ends where a word of a name does."""
+    end = start + len(word)
+    end += lowered[end : end + 1] == "s"
+    before, first, after = text[start - 1 : start] if start else "", text[start], text[end : end + 1]
+    begins = not before.isalpha() or (before.islower() and first.isupper())
+    if word == "key" and not begins:
+        begins = lowered[max(start - _WINDOW, 0) : start].endswith(_KINDS_OF_KEYS)
+    ends = word == "pgp_" or not after.isalpha() or (after.isupper() and text[end - 1].islower())
+    return begins and ends

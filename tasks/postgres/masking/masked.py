@@ -16,19 +16,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tasks.postgres.masking.spans import Secret, find_in_prose, find_secrets
-from tasks.postgres.tokens import NAMES, tokenize
+from tasks.postgres.secret_words import speaks_of_secrets
 
 HIDDEN = "***"
 EXAMPLE_URL = "postgresql://user:password@host:5432/database"
 """The URL in messages; it contains no secret."""
 
-_MAY_SPEAK = re.compile(
-    r"pass|pwd?|secret|token|credential|(?<!primary )(?<!foreign )key|jwt|bearer|crypt|hmac|pgp_"
-    r"|\b(?:role|user|group|subscription)\b|u&",
-    re.IGNORECASE,
-)
-"""A text that this does not find contains no secret, apart from those in URLs; most files need not be divided into tokens."""
+_OTHER_WORDS = ("pass", "role", "user", "group", "subscription", "u&")
+"""Words of statements that may contain a secret although their text, as it is, does not speak of one."""
 _LINE_END = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_NAME = re.compile(r"[^\W\d][\w$]*")
 _SPACE = re.compile(r"\s")
 _SHORTEST = 4
 """A shorter value is looked for only with its quotes: its letters occur in other words."""
@@ -62,7 +59,7 @@ class Masked:
 def mask(text: str) -> Masked:
     """Return a text of SQL without its secrets, with as many lines as before. The text need not be valid."""
     found = [Secret(start, end, (text[start:end],)) for start, end in find_in_urls(text)] if "://" in text else []
-    if _MAY_SPEAK.search(text):
+    if _may_have_secrets(text):
         found += find_secrets(text)
     if not found:
         return Masked(text)
@@ -107,6 +104,12 @@ def find_in_urls(text: str) -> list[tuple[int, int]]:
     return spans
 
 
+def _may_have_secrets(text: str) -> bool:
+    """Return False for a text that has none, apart from those in URLs: most files need not be divided into tokens."""
+    lowered = text.lower()
+    return any(word in lowered for word in _OTHER_WORDS) or speaks_of_secrets(text)
+
+
 def _merge(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     """Return sorted spans with those that overlap as one."""
     merged: list[tuple[int, int]] = []
@@ -129,5 +132,5 @@ def _replace(text: str, spans: Sequence[tuple[int, int]], masks: Sequence[str]) 
 
 def _choose_values(values: set[str], masked: str) -> tuple[str, ...]:
     """Return the values to remove from messages: not short ones, and not names that can be read elsewhere in the text."""
-    names = {token.text.strip('"') for token in tokenize(masked) if token.kind in NAMES}
+    names = set(_NAME.findall(masked))
     return tuple(sorted((each for each in values - names if len(each) >= _SHORTEST), key=len, reverse=True))

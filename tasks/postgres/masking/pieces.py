@@ -104,8 +104,7 @@ def _take_line(text: str, piece: Piece, start: int) -> Piece:
 def _take_data(text: str, piece: Piece) -> Piece:
     """Add the data of a COPY … FROM stdin, in which quotes have no meaning."""
     words = [token.text.lower() for token in piece.tokens if token.kind == "word"]
-    start = text.find("\n", piece.end) + 1
-    if start and words[:1] == ["copy"] and ("from", "stdin") in pairwise(words):
+    if words[:1] == ["copy"] and ("from", "stdin") in pairwise(words) and (start := text.find("\n", piece.end) + 1):
         end = _END_OF_DATA.search(text, start)
         piece.data = (start, end.start() if end else len(text))
         piece.end = end.end() if end else len(text)
