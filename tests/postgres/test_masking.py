@@ -24,6 +24,11 @@ _SECRETS = {
     "dollar quotes in a body": "DO $$BEGIN EXECUTE $q$ALTER ROLE r PASSWORD 'geheim'$q$; END$$;",
     "a function": "CREATE OR REPLACE FUNCTION f() RETURNS text LANGUAGE sql AS $f$ SELECT crypt('geheim', gen_salt('bf')) $f$;",
     "a body without quotes": "CREATE FUNCTION f(pwd text) RETURNS bool BEGIN ATOMIC SELECT 1; SELECT pwd = 'geheim'; END;",
+    "a prepared statement": "PREPARE p AS INSERT INTO tokens VALUES ($1);\nEXECUTE p('geheim');",
+    "an argument of a function with a secret": "CREATE FUNCTION f(x text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN\n"
+    "EXECUTE format('ALTER ROLE r PASSWORD %L', x); END $$;\nSELECT f('geheim');",
+    "a setting of a function": "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET app.secret = geheim AS $$ SELECT 1 $$;",
+    "escapes": r"DO $$ BEGIN EXECUTE E'ALTER ROLE r \x50ASSWORD \'geheim\''; END $$; SELECT E'\u0070assword', 'geheim';",
     "a custom setting": "SET app.password TO 'geheim';",
     "a custom setting without quotes": "SET LOCAL app.token = geheim;",
     "set_config": "SELECT set_config('app.password', 'geheim', false);",
@@ -55,6 +60,7 @@ _SECRETS = {
     "an open literal before": "SELECT 'it;\nALTER ROLE r PASSWORD 'geheim';\nSELECT 'b';",
     "two quotes too many": "SELECT 'it; ALTER ROLE r PASSWORD 'geheim' don't';",
     "a quote too many in a body": "DO $$ BEGIN x := 'it's; EXECUTE 'ALTER ROLE r PASSWORD 'geheim''; END $$;",
+    "more backslashes that the server reads": r"SET standard_conforming_strings = off; ALTER ROLE r PASSWORD 'a\' geheim \'b';",
     "backslashes that the server reads": r"SET standard_conforming_strings = off; ALTER ROLE r PASSWORD 'a\'geheim';",
 }
 
@@ -89,7 +95,7 @@ def test_a_statement_before_one_with_secrets_stays_visible(text: str) -> None:
         "CREATE ROLE r LOGIN VALID UNTIL '2030-01-01';",
         "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p WITH (slot_name = 'a');",
         "CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (host 'h', dbname 'd');",
-        "CREATE TABLE users (password text NOT NULL DEFAULT '');",
+        "CREATE TABLE users (password text NOT NULL DEFAULT '', tokens jsonb DEFAULT '{}');",
         "UPDATE users SET password = new_password;",
         "SELECT 'keyboard', 'monkey', 'secretary', 'tokenize', 'compass';",
         "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $$ SELECT 'a' $$;",

@@ -22,7 +22,7 @@ HIDDEN = "***"
 EXAMPLE_URL = "postgresql://user:password@host:5432/database"
 """The URL in messages; it contains no secret."""
 
-_OTHER_WORDS = ("pass", "role", "user", "group", "subscription", "u&")
+_OTHER_WORDS = ("pass", "role", "user", "group", "subscription", "u&", "\\x", "\\u")
 """Words of statements that may contain a secret although their text, as it is, does not speak of one."""
 _LINE_END = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _NAME = re.compile(r"[^\W\d][\w$]*")

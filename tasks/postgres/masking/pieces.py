@@ -13,6 +13,7 @@ _CONTINUED = re.compile(r"'[ \t\f\v]*(?:--[^\r\n]*)?[\r\n]\s*'")
 """What separates the parts of a string that continues on another line."""
 _ASSIGNED = re.compile(r"\w\s*=\s*('[^']*'|[^\s']+)")
 """The values in a connection string."""
+_HEXADECIMAL = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
 _UNICODE = re.compile(r"\\(?:\+([0-9a-fA-F]{6})|([0-9a-fA-F]{4}))")
 _END_OF_DATA = re.compile(r"^\\\.\r?$", re.MULTILINE)
 _AFTER_STRING = frozenset({"as", "uescape", "from", "then", "and", "or", "end", "else", "loop"})
@@ -141,6 +142,8 @@ def read_value(token: Token) -> str:
     else:
         text = token.text if token.kind == "dollar_string" else _CONTINUED.sub("", token.text)
         text = read_string(Token(token.kind, text, 0, len(text)))
+    if token.kind == "escape_string":
+        return _HEXADECIMAL.sub(lambda match: chr(min(int(match[1] or match[2] or match[3], 16), 0x10FFFF)), text)
     if token.kind not in ("unicode_string", "unicode_identifier"):
         return text
     return _UNICODE.sub(lambda match: chr(min(int(match[1] or match[2], 16), 0x10FFFF)), text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import islice, pairwise, takewhile
 
 from tasks.postgres.masking.pieces import Code, Piece, divide, join, list_values, move, read_value
 from tasks.postgres.secret_words import speaks_of_secrets
@@ -22,7 +22,10 @@ _ROLE_LITERAL = re.compile(rf"{_ROLE.pattern}[^;]*'", re.IGNORECASE)
 """A statement about a role with a literal, within a literal."""
 _VALUE = re.compile(r"['=:]")
 _QUOTE = re.compile(r"'|\$\w*\$|\"")
+_EMPTY = frozenset({"", "{}", "[]"})
+"""Values without content, for example defaults."""
 _LEVELS = frozenset({"debug", "log", "info", "notice", "warning", "exception"})
+_AFTER_SETTING = frozenset({";", ")", "as"})
 _UNCHANGED = frozenset({"default", "null", "none", "from", "current"})
 
 
@@ -42,17 +45,37 @@ def find_secrets(text: str) -> Iterator[Secret]:
     speaks of secrets on, everything is one.
     """
     pieces = list(divide(text))
-    if any(piece.mismatched for piece in pieces):
+    if any(piece.mismatched for piece in pieces) or _has_other_escapes(text, pieces):
         yield from _find_rest(text, pieces)
+    called: set[str] = set()
     for piece in pieces:
         yield from _find_in_comments(piece.comments)
-        speaks = speaks_of_secrets(join(piece.tokens))
+        speaks = speaks_of_secrets(join(piece.tokens)) or not called.isdisjoint(token.text for token in piece.tokens)
+        called |= _list_created(piece.tokens) if speaks else set()
         if piece.for_psql:
             yield from _find_in_line(piece.tokens) if speaks else ()
             continue
         yield from _find_literals(piece.tokens, everything=speaks)
         if speaks and piece.data[1]:
             yield from _find_in_data(text, *piece.data)
+
+
+def _has_other_escapes(text: str, pieces: Iterable[Piece]) -> bool:
+    r"""Return True if a plain string ends in \', which does not end it where standard_conforming_strings is off."""
+    if "standard_conforming_strings" not in text.lower():
+        return False
+    return any(token.kind == "string" and token.text.endswith("\\'") for piece in pieces for token in piece.tokens)
+
+
+def _list_created(tokens: Sequence[Token]) -> set[str]:
+    """Return the name of the routine or prepared statement that a statement creates: its arguments may be secret."""
+    words = [token.text.lower() for token in tokens[:5]]
+    if words[:1] == ["prepare"]:
+        return {token.text for token in tokens[1:2]}
+    if words[:1] != ["create"] or not {"function", "procedure"} & set(words):
+        return set()
+    named = (name for name, following in pairwise(tokens) if following.text == "(" and name.kind in NAMES)
+    return {name.text for name in islice(named, 1)}
 
 
 def _find_rest(text: str, pieces: Iterable[Piece]) -> Iterator[Secret]:
@@ -169,7 +192,7 @@ def _find_in_body(token: Token, *, everything: bool) -> Iterator[Secret]:
 
 
 def _matters(tokens: Sequence[Token], index: int, inside: bool) -> bool:
-    return bool(read_value(tokens[index])) and not (inside and _is_prose(tokens, index))
+    return read_value(tokens[index]).strip() not in _EMPTY and not (inside and _is_prose(tokens, index))
 
 
 def _is_prose(tokens: Sequence[Token], index: int) -> bool:
@@ -201,6 +224,6 @@ def _find_setting(tokens: Sequence[Token], index: int, *, anywhere: bool) -> Ite
     assigned = index < len(tokens) and tokens[index].text.lower() in ("to", "=")
     if not assigned or not (anywhere or "." in name) or not speaks_of_secrets("".join(name)):
         return
-    values = list(takewhile(lambda token: token.text not in (";", ")"), tokens[index + 1 :]))
+    values = list(takewhile(lambda token: token.text.lower() not in _AFTER_SETTING, tokens[index + 1 :]))
     if values and values[0].text.lower() not in _UNCHANGED:
         yield Secret(values[0].start, values[-1].end, tuple(value for each in values for value in list_values(each)))
