@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tasks.catalog.values import Change, Difference, Key
-from tasks.postgres.masking import mask_secrets
+from tasks.postgres.masking import diff_masked, mask_secrets
+from tasks.postgres.secret_words import speaks_of_secrets
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 _OWNERS = frozenset({"table", "foreign table", "view", "materialized view"})
 _ATTRIBUTES = frozenset({"column order", "replica identity", "clustering", "row security", "comment"})
 """Kinds that may be named after the table itself."""
+_SPEAKING = "password "
 _LONG = 8
 """The number of lines from which a definition is shown as a diff."""
 
@@ -47,8 +48,8 @@ def write_difference(difference: Difference) -> list[dict[str, Any]]:
             "kind": change.key.kind,
             "name": change.key.name,
             "parent": change.key.parent,
-            "before": change.before and mask_secrets(change.before),
-            "after": change.after and mask_secrets(change.after),
+            "before": change.before and _mask(change.key)(change.before),
+            "after": change.after and _mask(change.key)(change.after),
         }
         for change in difference.changes
     ]
@@ -79,10 +80,18 @@ def _make_plural(kind: str) -> str:
 
 
 def _show_definitions(change: Change) -> Iterator[str]:
-    before, after = mask_secrets(change.before or "").splitlines(), mask_secrets(change.after or "").splitlines()
+    mask = _mask(change.key)
+    before, after = mask(change.before or "").splitlines(), mask(change.after or "").splitlines()
     if change.before is None or change.after is None or len(before) + len(after) < _LONG:
         yield from (f"- {line}".rstrip() for line in before)
         yield from (f"+ {line}".rstrip() for line in after)
         return
-    for line in list(difflib.unified_diff(before, after, lineterm=""))[2:]:
+    for line in list(diff_masked(change.before, change.after, mask=mask))[2:]:
         yield line if line.startswith("@@") else f"{line[0]} {line[1:]}".rstrip()
+
+
+def _mask(key: Key) -> Callable[[str], str]:
+    """Return the function that masks a definition of an object, whose name may be the word for a secret."""
+    if not speaks_of_secrets(f"{key.name} {key.parent}"):
+        return mask_secrets
+    return lambda text: mask_secrets(f"{_SPEAKING}{text}").removeprefix(_SPEAKING)

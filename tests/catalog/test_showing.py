@@ -66,3 +66,24 @@ def test_a_difference_is_written_as_json() -> None:
         {"change": "removed", "kind": "column", "name": "a", "parent": "t", "before": "text", "after": None},
         {"change": "added", "kind": "table", "name": "ü", "parent": "", "before": None, "after": ""},
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "definition"),
+    [
+        (Key("column", "passwd", "public.users"), "text DEFAULT 'geheim-1'"),
+        (Key("column", "value", "public.api_tokens"), "text DEFAULT 'geheim-1'"),
+        (
+            Key("function", "public.f()"),
+            "CREATE FUNCTION public.f() AS $$\nBEGIN\nPERFORM crypt('geheim-1', gen_salt('bf'));\nEND\n$$",
+        ),
+        (Key("comment", "table public.x"), "COMMENT ON TABLE public.x IS 'password: geheim-1'"),
+    ],
+)
+def test_a_changed_secret_is_a_change_without_it(key: Key, definition: str) -> None:
+    before, after = {key: definition}, {key: definition.replace("1", "2")}
+    shown = show(before, after)
+    assert len([line for line in shown if "***" in line]) == 2
+    written = json.dumps(write_difference(compare(Catalog(before), Catalog(after))))
+    assert "***" in written
+    assert "geheim" not in written + str(shown)

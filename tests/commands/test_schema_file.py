@@ -66,3 +66,25 @@ def test_a_flat_folder_gets_no_schema_file(project: Project, database: Database)
     (project.migrations / f"{A}.sql").write_text("CREATE TABLE a ();")
     project.inv("db.migrate", check=0)
     assert sorted(path.name for path in project.migrations.iterdir()) == [f"{A}.sql"]
+
+
+def test_the_file_contains_no_password_that_was_set_by_hand(operator: Operator) -> None:
+    operator.project.write_up(
+        A,
+        """CREATE FOREIGN DATA WRAPPER w;
+CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (host 'seen', sslpassword 'changeme');
+CREATE USER MAPPING FOR PUBLIC SERVER s OPTIONS (password 'changeme');""",
+    )
+    operator.project.inv("db.migrate", f"--to={A}", check=0)
+    operator.database.execute("ALTER USER MAPPING FOR PUBLIC SERVER s OPTIONS (SET password 'R3al-geheim')")
+    operator.database.execute("ALTER SERVER s OPTIONS (SET sslpassword 'R3al-geheim', SET host 'seen-2')")
+    operator.project.inv("db.migrate", check=0)
+    text = read(operator)
+    assert "CREATE TABLE public.b (" in text
+    assert "host 'seen-2'" in text
+    assert "geheim" not in text
+    assert "changeme" not in text
+    drift = operator.project.inv("db.drift")
+    assert "seen-2" in drift.stdout
+    assert "geheim" not in drift.stdout + drift.stderr
+    assert "geheim" not in str(operator.database.query("SELECT * FROM schema_migrations_meta"))

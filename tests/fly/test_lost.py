@@ -46,7 +46,9 @@ def test_a_run_that_finishes_on_the_machine_succeeds_after_a_lost_connection(rem
     assert result.pick(OutcomeRead)[-1].steps == (A,)
     assert [(event.action, event.steps) for event in result.pick(RunFinished)] == [("migrate", 1)]
     assert count_attempts(remote) == 1
-    assert [call[:2] for call in remote.fly.calls].count(["ssh", "issue"]) >= 2
+    issued = [call for call in remote.fly.calls if call[:2] == ["ssh", "issue"]]
+    assert len(issued) >= 2
+    assert {call[call.index("--hours") + 1] for call in issued} == {"1"}
     words = [line for event in result.events for line in describe(event)]
     assert words[-5].startswith("⚠️  The connection was lost (it was closed).")
     assert words[-1] == "✅ All migrations completed!"

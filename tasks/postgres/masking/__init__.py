@@ -1,5 +1,6 @@
 """The text of SQL without its secrets."""
 
+from tasks.postgres.masking.differences import diff_masked
 from tasks.postgres.masking.masked import (
     EXAMPLE_URL,
     HIDDEN,
@@ -16,6 +17,7 @@ __all__ = [
     "EXAMPLE_URL",
     "HIDDEN",
     "Masked",
+    "diff_masked",
     "find_in_urls",
     "has_secrets",
     "mask",

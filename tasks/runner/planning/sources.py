@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 from psycopg import pq, sql
 
-from tasks.postgres.masking import mask_secrets
+from tasks.postgres.masking import diff_masked
 from tasks.postgres.representable import count_characters, fit_comments, restore_text
 from tasks.runner.database.session import read_encoding
 from tasks.runner.errors import FilesError, Place, RefusedError
@@ -125,23 +124,7 @@ def _diff(applied: str | None, path: Path) -> str:
     except FilesError as error:
         return error.message
     before = skip_encoding(applied)
-    lines = list(_diff_lines(before, current.text, f"{current.shown} now"))
+    lines = list(diff_masked(before, current.text, ("as applied", f"{current.shown} now")))
     if "".join(before.split()) == "".join(current.text.split()):
         lines.insert(0, "only spaces or line ends differ")
     return "\n".join(lines)
-
-
-def _diff_lines(before: str, after: str, shown: str) -> Iterator[str]:
-    """Yield the lines of a unified difference of two texts, without their secrets.
-
-    A masked text has as many lines as before. What is compared is the lines as they were, by a number behind each masked one, so
-    that a changed password is a line of *** that changed.
-    """
-    numbers: dict[str, int] = {}
-
-    def number_lines(text: str) -> list[str]:
-        pairs = zip(mask_secrets(text).splitlines(), text.splitlines(), strict=True)
-        return [f"{masked}\0{numbers.setdefault(line, len(numbers))}" for masked, line in pairs]
-
-    lines = difflib.unified_diff(number_lines(before), number_lines(after), "as applied", shown, lineterm="")
-    return (line.partition("\0")[0] for line in lines)
