@@ -4,7 +4,7 @@ The runner stores a fingerprint of it in the ledger; the rehearsal compares sche
 """
 
 from tasks.catalog.reading import read_catalog
-from tasks.catalog.showing import show_difference, write_difference
+from tasks.catalog.showing import mask_difference, show_difference, write_difference
 from tasks.catalog.values import COLUMN_ORDER, Catalog, Change, Difference, Key, compare
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Difference",
     "Key",
     "compare",
+    "mask_difference",
     "read_catalog",
     "show_difference",
     "write_difference",

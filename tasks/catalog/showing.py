@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tasks.catalog.values import Change, Difference, Key
@@ -15,6 +16,8 @@ _OWNERS = frozenset({"table", "foreign table", "view", "materialized view"})
 _ATTRIBUTES = frozenset({"column order", "replica identity", "clustering", "row security", "comment"})
 """Kinds that may be named after the table itself."""
 _SPEAKING = "password "
+_READ_WITHOUT_SECRETS = frozenset({"foreign-data wrapper", "server", "foreign table", "user mapping"})
+"""The kinds whose secret options are not read, see tasks/catalog/classes/object_class.py."""
 _LONG = 8
 """The number of lines from which a definition is shown as a diff."""
 
@@ -40,18 +43,28 @@ def show_difference(difference: Difference) -> Iterator[str]:
         yield from (f"    {line}" for line in _show_definitions(change))
 
 
+def mask_difference(difference: Difference) -> Difference:
+    """Return a difference to show: its definitions are without secrets, and need not be SQL that can run."""
+    changes = []
+    for change in difference.changes:
+        mask = _mask(change.key)
+        changes.append(replace(change, before=change.before and mask(change.before), after=change.after and mask(change.after)))
+    return Difference(tuple(changes))
+
+
 def write_difference(difference: Difference) -> list[dict[str, Any]]:
     """Return the changes as JSON, without secrets."""
+    changes = mask_difference(difference).changes
     return [
         {
             "change": change.word,
             "kind": change.key.kind,
             "name": change.key.name,
             "parent": change.key.parent,
-            "before": change.before and _mask(change.key)(change.before),
-            "after": change.after and _mask(change.key)(change.after),
+            "before": change.before,
+            "after": change.after,
         }
-        for change in difference.changes
+        for change in changes
     ]
 
 
@@ -86,12 +99,17 @@ def _show_definitions(change: Change) -> Iterator[str]:
         yield from (f"- {line}".rstrip() for line in before)
         yield from (f"+ {line}".rstrip() for line in after)
         return
-    for line in list(diff_masked(change.before, change.after, mask=mask))[2:]:
+    lines = list(diff_masked(change.before, change.after, mask=mask))[2:]
+    if not lines:
+        yield "only what is masked differs"
+    for line in lines:
         yield line if line.startswith("@@") else f"{line[0]} {line[1:]}".rstrip()
 
 
 def _mask(key: Key) -> Callable[[str], str]:
     """Return the function that masks a definition of an object, whose name may be the word for a secret."""
+    if key.kind in _READ_WITHOUT_SECRETS:
+        return str
     if not speaks_of_secrets(f"{key.name} {key.parent}"):
         return mask_secrets
     return lambda text: mask_secrets(f"{_SPEAKING}{text}").removeprefix(_SPEAKING)

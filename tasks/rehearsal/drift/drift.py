@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from tasks.catalog import Catalog, Difference, compare, read_catalog
+from tasks.catalog import Catalog, Difference, compare, mask_difference, read_catalog
 from tasks.rehearsal.drift.unfinished import PartialScript, describe_unfinished, exclude_leftovers, read_partial
 from tasks.rehearsal.model import RehearsedMigration, read_pair
 from tasks.rehearsal.replay.replay import read_left_out, state_after
@@ -142,9 +142,8 @@ def _is_the_file(files: Migrations, script: StoredScript) -> bool:
 def answer(read: CatalogRead, drift: Drift) -> Iterator[DriftRead]:
     """Yield the difference as an event."""
     unfinished = tuple(map(describe_unfinished, read.unfinished))
-    yield DriftRead(
-        read.environment, read.database, len(drift.migrations), len(drift.live), drift.changes, drift.unchecked, unfinished
-    )
+    changes = mask_difference(drift.changes)
+    yield DriftRead(read.environment, read.database, len(drift.migrations), len(drift.live), changes, drift.unchecked, unfinished)
 
 
 def compose_settlement(read: CatalogRead, drift: Drift) -> Request | None:
