@@ -10,7 +10,7 @@ from tasks.runner.errors import Interruption, RefusedError
 
 if TYPE_CHECKING:
     from tasks.runner.events import RepairProposed
-    from tasks.runner.operations.repair import Confirm
+    from tasks.runner.operations.migrate import Confirm
     from tasks.runner.signals import Stop
 
 

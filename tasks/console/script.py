@@ -118,6 +118,7 @@ def _build_parser() -> argparse.ArgumentParser:
     migrate.add_argument("--to", default="", metavar="VERSION", help="stop after this version")
     migrate.add_argument("--plan", type=_read_plan, default=argparse.SUPPRESS, metavar="ID", help=_PLAN_HELP)
     rollback = add("rollback", "roll back the last migrations", "--dry-run")
+    rollback.add_argument("--yes", action="store_true", help="run a stored text that cannot be verified, without a question")
     rollback.add_argument("--plan", type=_read_plan, default=argparse.SUPPRESS, metavar="ID", help=_PLAN_HELP)
     rollback.add_argument("--steps", type=_read_count, default=1, metavar="N", help="how many (1)")
     rollback.add_argument("--to", default="", metavar="VERSION", help="roll back everything after this version; 0 rolls back all")

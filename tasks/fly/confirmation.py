@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from tasks.runner.errors import RefusedError
 from tasks.runner.events import Event, PlanMade, RepairProposed, RunFinished
+from tasks.runner.operations.migrate import confirm_unverified
 from tasks.runner.operations.repair import build_unconfirmed_error, identify_proposal
 from tasks.runner.operations.requests import Request
+from tasks.runner.planning.unverified import list_unverified
 
 if TYPE_CHECKING:
-    from tasks.runner.operations.migrate import Approve
-    from tasks.runner.operations.repair import Confirm
+    from tasks.runner.operations.migrate import Approve, Confirm
 
 ConfirmRequest = Callable[[Iterator[Event]], Generator[Event, None, Request | None]]
 """Yield the events of a dry run, and return the request to run, or None for nothing."""
@@ -65,6 +66,19 @@ def confirm_plan(request: Request, events: Iterator[Event], approve: Approve) ->
     if made.steps:
         approve()
     return replace(request, plan=made.plan_id)
+
+
+def confirm_texts(request: Request, events: Iterator[Event], confirm: Confirm) -> Generator[Event, None, Request]:
+    """Yield the plan of a rollback, ask for each stored text that cannot be verified, and return the request of this plan."""
+    plan_id, unverified = "", tuple[str, ...]()
+    for event in events:
+        if isinstance(event, PlanMade):
+            plan_id, unverified = event.plan_id, list_unverified(event.findings)
+            yield replace(event, dry_run=False, purpose="confirm" if unverified else "")
+        elif not isinstance(event, RunFinished):
+            yield event
+    confirm_unverified(unverified, confirm)
+    return replace(request, plan=plan_id)
 
 
 def _does_something(made: PlanMade) -> bool:

@@ -14,7 +14,7 @@ from fabric import Connection
 from tasks.config.environments import PROJECT, Environment
 from tasks.console.cells import clean
 from tasks.console.prompts import ask_to_leave, choose_confirm
-from tasks.fly.confirmation import ConfirmRequest, approve_at_once, confirm_changes, confirm_plan
+from tasks.fly.confirmation import ConfirmRequest, approve_at_once, confirm_changes, confirm_plan, confirm_texts
 from tasks.fly.failures import describe_refusal
 from tasks.fly.flyctl import list_machines, start_machine
 from tasks.fly.image_findings import name_image
@@ -65,6 +65,9 @@ def run_remotely(
         confirm = choose_confirm(stop, yes=options.yes, json=options.json)
         return remote.run_request(request, lambda events: confirm_changes(request, events, confirm, approve))
     if approve is None:
+        confirm = choose_confirm(stop, yes=options.yes, json=options.json)
+        if request.command == "rollback" and request.writes and not request.plan and confirm is not None:
+            return remote.run_request(request, lambda events: confirm_texts(request, events, confirm))
         return remote.run_request(request)
     if request.command == "load":
         return remote.run_request(request, lambda _events: approve_at_once(request, approve))

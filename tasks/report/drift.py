@@ -23,6 +23,8 @@ def _format_drift(event: DriftRead, _style: Style) -> list[Line]:
         lines += hang("⚠️  not checked: ", text, "warn")
     for text in event.unfinished:
         lines += hang("⚠️  ", f"{text}; that part is not counted as drift.", "warn")
+    for text in event.replaced:
+        lines += hang("⚠️  ", f"{text}. The file of this checkout was used.", "warn")
     if not event.changes:
         return [*lines, Line("✅ No drift: the schema is the same as after the applied migrations", "good")]
     number = len(event.changes.changes)

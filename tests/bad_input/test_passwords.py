@@ -110,7 +110,7 @@ def test_a_password_in_a_plan_is_never_shown(project: Project) -> None:
         assert "geheim" not in result.stdout + result.stderr
 
 
-def test_the_diff_of_an_edited_file_hides_passwords_and_the_stored_text_keeps_them(project: Project, database: Database) -> None:
+def test_the_diff_of_an_edited_file_and_the_stored_text_hide_passwords(project: Project, database: Database) -> None:
     text = "CREATE TABLE t ();\nCOMMENT ON TABLE t IS 'host=x password=geheim-92';\n"
     project.write_up(V, text)
     project.migrate(check=0)
@@ -118,7 +118,7 @@ def test_the_diff_of_an_edited_file_hides_passwords_and_the_stored_text_keeps_th
     refusal = refuse(project)
     assert "+SELECT 1;" in refusal.stdout
     assert "geheim" not in refusal.stdout + refusal.stderr
-    assert database.query("SELECT up_text FROM schema_migrations_scripts") == [(text,)]
+    assert "geheim" not in str(database.query("SELECT up_text FROM schema_migrations_scripts"))
 
 
 def test_a_password_in_the_query_of_a_blocker_is_never_shown(project: Project, database: Database) -> None:
@@ -188,7 +188,7 @@ def test_a_secret_in_a_statement_that_fails_is_nowhere(project: Project, databas
     ],
     ids=["over lines", "in format()", "in a setting", "in data"],
 )
-def test_an_edited_secret_is_a_changed_line_without_it(project: Project, database: Database, text: str) -> None:
+def test_an_edited_secret_is_an_edit_that_does_not_show_it(project: Project, database: Database, text: str) -> None:
     project.write_up(V, text)
     project.migrate(check=0)
     project.write_up(V, text.replace("heim-91", "heim-92"))
@@ -198,7 +198,7 @@ def test_an_edited_secret_is_a_changed_line_without_it(project: Project, databas
             output = project.migrate(*arguments)
             assert "heim" not in output.stdout + output.stderr
             if command in ("status", "migrate"):
-                assert "***" in output.stdout + output.stderr
+                assert "only spaces, passwords or line ends differ" in output.stdout + output.stderr
 
 
 def test_secrets_in_the_log_of_an_older_version_are_not_shown(project: Project, database: Database) -> None:

@@ -1,11 +1,17 @@
 """db.drift: `inv` as a process, with the shared server as the scratch server."""
 
 import json
+from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from tasks.catalog import compare, read_catalog
-from tasks.runner.errors import RefusedError
+from tasks.rehearsal.drift.drift import choose_texts
+from tasks.runner.errors import RefusedError, RunnerError
+from tasks.runner.events import StoredScript
+from tasks.runner.files.checkout import read_migrations
 from tasks.runner.parsing import read_script
 from tests.kit.databases import Database, fresh_database
 from tests.kit.projects import Project
@@ -115,3 +121,34 @@ def test_an_invalid_name_is_refused_and_nothing_is_written(operator: Operator, e
     operator.database.execute("CREATE TABLE by_hand ()")
     find(operator, embedded, "--as-migration=/", check=2)
     assert len(list((operator.project.migrations / "up").iterdir())) == 2
+
+
+def test_a_text_that_another_role_wrote_does_not_run_and_is_reported(
+    operator: Operator, embedded: Server, tmp_path: Path
+) -> None:
+    canary = tmp_path / "canary"
+    role = sql.Identifier(f"{operator.database.name}_app")
+    operator.database.execute(
+        sql.SQL("CREATE ROLE {0} LOGIN; GRANT SELECT, UPDATE ON schema_migrations_scripts TO {0}").format(role).as_string()
+    )
+    try:
+        with psycopg.connect(operator.database.url, user=f"{operator.database.name}_app", autocommit=True) as connection:
+            evil = f"COPY (SELECT 1) TO PROGRAM 'id >{canary}'; CREATE TABLE b (id int);"
+            connection.execute("UPDATE schema_migrations_scripts SET up_text = %s WHERE version = %s", [evil, B])
+        output = find(operator, embedded)
+        assert f"{B}: the stored text does not run: its SHA-256 begins with" in output
+        assert "The file of this checkout was used." in output
+        assert "No drift" in output
+        operator.remove(B)
+        output = find(operator, embedded, check=1)
+        assert f"not compared: the ledger does not have the text of {B}" in output
+        assert f"{B}: the stored text does not run" in output
+        assert not canary.exists()
+    finally:
+        operator.database.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(role).as_string())
+
+
+def test_texts_of_a_sender_that_does_not_judge_them_do_not_run(operator: Operator) -> None:
+    script = StoredScript(A, "another", "DROP TABLE a", "DROP TABLE a")
+    with pytest.raises(RunnerError, match="the machine has an older version of this tool"):
+        choose_texts((script,), read_migrations(operator.project.migrations))

@@ -10,6 +10,7 @@ import pytest
 from tasks.commands.confirm import choose_approval
 from tasks.options import Options
 from tasks.runner.errors import RefusedError
+from tasks.runner.events import PlanMade
 from tasks.runner.files.schema_file import SchemaFile
 from tasks.runner.operations.migrate import Approve
 from tasks.runner.operations.requests import Request
@@ -220,3 +221,40 @@ def test_the_setting_guarded_selects_the_guarded_environments(remote: RemoteOper
         choose(remote, Request("migrate"), name="staging")
     assert choose(remote, Request("migrate"), name="prod") is None
     assert remote.load("dev").guarded
+
+
+def make_older(remote: RemoteOperator) -> None:
+    """Apply a version, and leave its ledger as one from before digests were logged, and the down text only in it."""
+    remote.operator.migrate()
+    remote.operator.database.execute(
+        "ALTER TABLE schema_migrations_log DROP COLUMN up_digest, DROP COLUMN down_digest, DROP COLUMN up_text_digest,"
+        " DROP COLUMN down_text_digest; UPDATE schema_migrations_meta SET value = '1' WHERE key = 'additions'"
+    )
+    remote.operator.remove(A)
+    remote.deploy()
+
+
+def test_a_stored_text_that_cannot_be_verified_is_confirmed_with_yes_or_not_run(remote: RemoteOperator) -> None:
+    make_older(remote)
+    refused = remote.run_request(Request("rollback"))
+    assert f"the stored down text of {A} needs a confirmation" in refused.describe()
+    assert refused.error is not None
+    assert refused.error.exit_code == 3
+    assert "needs a confirmation" in remote.operator.project.migrate("rollback", check=3).stderr
+    assert remote.operator.read_tables() == ["a"]
+    result = remote.run_request(Request("rollback"), yes=True)
+    assert result.error is None
+    assert len(result.pick(PlanMade)) == 1
+    assert remote.operator.read_tables() == []
+
+
+def test_a_stored_text_that_cannot_be_verified_is_asked_about_in_a_terminal(remote: RemoteOperator) -> None:
+    make_older(remote)
+    with open_dialogue(remote, "db.rollback", "--env=staging") as dialogue:
+        dialogue.await_words(f"run the stored down text of {A}? [y/N] ")
+        assert "DROP TABLE a" in dialogue.output
+        dialogue.answer("n")
+        assert dialogue.finish() == 3
+    assert remote.operator.read_tables() == ["a"]
+    assert "Rolled back" in remote.operator.project.migrate("rollback", "--yes").stdout
+    assert remote.operator.read_tables() == []

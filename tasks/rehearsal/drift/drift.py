@@ -1,6 +1,7 @@
 """Find drift, changes outside of migrations, by replaying the applied texts on a scratch database.
 
-The texts come from the database's ledger, so a checkout that is ahead or behind does not cause false findings.
+The texts come from the database's ledger, so a checkout that is ahead or behind does not cause false findings. They run only if
+the log vouches for them (tasks.runner.ledger.vouching).
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class DriftRead(Event):
     """The statements that were skipped in the replay."""
     unfinished: tuple[str, ...] = ()
     """The migrations of which only a part is applied; that part is no drift."""
+    replaced: tuple[str, ...] = ()
+    """The migrations whose stored text may not run, and why; their files ran instead."""
 
 
 @event("migration_written")
@@ -74,8 +77,8 @@ class Drift:
 def find_drift(read: CatalogRead, files: Migrations | None, server: ScratchServer, *, timeout_s: float | None = None) -> Drift:
     """Replay the applied migrations in the order of their history, and compare the schemas.
 
-    The committed parts of unfinished migrations are replayed too. Raises RunnerError if a text is neither in the ledger nor in
-    this checkout, or fails on scratch.
+    The committed parts of unfinished migrations are replayed too. Raises RunnerError if neither the ledger nor this checkout has
+    a text that may run, or if one fails on scratch.
     """
     check_version(server, read.server_version)
     migrations = choose_texts(read.scripts, files)
@@ -112,26 +115,47 @@ def _replay(
 
 
 def choose_texts(scripts: tuple[StoredScript, ...], files: Migrations | None) -> tuple[RehearsedMigration, ...]:
-    """Return the applied texts: from the ledger, or else from files with the recorded checksum. Raises RunnerError."""
+    """Return the applied texts: those that the log vouches for, or else files with the recorded checksum. Raises RunnerError."""
     migrations, unknown = [], []
     for script in scripts:
-        if script.up_text is not None:
+        if script.up_text is not None and script.vouched:
             migrations.append(
                 RehearsedMigration(script.version, script.up_text, script.down_text, shown=f"{script.version} (as applied)")
             )
         elif files is not None and _is_the_file(files, script):
             migrations.append(read_pair(script.version, files.up_path(script.version)))
         else:
-            unknown.append(script.version)
+            unknown.append(script)
     if unknown:
-        more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
-        raise RunnerError(
-            f"the ledger does not have the text of {', '.join(unknown[:_MOST_NAMED])}{more}, "
-            "and this checkout has no file with the recorded checksum",
-            hint="Check out the revision that was deployed, or compare the schema with the files: inv db.adopt",
-            state="Nothing was changed.",
-        )
+        raise _describe_unknown(unknown)
     return tuple(migrations)
+
+
+def list_replaced(scripts: tuple[StoredScript, ...]) -> tuple[str, ...]:
+    """Return the versions whose stored text did not run, and why not; their files of this checkout ran instead."""
+    return tuple(f"{script.version}: {_find_reason(script)}" for script in scripts if _find_reason(script))
+
+
+def _describe_unknown(unknown: list[StoredScript]) -> RunnerError:
+    """Return the error for versions without a text that may run: without them, the others cannot be compared."""
+    more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
+    absent = ", ".join(script.version for script in unknown[:_MOST_NAMED])
+    reasons = "".join(f"\n  {script.version}: {reason}" for script in unknown[:_MOST_NAMED] if (reason := _find_reason(script)))
+    return RunnerError(
+        f"not compared: the ledger does not have the text of {absent}{more}, "
+        f"and this checkout has no file with the recorded checksum{reasons}",
+        hint="Check out the revision that was deployed, or compare the schema with the files: inv db.adopt",
+        state="Nothing was changed.",
+    )
+
+
+def _find_reason(script: StoredScript) -> str:
+    """Return why the stored text may not run, or an empty text if it may or there is none."""
+    if script.vouched:
+        return script.reason and f"the stored text does not run: {script.reason}"
+    if script.up_text is None:
+        return ""
+    return "the stored text does not run: the machine has an older version of this tool, which does not check it"
 
 
 def _is_the_file(files: Migrations, script: StoredScript) -> bool:
@@ -142,8 +166,16 @@ def _is_the_file(files: Migrations, script: StoredScript) -> bool:
 def answer(read: CatalogRead, drift: Drift) -> Iterator[DriftRead]:
     """Yield the difference as an event."""
     unfinished = tuple(map(describe_unfinished, read.unfinished))
-    changes = mask_difference(drift.changes)
-    yield DriftRead(read.environment, read.database, len(drift.migrations), len(drift.live), changes, drift.unchecked, unfinished)
+    yield DriftRead(
+        read.environment,
+        read.database,
+        len(drift.migrations),
+        len(drift.live),
+        mask_difference(drift.changes),
+        drift.unchecked,
+        unfinished,
+        list_replaced(read.scripts),
+    )
 
 
 def compose_settlement(read: CatalogRead, drift: Drift) -> Request | None:

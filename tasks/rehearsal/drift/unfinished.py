@@ -89,7 +89,8 @@ def _list_texts(attempt: UnfinishedAttempt, scripts: Iterable[StoredScript], fil
     if attempt.action == "rollback":
         if files is not None and attempt.version in files.downs:
             yield read_source(files.down_path(attempt.version)).text
-        yield from (script.down_text for script in scripts if script.version == attempt.version and script.down_text)
+        usable = (script for script in scripts if script.version == attempt.version and script.vouched)
+        yield from (script.down_text for script in usable if script.down_text)
     elif files is not None and attempt.version in files.checksums:
         yield read_source(files.up_path(attempt.version)).text
 

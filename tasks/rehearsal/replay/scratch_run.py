@@ -127,7 +127,7 @@ class ScratchRun:
 
     def _prepare_ledger(self) -> Ledger:
         ledger = read_ledger(self.connection)
-        if ledger.complete:
+        if ledger.current:
             return ledger
         ensure_ledger(self.connection, ledger)
         return read_ledger(self.connection)

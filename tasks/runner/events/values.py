@@ -24,7 +24,8 @@ class Finding:
 
     `kind` is one of late, edited, missing, renamed, partial (some versions of a squash), interrupted, loses rows, drifted, not
     compared, not known (no privilege), both directions (of an up file with a down section), empty (no statement), encoding,
-    invisible (a character) and session (what later segments may lack). A run is refused if one of its findings `refuses`.
+    invisible (a character), session (what later segments may lack) and unverified (a stored text that needs a confirmation). A
+    run is refused if one of its findings `refuses`.
     """
 
     kind: str
@@ -37,12 +38,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class StoredScript:
-    """The stored scripts of an applied version; a text is None if the ledger has none."""
+    """The stored scripts of an applied version; a text is None if the ledger has none that may run, with the `reason`."""
 
     version: str
     checksum: str
     up_text: str | None
     down_text: str | None
+    vouched: bool = False
+    """Whether the texts are those for which the log vouches. An older version of this tool sends all."""
+    reason: str = ""
+    """Why the stored up text may not run; empty if it may, or if there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from tasks.runner.ledger.environment_label import Belonging
 from tasks.runner.ledger.reading import read_ledger
 from tasks.runner.planning.choice import Goal, MigrateGoal, RollbackGoal
 from tasks.runner.planning.plan import Plan
+from tasks.runner.planning.unverified import build_unverified_error, list_unverified
 from tasks.runner.retries import RetryPolicy
 from tasks.runner.signals import Stop
 
@@ -151,6 +152,9 @@ class MigrationRunner:
 
         prepared = self.prepare(goal, folder)
         prepared.plan.raise_refusals()
+        unverified = list_unverified(prepared.plan.findings)
+        if unverified:
+            raise build_unverified_error(unverified)
         if not prepared.plan.steps and not prepared.plan.renames:
             return []
         return [event.version for event in self.run(prepared) if isinstance(event, StepFinished)]

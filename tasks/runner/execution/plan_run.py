@@ -20,6 +20,7 @@ from tasks.runner.execution.own_rows import OwnRow
 from tasks.runner.execution.segment_run import SegmentRun
 from tasks.runner.execution.timeout_report import explain_cancellation
 from tasks.runner.ledger.reading import INTERRUPTED
+from tasks.runner.ledger.vouching import FileTexts
 from tasks.runner.ledger.writing import Entry
 from tasks.runner.planning.failures import build_statement_error, find_facts, is_lost
 from tasks.runner.planning.plan import Plan, Step, checksum_segments
@@ -128,9 +129,7 @@ class PlanRun:
             return
         self._context.recorder.record_applied(
             entry,
-            checksum=step.source.checksum,
-            up_text=step.source.text,
-            down_text=step.source.down_text,
+            FileTexts(step.source.text, step.source.checksum, step.source.down_text, step.source.down_checksum),
             own_row=step.script.records_itself,
             before=before,
             deallocates=not _MAY_DEALLOCATE.isdisjoint(statement.kind for statement in step.script.statements),

@@ -14,6 +14,7 @@ from tasks.postgres.representable import restore_text
 from tasks.runner.events import Finding
 from tasks.runner.ledger.history import FOUND
 from tasks.runner.ledger.reading import HELPER_TABLES, Ledger
+from tasks.runner.ledger.vouching import is_masked
 
 _LOST = """
 WITH change AS (
@@ -27,7 +28,11 @@ WITH change AS (
     SELECT id, regexp_replace(note, '^(was|dropped:) ', ''), false, at, actor, NULL FROM {log}
      WHERE outcome = 'finished' AND action = 'rename' AND note ~ '^(was|dropped:) '
 ), last AS (SELECT DISTINCT ON (version) * FROM change ORDER BY version, id DESC)
-SELECT version, at AT TIME ZONE 'UTC', actor, duration_ms FROM last WHERE applied ORDER BY id
+SELECT version, at AT TIME ZONE 'UTC', actor, duration_ms,
+       (SELECT to_jsonb(l) ->> 'up_digest' FROM {log} l
+         WHERE l.version = last.version AND l.outcome = 'finished' AND to_jsonb(l) ->> 'up_digest' IS NOT NULL
+         ORDER BY l.id DESC LIMIT 1)
+  FROM last WHERE applied ORDER BY id
 """
 """The versions that are applied according to the log. A repair that dropped a row deleted its texts too,
 by which it is recognised where the log of an older version of this tool has no note."""
@@ -97,17 +102,19 @@ def find_lost_rows(connection: psycopg.Connection, ledger: Ledger) -> tuple[Lost
     if ledger.checksums or not ledger.filled:
         return ()
     names = {"log": ledger.table("_log"), "scripts": ledger.table("_scripts")}
-    stored: dict[str, str] = {}
+    stored: dict[str, str | None] = {}
     if "_scripts" in ledger.filled:
-        texts = connection.execute(sql.SQL(_STORED).format(**names))
-        stored = {version: hashlib.sha256(restore_text(text).encode()).hexdigest() for version, text in texts}
+        stored = {
+            version: None if is_masked(restore_text(text)) else hashlib.sha256(restore_text(text).encode()).hexdigest()
+            for version, text in connection.execute(sql.SQL(_STORED).format(**names))
+        }
     if "_log" not in ledger.filled:
         return tuple(LostRow(version, checksum=stored[version]) for version in sorted(stored))
     is_stored = "EXISTS (SELECT FROM {scripts} s WHERE s.version = l.version)" if stored else "false"
     query = sql.SQL(_LOST).format(log=names["log"], is_stored=sql.SQL(is_stored).format(**names))
     return tuple(
-        LostRow(version, at, actor, stored.get(version), duration_ms)
-        for version, at, actor, duration_ms in connection.execute(query)
+        LostRow(version, at, actor, digest or stored.get(version), duration_ms)
+        for version, at, actor, duration_ms, digest in connection.execute(query)
     )
 
 

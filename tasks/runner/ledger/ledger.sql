@@ -58,6 +58,12 @@ CREATE TABLE IF NOT EXISTS :"schema".schema_migrations_meta (
 
 -- What older ledgers lack. Newer versions of this tool may write actions and outcomes that this one ignores: only their form is checked.
 ALTER TABLE :"schema".schema_migrations_log ADD COLUMN IF NOT EXISTS note pg_catalog.text;
+-- The SHA-256 of the files whose texts schema_migrations_scripts stores, and of the texts where these are not the files' bytes.
+ALTER TABLE :"schema".schema_migrations_log
+    ADD COLUMN IF NOT EXISTS up_digest VARCHAR(64),
+    ADD COLUMN IF NOT EXISTS down_digest VARCHAR(64),
+    ADD COLUMN IF NOT EXISTS up_text_digest VARCHAR(64),
+    ADD COLUMN IF NOT EXISTS down_text_digest VARCHAR(64);
 ALTER TABLE :"schema".schema_migrations_log
     DROP CONSTRAINT IF EXISTS schema_migrations_log_action_check,
     ADD CONSTRAINT schema_migrations_log_action_check CHECK (action OPERATOR(pg_catalog.~) '^[a-z]+$'),
@@ -65,7 +71,7 @@ ALTER TABLE :"schema".schema_migrations_log
     ADD CONSTRAINT schema_migrations_log_outcome_check CHECK (outcome OPERATOR(pg_catalog.~) '^[a-z]+$');
 
 -- `format` changes when older tools can no longer use the ledger, `additions` when they can.
-INSERT INTO :"schema".schema_migrations_meta AS meta (key, value) VALUES ('format', '2'), ('additions', '1') ON CONFLICT (key)
+INSERT INTO :"schema".schema_migrations_meta AS meta (key, value) VALUES ('format', '2'), ('additions', '2') ON CONFLICT (key)
     DO UPDATE SET value = excluded.value
     WHERE CASE WHEN meta.value OPERATOR(pg_catalog.~) '^[0-9]{1,9}$'
                THEN meta.value::INTEGER OPERATOR(pg_catalog.<) excluded.value::INTEGER ELSE true END;

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import psycopg
-from psycopg import sql
 
-from tasks.postgres.representable import restore_text
 from tasks.runner.errors import FilesError
 from tasks.runner.files.checkout import Migrations, read_source
 from tasks.runner.files.checksums import is_same_text
 from tasks.runner.files.decoding import skip_encoding
 from tasks.runner.ledger.reading import Ledger
+from tasks.runner.ledger.vouching import Trust, read_stored
 
 
 def ignore_line_ends(connection: psycopg.Connection, ledger: Ledger, migrations: Migrations) -> Ledger:
@@ -34,19 +33,16 @@ def ignore_line_ends(connection: psycopg.Connection, ledger: Ledger, migrations:
 
 
 def _find_stored(connection: psycopg.Connection, ledger: Ledger, migrations: Migrations, versions: set[str]) -> set[str]:
-    """Return the versions whose stored text is that of the file."""
-    if not versions or not ledger.complete:
-        return set()
-    recorded = {ledger.recorded_name(version): version for version in versions}
-    query = sql.SQL("SELECT version, up_text FROM {} WHERE version = ANY (%s)").format(ledger.table("_scripts"))
-    stored = {recorded[name]: restore_text(text) for name, text in connection.execute(query, [list(recorded)])}
+    """Return the versions whose stored text, if it is the one that was applied, is that of the file."""
     same = set()
-    for version, text in stored.items():
+    for version, stored in read_stored(connection, ledger, versions).items():
+        if stored.up is None or stored.judge_up(ledger.checksums[version]).trust != Trust.VOUCHED:
+            continue
         try:
             current = read_source(migrations.up_path(version))
         except FilesError:
             continue  # an edit that cannot be read is one
         # A file that was edited since its checksum was read is not the one that is compared.
-        if current.checksum == migrations.checksums[version] and is_same_text(skip_encoding(text), current.text):
+        if current.checksum == migrations.checksums[version] and is_same_text(skip_encoding(stored.up), current.text):
             same.add(version)
     return same

@@ -13,10 +13,11 @@ from psycopg import sql
 from tasks.catalog import Catalog, Key
 from tasks.runner.database.session import run_sql
 from tasks.runner.errors import RefusedError
-from tasks.runner.files.checkout import Migrations, read_source
+from tasks.runner.files.checkout import Migrations, show_path
 from tasks.runner.identity import Identity, Revision
 from tasks.runner.ledger.foreign import OtherLedger, find_other_ledger
 from tasks.runner.ledger.reading import Ledger, compose_tables, read_ledger
+from tasks.runner.ledger.vouching import read_texts
 from tasks.runner.ledger.writing import Recorder
 
 KEPT_NAME = "schema_migrations_old"
@@ -61,21 +62,14 @@ def take_over(
 def record_adoptions(recorder: Recorder, adoptions: Iterable[Adoption], migrations: Migrations) -> None:
     """Record versions that a database already has, with the current texts and checksums of their files."""
     for adoption in adoptions:
-        up = read_source(migrations.up_path(adoption.version))
-        if adoption.checksum not in ("", up.checksum):
+        texts = read_texts(migrations, adoption.version)
+        if adoption.checksum not in ("", texts.up_digest):
             raise RefusedError(
-                f"{up.shown} changed since it was examined", hint="Run the command again.", state="Nothing was changed."
+                f"{show_path(migrations.up_path(adoption.version))} changed since it was examined",
+                hint="Run the command again.",
+                state="Nothing was changed.",
             )
-        has_down = adoption.version in migrations.downs
-        down = read_source(migrations.down_path(adoption.version)).text if has_down else None
-        recorder.record_adopted(
-            adoption.version,
-            applied_at=adoption.applied_at,
-            checksum=up.checksum,
-            up_text=up.text,
-            down_text=down,
-            evidence=adoption.evidence,
-        )
+        recorder.record_adopted(adoption.version, texts, applied_at=adoption.applied_at, evidence=adoption.evidence)
 
 
 def _move_away(connection: psycopg.Connection, other: OtherLedger) -> str:

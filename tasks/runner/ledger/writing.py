@@ -18,6 +18,7 @@ from tasks.runner.identity import Identity, Revision
 from tasks.runner.ledger.history import FOUND
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.renames import Rename
+from tasks.runner.ledger.vouching import DIGESTS, FileTexts, mask_text
 
 _LOG_COLUMNS = (
     "run_id, version, action, outcome, segments_done, segments_total, segments_checksum,"
@@ -28,15 +29,18 @@ _LOG_VALUES = (
     " {actor}, {host}, {commit}, {dirty}, {tool}, {sqlstate}, {error}, {duration_ms}, {note}"
 )
 _LOG = f"INSERT INTO {{log}} ({_LOG_COLUMNS}) VALUES ({_LOG_VALUES})"
-_WITH_LOG = f"WITH log AS (INSERT INTO {{log}} ({_LOG_COLUMNS}) VALUES ({_LOG_VALUES}))"
+_WITH_LOG = f"WITH log AS ({_LOG})"
+_DIGEST_COLUMNS = f"{_LOG_COLUMNS}, {', '.join(DIGESTS)}"
+_DIGEST_VALUES = f"{_LOG_VALUES}, {', '.join(f'{{{name}}}' for name in DIGESTS)}"
+_WITH_DIGESTS = f"WITH log AS (INSERT INTO {{log}} ({_DIGEST_COLUMNS}) VALUES ({_DIGEST_VALUES}))"
 _APPLIED = f"""
-{_WITH_LOG},
+{_WITH_DIGESTS},
      script AS (INSERT INTO {{scripts}} (version, up_text, down_text) VALUES ({{version}}, {{up_text}}, {{down_text}})
                 ON CONFLICT (version) DO UPDATE SET up_text = excluded.up_text, down_text = excluded.down_text)
 INSERT INTO {{ledger}} AS row (version, applied_at, applied_by, checksum, execution_time_ms)
 VALUES ({{version}}, clock_timestamp() AT TIME ZONE 'UTC', {{actor}}, {{checksum}}, {{duration_ms}})
 """
-_VARIES = ("version", "done", "total", "duration_ms", "checksum", "up_text", "down_text")
+_VARIES = ("version", "done", "total", "duration_ms", "checksum", "up_text", "down_text", *DIGESTS)
 """The values that differ between the rows of applied migrations; the others are constant during a run."""
 _TEXTS = ("up_text", "down_text")
 _SIZES = {"actor": 255, "host": 255, "applied_by": 255}
@@ -60,7 +64,7 @@ ON CONFLICT (name) DO UPDATE
        checksum = excluded.checksum, execution_time_ms = excluded.execution_time_ms
 """
 _RENAMED = f"""
-{_WITH_LOG},
+WITH log AS (INSERT INTO {{log}} ({_LOG_COLUMNS}, up_digest) VALUES ({_LOG_VALUES}, {{up_digest}})),
      script AS (UPDATE {{scripts}} SET version = {{version}} WHERE version = {{recorded}}
                    AND NOT EXISTS (SELECT FROM {{scripts}} WHERE version = {{version}}))
 UPDATE {{ledger}} SET version = {{version}}, checksum = coalesce({{checksum}}, checksum) WHERE version = {{recorded}}
@@ -70,9 +74,12 @@ _DROPPED = f"""
      script AS (DELETE FROM {{scripts}} WHERE version = {{recorded}})
 DELETE FROM {{ledger}} WHERE version = {{recorded}}
 """
-_STORED = """
-INSERT INTO {scripts} (version, up_text, down_text) VALUES ({version}, {up_text}, {down_text}) ON CONFLICT (version) DO NOTHING
+_STORED = f"""
+{_WITH_DIGESTS}
+INSERT INTO {{scripts}} (version, up_text, down_text) VALUES ({{version}}, {{up_text}}, {{down_text}})
+ON CONFLICT (version) DO UPDATE SET up_text = excluded.up_text, down_text = excluded.down_text
 """
+_MASKED = "UPDATE {scripts} SET up_text = {up_text}, down_text = {down_text} WHERE version = {version}"
 _ADOPTED = f"""
 WITH ledger AS (
        INSERT INTO {{ledger}} (version, applied_at, applied_by, checksum)
@@ -81,7 +88,7 @@ WITH ledger AS (
      script AS (
        INSERT INTO {{scripts}} (version, up_text, down_text) SELECT {{version}}, {{up_text}}, {{down_text}} FROM ledger
        ON CONFLICT (version) DO UPDATE SET up_text = excluded.up_text, down_text = excluded.down_text)
-INSERT INTO {{log}} ({_LOG_COLUMNS}) SELECT {_LOG_VALUES} FROM ledger
+INSERT INTO {{log}} ({_DIGEST_COLUMNS}) SELECT {_DIGEST_VALUES} FROM ledger
 """
 
 
@@ -148,20 +155,18 @@ class Recorder:
     def record_applied(
         self,
         entry: Entry,
+        texts: FileTexts,
         *,
-        checksum: str,
-        up_text: str,
-        down_text: str | None,
         own_row: bool,
         before: str = "",
         deallocates: bool = True,
     ) -> None:
-        """Record a migration as applied, with its texts and its row in the log.
+        """Record a migration as applied, with its texts and its row in the log, which has their digests.
 
         `own_row`: the file inserted its own row, which is completed; otherwise an existing row raises UniqueViolation, because
         another run applied the version. `deallocates`: the file may have deallocated prepared statements.
         """
-        values = {"checksum": checksum, "up_text": up_text, "down_text": down_text, **self._describe(entry)}
+        values = {"checksum": texts.up_digest, **texts.describe(), **self._describe(entry)}
         if deallocates:
             self._prepared = ""
         if own_row or deallocates or not self._prepares:
@@ -191,13 +196,19 @@ class Recorder:
                 note = f"dropped: {rename.recorded}" if rename.drops else f"was {rename.recorded}"
                 values = self._describe(Entry("rename", "finished", rename.version, note=note))
                 values |= {"recorded": rename.recorded, "checksum": rename.checksum or None}
+                # The texts of a renamed version are still those that were applied; a squash has another one.
+                values["up_digest"] = rename.checksum if rename.squashed else None
                 self._run(_DROPPED if rename.drops else _RENAMED, values)
                 if rename.squashed:
                     self._run("DELETE FROM {scripts} WHERE version = {version}", values)
 
-    def store_texts(self, version: str, up_text: str, down_text: str | None) -> None:
-        """Store the texts of a recorded version, unless some are stored."""
-        self._run(_STORED, {"version": version, "up_text": up_text, "down_text": down_text})
+    def store_texts(self, entry: Entry, texts: FileTexts) -> None:
+        """Store the texts of a recorded version, and log their digests."""
+        self._run(_STORED, {**texts.describe(), **self._describe(entry)})
+
+    def mask_texts(self, version: str, up: str, down: str | None) -> None:
+        """Store the texts of a version with their passwords masked; the log keeps the digests of the files."""
+        self._run(_MASKED, {"version": version, "up_text": mask_text(up), "down_text": None if down is None else mask_text(down)})
 
     def record_found(self, versions: Iterable[str]) -> None:
         """Log versions that the ledger has and the log does not, in one transaction: what is applied now comes after them."""
@@ -205,16 +216,14 @@ class Recorder:
             for version in versions:
                 self.log(Entry("adopt", "finished", version, note=FOUND))
 
-    def record_adopted(
-        self, version: str, *, applied_at: datetime | None, checksum: str, up_text: str, down_text: str | None, evidence: str
-    ) -> None:
+    def record_adopted(self, version: str, texts: FileTexts, *, applied_at: datetime | None, evidence: str) -> None:
         """Record a migration that the database already has, and log the evidence; an existing row is not changed.
 
         `applied_at` is in UTC, or None if it is unknown. The caller has opened the transaction.
         """
         values = self._describe(Entry("adopt", "finished", version, note=evidence))
-        values |= {"applied_at": applied_at, "applied_by": f"adopted by {self.identity.actor}"[:255], "checksum": checksum}
-        self._run(_ADOPTED, {**values, "up_text": up_text, "down_text": down_text})
+        values |= {"applied_at": applied_at, "applied_by": f"adopted by {self.identity.actor}"[:255]}
+        self._run(_ADOPTED, {**values, **texts.describe(), "checksum": texts.up_digest})
 
     def _prepare(self, values: Mapping[str, object]) -> None:
         """Prepare the statement that records an applied migration, under a name that is new in this session."""

@@ -9,26 +9,34 @@ from dataclasses import dataclass, replace
 
 from tasks.runner.clock import count_ms
 from tasks.runner.database.session import describe_server
-from tasks.runner.errors import PlanChangedError, RunnerError
-from tasks.runner.events import Event, FilesFound, PlanMade, RunFinished, RunStarted, Skipped
+from tasks.runner.errors import PlanChangedError, RefusedError, RunnerError
+from tasks.runner.events import Event, FilesFound, PlanMade, RepairProposed, RunFinished, RunStarted, Skipped
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.execution.preparation import Preparation, Prepared
 from tasks.runner.operations.losses import add_losses
 from tasks.runner.planning.choice import MigrateGoal, RollbackGoal
 from tasks.runner.planning.plan import show_plan
 from tasks.runner.planning.renewal import identify_plan
+from tasks.runner.planning.unverified import build_unverified_error, list_unverified
 
 Approve = Callable[[], None]
 """Ask for a confirmation of what was shown; raises RefusedError if it is not given."""
+Confirm = Callable[[RepairProposed], bool]
+"""Return True if one change is confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunMode:
-    """Whether a plan is only shown, which plan must be run if that is given, and how it is confirmed once it was shown."""
+    """Whether a plan is only shown, which plan must be run if that is given, and how it is confirmed once it was shown.
+
+    `confirm` confirms each stored text that cannot be verified, unless the plan was approved or its id was given; None means that
+    the question cannot be asked.
+    """
 
     dry_run: bool = False
     plan_id: str = ""
     approve: Approve | None = None
+    confirm: Confirm | None = None
 
 
 DEFAULT_MODE = RunMode()
@@ -75,8 +83,10 @@ def run_plan(
     plan, done = prepared.plan, 0
     plan_id = identify_plan(plan)
     other = bool(mode.plan_id) and plan_id != mode.plan_id
-    asks = mode.approve is not None and bool(plan.steps) and not mode.dry_run and not plan.refusals
-    purpose = "changed" if other else "confirm" if asks else ""
+    runs = bool(plan.steps) and not mode.dry_run and not plan.refusals
+    asks = mode.approve is not None and runs
+    unverified = () if asks or mode.plan_id or not runs else list_unverified(plan.findings)
+    purpose = "changed" if other else "confirm" if asks or unverified else ""
     yield PlanMade(plan.action, mode.dry_run, show_plan(plan), plan.findings, plan_id, purpose)
     plan.raise_refusals()
     if other:
@@ -85,9 +95,10 @@ def run_plan(
         )
     if asks and mode.approve is not None:
         mode.approve()
+    confirm_unverified(unverified, mode.confirm)
     if (plan.steps or plan.renames) and not mode.dry_run:
         try:
-            for event in runner.run(prepared, exact=asks or bool(mode.plan_id)):
+            for event in runner.run(prepared, exact=asks or bool(unverified) or bool(mode.plan_id)):
                 done += event.kind == "step_finished"
                 yield event
         except PlanChangedError:
@@ -97,3 +108,13 @@ def run_plan(
             raise
     renamed = 0 if mode.dry_run else len(plan.renames)
     yield RunFinished(plan.action, done, count_ms(started_at), mode.dry_run, renamed=renamed)
+
+
+def confirm_unverified(versions: tuple[str, ...], confirm: Confirm | None) -> None:
+    """Ask whether each stored text may run; raises RefusedError if one is not confirmed, or if the question cannot be asked."""
+    if versions and confirm is None:
+        raise build_unverified_error(versions)
+    for version in versions:
+        if confirm is not None and not confirm(RepairProposed(version, "run the stored down text", "")):
+            hint = "Run the same command again to be asked again."
+            raise RefusedError(f"the stored down text of {version} was not confirmed", hint=hint, state="Nothing was changed.")

@@ -4,43 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import sql
 
-from tasks.postgres.representable import store_text
 from tasks.runner.clock import count_ms
-from tasks.runner.database.session import connect, is_pooled, read_encoding
+from tasks.runner.database.session import connect, is_pooled
 from tasks.runner.errors import PlanChangedError, RefusedError
 from tasks.runner.events import Event, Finding, RepairProposed, RunFinished
 from tasks.runner.execution.migration_runner import MigrationRunner
-from tasks.runner.files.checkout import Migrations, SourceFile, read_migrations, read_source
+from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.identity import read_revision
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.expected_schema import record_uncompared
 from tasks.runner.ledger.reading import Ledger, ensure_ledger, read_ledger
 from tasks.runner.ledger.renames import Rename
 from tasks.runner.ledger.view import read_renamed_ledger
+from tasks.runner.ledger.vouching import FileTexts, read_texts
 from tasks.runner.ledger.writing import Entry, Recorder
-from tasks.runner.operations.migrate import Approve, start
+from tasks.runner.operations.migrate import Approve, Confirm, start
 from tasks.runner.operations.rebuild import REBUILDING, propose_rebuilding, rebuild
 from tasks.runner.planning.choice import find_differences
 from tasks.runner.planning.failures import describe_uncommitted
 from tasks.runner.planning.sources import add_diffs
 
-Confirm = Callable[[RepairProposed], bool]
-_CHANGES = {
-    "record checksum": "UPDATE {ledger} SET checksum = %(checksum)s WHERE version = %(version)s",
-    "drop row": "DELETE FROM {ledger} WHERE version = %(version)s",
-}
-_TEXTS = {
-    "record checksum": "INSERT INTO {scripts} (version, up_text, down_text) VALUES (%(version)s, %(up)s, %(down)s)"
-    " ON CONFLICT (version) DO UPDATE SET up_text = excluded.up_text, down_text = excluded.down_text",
-    "drop row": "DELETE FROM {scripts} WHERE version = %(version)s",
-}
-
+_CHECKSUM = "UPDATE {ledger} SET checksum = %(checksum)s WHERE version = %(version)s"
+_DROPPED = (
+    "DELETE FROM {ledger} WHERE version = %(version)s",
+    "DELETE FROM {scripts} WHERE version = %(version)s",
+)
 
 _DIGEST_LENGTH = 16
 
@@ -50,7 +44,7 @@ class _Proposed:
     """The changes that a repair can make, with the texts of the files that they record, and the rows to rename first."""
 
     changes: tuple[RepairProposed, ...]
-    texts: dict[str, tuple[SourceFile, SourceFile | None]]
+    texts: dict[str, FileTexts]
     renames: tuple[Rename, ...]
     migrations: Migrations
 
@@ -161,21 +155,16 @@ def _propose(runner: MigrationRunner, connection: psycopg.Connection) -> _Propos
     migrations = read_migrations(runner.migrations_dir)
     ledger, renames, _ = read_renamed_ledger(connection, migrations)
     check_environment(ledger, runner.belonging)
-    proposals = propose_rebuilding(connection, ledger, runner.environment)
+    proposals = propose_rebuilding(connection, ledger, migrations, runner.environment)
     proposals += propose_repairs(ledger, add_diffs(connection, ledger, migrations, find_differences(migrations, ledger)))
-    texts = {each.version: _read_texts(migrations, each.version) for each in proposals if each.change == "record checksum"}
+    texts = {each.version: read_texts(migrations, each.version) for each in proposals if each.change == "record checksum"}
     changes = (replace(each, digest=_digest(each, ledger, texts.get(each.version))) for each in proposals)
     return _Proposed(tuple(changes), texts, renames, migrations)
 
 
-def _read_texts(migrations: Migrations, version: str) -> tuple[SourceFile, SourceFile | None]:
-    has_down = version in migrations.downs
-    return read_source(migrations.up_path(version)), read_source(migrations.down_path(version)) if has_down else None
-
-
-def _digest(proposal: RepairProposed, ledger: Ledger, texts: tuple[SourceFile, SourceFile | None] | None) -> str:
+def _digest(proposal: RepairProposed, ledger: Ledger, texts: FileTexts | None) -> str:
     """Return a digest of the row or the attempt that a change concerns, and of the texts that it records."""
-    written = [text and text.checksum for text in texts or ()]
+    written = [texts.up_digest, texts.down_digest] if texts else []
     state = (proposal.message, ledger.checksums.get(proposal.version), ledger.attempts.get(proposal.version), written)
     return hashlib.sha256(repr(state).encode()).hexdigest()[:_DIGEST_LENGTH]
 
@@ -210,15 +199,13 @@ def _apply(runner: MigrationRunner, confirmed: list[RepairProposed]) -> None:
         lock.release()
 
 
-def _write(recorder: Recorder, proposal: RepairProposed, texts: tuple[SourceFile, SourceFile | None] | None) -> None:
-    values: dict[str, object] = {"version": proposal.version}
-    if texts is not None:
-        (up, down), encoding = texts, read_encoding(recorder.connection)
-        values |= {"checksum": up.checksum, "up": store_text(up.text, encoding)}
-        values["down"] = store_text(down.text, encoding) if down else None
-    ledger = recorder.ledger
-    for query in (_CHANGES.get(proposal.change), _TEXTS.get(proposal.change)):
-        if query:
-            composed = sql.SQL(query).format(ledger=ledger.table(), scripts=ledger.table("_scripts"))
-            recorder.connection.execute(composed, values)
-    recorder.log(Entry("repair", "finished", proposal.version, note=proposal.change))
+def _write(recorder: Recorder, proposal: RepairProposed, texts: FileTexts | None) -> None:
+    ledger, entry = recorder.ledger, Entry("repair", "finished", proposal.version, note=proposal.change)
+    values = {"version": proposal.version, "checksum": texts.up_digest if texts else None}
+    for query in (_CHECKSUM,) if texts else _DROPPED if proposal.change == "drop row" else ():
+        composed = sql.SQL(query).format(ledger=ledger.table(), scripts=ledger.table("_scripts"))
+        recorder.connection.execute(composed, values)
+    if texts:
+        recorder.store_texts(entry, texts)
+    else:
+        recorder.log(entry)

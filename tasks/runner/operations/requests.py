@@ -12,8 +12,7 @@ from tasks.runner.identity import PLAN_ID_LENGTH
 if TYPE_CHECKING:
     from tasks.runner.events import Event
     from tasks.runner.execution.migration_runner import MigrationRunner
-    from tasks.runner.operations.migrate import Approve
-    from tasks.runner.operations.repair import Confirm
+    from tasks.runner.operations.migrate import Approve, Confirm
 
 _WRITING = frozenset({"migrate", "rollback", "seed", "repair", "load", "adopt"})
 _LONGEST_NUMBER = 9
@@ -49,11 +48,12 @@ def perform(
 ) -> Iterator[Event]:
     """Return the events of the requested operation, which is imported only now.
 
-    `confirm` confirms each change of a repair, `approve` everything that was shown. Raises UsageError for an invalid request.
+    `confirm` confirms each change of a repair and each unverified text of a rollback, `approve` everything that was shown. Raises
+    UsageError for an invalid request.
     """
     _check(request)
     if request.command in ("migrate", "rollback", "seed"):
-        return _run(request, runner, approve)
+        return _run(request, runner, confirm, approve)
     if request.command == "load":
         from tasks.runner.operations.load import load_schema
 
@@ -75,12 +75,12 @@ def perform(
     return _answer(request, runner)
 
 
-def _run(request: Request, runner: MigrationRunner, approve: Approve | None) -> Iterator[Event]:
+def _run(request: Request, runner: MigrationRunner, confirm: Confirm | None, approve: Approve | None) -> Iterator[Event]:
     """Return the events of an operation that has a plan."""
     from tasks.runner.operations.migrate import RunMode, migrate, rollback
     from tasks.runner.planning.choice import MigrateGoal, RollbackGoal
 
-    mode = RunMode(request.dry_run, request.plan, approve)
+    mode = RunMode(request.dry_run, request.plan, approve, confirm)
     if request.command == "migrate":
         return migrate(runner, MigrateGoal(to=request.to, strict=request.strict), mode)
     if request.command == "rollback":

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import psycopg
-from psycopg import sql
 
 from tasks.catalog import Catalog, Key, read_catalog
 from tasks.postgres.other_tools import OTHER_TOOLS
-from tasks.postgres.representable import restore_text
 from tasks.runner.database.addresses import describe_connection
 from tasks.runner.events import NOT_COMPARED, CatalogRead, Event, OtherRecord, StoredScript, UnfinishedAttempt
 from tasks.runner.execution.migration_runner import MigrationRunner
@@ -19,6 +17,7 @@ from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.expected_schema import parse_expectation, sum_catalog
 from tasks.runner.ledger.foreign import LedgerRow, OtherLedger, find_other_ledger
 from tasks.runner.ledger.reading import Ledger, read_ledger
+from tasks.runner.ledger.vouching import StoredTexts, Trust, read_stored
 
 
 def read_schema(runner: MigrationRunner) -> Iterator[Event]:
@@ -90,10 +89,18 @@ def build_record(record: OtherRecord | None) -> OtherLedger | None:
 
 
 def _read_scripts(connection: psycopg.Connection, ledger: Ledger) -> tuple[StoredScript, ...]:
-    texts: dict[str, tuple[str, str | None]] = {}
-    if ledger.complete:
-        query = sql.SQL("SELECT version, up_text, down_text FROM {}").format(ledger.table("_scripts"))
-        texts = {version: (restore_text(up), down and restore_text(down)) for version, up, down in connection.execute(query)}
-    return tuple(
-        StoredScript(version, checksum or "", *texts.get(version, (None, None))) for version, checksum in ledger.checksums.items()
+    """Return the applied versions with those of their stored texts for which the log vouches; the others are not sent."""
+    stored = read_stored(connection, ledger, ledger.checksums)
+    return tuple(_judge(version, checksum, stored.get(version, StoredTexts())) for version, checksum in ledger.checksums.items())
+
+
+def _judge(version: str, checksum: str | None, stored: StoredTexts) -> StoredScript:
+    up, down = stored.judge_up(checksum), stored.judge_down()
+    return StoredScript(
+        version,
+        checksum or "",
+        stored.up if up.trust == Trust.VOUCHED else None,
+        stored.down if down.trust == Trust.VOUCHED else None,
+        vouched=True,
+        reason=up.reason,
     )

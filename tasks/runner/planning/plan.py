@@ -19,6 +19,7 @@ from tasks.runner.ledger.replaced import Replacement
 from tasks.runner.planning.choice import Choice
 from tasks.runner.planning.sections import refuse_other_direction
 from tasks.runner.planning.separations import restore_separations
+from tasks.runner.planning.unverified import describe_unverified
 
 if TYPE_CHECKING:
     from tasks.runner.parsing import Script
@@ -45,6 +46,9 @@ class Source:
     checksum: str = ""
     down_text: str | None = None
     notes: tuple[str, ...] = ()
+    down_checksum: str = ""
+    unverified: str = ""
+    """Why it is not known whether a stored text is the one that was applied; it needs a confirmation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,8 @@ def find_notes(step: Step) -> list[Finding]:
     from tasks.runner.parsing.session_objects import find_session_needs
 
     found = [Finding("encoding", step.version, note) for note in step.source.notes]
+    if step.source.unverified:
+        found.append(describe_unverified(step.version, step.source.unverified))
     if not step.script.statements:
         found.append(Finding("empty", step.version, _EMPTY.get(step.action, _EMPTY["migrate"])))
     for statement in step.script.statements:

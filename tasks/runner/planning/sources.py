@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import psycopg
-from psycopg import pq, sql
+from psycopg import pq
 
-from tasks.postgres.masking import diff_masked
-from tasks.postgres.representable import count_characters, fit_comments, restore_text
+from tasks.postgres.masking import diff_masked, mask_secrets
+from tasks.postgres.quoting import quote_identifier
+from tasks.postgres.representable import count_characters, fit_comments
 from tasks.runner.database.session import read_encoding
 from tasks.runner.errors import FilesError, Place, RefusedError
 from tasks.runner.events import Finding
 from tasks.runner.files.checkout import Migrations, read_source, show_path
 from tasks.runner.files.decoding import skip_encoding
 from tasks.runner.ledger.reading import Ledger
+from tasks.runner.ledger.vouching import StoredTexts, Trust, find_writers, is_masked, read_stored, strip_mark
 from tasks.runner.parsing.invisible import list_invisible
 from tasks.runner.parsing.source_text import shorten
 from tasks.runner.planning.choice import Choice
@@ -25,6 +28,7 @@ from tasks.runner.planning.hints import FIX_FILE
 from tasks.runner.planning.plan import Plan, Source
 from tasks.runner.redaction import redact
 
+_NOTHING = StoredTexts()
 _PREFIX = "SELECT 1;SELECT 1;"
 """What makes several statements of a text. It precedes the text, because messages quote what follows the error."""
 
@@ -32,12 +36,16 @@ _PREFIX = "SELECT 1;SELECT 1;"
 def read_sources(connection: psycopg.Connection, ledger: Ledger, migrations: Migrations, choice: Choice) -> dict[str, Source]:
     """Return the text of each chosen version.
 
-    Raises FilesError for a file that is not valid UTF-8 text, and RefusedError for a rollback without a down text.
+    A rollback runs the down file of the checkout or, without one, the stored text if the log vouches for it. Raises FilesError
+    for a file that is not valid UTF-8 text, and RefusedError for a rollback without a down text that may run.
     """
     if choice.action == "rollback":
-        return {
-            version: _read_down(migrations, version, _read_stored(connection, ledger, version)) for version in choice.versions
-        }
+        lacking = [version for version in choice.versions if version not in migrations.downs]
+        stored = read_stored(connection, ledger, lacking)
+        refused = [version for version in lacking if stored.get(version, _NOTHING).judge_down().trust == Trust.REFUSED]
+        if refused:
+            raise _refuse_stored(refused[0], stored[refused[0]], migrations, find_writers(connection, ledger))
+        return {version: _read_down(migrations, version, stored.get(version, _NOTHING)) for version in choice.versions}
     return {version: _read_up(migrations, version) for version in choice.versions}
 
 
@@ -45,14 +53,14 @@ def add_diffs(
     connection: psycopg.Connection, ledger: Ledger, migrations: Migrations, findings: Iterable[Finding]
 ) -> tuple[Finding, ...]:
     """Return the findings, those of edited files with the difference from the text that was applied."""
-    completed = []
-    for finding in findings:
-        diff = ""
-        if finding.kind == "edited":
-            applied, _ = _read_stored(connection, ledger, finding.version)
-            diff = _diff(applied, migrations.up_path(finding.version))
-        completed.append(replace(finding, diff=diff))
-    return tuple(completed)
+    found = tuple(findings)
+    stored = read_stored(connection, ledger, [finding.version for finding in found if finding.kind == "edited"])
+    return tuple(
+        replace(finding, diff=_diff(stored[finding.version].up, migrations.up_path(finding.version)))
+        if finding.version in stored and finding.kind == "edited"
+        else replace(finding, diff="")
+        for finding in found
+    )
 
 
 def check_syntax(connection: psycopg.Connection, plan: Plan) -> None:
@@ -83,17 +91,28 @@ def check_syntax(connection: psycopg.Connection, plan: Plan) -> None:
 
 def _read_up(migrations: Migrations, version: str) -> Source:
     up = read_source(migrations.up_path(version))
-    down = read_source(migrations.down_path(version)).text if version in migrations.downs else None
-    return Source(up.shown, up.text, up.checksum, down, up.notes)
+    if version not in migrations.downs:
+        return Source(up.shown, up.text, up.checksum, notes=up.notes)
+    down = read_source(migrations.down_path(version))
+    return Source(up.shown, up.text, up.checksum, down.text, up.notes, down.checksum)
 
 
-def _read_down(migrations: Migrations, version: str, stored: tuple[str | None, str | None]) -> Source:
+def _read_down(migrations: Migrations, version: str, stored: StoredTexts) -> Source:
     if version in migrations.downs:
         down = read_source(migrations.down_path(version))
         return Source(down.shown, down.text, down.checksum, notes=down.notes)
-    if stored[1] is not None:
-        return Source(f"(stored) down/{version}.sql", skip_encoding(stored[1]))
+    judgement = stored.judge_down()
+    if stored.down is not None and judgement.trust in (Trust.VOUCHED, Trust.UNKNOWN):
+        unverified = judgement.reason if judgement.trust == Trust.UNKNOWN else ""
+        return Source(f"(stored) down/{version}.sql", skip_encoding(stored.down), unverified=unverified)
     shown = show_path(migrations.down_path(version))
+    if judgement.trust == Trust.MASKED:
+        raise RefusedError(
+            f"{version} cannot be rolled back without its down file: the passwords in the stored text are masked",
+            hint=f"Restore {shlex.quote(shown)} from git, then run the command again.",
+            state="Nothing was changed.",
+            place=Place(shown),
+        )
     write = f"Write {shown}, then run the command again"
     if migrations.flat:
         write = "Move the files of this flat folder to up/, write the down file in down/, then run the command again"
@@ -105,14 +124,21 @@ def _read_down(migrations: Migrations, version: str, stored: tuple[str | None, s
     )
 
 
-def _read_stored(connection: psycopg.Connection, ledger: Ledger, version: str) -> tuple[str | None, str | None]:
-    """Return the up and down text that the ledger stores of a version."""
-    if not ledger.complete:
-        return None, None
-    query = sql.SQL("SELECT up_text, down_text FROM {} WHERE version = %s").format(ledger.table("_scripts"))
-    row = connection.execute(query, [ledger.recorded_name(version)]).fetchone()
-    up, down = row if row else (None, None)
-    return up and restore_text(up), down and restore_text(down)
+def _refuse_stored(version: str, stored: StoredTexts, migrations: Migrations, writers: tuple[str, ...]) -> RefusedError:
+    """Return the refusal of a rollback whose stored text was not applied by this tool, with the roles that could write it."""
+    shown = show_path(migrations.down_path(version))
+    named = ", ".join(map(quote_identifier, writers))
+    who = f"Roles that may write schema_migrations_scripts: {named}." if writers else ""
+    restore = f"Restore {shlex.quote(shown)} from git, then run the command again: the file runs instead."
+    if not stored.voucher.applied:
+        restore += "\nIf the migration never ran here, drop its row: inv db.repair"
+    return RefusedError(
+        f"{version} cannot be rolled back: there is no down file, and the stored text is not one that this tool applied: "
+        f"{stored.judge_down().reason}",
+        hint="\n".join(filter(None, (who, restore))),
+        state="Nothing was changed.",
+        place=Place(shown),
+    )
 
 
 def _diff(applied: str | None, path: Path) -> str:
@@ -123,8 +149,9 @@ def _diff(applied: str | None, path: Path) -> str:
         current = read_source(path)
     except FilesError as error:
         return error.message
-    before = skip_encoding(applied)
-    lines = list(diff_masked(before, current.text, ("as applied", f"{current.shown} now")))
-    if "".join(before.split()) == "".join(current.text.split()):
-        lines.insert(0, "only spaces or line ends differ")
+    before = strip_mark(skip_encoding(applied))
+    after = mask_secrets(current.text) if is_masked(applied) else current.text
+    lines = list(diff_masked(before, after, ("as applied", f"{current.shown} now")))
+    if "".join(before.split()) == "".join(after.split()):
+        lines.insert(0, f"only spaces{', passwords' if is_masked(applied) else ''} or line ends differ")
     return "\n".join(lines)

@@ -114,8 +114,24 @@ def test_a_stored_down_text_that_has_changed_is_refused(operator: Operator) -> N
     runner = operator.make_runner()
     prepared = runner.prepare(RollbackGoal())
     operator.database.execute("UPDATE schema_migrations_scripts SET down_text = 'DROP TABLE a CASCADE'")
-    with pytest.raises(PlanChangedError, match="it would run other texts"):
+    with pytest.raises(RefusedError, match="the stored text is not one that this tool applied"):
         list(runner.run(prepared))
+    assert operator.read_applied() == [A]
+
+
+def test_another_stored_down_text_that_this_tool_applied_is_another_plan(operator: Operator) -> None:
+    operator.write_tables(A)
+    operator.migrate()
+    down = operator.project.migrations / "down" / f"{A}.sql"
+    down.unlink()
+    prepared = operator.make_runner().prepare(RollbackGoal())
+    down.write_text("DROP TABLE a;")
+    operator.roll_back()
+    down.write_text("DROP TABLE a CASCADE;")
+    operator.migrate()
+    down.unlink()
+    with pytest.raises(PlanChangedError, match="it would run other texts"):
+        list(operator.make_runner().run(prepared))
     assert operator.read_applied() == [A]
 
 

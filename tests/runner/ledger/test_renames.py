@@ -28,8 +28,8 @@ def know_as(operator: Operator, recorded: str, version: str = A) -> None:
     """Apply a version, and let the database know it by another name, as if its file had been called that."""
     operator.write_tables(version)
     operator.migrate()
-    operator.database.execute("UPDATE schema_migrations SET version = %s WHERE version = %s", recorded, version)
-    operator.database.execute("UPDATE schema_migrations_scripts SET version = %s WHERE version = %s", recorded, version)
+    for table in ("schema_migrations", "schema_migrations_scripts", "schema_migrations_log"):
+        operator.database.execute(f"UPDATE {table} SET version = %s WHERE version = %s", recorded, version)
 
 
 @pytest.mark.parametrize(
