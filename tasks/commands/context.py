@@ -38,6 +38,7 @@ def build_runner(environment: Environment, stop: Stop) -> MigrationRunner:
         identity=identify(environment.settings),
         stop=stop,
         watch_drift=environment.settings.watch_drift,
+        ledger_owner=environment.settings.ledger_owner,
     )
 
 

@@ -68,6 +68,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str], project: Path) ->
                 identity=identify(settings, options.run_id),
                 stop=stop,
                 watch_drift=settings.watch_drift,
+                ledger_owner=settings.ledger_owner,
             )
             request = _build_request(options)
             confirm = choose_confirm(stop, yes=getattr(options, "yes", False), json=options.json)

@@ -64,6 +64,11 @@ SETTINGS = (
     Setting("LOCK_TIMEOUT", "duration", "how long a statement waits for a table lock", "5s"),
     Setting("LOCK_ATTEMPTS", "number", "how often a transaction is attempted if it cannot get its locks", "10"),
     Setting("RUN_WAIT", "duration", "how long to wait for the end of another run", "30min"),
+    Setting(
+        "LEDGER_OWNER",
+        "role",
+        "a role that may own the ledger, beside the user, a role granted to it, the owner of the database and superusers",
+    ),
     Setting("GUARDED", "names", "the environments that ask for confirmation before they are changed", "prod,production,live"),
     Setting("MIGRATE_ACTOR", "text", "who runs the command, as the log records it", fallback="the operating system's user"),
     Setting(
@@ -123,6 +128,8 @@ class Settings:
     """The server for rehearsals; empty for the embedded one."""
     watch_drift: bool = True
     """Whether runs record the expected schema and the status compares it: each reads the complete catalog for that."""
+    ledger_owner: str = ""
+    """A role that may own the ledger; empty for none beside those that always may."""
     actor: str = ""
     """Who runs the command; empty for the operating system's user."""
 
@@ -175,6 +182,7 @@ def validate(raw: RawSettings, problems: Iterable[str] = ()) -> Settings:
         policy=RetryPolicy(lock_timeout_ms, attempts, run_wait_ms),
         scratch_url=raw.read_written("SCRATCH_DATABASE_URL"),
         watch_drift=watch_drift == "on",
+        ledger_owner=read_text(raw, "LEDGER_OWNER"),
         actor=read_actor(raw),
     )
 

@@ -37,6 +37,8 @@ class Operator:
     database: Database
     watch_drift: bool = False
     """Most tests do not need the catalog to be read before and after each run."""
+    url: str = ""
+    """The URL that is used, if it is not that of the database: that of another role."""
 
     def write(self, version: str, up: str, down: str | None = None) -> None:
         """Write the up file of a version, and its down file if there is a text for it."""
@@ -57,7 +59,8 @@ class Operator:
     def make_runner(self, **options: Any) -> MigrationRunner:
         """Return a runner for the project."""
         folders = {"migrations_dir": self.project.migrations, "seeds_dir": self.project.seeds}
-        return MigrationRunner(self.database.url, **{"policy": IMPATIENT, "watch_drift": self.watch_drift, **folders, **options})
+        options = {"policy": IMPATIENT, "watch_drift": self.watch_drift, **folders, **options}
+        return MigrationRunner(self.url or self.database.url, **options)
 
     def migrate(
         self, *, to: str = "", strict: bool = False, dry_run: bool = False, plan: str = "", **options: Any
@@ -83,9 +86,9 @@ class Operator:
         assert isinstance(status, StatusRead)
         return status
 
-    def read_states(self) -> dict[str, str]:
+    def read_states(self, **options: Any) -> dict[str, str]:
         """Return the state of each version."""
-        return {row.version: row.state for row in self.read_status().rows}
+        return {row.version: row.state for row in self.read_status(**options).rows}
 
     def read_history(self, *, limit: int = 50, version: str = "") -> tuple[HistoryRow, ...]:
         """Return the rows of the log, newest first."""

@@ -48,7 +48,8 @@ class OwnConnection(psycopg.Connection[TupleRow]):
     `pooled`: whether it goes through a pooler, so that no setting may outlive a transaction; `schemas`: those of the role's own
     search_path that exist, in its order, when the session was opened; `path`: the SQL that puts that search_path in force for a
     transaction behind a pooler; `own_settings`: the SQL that puts our own settings in force for a transaction, empty if the
-    session has them anyway; `is_own`: whether they are in force in the open transaction.
+    session has them anyway; `is_own`: whether they are in force in the open transaction; `ledger_owner`: the setting
+    LEDGER_OWNER.
     """
 
     pooled = False
@@ -56,6 +57,7 @@ class OwnConnection(psycopg.Connection[TupleRow]):
     path = ""
     own_settings = ""
     is_own = False
+    ledger_owner = ""
 
     def load_any_bytes(self) -> None:
         """Accept texts of a database that stores any bytes, in names too."""

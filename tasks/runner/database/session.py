@@ -51,13 +51,19 @@ _COMMANDS = re.compile("BEGIN|COMMIT|ROLLBACK|RESET |SET CONSTRAINTS |SET applic
 
 
 def connect(
-    url: str, *, name: str, runs_files: bool = False, lock_timeout_ms: int = 0, limit_s: float = math.inf
+    url: str,
+    *,
+    name: str,
+    runs_files: bool = False,
+    lock_timeout_ms: int = 0,
+    limit_s: float = math.inf,
+    ledger_owner: str = "",
 ) -> OwnConnection:
     """Return an autocommit connection with `name` as its application_name, under our own settings.
 
     If it `runs_files`, their statements get the settings of the role and the database instead, and only our own SQL gets ours,
     with this lock_timeout. Nothing is prepared implicitly: a file may deallocate it, a pooler may not have it, and the portal of
-    a prepared statement keeps a snapshot, for which CREATE INDEX CONCURRENTLY waits.
+    a prepared statement keeps a snapshot, for which CREATE INDEX CONCURRENTLY waits. `ledger_owner`: the setting LEDGER_OWNER.
 
     Raises ConnectError with the server's reason and what to check; it never contains the password.
     """
@@ -75,6 +81,9 @@ def connect(
     try:
         connection = OwnConnection.connect(url, autocommit=True, prepare_threshold=None, **parameters)
         options = stated.get("options", "")
+        connection.ledger_owner = ledger_owner
+        # Our own transactions see what was committed before their locks, whatever default_transaction_isolation is.
+        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         _settle(connection, options, runs_files=runs_files, lock_timeout_ms=lock_timeout_ms, limit_s=limit_s)
     except (psycopg.Error, UnicodeError) as error:
         raise build_connect_error(error, url, parameters) from error
@@ -102,9 +111,9 @@ def _settle(connection: OwnConnection, options: str, *, runs_files: bool, lock_t
         connection.cursor_factory = OwnCursor
 
 
-def begin_own(connection: psycopg.Connection, mode: str, settings: str = "") -> None:
-    """Begin a transaction under our own settings, with options as in BEGIN, and with other settings in addition."""
-    run_sql(connection, "; ".join(filter(None, (f"BEGIN {mode}", find_own_settings(connection), settings))))
+def begin_own(connection: psycopg.Connection, mode: str, *following: str) -> None:
+    """Begin a transaction under our own settings, with options as in BEGIN, and run what follows, other settings at first."""
+    run_sql(connection, "; ".join(filter(None, (f"BEGIN {mode}", find_own_settings(connection), *following))))
 
 
 def read_encoding(connection: psycopg.Connection) -> str:

@@ -47,7 +47,7 @@ https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-CLIEN
 """
 _DISCARD = "CLOSE ALL; UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP"
 _DEALLOCATE = """DO $forget$ DECLARE statement pg_catalog.text; BEGIN
-FOR statement IN SELECT name FROM pg_catalog.pg_prepared_statements WHERE from_sql
+FOR statement IN SELECT name FROM pg_catalog.pg_prepared_statements WHERE from_sql AND name !~ '^migrate_guard_'
 LOOP EXECUTE pg_catalog.format('DEALLOCATE %I', statement); END LOOP;
 END $forget$"""
 _ROLE_PATH = "SET LOCAL search_path TO DEFAULT"

@@ -30,6 +30,7 @@ class RunSettings:
     belonging: Belonging
     migrations_dir: Path
     watch_drift: bool
+    ledger_owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

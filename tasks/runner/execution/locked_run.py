@@ -61,7 +61,8 @@ class LockedRun:
         settings, stop = self._settings, self._settings.stop
 
         def open_session() -> WorkSession:
-            return WorkSession(self._url, identity=settings.identity, policy=settings.policy, stop=stop)
+            owner = settings.ledger_owner
+            return WorkSession(self._url, identity=settings.identity, policy=settings.policy, stop=stop, owner=owner)
 
         return open_second(open_session, url=self._url, name=self._name, lock=lock, stop=stop)
 
@@ -77,7 +78,7 @@ class LockedRun:
         if not plan.steps and not plan.renames:
             return
         recorder = self._make_recorder(session, ledger)
-        recorder.log(Entry(plan.action, "started"))
+        recorder.log(Entry(plan.action, "started"), files_write=any(step.script.records_itself for step in plan.steps))
         expecter = ExpectationWriter(ledger, watch=settings.watch_drift)
         if plan.action in CHANGES_SCHEMA:
             expecter.begin(connection)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from tasks.runner.database.session import begin_own, connect
+from tasks.runner.database.session import connect
 from tasks.runner.errors import RunnerError
 from tasks.runner.execution.preparation import Preparation, Prepared, prepare
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.identity import Identity
 from tasks.runner.ledger.environment_label import Belonging
+from tasks.runner.ledger.guard import begin_reading
 from tasks.runner.ledger.reading import read_ledger
 from tasks.runner.planning.choice import Goal, MigrateGoal, RollbackGoal
 from tasks.runner.planning.plan import Plan
@@ -34,7 +35,7 @@ class MigrationRunner:
 
     `environment` (or `fly_app`, its Fly app) is compared with the label of the database; `confirmed`: a user confirmed
     a local environment on another machine; `stop` lets a signal end a run at a safe point; with `watch_drift`, the ledger stores
-    the expected schema.
+    the expected schema; `ledger_owner` is a role that may own the ledger, beside those that always may.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class MigrationRunner:
         identity: Identity | None = None,
         stop: Stop | None = None,
         watch_drift: bool = True,
+        ledger_owner: str = "",
     ) -> None:
         self.url = database_url
         self.migrations_dir = Path(migrations_dir)
@@ -60,6 +62,7 @@ class MigrationRunner:
         self.identity = identity or Identity()
         self.stop = stop or Stop()
         self.watch_drift = watch_drift
+        self.ledger_owner = ledger_owner
 
     def ensure_migration_table(self) -> None:
         """Create the ledger's tables if they do not exist; waits for a run that is in progress."""
@@ -74,7 +77,7 @@ class MigrationRunner:
         from tasks.runner.execution.new_ledger import create_ledger
 
         try:
-            create_ledger(self.url, self.identity, self.belonging, self.make_lock())
+            create_ledger(self.url, self.identity, self.belonging, self.make_lock(), self.ledger_owner)
         except psycopg.Error as error:
             raise self.explain(error, "Nothing was changed.") from error
 
@@ -100,9 +103,9 @@ class MigrationRunner:
     @contextmanager
     def read(self) -> Iterator[psycopg.Connection]:
         """Yield a connection in a READ ONLY transaction with one snapshot."""
-        connection = connect(self.url, name=f"migrate-read {self.identity.run_id}")
+        connection = connect(self.url, name=f"migrate-read {self.identity.run_id}", ledger_owner=self.ledger_owner)
         try:
-            begin_own(connection, "ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            begin_reading(connection)
             yield connection
         except psycopg.Error as error:
             raise self.explain(error, "Nothing was changed.", connection) from error
@@ -136,7 +139,14 @@ class MigrationRunner:
         from tasks.runner.execution.locked_run import LockedRun
 
         settings = RunSettings(
-            self.url, self.identity, self.stop, self.policy, self.belonging, self.migrations_dir, self.watch_drift
+            self.url,
+            self.identity,
+            self.stop,
+            self.policy,
+            self.belonging,
+            self.migrations_dir,
+            self.watch_drift,
+            self.ledger_owner,
         )
         finished = 0
         try:

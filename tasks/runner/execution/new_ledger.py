@@ -9,12 +9,12 @@ from tasks.runner.ledger.environment_label import Belonging, check_environment, 
 from tasks.runner.ledger.reading import ensure_ledger, read_ledger
 
 
-def create_ledger(url: str, identity: Identity, run: Belonging, lock: RunLock) -> None:
-    """Create the ledger's tables under the lock, and record the environment."""
+def create_ledger(url: str, identity: Identity, run: Belonging, lock: RunLock, owner: str) -> None:
+    """Create the ledger's tables under the lock, and record the environment; LEDGER_OWNER names `owner`."""
     try:
         for _ in lock.acquire():
             continue
-        with connect(url, name=f"migrate-run {identity.run_id}") as connection:
+        with connect(url, name=f"migrate-run {identity.run_id}", ledger_owner=owner) as connection:
             ledger = read_ledger(connection)
             check_environment(ledger, run)
             if not ledger.helpers:

@@ -20,14 +20,16 @@ NoticeHandler = Callable[[psycopg.errors.Diagnostic], None]
 class WorkSession:
     """The session of a run: `defaults` are the settings of role and database that it started with, None if they are unknown.
 
-    Behind a pooler they stay unknown: the sessions there belong to the pooler, and keep what they started with.
+    Behind a pooler they stay unknown: the sessions there belong to the pooler, and keep what they started with. `owner`: the
+    setting LEDGER_OWNER.
     """
 
-    def __init__(self, url: str, *, identity: Identity, policy: RetryPolicy, stop: Stop) -> None:
+    def __init__(self, url: str, *, identity: Identity, policy: RetryPolicy, stop: Stop, owner: str = "") -> None:
         self._url = url
         self._name = f"migrate-run {identity.run_id}"
         self._policy = policy
         self._stop = stop
+        self._owner = owner
         self._handlers: list[NoticeHandler] = []
         self.connection = self._open()
         self.pooled = self.connection.pooled
@@ -49,7 +51,8 @@ class WorkSession:
         self.connection.close()
 
     def _open(self) -> OwnConnection:
-        connection = connect(self._url, name=self._name, runs_files=True, lock_timeout_ms=self._policy.lock_timeout_ms)
+        timeout = self._policy.lock_timeout_ms
+        connection = connect(self._url, name=self._name, runs_files=True, lock_timeout_ms=timeout, ledger_owner=self._owner)
         for handler in self._handlers:
             connection.add_notice_handler(handler)
         self.pid = connection.pgconn.backend_pid

@@ -12,6 +12,7 @@ from psycopg import sql
 
 from tasks.postgres.representable import restore_text
 from tasks.runner.events import Finding
+from tasks.runner.ledger.guard import write_guarded
 from tasks.runner.ledger.history import FOUND
 from tasks.runner.ledger.reading import HELPER_TABLES, Ledger
 from tasks.runner.ledger.vouching import is_masked
@@ -122,7 +123,8 @@ def restore_rows(connection: psycopg.Connection, ledger: Ledger, rows: tuple[Los
     """Insert rows into schema_migrations."""
     query = sql.SQL(_RESTORE).format(ledger=ledger.table())
     for row in rows:
-        connection.execute(query, [row.version, row.applied_at, row.applied_by, row.checksum, row.duration_ms])
+        values = [row.version, row.applied_at, row.applied_by, row.checksum, row.duration_ms]
+        write_guarded(connection, ledger.schema, ["schema_migrations"], query, values)
 
 
 def lacks_texts(connection: psycopg.Connection, ledger: Ledger) -> bool:

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from tasks.postgres.quoting import quote_qualified
 from tasks.runner.errors import RefusedError
+from tasks.runner.ledger.guard import write_guarded
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.settings import LOCAL
 
@@ -68,7 +69,8 @@ def record_environment(connection: psycopg.Connection, ledger: Ledger, run: Belo
             "INSERT INTO {} AS meta (key, value) VALUES ('environment', %s)"
             " ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE meta.value = %s"
         )
-        connection.execute(sql.SQL(query).format(ledger.table("_meta")), [label, ledger.environment])
+        composed = sql.SQL(query).format(ledger.table("_meta"))
+        write_guarded(connection, ledger.schema, ["schema_migrations_meta"], composed, [label, ledger.environment])
 
 
 def is_on_this_machine(connection: psycopg.Connection) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
+from tasks.runner.ledger.guard import write_guarded
 from tasks.runner.ledger.reading import Ledger
 
 if TYPE_CHECKING:
@@ -155,7 +156,8 @@ class ExpectationWriter:
 
 
 def _write_meta(connection: psycopg.Connection, ledger: Ledger, value: str) -> None:
-    connection.execute(sql.SQL(_UPSERT).format(ledger.table("_meta")), [META_KEY, value], prepare=False)
+    query = sql.SQL(_UPSERT).format(ledger.table("_meta"))
+    write_guarded(connection, ledger.schema, ["schema_migrations_meta"], query, [META_KEY, value])
 
 
 def _name(key: Key) -> tuple[str, str, str]:

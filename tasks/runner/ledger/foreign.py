@@ -11,13 +11,17 @@ import psycopg
 from tasks.postgres.other_tools import OTHER_TOOLS, OtherTool
 from tasks.postgres.quoting import quote_qualified
 from tasks.runner.database.own_connection import find_schemas
+from tasks.runner.ledger.guard import compose, compose_guard
+from tasks.runner.ledger.ownership import IS_INERT, is_trusted, list_faults, read_ledger_owner
+from tasks.runner.ledger.refusal import refuse
 
-_TABLES = """
-SELECT n.nspname::text, c.relname::text, array_agg(a.attname::text)
+_TABLES = f"""
+SELECT n.nspname::text, c.relname::text, array_agg(a.attname::text),
+       coalesce({IS_INERT} AND {is_trusted("c.relowner", "%(owner)s")} AND {is_trusted("n.nspowner", "%(owner)s")}, false)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
  WHERE c.relname = ANY (%(tables)s::text[]) AND c.relkind IN ('r', 'p') AND n.nspname = ANY (%(schemas)s::text[])
- GROUP BY 1, 2
+ GROUP BY c.oid, n.oid
  ORDER BY array_position(%(schemas)s::text[], n.nspname::text), 2
 """
 
@@ -53,13 +57,20 @@ def find_other_ledger(connection: psycopg.Connection) -> OtherLedger | None:
 
 
 def find_other_ledgers(connection: psycopg.Connection) -> Iterator[OtherLedger]:
-    """Yield the records of other tools on the search_path, the one with the name of our ledger first."""
+    """Yield the records of other tools on the search_path, the one with the name of our ledger first.
+
+    Raises RefusedError before it reads a table through which others could run code.
+    """
     tables = sorted({tool.table for tool in OTHER_TOOLS})
-    found = connection.execute(_TABLES, {"tables": tables, "schemas": find_schemas(connection)}).fetchall()
+    names = {"tables": tables, "schemas": find_schemas(connection), "owner": read_ledger_owner(connection)}
+    found = connection.execute(compose(connection, _TABLES, names)).fetchall()
     found.sort(key=lambda row: row[1] != "schema_migrations")
-    for schema, table, columns in found:
+    for schema, table, columns, is_usual in found:
         tool = recognise(table, frozenset(columns))
         if tool is not None:
+            faults = () if is_usual else list_faults(connection, schema, [table])
+            if faults:
+                raise refuse(faults, what=f"record of {tool.name}")
             yield OtherLedger(tool, schema, _read_rows(connection, tool, schema))
 
 
@@ -79,4 +90,8 @@ def _read_rows(connection: psycopg.Connection, tool: OtherTool, schema: str) -> 
         f"SELECT {tool.version}, coalesce({tool.label}, ''), ({tool.applied_at})::timestamp, coalesce({tool.checksum}, ''),"
         f" coalesce({ok}, false) FROM {table} AS row WHERE {rows} ORDER BY {tool.order}"
     )
-    return tuple(LedgerRow(*row) for row in connection.execute(query.encode()))
+    guard = compose_guard(schema, [tool.table], "ACCESS SHARE")
+    cursor = connection.execute(f"{guard};\n{query}".encode())
+    cursor.nextset()  # of the guard
+    cursor.nextset()
+    return tuple(LedgerRow(*row) for row in cursor)

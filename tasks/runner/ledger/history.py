@@ -6,8 +6,8 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
-import psycopg
 from psycopg import sql
 
 FOUND = "found in the ledger: this tool did not apply it"
@@ -56,14 +56,23 @@ class Record:
     """Whether this tool applied it, rather than that it was adopted or found."""
 
 
-def read_records(connection: psycopg.Connection, ledger: sql.Identifier, log: sql.Identifier | None) -> tuple[Record, ...]:
-    """Return the rows of a ledger in the order of its history; `log` is None if that table does not exist."""
+def compose_records(ledger: sql.Identifier, log: sql.Identifier | None, *, traced: bool = False) -> sql.Composed:
+    """Return the query for the rows of a ledger; `log` is None if that table does not exist.
+
+    `traced`: with the log rows of older names too, which is slower.
+    """
     if log is None:
-        unlogged = connection.execute(sql.SQL("SELECT version, checksum FROM {}").format(ledger))
-        return order_records(Record(*row) for row in unlogged)
-    rows = connection.execute(sql.SQL(_NEWEST).format(ledger=ledger, log=log)).fetchall()
-    if any(action == "rename" for *_, action in rows):
-        rows = connection.execute(sql.SQL(_TRACED).format(ledger=ledger, log=log)).fetchall()
+        return sql.SQL("SELECT version, checksum, NULL, '' FROM {}").format(ledger)
+    return sql.SQL(_TRACED if traced else _NEWEST).format(ledger=ledger, log=log)
+
+
+def needs_trace(rows: Iterable[tuple[Any, ...]]) -> bool:
+    """Return True if a version was renamed, so that its place in the history is that of an older name."""
+    return any(action == "rename" for *_, action in rows)
+
+
+def build_records(rows: Iterable[tuple[Any, ...]]) -> tuple[Record, ...]:
+    """Return the rows that `compose_records` selects in the order of the ledger's history."""
     return order_records(
         Record(version, checksum, log_id if action in ("migrate", "adopt") else None, action == "migrate")
         for version, checksum, log_id, action in rows

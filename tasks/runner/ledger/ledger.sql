@@ -32,9 +32,6 @@ CREATE TABLE IF NOT EXISTS :"schema".schema_migrations_log (
     CHECK (segments_done OPERATOR(pg_catalog.<=) segments_total),
     CHECK (outcome OPERATOR(pg_catalog.<>) 'failed' OR error IS NOT NULL)
 );
-CREATE INDEX IF NOT EXISTS schema_migrations_log_version ON :"schema".schema_migrations_log (version, id);
-CREATE INDEX IF NOT EXISTS schema_migrations_log_open ON :"schema".schema_migrations_log (id)
-    WHERE version IS NOT NULL AND outcome OPERATOR(pg_catalog.<>) 'finished';
 
 -- The texts that were applied: to roll back without the file, and to show how a file was edited.
 CREATE TABLE IF NOT EXISTS :"schema".schema_migrations_scripts (
@@ -55,6 +52,12 @@ CREATE TABLE IF NOT EXISTS :"schema".schema_migrations_meta (
     key VARCHAR(40) PRIMARY KEY,
     value pg_catalog.text NOT NULL
 );
+
+-- Here, the tables are checked.
+
+CREATE INDEX IF NOT EXISTS schema_migrations_log_version ON :"schema".schema_migrations_log (version, id);
+CREATE INDEX IF NOT EXISTS schema_migrations_log_open ON :"schema".schema_migrations_log (id)
+    WHERE version IS NOT NULL AND outcome OPERATOR(pg_catalog.<>) 'finished';
 
 -- What older ledgers lack. Newer versions of this tool may write actions and outcomes that this one ignores: only their form is checked.
 ALTER TABLE :"schema".schema_migrations_log ADD COLUMN IF NOT EXISTS note pg_catalog.text;

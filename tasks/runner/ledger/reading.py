@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -16,7 +17,10 @@ from tasks.runner.database.session import run_sql
 from tasks.runner.errors import RefusedError
 from tasks.runner.identity import LEDGER_ADDITIONS, LEDGER_FORMAT
 from tasks.runner.ledger.foreign import recognise
-from tasks.runner.ledger.history import read_records
+from tasks.runner.ledger.guard import TABLES, compose, compose_guard, compose_new_guard
+from tasks.runner.ledger.history import build_records, compose_records, needs_trace
+from tasks.runner.ledger.ownership import IS_INERT, is_trusted, list_faults, read_ledger_owner
+from tasks.runner.ledger.refusal import refuse
 from tasks.runner.redaction import redact_stored
 
 INTERRUPTED = frozenset({"", "57014", "57P01", "57P02", "57P03", "57P05", "08006", "08003", "08000"})
@@ -25,9 +29,9 @@ https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 _NUMBER = re.compile("[0-9]{1,9}")
 _REQUIRED = ("version", "applied_at", "applied_by", "checksum", "execution_time_ms")
-_LAYOUT = """
+_LAYOUT = f"""
 WITH place AS (
-       SELECT n.nspname, n.oid, s.number,
+       SELECT n.nspname, n.oid, n.nspowner, s.number,
               (SELECT c.oid FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'schema_migrations') AS ledger,
               EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'schema_migrations_log') AS log
          FROM unnest(%(schemas)s::text[]) WITH ORDINALITY s (name, number) JOIN pg_namespace n ON n.nspname = s.name),
@@ -41,10 +45,16 @@ SELECT t.nspname,
          SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
            JOIN pg_type y ON y.oid = a.atttypid
           WHERE i.indrelid = c.oid AND i.indisunique AND i.indnkeyatts = 1 AND i.indpred IS NULL
-            AND a.attname = 'version' AND a.attnotnull AND y.typcategory = 'S')
+            AND a.attname = 'version' AND a.attnotnull AND y.typcategory = 'S'),
+       EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = t.oid AND c.relname = ANY (%(tables)s::text[])
+                  AND NOT coalesce({IS_INERT} AND {is_trusted("c.relowner", "%(owner)s")}, false))
+       OR NOT {is_trusted("t.nspowner", "%(owner)s")}
   FROM chosen t LEFT JOIN pg_class c ON c.oid = t.ledger
 """
-"""The schema is the first of the role's search_path that has schema_migrations, else that has its log, else the first."""
+"""The schema is the first of the role's search_path that has schema_migrations, else that has its log, else the first. The last
+column: whether the short check of the schema and the tables is not enough."""
+_CHECK = "-- Here, the tables are checked.\n"
+"""The line of ledger.sql that the check of its tables takes the place of."""
 _KNOWN_ACTIONS = "('migrate', 'rollback', 'repair', 'seed', 'adopt', 'rename')"
 """A newer version of this tool may log others. They are ignored, as are the outcomes that are not listed in _PARTS."""
 _PARTS = {
@@ -128,6 +138,10 @@ class Ledger:
     """The recorded squash by each version of this checkout that it absorbed, which therefore counts as applied."""
     unlogged: tuple[str, ...] = ()
     """The versions that the log does not know: others than this tool recorded them."""
+    owner: str = ""
+    """The setting LEDGER_OWNER: a role that may own the tables."""
+    doubtful: bool = False
+    """Whether the short check of the tables was not enough."""
 
     @property
     def current(self) -> bool:
@@ -146,38 +160,77 @@ class Ledger:
 def read_ledger(connection: psycopg.Connection) -> Ledger:
     """Read the ledger; without its tables, it is empty.
 
-    Raises RefusedError if schema_migrations is not the table of this tool, or has a newer format.
+    Raises RefusedError if others could run code through its tables, before a row of them is read; or if schema_migrations is not
+    the table of this tool, or has a newer format.
     """
-    values = {"schemas": find_schemas(connection), "helpers": list(HELPER_TABLES)}
-    layout = connection.execute(_LAYOUT, values).fetchone()
+    values = {
+        "schemas": find_schemas(connection),
+        "helpers": list(HELPER_TABLES),
+        "tables": list(TABLES),
+        "owner": read_ledger_owner(connection),
+    }
+    layout = connection.execute(compose(connection, _LAYOUT, values)).fetchone()
     if layout is None:
         raise RefusedError(
             "no schema for the ledger: search_path contains none that exists",
             hint="CREATE SCHEMA public; or set search_path in DATABASE_URL (?options=-csearch_path%3Dmyschema).",
             state="Nothing was changed.",
         )
-    schema, columns, helpers, keyed = layout
-    ledger = Ledger(schema=schema, helpers=frozenset(helpers))
+    schema, columns, helpers, keyed, doubtful = layout
+    if doubtful:
+        faults = list_faults(connection, schema, TABLES)
+        if faults:
+            raise refuse(faults)
+    ledger = Ledger(
+        schema=schema,
+        helpers=frozenset(helpers),
+        doubtful=doubtful,
+        owner=read_ledger_owner(connection),
+    )
     if columns is not None:
         _check_shape(schema, columns, keyed=keyed)
         ledger = replace(ledger, exists=True, complete=len(helpers) == len(HELPER_TABLES))
-        records = read_records(connection, ledger.table(), ledger.table("_log") if "_log" in helpers else None)
-        ledger = replace(
-            ledger,
-            checksums={record.version: record.checksum for record in records},
-            unlogged=tuple(record.version for record in records if record.log_id is None),
-        )
-    return _read_helpers(connection, ledger) if ledger.helpers else ledger
+    return _read_tables(connection, ledger) if ledger.exists or ledger.helpers else ledger
 
 
-def _read_helpers(connection: psycopg.Connection, ledger: Ledger) -> Ledger:
-    """Return the ledger with what those of the other tables contain that exist."""
+def _read_tables(connection: psycopg.Connection, ledger: Ledger) -> Ledger:
+    """Return the ledger with what those of its tables contain that exist."""
+    ours, log = ledger.table(), ledger.table("_log") if "_log" in ledger.helpers else None
+    records = [compose_records(ours, log)] if ledger.exists else []
+    parts = [part for suffix, part in _PARTS.items() if suffix in ledger.helpers]
+    tables = {suffix: ledger.table(suffix) for suffix in HELPER_TABLES}
+    helpers = [sql.SQL("UNION ALL".join(parts)).format(**tables)] if parts else []
+    answers = _query(connection, ledger, *records, *helpers)
+    rows = answers.pop(0) if records else []
+    if needs_trace(rows):
+        rows = _query(connection, ledger, compose_records(ours, log, traced=True))[0]
+    found = build_records(rows)
+    ledger = replace(
+        ledger,
+        checksums={record.version: record.checksum for record in found},
+        unlogged=tuple(record.version for record in found if record.log_id is None),
+    )
+    return _add_helpers(ledger, answers[0]) if parts else ledger
+
+
+def _query(connection: psycopg.Connection, ledger: Ledger, *queries: sql.Composed) -> list[list[tuple[Any, ...]]]:
+    """Return the rows of several queries of the ledger's tables, which are sent in one message, under a lock."""
+    suffixes = [*([""] if ledger.exists else []), *sorted(ledger.helpers)]
+    guard = compose_guard(ledger.schema, [f"schema_migrations{suffix}" for suffix in suffixes], "ACCESS SHARE")
+    cursor = connection.execute(";\n".join((guard, *(query.as_string(connection) for query in queries))).encode())
+    cursor.nextset()  # of the guard
+    answers = []
+    for _ in queries:
+        cursor.nextset()
+        answers.append(cursor.fetchall())
+    return answers
+
+
+def _add_helpers(ledger: Ledger, found: Iterable[tuple[Any, ...]]) -> Ledger:
+    """Return the ledger with what was found in the tables beside schema_migrations."""
     meta: dict[str, str] = {}
     attempts: dict[str, Attempt] = {}
     filled: set[str] = set()
-    parts = [part for suffix, part in _PARTS.items() if suffix in ledger.helpers]
-    query = sql.SQL("UNION ALL".join(parts)).format(**{suffix: ledger.table(suffix) for suffix in HELPER_TABLES})
-    found = connection.execute(query) if parts else ()
     for what, name, value, outcome, done, total, checksum, sqlstate, error, at, note in found:
         if what == "meta":
             meta[name] = value
@@ -206,9 +259,14 @@ def ensure_ledger(connection: psycopg.Connection, ledger: Ledger) -> None:
 
 
 def compose_tables(ledger: Ledger) -> str:
-    """Return the SQL that creates the ledger's tables; it needs a transaction."""
+    """Return the SQL that creates the ledger's tables; it needs a transaction.
+
+    A table may have been created by others after the ledger was read: they are checked again before anything else is done.
+    """
     text = (Path(__file__).parent / "ledger.sql").read_text(encoding="utf-8")
-    return f"SET LOCAL client_min_messages = warning;\n{text.replace(_SCHEMA_VARIABLE, quote_identifier(ledger.schema))}\n"
+    text = text.replace(_SCHEMA_VARIABLE, quote_identifier(ledger.schema))
+    text = text.replace(_CHECK, compose_new_guard(ledger.schema, ledger.owner, doubtful=ledger.doubtful), 1)
+    return f"SET LOCAL client_min_messages = warning;\n{text}\n"
 
 
 def _check_shape(schema: str, columns: list[str], *, keyed: bool) -> None:

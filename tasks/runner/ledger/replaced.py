@@ -16,6 +16,7 @@ from psycopg import sql
 
 from tasks.runner.errors import RefusedError
 from tasks.runner.events import Finding
+from tasks.runner.ledger.guard import write_guarded
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.renames import Rename, Renames, strip_ending
 
@@ -56,7 +57,8 @@ def record_replacements(connection: psycopg.Connection, ledger: Ledger, replacem
         return ledger
     rows = [[each.old, each.version, each.squashed, each.checksum] for each in (known | new).values()]
     text = json.dumps(rows)  # in ASCII, whatever the encoding of the database
-    connection.execute(sql.SQL(_UPSERT).format(ledger.table("_meta")), [_KEY, text], prepare=False)
+    query = sql.SQL(_UPSERT).format(ledger.table("_meta"))
+    write_guarded(connection, ledger.schema, ["schema_migrations_meta"], query, [_KEY, text])
     return replace(ledger, replaced=text)
 
 

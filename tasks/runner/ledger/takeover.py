@@ -16,6 +16,7 @@ from tasks.runner.errors import RefusedError
 from tasks.runner.files.checkout import Migrations, show_path
 from tasks.runner.identity import Identity, Revision
 from tasks.runner.ledger.foreign import OtherLedger, find_other_ledger
+from tasks.runner.ledger.ownership import read_ledger_owner
 from tasks.runner.ledger.reading import Ledger, compose_tables, read_ledger
 from tasks.runner.ledger.vouching import read_texts
 from tasks.runner.ledger.writing import Recorder
@@ -53,7 +54,8 @@ def take_over(
     """
     with connection.transaction():
         kept = _move_away(connection, other)
-        ledger = Ledger(schema=other.schema) if kept else read_ledger(connection)
+        ours = Ledger(schema=other.schema, owner=read_ledger_owner(connection), doubtful=True)
+        ledger = ours if kept else read_ledger(connection)
         run_sql(connection, compose_tables(ledger))
         record_adoptions(Recorder(connection, ledger, identity, revision, prepare=False), adoptions, migrations)
     return kept

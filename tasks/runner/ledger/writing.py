@@ -15,6 +15,7 @@ from tasks.runner.database.own_connection import find_own_settings
 from tasks.runner.database.session import read_encoding, run_sql
 from tasks.runner.database.session_settings import SESSION_DEFAULTS
 from tasks.runner.identity import Identity, Revision
+from tasks.runner.ledger.guard import compose_guard, compose_prepared_guard
 from tasks.runner.ledger.history import FOUND
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.renames import Rename
@@ -42,6 +43,10 @@ VALUES ({{version}}, clock_timestamp() AT TIME ZONE 'UTC', {{actor}}, {{checksum
 """
 _VARIES = ("version", "done", "total", "duration_ms", "checksum", "up_text", "down_text", *DIGESTS)
 """The values that differ between the rows of applied migrations; the others are constant during a run."""
+_TABLES = {"{ledger}": "schema_migrations", "{log}": "schema_migrations_log"} | {
+    f"{{{name}}}": f"schema_migrations_{name}" for name in ("scripts", "seeds")
+}
+"""The tables by their places in the statements."""
 _TEXTS = ("up_text", "down_text")
 _SIZES = {"actor": 255, "host": 255, "applied_by": 255}
 """The sizes of the columns of names, which an escape could exceed."""
@@ -112,9 +117,10 @@ class Entry:
 class Recorder:
     """The writer of the ledger of one database for one run.
 
-    The record of a step follows other SQL, `before`, and commits the open transaction, in one round trip. The statement that
-    records an applied migration is prepared once, except behind a pooler. `defaults` is afterwards what a new session would start
-    with, if `reads_defaults`; `limit_s` is the time for each record.
+    The record of a step follows other SQL, `before`, and commits the open transaction, in one round trip. A guard comes first: it
+    raises an error if others can run code through the tables by now. The statement that records an applied migration is prepared
+    once, except behind a pooler. `defaults` is afterwards what a new session would start with, if `reads_defaults`; `limit_s` is
+    the time for each record.
     """
 
     def __init__(
@@ -135,6 +141,7 @@ class Recorder:
         self._prepares = prepare
         self.defaults: str | None = None
         self._prepared = ""
+        self._guard = ""
         self._count = 0
         self._returning = f"RETURNING {SESSION_DEFAULTS}" if reads_defaults else ""
         self._limit_s = limit_s
@@ -148,9 +155,13 @@ class Recorder:
         self.connection = connection
         self._prepared = ""
 
-    def log(self, entry: Entry, *, commits: bool = False) -> None:
-        """Append a row to the log, and commit the open transaction if `commits`."""
-        self._run(_LOG + ("; COMMIT" if commits else ""), self._describe(entry))
+    def log(self, entry: Entry, *, commits: bool = False, files_write: bool = False) -> None:
+        """Append a row to the log, and commit the open transaction if `commits`.
+
+        `files_write`: files of this run write to schema_migrations too, so nobody else may be able to add a trigger there.
+        """
+        before = compose_guard(self.ledger.schema, ["schema_migrations"], strict=True) if files_write else ""
+        self._run(_LOG + ("; COMMIT" if commits else ""), self._describe(entry), before)
 
     def record_applied(
         self,
@@ -174,12 +185,11 @@ class Recorder:
             return
         values = self._fit(values)
         if not self._prepared:
-            run_sql(self.connection, before)
+            self._prepare(values, before)
             before = ""
-            self._prepare(values)
         quote = pq.Escaping(self.connection.pgconn).escape_literal
         arguments = ["NULL" if values[name] is None else quote(str(values[name]).encode()).decode() for name in _VARIES]
-        self.defaults = self._send(f"EXECUTE {self._prepared} ({', '.join(arguments)}); COMMIT", before)
+        self.defaults = self._send(f"{self._guard}; EXECUTE {self._prepared} ({', '.join(arguments)}); COMMIT", before)
 
     def record_reverted(self, entry: Entry, *, before: str = "") -> None:
         """Delete a migration's row and texts from the ledger, and log that."""
@@ -225,10 +235,13 @@ class Recorder:
         values |= {"applied_at": applied_at, "applied_by": f"adopted by {self.identity.actor}"[:255]}
         self._run(_ADOPTED, {**values, **texts.describe(), "checksum": texts.up_digest})
 
-    def _prepare(self, values: Mapping[str, object]) -> None:
-        """Prepare the statement that records an applied migration, under a name that is new in this session."""
+    def _prepare(self, values: Mapping[str, object], before: str) -> None:
+        """Prepare the statement that records an applied migration, and its guard, under names that are new in this session."""
         self._count += 1
         name = f"migrate_applied_{self._count}"
+        tables = [table for place, table in _TABLES.items() if place in _APPLIED]
+        check, self._guard = compose_prepared_guard(f"migrate_guard_{self._count}", self.ledger.schema, tables)
+        run_sql(self.connection, f"{before};\n{check}")
         parts: dict[str, sql.Composable] = {key: sql.Literal(value) for key, value in values.items()}
         parts |= {key: sql.SQL(f"${number}") for number, key in enumerate(_VARIES, 1)}
         result = self.connection.pgconn.prepare(name.encode(), self._compose(f"{_APPLIED}{self._returning}", parts).encode())
@@ -241,7 +254,9 @@ class Recorder:
         self.defaults = self._run(f"{query}{self._returning}; COMMIT", values, before)
 
     def _run(self, query: str, values: Mapping[str, object], before: str = "") -> str | None:
-        return self._send(self._compose(query, {name: sql.Literal(value) for name, value in self._fit(values).items()}), before)
+        text = self._compose(query, {name: sql.Literal(value) for name, value in self._fit(values).items()})
+        guard = compose_guard(self.ledger.schema, [table for place, table in _TABLES.items() if place in query])
+        return self._send(f"{guard};\n{text}", before)
 
     def _fit(self, values: Mapping[str, object]) -> dict[str, object]:
         """Return values as the database can store them: with escapes for characters that its encoding lacks."""
@@ -257,8 +272,7 @@ class Recorder:
         return fitted
 
     def _compose(self, query: str, parts: Mapping[str, sql.Composable]) -> str:
-        tables = {"ledger": "", "log": "_log", "scripts": "_scripts", "seeds": "_seeds"}
-        named = {name: self.ledger.table(suffix) for name, suffix in tables.items()}
+        named = {place[1:-1]: sql.Identifier(self.ledger.schema, table) for place, table in _TABLES.items()}
         return sql.SQL(query).format(**named, **parts).as_string(self.connection)
 
     def _send(self, text: str, before: str) -> str | None:

@@ -51,7 +51,8 @@ def adopt(runner: MigrationRunner, fingerprint: str, confirmed: Sequence[str]) -
     kept = None
     try:
         yield from lock.acquire()
-        with connect(runner.url, name=f"migrate-run {runner.identity.run_id}") as connection:
+        name = f"migrate-run {runner.identity.run_id}"
+        with connect(runner.url, name=name, ledger_owner=runner.ledger_owner) as connection:
             kept = _write(connection, runner, migrations, fingerprint, adoptions)
             record_environment(connection, read_ledger(connection), runner.belonging)
     except psycopg.Error as error:

@@ -68,7 +68,8 @@ def load_schema(runner: MigrationRunner, approve: Approve | None = None) -> Iter
     lock = runner.make_lock()
     try:
         yield from lock.acquire()
-        with connect(runner.url, name=f"migrate-run {runner.identity.run_id}", runs_files=True) as connection:
+        name, owner = f"migrate-run {runner.identity.run_id}", runner.ledger_owner
+        with connect(runner.url, name=name, runs_files=True, ledger_owner=owner) as connection:
             _load(runner, connection, migrations, source, schema)
     except psycopg.Error as error:
         raise runner.explain(error, describe_uncommitted(error, _ROLLED_BACK)) from error

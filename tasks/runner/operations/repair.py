@@ -19,11 +19,14 @@ from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.identity import read_revision
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.expected_schema import record_uncompared
+from tasks.runner.ledger.guard import write_guarded
 from tasks.runner.ledger.reading import Ledger, ensure_ledger, read_ledger
+from tasks.runner.ledger.refusal import ForeignCodeError
 from tasks.runner.ledger.renames import Rename
 from tasks.runner.ledger.view import read_renamed_ledger
 from tasks.runner.ledger.vouching import FileTexts, read_texts
 from tasks.runner.ledger.writing import Entry, Recorder
+from tasks.runner.operations.foreign_code import REPLACING, propose_replacing, replace_code
 from tasks.runner.operations.migrate import Approve, Confirm, start
 from tasks.runner.operations.rebuild import REBUILDING, propose_rebuilding, rebuild
 from tasks.runner.planning.choice import find_differences
@@ -153,7 +156,11 @@ def propose_repairs(ledger: Ledger, findings: tuple[Finding, ...]) -> tuple[Repa
 def _propose(runner: MigrationRunner, connection: psycopg.Connection) -> _Proposed:
     """Return the changes that would bring the ledger in line with the files as both are now."""
     migrations = read_migrations(runner.migrations_dir)
-    ledger, renames, _ = read_renamed_ledger(connection, migrations)
+    try:
+        ledger, renames, _ = read_renamed_ledger(connection, migrations)
+    except ForeignCodeError as error:
+        # Nothing can be read before that is replaced.
+        return _Proposed(propose_replacing(error.faults), {}, (), migrations)
     check_environment(ledger, runner.belonging)
     proposals = propose_rebuilding(connection, ledger, migrations, runner.environment)
     proposals += propose_repairs(ledger, add_diffs(connection, ledger, migrations, find_differences(migrations, ledger)))
@@ -175,10 +182,14 @@ def _apply(runner: MigrationRunner, confirmed: list[RepairProposed]) -> None:
     try:
         for _ in lock.acquire():
             continue
-        with connect(runner.url, name=f"migrate-run {runner.identity.run_id}") as connection:
+        name = f"migrate-run {runner.identity.run_id}"
+        with connect(runner.url, name=name, ledger_owner=runner.ledger_owner) as connection:
             proposed = _propose(runner, connection)
             known = {identify_proposal(each) for each in proposed.changes}
             _refuse_changed({identify_proposal(each) for each in confirmed} - known)
+            if any(each.change == REPLACING for each in confirmed):
+                replace_code(connection, runner, confirmed)
+                return
             ledger = read_ledger(connection)
             if not ledger.current:
                 ensure_ledger(connection, ledger)
@@ -202,9 +213,10 @@ def _apply(runner: MigrationRunner, confirmed: list[RepairProposed]) -> None:
 def _write(recorder: Recorder, proposal: RepairProposed, texts: FileTexts | None) -> None:
     ledger, entry = recorder.ledger, Entry("repair", "finished", proposal.version, note=proposal.change)
     values = {"version": proposal.version, "checksum": texts.up_digest if texts else None}
+    tables = ["schema_migrations", "schema_migrations_scripts"]
     for query in (_CHECKSUM,) if texts else _DROPPED if proposal.change == "drop row" else ():
         composed = sql.SQL(query).format(ledger=ledger.table(), scripts=ledger.table("_scripts"))
-        recorder.connection.execute(composed, values)
+        write_guarded(recorder.connection, ledger.schema, tables, composed, values)
     if texts:
         recorder.store_texts(entry, texts)
     else:

@@ -43,7 +43,8 @@ def settle(runner: MigrationRunner, compared: str, difference: str) -> Iterator[
 
 def _record(runner: MigrationRunner, total: int, offset: int) -> bool:
     """Record the expectation if the schema is still the compared one; the caller has the lock."""
-    with connect(runner.url, name=f"migrate-run {runner.identity.run_id}") as connection:
+    name = f"migrate-run {runner.identity.run_id}"
+    with connect(runner.url, name=name, ledger_owner=runner.ledger_owner) as connection:
         ledger = read_ledger(connection)
         check_environment(ledger, runner.belonging)
         if not ledger.current or read_sum(connection) != total:

@@ -13,8 +13,9 @@ from tasks.postgres.representable import count_characters, fit_comments
 from tasks.postgres.tokens import STRINGS, tokenize
 from tasks.runner.clock import show_moment
 from tasks.runner.database.fault_facts import FaultFacts, read_facts
-from tasks.runner.errors import RESUME_HINT, Place, RunnerError, StatementError
+from tasks.runner.errors import RESUME_HINT, Place, RefusedError, RunnerError, StatementError
 from tasks.runner.events import Session
+from tasks.runner.ledger.guard import describe_change
 from tasks.runner.parsing import Statement
 from tasks.runner.parsing.invisible import list_invisible
 from tasks.runner.planning.fault import build_fault
@@ -39,6 +40,7 @@ _COPIED = re.compile(r"^COPY .+?, \D+ (\d+)", re.MULTILINE)
 """Where messages of the server name a line, in any language."""
 _LEDGER_GONE = frozenset({"42P01", "3F000"})
 """The errors of a record whose table or schema does not exist."""
+_CHANGED = "Find out by what, and how to settle it: inv db.status\nIf it names nothing, others may add triggers: inv db.repair"
 _LOST = "The connection to the server was lost. When it is back,"
 
 
@@ -93,7 +95,12 @@ def build_statement_error(
             is_first=is_first,
             facts=facts,
         )
-        hint = hint or find_transaction_hint(error.sqlstate, step, statement) or choose_hint(fault)
+        hint = (
+            hint
+            or (_CHANGED if describe_change(error) else "")
+            or find_transaction_hint(error.sqlstate, step, statement)
+            or choose_hint(fault)
+        )
         hints += [hint, *([next_step] if next_step != RESUME_HINT else [])]
     lines += [
         f"blocked by pid {b.pid} ({b.user}, {b.application or 'no application name'}, "
@@ -147,6 +154,9 @@ def describe_server_error(
     """
     if error.diag.source_function == _ROW_SECURITY:
         return _describe_row_security(error, url, state)
+    if describe_change(error):
+        kind = RefusedError if state.startswith("No") else RunnerError
+        return kind(describe_change(error), hint=_CHANGED, state=state, sqlstate=error.sqlstate or "")
     facts = read_facts(connection, error) if connection is not None else None
     hint = choose_hint(build_fault(error, facts=facts)) if error.sqlstate else _describe_reconnect(RESUME_HINT)
     return RunnerError(

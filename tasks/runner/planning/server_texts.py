@@ -8,6 +8,7 @@ import psycopg
 
 from tasks.postgres.masking import HIDDEN
 from tasks.postgres.secret_words import speaks_of_secrets
+from tasks.runner.ledger.guard import describe_change
 from tasks.runner.parsing import Statement
 from tasks.runner.redaction import redact_quoted
 
@@ -21,7 +22,9 @@ _DATA_FAULTS = "22"
 
 
 def describe_reason(error: psycopg.Error, statement: Statement | None = None) -> str:
-    """Return the server's message for an error, in one line."""
+    """Return the server's message for an error, in one line; of the ledger's guard, what it found."""
+    if describe_change(error):
+        return describe_change(error)
     speaks = _speaks(error, statement)
     primary = " ".join((error.diag.message_primary or str(error).strip() or type(error).__name__).split())
     if speaks and (error.sqlstate or "").startswith(_DATA_FAULTS):
@@ -34,6 +37,8 @@ def describe_reason(error: psycopg.Error, statement: Statement | None = None) ->
 
 def describe_text(error: psycopg.Error, cause: str = "", statement: Statement | None = None) -> str:
     """Return the server's message with its cause, DETAIL and CONTEXT, each on lines of its own."""
+    if describe_change(error):
+        return describe_change(error)
     speaks = _speaks(error, statement)
     detail = error.diag.message_detail or ""
     if speaks and error.sqlstate in _ROW_IN_DETAIL:

@@ -79,13 +79,14 @@ def project(tmp_path: Path, any_database: Database) -> Project:
     return project
 
 
-def run_commands(project: Project, url: str) -> list[int]:
+def run_commands(project: Project, url: str, *, ledger_owner: str = "") -> list[int]:
     """Run all commands, and return their exit codes."""
     environment = {
         "DATABASE_URL": url,
         "MIGRATIONS_DIR": str(project.migrations),
         "SEEDS_DIR": str(project.seeds),
         "LOCK_TIMEOUT": "100ms",
+        "LEDGER_OWNER": ledger_owner,
     }
     return [main(arguments, environment, project.root) for arguments, _ in COMMANDS]
 
@@ -116,7 +117,8 @@ def test_no_command_calls_what_another_role_created(
             attacker.execute(text.encode())
     any_database.execute(f"ALTER DATABASE {any_database.name} SET search_path = {path}")
     relay.received.clear()
-    assert run_commands(project, relay.url) == expected
+    # Without that, all of them refuse to create a ledger in the schema of the other role.
+    assert run_commands(project, relay.url, ledger_owner=low) == expected
     assert relay.received.count(MARK.encode()) == 0
     # The files of the project still run under the role's search_path.
     assert any_database.query("SELECT relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class WHERE relname = 'a'") != []
