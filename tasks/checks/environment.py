@@ -46,7 +46,8 @@ def _check_url(environment: Environment, stop: Stop) -> Iterator[CheckMade]:
         yield CheckMade(name, True, "set" if environment.settings.database_url else "not needed: the embedded PostgreSQL")
         name = "database"
         folder = environment.settings.migrations_dir
-        runner = MigrationRunner(url, migrations_dir=folder, environment=environment.name, stop=stop)
+        readers = environment.settings.ledger_readers
+        runner = MigrationRunner(url, migrations_dir=folder, environment=environment.name, stop=stop, ledger_readers=readers)
         for event in probe(runner):
             if isinstance(event, ProbeRead):
                 yield from event.checks

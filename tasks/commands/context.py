@@ -39,6 +39,7 @@ def build_runner(environment: Environment, stop: Stop) -> MigrationRunner:
         stop=stop,
         watch_drift=environment.settings.watch_drift,
         ledger_owner=environment.settings.ledger_owner,
+        ledger_readers=environment.settings.ledger_readers,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from tasks.config.environments import LOCAL, PROJECT, Environment, list_environments, load_environment
 from tasks.postgres.server.cluster import ServerError
 from tasks.runner.errors import RunnerError, UsageError
-from tasks.runner.events import EnvironmentStatus, ErrorRaised, Event, StatusesRead, StatusRead
+from tasks.runner.events import NOT_KNOWN, EnvironmentStatus, ErrorRaised, Event, StatusesRead, StatusRead
 from tasks.runner.redaction import redact
 
 ALL = "all"
@@ -77,7 +77,8 @@ def _read_column(environment: Environment, open_status: Callable[[Environment], 
         for event in open_status(environment):
             if isinstance(event, StatusRead):
                 drifted = any(finding.kind == "drifted" for finding in event.findings)
-                return EnvironmentStatus(environment.name, "", event.rows, drifted=drifted, run=event.run)
+                unknown = next((finding.message for finding in event.findings if finding.kind == NOT_KNOWN), "")
+                return EnvironmentStatus(environment.name, "", event.rows, drifted=drifted, run=event.run, unknown=unknown)
             if isinstance(event, ErrorRaised):
                 message, hint = event.message, event.hint
     except (RunnerError, ServerError) as error:

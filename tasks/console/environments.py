@@ -88,7 +88,7 @@ def format_heading(event: StatusesRead) -> list[Line]:
 
 
 def format_unreached(event: StatusesRead) -> list[Line]:
-    """Return the lines for environments that have drifted or could not be reached, with the next step."""
+    """Return the lines for environments that have drifted, could not be reached or not be read completely."""
     lines: list[Line] = []
     for column in event.environments:
         if column.run:
@@ -98,6 +98,8 @@ def format_unreached(event: StatusesRead) -> list[Line]:
             lines += hang(
                 f"⚠️  {name} has drifted: ", f"inv db.drift --env={name} shows what was changed outside the migrations", "warn"
             )
+        if column.unknown:
+            lines += hang(f"⚠️  {clean(column.environment)}: ", column.unknown, "warn")
         if column.error:
             lines += hang(f"❌ {clean(column.environment)} could not be reached: ", column.error, "bad")
             lines += hang(f"{INDENT}Next:  ", column.hint) if column.hint.strip() else []

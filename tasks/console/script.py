@@ -69,6 +69,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str], project: Path) ->
                 stop=stop,
                 watch_drift=settings.watch_drift,
                 ledger_owner=settings.ledger_owner,
+                ledger_readers=settings.ledger_readers,
             )
             request = _build_request(options)
             confirm = choose_confirm(stop, yes=getattr(options, "yes", False), json=options.json)

@@ -100,7 +100,7 @@ def format_history(event: HistoryRead, style: Style) -> list[Line]:
     """Return the lines for the log, each failure with its error below it."""
     heading = format_database(event.environment, event.database)
     if not event.rows:
-        return [Line(f"{heading}: the log is empty", "head")]
+        return [Line(f"{heading}: the log is {event.unknown or 'empty'}", "head")]
     lines = [Line(f"{heading}: {count(len(event.rows), 'log row')}, newest first", "head"), Line("")]
     table = align([HISTORY_COLUMNS, *map(format_history_row, event.rows)])
     lines.append(Line(table[0]))

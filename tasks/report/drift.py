@@ -23,6 +23,8 @@ def _format_drift(event: DriftRead, _style: Style) -> list[Line]:
         lines += hang("⚠️  not checked: ", text, "warn")
     for text in event.unfinished:
         lines += hang("⚠️  ", f"{text}; that part is not counted as drift.", "warn")
+    if event.unknown:
+        lines += hang("⚠️  ", f"the texts and unfinished attempts in the ledger are {event.unknown}", "warn")
     for text in event.replaced:
         lines += hang("⚠️  ", f"{text}. The file of this checkout was used.", "warn")
     if not event.changes:

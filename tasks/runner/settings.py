@@ -69,6 +69,7 @@ SETTINGS = (
         "role",
         "a role that may own the ledger, beside the user, a role granted to it, the owner of the database and superusers",
     ),
+    Setting("LEDGER_READERS", "names", "the roles that may read the log and metadata of the ledger, comma-separated"),
     Setting("GUARDED", "names", "the environments that ask for confirmation before they are changed", "prod,production,live"),
     Setting("MIGRATE_ACTOR", "text", "who runs the command, as the log records it", fallback="the operating system's user"),
     Setting(
@@ -132,6 +133,8 @@ class Settings:
     """A role that may own the ledger; empty for none beside those that always may."""
     actor: str = ""
     """Who runs the command; empty for the operating system's user."""
+    ledger_readers: tuple[str, ...] = ()
+    """The roles that may read the log and the metadata of the ledger."""
 
 
 URL_MISSING = "DATABASE_URL not set"
@@ -184,6 +187,7 @@ def validate(raw: RawSettings, problems: Iterable[str] = ()) -> Settings:
         watch_drift=watch_drift == "on",
         ledger_owner=read_text(raw, "LEDGER_OWNER"),
         actor=read_actor(raw),
+        ledger_readers=read_names(raw, "LEDGER_READERS"),
     )
 
 
@@ -219,6 +223,11 @@ def read_text(raw: RawSettings, name: str) -> str:
 def read_actor(raw: RawSettings) -> str:
     """Return who runs the command, empty if that is not set."""
     return read_text(raw, "MIGRATE_ACTOR")
+
+
+def read_names(raw: RawSettings, name: str) -> tuple[str, ...]:
+    """Return the comma-separated names of a setting, each once."""
+    return tuple(dict.fromkeys(part.strip() for part in read_text(raw, name).split(",") if part.strip()))
 
 
 def replace_undecodable(text: str) -> str:

@@ -55,7 +55,7 @@ def make_roles(database: Database) -> Iterator[MakeRole]:
         yield make
     finally:
         for role in made:
-            database.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(role).as_string())
+            database.execute(sql.SQL("REASSIGN OWNED BY {0} TO CURRENT_USER; DROP OWNED BY {0} CASCADE").format(role).as_string())
         for role in made:
             database.server.administer(sql.SQL("DROP ROLE {}").format(role))
 

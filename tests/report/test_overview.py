@@ -57,6 +57,11 @@ def test_a_cell_shows_the_most_important_state(row: StatusRow, cell: str) -> Non
     assert describe(StatusesRead((EnvironmentStatus("dev", "", (row,)),), 1))[-1] == f"1        {cell}"
 
 
+def test_what_may_not_be_read_is_named() -> None:
+    partly = EnvironmentStatus("dev", "", (), unknown="drift is not known: no privilege to read t")
+    assert describe(StatusesRead((partly,), 0))[-1] == "⚠️  dev: drift is not known: no privilege to read t"
+
+
 def test_without_versions_there_is_no_table() -> None:
     nothing = StatusesRead((EnvironmentStatus("dev", "", ()), EnvironmentStatus("prod", "no", ())), 0)
     assert describe(nothing) == ["dev, prod: 0 versions; times are UTC", "", "❌ prod could not be reached: no"]

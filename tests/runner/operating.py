@@ -1,7 +1,7 @@
 """Operations on a project's files and database, called as the commands call them: each by a runner of its own."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import pytest
@@ -19,6 +19,7 @@ from tasks.runner.planning.choice import MigrateGoal, RollbackGoal
 from tasks.runner.retries import RetryPolicy
 from tests.kit.databases import Database
 from tests.kit.projects import Project
+from tests.kit.roles import use_as
 
 A = "20250101000000_create_a"
 B = "20250102000000_create_b"
@@ -37,6 +38,8 @@ class Operator:
     database: Database
     watch_drift: bool = False
     """Most tests do not need the catalog to be read before and after each run."""
+    ledger_readers: tuple[str, ...] = ()
+    ledger_owner: str = ""
     url: str = ""
     """The URL that is used, if it is not that of the database: that of another role."""
 
@@ -59,8 +62,9 @@ class Operator:
     def make_runner(self, **options: Any) -> MigrationRunner:
         """Return a runner for the project."""
         folders = {"migrations_dir": self.project.migrations, "seeds_dir": self.project.seeds}
-        options = {"policy": IMPATIENT, "watch_drift": self.watch_drift, **folders, **options}
-        return MigrationRunner(self.url or self.database.url, **options)
+        ledger = {"ledger_readers": self.ledger_readers, "ledger_owner": self.ledger_owner}
+        chosen = {"policy": IMPATIENT, "watch_drift": self.watch_drift, **ledger}
+        return MigrationRunner(self.url or self.database.url, **{**chosen, **folders, **options})
 
     def migrate(
         self, *, to: str = "", strict: bool = False, dry_run: bool = False, plan: str = "", **options: Any
@@ -113,6 +117,12 @@ class Operator:
                 " AND relname NOT LIKE 'schema_migrations%%' ORDER BY 1"
             )
         ]
+
+
+def operate_as(operator: Operator, role: str, **fields: Any) -> Operator:
+    """Return an operator that logs in as another role, with other fields."""
+    database = use_as(operator.database, role)
+    return replace(operator, project=operator.project.at(database.url), database=database, **fields)
 
 
 def pick(events: Iterable[Event], kind: type[T]) -> list[T]:

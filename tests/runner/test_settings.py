@@ -90,3 +90,8 @@ def test_only_default_folders_are_placed_in_the_project() -> None:
     raw = RawSettings({"SEEDS_DIR": "data"})
     placed = place_folders(validate(raw), raw, Path("/project"))
     assert (placed.migrations_dir, placed.seeds_dir) == (Path("/project/migrations"), Path("data"))
+
+
+def test_the_readers_of_the_ledger_are_names_as_they_are_spelt() -> None:
+    assert read().ledger_readers == ()
+    assert read(LEDGER_READERS=" monitoring, Support Team ,,monitoring").ledger_readers == ("monitoring", "Support Team")

@@ -41,6 +41,8 @@ class DriftRead(Event):
     """The statements that were skipped in the replay."""
     unfinished: tuple[str, ...] = ()
     """The migrations of which only a part is applied; that part is no drift."""
+    unknown: str = ""
+    """Why the texts and unfinished attempts of the ledger are not known, if they may not be read."""
     replaced: tuple[str, ...] = ()
     """The migrations whose stored text may not run, and why; their files ran instead."""
 
@@ -81,7 +83,7 @@ def find_drift(read: CatalogRead, files: Migrations | None, server: ScratchServe
     a text that may run, or if one fails on scratch.
     """
     check_version(server, read.server_version)
-    migrations = choose_texts(read.scripts, files)
+    migrations = choose_texts(read.scripts, files, read.unknown)
     partial = tuple(read_partial(attempt, read.scripts, files) for attempt in read.unfinished)
     parts = tuple(script.build() for script in partial)
     with _replay(server, migrations, parts, timeout_s) as scratch:
@@ -114,8 +116,11 @@ def _replay(
         yield database
 
 
-def choose_texts(scripts: tuple[StoredScript, ...], files: Migrations | None) -> tuple[RehearsedMigration, ...]:
-    """Return the applied texts: those that the log vouches for, or else files with the recorded checksum. Raises RunnerError."""
+def choose_texts(scripts: tuple[StoredScript, ...], files: Migrations | None, unread: str = "") -> tuple[RehearsedMigration, ...]:
+    """Return the applied texts: those that the log vouches for, or else files with the recorded checksum. Raises RunnerError.
+
+    `unread` is why those of the ledger are not known, if they may not be read.
+    """
     migrations, unknown = [], []
     for script in scripts:
         if script.up_text is not None and script.vouched:
@@ -127,7 +132,7 @@ def choose_texts(scripts: tuple[StoredScript, ...], files: Migrations | None) ->
         else:
             unknown.append(script)
     if unknown:
-        raise _describe_unknown(unknown)
+        raise _describe_unknown(unknown, unread)
     return tuple(migrations)
 
 
@@ -136,14 +141,14 @@ def list_replaced(scripts: tuple[StoredScript, ...]) -> tuple[str, ...]:
     return tuple(f"{script.version}: {_find_reason(script)}" for script in scripts if _find_reason(script))
 
 
-def _describe_unknown(unknown: list[StoredScript]) -> RunnerError:
+def _describe_unknown(unknown: list[StoredScript], unread: str) -> RunnerError:
     """Return the error for versions without a text that may run: without them, the others cannot be compared."""
     more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
     absent = ", ".join(script.version for script in unknown[:_MOST_NAMED])
     reasons = "".join(f"\n  {script.version}: {reason}" for script in unknown[:_MOST_NAMED] if (reason := _find_reason(script)))
+    what = f"the applied text of {absent}{more} is {unread}" if unread else f"the ledger does not have the text of {absent}{more}"
     return RunnerError(
-        f"not compared: the ledger does not have the text of {absent}{more}, "
-        f"and this checkout has no file with the recorded checksum{reasons}",
+        f"not compared: {what}, and this checkout has no file with the recorded checksum{reasons}",
         hint="Check out the revision that was deployed, or compare the schema with the files: inv db.adopt",
         state="Nothing was changed.",
     )
@@ -174,6 +179,7 @@ def answer(read: CatalogRead, drift: Drift) -> Iterator[DriftRead]:
         mask_difference(drift.changes),
         drift.unchecked,
         unfinished,
+        read.unknown,
         list_replaced(read.scripts),
     )
 

@@ -22,6 +22,11 @@ from tasks.runner.events.values import (
 
 NOT_COMPARED = "not compared"
 """The kind of a finding for a schema of which it is not known whether it has drifted."""
+NOT_KNOWN = "not known"
+"""The kind of a finding for what the current user has no privilege to read."""
+NO_PRIVILEGE = "not known: no privilege"
+"""The reason for what is not known because the current user has no privilege to read it."""
+_NO_FINDING = frozenset({NOT_COMPARED, NOT_KNOWN})
 CHECK_FOUND = 4
 """The exit code of a check that found something."""
 
@@ -57,6 +62,8 @@ class HistoryRead(Event):
     database: str
     rows: tuple[HistoryRow, ...]
     format: int = EVENT_FORMAT
+    unknown: str = ""
+    """Why the log is not known, if it may not be read."""
 
 
 @event("catalog_read")
@@ -84,6 +91,8 @@ class CatalogRead(Event):
     replaced: str = ""
     """The names that were replaced, as the ledger keeps them."""
     format: int = EVENT_FORMAT
+    unknown: str = ""
+    """Which tables of the ledger may not be read, so that the scripts and unfinished attempts in them are not known."""
 
 
 @event("adoption_written")
@@ -154,5 +163,10 @@ class StatusesRead(Event):
 
 
 def needs_attention(status: StatusRead) -> bool:
-    """Return True if a status has findings, or versions that are not applied; that a comparison is missing is no finding."""
-    return any(finding.kind != NOT_COMPARED for finding in status.findings) or any(row.state != "applied" for row in status.rows)
+    """Return True if a status has findings, or versions that are not applied.
+
+    That the schema was not compared, or that something may not be read, is no finding of a check.
+    """
+    return any(finding.kind not in _NO_FINDING for finding in status.findings) or any(
+        row.state != "applied" for row in status.rows
+    )

@@ -24,8 +24,8 @@ class Finding:
 
     `kind` is one of late, edited, missing, renamed, partial (some versions of a squash), interrupted, loses rows, drifted, not
     compared, not known (no privilege), both directions (of an up file with a down section), empty (no statement), encoding,
-    invisible (a character), session (what later segments may lack) and unverified (a stored text that needs a confirmation). A
-    run is refused if one of its findings `refuses`.
+    invisible (a character), session (what later segments may lack), unverified (a stored text that needs a confirmation) and
+    opens the ledger (to other roles). A run is refused if one of its findings `refuses`.
     """
 
     kind: str
@@ -190,3 +190,5 @@ class EnvironmentStatus:
     """Whether the schema differs from what the runs made."""
     run: ActiveRun | None = None
     """The run in progress."""
+    unknown: str = ""
+    """What the current user has no privilege to read."""

@@ -31,6 +31,7 @@ class RunSettings:
     migrations_dir: Path
     watch_drift: bool
     ledger_owner: str = ""
+    ledger_readers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

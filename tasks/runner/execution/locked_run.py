@@ -104,7 +104,7 @@ class LockedRun:
     def _complete_ledger(self, connection: psycopg.Connection, ledger: Ledger, plan: Plan) -> Ledger:
         """Create the missing tables of the ledger, record the environment and replaced names, and return the ledger."""
         if not ledger.current:
-            ensure_ledger(connection, ledger)
+            ensure_ledger(connection, ledger, self._settings.ledger_readers)
             ledger = read_ledger(connection)
         record_environment(connection, ledger, self._settings.belonging)
         return record_replacements(connection, ledger, plan.replaced)

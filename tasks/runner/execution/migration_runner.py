@@ -35,7 +35,8 @@ class MigrationRunner:
 
     `environment` (or `fly_app`, its Fly app) is compared with the label of the database; `confirmed`: a user confirmed
     a local environment on another machine; `stop` lets a signal end a run at a safe point; with `watch_drift`, the ledger stores
-    the expected schema; `ledger_owner` is a role that may own the ledger, beside those that always may.
+    the expected schema; `ledger_owner` is a role that may own the ledger, beside those that always may; `ledger_readers` are the
+    roles that may read the log of a ledger that this runner creates or repairs.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class MigrationRunner:
         stop: Stop | None = None,
         watch_drift: bool = True,
         ledger_owner: str = "",
+        ledger_readers: tuple[str, ...] = (),
     ) -> None:
         self.url = database_url
         self.migrations_dir = Path(migrations_dir)
@@ -63,6 +65,7 @@ class MigrationRunner:
         self.stop = stop or Stop()
         self.watch_drift = watch_drift
         self.ledger_owner = ledger_owner
+        self.ledger_readers = ledger_readers
 
     def ensure_migration_table(self) -> None:
         """Create the ledger's tables if they do not exist; waits for a run that is in progress."""
@@ -77,14 +80,14 @@ class MigrationRunner:
         from tasks.runner.execution.new_ledger import create_ledger
 
         try:
-            create_ledger(self.url, self.identity, self.belonging, self.make_lock(), self.ledger_owner)
+            create_ledger(self.url, self.identity, self.belonging, self.make_lock(), self.ledger_owner, self.ledger_readers)
         except psycopg.Error as error:
             raise self.explain(error, "Nothing was changed.") from error
 
     def get_applied_migrations(self) -> list[str]:
         """Return the applied versions, sorted by name."""
         with self.read() as connection:
-            return sorted(read_ledger(connection).checksums)
+            return sorted(read_ledger(connection, partial=True).checksums)
 
     def apply_migration(self, path: str | Path) -> bool:
         """Apply the migration of a file if it is pending; return True if it was."""
@@ -147,6 +150,7 @@ class MigrationRunner:
             self.migrations_dir,
             self.watch_drift,
             self.ledger_owner,
+            self.ledger_readers,
         )
         finished = 0
         try:

@@ -9,8 +9,11 @@ from tasks.runner.ledger.environment_label import Belonging, check_environment, 
 from tasks.runner.ledger.reading import ensure_ledger, read_ledger
 
 
-def create_ledger(url: str, identity: Identity, run: Belonging, lock: RunLock, owner: str) -> None:
-    """Create the ledger's tables under the lock, and record the environment; LEDGER_OWNER names `owner`."""
+def create_ledger(url: str, identity: Identity, run: Belonging, lock: RunLock, owner: str, readers: tuple[str, ...] = ()) -> None:
+    """Create the ledger's tables under the lock, and record the environment.
+
+    `owner` and `readers` are the settings LEDGER_OWNER and LEDGER_READERS.
+    """
     try:
         for _ in lock.acquire():
             continue
@@ -18,7 +21,7 @@ def create_ledger(url: str, identity: Identity, run: Belonging, lock: RunLock, o
             ledger = read_ledger(connection)
             check_environment(ledger, run)
             if not ledger.helpers:
-                ensure_ledger(connection, ledger)
+                ensure_ledger(connection, ledger, readers)
                 ledger = read_ledger(connection)
             if ledger.complete:
                 record_environment(connection, ledger, run)

@@ -15,8 +15,8 @@ from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.renames import Rename, Renames, read_renames
 from tasks.runner.ledger.replaced import list_replacements, rename_back
 from tasks.runner.ledger.view import view_ledger
-from tasks.runner.planning.choice import Choice, Goal, choose
-from tasks.runner.planning.faults import find_faults
+from tasks.runner.planning.choice import Choice, Goal, RollbackGoal, choose
+from tasks.runner.planning.faults import find_faults, find_unknown
 from tasks.runner.planning.half_applied import find_half_applied, merge_findings
 from tasks.runner.planning.plan import Plan, plan
 from tasks.runner.planning.renewal import build_change_error, replan
@@ -58,10 +58,11 @@ class Preparation:
 def prepare(connection: psycopg.Connection, migrations: Migrations, goal: Goal, belonging: Belonging) -> Preparation:
     """Return the plan of a goal; the connection is in a READ ONLY transaction, which is closed before texts are checked."""
     renames = read_renames(migrations.folder, migrations.checksums)
-    recorded = read_ledger(connection)
+    recorded = read_ledger(connection, partial=not isinstance(goal, RollbackGoal))
     check_environment(recorded, belonging)
     ledger, todo, choice = _choose(connection, recorded, renames, migrations, goal)
-    choice = replace(choice, findings=merge_findings(find_faults(connection, recorded, migrations), choice.findings))
+    faults = (*find_faults(connection, recorded, migrations), *find_unknown(connection, recorded))
+    choice = replace(choice, findings=merge_findings(faults, choice.findings))
     if not choice.versions and not choice.findings:
         return Preparation(goal, ledger, migrations, renames, Plan(choice.action, ()))
     from tasks.runner.planning.sources import add_diffs, check_syntax, read_sources

@@ -72,9 +72,9 @@ def _find_damage(connection: psycopg.Connection, ledger: Ledger) -> Iterator[Fin
     missing = [suffix for suffix in HELPER_TABLES if suffix not in ledger.helpers]
     for suffix in missing:
         yield _describe(ledger, suffix, "is missing")
-    if "_meta" in ledger.helpers and not ledger.format:
+    if ledger.may_read("_meta") and not ledger.format:
         yield _describe(ledger, "_meta", "has lost the format of the ledger, and with it the name of the environment")
-    if "_log" in ledger.helpers and "_log" not in ledger.filled and "_scripts" in ledger.filled:
+    if ledger.may_read("_log") and "_log" not in ledger.filled and "_scripts" in ledger.filled:
         yield _describe(ledger, "_log", "is empty, so that half-applied migrations would start again")
     lost = find_lost_rows(connection, ledger)
     if lost:
@@ -100,7 +100,7 @@ def _describe(ledger: Ledger, suffix: str, what: str, *, refuses: bool = True) -
 
 def find_lost_rows(connection: psycopg.Connection, ledger: Ledger) -> tuple[LostRow, ...]:
     """Return the rows that an empty or dropped schema_migrations should have, in the order of application."""
-    if ledger.checksums or not ledger.filled:
+    if ledger.checksums or not ledger.filled or ledger.unreadable:
         return ()
     names = {"log": ledger.table("_log"), "scripts": ledger.table("_scripts")}
     stored: dict[str, str | None] = {}
@@ -129,7 +129,7 @@ def restore_rows(connection: psycopg.Connection, ledger: Ledger, rows: tuple[Los
 
 def lacks_texts(connection: psycopg.Connection, ledger: Ledger) -> bool:
     """Return True if no texts are stored, though this tool applied or adopted a version that is recorded."""
-    if not ledger.complete or not ledger.checksums or "_scripts" in ledger.filled:
+    if not ledger.complete or not ledger.checksums or "_scripts" in ledger.filled or ledger.unreadable & {"_log", "_scripts"}:
         return False
     query = sql.SQL(_HAS_TEXTS).format(log=ledger.table("_log"), ledger=ledger.table())
     row = connection.execute(query, [FOUND]).fetchone()

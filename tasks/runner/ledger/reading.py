@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psycopg
 from psycopg import sql
@@ -20,6 +20,7 @@ from tasks.runner.ledger.foreign import recognise
 from tasks.runner.ledger.guard import TABLES, compose, compose_guard, compose_new_guard
 from tasks.runner.ledger.history import build_records, compose_records, needs_trace
 from tasks.runner.ledger.ownership import IS_INERT, is_trusted, list_faults, read_ledger_owner
+from tasks.runner.ledger.privileges import TABLE, close_tables, compose_access, compose_select, read_access
 from tasks.runner.ledger.refusal import refuse
 from tasks.runner.redaction import redact_stored
 
@@ -46,6 +47,9 @@ SELECT t.nspname,
            JOIN pg_type y ON y.oid = a.atttypid
           WHERE i.indrelid = c.oid AND i.indisunique AND i.indnkeyatts = 1 AND i.indpred IS NULL
             AND a.attname = 'version' AND a.attnotnull AND y.typcategory = 'S'),
+       ARRAY(SELECT part FROM unnest(ARRAY[''] || %(helpers)s::text[]) part
+               JOIN pg_class own ON own.relnamespace = t.oid AND own.relname = 'schema_migrations' || part
+              WHERE NOT has_table_privilege(own.oid, 'SELECT')),
        EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = t.oid AND c.relname = ANY (%(tables)s::text[])
                   AND NOT coalesce({IS_INERT} AND {is_trusted("c.relowner", "%(owner)s")}, false))
        OR NOT {is_trusted("t.nspowner", "%(owner)s")}
@@ -138,6 +142,8 @@ class Ledger:
     """The recorded squash by each version of this checkout that it absorbed, which therefore counts as applied."""
     unlogged: tuple[str, ...] = ()
     """The versions that the log does not know: others than this tool recorded them."""
+    unreadable: frozenset[str] = frozenset()
+    """Which of `helpers` the current user has no privilege to read: what they contain is not known."""
     owner: str = ""
     """The setting LEDGER_OWNER: a role that may own the tables."""
     doubtful: bool = False
@@ -148,6 +154,10 @@ class Ledger:
         """Return True if all tables exist, in the format that this tool writes, and with its additions."""
         return self.complete and self.format == LEDGER_FORMAT and self.additions >= LEDGER_ADDITIONS
 
+    def may_read(self, suffix: str) -> bool:
+        """Return True if a table of the ledger exists, and the current user may read it."""
+        return suffix in self.helpers and suffix not in self.unreadable
+
     def recorded_name(self, version: str) -> str:
         """Return the name under which the database records a version."""
         return self.newer_names.get(version) or self.old_names.get(version, version)
@@ -157,11 +167,12 @@ class Ledger:
         return sql.Identifier(self.schema, f"schema_migrations{suffix}")
 
 
-def read_ledger(connection: psycopg.Connection) -> Ledger:
+def read_ledger(connection: psycopg.Connection, *, partial: bool = False) -> Ledger:
     """Read the ledger; without its tables, it is empty.
 
-    Raises RefusedError if others could run code through its tables, before a row of them is read; or if schema_migrations is not
-    the table of this tool, or has a newer format.
+    `partial`: what the current user may not read is left out, except for schema_migrations itself. That is for what only shows
+    the ledger: a change of the database must know all of it. Raises RefusedError if others could run code through its tables,
+    before a row of them is read; or if schema_migrations is not the table of this tool, has a newer format, or may not be read.
     """
     values = {
         "schemas": find_schemas(connection),
@@ -176,7 +187,7 @@ def read_ledger(connection: psycopg.Connection) -> Ledger:
             hint="CREATE SCHEMA public; or set search_path in DATABASE_URL (?options=-csearch_path%3Dmyschema).",
             state="Nothing was changed.",
         )
-    schema, columns, helpers, keyed, doubtful = layout
+    schema, columns, helpers, keyed, unreadable, doubtful = layout
     if doubtful:
         faults = list_faults(connection, schema, TABLES)
         if faults:
@@ -186,20 +197,26 @@ def read_ledger(connection: psycopg.Connection) -> Ledger:
         helpers=frozenset(helpers),
         doubtful=doubtful,
         owner=read_ledger_owner(connection),
+        unreadable=frozenset(unreadable),
     )
     if columns is not None:
         _check_shape(schema, columns, keyed=keyed)
+    if unreadable and ("" in unreadable or not partial):
+        _refuse_reading(connection, schema, [""] if partial else unreadable)
+    if columns is not None:
         ledger = replace(ledger, exists=True, complete=len(helpers) == len(HELPER_TABLES))
     return _read_tables(connection, ledger) if ledger.exists or ledger.helpers else ledger
 
 
 def _read_tables(connection: psycopg.Connection, ledger: Ledger) -> Ledger:
     """Return the ledger with what those of its tables contain that exist."""
-    ours, log = ledger.table(), ledger.table("_log") if "_log" in ledger.helpers else None
+    ours, log = ledger.table(), ledger.table("_log") if ledger.may_read("_log") else None
     records = [compose_records(ours, log)] if ledger.exists else []
-    parts = [part for suffix, part in _PARTS.items() if suffix in ledger.helpers]
+    parts = [part for suffix, part in _PARTS.items() if ledger.may_read(suffix)]
     tables = {suffix: ledger.table(suffix) for suffix in HELPER_TABLES}
     helpers = [sql.SQL("UNION ALL".join(parts)).format(**tables)] if parts else []
+    if not records and not helpers:
+        return ledger
     answers = _query(connection, ledger, *records, *helpers)
     rows = answers.pop(0) if records else []
     if needs_trace(rows):
@@ -215,7 +232,7 @@ def _read_tables(connection: psycopg.Connection, ledger: Ledger) -> Ledger:
 
 def _query(connection: psycopg.Connection, ledger: Ledger, *queries: sql.Composed) -> list[list[tuple[Any, ...]]]:
     """Return the rows of several queries of the ledger's tables, which are sent in one message, under a lock."""
-    suffixes = [*([""] if ledger.exists else []), *sorted(ledger.helpers)]
+    suffixes = [*([""] if ledger.exists else []), *sorted(ledger.helpers - ledger.unreadable)]
     guard = compose_guard(ledger.schema, [f"schema_migrations{suffix}" for suffix in suffixes], "ACCESS SHARE")
     cursor = connection.execute(";\n".join((guard, *(query.as_string(connection) for query in queries))).encode())
     cursor.nextset()  # of the guard
@@ -252,10 +269,23 @@ def _add_helpers(ledger: Ledger, found: Iterable[tuple[Any, ...]]) -> Ledger:
     )
 
 
-def ensure_ledger(connection: psycopg.Connection, ledger: Ledger) -> None:
-    """Create the missing tables of the ledger, and migrate them to the current format; the caller has the lock."""
+def ensure_ledger(connection: psycopg.Connection, ledger: Ledger, readers: tuple[str, ...] = ()) -> None:
+    """Create the missing tables of the ledger, and migrate them to the current format; the caller has the lock.
+
+    `readers` are the roles that may read some of the created tables. Raises RefusedError if one of them does not exist.
+    """
     with connection.transaction():
-        run_sql(connection, compose_tables(ledger))
+        create_tables(connection, ledger, readers)
+
+
+def create_tables(connection: psycopg.Connection, ledger: Ledger, readers: tuple[str, ...] = ()) -> None:
+    """Create the ledger's tables in the open transaction, closed to others, in one message if no privileges must be changed."""
+    suffixes = [*([] if ledger.exists else [""]), *(each for each in HELPER_TABLES if each not in ledger.helpers)]
+    created = [f"{TABLE}{suffix}" for suffix in suffixes]
+    query = compose_access(connection, ledger.schema, created, readers) if created else ""
+    answer = run_sql(connection, compose_tables(ledger) + query)
+    if created:
+        close_tables(connection, read_access(ledger.schema, answer, readers))
 
 
 def compose_tables(ledger: Ledger) -> str:
@@ -267,6 +297,19 @@ def compose_tables(ledger: Ledger) -> str:
     text = text.replace(_SCHEMA_VARIABLE, quote_identifier(ledger.schema))
     text = text.replace(_CHECK, compose_new_guard(ledger.schema, ledger.owner, doubtful=ledger.doubtful), 1)
     return f"SET LOCAL client_min_messages = warning;\n{text}\n"
+
+
+def _refuse_reading(connection: psycopg.Connection, schema: str, unreadable: Iterable[str]) -> NoReturn:
+    """Raise RefusedError for tables that the current user may not read."""
+    row = connection.execute("SELECT current_user::text").fetchone()
+    user = row[0] if row else ""
+    tables = [f"{TABLE}{suffix}" for suffix in sorted(unreadable)]
+    named = ", ".join(quote_qualified(schema, table) for table in tables)
+    raise RefusedError(
+        f"{quote_identifier(user)} has no privilege to read the ledger: {named}",
+        hint=f"Use the URL of the owner of these tables, or let the owner run:\n  {compose_select(schema, tables, user)};",
+        state="Nothing was changed.",
+    )
 
 
 def _check_shape(schema: str, columns: list[str], *, keyed: bool) -> None:

@@ -11,13 +11,12 @@ import psycopg
 from psycopg import sql
 
 from tasks.catalog import Catalog, Key
-from tasks.runner.database.session import run_sql
 from tasks.runner.errors import RefusedError
 from tasks.runner.files.checkout import Migrations, show_path
 from tasks.runner.identity import Identity, Revision
 from tasks.runner.ledger.foreign import OtherLedger, find_other_ledger
 from tasks.runner.ledger.ownership import read_ledger_owner
-from tasks.runner.ledger.reading import Ledger, compose_tables, read_ledger
+from tasks.runner.ledger.reading import Ledger, create_tables, read_ledger
 from tasks.runner.ledger.vouching import read_texts
 from tasks.runner.ledger.writing import Recorder
 
@@ -46,6 +45,7 @@ def take_over(
     migrations: Migrations,
     identity: Identity,
     revision: Revision,
+    readers: tuple[str, ...] = (),
 ) -> str:
     """Create our ledger beside that of another tool and record the adoptions, in one transaction; the caller has the lock.
 
@@ -56,7 +56,7 @@ def take_over(
         kept = _move_away(connection, other)
         ours = Ledger(schema=other.schema, owner=read_ledger_owner(connection), doubtful=True)
         ledger = ours if kept else read_ledger(connection)
-        run_sql(connection, compose_tables(ledger))
+        create_tables(connection, ledger, readers)
         record_adoptions(Recorder(connection, ledger, identity, revision, prepare=False), adoptions, migrations)
     return kept
 

@@ -150,9 +150,9 @@ def read_texts(migrations: Migrations, version: str) -> FileTexts:
 
 
 def read_stored(connection: psycopg.Connection, ledger: Ledger, versions: Iterable[str]) -> dict[str, StoredTexts]:
-    """Return the stored texts of versions of the ledger; without its tables, none."""
+    """Return the stored texts of versions of the ledger; none without its tables, or without the privilege to read them."""
     recorded = {ledger.recorded_name(version): version for version in versions}
-    if not recorded or not ledger.complete:
+    if not recorded or not ledger.complete or not (ledger.may_read("_log") and ledger.may_read("_scripts")):
         return {}
     query = sql.SQL(_STORED).format(log=ledger.table("_log"), scripts=ledger.table("_scripts"))
     return {

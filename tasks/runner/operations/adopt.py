@@ -17,7 +17,7 @@ import psycopg
 
 from tasks.catalog import Catalog, read_catalog
 from tasks.runner.clock import count_ms
-from tasks.runner.database.session import connect, run_sql
+from tasks.runner.database.session import connect
 from tasks.runner.errors import RefusedError, UsageError
 from tasks.runner.events import AdoptionWritten, Event
 from tasks.runner.execution.migration_runner import MigrationRunner
@@ -26,7 +26,7 @@ from tasks.runner.identity import read_revision
 from tasks.runner.ledger.damage import find_damage
 from tasks.runner.ledger.environment_label import check_environment, record_environment
 from tasks.runner.ledger.foreign import OtherLedger, find_other_ledger
-from tasks.runner.ledger.reading import Ledger, compose_tables, read_ledger
+from tasks.runner.ledger.reading import Ledger, create_tables, read_ledger
 from tasks.runner.ledger.renames import apply_renames, filter_renames, read_renames
 from tasks.runner.ledger.replaced import list_replacements, record_replacements
 from tasks.runner.ledger.takeover import Adoption, exclude_tool_tables, record_adoptions, take_over
@@ -129,12 +129,15 @@ def _write(
     renames = read_renames(migrations.folder, migrations.checksums)
     with connection.transaction():
         if other is not None:
-            kept = take_over(connection, other, adoptions, migrations=migrations, identity=runner.identity, revision=revision)
+            identity, readers = runner.identity, runner.ledger_readers
+            kept = take_over(
+                connection, other, adoptions, migrations=migrations, identity=identity, revision=revision, readers=readers
+            )
         else:
             ledger = read_ledger(connection)
             _, todo = apply_renames(ledger, renames)
             if not ledger.current:
-                run_sql(connection, compose_tables(ledger))
+                create_tables(connection, ledger, runner.ledger_readers)
             recorder = Recorder(connection, ledger, runner.identity, revision, prepare=False)
             recorder.record_renames(filter_renames(todo, ledger))
             record_adoptions(recorder, adoptions, migrations)

@@ -26,11 +26,11 @@ SELECT count(*) FROM pg_stat_activity
 def read_outcome(runner: MigrationRunner, run_id: str) -> Iterator[Event]:
     """Yield the outcome of a run."""
     with runner.read() as connection:
-        ledger = read_ledger(connection)
+        ledger = read_ledger(connection, partial=True)
         names = [f"migrate-lock {run_id}", f"migrate-run {run_id}", f"migrate-run {run_id} at work"]
         count = connection.execute(_SESSIONS, [names]).fetchone()
         rows: list[tuple[str | None, str, str, str]] = []
-        if ledger.complete:
+        if ledger.complete and ledger.may_read("_log"):
             rows = connection.execute(sql.SQL(_ROWS).format(log=ledger.table("_log")), [run_id]).fetchall()
     yield describe_outcome(run_id, rows, alive=bool(count and count[0]))
 

@@ -14,7 +14,9 @@ from tasks.runner.errors import RunnerError
 from tasks.runner.events import CheckMade, Event, ProbeRead
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.ledger.environment_label import check_environment
-from tasks.runner.ledger.reading import read_ledger
+from tasks.runner.ledger.privileges import compose_revokes, describe_grants
+from tasks.runner.ledger.reading import Ledger, read_ledger
+from tasks.runner.operations.closing import find_ledger_access
 from tasks.runner.operations.dangers import find_dangers
 from tasks.runner.planning.faults import find_folder_faults
 
@@ -55,8 +57,8 @@ def probe(runner: MigrationRunner) -> Iterator[Event]:
             checks += _check_server(connection)
             checks += _check_user(connection)
             checks.append(_check_extensions(connection))
-            checks += _check_ledger(runner, connection)
             checks += find_dangers(connection, find_schemas(connection), runner.environment)
+            checks += _check_ledger(runner, connection)
     except RunnerError as error:
         if not checks:
             raise
@@ -119,7 +121,7 @@ def _check_extensions(connection: psycopg.Connection) -> CheckMade:
 
 
 def _check_ledger(runner: MigrationRunner, connection: psycopg.Connection) -> Iterator[CheckMade]:
-    ledger = read_ledger(connection)
+    ledger = read_ledger(connection, partial=True)
     fault = next((each for each in find_folder_faults(connection, ledger, runner.migrations_dir) if each.refuses), None)
     if fault:
         yield CheckMade("ledger", False, fault.message, fault.hint)
@@ -136,3 +138,27 @@ def _check_ledger(runner: MigrationRunner, connection: psycopg.Connection) -> It
         yield CheckMade("ledger", False, f"{user} may not read and write {barred}", hint)
     else:
         yield CheckMade("ledger", True, f"{len(ledger.checksums)} applied{environment}")
+    yield from _check_privileges(runner, connection, ledger)
+
+
+def _check_privileges(runner: MigrationRunner, connection: psycopg.Connection, ledger: Ledger) -> Iterator[CheckMade]:
+    """Yield a warning if others than the owner may use the ledger, and one for readers that may not."""
+    access = find_ledger_access(connection, ledger, runner.ledger_readers)
+    repair = f"inv db.repair --env={runner.environment}" if runner.environment else "inv db.repair"
+    foreign = [grant for grant in access.grants if grant.is_foreign]
+    if foreign:
+        by_hand = [grant for grant in foreign if not grant.is_closable]
+        hints = [f"Revoke that: {repair}"] if len(by_hand) < len(foreign) else []
+        if by_hand:
+            statements = "\n".join(f"  {statement};" for statement in compose_revokes(access, by_hand))
+            hints.append(
+                f"db.repair revokes nothing from roles of the current user, nor for another owner. As the owner:\n{statements}"
+            )
+        found = "\n".join(("roles other than the owner have privileges on it:", *describe_grants(access, foreign)))
+        yield CheckMade("ledger privileges", True, found, "\n".join(hints), warning=True)
+    if access.unknown_readers or access.lacking:
+        found = ", ".join((*access.unknown_readers, *(reader for reader, _ in access.lacking)))
+        hint = f"Create the roles that do not exist, then grant the privileges: {repair}"
+        yield CheckMade(
+            "ledger readers", True, f"LEDGER_READERS names roles that lack privileges on it: {found}", hint, warning=True
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import psycopg
 from psycopg import sql
@@ -26,6 +26,7 @@ from tasks.runner.ledger.renames import Rename
 from tasks.runner.ledger.view import read_renamed_ledger
 from tasks.runner.ledger.vouching import FileTexts, read_texts
 from tasks.runner.ledger.writing import Entry, Recorder
+from tasks.runner.operations.closing import CLOSING, change_privileges, propose_closing
 from tasks.runner.operations.foreign_code import REPLACING, propose_replacing, replace_code
 from tasks.runner.operations.migrate import Approve, Confirm, start
 from tasks.runner.operations.rebuild import REBUILDING, propose_rebuilding, rebuild
@@ -50,16 +51,19 @@ class _Proposed:
     texts: dict[str, FileTexts]
     renames: tuple[Rename, ...]
     migrations: Migrations
+    privileges: dict[str, str] = field(default_factory=dict)
+    """The SQL of the changes of privileges, by the digest of the change."""
 
 
 def repair(
     runner: MigrationRunner, confirm: Confirm | None, approve: Approve | None = None, agreed: Collection[str] = ()
 ) -> Iterator[Event]:
-    """Record new checksums, drop the rows of missing files and clear interrupted attempts, each if `confirm` returns True.
+    """Record new checksums, drop the rows of missing files, clear interrupted attempts and close the ledger to other roles.
 
-    `agreed` are the words of changes that were confirmed before, and `approve` is asked once for all that are confirmed. A repair
-    never runs a migration: only the ledger changes, not the schema. Raises RefusedError, after showing all changes, if there is
-    something to confirm and no way to ask (None), or if a change is no longer the one that was shown.
+    Each change is made if `confirm` returns True. `agreed` are the words of changes that were confirmed before, and `approve` is
+    asked once for all that are confirmed. A repair never runs a migration: only the ledger changes, not the schema. Raises
+    RefusedError, after showing all changes, if there is something to confirm and no way to ask (None), or if a change is no
+    longer the one that was shown.
     """
     yield start(runner, "repair")
     started_at = time.monotonic()
@@ -164,9 +168,11 @@ def _propose(runner: MigrationRunner, connection: psycopg.Connection) -> _Propos
     check_environment(ledger, runner.belonging)
     proposals = propose_rebuilding(connection, ledger, migrations, runner.environment)
     proposals += propose_repairs(ledger, add_diffs(connection, ledger, migrations, find_differences(migrations, ledger)))
+    closing = propose_closing(connection, ledger, runner.ledger_readers)
     texts = {each.version: read_texts(migrations, each.version) for each in proposals if each.change == "record checksum"}
-    changes = (replace(each, digest=_digest(each, ledger, texts.get(each.version))) for each in proposals)
-    return _Proposed(tuple(changes), texts, renames, migrations)
+    changes = (replace(each, digest=_digest(each, ledger, texts.get(each.version))) for each in (*proposals, *closing))
+    privileges = {_digest(each, ledger, None): text for each, text in closing.items()}
+    return _Proposed(tuple(changes), texts, renames, migrations, privileges)
 
 
 def _digest(proposal: RepairProposed, ledger: Ledger, texts: FileTexts | None) -> str:
@@ -192,18 +198,21 @@ def _apply(runner: MigrationRunner, confirmed: list[RepairProposed]) -> None:
                 return
             ledger = read_ledger(connection)
             if not ledger.current:
-                ensure_ledger(connection, ledger)
+                ensure_ledger(connection, ledger, runner.ledger_readers)
                 ledger = read_ledger(connection)
             prepare = not is_pooled(connection)
             recorder = Recorder(connection, ledger, runner.identity, read_revision(runner.migrations_dir), prepare)
             with connection.transaction():
                 recorder.record_renames(proposed.renames)
                 for proposal in confirmed:
-                    if proposal.change in REBUILDING:
+                    if proposal.change in CLOSING:
+                        change_privileges(recorder, proposal, proposed.privileges[proposal.digest])
+                    elif proposal.change in REBUILDING:
                         rebuild(recorder, proposed.migrations, proposal, runner.belonging)
                     else:
                         _write(recorder, proposal, proposed.texts.get(proposal.version))
-                record_uncompared(connection, ledger)
+                if any(proposal.change not in CLOSING for proposal in confirmed):
+                    record_uncompared(connection, ledger)
     except psycopg.Error as error:
         raise runner.explain(error, describe_uncommitted(error, "Nothing was changed.")) from error
     finally:

@@ -16,6 +16,7 @@ from tasks.runner.ledger.elsewhere import find_distant_ledgers
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.expected_schema import parse_expectation, sum_catalog
 from tasks.runner.ledger.foreign import LedgerRow, OtherLedger, find_other_ledger
+from tasks.runner.ledger.privileges import describe_unreadable
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.vouching import StoredTexts, Trust, read_stored
 
@@ -25,7 +26,7 @@ def read_schema(runner: MigrationRunner) -> Iterator[Event]:
     with runner.read() as connection:
         database = describe_connection(connection)
         other = find_other_ledger(connection)
-        ledger = Ledger() if other is not None and other.is_in_the_way else read_ledger(connection)
+        ledger = Ledger() if other is not None and other.is_in_the_way else read_ledger(connection, partial=True)
         check_environment(ledger, runner.belonging)
         catalog = read_catalog(connection)
         scripts = _read_scripts(connection, ledger)
@@ -38,10 +39,11 @@ def read_schema(runner: MigrationRunner) -> Iterator[Event]:
         scripts,
         None if other is None else describe_record(other),
         unfinished=_list_unfinished(ledger),
-        status=_describe_drift(ledger, catalog) if runner.watch_drift and ledger.exists else "",
+        status=_describe_drift(ledger, catalog) if runner.watch_drift and ledger.exists and ledger.may_read("_meta") else "",
         has_ledger=ledger.exists,
         elsewhere=tuple(each.schema for each in elsewhere),
         replaced=ledger.replaced,
+        unknown=_describe_unknown(ledger),
     )
 
 
@@ -59,6 +61,11 @@ def _describe_drift(ledger: Ledger, catalog: Catalog) -> str:
     if expectation is None:
         return NOT_COMPARED
     return "drifted" if expectation.has_drifted(sum_catalog(catalog)) else "clean"
+
+
+def _describe_unknown(ledger: Ledger) -> str:
+    unknown = [suffix for suffix in ("_log", "_scripts") if suffix in ledger.unreadable]
+    return describe_unreadable(ledger.schema, unknown) if unknown else ""
 
 
 def build_catalog(event: CatalogRead) -> Catalog:

@@ -18,11 +18,12 @@ from tasks.runner.files.checkout import read_migrations
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.expected_schema import UNCOMPARED, parse_expectation, read_sum
 from tasks.runner.ledger.line_ends import ignore_line_ends
+from tasks.runner.ledger.privileges import describe_unreadable
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.renames import read_renames
 from tasks.runner.ledger.view import view_ledger
 from tasks.runner.planning.choice import MigrateGoal, choose, find_version
-from tasks.runner.planning.faults import find_faults
+from tasks.runner.planning.faults import find_faults, find_unknown
 from tasks.runner.planning.half_applied import find_absent, merge_findings
 from tasks.runner.planning.sections import KIND as BOTH_DIRECTIONS
 from tasks.runner.planning.sources import add_diffs
@@ -46,7 +47,7 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
     migrations = read_migrations(runner.migrations_dir)
     with runner.read() as connection:
         database, server_version = describe_connection(connection), connection.info.server_version
-        recorded = read_ledger(connection)
+        recorded = read_ledger(connection, partial=True)
         renames = read_renames(migrations.folder, migrations.checksums)
         ledger, _, ledger_findings = view_ledger(recorded, renames, migrations.checksums)
         ledger = ignore_line_ends(connection, ledger, migrations)
@@ -63,6 +64,7 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
         named = [each for each in ledger_findings if each.refuses or each.version in ledger.newer_names]
         findings = merge_findings(faults, findings, named)
         findings += _find_drift(connection, ledger) if runner.watch_drift else ()
+        findings += find_unknown(connection, ledger)
         run = find_active_run(connection)
     rows = tuple(_build_row(version, states[version], details.get(version), ledger) for version in shown)
     yield StatusRead(
@@ -95,15 +97,16 @@ def read_history(runner: MigrationRunner, *, limit: int = 50, version: str = "")
     """Yield the newest rows of the log, failures included, newest first; raises UsageError for an unknown version."""
     with runner.read() as connection:
         database = describe_connection(connection)
-        ledger = read_ledger(connection)
+        ledger = read_ledger(connection, partial=True)
         rows: tuple[HistoryRow, ...] = ()
-        if ledger.complete:
+        unknown = describe_unreadable(ledger.schema, ["_log"]) if "_log" in ledger.unreadable else ""
+        if ledger.complete and not unknown:
             if version:
                 version = find_version(version, _list_logged(connection, ledger))
             query = sql.SQL(_HISTORY).format(log=ledger.table("_log"))
             answer = connection.execute(query, {"limit": limit, "version": version})
             rows = tuple(replace(row, error=redact_stored(row.error)) for row in (HistoryRow(*each) for each in answer))
-    yield HistoryRead(runner.environment or ledger.environment, database, rows)
+    yield HistoryRead(runner.environment or ledger.environment, database, rows, unknown=unknown)
 
 
 def _list_logged(connection: psycopg.Connection, ledger: Ledger) -> list[str]:

@@ -8,12 +8,16 @@ from pathlib import Path
 import psycopg
 
 from tasks.runner.errors import FilesError
-from tasks.runner.events import Finding
+from tasks.runner.events import NOT_KNOWN, Finding
 from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.ledger.damage import find_damage
 from tasks.runner.ledger.elsewhere import describe_distant_ledgers, find_distant_ledgers
+from tasks.runner.ledger.privileges import TABLE, compose_select, describe_unreadable
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.planning.unrecorded import find_unrecorded
+
+_UNKNOWN = {"_log": "failed and interrupted attempts, the run in progress", "_meta": "the environment and drift"}
+"""What the tables beside schema_migrations contain that a status or a plan depends on."""
 
 
 def find_folder_faults(connection: psycopg.Connection, ledger: Ledger, folder: Path) -> tuple[Finding, ...]:
@@ -22,6 +26,19 @@ def find_folder_faults(connection: psycopg.Connection, ledger: Ledger, folder: P
     with suppress(FilesError):
         migrations = read_migrations(folder)
     return find_faults(connection, ledger, migrations)
+
+
+def find_unknown(connection: psycopg.Connection, ledger: Ledger) -> tuple[Finding, ...]:
+    """Return a finding about the parts of a status and a plan that the current user has no privilege to read."""
+    unknown = [suffix for suffix in _UNKNOWN if suffix in ledger.unreadable]
+    if not unknown:
+        return ()
+    row = connection.execute("SELECT current_user::text").fetchone()
+    tables = [f"{TABLE}{suffix}" for suffix in unknown]
+    grant = compose_select(ledger.schema, tables, row[0] if row else "")
+    message = f"{', '.join(_UNKNOWN[suffix] for suffix in unknown)} are {describe_unreadable(ledger.schema, unknown)}"
+    hint = f"The owner of the ledger can grant it, or name the role in LEDGER_READERS:\n  {grant};"
+    return (Finding(NOT_KNOWN, "", message, hint=hint),)
 
 
 def find_faults(connection: psycopg.Connection, ledger: Ledger, migrations: Migrations | None) -> tuple[Finding, ...]:

@@ -17,6 +17,7 @@ from tasks.runner.ledger.reading import Attempt
 from tasks.runner.ledger.renames import Rename
 from tasks.runner.ledger.replaced import Replacement
 from tasks.runner.planning.choice import Choice
+from tasks.runner.planning.openings import find_openings
 from tasks.runner.planning.sections import refuse_other_direction
 from tasks.runner.planning.separations import restore_separations
 from tasks.runner.planning.unverified import describe_unverified
@@ -114,6 +115,7 @@ def plan(choice: Choice, sources: Mapping[str, Source], attempts: Mapping[str, A
         refuse_other_direction(choice.action, version, source.text, source.shown, source.down_text)
         step = Step(choice.action, version, source, script)
         findings += find_notes(step)
+        findings += find_openings(version, script.statements, ledger_schema)
         steps.append(resume(step, attempts.get(version), findings))
     return Plan(choice.action, tuple(steps), tuple(findings))
 

@@ -18,6 +18,7 @@ from tasks.runner.errors import FilesError, Place, RefusedError
 from tasks.runner.events import Finding
 from tasks.runner.files.checkout import Migrations, read_source, show_path
 from tasks.runner.files.decoding import skip_encoding
+from tasks.runner.ledger.privileges import describe_unreadable
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.vouching import StoredTexts, Trust, find_writers, is_masked, read_stored, strip_mark
 from tasks.runner.parsing.invisible import list_invisible
@@ -53,6 +54,9 @@ def add_diffs(
     connection: psycopg.Connection, ledger: Ledger, migrations: Migrations, findings: Iterable[Finding]
 ) -> tuple[Finding, ...]:
     """Return the findings, those of edited files with the difference from the text that was applied."""
+    if "_scripts" in ledger.unreadable:
+        unread = f"the text that was applied is {describe_unreadable(ledger.schema, ['_scripts'])}"
+        return tuple(replace(each, diff=unread if each.kind == "edited" else "") for each in findings)
     found = tuple(findings)
     stored = read_stored(connection, ledger, [finding.version for finding in found if finding.kind == "edited"])
     return tuple(

@@ -91,6 +91,24 @@ def test_a_dry_run_creates_nothing_in_an_empty_database(any_operator: Operator, 
     assert any_operator.database.query(EVERYTHING) == [(0,)]
 
 
+@pytest.mark.parametrize(
+    ("statement", "opens"),
+    [
+        ("GRANT SELECT ON ALL TABLES IN SCHEMA public TO pg_monitor", True),
+        ('grant all /* "to" */ on all sequences\nin schema other, "public" TO pg_monitor, pg_signal_backend', True),
+        ("GRANT SELECT ON ALL TABLES IN SCHEMA other TO pg_monitor", False),
+        ("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO pg_monitor", False),
+        ("GRANT USAGE ON SCHEMA public TO pg_monitor", False),
+        ("REVOKE SELECT ON ALL TABLES IN SCHEMA public FROM pg_monitor", False),
+        ("GRANT pg_monitor TO pg_signal_backend", False),
+    ],
+)
+def test_a_file_that_opens_the_ledger_to_other_roles_is_a_finding(operator: Operator, statement: str, opens: bool) -> None:
+    operator.write(A, f"CREATE TABLE a ();\n{statement};")
+    (plan,) = pick(operator.migrate(dry_run=True), PlanMade)
+    assert [finding.kind for finding in plan.findings] == (["opens the ledger"] if opens else [])
+
+
 def test_a_dry_run_logs_nothing(operator: Operator) -> None:
     operator.write_tables(A, B)
     operator.migrate(to=A)
