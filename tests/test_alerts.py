@@ -86,6 +86,16 @@ def test_no_password_is_sent(operator: Operator, endpoint: Endpoint) -> None:
     assert "p$HOME" not in str(content)
 
 
+def test_an_error_of_the_server_mentions_nobody_and_contains_no_link(operator: Operator, endpoint: Endpoint) -> None:
+    text = "@everyone <!channel> [help](https://example.com)"
+    operator.write(A, f"DO $$ BEGIN RAISE EXCEPTION '{text}'; END $$;")
+    operator.project.inv("db.migrate", env={"ALERT_URLS": endpoint.url()}, check=1)
+    ((_, content),) = endpoint.messages
+    for part in ("@everyone", "<!channel", "!channel", "](", "://"):
+        assert part not in str(content["title"]) + str(content["message"])
+    assert text in str(content["message"]).replace("\u200b", "")
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_an_interrupted_run_sends_one_message(number: signal.Signals, operator: Operator, endpoint: Endpoint) -> None:
     operator.write(A, PASS_GATE)

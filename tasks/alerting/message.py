@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from tasks.alerting.inert import make_inert
 from tasks.alerting.progress import LockWait, RunProgress
 from tasks.console.cells import clean, clean_lines, cut
 from tasks.console.lines import format_seconds, format_session
 from tasks.postgres.masking import mask_secrets
+from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import ReportedError, RunnerError, describe_error
 from tasks.runner.events import ErrorRaised
 from tasks.runner.identity import identify, read_revision
@@ -45,7 +47,7 @@ class Alert:
 
 
 def describe_alert(alert: Alert) -> tuple[str, str]:
-    """Return the title and the body of an alert."""
+    """Return the title and the body of an alert, in which no service finds a mention or a link."""
     sign = {"failed": "❌", "waits": "⏳", "trial": "🔔"}[alert.kind]
     first = alert.error.partition("\n")[0]
     title = cut(f"{sign} {alert.environment}: {alert.action} {alert.kind}: {first}", _TITLE_CELLS)
@@ -63,7 +65,7 @@ def describe_alert(alert: Alert) -> tuple[str, str]:
         ("Commit", alert.commit),
         ("Run", alert.run_id),
     )
-    return title, "\n".join(f"{name}: {_indent(text)}" for name, text in rows if text)
+    return make_inert(title), make_inert("\n".join(f"{name}: {_indent(text)}" for name, text in rows if text))
 
 
 def describe_end(error: BaseException, progress: RunProgress, environment: Environment, action: str) -> Alert | None:
@@ -94,7 +96,7 @@ def describe_wait(progress: RunProgress, wait: LockWait, seconds_s: float, envir
     pids = "".join(f" SELECT pg_terminate_backend({blocker.pid});" for blocker in wait.blockers)
     hint = f"If you may end the blocking session:{pids}" if pids else "Look for the blocking session in pg_stat_activity."
     if not wait.statement and not wait.stranger:
-        hint = f"Nothing, if the other run is expected: inv db.history --env={environment.name}"
+        hint = f"Nothing, if the other run is expected: {compose_command('db.history', env=environment.name)}"
     return _build(
         "waits",
         environment,
@@ -113,7 +115,8 @@ def describe_test_message(environment: Environment) -> Alert:
 
 def _find_error(error: BaseException, progress: RunProgress, environment: Environment) -> ErrorRaised:
     """Return the error that stopped a run: its event, or one made from the exception."""
-    hint = f"See inv db.status --env={environment.name} and inv db.history --env={environment.name}"
+    status, history = (compose_command(task, env=environment.name) for task in ("db.status", "db.history"))
+    hint = f"See {status} and {history}"
     if isinstance(error, ReportedError):
         failed = RunnerError(error.message or f"the run ended with exit code {error.exit_code}", state=_UNKNOWN_END, hint=hint)
         return progress.error or describe_error(failed, environment.settings.database_url)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tasks.config.environments import PROJECT, Environment, find_database_url
 from tasks.postgres.server.cluster import ServerError
+from tasks.runner.command_lines import quote_words
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import CheckMade, ProbeRead
 from tasks.runner.settings import SHARED_FILE
@@ -33,7 +34,7 @@ def check_files(environment: str, project: Path = PROJECT) -> Iterator[CheckMade
         may = [verb for verb, bits in _OTHERS.items() if mode & bits]
         if may:
             found = f"other accounts of this machine may {' and '.join(may)} {path.name}, which can contain passwords"
-            yield CheckMade("files", True, found, f"chmod 600 {path.name}", warning=True)
+            yield CheckMade("files", True, found, f"chmod 600 {quote_words(path.name)}", warning=True)
 
 
 def _check_url(environment: Environment, stop: Stop) -> Iterator[CheckMade]:

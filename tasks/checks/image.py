@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tasks.fly.failures import REQUIREMENTS_LINES
 from tasks.fly.remote_commands import quote_folder, wrap
+from tasks.runner.command_lines import quote_words
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import CheckMade
 
@@ -107,5 +108,5 @@ def _check_url_there(found: Mapping[str, str], environment: Environment) -> Chec
     name = next((name for name in _URL_NAMES if name in found), "")
     if name:
         return CheckMade("DATABASE_URL", True, f"{name} is set on the machine")
-    hint = f"fly secrets set DATABASE_URL=… -a {environment.fly_app} ; or attach a database."
+    hint = f"fly secrets set DATABASE_URL=… -a {quote_words(environment.fly_app)} ; or attach a database."
     return CheckMade("DATABASE_URL", False, "not set on the machine", hint)

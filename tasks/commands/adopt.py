@@ -18,6 +18,7 @@ from tasks.commands.settle import compare_and_settle
 from tasks.config.environments import PROJECT, Environment, load_environment
 from tasks.console.prompts import confirm_by_typing, explain_no_prompt
 from tasks.options import Options
+from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.operations.requests import Request
 from tasks.runner.signals import Stop, catch_signals
@@ -105,7 +106,7 @@ def _read_remote(environment: Environment, migrations: Migrations, options: Opti
         event for event in open_events(environment, Request("catalog"), options, stop, seen) if isinstance(event, CatalogRead)
     ]
     if not read:
-        hint = f"inv env.check --env={environment.name} shows what is missing."
+        hint = f"{compose_command('env.check', env=environment.name)} shows what is missing."
         raise RunnerError("the schema could not be read", hint=hint, state=_STATE)
     scripts = {script.version: script.checksum or None for script in read[-1].scripts}
     recorded = Ledger(checksums=scripts, replaced=read[-1].replaced)

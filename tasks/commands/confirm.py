@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tasks.console.prompts import confirm_by_typing, explain_no_prompt
 from tasks.options import Options
+from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import RefusedError
 from tasks.runner.operations.requests import Request, write_arguments
 from tasks.runner.signals import Stop
@@ -27,7 +28,7 @@ def choose_approval(environment: Environment, request: Request, options: Options
         return None
     name = environment.name
     command, *flags = write_arguments(request)
-    again = " ".join((f"inv db.{command}", f"--env={names or name}", *flags))
+    again = compose_command(f"db.{command}", f"--env={names or name}", *flags)
     if options.upload:
         raise RefusedError(
             f"{name} is guarded, and --upload would run files there that were not deployed",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.checkout.writing import write_file
 from tasks.config.environments import PROJECT
 from tasks.postgres.server.cluster import ServerError
 from tasks.runner.errors import RunnerError
@@ -46,7 +47,7 @@ def write_schema_file(runner: MigrationRunner, *, changed: bool = True) -> Itera
         text = _compose(runner, migrations)
         if path.exists() and path.read_bytes() == text.encode():
             return
-        path.write_text(text, encoding="utf-8", newline="\n")
+        write_file(path, text.encode(), within=runner.migrations_dir)
     except (RunnerError, ServerError) as error:
         yield SchemaWritten(show_path(path), redact(error.message, runner.url))
     except OSError as error:

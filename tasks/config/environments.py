@@ -11,11 +11,13 @@ from pathlib import Path
 from tasks.config.files import EnvFile, read_environment_file, read_shared_file
 from tasks.config.timeouts import DEFAULT_TIMEOUTS, Timeouts, read_timeouts
 from tasks.postgres.masking import EXAMPLE_URL
+from tasks.runner.command_lines import is_environment_name, show_name
 from tasks.runner.errors import UsageError
 from tasks.runner.setting_names import describe_process_misspellings, find_setting
 from tasks.runner.settings import FIXED_ENVIRONMENTS, RawSettings, Settings, name_fly_app, place_folders, read_duration, validate
 from tasks.runner.settings import LOCAL as LOCAL
 
+_NAME_RULE = "; a name has letters, digits, _, . and - only"
 PROJECT = Path(__file__).resolve().parents[2]
 """The project's folder, with .env, the migrations, the seeds and the embedded server."""
 
@@ -76,9 +78,9 @@ def load_environment(
     """
     known = list_environments(project)
     if name not in known:
-        added = f"; to add one, create the file .env.{name}" if name else ""
+        added = f"; to add one, create the file .env.{name}" if is_environment_name(name) else _NAME_RULE if name else ""
         raise UsageError(
-            f"there is no environment {name}" if name else "the name of an environment is empty",
+            f"there is no environment {show_name(name)}" if name else "the name of an environment is empty",
             hint=f"Known are {', '.join(known)}{added}.",
             state="Nothing was changed.",
         )
@@ -106,10 +108,13 @@ def load_environment(
 
 
 def list_environments(project: Path = PROJECT) -> tuple[str, ...]:
-    """Return the names of the environments: the four that every project has, and those that have a file of their own."""
+    """Return the names of the environments: the four that every project has, and those that have a file of their own.
+
+    A file whose name ends in other characters than an environment's name has, such as the backup of an editor, is none.
+    """
     named = sorted(path.name.removeprefix(".env.") for path in project.glob(".env.*") if path.is_file())
     left_out = {*FIXED_ENVIRONMENTS, "example", "sample"}
-    return (*FIXED_ENVIRONMENTS, *(name for name in named if name not in left_out))
+    return (*FIXED_ENVIRONMENTS, *(name for name in named if name not in left_out and is_environment_name(name)))
 
 
 def list_warnings(project: Path = PROJECT, environ: Mapping[str, str] | None = None) -> Sequence[str]:

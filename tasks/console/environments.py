@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tasks.console.cells import clean, clean_lines
 from tasks.console.lines import INDENT, Line, Role, Style, count, describe_state, format_active_run, format_time, hang
+from tasks.runner.command_lines import compose_command
 
 if TYPE_CHECKING:
     from tasks.runner.events import (
@@ -95,9 +96,8 @@ def format_unreached(event: StatusesRead) -> list[Line]:
             lines.append(format_active_run(column.run, column.environment))
         if column.drifted:
             name = clean(column.environment)
-            lines += hang(
-                f"⚠️  {name} has drifted: ", f"inv db.drift --env={name} shows what was changed outside the migrations", "warn"
-            )
+            command = compose_command("db.drift", env=column.environment)
+            lines += hang(f"⚠️  {name} has drifted: ", f"{command} shows what was changed outside the migrations", "warn")
         if column.unknown:
             lines += hang(f"⚠️  {clean(column.environment)}: ", column.unknown, "warn")
         if column.error:

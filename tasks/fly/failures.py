@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tasks.fly.flyctl import hide_tokens
 from tasks.fly.remote_commands import NO_FOLDER, NO_PYTHON
+from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import RunnerError
 from tasks.runner.redaction import redact
 from tasks.runner.settings import URL_MISSING
@@ -56,6 +57,6 @@ def describe_refusal(run: RemoteRun, *, folder: str, environment: str, untouched
             return RunnerError(f"{environment}: {message} ({last})", hint=hint, state=_UNTOUCHED)
     return RunnerError(
         f"{environment}: scripts/migrate.py ended with exit code {run.exit_code} and without a known event: {last}",
-        hint=f"Check the environment: inv env.check --env={environment}",
+        hint=f"Check the environment: {compose_command('env.check', env=environment)}",
         state=_UNTOUCHED if untouched else "What it did is unknown; inv db.history shows the log.",
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.runner.command_lines import quote_words
 from tasks.runner.errors import RefusedError
 
 _HIDDEN_GROUPS = {"fly_app_release_command", "fly_app_console"}
@@ -52,14 +53,14 @@ def choose_machine(machines: Iterable[Machine], *, app: str, preferred: str = ""
     if not known:
         raise RefusedError(
             f"the app {app} has no machines",
-            hint=f"Deploy it first: fly deploy -a {app}",
+            hint=f"Deploy it first: fly deploy -a {quote_words(app)}",
             state="Nothing was changed.",
         )
     listed = ", ".join(f"{machine.id} ({machine.state}{'' if machine.healthy else ', host not answering'})" for machine in known)
     startable = any(machine.state in _STARTABLE and machine.healthy for machine in known)
     raise RefusedError(
         f"the app {app} has no started machine: {listed}",
-        hint="Run the same command with --start to start one." if startable else f"See fly machine list -a {app}",
+        hint="Run the same command with --start to start one." if startable else f"See fly machine list -a {quote_words(app)}",
         state="Nothing was changed.",
     )
 
@@ -70,7 +71,7 @@ def choose_startable(machines: Iterable[Machine], *, app: str) -> Machine:
     if not fit:
         raise RefusedError(
             f"the app {app} has no machine that can be started",
-            hint=f"See fly machine list -a {app}",
+            hint=f"See fly machine list -a {quote_words(app)}",
             state="Nothing was changed.",
         )
     return min(fit, key=lambda machine: (-machine.release, machine.id))

@@ -25,6 +25,7 @@ from tasks.fly.ssh import SshConnection, open_connection
 from tasks.fly.stream import RemoteRun
 from tasks.fly.upload import check_same_files, upload_checkout
 from tasks.options import Options
+from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import Interruption, ReportedError, RunInterruptedError, RunnerError
 from tasks.runner.events import (
     ConnectionLost,
@@ -180,7 +181,8 @@ class Remote:
         build = build_temporary_script if self.options.upload else build_script
         script = build(folder, arguments, settings)
         whole = f"{before}; {script}" if before else script
-        return RemoteRun(connection, whole, self.stop, self.environment.fly_timeouts.silence_s)
+        timeouts = self.environment.fly_timeouts
+        return RemoteRun(connection, whole, self.stop, timeouts.silence_s, environment=self.environment.name)
 
     def decide(self, interruption: Interruption, steps: tuple[str, ...]) -> Iterator[Event]:
         """Ask what a signal means for the run on the machine; raises RunnerError if it is left running.
@@ -196,7 +198,7 @@ class Remote:
         if left:
             raise RunnerError(
                 f"detached; run {self.identity.run_id} continues on the machine",
-                hint=f"See inv db.history --env={self.environment.name}",
+                hint=f"See {compose_command('db.history', env=self.environment.name)}",
                 state=f"The log of {self.environment.name} records what the run does.",
             ) from interruption
 

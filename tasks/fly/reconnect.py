@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from tasks.fly.remote_commands import ALIVE, build_search
+from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import RESUME_HINT, STEPS_ARE_RECOUNTED, Interruption, RunnerError
 from tasks.runner.events import ErrorRaised, Event, OutcomeRead, RunFinished
 from tasks.runner.identity import Identity
@@ -124,7 +125,7 @@ def _conclude(remote: Reconnector, lost: LostRun, known: OutcomeRead) -> Iterato
         "died": f"the process on the machine died: {words}" if words else "the process on the machine died without output",
         "unknown": "the run ended before it changed anything",
     }
-    status = f"inv db.status --env={remote.environment.name}"
+    status = compose_command("db.status", env=remote.environment.name)
     raise RunnerError(
         reasons[known.outcome],
         hint=f"{STEPS_ARE_RECOUNTED} {status}" if lost.command == "rollback" else f"{RESUME_HINT} {status}",
@@ -134,8 +135,9 @@ def _conclude(remote: Reconnector, lost: LostRun, known: OutcomeRead) -> Iterato
 
 
 def _give_up(remote: Reconnector, error: RunnerError) -> RunnerError:
+    history = compose_command("db.history", env=remote.environment.name)
     return RunnerError(
         f"the outcome of run {remote.identity.run_id} is unknown: {error.message}",
-        hint=f"Once {remote.environment.name} can be reached: inv db.history --env={remote.environment.name}",
+        hint=f"Once {remote.environment.name} can be reached: {history}",
         state=_MAY_RUN,
     )

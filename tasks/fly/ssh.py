@@ -19,6 +19,7 @@ from tasks.fly.flyctl import find_organisation, issue_certificate
 from tasks.fly.key_folder import make_key_folder
 from tasks.fly.machines import Machine
 from tasks.fly.proxy import TunnelError, open_proxy
+from tasks.runner.command_lines import quote_words
 from tasks.runner.signals import Stop
 
 # Without a handler, Python prints the tracebacks that paramiko logs for each refused connection. Its exceptions are reported.
@@ -94,6 +95,7 @@ def _build_connection(port: int, key: Path, target: SshConnection) -> Connection
 def _enter(connection: Connection, target: SshConnection, stop: Stop) -> None:
     """Open the connection, with retries until the ssh server of the machine is up."""
     deadline, pause = time.monotonic() + target.timeouts.connect_s, _FIRST_PAUSE_S
+    app = quote_words(target.app)
     while True:
         try:
             connection.open()
@@ -102,7 +104,7 @@ def _enter(connection: Connection, target: SshConnection, stop: Stop) -> None:
         except AuthenticationException as error:
             raise TunnelError(
                 f"machine {target.machine.id} of {target.app} refuses the certificate",
-                hint=f"It may have expired, or user {target.user} may not log in. Try: fly ssh console -a {target.app}",
+                hint=f"It may have expired, or user {target.user} may not log in. Try: fly ssh console -a {app}",
                 state="Nothing was changed.",
             ) from error
         except (SSHException, NoValidConnectionsError, EOFError, OSError) as error:
@@ -110,7 +112,7 @@ def _enter(connection: Connection, target: SshConnection, stop: Stop) -> None:
             if time.monotonic() + pause > deadline:
                 raise TunnelError(
                     f"no ssh connection to machine {target.machine.id} of {target.app}: {str(error) or type(error).__name__}",
-                    hint=f"Check the machine: fly machine status {target.machine.id} -a {target.app}",
+                    hint=f"Check the machine: fly machine status {quote_words(target.machine.id)} -a {app}",
                     state="Nothing was changed.",
                 ) from error
         stop.sleep(pause)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -12,9 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tasks.fly.remote_commands import PID_PREFIX, wrap
-from tasks.runner.errors import RefusedError
+from tasks.runner.command_lines import compose_command
+from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.events import (
     EVENT_FORMAT,
+    LONGEST_LINE,
     AdoptionWritten,
     CatalogRead,
     ErrorRaised,
@@ -26,6 +29,7 @@ from tasks.runner.events import (
     ProbeRead,
     RunFinished,
     StatusRead,
+    WrongEventError,
     from_json,
 )
 from tasks.runner.setting_names import WARNING_PREFIX
@@ -42,6 +46,14 @@ _LAST = (AdoptionWritten, CatalogRead, ErrorRaised, FilesRead, HistoryRead, Outc
 _BYTES = "latin-1"
 """An encoding in which a character is a byte: Fabric decodes chunk by chunk, and a chunk may end within a character."""
 _NOISE_LINES = 20
+_KEPT_LINES = 200
+"""How many of the last lines on stderr are kept."""
+_KEPT_CHARACTERS = 2000
+_SHOWN = 40
+_LARGEST_FORMAT = 10**6
+_PID = re.compile("[0-9]{1,10}")
+_PIDS = range(2, 2**31)
+"""The process ids that a run may have: numbers that kill takes for one process, and not the first process of the machine."""
 _LOOK_EVERY_S = 0.2
 _KILL_TIMEOUT_S = 10
 
@@ -66,6 +78,8 @@ class RemoteRun:
     complete: bool = False
     exit_code: int | None = None
     reason: str = ""
+    environment: str = ""
+    """The environment of the machine, for an error."""
     noise: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     """What scripts/migrate.py reports about the settings of the machine."""
@@ -75,7 +89,7 @@ class RemoteRun:
     def __iter__(self) -> Iterator[Event]:
         """Start the script and yield its events until it ends, a stop is requested, or the connection is lost.
 
-        Raises RefusedError if the events have a newer format.
+        Raises RefusedError if the events have a newer format, and RunnerError for an event that is not as this tool writes it.
         """
         worker = threading.Thread(target=self._work, args=(_Lines(self._lines.put), _Lines(self._add_error)), daemon=True)
         worker.start()
@@ -142,20 +156,25 @@ class RemoteRun:
             self._lines.put(None)
 
     def _add_error(self, line: str) -> None:
-        (self.warnings if line.startswith(WARNING_PREFIX) else self.errors).append(line)
+        lines = self.warnings if line.startswith(WARNING_PREFIX) else self.errors
+        lines.append(line[:_KEPT_CHARACTERS])
+        del lines[:-_KEPT_LINES]
 
     def _read(self, line: str) -> Event | None:
         if line.startswith(PID_PREFIX) and not self.pid:
-            self.pid = int(line.removeprefix(PID_PREFIX))
+            self.pid = self._read_pid(line.removeprefix(PID_PREFIX).strip())
             if self.ending:
                 self._send_end()
             return None
         try:
             event = from_json(line)
+        except WrongEventError as error:
+            check_format(line)
+            raise self._refuse(f"an event that cannot be read ({error})") from error
         except ValueError:
             event = None
             if len(self.noise) < _NOISE_LINES and line.strip():
-                self.noise.append(line)
+                self.noise.append(line[:_KEPT_CHARACTERS])
         check_format(line)
         if isinstance(event, ErrorRaised) and event.message == URL_MISSING:
             # describe_refusal adds the fix on Fly.
@@ -163,16 +182,31 @@ class RemoteRun:
             return None
         return event
 
+    def _read_pid(self, text: str) -> int:
+        """Return a process id; any other number would end other processes than the run."""
+        if not _PID.fullmatch(text) or int(text) not in _PIDS:
+            raise self._refuse(f"{text[:_SHOWN]!r} as its process id")
+        return int(text)
+
+    def _refuse(self, what: str) -> RunnerError:
+        history = compose_command("db.history", env=self.environment)
+        return RunnerError(
+            f"the machine of {self.environment} sent {what}",
+            hint=f"Its image may be damaged, or not be yours. See what the run did: {history}",
+            state="Only the log of the database shows what the run did.",
+        )
+
 
 def check_format(line: str) -> None:
     """Raise RefusedError for an event of a newer format, even if it could be parsed."""
     if '"format"' not in line:
         return
-    with suppress(ValueError):
-        data = json.loads(line)
+    with suppress(ValueError, RecursionError):
+        data = json.loads(line[: LONGEST_LINE + 1])
         number = data.get("format") if isinstance(data, dict) and "kind" in data else None
         if isinstance(number, int) and number > EVENT_FORMAT:
-            version = f" ({data['tool_version']})" if data.get("tool_version") else ""
+            version = f" ({str(data['tool_version'])[:_SHOWN]})" if data.get("tool_version") else ""
+            number = min(number, _LARGEST_FORMAT)
             raise RefusedError(
                 f"the machine has a newer version of this tool{version}: its events have format {number}, "
                 f"this tool reads formats up to {EVENT_FORMAT}",
@@ -189,14 +223,20 @@ class _Lines:
     def __init__(self, pass_on: Any) -> None:
         self._pass_on = pass_on
         self._pieces: list[str] = []
+        self._length = 0
 
     def write(self, text: str) -> None:
-        """Add a chunk of text, which may end anywhere."""
+        """Add a chunk of text, which may end anywhere; of a line of more than LONGEST_LINE bytes, the beginning is kept."""
         *ends, rest = text.split("\n")
         for end in ends:
-            self._pieces.append(end)
+            self._add(end)
             self._pass_line()
-        self._pieces.append(rest)
+        self._add(rest)
+
+    def _add(self, piece: str) -> None:
+        kept = piece[: max(0, LONGEST_LINE + 1 - self._length)]
+        self._pieces.append(kept)
+        self._length += len(kept)
 
     def flush(self) -> None:
         """Do nothing: complete lines were passed on."""
@@ -207,5 +247,6 @@ class _Lines:
             self._pass_line()
 
     def _pass_line(self) -> None:
-        line, self._pieces = "".join(self._pieces), []
-        self._pass_on(line.encode(_BYTES).decode(errors="replace"))
+        line, self._pieces, self._length = "".join(self._pieces), [], 0
+        # A line that is too long stays as it is, so that its reader finds it too long as well.
+        self._pass_on(line if len(line) > LONGEST_LINE else line.encode(_BYTES).decode(errors="replace"))

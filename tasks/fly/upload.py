@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import re
 import shlex
+import stat
 import tarfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +16,12 @@ from typing import TYPE_CHECKING, Any
 from invoke.exceptions import Failure
 from paramiko import SSHException
 
+from tasks.checkout.writing import refuse_links
 from tasks.fly.remote_commands import wrap
 from tasks.runner.errors import RefusedError, RunnerError
+from tasks.runner.files.checkout import read_migrations, read_seed_files
+from tasks.runner.files.schema_file import NAME
+from tasks.runner.ledger.renames import RENAMES_FILE
 
 if TYPE_CHECKING:
     from fabric import Connection
@@ -24,6 +32,14 @@ if TYPE_CHECKING:
 _SENT_CODE = ("tasks/__init__.py", "tasks/console", "tasks/runner", "tasks/catalog", "tasks/postgres", "scripts/migrate.py")
 """What runs on a machine: the runner and the packages that it needs."""
 
+_KEPT_CODE = "tasks/postgres/server"
+"""What stays here: the embedded server."""
+_CODE = frozenset({".py", ".sql"})
+_BESIDE_FOLDERS = (RENAMES_FILE, NAME)
+"""The files of a migrations folder that a run reads, other than the migrations."""
+_FILE_MODE, _FOLDER_MODE = 0o644, 0o755
+_FOLDER = re.compile(r"/[^/\n]+(?:/[^/\n]+)*")
+"""What `mktemp -d` prints. The folder is removed after the run, so it must not be the root."""
 _TIMEOUT_S = 60
 _SHOWN = 5
 """How many versions a message names at most."""
@@ -70,7 +86,7 @@ def _make_folder(connection: Connection) -> str:
     """Create a private folder on the machine and return its path."""
     made = _run(connection, "mktemp -d")
     folder = str(made.stdout).strip()
-    if made.exited != 0 or not folder.startswith("/"):
+    if made.exited != 0 or not _FOLDER.fullmatch(folder):
         raise _refuse(str(made.stderr or ""))
     return folder
 
@@ -104,25 +120,63 @@ def _refuse(words: str) -> RunnerError:
 
 
 def _pack(project: Path, migrations: Path, seeds: Path) -> io.BytesIO:
-    """Return an archive of what a run on a machine needs."""
+    """Return an archive of what a run on a machine needs, and of nothing else that lies in the folders.
+
+    Raises FilesError for migrations or seeds that cannot be used, and RefusedError for one that is a link.
+    """
+    read = read_migrations(migrations)
+    paths = [read.up_path(version) for version in read.checksums]
+    paths += [read.down_path(version) for version in sorted(read.downs)]
+    paths += [path for name in _BESIDE_FOLDERS if os.path.lexists(path := migrations / name)]
+    refuse_links(paths, migrations, done="sent")
+    seed_paths = [seed.path for seed in read_seed_files(seeds)]
+    refuse_links(seed_paths, seeds, done="sent")
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w:gz") as archive:
         pack_code(archive, project)
-        archive.add(migrations, arcname="migrations", filter=_leave_out_caches)
-        if seeds.is_dir():
-            archive.add(seeds, arcname="seeds", filter=_leave_out_caches)
+        for folder in ("migrations",) if read.flat else ("migrations", "migrations/up", "migrations/down"):
+            _add_folder(archive, folder)
+        for path in paths:
+            _add_file(archive, path, f"migrations/{path.relative_to(migrations)}")
+        for path in seed_paths:
+            _add_file(archive, path, f"seeds/{path.name}")
     data.seek(0)
     return data
 
 
 def pack_code(archive: tarfile.TarFile, project: Path) -> None:
-    """Add the code that runs on a machine to an archive."""
+    """Add the code that runs on a machine to an archive: regular `.py` and `.sql` files, none through a link."""
     for name in _SENT_CODE:
-        archive.add(project / name, arcname=name, filter=_leave_out_caches)
+        for path in _list_code(project / name, project / _KEPT_CODE):
+            _add_file(archive, path, str(path.relative_to(project)))
 
 
-def _leave_out_caches(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    return None if Path(member.name).name == "__pycache__" else member
+def _list_code(path: Path, kept: Path) -> Iterator[Path]:
+    """Yield the files of the code in a folder, or a file of its own."""
+    if path == kept or path.is_symlink() or path.name.startswith("."):
+        return
+    if path.is_dir():
+        for each in sorted(path.iterdir()):
+            yield from _list_code(each, kept)
+    elif path.suffix in _CODE:
+        yield path
+
+
+def _add_file(archive: tarfile.TarFile, path: Path, name: str) -> None:
+    """Add a regular file, without its owner and its permissions."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode):
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime, member.mode = status.st_size, int(status.st_mtime), _FILE_MODE
+            archive.addfile(member, file)
+
+
+def _add_folder(archive: tarfile.TarFile, name: str) -> None:
+    member = tarfile.TarInfo(name)
+    member.type, member.mode = tarfile.DIRTYPE, _FOLDER_MODE
+    archive.addfile(member)
 
 
 def _count(versions: list[str], rest: str) -> str:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.checkout.git import Repository
-from tasks.checkout.writing import write_file
+from tasks.checkout.writing import refuse_links, write_file
 from tasks.legacy.contents import OldTexts, read_down, read_texts
 from tasks.legacy.files import OldFile
 from tasks.legacy.headers import add_header, describe_version
 from tasks.legacy.proposal import Placement, Proposal
 from tasks.runner.errors import FilesError
 from tasks.runner.files.checkout import show_path
+from tasks.runner.files.versions import path_of
 from tasks.runner.ledger.renames import RENAMES_FILE, Renames, read_renames, write_renames
 
 SUPERSEDED_FOLDER = "_superseded"
@@ -57,17 +58,30 @@ class _Move:
 def apply_proposal(proposal: Proposal) -> Iterator[Act]:
     """Apply a proposal and yield the changes that were needed.
 
-    Raises FilesError, before anything is changed, for a file that is gone, or whose target exists.
+    Raises FilesError, before anything is changed, for a file that is gone, or whose target exists, and RefusedError for a link.
     """
-    moves = tuple(move for placement in proposal.placements for move in _plan_moves(proposal.folder, placement))
+    refuse_linked(proposal)
+    moves = _list_moves(proposal)
     _check_places(moves)
     path = proposal.folder / RENAMES_FILE
     text = write_renames(_merge_renames(proposal)).encode()
     if not path.exists() or path.read_bytes() != text:
-        write_file(path, text)
+        write_file(path, text, within=proposal.folder)
         yield Act("wrote", path)
     for move in moves:
         yield from _apply_move(move)
+
+
+def refuse_linked(proposal: Proposal) -> None:
+    """Raise RefusedError if a file would be written or moved through a link."""
+    folder, moves = proposal.folder, _list_moves(proposal)
+    refuse_links([folder / RENAMES_FILE, *(move.target for move in moves)], folder)
+    for move in moves:
+        refuse_links([move.source], folder if folder in move.source.parents else move.source.parent.parent)
+
+
+def _list_moves(proposal: Proposal) -> tuple[_Move, ...]:
+    return tuple(move for placement in proposal.placements for move in _plan_moves(proposal.folder, placement))
 
 
 def _plan_moves(folder: Path, placement: Placement) -> Iterator[_Move]:
@@ -78,13 +92,13 @@ def _plan_moves(folder: Path, placement: Placement) -> Iterator[_Move]:
             if path:
                 yield _Move(path, folder / SUPERSEDED_FOLDER / (f"{old.name.stem}{ending}" if old.has_folder else path.name))
         return
-    name = f"{placement.version}.sql"
     # A file that keeps its name may be applied under it: a header would change its checksum.
     renamed = placement.version != old.name.stem
     undoes = describe_version(placement.version, undoes=True) if renamed else ""
     if old.down or (old.path.exists() and read_texts(old).down is not None):
-        yield _Move(old.down or old.path, folder / "down" / name, undoes, old, is_down=True)
-    yield _Move(old.path, folder / "up" / name, describe_version(placement.version) if renamed else "", old)
+        yield _Move(old.down or old.path, path_of(folder / "down", placement.version), undoes, old, is_down=True)
+    header = describe_version(placement.version) if renamed else ""
+    yield _Move(old.path, path_of(folder / "up", placement.version), header, old)
 
 
 def _check_places(moves: tuple[_Move, ...]) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tasks.checkout.writing import write_file
-from tasks.legacy.apply import apply_proposal
+from tasks.legacy.apply import apply_proposal, refuse_linked
 from tasks.legacy.contents import OldTexts, contains_both_directions, read_texts
 from tasks.legacy.dates import FileDate, date_files
 from tasks.legacy.downs import write_down
@@ -26,7 +26,7 @@ from tasks.runner.errors import FilesError, UsageError
 from tasks.runner.events import Event
 from tasks.runner.files.checkout import show_path
 from tasks.runner.files.decoding import decode_source
-from tasks.runner.files.versions import VERSION_PATTERN
+from tasks.runner.files.versions import VERSION_PATTERN, path_of
 from tasks.runner.ledger.renames import Renames, read_renames, read_targets
 
 _REPEATABLE = "Flyway runs it after each change, and a migration runs once; if you need it, write one: inv db.new NAME"
@@ -140,6 +140,7 @@ def clean_up(cleanup: Cleanup, server: ScratchServer, *, apply: bool, unread: tu
             hint="Fix them, or put _ before the name of a file that is not needed: such files are ignored.",
         )
     if apply and cleanup.files:
+        refuse_linked(cleanup.proposal)
         # Before anything is moved, so that none is lost if the run is interrupted.
         yield from _write_downs(cleanup)
         for act in apply_proposal(cleanup.proposal):
@@ -150,10 +151,10 @@ def clean_up(cleanup: Cleanup, server: ScratchServer, *, apply: bool, unread: tu
 
 def _write_downs(cleanup: Cleanup) -> Iterator[Event]:
     for each in cleanup.files:
-        path = cleanup.folder / "down" / f"{each.version}.sql"
-        if each.down and not path.exists():
+        path = path_of(cleanup.folder / "down", each.version) if each.down else None
+        if path is not None and not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_file(path, each.down.encode())
+            write_file(path, each.down.encode(), within=cleanup.folder)
             yield FileChanged("wrote, for review,", show_path(path))
 
 

@@ -50,3 +50,34 @@ def quote_identifier(name: str) -> str:
 def quote_qualified(*parts: str) -> str:
     """Return a name of several parts as SQL, for example of a schema and a table; empty parts are left out."""
     return ".".join(quote_identifier(part) for part in parts if part)
+
+
+def show_identifier(name: str) -> str:
+    """Return a name as SQL for a message, to be pasted: characters that a terminal does not show as they are become escapes.
+
+    https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS (U&"…")
+    """
+    if name.isprintable():
+        return quote_identifier(name)
+    return 'U&"' + _escape(name.replace('"', '""'), r"\+{:06X}") + '"'
+
+
+def show_qualified(*parts: str) -> str:
+    """Return a name of several parts as SQL for a message, as `show_identifier` does; empty parts are left out."""
+    return ".".join(show_identifier(part) for part in parts if part)
+
+
+def show_literal(text: str) -> str:
+    """Return a text as a literal of SQL for a message, to be pasted, with escapes as in `show_identifier`.
+
+    https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-STRINGS-ESCAPE
+    """
+    doubled = text.replace("'", "''")
+    if text.isprintable() and "\\" not in text:
+        return f"'{doubled}'"
+    return "E'" + _escape(doubled, r"\U{:08X}") + "'"
+
+
+def _escape(text: str, form: str) -> str:
+    doubled = text.replace("\\", 2 * "\\")
+    return "".join(character if character.isprintable() else form.format(ord(character)) for character in doubled)

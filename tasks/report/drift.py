@@ -8,6 +8,7 @@ from tasks.console.formatters import register_formatters
 from tasks.console.lines import INDENT, Line, Style, count, format_database, hang
 from tasks.rehearsal.drift.drift import DriftRead, MigrationWritten
 from tasks.report.schema_changes import format_change
+from tasks.runner.command_lines import compose_command
 
 
 def register_messages() -> None:
@@ -32,8 +33,8 @@ def _format_drift(event: DriftRead, _style: Style) -> list[Line]:
     number = len(event.changes.changes)
     lines.append(Line(f"❌ {count(number, 'difference')} from the migrations (+ found, - expected)", "bad"))
     lines += [format_change(text) for text in show_difference(event.changes)]
-    env = f" --env={clean(event.environment)}" if event.environment else ""
-    next_step = f"Write the differences as a migration (inv db.drift{env} --as-migration NAME), or revert them by hand."
+    command = compose_command("db.drift", "--as-migration", "NAME", env=event.environment)
+    next_step = f"Write the differences as a migration ({command}), or revert them by hand."
     return [*lines, *hang(f"{INDENT}Next:  ", next_step)]
 
 
@@ -45,6 +46,6 @@ def _format_written(event: MigrationWritten, _style: Style) -> list[Line]:
         return [*lines, *hang("❌ Not verified on scratch: ", event.problem, "bad")]
     result = "the statements work; complete the files by hand" if event.by_hand else "up produces this schema, down reverts it"
     lines.append(Line(f"{INDENT}Verified on scratch: {result}. Review the files, then commit them.", "dim"))
-    env = f" --env={clean(event.environment)}" if event.environment else ""
-    next_step = f"inv db.adopt{env} records it as applied in this database; inv db.migrate applies it to the others."
+    command = compose_command("db.adopt", env=event.environment)
+    next_step = f"{command} records it as applied in this database; inv db.migrate applies it to the others."
     return [*lines, *hang(f"{INDENT}Next:  ", next_step)]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
+from tasks.checkout.writing import write_file
 from tasks.console.cells import clean_lines
 from tasks.console.environments import Cell, format_cell, format_heading, order_rows
 from tasks.console.lines import format_time
@@ -31,7 +32,7 @@ tbody th { font: 13px ui-monospace, monospace }
 def write_page(overview: StatusesRead, path: Path, *, now: datetime | None = None) -> None:
     """Write the page to a file; raises RunnerError if the file cannot be written."""
     try:
-        path.write_text(render_page(overview, now or datetime.now(UTC)), encoding="utf-8")
+        write_file(path, render_page(overview, now or datetime.now(UTC)).encode())
     except OSError as error:
         raise RunnerError(f"{path} cannot be written: {error.strerror}", hint="Name another file with --html.") from error
 

@@ -5,12 +5,13 @@ https://github.com/prometheus/node_exporter#textfile-collector
 
 from __future__ import annotations
 
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
+from tasks.checkout.writing import write_file
+from tasks.runner.clock import read_time
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import EnvironmentStatus, StatusesRead
 
@@ -25,12 +26,7 @@ def write_gauges(overview: StatusesRead, path: Path, *, now: datetime | None = N
     Raises RunnerError where the file cannot be written.
     """
     try:
-        # A folder of ours beside the file: one on another disk could not be moved from, and the collector reads only files.
-        with tempfile.TemporaryDirectory(prefix=".gauges-", dir=path.parent) as folder:
-            unfinished = Path(folder) / path.name
-            write_to_textfile(str(unfinished), build_gauges(overview, now or datetime.now(UTC)))
-            unfinished.chmod(_READABLE_BY_ALL)
-            unfinished.replace(path)
+        write_file(path, generate_latest(build_gauges(overview, now or datetime.now(UTC))), mode=_READABLE_BY_ALL)
     except OSError as error:
         raise RunnerError(f"{path} cannot be written: {error.strerror}", hint="Name another file with --prometheus.") from error
 
@@ -64,5 +60,5 @@ def build_gauges(overview: StatusesRead, now: datetime) -> CollectorRegistry:
 
 def count_seconds_since_last(column: EnvironmentStatus, now: datetime) -> float | None:
     """Return the seconds since the last migration of an environment was applied, None if there is none."""
-    moments = [datetime.fromisoformat(row.applied_at) for row in column.rows if row.applied_at]
+    moments = [at.replace(tzinfo=at.tzinfo or UTC) for row in column.rows if (at := read_time(row.applied_at))]
     return (now - max(moments)).total_seconds() if moments else None

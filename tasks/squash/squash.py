@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tasks.catalog import compare, show_difference
 from tasks.checkout.git import Repository
-from tasks.checkout.writing import write_file
+from tasks.checkout.writing import refuse_links, write_file
 from tasks.legacy.events import FileChanged
 from tasks.postgres.masking import mask_secrets
 from tasks.rehearsal.model import RehearsedMigration, read_migration_pairs
@@ -22,6 +22,7 @@ from tasks.runner.errors import Place, RefusedError, UsageError
 from tasks.runner.events import Event
 from tasks.runner.files.checkout import read_migrations, show_path
 from tasks.runner.files.checksums import list_checksums
+from tasks.runner.files.versions import path_of
 from tasks.runner.ledger.renames import RENAMES_FILE, Renames, read_renames, read_targets, write_renames
 from tasks.runner.ledger.squashes import Squash
 from tasks.runner.parsing import read_script
@@ -109,16 +110,17 @@ def squash_files(made: MadeSquash, *, apply: bool) -> Iterator[Event]:
     varying = (*made.varying.others, *made.varying.times)
     yield SquashPlanned(made.version, made.versions, made.rows, mask_secrets(made.up), mask_secrets(made.down), varying)
     if apply:
+        removed = [path for version in made.versions for path in _list_places(made.folder, version)]
+        refuse_links([*removed, *(path for path, _ in _list_texts(made))], made.folder)
         for path, text in _list_texts(made):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_file(path, text.encode())
+            write_file(path, text.encode(), within=made.folder)
             yield FileChanged("wrote", show_path(path))
         repository = Repository(made.folder.absolute())
-        for version in made.versions:
-            for path in _list_places(made.folder, version):
-                if path.exists():
-                    repository.remove(path)
-                    yield FileChanged("removed", show_path(path))
+        for path in removed:
+            if path.exists():
+                repository.remove(path)
+                yield FileChanged("removed", show_path(path))
     yield SquashFinished(made.version, len(made.versions), apply)
 
 
@@ -177,7 +179,7 @@ def _name(timestamp: str, versions: Sequence[str]) -> str:
 
 
 def _list_places(folder: Path, version: str) -> tuple[Path, Path]:
-    return folder / "up" / f"{version}.sql", folder / "down" / f"{version}.sql"
+    return path_of(folder / "up", version), path_of(folder / "down", version)
 
 
 def _refuse_beyond(rehearsed: Sequence[RehearsedMigration]) -> None:

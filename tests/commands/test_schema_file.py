@@ -60,6 +60,18 @@ def test_a_database_with_versions_unknown_to_the_checkout_is_reported_and_the_ru
     assert operator.read_tables() == ["a", "b"]
 
 
+def test_a_link_in_its_place_is_reported_and_what_it_leads_to_stays(operator: Operator) -> None:
+    outside = operator.project.root / "outside.txt"
+    outside.write_text("precious")
+    path = operator.project.migrations / NAME
+    path.symlink_to("../outside.txt")
+    output = operator.project.inv("db.migrate", check=0).stdout
+    assert "is a link to ../outside.txt, and nothing is written or removed through a link" in " ".join(output.split())
+    assert outside.read_text() == "precious"
+    assert path.is_symlink()
+    assert operator.read_tables() == ["a", "b"]
+
+
 def test_a_flat_folder_gets_no_schema_file(project: Project, database: Database) -> None:
     for folder in ("up", "down"):
         (project.migrations / folder).rmdir()

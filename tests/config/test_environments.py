@@ -132,8 +132,18 @@ def test_an_unknown_environment_is_refused_with_the_known_ones(tmp_path: Path, n
     (tmp_path / ".env.preview").write_text("")
     (tmp_path / ".env.example").write_text("")
     error = refuse(tmp_path, name)
-    assert error.message == (f"there is no environment {name}" if name else "the name of an environment is empty")
+    shown = "'../dev'" if name == "../dev" else name
+    assert error.message == (f"there is no environment {shown}" if name else "the name of an environment is empty")
     assert error.hint.startswith("Known are local, dev, staging, prod, preview")
+
+
+@pytest.mark.parametrize("name", ["staging~", "a b", "x;id", "$(id)", "-x", "a\nb", "\u202ea"])
+def test_a_file_with_another_ending_is_no_environment(tmp_path: Path, name: str) -> None:
+    (tmp_path / f".env.{name}").write_text("")
+    assert list_environments(tmp_path) == ("local", "dev", "staging", "prod")
+    error = refuse(tmp_path, name)
+    assert error.message == f"there is no environment {name!a}"
+    assert error.hint == "Known are local, dev, staging, prod; a name has letters, digits, _, . and - only."
 
 
 def test_the_settings_of_fly_and_the_actor_are_read_from_all_places(tmp_path: Path) -> None:

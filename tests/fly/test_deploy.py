@@ -104,8 +104,8 @@ def test_help_exits_with_0(deployer: Deployer) -> None:
 @pytest.mark.parametrize(
     ("environment", "variables", "exit_code", "message"),
     [
-        ("staging; touch oops", {}, 2, "there is no environment staging; touch oops"),
-        ("$(touch oops)", {}, 2, "there is no environment $(touch oops)"),
+        ("staging; touch oops", {}, 2, "there is no environment 'staging; touch oops'"),
+        ("$(touch oops)", {}, 2, "there is no environment '$(touch oops)'"),
         ("staging", {"APP_NAME": "$(touch oops) `touch oops`; touch oops"}, 1, "Could not find App"),
         ("dev,staging", {"APP_NAME": STAGING}, 1, "APP_NAME names one app, but 'dev,staging' is not one environment."),
     ],

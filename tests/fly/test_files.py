@@ -1,12 +1,13 @@
 """The migration files on a machine and in the checkout: compared before a run, or uploaded for one run."""
 
 import hashlib
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tasks.fly.upload import check_same_files
+from tasks.fly.upload import _pack, check_same_files
 from tasks.runner.errors import RefusedError, ReportedError, RunnerError
 from tasks.runner.events import FilesRead, RunFinished
 from tasks.runner.files.checkout import Migrations, read_migrations
@@ -15,7 +16,7 @@ from tests.fly.operating import RemoteOperator, operate_remotely
 from tests.kit.databases import Database
 from tests.kit.fly.images import Image
 from tests.kit.fly.world import FlyWorld
-from tests.kit.projects import Project
+from tests.kit.projects import REPOSITORY, Project
 from tests.runner.operating import A, B, C
 
 SMALL_DISK_MEGABYTES = 16
@@ -128,6 +129,79 @@ def test_an_upload_runs_the_files_of_the_checkout_and_removes_them(remote: Remot
     assert remote.operator.database.query("TABLE b") == [(1,)]
     assert [path.name for path in (machine.app / "migrations" / "up").iterdir()] == [f"{A}.sql"]
     remote.assert_clean()
+
+
+SENT = {
+    "migrations/renames.toml",
+    "migrations/schema.sql",
+    f"migrations/up/{A}.sql",
+    f"migrations/down/{A}.sql",
+    "seeds/001_one.sql",
+}
+NOT_SENT = (
+    *(".env", ".env.local", "prod_backup.dump", ".git/config"),
+    *("up/.hidden.sql", "up/_old.sql", "up/notes.txt", "up/x.py", "a/b.sql"),
+)
+
+
+def test_an_upload_sends_what_a_run_reads_and_nothing_else(project: Project, tmp_path: Path) -> None:
+    project.write_up(A, "SELECT 1;")
+    project.write_down(A, "SELECT 1;")
+    project.write_seed("001_one", "SELECT 1;")
+    for folder in (project.migrations, project.seeds):
+        for name in NOT_SENT:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("secret")
+    (project.migrations / "renames.toml").write_text("[renames]\n")
+    (project.migrations / "schema.sql").write_text("")
+    (project.migrations / "up" / "_link.sql").symlink_to("/etc/passwd")
+    code = tmp_path / "project"
+    copy_code(code)
+    for name in (".env.local", "dump", ".git/config", "x.pyc", "__pycache__/y.pyc"):
+        path = code / "tasks" / "runner" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("secret")
+    (code / "tasks" / "runner" / "link.py").symlink_to("/etc/passwd")
+    (code / "tasks" / "runner" / "linked").symlink_to("/etc")
+    with tarfile.open(fileobj=_pack(code, project.migrations, project.seeds)) as archive:
+        files = [member for member in archive.getmembers() if not member.isdir()]
+    names = {member.name for member in files}
+    assert {name for name in names if name.startswith(("migrations", "seeds"))} == SENT
+    expected = {str(path.relative_to(REPOSITORY)) for path in list_code()}
+    assert {name for name in names if name.startswith(("tasks", "scripts"))} == expected
+    assert all(member.isreg() and (member.mode, member.uid, member.uname) == (0o644, 0, "") for member in files)
+
+
+@pytest.mark.parametrize("name", [f"up/{A}.sql", f"down/{A}.sql", "up", "renames.toml", "seed"])
+def test_an_upload_through_a_link_is_refused(project: Project, tmp_path: Path, name: str) -> None:
+    project.write_up(A, "SELECT 1;")
+    project.write_down(A, "SELECT 1;")
+    project.write_seed("001_one", "SELECT 1;")
+    path = project.seeds / "001_one.sql" if name == "seed" else project.migrations / name
+    if path.exists():
+        path.rename(tmp_path / "moved")
+    path.symlink_to(tmp_path / "moved")
+    (tmp_path / "moved").touch()
+    with pytest.raises(RefusedError, match=r"is a link to .*, and nothing is sent through a link"):
+        _pack(REPOSITORY, project.migrations, project.seeds)
+
+
+def list_code() -> Iterator[Path]:
+    """Yield the files that run on a machine."""
+    yield REPOSITORY / "scripts" / "migrate.py"
+    yield REPOSITORY / "tasks" / "__init__.py"
+    for name in ("console", "runner", "catalog", "postgres"):
+        for suffix in (".py", ".sql"):
+            found = (REPOSITORY / "tasks" / name).rglob(f"*{suffix}")
+            yield from (path for path in found if path.parent.name != "server")
+
+
+def copy_code(target: Path) -> None:
+    for path in list_code():
+        copy = target / path.relative_to(REPOSITORY)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
 
 
 def test_an_upload_needs_no_app_in_the_image(remote: RemoteOperator) -> None:

@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks.postgres.server.accounts import SYSTEM_ACCOUNT
+from tasks.postgres.server.accounts import SYSTEM_ACCOUNT, Account, open_passage
 from tasks.postgres.server.embedded import EmbeddedServerError, find_running, find_server, start
 from tests.kit.projects import REPOSITORY
 from tests.kit.servers import FAST_SETTINGS
+
+
+def read_mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 def may_mount() -> bool:
@@ -32,11 +36,57 @@ def test_a_directory_that_may_not_be_read_is_reported(directory: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as another account")
-def test_for_root_a_private_folder_gets_only_the_search_permission(empty: Path) -> None:
+def test_for_root_a_private_folder_gets_only_the_search_permission_for_the_account(empty: Path) -> None:
     empty.parent.mkdir(mode=0o700)
     start(empty, FAST_SETTINGS)
-    assert stat.S_IMODE(empty.parent.stat().st_mode) == 0o701
-    assert stat.S_IMODE((empty / "data").stat().st_mode) == 0o700
+    data = (empty / "data").stat()
+    assert read_mode(empty.parent) == 0o710
+    assert empty.parent.stat().st_gid == data.st_gid != 0
+    assert (read_mode(empty), empty.stat().st_uid) == (0o700, data.st_uid)
+    assert read_mode(empty / "data") == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as another account")
+@pytest.mark.parametrize(("before", "after"), [(0o700, 0o710), (0o750, 0o751), (0o705, 0o705), (0o755, 0o755)])
+def test_a_folder_is_opened_no_further_than_the_account_needs(tmp_path: Path, before: int, after: int) -> None:
+    tmp_path.chmod(before)
+    open_passage(tmp_path / "data", Account("daemon", 1, 1))
+    assert read_mode(tmp_path) == after
+
+
+def test_the_folder_is_private_whatever_the_umask(empty: Path) -> None:
+    empty.parent.mkdir()
+    before = os.umask(0)
+    try:
+        start(empty, FAST_SETTINGS)
+    finally:
+        os.umask(before)
+    assert read_mode(empty) == 0o700
+    assert [path for path in empty.rglob("*") if not path.is_symlink() and read_mode(path) & 0o077 and not path.is_socket()] == []
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o755])
+def test_an_existing_folder_becomes_private(directory: Path, mode: int) -> None:
+    directory.chmod(mode)
+    start(directory)
+    assert read_mode(directory) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for two accounts")
+def test_a_folder_or_a_data_directory_of_another_account_is_refused(short_path: Path) -> None:
+    folder = short_path / ".postgres"
+    (folder / "data").mkdir(parents=True)
+    folder.chmod(0o777)
+    for owner, owner_of_data in ((1, 2), (2, 1), (2, 2), (0, 1)):
+        os.chown(folder, owner, owner)
+        os.chown(folder / "data", owner_of_data, owner_of_data)
+        os.seteuid(1)
+        try:
+            for use in (start, find_running):
+                with pytest.raises(EmbeddedServerError, match="belongs to another account"):
+                    use(folder)
+        finally:
+            os.seteuid(0)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as another account")

@@ -1,5 +1,6 @@
 """The HTML page of all environments, read with an HTML parser."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.report.html import render_page, write_page
+from tasks.report.prometheus import write_gauges
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import EnvironmentStatus, StatusesRead, StatusRow
 from tests.report.samples import ASSETS, SEARCH, STATUSES, USERS
@@ -111,3 +113,13 @@ def test_a_page_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunnerError, match=r"nowhere/p\.html cannot be written: No such file or directory") as failed:
         write_page(STATUSES, tmp_path / "nowhere" / "p.html")
     assert "--html" in failed.value.hint
+
+
+@pytest.mark.parametrize("write", [write_page, write_gauges], ids=["page", "gauges"])
+def test_a_link_is_not_written_through(tmp_path: Path, write: Callable[[StatusesRead, Path], None]) -> None:
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "link").symlink_to("precious")
+    with pytest.raises(RunnerError, match="link is a link to precious"):
+        write(STATUSES, tmp_path / "link")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "precious"]
+    assert (tmp_path / "precious").read_text() == "precious"

@@ -1,7 +1,9 @@
 """Squashing many migrations into one: same schema and same rows, proved on scratch; a database that has them runs nothing."""
 
+import hashlib
 import itertools
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
 from tasks.runner.errors import FilesError, RefusedError, UsageError
 from tasks.runner.events import Event, PlanMade, RunFinished
 from tasks.runner.files.checkout import read_migrations
+from tasks.runner.ledger.renames import RENAMES_FILE
 from tasks.squash.events import SquashFinished, SquashPlanned
 from tasks.squash.squash import plan_squash, refuse_difference, squash_files
 from tasks.squash.state import read_state
@@ -157,6 +160,36 @@ def test_a_flat_folder_is_refused(operator: Operator, server: ScratchServer, tmp
     (tmp_path / "no name.sql").write_text("SELECT 1;")
     with pytest.raises(FilesError):
         plan_squash(tmp_path, PLACES, server)
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+def test_renames_toml_cannot_lead_to_the_removal_of_another_file(
+    filled: Operator, server: ScratchServer, tmp_path: Path, tracked: bool
+) -> None:
+    folder = filled.project.migrations
+    victim = folder.parent / "victim" / "precious.sql"
+    victim.parent.mkdir()
+    victim.write_text("SELECT 1;")
+    if tracked:
+        subprocess.run(["git", "init", "--quiet"], cwd=folder.parent, check=True)
+        subprocess.run(["git", "add", "--all"], cwd=folder.parent, check=True)
+    digest = hashlib.sha256((folder / "up" / f"{PLACES}.sql").read_bytes()).hexdigest()
+    text = f'[squashed."{PLACES}"]\nchecksum = "{digest}"\nversions = ["../../victim/precious"]\n'
+    (folder / RENAMES_FILE).write_text(text)
+    with pytest.raises(FilesError, match=r"renames\.toml:3: '\.\./\.\./victim/precious' is not the name of a migration"):
+        squash(filled, server)
+    assert victim.exists()
+
+
+@pytest.mark.parametrize("name", ["up", "down"])
+def test_nothing_is_written_or_removed_in_a_folder_that_is_a_link(filled: Operator, server: ScratchServer, name: str) -> None:
+    folder, other = filled.project.migrations, filled.project.root / "other"
+    (folder / name).rename(other)
+    (folder / name).symlink_to(other)
+    before = sorted(filled.project.root.rglob("*"))
+    with pytest.raises(RefusedError, match=f"migrations/{name} is a link to"):
+        squash(filled, server)
+    assert sorted(filled.project.root.rglob("*")) == before
 
 
 def test_a_squash_with_a_different_result_is_refused_with_the_difference(operator: Operator, server: ScratchServer) -> None:

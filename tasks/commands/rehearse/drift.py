@@ -16,6 +16,7 @@ from tasks.commands.scratch import open_scratch, read_extensions
 from tasks.commands.settle import settle
 from tasks.config.environments import Environment, load_environment
 from tasks.options import Options
+from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import CHECK_FOUND, CatalogRead, Event
 from tasks.runner.operations.requests import Request, parse_count
@@ -83,7 +84,7 @@ def _find_drift(environment: Environment, options: Options, stop: Stop, seen: li
         else:
             yield event
     if read is None:
-        hint = f"inv env.check --env={environment.name} shows what is missing."
+        hint = f"{compose_command('env.check', env=environment.name)} shows what is missing."
         raise RunnerError("the schema could not be read", hint=hint)
     if flags.name:
         refuse_unfinished(read.unfinished)

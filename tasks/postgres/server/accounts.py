@@ -63,13 +63,18 @@ def find_owner(data: Path) -> Account | None:
 def open_passage(path: Path, account: Account) -> None:
     """Add the search permission for `account` to every folder above `path` that lacks it.
 
-    Searching is not listing: a folder of mode 0700 becomes 0701.
+    Searching is not listing. Of root's own folders, one that no group may use gets the account's group, so that others still
+    may not search it: 0700 becomes 0710. Any other folder, whose group is in use, becomes searchable for all: 0750 becomes 0751.
     """
     for folder in path.absolute().parents:
         lacking = _lacking_bits(folder, account, stat.S_IXOTH)
         if lacking:
             _log.warning("PostgreSQL runs as %s, which may now search %s", account.name, folder)
-            folder.chmod(stat.S_IMODE(folder.stat().st_mode) | lacking)
+            status = folder.stat()
+            if lacking == stat.S_IXOTH and status.st_uid == 0 and not status.st_mode & stat.S_IRWXG:
+                os.chown(folder, -1, account.gid)
+                lacking = stat.S_IXGRP
+            folder.chmod(stat.S_IMODE(status.st_mode) | lacking)
 
 
 def open_programs(install: Path, account: Account) -> None:

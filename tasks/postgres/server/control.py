@@ -58,6 +58,7 @@ def start(cluster: Cluster, settings: Mapping[str, str] | None = None) -> None:
         return
     account = find_owner(cluster.data)
     if account is not None:
+        _pass_on(cluster.data.parent, account)
         open_programs(cluster.programs.parent, account)
         open_passage(cluster.data, account)
     folder = cluster.socket_folder
@@ -89,6 +90,13 @@ def stop(cluster: Cluster) -> bool:
     if cluster.socket_folder != cluster.data:
         shutil.rmtree(cluster.socket_folder, ignore_errors=True)
     return True
+
+
+def _pass_on(home: Path, account: Account) -> None:
+    """Give a private folder of root to the server's account, which may not enter it otherwise."""
+    status = home.stat()
+    if status.st_uid == 0 and not status.st_mode & 0o077:
+        os.chown(home, account.uid, account.gid)
 
 
 def _await_running_server(cluster: Cluster) -> None:
@@ -170,4 +178,6 @@ def _make_private(folder: Path, account: Account | None) -> None:
         os.chown(folder, account.uid, account.gid, follow_symlinks=False)
     status = folder.lstat()
     if folder.is_symlink() or status.st_uid != uid or status.st_mode & 0o077:
-        raise ServerError(f"{folder} already exists and belongs to another account.", f"Remove it: rm -rf {folder}")
+        raise ServerError(
+            f"{folder} already exists and belongs to another account.", f"Remove it: rm -rf {shlex.quote(str(folder))}"
+        )

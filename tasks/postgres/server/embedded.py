@@ -13,6 +13,7 @@ from pathlib import Path
 from tasks.postgres.server import cluster, control
 from tasks.postgres.server.cluster import Cluster, ServerError
 from tasks.postgres.server.folder_lock import lock
+from tasks.postgres.server.private_folder import check_owner, check_same_owner, make_private_folder
 
 DATABASE = "gaia_local"
 MAJOR_VERSION = "18"
@@ -39,6 +40,10 @@ def find_running(directory: Path) -> str | None:
     """
     with _explain(directory):
         server = find_server(directory)
+        if not directory.exists():
+            return None
+        check_owner(directory)
+        check_same_owner(server.data, directory)
         return server.url(DATABASE) if cluster.is_ready(server) else None
 
 
@@ -57,8 +62,9 @@ def start(directory: Path, settings: Mapping[str, str] | None = None) -> str:
     the others wait for it. `settings` apply only if this call starts the server. Raises EmbeddedServerError.
     """
     with _explain(directory):
-        directory.mkdir(parents=True, exist_ok=True)
+        make_private_folder(directory)
         server = find_server(directory)
+        check_same_owner(server.data, directory)
         if not cluster.is_ready(server):
             with lock(directory):
                 _check_version(server)

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import psycopg
 
-from tasks.postgres.quoting import quote_identifier
+from tasks.postgres.quoting import show_identifier
 from tasks.runner.database.limited_session import LimitedSession, NoAnswerError
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.errors import ConnectError, Interruption, RefusedError, RunInterruptedError
@@ -115,10 +115,10 @@ def _find_limit(lock: RunLock) -> _Limit | None:
         return None
     role, database, role_limit, database_limit, of_role, of_database = row
     if 0 <= role_limit <= of_role:
-        return _Limit(role_limit, f"role {role} has CONNECTION LIMIT {role_limit}", f"ALTER ROLE {quote_identifier(role)}")
+        return _Limit(role_limit, f"role {role} has CONNECTION LIMIT {role_limit}", f"ALTER ROLE {show_identifier(role)}")
     if 0 <= database_limit <= of_database:
         words = f"database {database} has CONNECTION LIMIT {database_limit}"
-        return _Limit(database_limit, words, f"ALTER DATABASE {quote_identifier(database)}")
+        return _Limit(database_limit, words, f"ALTER DATABASE {show_identifier(database)}")
     return None
 
 

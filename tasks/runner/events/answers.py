@@ -77,7 +77,7 @@ class CatalogRead(Event):
     environment: str
     database: str
     server_version: int
-    objects: tuple[tuple[str, ...], ...]
+    objects: tuple[tuple[str, str, str, str], ...]
     scripts: tuple[StoredScript, ...]
     record: OtherRecord | None = None
     """What another tool recorded in this database."""
@@ -118,6 +118,11 @@ class FilesRead(Event):
     tool_version: str
     ledger_format: int
     format: int = EVENT_FORMAT
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if a version has no checksum, or the other way round."""
+        if len(self.versions) != len(self.checksums):
+            raise ValueError(f"{len(self.versions)} versions and {len(self.checksums)} checksums")
 
 
 @event("outcome_read")

@@ -60,7 +60,7 @@ class OtherRecord:
     schema: str
     table: str
     tool: str
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[str, str, str, str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)

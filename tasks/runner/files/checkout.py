@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasks.postgres.section_marks import may_have_marks, may_have_marks_in
-from tasks.runner.errors import FilesError, Place
+from tasks.runner.errors import FilesError, Place, RefusedError
 from tasks.runner.files.checksums import list_checksums
 from tasks.runner.files.decoding import decode_source
-from tasks.runner.files.versions import describe_fault
+from tasks.runner.files.versions import describe_fault, path_of
 from tasks.runner.parsing.sections import read_sections
 
 _SEED_PATTERN = re.compile(r"\d{3,}_[A-Za-z0-9_-]+")
@@ -54,13 +54,23 @@ class Migrations:
     both_directions: Mapping[str, str] = field(default_factory=dict)
     """The up files that another tool's marks divide into up and down: by version, where the down section begins."""
 
+    @property
+    def up_folder(self) -> Path:
+        """Return the folder of the up files."""
+        return self.folder if self.flat else self.folder / "up"
+
+    @property
+    def down_folder(self) -> Path:
+        """Return the folder of the down files, which may not exist."""
+        return self.folder / "down"
+
     def up_path(self, version: str) -> Path:
-        """Return the path of the up file of a version."""
-        return Path(self.folder, "" if self.flat else "up", f"{version}.sql")
+        """Return the path of the up file of a version; raises RefusedError for a text that is not a version."""
+        return path_of(self.up_folder, version)
 
     def down_path(self, version: str) -> Path:
-        """Return the path of the down file of a version, which may not exist."""
-        return Path(self.folder, "down", f"{version}.sql")
+        """Return the path of the down file of a version, which may not exist; raises RefusedError as `up_path` does."""
+        return path_of(self.down_folder, version)
 
     def matches(self, version: str, checksum: str) -> bool:
         """Return True if a checksum, or its beginning, is that of the up file, but for line ends or a byte order mark.
@@ -73,7 +83,7 @@ class Migrations:
             return True
         try:
             data = self.up_path(version).read_bytes()
-        except OSError:
+        except (OSError, RefusedError):
             return False
         variants = list_checksums(data)
         return self.checksums[version] in variants and any(each.startswith(checksum) for each in variants)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from tasks.postgres.encodings import SQL_ASCII, UTF8, decode_as, find_encoding
 from tasks.postgres.tokens import BLANKS, Token, is_closed, read_string, tokenize
+from tasks.runner.command_lines import quote_words
 from tasks.runner.errors import FilesError, Place
 from tasks.runner.parsing.psql import END_OF_DATA
 from tasks.runner.parsing.source_text import BYTE_ORDER_MARK, blank
@@ -105,7 +106,7 @@ def _skip_changes(text: str, shown: str) -> DecodedText:
 def _decode_as_set(data: bytes, shown: str, error: UnicodeDecodeError) -> DecodedText:
     """Return bytes that are not UTF-8 as text in the one encoding that the file sets; raises FilesError without one."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        hint = f"Convert it: iconv -f utf-16 -t utf-8 {shown} > converted.sql"
+        hint = f"Convert it: iconv -f utf-16 -t utf-8 {quote_words(shown)} > converted.sql"
         raise _refuse_bytes(data, shown, error, "UTF-8", hint) from error
     # Statements are ASCII in all encodings, and Latin-1 has a character for each byte.
     changes = _find_changes(data.decode("latin-1"))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tasks.runner.errors import RunnerError
 from tasks.runner.files.templates import MigrationText, render
-from tasks.runner.files.versions import newest_timestamp, next_timestamp, to_snake_case
+from tasks.runner.files.versions import newest_timestamp, next_timestamp, path_of, to_snake_case
 
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 
@@ -71,7 +71,7 @@ def _create_files(directory: Path, description: str, now: datetime, compose: Cal
     newest = newest_timestamp(name for folder in folders for name in _list_sql(folder))
     version = f"{next_timestamp(now, newest)}_{description}"
     text = compose(version)
-    paths = tuple(folder / f"{version}.sql" for folder in folders)
+    paths = tuple(path_of(folder, version) for folder in folders)
     write_all_or_none(tuple(zip(paths, (text.up, text.down), strict=False)))
     notes = _note_flat(directory, flat) + _note_clock(version, newest, now)
     return NewMigration(version, paths[0], None if flat else paths[1], notes)

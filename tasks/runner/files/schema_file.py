@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from tasks.runner.errors import FilesError, Place
 from tasks.runner.files.checkout import Migrations
+from tasks.runner.files.versions import VERSION_PATTERN
 
 NAME = "schema.sql"
 _FIRST = "-- The schema that these migrations make. Written by `inv db.migrate` on a local database; read it, do not edit it.\n"
-_VERSION = re.compile(r"-- (?P<version>\d{14}_\S+) sha256:(?P<digest>[0-9a-f]{16})(?P<rows> writes rows)?")
+_VERSION = re.compile(rf"-- (?P<version>{VERSION_PATTERN.pattern}) sha256:(?P<digest>[0-9a-f]{{16}})(?P<rows> writes rows)?")
 _DIGEST_LENGTH = 16
 
 

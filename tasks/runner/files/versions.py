@@ -7,6 +7,7 @@ import unicodedata
 from calendar import monthrange
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from tasks.runner.errors import RefusedError, UsageError
 
@@ -75,6 +76,22 @@ def _describe_description_fault(rest: str) -> str:
     return f"{wrong[0] if wrong else rest!r} in the description: only a-z, A-Z, 0-9, '_' and '-' are allowed"
 
 
+def path_of(folder: Path, version: str) -> Path:
+    """Return the path of a version's file in a folder: the only place where a version becomes a path.
+
+    A version may come from a ledger, from renames.toml or from a machine, where others can write.
+    Raises RefusedError for a text that breaks the rules of a version, such as one with a path separator.
+    """
+    fault = describe_fault(version)
+    if fault is not None:
+        raise RefusedError(
+            f"{_show(version)} is not the name of a migration: {fault}",
+            hint="It comes from the ledger, from renames.toml or from a machine. Correct it there.",
+            state="Nothing was changed.",
+        )
+    return folder / f"{version}.sql"
+
+
 def to_snake_case(name: str) -> str:
     """Return the name of a migration as the description of a version.
 
@@ -109,8 +126,11 @@ def _fold(text: str) -> str:
 
 
 def _refuse(name: str, fault: str, *, hint: str = "") -> UsageError:
-    shown = repr(name) if len(name) <= _SHOWN_LENGTH else f"{name[:_SHOWN_LENGTH]!r}…"
-    return UsageError(f"The name {shown} {fault}.", hint=f"{hint} {_NAME_RULE}".strip(), state="No file was created.")
+    return UsageError(f"The name {_show(name)} {fault}.", hint=f"{hint} {_NAME_RULE}".strip(), state="No file was created.")
+
+
+def _show(name: str) -> str:
+    return repr(name) if len(name) <= _SHOWN_LENGTH else f"{name[:_SHOWN_LENGTH]!r}…"
 
 
 def newest_timestamp(names: Iterable[str]) -> str | None:

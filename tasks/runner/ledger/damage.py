@@ -10,6 +10,7 @@ from datetime import datetime
 import psycopg
 from psycopg import sql
 
+from tasks.postgres.quoting import show_qualified
 from tasks.postgres.representable import restore_text
 from tasks.runner.events import Finding
 from tasks.runner.ledger.guard import write_guarded
@@ -82,20 +83,23 @@ def _find_damage(connection: psycopg.Connection, ledger: Ledger) -> Iterator[Fin
         yield Finding(
             "damaged",
             "",
-            f"the ledger's table {ledger.schema}.schema_migrations is {'empty' if ledger.exists else 'missing'}, "
+            f"the ledger's table {_name(ledger, '')} is {'empty' if ledger.exists else 'missing'}, "
             f"but {len(lost)} migration{'s' if len(lost) > 1 else ''} {'were' if len(lost) > 1 else 'was'} applied ({named})",
             refuses=True,
             hint="Restore the rows from the log: inv db.repair\n"
             "If the database was emptied on purpose, empty the log too, and the run starts from the first migration:\n"
-            f"  TRUNCATE {ledger.schema}.schema_migrations_log, {ledger.schema}.schema_migrations_scripts;",
+            f"  TRUNCATE {_name(ledger, '_log')}, {_name(ledger, '_scripts')};",
         )
     elif lacks_texts(connection, ledger):
         yield _describe(ledger, "_scripts", "is empty, so that a rollback needs the down files", refuses=False)
 
 
 def _describe(ledger: Ledger, suffix: str, what: str, *, refuses: bool = True) -> Finding:
-    name = f"{ledger.schema}.schema_migrations{suffix}"
-    return Finding("damaged", "", f"the ledger's table {name} {what}", refuses=refuses, hint=_REBUILD)
+    return Finding("damaged", "", f"the ledger's table {_name(ledger, suffix)} {what}", refuses=refuses, hint=_REBUILD)
+
+
+def _name(ledger: Ledger, suffix: str) -> str:
+    return show_qualified(ledger.schema, f"schema_migrations{suffix}")
 
 
 def find_lost_rows(connection: psycopg.Connection, ledger: Ledger) -> tuple[LostRow, ...]:

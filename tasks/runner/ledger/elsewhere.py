@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from tasks.postgres.quoting import quote_identifier, quote_qualified
+from tasks.postgres.quoting import quote_identifier, show_identifier, show_qualified
 from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.events import Finding
 from tasks.runner.ledger.reading import HELPER_TABLES, Ledger
@@ -58,16 +58,16 @@ def describe_distant_ledgers(ledger: Ledger, distant: tuple[DistantLedger, ...])
 
 def _describe_use(ledger: Ledger, distant: DistantLedger) -> str:
     """Return how a run can use another ledger."""
-    schema = quote_identifier(distant.schema)
+    schema = show_identifier(distant.schema)
     if not distant.usable:
-        user = quote_identifier(distant.user)
+        user = show_identifier(distant.user)
         return (
             f"{user} has no USAGE on schema {schema}, so search_path ignores it. To use that ledger:\n"
             f"  GRANT USAGE ON SCHEMA {schema} TO {user};"
         )
     path = quote(",".join(quote_identifier(name) for name in (*distant.path, distant.schema)), safe=",")
     moves = "\n".join(
-        f"  ALTER TABLE {quote_qualified(distant.schema, table)} SET SCHEMA {quote_identifier(ledger.schema)};"
+        f"  ALTER TABLE {show_qualified(distant.schema, table)} SET SCHEMA {show_identifier(ledger.schema)};"
         for table in distant.tables
     )
     return f"To use that ledger, add ?options=-csearch_path%3D{path} to DATABASE_URL, or move it:\n{moves}"

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from tasks.postgres.quoting import quote_qualified
+from tasks.postgres.quoting import show_literal, show_qualified
+from tasks.runner.command_lines import show_name
 from tasks.runner.errors import RefusedError
 from tasks.runner.ledger.guard import write_guarded
 from tasks.runner.ledger.reading import Ledger
@@ -40,11 +41,12 @@ def check_environment(ledger: Ledger, run: Belonging) -> None:
     """Raise RefusedError if the database records another environment than that of the run."""
     if run.matches(ledger.environment):
         return
-    table = quote_qualified(ledger.schema, "schema_migrations_meta")
+    table = show_qualified(ledger.schema, "schema_migrations_meta")
+    here, there = show_name(run.name), show_name(ledger.environment)
     raise RefusedError(
-        f"this run is for {run.name}, but the database belongs to {ledger.environment}",
-        hint=f"Check --env and DATABASE_URL. If the database was copied from {ledger.environment} and is {run.name} now:\n"
-        f"  UPDATE {table} SET value = '{run.name}' WHERE key = 'environment';",
+        f"this run is for {here}, but the database belongs to {there}",
+        hint=f"Check --env and DATABASE_URL. If the database was copied from {there} and is {here} now:\n"
+        f"  UPDATE {table} SET value = {show_literal(run.name)} WHERE key = 'environment';",
         state="Nothing was changed.",
     )
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import psycopg
 from psycopg import sql
 
-from tasks.postgres.quoting import quote_identifier, quote_qualified
+from tasks.postgres.quoting import quote_identifier, show_identifier, show_qualified
 from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.database.session import run_sql
 from tasks.runner.errors import RefusedError
@@ -304,9 +304,9 @@ def _refuse_reading(connection: psycopg.Connection, schema: str, unreadable: Ite
     row = connection.execute("SELECT current_user::text").fetchone()
     user = row[0] if row else ""
     tables = [f"{TABLE}{suffix}" for suffix in sorted(unreadable)]
-    named = ", ".join(quote_qualified(schema, table) for table in tables)
+    named = ", ".join(show_qualified(schema, table) for table in tables)
     raise RefusedError(
-        f"{quote_identifier(user)} has no privilege to read the ledger: {named}",
+        f"{show_identifier(user)} has no privilege to read the ledger: {named}",
         hint=f"Use the URL of the owner of these tables, or let the owner run:\n  {compose_select(schema, tables, user)};",
         state="Nothing was changed.",
     )
@@ -325,7 +325,7 @@ def _check_shape(schema: str, columns: list[str], *, keyed: bool) -> None:
         raise RefusedError(
             f"{schema}.schema_migrations is not the table of this tool: it has the columns {', '.join(columns)}; {fault}",
             hint=f"{way} the table:\n"
-            f"  ALTER TABLE {quote_qualified(schema, 'schema_migrations')} RENAME TO schema_migrations_before;",
+            f"  ALTER TABLE {show_qualified(schema, 'schema_migrations')} RENAME TO schema_migrations_before;",
             state="Nothing was changed.",
         )
 

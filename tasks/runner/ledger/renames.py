@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tasks.runner.errors import FilesError
+from tasks.runner.errors import FilesError, Place
 from tasks.runner.events import Finding
 from tasks.runner.files.checkout import show_path
+from tasks.runner.files.toml_lines import find_line
+from tasks.runner.files.versions import describe_fault
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.squashes import Squash, find_partial, read_squashes, resolve_squashes
 
@@ -82,7 +84,8 @@ def read_renames(folder: Path, versions: Iterable[str]) -> Renames:
     except OSError as error:
         raise FilesError(f"{show_path(path)} cannot be read: {error.strerror}", ()) from error
     tables = _parse(data, show_path(path))
-    renames, problems = _check(tables, frozenset(versions))
+    shown = show_path(path)
+    renames, problems = _check(tables, frozenset(versions), lambda name: _locate(data, shown, name))
     if problems:
         raise FilesError(
             f"{show_path(path)} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:",
@@ -97,11 +100,11 @@ def read_targets(folder: Path) -> frozenset[str]:
     path = folder / RENAMES_FILE
     tables = _parse(path.read_bytes(), show_path(path)) if path.exists() else {}
     given, squashed = tables.get("renames", {}), tables.get("squashed", {})
-    named = (
-        {strip_ending(version) for version in given.values() if isinstance(version, str)} if isinstance(given, dict) else set()
-    )
-    parts = {part for each in squashed.values() for part in each.get("versions", ())} if isinstance(squashed, dict) else set()
-    return frozenset(named - parts | (set(squashed) - parts if isinstance(squashed, dict) else set()))
+    if not isinstance(given, dict) or not isinstance(squashed, dict):
+        return frozenset()
+    named = {strip_ending(version) for version in given.values() if isinstance(version, str)}
+    parts = {part for each in read_squashes(squashed, []).values() for part in each.versions}
+    return frozenset((named | set(squashed)) - parts)
 
 
 def write_renames(renames: Renames) -> str:
@@ -214,8 +217,8 @@ def _parse(data: bytes, shown: str) -> dict[str, object]:
         raise FilesError(f"{shown} is not TOML: {error}", (), hint="See https://toml.io for the syntax.") from error
 
 
-def _check(tables: dict[str, object], versions: frozenset[str]) -> tuple[Renames, list[str]]:
-    """Return the resolved old names, and the problems of the others."""
+def _check(tables: dict[str, object], versions: frozenset[str], locate: Callable[[str], Place]) -> tuple[Renames, list[str]]:
+    """Return the resolved old names, and the problems of the others; `locate` returns the file and line of a name."""
     problems = [f"{key}: only the tables {_list_tables()} are allowed" for key in tables if key not in _TABLES]
     given, headers, superseded, squashed = (tables.get(key, {}) for key in _TABLES)
     if not (
@@ -232,6 +235,11 @@ def _check(tables: dict[str, object], versions: frozenset[str]) -> tuple[Renames
         if problem:
             problems.append(f"{old}: {problem}")
         resolved[old] = version
+    problems += (
+        f"{locate(name)}: {name!r} is not the name of a migration: {fault}"
+        for name in _list_versions(resolved.values(), squashes)
+        if (fault := describe_fault(name))
+    )
     pairs = _read_pairs(headers, named, problems)
     problems += [
         f"{old}: the reason in [superseded] must be a string" for old, why in superseded.items() if not isinstance(why, str)
@@ -239,6 +247,16 @@ def _check(tables: dict[str, object], versions: frozenset[str]) -> tuple[Renames
     reasons = {strip_ending(old): str(why) for old, why in superseded.items()}
     parts = {old: part for old in known if (part := _find_part(old, known, part_of))} if not problems else {}
     return Renames(resolved, pairs, reasons, squashes, parts), problems
+
+
+def _list_versions(resolved: Iterable[str], squashes: Mapping[str, Squash]) -> tuple[str, ...]:
+    """Return the names in the file that are versions, and so the names of files."""
+    parts = (part for version, squash in squashes.items() for part in (version, *squash.versions))
+    return tuple(dict.fromkeys(name for name in (*resolved, *parts) if name))
+
+
+def _locate(data: bytes, shown: str, name: str) -> Place:
+    return Place(shown, find_line(data, lambda text: strip_ending(text) == strip_ending(name)))
 
 
 def _find_part(old: str, known: Mapping[str, str], part_of: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import psycopg
 
-from tasks.postgres.quoting import quote_identifier
+from tasks.postgres.quoting import show_identifier
 from tasks.runner.events import CheckMade
 from tasks.runner.ledger.environment_label import FLY_NETWORK, is_loopback
 from tasks.runner.settings import LOCAL
@@ -82,18 +82,18 @@ def find_dangers(connection: psycopg.Connection, path: Sequence[str], environmen
         yield CheckMade(
             "search_path",
             True,
-            f'it begins with "$user", and {", ".join(named[0])} may create the schema {quote_identifier(user)}',
-            f"REVOKE CREATE ON DATABASE {quote_identifier(database)} FROM {', '.join(named[0])};",
+            f'it begins with "$user", and {", ".join(named[0])} may create the schema {show_identifier(user)}',
+            f"REVOKE CREATE ON DATABASE {show_identifier(database)} FROM {', '.join(named[0])};",
             warning=True,
         )
 
 
 def _warn_about_superuser(user: str, database: str) -> CheckMade:
-    role, name = quote_identifier(f"{database}_migrations"), quote_identifier(database)
+    role, name = show_identifier(f"{database}_migrations"), show_identifier(database)
     return CheckMade(
         "runner",
         True,
-        f"{quote_identifier(user)} is a superuser: what a migration does, it may do to the server and all its databases",
+        f"{show_identifier(user)} is a superuser: what a migration does, it may do to the server and all its databases",
         f"Use a role that owns the database and nothing else:\n  CREATE ROLE {role} LOGIN PASSWORD '…';\n"
         f"  ALTER DATABASE {name} OWNER TO {role};",
         warning=True,
@@ -101,8 +101,8 @@ def _warn_about_superuser(user: str, database: str) -> CheckMade:
 
 
 def _warn_about_schema(schema: str, creators: list[str], by_owner: bool, user: str) -> CheckMade:
-    name = quote_identifier(schema)
-    settled = f"ALTER SCHEMA {name} OWNER TO {quote_identifier(user)};\n" if by_owner else ""
+    name = show_identifier(schema)
+    settled = f"ALTER SCHEMA {name} OWNER TO {show_identifier(user)};\n" if by_owner else ""
     return CheckMade(
         "search_path",
         True,

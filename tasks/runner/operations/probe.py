@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import psycopg
 from psycopg import sql
 
+from tasks.runner.command_lines import compose_command
 from tasks.runner.database.addresses import describe_connection
 from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.database.session import is_pooled
@@ -144,7 +145,7 @@ def _check_ledger(runner: MigrationRunner, connection: psycopg.Connection) -> It
 def _check_privileges(runner: MigrationRunner, connection: psycopg.Connection, ledger: Ledger) -> Iterator[CheckMade]:
     """Yield a warning if others than the owner may use the ledger, and one for readers that may not."""
     access = find_ledger_access(connection, ledger, runner.ledger_readers)
-    repair = f"inv db.repair --env={runner.environment}" if runner.environment else "inv db.repair"
+    repair = compose_command("db.repair", env=runner.environment)
     foreign = [grant for grant in access.grants if grant.is_foreign]
     if foreign:
         by_hand = [grant for grant in foreign if not grant.is_closable]

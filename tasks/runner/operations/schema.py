@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 import psycopg
 
 from tasks.catalog import Catalog, Key, read_catalog
 from tasks.postgres.other_tools import OTHER_TOOLS
+from tasks.runner.clock import read_time
 from tasks.runner.database.addresses import describe_connection
 from tasks.runner.events import NOT_COMPARED, CatalogRead, Event, OtherRecord, StoredScript, UnfinishedAttempt
 from tasks.runner.execution.migration_runner import MigrationRunner
@@ -88,10 +88,7 @@ def build_record(record: OtherRecord | None) -> OtherLedger | None:
     tools = [tool for tool in OTHER_TOOLS if record and (tool.name, tool.table) == (record.tool, record.table)]
     if record is None or not tools:
         return None
-    rows = tuple(
-        LedgerRow(version, name, datetime.fromisoformat(at) if at else None, checksum, bool(ok))
-        for version, name, at, checksum, ok in record.rows
-    )
+    rows = tuple(LedgerRow(version, name, read_time(at), checksum, bool(ok)) for version, name, at, checksum, ok in record.rows)
     return OtherLedger(tools[0], record.schema, rows)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from tasks.runner.command_lines import compose_command, describe_strange_name
 from tasks.runner.database.active_run import find_active_run
 from tasks.runner.database.addresses import describe_connection
 from tasks.runner.events import NOT_COMPARED, Event, Finding, HistoryRead, HistoryRow, StateCount, StatusRead, StatusRow
@@ -81,15 +82,16 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
 
 def _find_drift(connection: psycopg.Connection, ledger: Ledger) -> tuple[Finding, ...]:
     """Return a finding if the schema differs from the one that the last run recorded; none if that is unknown."""
-    env = f" --env={ledger.environment}" if ledger.environment else ""
+    drift = compose_command("db.drift", env=ledger.environment)
+    strange = describe_strange_name(ledger.environment)
     if ledger.expected == UNCOMPARED:
         message = "A repair changed the ledger, and the schema has not been compared with the migrations since."
-        return (Finding(NOT_COMPARED, "", message, hint=f"Compare them: inv db.drift{env}"),)
+        return (Finding(NOT_COMPARED, "", message, hint=f"Compare them: {drift}\n{strange}".rstrip()),)
     expectation = parse_expectation(ledger.expected)
     now = None if expectation is None else read_sum(connection)
     if expectation is None or now is None or not expectation.has_drifted(now):
         return ()
-    hint = f"Show the differences: inv db.drift{env}"
+    hint = f"Show the differences: {drift}\n{strange}".rstrip()
     return (Finding("drifted", "", "The schema has drifted: it was changed outside the migrations.", hint=hint),)
 
 

@@ -156,7 +156,7 @@ def _refuse_unknown_file(version: str, migrations: Migrations) -> None:
     if version not in migrations.checksums:
         raise UsageError(
             f"there is no migration file {version}.sql",
-            hint=f"Use the name of a file in {migrations.up_path(version).parent}.",
+            hint=f"Use the name of a file in {migrations.up_folder}.",
             state="Nothing was changed.",
         )
 

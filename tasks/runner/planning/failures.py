@@ -9,6 +9,7 @@ import psycopg
 
 from tasks.postgres.encodings import UTF8
 from tasks.postgres.masking import mask
+from tasks.postgres.quoting import show_identifier
 from tasks.postgres.representable import count_characters, fit_comments
 from tasks.postgres.tokens import STRINGS, tokenize
 from tasks.runner.clock import show_moment
@@ -171,11 +172,12 @@ def _describe_row_security(error: psycopg.Error, url: str, state: str) -> Runner
     """Return the error for a table whose policies apply to the role of the run; the server names the table in quotes."""
     name = re.search(r'["«»„“]\s*(.+?)\s*["«»“”]', describe_reason(error))
     table = name[1] if name else "a table of the ledger"
+    shown = show_identifier(name[1]) if name else "…"
     return RunnerError(
         f"the row-level security policies on {redact(table, url)} apply to this role, and may hide rows from it",
         hint=f"The ledger needs no policies, only privileges. As its owner, run:\n"
-        f"  ALTER TABLE {name[1] if name else '…'} NO FORCE ROW LEVEL SECURITY;\n"
-        f"  ALTER TABLE {name[1] if name else '…'} DISABLE ROW LEVEL SECURITY;\n"
+        f"  ALTER TABLE {shown} NO FORCE ROW LEVEL SECURITY;\n"
+        f"  ALTER TABLE {shown} DISABLE ROW LEVEL SECURITY;\n"
         "Or run migrations as a role with BYPASSRLS. If an event trigger enables row-level security on each new table,\n"
         "let it skip the tables of the ledger.",
         state=state,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from tasks.postgres.quoting import quote_qualified
+from tasks.postgres.quoting import show_qualified
 from tasks.runner.database.fault_facts import FaultFacts
 from tasks.runner.events import Session
 
@@ -50,7 +50,7 @@ class ServerFault:
     @property
     def full_table(self) -> str:
         """Return the table as SQL."""
-        return quote_qualified(self.schema, self.table) if self.table else ""
+        return show_qualified(self.schema, self.table) if self.table else ""
 
 
 def build_fault(

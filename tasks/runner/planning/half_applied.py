@@ -24,7 +24,7 @@ def find_absent(migrations: Migrations, ledger: Ledger) -> Iterator[Finding]:
     """Yield refusals of the half-applied migrations that this checkout has no file for."""
     for version, attempt in _list_half_applied(ledger):
         if version not in migrations.checksums:
-            shown = show_path(migrations.up_path(version))
+            shown = f"{show_path(migrations.up_folder)}/{version}.sql"
             yield Finding(
                 "interrupted",
                 version,

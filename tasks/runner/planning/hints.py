@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from tasks.postgres.extension_parts import find_provider
-from tasks.postgres.quoting import quote_identifier
+from tasks.postgres.quoting import show_identifier, show_literal
 from tasks.runner.parsing.declarations import find_extension, find_names
 from tasks.runner.planning.fault import ServerFault
 from tasks.runner.planning.row_hints import hint_duplicates, hint_nulls, hint_orphans, hint_too_long, hint_violations
@@ -36,7 +36,7 @@ def choose_hint(fault: ServerFault) -> str:
 
 def _hint_privilege(fault: ServerFault) -> str:
     owned = [f"{name} belongs to {owner}" for name, owner in fault.facts.owners]
-    subject = f"The user {quote_identifier(fault.facts.user)}" if fault.facts.user else "The user in DATABASE_URL"
+    subject = f"The user {show_identifier(fault.facts.user)}" if fault.facts.user else "The user in DATABASE_URL"
     if owned:
         return f"{subject} lacks a privilege: {'; '.join(owned)}.\nThe owner can grant it (GRANT …), or run this as the owner."
     return f"{subject} lacks a privilege. Ask for it (GRANT …), or use the URL of the owner."
@@ -58,11 +58,10 @@ def _hint_lock(fault: ServerFault) -> str:
     tables = find_names(fault.statement) if fault.statement else ()
     if not tables:
         return f"Another session has the lock. Run the command again when it is done.\n{_LOCK_SETTINGS}"
-    table = tables[0].replace("'", "''")
     return (
         "Another session has the lock. Run the command again when it is done; these sessions have locks there:\n"
         "SELECT pid, usename, state, query FROM pg_locks JOIN pg_stat_activity USING (pid)\n"
-        f" WHERE relation = '{table}'::regclass AND granted;\n{_LOCK_SETTINGS}"
+        f" WHERE relation = {show_literal(tables[0])}::regclass AND granted;\n{_LOCK_SETTINGS}"
     )
 
 
@@ -119,7 +118,7 @@ def _hint_missing_function(fault: ServerFault) -> str:
 
 
 def _create_extension(name: str) -> str:
-    return f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(name)};"
+    return f"CREATE EXTENSION IF NOT EXISTS {show_identifier(name)};"
 
 
 def _hint_unsupported(fault: ServerFault) -> str:
@@ -136,14 +135,14 @@ def _hint_extension(fault: ServerFault) -> str:
     major = f" for PostgreSQL {fault.facts.major}" if fault.facts.major else ""
     return (
         f"Install the files of the extension {name} on the server{major}; a hosted server must offer it:\n"
-        f"SELECT * FROM pg_available_extensions WHERE name = '{name}';"
+        f"SELECT * FROM pg_available_extensions WHERE name = {show_literal(name)};"
     )
 
 
 def _hint_missing_schema(fault: ServerFault) -> str:
     if not fault.name:
         return "Create the schema in an earlier statement or file, or set a search_path that exists."
-    return f"Create the schema in an earlier statement or file: CREATE SCHEMA {quote_identifier(fault.name)};"
+    return f"Create the schema in an earlier statement or file: CREATE SCHEMA {show_identifier(fault.name)};"
 
 
 def _hint_encoding(fault: ServerFault) -> str:
@@ -155,7 +154,7 @@ def _hint_in_use(fault: ServerFault) -> str:
     if "Database" in fault.kind or "Dropdb" in fault.kind:
         return (
             "Other sessions use the database. They are:\nSELECT pid, usename, application_name FROM pg_stat_activity"
-            f" WHERE datname = '{fault.name}';"
+            f" WHERE datname = {show_literal(fault.name)};"
         )
     return (
         "The table is in use by this transaction: by deferred constraint triggers, or by an open cursor.\n"

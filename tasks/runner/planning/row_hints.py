@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tasks.postgres.quoting import quote_identifier
+from tasks.postgres.quoting import show_identifier, show_literal
 from tasks.runner.parsing.declarations import Declaration, find_check, find_created, find_reference, find_shortened, find_unique
 from tasks.runner.planning.fault import ServerFault
 
@@ -40,7 +40,7 @@ def _hint_existing(fault: ServerFault, table: str, key: re.Match[str] | None) ->
     """Return the hint for a statement that writes a key which is there, or twice."""
     if fault.kind and fault.kind not in _CHANGES_ROWS:
         return ""
-    constraint = quote_identifier(fault.constraint) if fault.constraint else "a unique index"
+    constraint = show_identifier(fault.constraint) if fault.constraint else "a unique index"
     first = f"The statement writes a row whose key {constraint} of {table} has already, or writes it twice."
     query = _select_row(table, key["columns"], key["values"]) if key and not _is_new(fault, table, ()) else ""
     return f"{first} The existing row:\n{query}" if query else first
@@ -50,7 +50,7 @@ def hint_nulls(fault: ServerFault) -> str:
     """Return the query that shows the rows without a value, or what the statement lacks."""
     if not fault.column:
         return ""
-    column, table = quote_identifier(fault.column), fault.full_table
+    column, table = show_identifier(fault.column), fault.full_table
     if not table:
         return f"The domain {fault.datatype} accepts no NULL." if fault.datatype else ""
     if fault.kind in _CHANGES_ROWS or not fault.statement:
@@ -71,7 +71,7 @@ def hint_violations(fault: ServerFault) -> str:
     declared = find_check(fault.statement, fault.constraint) if fault.statement else None
     table = declared.table if declared else fault.full_table
     condition = declared.condition if declared else stored.condition if stored else ""
-    constraint = quote_identifier(fault.constraint)
+    constraint = show_identifier(fault.constraint)
     if not table:
         return f"The value violates the constraint {constraint} of the domain {fault.datatype}." if fault.datatype else ""
     if fault.kind in _CHANGES_ROWS or not fault.statement:
@@ -132,6 +132,6 @@ def _select_row(table: str, columns: str, values: str) -> str:
     names, shown = columns.split(", "), values.split(", ")
     if len(names) != len(shown) or "(" in columns:
         return ""
-    literals = ("NULL" if value == "null" else "'" + value.replace("'", "''") + "'" for value in shown)
+    literals = ("NULL" if value == "null" else show_literal(value) for value in shown)
     pairs = (f"{name} IS NULL" if value == "NULL" else f"{name} = {value}" for name, value in zip(names, literals, strict=True))
     return f"SELECT * FROM {table} WHERE {' AND '.join(pairs)};"

@@ -109,7 +109,7 @@ def _read_down(migrations: Migrations, version: str, stored: StoredTexts) -> Sou
     if stored.down is not None and judgement.trust in (Trust.VOUCHED, Trust.UNKNOWN):
         unverified = judgement.reason if judgement.trust == Trust.UNKNOWN else ""
         return Source(f"(stored) down/{version}.sql", skip_encoding(stored.down), unverified=unverified)
-    shown = show_path(migrations.down_path(version))
+    shown = f"{show_path(migrations.down_folder)}/{version}.sql"
     if judgement.trust == Trust.MASKED:
         raise RefusedError(
             f"{version} cannot be rolled back without its down file: the passwords in the stored text are masked",
@@ -130,7 +130,7 @@ def _read_down(migrations: Migrations, version: str, stored: StoredTexts) -> Sou
 
 def _refuse_stored(version: str, stored: StoredTexts, migrations: Migrations, writers: tuple[str, ...]) -> RefusedError:
     """Return the refusal of a rollback whose stored text was not applied by this tool, with the roles that could write it."""
-    shown = show_path(migrations.down_path(version))
+    shown = f"{show_path(migrations.down_folder)}/{version}.sql"
     named = ", ".join(map(quote_identifier, writers))
     who = f"Roles that may write schema_migrations_scripts: {named}." if writers else ""
     restore = f"Restore {shlex.quote(shown)} from git, then run the command again: the file runs instead."

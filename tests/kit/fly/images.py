@@ -51,7 +51,7 @@ def _pack_code() -> bytes:
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as archive:
         pack_code(archive, REPOSITORY)
-        folders = [REPOSITORY / member.name for member in archive.getmembers() if member.isdir()]
+        folders = {(REPOSITORY / member.name).parent for member in archive.getmembers()}
         for cache_folder in [folder / "__pycache__" for folder in folders]:
             for path in cache_folder.glob("*.pyc"):
                 archive.add(path, arcname=str(path.relative_to(REPOSITORY)))

@@ -50,6 +50,32 @@ def test_json_is_not_escaped_to_ascii() -> None:
     assert "größe – 表" in to_json(FilesFound(1, "größe – 表"))
 
 
+@pytest.mark.parametrize(
+    "character",
+    [
+        "\x7f",
+        "\x85",
+        "\x9b",
+        "\u061c",
+        "\u200b",
+        "\u200e",
+        "\u2028",
+        "\u2029",
+        "\u202e",
+        "\u2066",
+        "\ufeff",
+        "\ud800",
+        "\U000e0041",
+    ],
+)
+def test_a_character_that_a_terminal_obeys_or_hides_is_escaped(character: str) -> None:
+    event = FilesFound(1, f"a{character}é😀")
+    assert to_json(event).isprintable()
+    assert json.loads(to_json(event))["what"] == event.what
+    assert from_json(to_json(event)) == event
+    assert "é😀" in to_json(event)
+
+
 def test_unknown_fields_are_ignored_at_every_depth() -> None:
     data = json.loads(to_json(STATUS))
     data["mood"] = "good"
