@@ -12,8 +12,9 @@ from tasks.adopt.trials import TIMEOUT_S
 from tasks.catalog import Catalog
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.rehearsal import Rehearsal
+from tasks.rehearsal.scratch.dump import load_dump
+from tasks.rehearsal.scratch.extensions import UnsafeExtensionError
 from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
-from tasks.runner.database.session import connect, run_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,7 @@ def _prepare(server: ScratchServer, dump: str, present: Sequence[RehearsedMigrat
 
 def _load(database: ScratchDatabase, dump: str) -> bool:
     try:
-        with connect(database.url, name="migrate-adopt") as connection:
-            run_sql(connection, dump)
-            run_sql(connection, "RESET ALL")
-    except psycopg.Error:
+        load_dump(database, dump)
+    except (psycopg.Error, UnsafeExtensionError):
         return False
     return True

@@ -12,7 +12,7 @@ from tasks.commands.command import command
 from tasks.commands.context import build_runner, exit_on_error
 from tasks.commands.dispatch import open_events
 from tasks.commands.elsewhere import confirm_elsewhere
-from tasks.commands.flags import JSON_HELP, ONE_ENV_HELP
+from tasks.commands.flags import JSON_HELP, ONE_ENV_HELP, SUPERUSER_HELP
 from tasks.commands.scratch import open_scratch
 from tasks.commands.settle import compare_and_settle
 from tasks.config.environments import PROJECT, Environment, load_environment
@@ -44,6 +44,7 @@ class _Adoptee:
 @command(
     help={
         **ONE_ENV_HELP,
+        **SUPERUSER_HELP,
         **JSON_HELP,
         "apply": "record the proposed migrations as applied, after confirmation",
         "assume_present": "this version was applied (repeatable)",
@@ -61,6 +62,7 @@ def adopt(
     apply: bool = False,
     verbose: bool = False,
     yes: bool = False,
+    as_superuser: bool = False,
     json: bool = False,
     start: bool = False,
 ) -> None:
@@ -74,7 +76,7 @@ def adopt(
     with catch_signals() as stop, exit_on_error(json=json) as seen:
         case = _read_case(load_environment(env), options, stop, seen)
         accept_stranger = apply and not case.subject.has_ledger
-        examination = _examine(case, assumed, options, seen, accept_stranger=accept_stranger)
+        examination = _examine(case, assumed, options, seen, accept_stranger=accept_stranger, as_superuser=as_superuser)
         if apply and (examination.adoptions or not case.subject.has_ledger):
             case = replace(case, environment=confirm_elsewhere(case.environment, options, stop))
             _apply(case, examination, options, stop, seen)
@@ -117,14 +119,17 @@ def _read_remote(environment: Environment, migrations: Migrations, options: Opti
     return Subject(read[-1].database, live, versions, environment.name, other, has_ledger, read[-1].elsewhere)
 
 
-def _examine(case: _Adoptee, assumed: Assumptions, options: Options, seen: list[str], *, accept_stranger: bool) -> Examination:
+def _examine(
+    case: _Adoptee, assumed: Assumptions, options: Options, seen: list[str], *, accept_stranger: bool, as_superuser: bool
+) -> Examination:
     from tasks.adopt.examine import examine
     from tasks.rehearsal.scratch.dump import dump_schema
     from tasks.report import report
 
     here, runner = PROJECT / ".postgres", case.runner
     dump = None if runner is None else lambda: dump_schema(runner.url, embedded_directory=here)
-    with open_scratch(case.environment.settings, target=seen[-1] if seen else "") as server:
+    settings, target = case.environment.settings, seen[-1] if seen else ""
+    with open_scratch(settings, target=target, as_superuser=as_superuser) as server:
         examination = examine(case.subject, case.migrations, server, assumed, dump, accept_stranger=accept_stranger)
     report([examination.answer], json=options.json, verbose=options.verbose)
     return examination

@@ -29,6 +29,7 @@ def cleanup_legacy(
     write_downs: bool = False,
     without_extension: str = "",
     timeout: str = "600",
+    as_superuser: bool = False,
     json: bool = False,
 ) -> None:
     """Propose names and an order for old SQL files, and which are superseded; apply it with --apply."""
@@ -40,7 +41,8 @@ def cleanup_legacy(
     with exit_on_error(json=json):
         settings, timeout_s = load_environment("local").settings, parse_count("--timeout", timeout)
         files = find_old_files(folder, settings.migrations_dir)
-        with open_scratch(settings, target=settings.database_url, without=read_extensions(without_extension)) as server:
+        without = read_extensions(without_extension)
+        with open_scratch(settings, target=settings.database_url, without=without, as_superuser=as_superuser) as server:
             cleanup = plan_cleanup(files, settings.migrations_dir, server, write_downs=write_downs, timeout_s=timeout_s)
             unread = count_unread_sql(folder, settings.migrations_dir, files)
             report(clean_up(cleanup, server, apply=apply, unread=unread), json=json)

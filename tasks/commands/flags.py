@@ -16,7 +16,9 @@ RUN_HELP = {
     "yes": "confirm beforehand what a guarded environment asks",
     "upload": "send the files of this checkout to the Fly machine and run those",
 }
+SUPERUSER_HELP = {"as_superuser": "rehearse with all rights of the scratch server's role, which the SQL under test can use"}
 SCRATCH_HELP = {
+    **SUPERUSER_HELP,
     "without_extension": "skip what needs these extensions (comma-separated) if the scratch server lacks them",
     "timeout": "seconds that one file may take on scratch (600)",
     **JSON_HELP,

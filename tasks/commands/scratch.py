@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from tasks.config.environments import PROJECT
@@ -13,14 +14,31 @@ if TYPE_CHECKING:
     from tasks.runner.settings import Settings
 
 
-def open_scratch(settings: Settings, *, target: str = "", without: Sequence[str] = ()) -> ScratchServer:
+_AS_SUPERUSER = """\
+⚠️  --as-superuser: the SQL under test runs with all rights of the scratch server's role. If that is a superuser, it can run
+   programs as the account of the server (with the embedded server: as you), and change every other database there.
+"""
+
+
+def open_scratch(
+    settings: Settings, *, target: str = "", without: Sequence[str] = (), as_superuser: bool = False
+) -> ScratchServer:
     """Return the server of SCRATCH_DATABASE_URL, or the embedded one, as a context manager.
 
-    `target` is the URL of the database under test, which must not be on the scratch server. Raises RunnerError.
+    `target` is the URL of the database under test, which must not be on the scratch server. `as_superuser` rehearses with the
+    rights of that server's role, after a warning. Raises RunnerError.
     """
     from tasks.rehearsal.scratch.server import open_server
 
-    return open_server(settings.scratch_url, embedded_directory=PROJECT / ".postgres", target_url=target, without=without)
+    if as_superuser:
+        print(_AS_SUPERUSER, end="", file=sys.stderr, flush=True)
+    return open_server(
+        settings.scratch_url,
+        embedded_directory=PROJECT / ".postgres",
+        target_url=target,
+        without=without,
+        as_superuser=as_superuser,
+    )
 
 
 def read_extensions(given: str) -> tuple[str, ...]:

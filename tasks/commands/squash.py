@@ -15,6 +15,7 @@ from tasks.runner.operations.requests import parse_count
 @command(
     help={
         "timeout": SCRATCH_HELP["timeout"],
+        "as_superuser": SCRATCH_HELP["as_superuser"],
         "json": SCRATCH_HELP["json"],
         "to": "the last version to include (its timestamp is enough)",
         "dry_run": "show the file, prove it on scratch, and change nothing",
@@ -28,6 +29,7 @@ def squash(
     dry_run: bool = False,
     keep_values: bool = False,
     timeout: str = "600",
+    as_superuser: bool = False,
     json: bool = False,
     verbose: bool = False,
 ) -> None:
@@ -39,6 +41,6 @@ def squash(
     register_messages()
     with exit_on_error(json=json):
         settings, timeout_s = load_environment("local").settings, parse_count("--timeout", timeout)
-        with open_scratch(settings, target=settings.database_url) as server:
+        with open_scratch(settings, target=settings.database_url, as_superuser=as_superuser) as server:
             made = plan_squash(settings.migrations_dir, to, server, timeout_s=timeout_s, keep_values=keep_values)
             report(squash_files(made, apply=not dry_run), json=json, verbose=verbose)

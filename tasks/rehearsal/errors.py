@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tasks.runner.errors import Place, RunnerError
 
-UNTOUCHED = "This was on a scratch database. No other database was changed."
+ON_SCRATCH = "This ran on a scratch database."
+"""What is known: rehearsed SQL that runs as a superuser may do anything."""
 
 
 class ScratchError(RunnerError):
@@ -19,7 +20,7 @@ class MissingExtensionError(RunnerError):
             f"the scratch server has no extension {extension}, which {place or 'a file'} creates",
             hint="Set SCRATCH_DATABASE_URL to a server that has it,\n"
             f"or skip the statements that need it: --without-extension {extension}",
-            state=UNTOUCHED,
+            state=ON_SCRATCH,
             place=place,
             sqlstate=sqlstate,
         )

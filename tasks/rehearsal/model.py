@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from tasks.catalog import Catalog, Difference, compare
-from tasks.rehearsal.errors import UNTOUCHED
+from tasks.rehearsal.errors import ON_SCRATCH
 from tasks.runner.errors import Place, RefusedError, RunnerError
 from tasks.runner.files.checkout import Migrations, read_source, show_path
 from tasks.runner.planning.choice import Choice
@@ -36,7 +36,7 @@ class RehearsedMigration:
         """Return the step that a run would execute; raises RefusedError if the text is missing or cannot be run."""
         shown = self.shown or self.name
         if direction == "down" and self.down is None:
-            raise RefusedError(f"{self.name} has no down migration", state=UNTOUCHED, place=Place(shown))
+            raise RefusedError(f"{self.name} has no down migration", state=ON_SCRATCH, place=Place(shown))
         if direction == "down":
             shown = self.shown_down or f"{shown} (down)"
         text = self.up if direction == "up" else self.down or ""

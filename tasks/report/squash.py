@@ -16,9 +16,9 @@ def register_messages() -> None:
 
 
 def _plan_squash(event: SquashPlanned, style: Style) -> list[Line]:
-    lines = [
-        Line(f"{count(len(event.versions), 'migration')} become {clean(event.version)}, with {count(event.rows, 'row')}", "head")
-    ]
+    what = f"{count(len(event.versions), 'migration')} become {clean(event.version)}"
+    how = "begun by an earlier run, not replayed again" if event.resumed else f"with {count(event.rows, 'row')}"
+    lines = [Line(f"{what}, {how}", "head")]
     lines += [Line(f"{INDENT}{clean(version)}", "dim") for version in event.versions]
     if event.varying:
         varying = ", ".join(map(clean, event.varying))
@@ -29,10 +29,13 @@ def _plan_squash(event: SquashPlanned, style: Style) -> list[Line]:
 
 
 def _finish_squash(event: SquashFinished, _style: Style) -> list[Line]:
-    same = "proved on scratch: the same schema, the same rows"
-    if event.applied:
-        return [Line(f"✅ Squashed {count(event.count, 'migration')} into {clean(event.version)}; {same}", "good")]
-    return [Line(f"✅ Dry run: nothing was changed; {same}", "good")]
+    what = f"{count(event.count, 'migration')} into {clean(event.version)}"
+    if event.resumed:
+        done, would = f"Completed the squash of {what}", f"a run would complete the squash of {what}"
+    else:
+        would = "proved on scratch: the same schema, the same rows"
+        done = f"Squashed {what}; {would}"
+    return [Line(f"✅ {done if event.applied else f'Dry run: nothing was changed; {would}'}", "good")]
 
 
 def clean_code(text: str) -> str:

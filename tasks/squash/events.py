@@ -20,6 +20,8 @@ class SquashPlanned(Event):
     down: str
     varying: tuple[str, ...] = ()
     """The columns and objects whose values differ between replays, and are constants in the up file."""
+    resumed: bool = False
+    """An earlier run wrote the up file and was interrupted; nothing is replayed again."""
 
 
 @event("squash_finished")
@@ -30,3 +32,4 @@ class SquashFinished(Event):
     version: str
     count: int
     applied: bool
+    resumed: bool = False

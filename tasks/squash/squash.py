@@ -15,7 +15,6 @@ from tasks.checkout.writing import refuse_links, write_file
 from tasks.legacy.events import FileChanged
 from tasks.postgres.masking import mask_secrets
 from tasks.rehearsal.model import RehearsedMigration, read_migration_pairs
-from tasks.rehearsal.replay.replay import state_after
 from tasks.rehearsal.scratch.dump import dump_with_rows
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import Place, RefusedError, UsageError
@@ -29,7 +28,7 @@ from tasks.runner.parsing import read_script
 from tasks.runner.planning.choice import find_version
 from tasks.squash.events import SquashFinished, SquashPlanned
 from tasks.squash.state import State, read_state
-from tasks.squash.varying import VaryingValues, find_varying
+from tasks.squash.varying import VaryingValues, find_varying, replay_from_nothing
 
 DESCRIPTION = "squashed_schema"
 
@@ -93,10 +92,11 @@ def plan_squash(
     varying = find_varying(server, rehearsed, timeout_s=timeout_s)
     if varying.others and not keep_values:
         raise _describe_varying(varying)
-    with state_after(server, rehearsed, timeout_s=timeout_s) as database:
+    with replay_from_nothing(server, rehearsed, timeout_s=timeout_s) as database:
         wanted = read_state(database)
         up = _compose(version, versions, dump_with_rows(database.url))
-    with state_after(server, [RehearsedMigration(version, up, None, f"up/{version}.sql")], timeout_s=timeout_s) as database:
+    squashed = RehearsedMigration(version, up, None, f"up/{version}.sql")
+    with replay_from_nothing(server, [squashed], timeout_s=timeout_s) as database:
         refuse_difference(wanted, read_state(database))
     kept = replace(before, squashed={name: squash for name, squash in before.squashed.items() if name != version})
     return MadeSquash(folder, version, versions, up, wanted.count, kept, varying)
@@ -108,7 +108,8 @@ def squash_files(made: MadeSquash, *, apply: bool) -> Iterator[Event]:
     An interrupted run is completed by the next: renames.toml lists the files that are still to be removed.
     """
     varying = (*made.varying.others, *made.varying.times)
-    yield SquashPlanned(made.version, made.versions, made.rows, mask_secrets(made.up), mask_secrets(made.down), varying)
+    up, down, resumed = mask_secrets(made.up), mask_secrets(made.down), not made.up
+    yield SquashPlanned(made.version, made.versions, made.rows, up, down, varying, resumed)
     if apply:
         removed = [path for version in made.versions for path in _list_places(made.folder, version)]
         refuse_links([*removed, *(path for path, _ in _list_texts(made))], made.folder)
@@ -121,7 +122,7 @@ def squash_files(made: MadeSquash, *, apply: bool) -> Iterator[Event]:
             if path.exists():
                 repository.remove(path)
                 yield FileChanged("removed", show_path(path))
-    yield SquashFinished(made.version, len(made.versions), apply)
+    yield SquashFinished(made.version, len(made.versions), apply, resumed)
 
 
 def refuse_difference(wanted: State, actual: State) -> None:

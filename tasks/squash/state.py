@@ -11,6 +11,7 @@ from psycopg import sql
 
 from tasks.catalog import Catalog, read_catalog
 from tasks.rehearsal.rows.reading import read_shapes
+from tasks.rehearsal.scratch.policies import without_policies
 from tasks.rehearsal.scratch.server import ScratchDatabase
 from tasks.runner.database.session import connect
 
@@ -35,7 +36,8 @@ def read_state(database: ScratchDatabase) -> State:
     """Read the content of a database."""
     with connect(database.url, name="migrate-squash") as connection:
         tables = [table.name for table in read_shapes(connection).tables.values()]
-        rows = {name: _read_rows(connection, name) for name in tables}
+        with without_policies(connection):
+            rows = {name: _read_rows(connection, name) for name in tables}
         sequences: dict[str, int | None] = dict(connection.execute(_SEQUENCES).fetchall())
         return State(
             read_catalog(connection), rows, {name: at for name, at in sequences.items() if "schema_migrations" not in name}

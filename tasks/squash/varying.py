@@ -15,6 +15,7 @@ from tasks.rehearsal.rows.contents import Contents, read_rows
 from tasks.rehearsal.rows.reading import read_shapes
 from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
 from tasks.runner.database.session import connect
+from tasks.runner.errors import RefusedError
 from tasks.squash.state import State, read_state
 
 _ZONES = ("Etc/GMT+12", "Etc/GMT-14")
@@ -99,7 +100,7 @@ def _replay(
     server: ScratchServer, migrations: Sequence[RehearsedMigration], timeout_s: float | None, *, zone: str = ""
 ) -> _Replayed:
     with (
-        _replay_from_nothing(server, migrations, timeout_s, zone) as database,
+        replay_from_nothing(server, migrations, timeout_s=timeout_s, zone=zone) as database,
         connect(database.url, name="migrate-squash") as connection,
     ):
         types = {
@@ -111,17 +112,34 @@ def _replay(
 
 
 @contextmanager
-def _replay_from_nothing(
-    server: ScratchServer, migrations: Sequence[RehearsedMigration], timeout_s: float | None, zone: str
+def replay_from_nothing(
+    server: ScratchServer, migrations: Sequence[RehearsedMigration], *, timeout_s: float | None = None, zone: str = ""
 ) -> Iterator[ScratchDatabase]:
-    """Yield a scratch database in which the migrations ran just now; a cached state has the values of an earlier replay."""
+    """Yield a scratch database in which the migrations ran just now; a cached state has the values of an earlier replay.
+
+    Raises RefusedError if a statement was left out: its effect is not in the database, so it would be lost.
+    """
     with server.make() as database:
         if zone:
             alter = sql.SQL("ALTER DATABASE {} SET timezone = {}").format(sql.Identifier(database.name), sql.Literal(zone))
             server.administer().execute(alter)
         with Rehearsal(database, timeout_s=timeout_s) as rehearsal:
             for migration in migrations:
-                error = rehearsal.run(migration, "up").error
-                if error is not None:
-                    raise error
+                trial = rehearsal.run(migration, "up")
+                if trial.error is not None:
+                    raise trial.error
+                if trial.unchecked:
+                    raise _refuse_unchecked(trial.unchecked, limited=server.limited)
         yield database
+
+
+def _refuse_unchecked(statements: Sequence[str], *, limited: bool) -> RefusedError:
+    hint = "Squash up to the version before them, or move them to a later file of their own."
+    if limited:
+        hint += "\nIf only rights are missing and you trust the SQL, replay it with all rights: --as-superuser"
+    return RefusedError(
+        "scratch cannot show the effect of these statements, and they would be lost:\n"
+        + "\n".join(f"  {statement}" for statement in statements),
+        hint=hint,
+        state="Nothing was changed.",
+    )

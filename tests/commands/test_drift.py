@@ -1,6 +1,7 @@
 """db.drift: `inv` as a process, with the shared server as the scratch server."""
 
 import json
+import os
 from pathlib import Path
 
 import psycopg
@@ -16,6 +17,7 @@ from tasks.runner.parsing import read_script
 from tests.kit.databases import Database, fresh_database
 from tests.kit.projects import Project
 from tests.kit.servers import Server
+from tests.rehearsal.neighbours import add_neighbour
 from tests.runner.operating import A, B, C, Operator
 
 
@@ -121,6 +123,69 @@ def test_an_invalid_name_is_refused_and_nothing_is_written(operator: Operator, e
     operator.database.execute("CREATE TABLE by_hand ()")
     find(operator, embedded, "--as-migration=/", check=2)
     assert len(list((operator.project.migrations / "up").iterdir())) == 2
+
+
+def test_a_function_of_another_role_is_not_called_when_a_migration_is_verified(operator: Operator, embedded: Server) -> None:
+    low, canary = "drift_low", "SELECT rolcreaterole FROM pg_roles WHERE rolname = 'drift_low'"
+    with add_neighbour(embedded, low, "") as neighbour:
+        operator.database.execute("CREATE SCHEMA app; GRANT CREATE, USAGE ON SCHEMA app TO drift_low")
+        neighbour.execute(
+            "CREATE FUNCTION app.f() RETURNS int LANGUAGE plpgsql AS"
+            " $$ BEGIN EXECUTE 'ALTER ROLE drift_low CREATEROLE'; RETURN 1; END $$",
+            "CREATE MATERIALIZED VIEW app.m AS SELECT app.f() WITH NO DATA",
+            database=operator.database.name,
+        )
+        output = find(operator, embedded, "--as-migration=keep it", check=4)
+        found = operator.database.query(canary)
+        operator.database.execute("DROP OWNED BY drift_low")
+        assert "Verified on scratch: up produces this schema, down reverts it" in output
+        assert found == [(False,)]
+
+
+def test_what_a_statement_that_needs_more_rights_makes_is_no_drift(operator: Operator, embedded: Server) -> None:
+    operator.write(
+        C,
+        "CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$;\n"
+        "CREATE EVENT TRIGGER watch ON ddl_command_start WHEN TAG IN ('CREATE SEQUENCE') EXECUTE FUNCTION f();",
+    )
+    operator.migrate()
+    output = find(operator, embedded)
+    assert "No drift" in output
+    assert "CREATE EVENT TRIGGER watch" in output
+    operator.database.execute("CREATE TABLE by_hand ()")
+    assert "+ table public.by_hand" in find(operator, embedded, check=4)
+    assert "No drift" not in find(operator, embedded, "--as-superuser", check=4)
+
+
+def test_what_another_role_put_into_the_schema_does_not_run_as_a_superuser(
+    operator: Operator, embedded: Server, short_path: Path
+) -> None:
+    short_path.chmod(0o777)
+    canary, role = short_path / "canary", f"drift_low_{os.getpid()}"
+    operator.database.execute(f"CREATE ROLE {role}; CREATE SCHEMA app; GRANT ALL ON SCHEMA app TO {role}")
+    try:
+        operator.database.execute(
+            f"SET ROLE {role}; CREATE FUNCTION app.f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN\n"
+            f"IF current_user <> '{role}' THEN COPY (SELECT 1) TO PROGRAM 'id > {canary}'; END IF; RETURN 1; END $$;\n"
+            "CREATE MATERIALIZED VIEW app.m AS SELECT app.f() AS one; RESET ROLE"
+        )
+        find(operator, embedded, "--as-migration=keep", check=4)
+        assert not canary.exists()
+    finally:
+        operator.database.execute(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+
+
+def test_no_migration_is_written_if_statements_of_the_history_were_left_out_for_lack_of_rights(
+    operator: Operator, embedded: Server
+) -> None:
+    operator.write(C, "SELECT 1;\nCREATE FUNCTION f() RETURNS int LEAKPROOF LANGUAGE sql AS 'SELECT 1';")
+    operator.migrate()
+    operator.database.execute("ALTER TABLE a ADD COLUMN x int")
+    refused = find(operator, embedded, "--as-migration=keep it", check=3)
+    assert f"{C} (as applied):2 CREATE FUNCTION f()" in refused
+    assert "State: No migration was created." in refused
+    assert "--as-superuser" in refused
+    assert "Verified on scratch" in find(operator, embedded, "--as-migration=keep it", "--as-superuser", check=4)
 
 
 def test_a_text_that_another_role_wrote_does_not_run_and_is_reported(

@@ -150,3 +150,24 @@ def test_runs_are_killed_and_resumed(operator: Operator) -> None:
     answers = read_answers(run(operator, "db.test-crash", f"--only={C[:14]}", "--json", check=4))
     assert [answer["kind"] for answer in answers] == ["crash_test_started", "crash_resumed", "crash_test_finished"]
     assert answers[1]["findings"][0]["diff"] == ["~ public.a: 2 instead of 1"]
+
+
+EVENT_TRIGGER = (
+    "CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$;\n"
+    "CREATE EVENT TRIGGER watch ON ddl_command_start WHEN TAG IN ('CREATE SEQUENCE') EXECUTE FUNCTION f();",
+    "DROP EVENT TRIGGER watch;\nDROP FUNCTION f();",
+)
+
+
+def test_a_statement_that_needs_more_rights_is_not_checked_unless_rehearsed_as_superuser(operator: Operator) -> None:
+    operator.write(A, *EVENT_TRIGGER)
+    result = run(operator, "db.verify", "--with-data", check=0)
+    lines = [line.strip() for line in result.stdout.splitlines()]
+    assert lines[1].startswith(f"✅ {A}: up, down, up, with rows")
+    assert any(line.startswith("not checked: ") and "permission denied to create event trigger" in line for line in lines)
+    assert any(line.startswith("not checked: ") and "DROP EVENT TRIGGER watch: needs watch" in line for line in lines)
+    result = run(operator, "db.verify", "--as-superuser", check=0)
+    assert "not checked" not in result.stdout
+    assert "it can run\n   programs as the account of the server" in result.stderr
+    (_, skipped, _) = read_answers(run(operator, "db.test-crash", "--json", check=0))
+    assert "permission denied to create event trigger" in skipped["reason"]

@@ -153,6 +153,25 @@ def test_a_statement_that_affects_more_than_the_database_is_refused(filled: Oper
         squash(filled, server)
 
 
+def test_a_statement_that_was_left_out_in_the_replay_is_refused(filled: Operator, server: ScratchServer) -> None:
+    filled.write(ROUTES, "SELECT 1;\nCOMMENT ON DATABASE postgres IS 'x';")
+    with pytest.raises(RefusedError, match=rf"would be lost:\n  .*{ROUTES}\.sql:2 COMMENT ON DATABASE") as refused:
+        squash(filled, server)
+    assert refused.value.exit_code == 3
+
+
+def test_a_statement_that_needs_a_superuser_is_refused_unless_it_is_replayed_as_one(filled: Operator, embedded: Server) -> None:
+    filled.write(ROUTES, "SELECT 1;\nCREATE FUNCTION f() RETURNS int LEAKPROOF LANGUAGE sql AS 'SELECT 1';")
+    with ScratchServer(embedded.url()) as server, pytest.raises(RefusedError, match=rf"{ROUTES}\.sql:2 CREATE FUNC") as refused:
+        squash(filled, server)
+    assert refused.value.exit_code == 3
+    assert "--as-superuser" in refused.value.hint
+    with ScratchServer(embedded.url(), as_superuser=True) as server:
+        (planned, _) = squash(filled, server, apply=False)
+    assert isinstance(planned, SquashPlanned)
+    assert "LEAKPROOF" in planned.text
+
+
 def test_a_flat_folder_is_refused(operator: Operator, server: ScratchServer, tmp_path: Path) -> None:
     (tmp_path / f"{PLACES}.sql").write_text("SELECT 1;")
     with pytest.raises(UsageError, match="has no up/ and down/"):
@@ -261,6 +280,35 @@ def test_a_failed_proof_reports_the_difference(server: ScratchServer) -> None:
     assert "- table public.b" in refused.value.message
     assert "~ rows of public.a: 1 are missing, 1 are different" in refused.value.message
     assert "~ sequence public.a_id_seq has another value" in refused.value.message
+
+
+def test_a_file_that_is_no_migration_is_never_removed(filled: Operator, server: ScratchServer) -> None:
+    folder = filled.project.migrations
+    other = folder.parent / "other" / "precious.sql"
+    other.parent.mkdir()
+    other.write_text("SELECT 1;")
+    checksum = hashlib.sha256((folder / "up" / f"{PLACES}.sql").read_bytes()).hexdigest()
+    (folder / "renames.toml").write_text(f'[squashed."{PLACES}"]\nchecksum = "{checksum}"\nversions = ["../../other/precious"]\n')
+    with pytest.raises(FilesError, match=r"'\.\./\.\./other/precious' is not the name of a migration"):
+        squash(filled, server)
+    assert other.exists()
+
+
+def test_the_command_reports_a_squash_that_it_completes_without_a_proof(filled: Operator, embedded: Server) -> None:
+    scratch = {"SCRATCH_DATABASE_URL": embedded.url()}
+    with ScratchServer(embedded.url()) as server:
+        events = squash_files(plan_squash(filled.project.migrations, "20250103", server), apply=True)
+        list(itertools.islice(events, 4))
+        events.close()  # type: ignore[attr-defined]
+    for flags, last in (
+        (["--dry-run"], f"✅ Dry run: nothing was changed; a run would complete the squash of 3 migrations into {SQUASHED}"),
+        ([], f"✅ Completed the squash of 3 migrations into {SQUASHED}"),
+    ):
+        shown = filled.project.inv("db.squash", "--to=20250103", *flags, env=scratch, check=0).stdout
+        assert f"3 migrations become {SQUASHED}, begun by an earlier run, not replayed again" in shown
+        assert last in shown
+        assert "proved" not in shown
+    assert list(read_migrations(filled.project.migrations).checksums) == [SQUASHED, LATER]
 
 
 def test_the_command_reports_the_proof(filled: Operator, embedded: Server) -> None:

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 @command(name="test-crash", help=CHOICE_HELP)
 def crash_test(
-    _context: Context, env: str = "local", all: bool = False, only: str = "", timeout: str = "", json: bool = False
+    _context: Context,
+    env: str = "local",
+    all: bool = False,
+    only: str = "",
+    timeout: str = "",
+    as_superuser: bool = False,
+    json: bool = False,
 ) -> None:
     """Kill runs on scratch after every statement, and prove that the next run has the same result; else exit with 4."""
 
@@ -29,4 +35,4 @@ def crash_test(
         folder = load_environment(env).settings.migrations_dir
         return crash_and_resume(server, selection, folder, timeout_s=read_seconds(timeout))
 
-    run_rehearsal(env, lambda: build_selector(only, all, timeout), answer, json=json)
+    run_rehearsal(env, lambda: build_selector(only, all, timeout), answer, as_superuser=as_superuser, json=json)

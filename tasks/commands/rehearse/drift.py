@@ -31,6 +31,7 @@ class _Flags:
     """The name of a migration to write; empty for none."""
     without: tuple[str, ...]
     timeout_s: int
+    as_superuser: bool
 
 
 @command(
@@ -47,6 +48,7 @@ def drift(
     as_migration: str = "",
     without_extension: str = "",
     timeout: str = "600",
+    as_superuser: bool = False,
     json: bool = False,
     start: bool = False,
 ) -> None:
@@ -65,7 +67,7 @@ def drift(
             yield event
 
     with catch_signals() as stop, exit_on_error(json=json, rehearses=True) as seen:
-        flags = _Flags(as_migration, read_extensions(without_extension), parse_count("--timeout", timeout))
+        flags = _Flags(as_migration, read_extensions(without_extension), parse_count("--timeout", timeout), as_superuser)
         report(look(_find_drift(load_environment(env), Options(json=json, start=start), stop, seen, flags)), json=json)
     if changed:
         raise Exit(code=CHECK_FOUND)
@@ -89,7 +91,7 @@ def _find_drift(environment: Environment, options: Options, stop: Stop, seen: li
     if flags.name:
         refuse_unfinished(read.unfinished)
     settings, target = environment.settings, seen[-1] if seen else ""
-    with open_scratch(settings, target=target, without=flags.without) as server:
+    with open_scratch(settings, target=target, without=flags.without, as_superuser=flags.as_superuser) as server:
         found = find_drift(read, read_migrations(settings.migrations_dir), server, timeout_s=flags.timeout_s)
         yield from answer(read, found)
         settle(environment, options, stop, read, found)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import Exit
 
 from tasks.commands.context import exit_on_error
-from tasks.commands.flags import JSON_HELP
+from tasks.commands.flags import JSON_HELP, SUPERUSER_HELP
 from tasks.commands.scratch import open_scratch
 from tasks.config.environments import load_environment
 from tasks.options import Options
@@ -27,6 +27,7 @@ CHOICE_HELP = {
     "all": "all migrations; no environment is read",
     "only": "only this version (its timestamp is enough); no environment is read",
     "timeout": "how many seconds a migration may take",
+    **SUPERUSER_HELP,
     **JSON_HELP,
 }
 
@@ -37,6 +38,7 @@ def run_rehearsal(
     answer: Callable[[ScratchServer, Selection], Iterator[Event]],
     *,
     without: Sequence[str] = (),
+    as_superuser: bool = False,
     json: bool,
 ) -> None:
     """Choose migrations, open the scratch server, and print the results; raises Exit with 4 if something was found.
@@ -54,7 +56,7 @@ def run_rehearsal(
         environment, asked = load_environment(env), selector()
         selection = pick(environment, asked, Options(json=json), Stop(), seen)
         settings = environment.settings
-        with open_scratch(settings, target=settings.database_url, without=without) as server:
+        with open_scratch(settings, target=settings.database_url, without=without, as_superuser=as_superuser) as server:
             seen.append(server.url)
             check_version(server, selection.server_version)
             last = report(answer(server, selection), json=json)

@@ -33,6 +33,7 @@ def verify(
     only: str = "",
     with_data: bool = False,
     timeout: str = "",
+    as_superuser: bool = False,
     json: bool = False,
 ) -> None:
     """Prove on a scratch database that migrations go up, down and up again; exit with 4 if something is found."""
@@ -44,4 +45,4 @@ def verify(
 
         return verify_migrations(server, selection, VerifyOptions(with_data, read_seconds(timeout)))
 
-    run_rehearsal(env, lambda: build_selector(only, all, timeout), answer, without=without, json=json)
+    run_rehearsal(env, lambda: build_selector(only, all, timeout), answer, without=without, as_superuser=as_superuser, json=json)

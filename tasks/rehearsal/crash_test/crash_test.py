@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,20 +13,24 @@ from psycopg import sql
 
 from tasks.catalog import Catalog, compare, read_catalog
 from tasks.rehearsal.crash_test.workers import CrashWorkers, WorkerResult
-from tasks.rehearsal.errors import UNTOUCHED, ScratchError
+from tasks.rehearsal.errors import ON_SCRATCH, ScratchError
 from tasks.rehearsal.events import CrashResumed, CrashTestFinished, CrashTestSkipped, CrashTestStarted, RehearsalFinding
 from tasks.rehearsal.findings import find_changes, find_error
 from tasks.rehearsal.model import RehearsedMigration
-from tasks.rehearsal.replay.replay import state_after
+from tasks.rehearsal.replay.administration import create_extensions
+from tasks.rehearsal.replay.left_out import find_cause
+from tasks.rehearsal.replay.privileges import find_denial
+from tasks.rehearsal.replay.replay import read_left_out, state_after
 from tasks.rehearsal.replay.server_wide import describe, skip_server_wide
 from tasks.rehearsal.rows.reading import read_shapes
 from tasks.rehearsal.scratch import roles
+from tasks.rehearsal.scratch.policies import without_policies
 from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
 from tasks.rehearsal.selection import Selection
 from tasks.runner.clock import count_ms
 from tasks.runner.database.session import connect
 from tasks.runner.errors import RunnerError
-from tasks.runner.events import Event
+from tasks.runner.events import ErrorRaised, Event
 from tasks.runner.ledger.reading import read_ledger
 from tasks.runner.planning.failures import describe_server_error
 
@@ -97,6 +101,8 @@ class _CrashTest:
             with ExitStack() as stack:
                 database = None if reason else stack.enter_context(self._enter_state())
                 result = WorkerResult(killed=False) if database is None else self._workers.run(database, version)
+                if database is not None and result.error:
+                    reason = self._excuse(database, result.error)
                 expected = None if database is None or result.error else _read_state(database)
         except ScratchError:
             raise
@@ -105,8 +111,8 @@ class _CrashTest:
             yield self._skip(find_error("up_fails", message, error, self._server.url))
             return
         except psycopg.Error as error:
-            raise describe_server_error(error, self._server.url, UNTOUCHED) from error
-        if result.error:
+            raise describe_server_error(error, self._server.url, ON_SCRATCH) from error
+        if result.error and not reason:
             yield self._skip(RehearsalFinding("up_fails", "up fails", error=result.error))
         elif expected is None:
             yield CrashTestSkipped(version, reason)
@@ -115,8 +121,19 @@ class _CrashTest:
                 findings = tuple(self._kill_after(number, expected))
                 yield CrashResumed(version, line, text, number, len(result.statements), findings)
 
-    def _enter_state(self) -> AbstractContextManager[ScratchDatabase]:
-        return state_after(self._server, self._before, timeout_s=self._timeout_s)
+    @contextmanager
+    def _enter_state(self) -> Iterator[ScratchDatabase]:
+        with state_after(self._server, self._before, timeout_s=self._timeout_s) as database:
+            create_extensions(database, self._migration.make_step("up"))
+            yield database
+
+    def _excuse(self, database: ScratchDatabase, error: ErrorRaised) -> str:
+        """Return why an error is not one of the migration: it needs rights, or what a statement that needs them makes."""
+        failure = RunnerError(error.message, sqlstate=error.sqlstate)
+        if self._server.limited and find_denial(failure, None):
+            return f"the rehearsal's role may not do this: {error.message}"
+        cause = find_cause(failure, read_left_out(database))
+        return f"it needs {cause[0]}, which {cause[1].place} would have made" if cause else ""
 
     def _skip(self, found: RehearsalFinding) -> CrashTestSkipped:
         return CrashTestSkipped(self._migration.name, found.message, (found,))
@@ -143,7 +160,7 @@ class _CrashTest:
             try:
                 actual = _read_state(database)
             except psycopg.Error as error:
-                raise describe_server_error(error, self._server.url, UNTOUCHED) from error
+                raise describe_server_error(error, self._server.url, ON_SCRATCH) from error
         yield from find_changes("crash_differs", _DIFFERS.format(what="schema"), compare(expected.catalog, actual.catalog))
         for what, before, after in (("ledger", expected.ledger, actual.ledger), ("number of rows", expected.rows, actual.rows)):
             diff = tuple(_compare(before, after))
@@ -161,7 +178,8 @@ def _count_rows(connection: psycopg.Connection) -> dict[str, int]:
     if not names:
         return {}
     counts = [sql.SQL("SELECT {}, count(*) FROM ").format(name) + sql.SQL(name) for name in names]
-    return dict(connection.execute(sql.SQL(" UNION ALL ").join(counts)).fetchall())
+    with without_policies(connection):
+        return dict(connection.execute(sql.SQL(" UNION ALL ").join(counts)).fetchall())
 
 
 def _compare(before: dict[str, str | None] | dict[str, int], after: dict[str, str | None] | dict[str, int]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from tasks.rehearsal.errors import UNTOUCHED, ScratchError, TimeLimitError
+from tasks.rehearsal.errors import ON_SCRATCH, ScratchError, TimeLimitError
 from tasks.rehearsal.scratch.server import ScratchDatabase
 from tasks.runner.errors import describe_error
 from tasks.runner.events import ErrorRaised
@@ -64,7 +64,7 @@ class CrashWorkers:
         line = process.stdout.readline()
         if not line:
             self._end()
-            raise ScratchError("the process that runs the migrations ended unexpectedly", state=UNTOUCHED)
+            raise ScratchError("the process that runs the migrations ended unexpectedly", state=ON_SCRATCH)
         return _read_answer(json.loads(line))
 
     def _start(self) -> subprocess.Popen[str]:
@@ -89,7 +89,7 @@ class CrashWorkers:
     def _describe_timeout(self, version: str) -> ErrorRaised:
         message = f"{version} did not finish within {self._timeout_s:g} s and was stopped"
         hint = "Allow more time (--timeout), or check whether the statement can finish at all."
-        return describe_error(TimeLimitError(message, hint=hint, state=UNTOUCHED), "")
+        return describe_error(TimeLimitError(message, hint=hint, state=ON_SCRATCH), "")
 
 
 def _read_answer(answer: dict[str, object]) -> WorkerResult:

@@ -9,7 +9,7 @@ from tasks.catalog import show_difference
 from tasks.rehearsal.drift.drift import Drift, MigrationWritten
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff import Pair, verify_pair, write_pair
-from tasks.runner.errors import RunnerError
+from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.files.checkout import show_path
 from tasks.runner.files.new import create_migration
 from tasks.runner.files.templates import MigrationText
@@ -20,8 +20,10 @@ _HEADING = "Adopt changes made outside of migrations"
 def write_migration(drift: Drift, server: ScratchServer, folder: Path, name: str, *, environment: str) -> MigrationWritten:
     """Write the difference from the expected schema to the live one as a migration, and verify it.
 
-    Raises UsageError for an invalid name, RunnerError if the files cannot be created.
+    Raises RefusedError if the replay left out statements for lack of rights, because the migration would contain what they make;
+    UsageError for an invalid name, and RunnerError if the files cannot be created.
     """
+    _refuse_denied(drift)
     pairs: list[Pair] = []
 
     def compose(version: str) -> MigrationText:
@@ -35,6 +37,17 @@ def write_migration(drift: Drift, server: ScratchServer, folder: Path, name: str
     by_hand = tuple(f"{change.word} {change.key}" for change in pair.written.by_hand)
     by_hand += tuple(f"in the down file: {change.word} {change.key}" for change in pair.undone.by_hand)
     return MigrationWritten(environment, new.version, paths, by_hand, _find_problem(drift, server, pair))
+
+
+def _refuse_denied(drift: Drift) -> None:
+    denied = [entry.shown for entry in drift.left_out if entry.denied]
+    if denied:
+        raise RefusedError(
+            "scratch left out statements for lack of rights, so the expected schema is incomplete:\n"
+            + "\n".join(f"  {shown}" for shown in denied),
+            hint="Replay them with all rights of the scratch server's role, if you trust the SQL: --as-superuser",
+            state="No migration was created.",
+        )
 
 
 def _find_problem(drift: Drift, server: ScratchServer, pair: Pair) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tasks.catalog import Catalog, Difference, compare, mask_difference, read_catalog
 from tasks.rehearsal.drift.unfinished import PartialScript, describe_unfinished, exclude_leftovers, read_partial
 from tasks.rehearsal.model import RehearsedMigration, read_pair
+from tasks.rehearsal.replay.left_out import LeftOut, exclude_left_out
 from tasks.rehearsal.replay.replay import read_left_out, state_after
 from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer, check_version
 from tasks.runner.database.session import connect
@@ -67,13 +68,19 @@ class Drift:
     migrations: tuple[RehearsedMigration, ...]
     expected: Catalog
     live: Catalog
-    unchecked: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+    """The statements that were left out of the replay: what they make is not compared."""
     partial: tuple[PartialScript, ...] = ()
 
     @property
     def changes(self) -> Difference:
         """Return the difference from the expected schema to the live one."""
-        return exclude_leftovers(compare(self.expected, self.live), self.partial)
+        return exclude_left_out(exclude_leftovers(compare(self.expected, self.live), self.partial), self.left_out)
+
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """Return the statements that were left out, as they are shown."""
+        return tuple(entry.shown for entry in self.left_out)
 
 
 def find_drift(read: CatalogRead, files: Migrations | None, server: ScratchServer, *, timeout_s: float | None = None) -> Drift:
@@ -87,11 +94,11 @@ def find_drift(read: CatalogRead, files: Migrations | None, server: ScratchServe
     partial = tuple(read_partial(attempt, read.scripts, files) for attempt in read.unfinished)
     parts = tuple(script.build() for script in partial)
     with _replay(server, migrations, parts, timeout_s) as scratch:
-        unchecked = read_left_out(scratch)
+        left_out = read_left_out(scratch)
         with connect(scratch.url, name="migrate-drift") as connection:
             expected = read_catalog(connection)
     live = exclude_tool_tables(build_catalog(read), build_record(read.record))
-    return Drift(migrations, expected, live, unchecked, partial)
+    return Drift(migrations, expected, live, left_out, partial)
 
 
 @contextmanager

@@ -46,26 +46,33 @@ def find_unavailable(error: RunnerError, text: str) -> str:
 
 def needs_left_out(error: RunnerError, without: Sequence[str], texts: Iterable[str]) -> bool:
     """Return True if an error is caused by excluded extensions, or by statements skipped before, given by their texts."""
-    if error.sqlstate not in _MISSING:
-        return False
-    missing = _find_missing(_read_reason(error))
+    missing = find_missing(error)
     for extension in without:
         parts = {extension.lower(), *EXTENSION_PARTS.get(extension, "").split()}
         if not parts.isdisjoint(missing) or any(name.startswith(f"{extension.lower()}_") for name in missing):
             return True
-    return any(name in _WORD.findall(text.lower()) for text in texts for name in missing)
+    return any(name in find_words(text) for text in texts for name in missing)
 
 
 def find_part(error: RunnerError) -> str:
     """Return the well-known extension of the object that is missing according to an error; "" if none is known."""
-    if error.sqlstate not in _MISSING:
-        return ""
-    missing = set(_find_missing(_read_reason(error)))
+    missing = set(find_missing(error))
     return next((name for name, parts in EXTENSION_PARTS.items() if missing & {name, *parts.split()}), "")
 
 
-def _find_missing(reason: str) -> list[str]:
-    """Return the names of what is missing: the first quoted name of the message, or the unquoted ones after known words."""
+def find_words(text: str) -> frozenset[str]:
+    """Return the words of a text in lower case."""
+    return frozenset(_WORD.findall(text.lower()))
+
+
+def find_missing(error: RunnerError) -> list[str]:
+    """Return the names of what is missing: the first quoted name of the message, or the unquoted ones after known words.
+
+    There are none for an error that is not about something missing.
+    """
+    if error.sqlstate not in _MISSING:
+        return []
+    reason = _read_reason(error)
     quoted = _QUOTED.search(reason)
     if quoted:
         return [quoted[1].rpartition(".")[2].lower()]

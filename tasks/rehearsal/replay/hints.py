@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tasks.rehearsal.errors import UNTOUCHED, MissingExtensionError, TimeLimitError
+from tasks.rehearsal.errors import ON_SCRATCH, MissingExtensionError, TimeLimitError
 from tasks.rehearsal.replay.extensions import find_unavailable
 from tasks.rehearsal.replay.scratch_run import Failure
 from tasks.runner.errors import Place, RunnerError, StatementError
@@ -25,7 +25,7 @@ def explain(failure: Failure, step: Step, timeout_s: float | None, without: Sequ
         return TimeLimitError(
             f"{place} did not finish within {timeout_s:g} s and was stopped{label}",
             hint="Allow more time (--timeout), or check whether the statement can finish at all.",
-            state=UNTOUCHED,
+            state=ON_SCRATCH,
             place=place,
         )
     extension = find_unavailable(error, statement.text) if statement else ""
@@ -33,7 +33,7 @@ def explain(failure: Failure, step: Step, timeout_s: float | None, without: Sequ
         return MissingExtensionError(extension, place=place, sqlstate=error.sqlstate)
     hints = [error.hint, _find_hint(error, without)]
     hint = "\n".join(part for part in hints if part)
-    return StatementError(error.message, hint=hint, state=UNTOUCHED, place=error.place, sqlstate=error.sqlstate)
+    return StatementError(error.message, hint=hint, state=ON_SCRATCH, place=error.place, sqlstate=error.sqlstate)
 
 
 def _find_hint(error: RunnerError, without: Sequence[str]) -> str:

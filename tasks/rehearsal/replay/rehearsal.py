@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from operator import is_
@@ -15,12 +13,15 @@ import psycopg
 from psycopg import sql
 
 from tasks.catalog import Catalog, read_catalog
-from tasks.rehearsal.errors import UNTOUCHED
+from tasks.rehearsal.errors import ON_SCRATCH
 from tasks.rehearsal.model import Direction, RehearsedMigration, Trial
+from tasks.rehearsal.replay.administration import Administration, Handled
 from tasks.rehearsal.replay.extensions import handles_extension, needs_left_out
 from tasks.rehearsal.replay.hints import explain
+from tasks.rehearsal.replay.left_out import LeftOut, find_cause, read_left_out, write_left_out
+from tasks.rehearsal.replay.privileges import find_denial, find_owner
 from tasks.rehearsal.replay.scratch_run import TIME_LIMIT, Failure, ScratchRun
-from tasks.rehearsal.replay.server_wide import describe, leave_out, skip_server_wide
+from tasks.rehearsal.replay.server_wide import creates_one_of, describe, find_roles, leave_out, skip_server_wide
 from tasks.rehearsal.scratch import roles
 from tasks.rehearsal.scratch.server import ScratchDatabase
 from tasks.runner.errors import RunnerError
@@ -28,9 +29,10 @@ from tasks.runner.parsing import Statement
 from tasks.runner.planning.failures import describe_server_error
 from tasks.runner.planning.plan import Plan, Step
 from tasks.runner.planning.sources import check_syntax
+from tasks.runner.redaction import redact
 
-_LEFT_OUT = "left_out"
-"""The key in the ledger's meta table for place and text of skipped statements, so that copies of the database have them."""
+_MAKES_NOTHING = frozenset({"CopyStmt", "DeleteStmt", "InsertStmt", "UpdateStmt", "VariableSetStmt"})
+"""The kinds of statements that create no object which a later statement could need."""
 
 
 class Rehearsal:
@@ -44,7 +46,11 @@ class Rehearsal:
         self._database = database
         self._timeout_s = timeout_s
         self._scratch_run = ScratchRun(database.url)
-        self._left_out: list[tuple[str, str]] = self._read_left_out() if database.without else []
+        self._administration = Administration(database, self._scratch_run)
+        self._limited = database.server.limited
+        self._left_out: list[LeftOut] = []
+        if database.without or self._limited:
+            self._left_out = read_left_out(self._scratch_run.connection, self._scratch_run.ledger)
 
     def __enter__(self) -> Rehearsal:
         return self
@@ -64,50 +70,96 @@ class Rehearsal:
         try:
             step = migration.make_step(direction)
             check_syntax(connection, Plan(step.action, (step,)))
-            marked = roles.list_marked(connection) if creates_role else set()
-            step, skipped = skip_server_wide(step, before)
+            # A role that a rehearsal creates has no rights, whatever the statement says.
+            made = self._database.server.make_roles(find_roles(step)) if creates_role else set()
+            step, skipped = skip_server_wide(step, before | made)
         except RunnerError as error:
             return Trial(error)
-        # A role that a rehearsal created was checked then.
-        reported = [
-            statement for statement in skipped if statement.kind != "CreateRoleStmt" or not _names(statement.text, marked)
-        ]
+        unchecked = tuple(describe(step, statement) for statement in skipped if not creates_one_of(statement, made))
         try:
-            trial = self._run(step, tuple(describe(step, statement) for statement in reported))
+            trial = self._run(step, unchecked)
         except psycopg.Error as error:
-            trial = Trial(describe_server_error(error, self._database.url, UNTOUCHED), clean=False)
-        if creates_role:
+            trial = Trial(describe_server_error(error, self._database.url, ON_SCRATCH), clean=False)
+        if creates_role and not self._limited:
             roles.mark_new(self._scratch_run.connection, before, step.source.text)
         return trial
 
     def _run(self, step: Step, unchecked: tuple[str, ...]) -> Trial:
-        """Run a step without the statements that need an excluded extension."""
+        """Run a step without the statements that need an excluded extension, or a right that the role does not have."""
         without = self._database.without
+        known = len(self._left_out)
         if without:
             step, handling = leave_out(step, lambda statement: handles_extension(statement.text, without))
-            unchecked += self._note(step, handling)
+            self._note(step, handling)
         self._forget_row(step)
+        self._administration.begin(step)
+        self._scratch_run.take_without_effect()
         while failure := self._try(step):
-            statement = failure.statement
-            if not without or statement is None or not self._lacks(failure.error):
+            denial = find_denial(failure.error, failure.statement) if self._limited else ""
+            handled = self._administration.handle(step, failure, denial) if denial else Handled()
+            failure = handled.failure or failure
+            following = handled.step or self._skip(step, failure, handled.denial)
+            if following is None:
                 error = explain(failure, step, self._timeout_s, without)
-                return Trial(error, unchecked, clean=failure.clean)
-            done = self._scratch_run.read_done(step)
-            step, failed = leave_out(step, partial(is_, statement))
-            step = replace(step, done=done)
-            unchecked += self._note(step, failed)
-        if without:
-            self._write_left_out()
-        return Trial(None, unchecked)
+                unchecked += tuple(each.shown for each in self._left_out[known:])
+                return Trial(error, unchecked, clean=failure.clean and not self._administration.acted)
+            step = following
+        if self._limited:
+            for statement, reason in self._scratch_run.take_without_effect():
+                self._note(step, [statement], f"the rehearsal's role may not do this: {reason}")
+        if len(self._left_out) > known:
+            write_left_out(self._scratch_run.connection, self._scratch_run.ledger, self._left_out)
+        return Trial(None, unchecked + tuple(each.shown for each in self._left_out[known:]))
 
-    def _lacks(self, error: RunnerError) -> bool:
-        return needs_left_out(error, self._database.without, (text for _, text in self._left_out))
+    def _skip(self, step: Step, failure: Failure, denial: str) -> Step | None:
+        """Return the step without a statement that cannot be checked here; None if the statement is wrong."""
+        statement = failure.statement
+        if denial:
+            return self._skip_denied(step, statement, denial)
+        if statement is None:
+            return None
+        reason = ""
+        if not needs_left_out(failure.error, self._database.without, ()):
+            cause = find_cause(failure.error, self._left_out)
+            if cause is None:
+                return None
+            name, entry = cause
+            reason = f"needs {name}, which {entry.place} would have made" if entry.denied else ""
+        done = self._scratch_run.read_done(step)
+        step, failed = leave_out(step, partial(is_, statement))
+        self._note(step, failed, reason)
+        return replace(step, done=done)
 
-    def _note(self, step: Step, statements: Iterable[Statement]) -> tuple[str, ...]:
-        """Remember skipped statements, because later ones may need them; return their places."""
-        noted = [(describe(step, statement), statement.text) for statement in statements]
-        self._left_out += noted
-        return tuple(place for place, _ in noted)
+    def _skip_denied(self, step: Step, statement: Statement | None, denial: str) -> Step:
+        """Return the step without a statement that needs more rights, and without those that set the same owner."""
+        done = self._scratch_run.read_done(step)
+        reason = f"the rehearsal's role may not do this: {denial}"
+        if statement is None:
+            remaining = [each for segment in step.script.segments[done:] for each in segment.statements]
+            step, failed = leave_out(step, lambda each: any(each is one for one in remaining))
+            self._note(step, failed, reason)
+            return replace(step, done=done)
+        owner = find_owner(statement)
+        step, failed = leave_out(step, lambda each: each is statement or bool(owner and find_owner(each) == owner))
+        if owner:
+            more = f" and {len(failed) - 1} more of this kind" if len(failed) > 1 else ""
+            place = f"{step.source.shown}:{statement.line}"
+            self._left_out.append(LeftOut(f"{describe(step, statement)}{more}: {redact(reason)}", place, "", denied=True))
+        else:
+            self._note(step, failed, reason)
+        return replace(step, done=done)
+
+    def _note(self, step: Step, statements: Sequence[Statement], reason: str = "") -> None:
+        """Remember statements that were left out, because later ones may need what they make."""
+        for statement in statements:
+            shown = (
+                f"{describe(step, statement)}: {redact(reason, statement=statement.text)}"
+                if reason
+                else describe(step, statement)
+            )
+            text = "" if statement.kind in _MAKES_NOTHING else statement.text
+            place = f"{step.source.shown}:{statement.line}"
+            self._left_out.append(LeftOut(shown, place, text, denied=bool(reason)))
 
     def _try(self, step: Step) -> Failure | None:
         timer = Timer(self._timeout_s, self._scratch_run.stop.request, (TIME_LIMIT,)) if self._timeout_s is not None else None
@@ -130,22 +182,6 @@ class Rehearsal:
         self._scratch_run.known.add(step.version)
 
     @property
-    def left_out(self) -> tuple[str, ...]:
-        """Return the statements that were skipped so far because of excluded extensions."""
-        return tuple(place for place, _ in self._left_out)
-
-    def _read_left_out(self) -> list[tuple[str, str]]:
-        query = sql.SQL("SELECT value FROM {} WHERE key = %s").format(self._scratch_run.ledger.table("_meta"))
-        row = self._scratch_run.connection.execute(query, [_LEFT_OUT]).fetchone()
-        return [(place, text) for place, text in json.loads(row[0])] if row else []
-
-    def _write_left_out(self) -> None:
-        query = sql.SQL("INSERT INTO {} VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
-        with suppress(psycopg.Error):
-            self._scratch_run.connection.execute(
-                query.format(self._scratch_run.ledger.table("_meta")), [_LEFT_OUT, json.dumps(self._left_out)]
-            )
-
-
-def _names(text: str, names: set[str]) -> bool:
-    return any(name in text for name in names)
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Return the statements that were left out so far, because of excluded extensions or for lack of rights."""
+        return tuple(self._left_out)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-import psycopg
-
 from tasks.catalog import Catalog
 from tasks.rehearsal.model import Direction, Outcome, RehearsedMigration, Trial
+from tasks.rehearsal.replay.left_out import LeftOut
 from tasks.rehearsal.replay.rehearsal import Rehearsal
 from tasks.rehearsal.scratch import cache
 from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
@@ -16,6 +15,7 @@ from tasks.runner.errors import RunnerError
 
 __all__ = [
     "Direction",
+    "LeftOut",
     "Outcome",
     "RehearsedMigration",
     "Trial",
@@ -61,7 +61,7 @@ def state_after(
 
     Raises the error of the first migration that fails; then the state before it is cached, unless the migration left changes.
     """
-    names = cache.name_states(migrations, server.version, server.without)
+    names = cache.name_states(migrations, server.version, server.state_key)
     with ExitStack() as stack:
         database, count = _begin(server, names, stack)
         error: RunnerError | None = None
@@ -108,8 +108,8 @@ def run_migration(
         return rehearsal.run(migration, direction).error
 
 
-def read_left_out(database: ScratchDatabase) -> tuple[str, ...]:
-    """Return the statements that were skipped in a database because of excluded extensions: file, line and first words."""
+def read_left_out(database: ScratchDatabase) -> tuple[LeftOut, ...]:
+    """Return the statements that were left out in a database, because of excluded extensions or for lack of rights."""
     with Rehearsal(database) as rehearsal:
         return rehearsal.left_out
 
@@ -119,15 +119,17 @@ def _begin(server: ScratchServer, names: Sequence[str], stack: ExitStack) -> tup
 
     A cached state that is dropped in the meantime is passed over.
     """
-    count = cache.find_longest(server.administer(), names)
-    while count:
+    count, state = cache.find_longest(server.administer(), names)
+    while state:
+        failed: RunnerError | None = None
         try:
-            database = stack.enter_context(server.make(names[count - 1]))
+            database = stack.enter_context(server.make(state.database))
         except RunnerError as error:
-            if not isinstance(error.__cause__, psycopg.errors.InvalidCatalogName):
-                raise
-            count = cache.find_longest(server.administer(), names[: count - 1])
-        else:
-            cache.touch(server.administer(), names[count - 1])
+            failed = error
+        if cache.is_cached(server.administer(), state):
+            if failed:
+                raise failed
+            cache.touch(server.administer(), state.database)
             return database, count
+        count, state = cache.find_longest(server.administer(), names[: count - 1])
     return stack.enter_context(server.make()), 0

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import psycopg
 
+from tasks.rehearsal.replay.extension_blocks import REQUEST
+from tasks.rehearsal.replay.privileges import is_without_effect
 from tasks.runner.database.activity import Watcher
 from tasks.runner.database.run_lock import RunLock
-from tasks.runner.database.session import connect, roll_back
+from tasks.runner.database.session import Execution, connect, roll_back
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import StatementStarted
 from tasks.runner.execution.context import RunContext
@@ -27,6 +30,7 @@ from tasks.runner.signals import Stop
 TIME_LIMIT = "the time limit"
 """Replaces the name of a signal when a time limit stops a migration."""
 
+_BLOCK_S = 60
 _END_OTHERS = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
  WHERE datname = current_database() AND pid = %s AND pid <> pg_backend_pid()
@@ -65,6 +69,9 @@ class ScratchRun:
     def __init__(self, url: str) -> None:
         self._url = url
         self._identity = Identity()
+        self._running: Statement | None = None
+        self._without_effect: dict[int, tuple[Statement, str]] = {}
+        self._requests: list[str] = []
         self._open()
         self.known = set(self.ledger.checksums)
 
@@ -75,23 +82,53 @@ class ScratchRun:
 
     def run(self, step: Step) -> Failure | None:
         """Run a step, and return the failure, if any."""
-        number = 0
+        self._running = None
         try:
             for event in self._plan_run.run(Plan(step.action, (step,))):
                 if isinstance(event, StatementStarted):
-                    number = event.number
+                    self._running = step.script.statements[event.number - 1]
         except RunnerError as error:
-            statement = step.script.statements[number - 1] if number else None
+            statement = self._running
             timed_out = self.stop.signal_name == TIME_LIMIT
             return Failure(error, statement, timed_out, clean=self._is_clean(step, statement))
         finally:
             self._failures.close()
         return None
 
+    def take_without_effect(self) -> list[tuple[Statement, str]]:
+        """Return the statements that granted or revoked nothing for lack of rights, with the server's reason, and forget them."""
+        taken, self._without_effect = list(self._without_effect.values()), {}
+        return taken
+
     def read_done(self, step: Step) -> int:
         """Return how many segments of a failed step are committed."""
         attempt = read_ledger(self.connection).attempts.get(step.version)
         return attempt.segments_done if attempt and (attempt.note or not step.script.single_transaction) else 0
+
+    def read_schema(self, settings: Iterable[Statement] = ()) -> str:
+        """Return the schema in which the files' statements create objects after these settings; "" if there is none."""
+        return self._execute("SELECT pg_catalog.current_schema()", settings, end="ROLLBACK") or ""
+
+    def ask(self, block: str, settings: Iterable[Statement] = ()) -> list[str]:
+        """Run a rewritten block after these settings, and return what it asks for."""
+        self._requests.clear()
+        self._execute(f"SET LOCAL statement_timeout = '{_BLOCK_S}s'; {block}", settings, end="COMMIT")
+        return self._requests
+
+    def _execute(self, text: str, settings: Iterable[Statement], *, end: str) -> str | None:
+        try:
+            for each in ("BEGIN", *(statement.text for statement in settings)):
+                Execution(self.connection, each).finish()
+            execution = Execution(self.connection, text)
+            execution.finish()
+            Execution(self.connection, end).finish()
+        finally:
+            roll_back(self.connection)
+        return execution.value
+
+    def reopen(self) -> None:
+        """Open a new session after `close`."""
+        self._open()
 
     def renew(self) -> None:
         """Reopen the session if it was lost or stopped."""
@@ -113,6 +150,7 @@ class ScratchRun:
         name = f"migrate-run {self._identity.run_id}"
         self.stop = Stop()
         self._session = WorkSession(self._url, identity=self._identity, policy=RetryPolicy(), stop=self.stop)
+        self._session.add_notice_handler(self._check_notice)
         self._watcher = Watcher(self._url, run_id=self._identity.run_id, watched=name)
         try:
             self.ledger = self._prepare_ledger()
@@ -124,6 +162,12 @@ class ScratchRun:
         self._failures = FailureLog(self._url, recorder, lock)
         context = RunContext(self._url, self._session, recorder, lock, self._watcher, self._failures, RetryPolicy(), self.stop)
         self._plan_run = PlanRun(context)
+
+    def _check_notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        if diagnostic.sqlstate == REQUEST:
+            self._requests.append(diagnostic.message_primary or "")
+        if is_without_effect(diagnostic.sqlstate) and self._running is not None:
+            self._without_effect[id(self._running)] = self._running, diagnostic.message_primary or ""
 
     def _prepare_ledger(self) -> Ledger:
         ledger = read_ledger(self.connection)

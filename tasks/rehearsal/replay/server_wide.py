@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from tasks.rehearsal.errors import UNTOUCHED, ServerWideError
+from tasks.rehearsal.errors import ON_SCRATCH, ServerWideError
+from tasks.rehearsal.scratch.roles import find_created
 from tasks.runner.errors import Place
 from tasks.runner.parsing import Script, Segment, Statement
 from tasks.runner.planning.plan import Step
@@ -51,10 +52,35 @@ def skip_server_wide(step: Step, roles: Collection[str]) -> tuple[Step, tuple[St
             raise ServerWideError(
                 f"{statement.label}: a rehearsal does not drop databases, because the scratch server may have one of that name",
                 hint="PostgreSQL does not let a migration drop its own database. Drop another one by hand.",
-                state=UNTOUCHED,
+                state=ON_SCRATCH,
                 place=Place(step.source.shown, statement.line),
             )
     return leave_out(step, lambda statement: _reaches_beyond(statement, roles))
+
+
+def divide(step: Step, statement: Statement) -> Step | None:
+    """Return a step whose transaction ends before a statement and continues with another; None if one begins there anyway."""
+    segments: list[Segment] = []
+    for segment in step.script.segments:
+        place = next((number for number, each in enumerate(segment.statements) if each is statement), 0)
+        parts = (segment.statements[:place], segment.statements[place:]) if place else (segment.statements,)
+        segments += [replace(segment, statements=part) for part in parts]
+    if len(segments) == len(step.script.segments):
+        return None
+    return replace(step, script=_rebuild(step.script, tuple(segments)))
+
+
+def find_roles(step: Step) -> list[str]:
+    """Return the names of the roles that a step creates, in blocks and functions too, as far as they are written out."""
+    names: list[str] = []
+    for statement in step.script.statements:
+        names += [_read_role(statement.text)] if statement.kind == "CreateRoleStmt" else find_created(statement.text)
+    return names
+
+
+def creates_one_of(statement: Statement, names: Collection[str]) -> bool:
+    """Return True if a statement creates one of these roles."""
+    return statement.kind == "CreateRoleStmt" and _read_role(statement.text) in names
 
 
 def describe(step: Step, statement: Statement) -> str:

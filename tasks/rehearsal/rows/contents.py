@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from tasks.rehearsal.rows.reading import read_shapes
+from tasks.rehearsal.scratch.policies import without_policies
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,11 @@ class Contents:
 
 def read_rows(connection: psycopg.Connection) -> dict[str, Contents]:
     """Return the contents of all tables by their quoted names."""
-    return {
-        table.name: _read_table(connection, table.name, [column.name for column in table.columns.values()])
-        for table in read_shapes(connection).tables.values()
-    }
+    with without_policies(connection):
+        return {
+            table.name: _read_table(connection, table.name, [column.name for column in table.columns.values()])
+            for table in read_shapes(connection).tables.values()
+        }
 
 
 def compare_rows(before: Mapping[str, Contents], after: Mapping[str, Contents]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from tasks.rehearsal.rows.reading import read_shapes
 from tasks.rehearsal.rows.recipe import FIRST, ROWS, Recipe, Row, UnfillableError
 from tasks.rehearsal.rows.shapes import Reference, Shapes, TableToFill
 from tasks.rehearsal.rows.values import suggest
+from tasks.rehearsal.scratch.policies import without_policies
 from tasks.runner.planning.server_texts import describe_reason
 
 _SHIFTS = (0, 1, 100, 1000)
@@ -37,7 +38,7 @@ def fill_tables(connection: psycopg.Connection) -> list[UnfilledTable]:
     # Prepared statements fail if the schema changes.
     shapes = read_shapes(connection)
     try:
-        with connection.transaction():
+        with without_policies(connection):
             connection.execute(_SETTINGS)
             return list(Filling(connection, shapes).fill())
     except psycopg.Error as error:

@@ -1,7 +1,8 @@
 """A schema as readable SQL: the output of the embedded server's pg_dump without comments and settings.
 
 pg_dump also dumps an older server's schema, but views in the format of that server. To get the same text for the same schema, the
-dump of another version is restored into a scratch database of the embedded server, and dumped from there.
+dump of another version is restored into a scratch database of the embedded server, and dumped from there. With objects that only
+a superuser can create, it is used as it is.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 
 import psycopg
@@ -17,8 +19,10 @@ from tasks.catalog.normalising import join_casts
 from tasks.postgres.server import embedded
 from tasks.postgres.tokens import COMMENTS, SPACE, tokenize
 from tasks.rehearsal.scratch.dump_secrets import hide_options
+from tasks.rehearsal.scratch.extensions import UnsafeExtensionError, read_statement
+from tasks.rehearsal.scratch.policies import compose_force, list_forced
 from tasks.rehearsal.scratch.program_secrets import pass_secrets
-from tasks.rehearsal.scratch.server import open_server
+from tasks.rehearsal.scratch.server import ScratchDatabase, open_server
 from tasks.runner.database.session import connect, run_sql
 from tasks.runner.errors import RunnerError
 from tasks.runner.planning.server_texts import describe_text
@@ -38,6 +42,7 @@ _PUBLIC_OF_14 = ("REVOKE USAGE ON SCHEMA public FROM PUBLIC", "GRANT ALL ON SCHE
 15 removed that privilege: https://www.postgresql.org/docs/release/15.0/.
 """
 _GRANTED_UNTIL = 14
+_EXTENSION = re.compile(r"(?:CREATE|COMMENT ON) EXTENSION ")
 _SOURCE = re.compile(r"^-- Dumped from database version (\d+)", re.MULTILINE)
 
 
@@ -54,8 +59,10 @@ def dump_schema(url: str, *, embedded_directory: Path) -> str:
     server = open_server("", embedded_directory=embedded_directory)
     with server.make() as scratch:
         try:
-            with connect(scratch.url, name="migrate-dump") as connection:
-                run_sql(connection, text)
+            load_dump(scratch, text)
+        except (psycopg.errors.InsufficientPrivilege, UnsafeExtensionError):
+            # Only a superuser can create some of its objects, and what comes from a database runs as none.
+            return text
         except psycopg.Error as error:
             reason = redact(describe_text(error), url, statement=text)
             raise RunnerError(f"the embedded server cannot load this schema: {reason}") from error
@@ -66,12 +73,44 @@ def _dump_schema(url: str) -> str:
     return clean_dump(_run_pg_dump(url), hide_options)
 
 
+def load_dump(database: ScratchDatabase, text: str) -> None:
+    """Load a dump into an empty scratch database, as its role; the administrator creates the extensions.
+
+    Raises UnsafeExtensionError or psycopg.Error.
+    """
+    if not database.server.limited:
+        _load(database, text)
+        return
+    for about_extensions, group in groupby(_split(text), lambda statement: bool(_EXTENSION.match(statement))):
+        statements = list(group)
+        if not about_extensions:
+            _load(database, _KEPT_SETTINGS + "".join(f"{statement};\n" for statement in statements))
+            continue
+        for statement in statements:
+            wanted = read_statement(statement, "CreateExtensionStmt" if statement.startswith("CREATE") else "CommentStmt")
+            if wanted is not None:
+                database.server.administer_extension(database, wanted, "public")
+
+
+def _load(database: ScratchDatabase, text: str) -> None:
+    with connect(database.url, name="migrate-dump") as connection:
+        run_sql(connection, text)
+
+
 def dump_with_rows(url: str) -> str:
     """Return schema and rows of a database as SQL, without ledger and owners; indexes, foreign keys and triggers come last.
 
     Raises RunnerError if the embedded server's pg_dump cannot dump it.
     """
-    return clean_dump(_run_pg_dump(url, "--column-inserts"))
+    with connect(url, name="migrate-dump") as connection:
+        forced = list_forced(connection)
+        for table in forced:
+            connection.execute(compose_force(table, "NO FORCE"))
+        text = clean_dump(_run_pg_dump(url, "--column-inserts"))
+        statements = [compose_force(table, "FORCE") for table in forced]
+        for statement in statements:
+            connection.execute(statement)
+        return "\n".join([text, *(f"{statement.as_string(connection)};\n" for statement in statements)])
 
 
 def clean_dump(text: str, change: Callable[[str], str] = str) -> str:

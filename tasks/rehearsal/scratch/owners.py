@@ -1,8 +1,10 @@
 """Owners of scratch databases: processes with an open session on the scratch server.
 
-The owner's token is part of the name of each of its databases, and the owner's session takes an advisory lock on it. The server
-releases the lock when the process ends, however it ends and on whichever machine it ran; process ids would not be reliable.
-https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+The owner's token is part of the name of each of its databases, and of the name of its session. The server ends the session when
+the process ends, however it ends and on whichever machine it ran; process ids would not be reliable.
+
+Other roles of a shared server may name their databases and sessions like ours: only databases of the current user and of its
+roles for rehearsals are ours, and only a session of a role that may act as the current user shows that an owner is alive.
 """
 
 from __future__ import annotations
@@ -16,15 +18,25 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import sql
 
+from tasks.rehearsal.scratch.login import PREFIX
+
 _PREFIX = "migrate_scratch"
 _NAME = re.compile(rf"{_PREFIX}_\d+_([0-9a-f]{{16}})_\d+")
-_SIGN = 1 << 63
+_SESSION = "migrate-scratch "
+_NUMBERS = 10**18
 # Keepalives, so that the server notices within minutes that a machine is off the network.
 _SETTINGS = (
     "SET idle_session_timeout = 0; SET statement_timeout = 0; SET lock_timeout = 0;"
     " SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 6"
 )
-_ALIVE = "SELECT classid::bigint << 32 | objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted"
+_OWN = f"""
+SELECT datname::text FROM pg_database JOIN pg_roles r ON r.oid = datdba JOIN pg_roles me ON me.rolname = current_user
+ WHERE starts_with(datname, %s) AND (r.oid = me.oid OR starts_with(r.rolname, '{PREFIX}' || me.oid || '_'))
+"""
+_ALIVE = """
+SELECT application_name FROM pg_stat_activity
+ WHERE starts_with(application_name, %s) AND pg_has_role(usesysid, current_user, 'MEMBER')
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +46,29 @@ class Owner:
     token: int = field(default_factory=lambda: secrets.randbits(63))
     pid: int = field(default_factory=os.getpid)
 
-    def name_database(self, number: int) -> str:
-        """Return the name of the owner's scratch database with a number."""
-        return f"{_PREFIX}_{self.pid}_{self.token:016x}_{number}"
+    @property
+    def session(self) -> str:
+        """Return the application_name of the session that shows, while it is open, that the owner is alive."""
+        return f"{_SESSION}{self.token:016x}"
 
-    def occupy(self, connection: psycopg.Connection) -> None:
-        """Take the lock that shows, while this session is open, that the owner is alive."""
+    def name_database(self) -> str:
+        """Return a name for a scratch database of the owner, which no other role can foresee and occupy."""
+        return f"{_PREFIX}_{self.pid}_{self.token:016x}_{secrets.randbelow(_NUMBERS)}"
+
+    def prepare(self, connection: psycopg.Connection) -> None:
+        """Set what the owner's session depends on, and take the lock by which checkouts of before know that it is alive."""
         connection.execute(_SETTINGS)
-        connection.execute("SELECT pg_advisory_lock(%s)", [self.token])
+        connection.execute("SELECT pg_try_advisory_lock(%s)", [self.token])
 
 
 def list_abandoned(connection: psycopg.Connection) -> list[str]:
-    """Return the scratch databases whose owner is dead.
+    """Return the scratch databases of the current user whose owner is dead.
 
-    The databases are read before the locks, because an owner takes its lock before it creates a database.
+    The databases are read before the sessions, because an owner opens its session before it creates a database.
     """
-    found = [(name, read_token(name)) for name in list_scratch(connection)]
-    alive = {row[0] % _SIGN for row in connection.execute(_ALIVE)}
-    return [name for name, token in found if token not in alive]
-
-
-def list_scratch(connection: psycopg.Connection) -> list[str]:
-    """Return the scratch databases of all owners."""
-    rows = connection.execute("SELECT datname::text FROM pg_database WHERE starts_with(datname, %s)", [f"{_PREFIX}_"])
-    return [row[0] for row in rows if read_token(row[0]) is not None]
+    found = [(row[0], read_token(row[0])) for row in connection.execute(_OWN, [f"{_PREFIX}_"])]
+    alive = {row[0] for row in connection.execute(_ALIVE, [_SESSION])}
+    return [name for name, token in found if token is not None and Owner(token).session not in alive]
 
 
 def read_token(name: str) -> int | None:
@@ -77,5 +88,10 @@ def sweep(connection: psycopg.Connection) -> list[str]:
 
 
 def drop_database(connection: psycopg.Connection, name: str) -> None:
-    """Drop a database with the sessions in it, if it exists."""
-    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    """Drop a database with the sessions in it, if it exists; a migration may have made it a template, which cannot be dropped."""
+    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    try:
+        connection.execute(drop)
+    except psycopg.errors.WrongObjectType:
+        connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(name)))
+        connection.execute(drop)

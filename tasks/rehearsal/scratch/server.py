@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
@@ -17,9 +16,10 @@ from psycopg.conninfo import make_conninfo
 from tasks.postgres.server import embedded
 from tasks.postgres.server.cluster import ServerError
 from tasks.rehearsal.errors import ScratchError
-from tasks.rehearsal.scratch import cache, owners, roles
+from tasks.rehearsal.scratch import cache, extensions, owners, roles
 from tasks.rehearsal.scratch.addresses import is_same_database
-from tasks.runner.database.addresses import describe_database
+from tasks.rehearsal.scratch.login import ScratchLogin, login_url, open_login, release, relock
+from tasks.runner.database.addresses import describe_database, resolve
 from tasks.runner.database.session import connect, is_pooled
 from tasks.runner.errors import ConnectError, RefusedError
 from tasks.runner.planning.failures import is_lost
@@ -34,21 +34,27 @@ _HINTS = {
     "53300": "Too many sessions on the scratch server. Close some, or increase max_connections.",
 }
 _MAJOR = 10000
+_PUBLIC_HAS_AN_OWNER = 150000
+"""Since 15, the schema public belongs to the owner of the database: https://www.postgresql.org/docs/release/15.0/"""
+_PINNED = "-c search_path=pg_catalog,pg_temp"
 
 
 @dataclass(frozen=True, slots=True)
 class ScratchDatabase:
-    """A scratch database; `without` are the extensions that are excluded on it."""
+    """A scratch database; `without` are the extensions that are excluded on it. The role of its URL has no other rights."""
 
     url: str
     name: str
-    without: tuple[str, ...] = ()
+    without: tuple[str, ...]
+    server: ScratchServer = field(repr=False, compare=False)
 
 
 class ScratchServer:
     """A server for scratch databases; its session shows other processes that this one is alive.
 
-    `url` is that of the server's administrative database, in which nothing is changed. Close it after use, or use it in a `with`.
+    `url` is that of the server's administrative database, in which nothing is changed. Its role creates the databases for
+    another, which has no rights beyond them, and as which everything else connects; `as_superuser`, everything runs as the role
+    of the URL. Close the server after use, or use it in a `with`. Raises RefusedError where there can be no such role.
     """
 
     def __init__(
@@ -57,18 +63,23 @@ class ScratchServer:
         *,
         without: Sequence[str] = (),
         embedded: bool = False,
+        as_superuser: bool = False,
         limits: cache.CacheLimits | None = None,
     ) -> None:
         self.url = url
         self.without = tuple(without)
         self.embedded = embedded
+        self.limited = not as_superuser
+        """Whether the rehearsed SQL has no rights beyond its scratch database."""
         self.limits = limits or cache.CacheLimits()
         self._owner = owners.Owner()
-        self._numbers = itertools.count(1)
         self._session: list[psycopg.Connection] = []
-        self.close = weakref.finalize(self, _close, self._session)
+        self._logins: list[ScratchLogin] = []
+        self.close = weakref.finalize(self, _close, self._session, self._logins)
         self.version = self.administer().info.server_version
         self.sweep()
+        login = open_login(self.administer(), url) if self.limited else None
+        self._logins += [login] if login else []
 
     def __enter__(self) -> ScratchServer:
         return self
@@ -79,29 +90,56 @@ class ScratchServer:
     @contextmanager
     def make(self, template: str = "") -> Iterator[ScratchDatabase]:
         """Create a scratch database, empty or as a copy, yield it, and drop it at the end; raises ScratchError."""
-        name = self._owner.name_database(next(self._numbers))
+        name = self._owner.name_database()
         try:
             with self._explain():
                 self._create(name, template)
+                self._open_database(name, template)
             yield self.name(name)
         finally:
             with self._explain():
                 owners.drop_database(self.administer(), name)
                 self._drop_roles()
 
+    @property
+    def role(self) -> str:
+        """Return the role that was made for the rehearsed SQL; "" if it runs as the role of the URL."""
+        return self._login.name if self._login else ""
+
+    @property
+    def state_key(self) -> tuple[str, ...]:
+        """Return what a state depends on in addition to the texts: excluded extensions, and whose the objects are."""
+        return (*self.without, f"role {self.role}, limited {self.limited}")
+
     def name(self, database: str) -> ScratchDatabase:
         """Return a database of this server by its name."""
-        return ScratchDatabase(make_conninfo(self.url, dbname=database), database, self.without)
+        return ScratchDatabase(login_url(self.url, self._login, dbname=database), database, self.without, self)
+
+    def make_roles(self, names: Collection[str]) -> set[str]:
+        """Create the roles that do not exist, without rights; return those of all names that rehearsals created."""
+        with self._explain():
+            return roles.make(self.administer(), names, self.role)
+
+    def administer_extension(self, database: ScratchDatabase, statement: extensions.ExtensionStatement, schema: str) -> None:
+        """Carry out a statement about extensions that the rehearsal's role may not run, without trusting the database.
+
+        Sessions in the database are ended. `schema` is where an extension is created if the statement does not state it.
+        Raises UnsafeExtensionError or psycopg.Error.
+        """
+        options = f"{resolve(self.url).options.get('options', '')} {_PINNED}".strip()
+        url = make_conninfo(self.url, dbname=database.name, options=options)
+        with connect(url, name="migrate-scratch-extension") as connection:
+            extensions.administer(connection, statement, schema)
 
     def cache_state(self, database: ScratchDatabase, name: str) -> None:
-        """Cache a copy of a scratch database, in which no session is open, under the name of its state."""
-        with self._explain():
+        """Cache a copy of a scratch database, in which no session is open, under the name of its state, if that is possible."""
+        with suppress(psycopg.Error):
             connection = self.administer()
-            if name in cache.list_cached(connection):
+            if name in cache.read_cached(connection):
                 return
-            draft = self._owner.name_database(next(self._numbers))
+            draft = self._owner.name_database()
             try:
-                self._create(draft, database.name)
+                self._create(draft, database.name, owned=False)
                 cache.store(connection, draft, name)
             finally:
                 owners.drop_database(self.administer(), draft)
@@ -127,7 +165,7 @@ class ScratchServer:
 
     def _open(self) -> psycopg.Connection:
         try:
-            connection = connect(self.url, name=f"migrate-scratch {self._owner.token:016x}")
+            connection = connect(self.url, name=self._owner.session)
         except ConnectError as error:
             hint = error.hint.replace("DATABASE_URL", _SETTING)
             raise ScratchError(f"cannot use the scratch server: {error.message}", hint=hint, sqlstate=error.sqlstate) from error
@@ -137,17 +175,39 @@ class ScratchServer:
                 f"{describe_database(self.url)} is a connection pooler; the scratch server needs direct connections",
                 hint=f"Set {_SETTING} to a direct connection to the server.",
             )
-        self._owner.occupy(connection)
+        self._owner.prepare(connection)
+        try:
+            for login in self._logins:
+                relock(connection, login)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
-    def _create(self, name: str, template: str) -> None:
-        query = "CREATE DATABASE {} TEMPLATE {}" + ("" if template else " ENCODING 'UTF8'")
-        self.administer().execute(sql.SQL(query).format(sql.Identifier(name), sql.Identifier(template or "template0")))
+    @property
+    def _login(self) -> ScratchLogin | None:
+        return self._logins[0] if self._logins else None
+
+    def _create(self, name: str, template: str, *, owned: bool = True) -> None:
+        """Create a database that is closed to connections; it belongs to the role of the rehearsal if it is `owned`."""
+        query = sql.SQL("CREATE DATABASE {} TEMPLATE {} ALLOW_CONNECTIONS false" + ("" if template else " ENCODING 'UTF8'"))
+        statement = query.format(sql.Identifier(name), sql.Identifier(template or "template0"))
+        if owned and self.role:
+            statement += sql.SQL(" OWNER {}").format(sql.Identifier(self.role))
+        self.administer().execute(statement)
+
+    def _open_database(self, name: str, template: str) -> None:
+        """Open a database to its owner: every role may connect to a new one, and until 14 create objects in its schema public."""
+        query = "REVOKE CONNECT ON DATABASE {0} FROM PUBLIC; ALTER DATABASE {0} ALLOW_CONNECTIONS true"
+        self.administer().execute(sql.SQL(query).format(sql.Identifier(name)))
+        if self.role and not template and self.version < _PUBLIC_HAS_AN_OWNER:
+            url = make_conninfo(self.url, dbname=name)
+            # Only a superuser can do it.
+            with connect(url, name="migrate-scratch-public") as connection, suppress(psycopg.errors.InsufficientPrivilege):
+                connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(sql.Identifier(self.role)))
 
     def _drop_roles(self) -> None:
-        connection = self.administer()
-        if not owners.list_scratch(connection) and not cache.list_cached(connection):
-            roles.drop_marked(connection)
+        roles.drop_marked(self.administer())
 
     @contextmanager
     def _explain(self) -> Iterator[None]:
@@ -162,11 +222,17 @@ class ScratchServer:
 
 
 def open_server(
-    settings_url: str, *, embedded_directory: Path, target_url: str = "", without: Sequence[str] = ()
+    settings_url: str,
+    *,
+    embedded_directory: Path,
+    target_url: str = "",
+    without: Sequence[str] = (),
+    as_superuser: bool = False,
 ) -> ScratchServer:
     """Open the scratch server of SCRATCH_DATABASE_URL if it is set; else start and open the embedded one.
 
-    Raises RefusedError if its database is the target's, and ScratchError if it cannot be opened.
+    Raises RefusedError if its database is the target's, or if it has no role without other rights for the SQL, unless
+    `as_superuser`; raises ScratchError if it cannot be opened.
     """
     url = settings_url or _start_embedded(embedded_directory)
     if target_url and not find_fault(url) and not find_fault(target_url) and is_same_database(url, target_url):
@@ -175,7 +241,7 @@ def open_server(
             hint=f"Set {_SETTING} to another database, preferably on a server without other data, or leave it empty.",
             state="Nothing was changed.",
         )
-    return ScratchServer(url, without=without, embedded=not settings_url)
+    return ScratchServer(url, without=without, embedded=not settings_url, as_superuser=as_superuser)
 
 
 def check_version(server: ScratchServer, target_version: int) -> None:
@@ -200,6 +266,9 @@ def _start_embedded(directory: Path) -> str:
         ) from error
 
 
-def _close(session: list[psycopg.Connection]) -> None:
+def _close(session: list[psycopg.Connection], logins: list[ScratchLogin]) -> None:
     for connection in session:
+        for login in logins:
+            with suppress(psycopg.Error):
+                release(connection, login)
         connection.close()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from tasks.rehearsal.errors import UNTOUCHED, ScratchError
+from tasks.rehearsal.errors import ON_SCRATCH, ScratchError
 from tasks.rehearsal.events import MigrationVerified, RehearsalFinding, VerifyFinished, VerifyStarted
 from tasks.rehearsal.findings import counts, find_error
 from tasks.rehearsal.model import RehearsedMigration
@@ -80,7 +80,7 @@ def _verify_one(
             findings += found
             late = "differs" if any(counts(finding) for finding in found) else "safe"
     except psycopg.Error as error:
-        raise describe_server_error(error, server.url, UNTOUCHED) from error
+        raise describe_server_error(error, server.url, ON_SCRATCH) from error
     return MigrationVerified(
         migration.name,
         trial.works,

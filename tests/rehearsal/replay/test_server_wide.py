@@ -33,9 +33,12 @@ SKIPPED = [
 
 
 def list_roles(server: OwnServer) -> list[str]:
-    """Return the roles other than the server's own."""
+    """Return the roles other than the server's own and those that rehearsals log in as."""
     with psycopg.connect(server.url()) as connection:
-        query = "SELECT rolname::text FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%' AND rolname <> 'postgres' ORDER BY 1"
+        query = (
+            "SELECT rolname::text FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%'"
+            " AND rolname NOT LIKE 'migrate\\_rehearsal\\_%' AND rolname <> 'postgres' ORDER BY 1"
+        )
         return [row[0] for row in connection.execute(query)]
 
 

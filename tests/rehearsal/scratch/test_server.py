@@ -49,6 +49,12 @@ def test_it_is_dropped_together_with_the_sessions_in_it(scratch: ScratchServer, 
     assert list_databases(running, "scratch") == set()
 
 
+def test_it_is_dropped_if_a_migration_made_it_a_template(scratch: ScratchServer, running: OwnServer) -> None:
+    with scratch.make() as database, psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {database.name} IS_TEMPLATE true".encode())
+    assert list_databases(running, "scratch") == set()
+
+
 def test_a_copy_has_the_contents_of_its_template(scratch: ScratchServer) -> None:
     with scratch.make() as first:
         with psycopg.connect(first.url) as connection:

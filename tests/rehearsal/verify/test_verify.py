@@ -69,7 +69,7 @@ def test_an_error_has_its_file_and_line(scratch: ScratchServer, what: str, place
     assert found.error is not None
     assert (found.error.file, found.error.line) == (place, 2)
     assert found.error.source.startswith(("SELECT 1 / 0", "DROP TABLE nothing"))
-    assert "No other database was changed" in found.error.state
+    assert found.error.state == "This ran on a scratch database."
 
 
 def test_what_down_leaves_behind_is_shown_as_a_diff_and_as_values(scratch: ScratchServer) -> None:

@@ -4,6 +4,7 @@ import psycopg
 import pytest
 
 from tasks.rehearsal.rows import UnfilledTable, fill_tables, read_rows
+from tasks.rehearsal.scratch.extensions import make_creation
 from tasks.rehearsal.scratch.server import ScratchServer
 from tests.rehearsal.verifying import list_found, verify_last
 
@@ -20,7 +21,7 @@ FILLABLE = {
             r interval NOT NULL, s timestamptz NOT NULL, t time NOT NULL, u money NOT NULL, w macaddr NOT NULL,
             x point NOT NULL, y pair[] NOT NULL, z "char" NOT NULL, aa tsquery NOT NULL, ab daterange NOT NULL,
             ac numeric NOT NULL, ad real NOT NULL, ae date NOT NULL, af cidr NOT NULL, ag char(3) NOT NULL)""",
-    "vector": "CREATE EXTENSION vector; CREATE TABLE t (id serial, v vector(5) NOT NULL, h halfvec(2) NOT NULL)",
+    "vector": "CREATE TABLE t (id serial, v vector(5) NOT NULL, h halfvec(2) NOT NULL)",
     "check constraints": """
         CREATE TABLE t (
             a text NOT NULL CHECK (a IN ('x', 'y')), b text NOT NULL CHECK (b = ANY (ARRAY['p', 'q'])),
@@ -77,11 +78,14 @@ UNFILLABLE = {
 
 def fill(scratch: ScratchServer, text: str) -> tuple[list[UnfilledTable], dict[str, int]]:
     """Fill the tables that a text creates; return those without rows, and the number of rows of all."""
-    with scratch.make() as database, psycopg.connect(database.url, autocommit=True) as connection:
-        connection.execute("CREATE DOMAIN mood_ AS text")
-        connection.execute(text)
-        unfilled = fill_tables(connection)
-        return unfilled, {name: contents.rows for name, contents in read_rows(connection).items()}
+    with scratch.make() as database:
+        if " vector(" in text:
+            scratch.administer_extension(database, make_creation("vector"), "public")
+        with psycopg.connect(database.url, autocommit=True) as connection:
+            connection.execute("CREATE DOMAIN mood_ AS text")
+            connection.execute(text)
+            unfilled = fill_tables(connection)
+            return unfilled, {name: contents.rows for name, contents in read_rows(connection).items()}
 
 
 @pytest.mark.parametrize("text", FILLABLE.values(), ids=FILLABLE.keys())
@@ -162,3 +166,11 @@ def test_a_loss_in_an_irreversible_migration_is_not_a_finding(scratch: ScratchSe
 def test_a_table_without_rows_is_named_as_unchecked(scratch: ScratchServer) -> None:
     verified = verify_last(scratch, (UNFILLABLE["an unknown type"][0] + ";", "DROP TABLE t;"), A, with_data=True)
     assert verified.unchecked == ("public.t: no rows were generated: no known value for column a of type pg_snapshot",)
+
+
+def test_rows_that_policies_hide_from_the_owner_are_filled_and_read(scratch: ScratchServer) -> None:
+    unfilled, rows = fill(
+        scratch,
+        "CREATE TABLE t (a int); ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY",
+    )
+    assert (unfilled, rows) == ([], {"public.t": 3})

@@ -26,8 +26,9 @@ ALLOWED = {
     "exec_": {"runner/database/session.py"},
     # A text of several statements, which the server refuses to prepare; and the record of a step, after our own settings.
     "prepare": {"runner/planning/sources.py", "runner/ledger/writing.py"},
-    # What runs the statements of files.
+    # What runs the statements of files; in rehearsals also what asks a DO block what it would do.
     "Execution": {
+        "rehearsal/replay/scratch_run.py",
         "runner/database/session.py",
         "runner/execution/statement_run.py",
         "runner/execution/segment_run.py",

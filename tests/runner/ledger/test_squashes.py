@@ -95,7 +95,7 @@ def test_what_is_written_is_read_again(operator: Operator) -> None:
         (f'[squashed."{ONE}"]\nversions = ["x"]', "[squashed] needs versions, a list of names, and checksum"),
         (f'[squashed."{ONE}"]\nversions = "x"\nchecksum = "1"', "[squashed] needs versions, a list of names, and checksum"),
         (f'[squashed."{ONE}"]\nversions = ["{A}"]\nchecksum = "1"', f"{A}: is the name of an existing file"),
-        (f'[squashed."{LATER}"]\nversions = ["x"]\nchecksum = "1"', f"x: no file for {LATER}"),
+        (f'[squashed."{LATER}"]\nversions = ["{B}"]\nchecksum = "1"', f"{B}: no file for {LATER}"),
     ],
 )
 def test_a_squash_that_cannot_be_used_is_refused_with_its_error(operator: Operator, text: str, problem: str) -> None:

@@ -1,0 +1,82 @@
+"""What a scratch database lacks because statements were left out, as a part of the database, so that its copies know it too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from dataclasses import astuple, dataclass
+
+import psycopg
+from psycopg import sql
+
+from tasks.catalog import Difference, Key
+from tasks.rehearsal.replay.extensions import find_missing, find_words
+from tasks.runner.errors import RunnerError
+from tasks.runner.ledger.reading import Ledger
+
+_KEY = "left_out"
+"""The key in the ledger's meta table."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A statement that was left out: as it is shown, its file and line, and the text in which names of missing objects occur."""
+
+    shown: str
+    place: str
+    text: str
+    denied: bool = False
+    """Whether it was left out for lack of rights, not because of an excluded extension."""
+
+
+def read_left_out(connection: psycopg.Connection, ledger: Ledger) -> list[LeftOut]:
+    """Return the statements that were left out in a database; what is not readable as such was not written by a rehearsal."""
+    query = sql.SQL("SELECT value FROM {} WHERE key = %s").format(ledger.table("_meta"))
+    try:
+        row = connection.execute(query, [_KEY]).fetchone()
+        entries = json.loads(row[0]) if row else []
+        return [LeftOut(str(shown), str(place), str(text), bool(denied)) for shown, place, text, denied in entries]
+    except (psycopg.Error, TypeError, ValueError):
+        return []
+
+
+def write_left_out(connection: psycopg.Connection, ledger: Ledger, entries: Iterable[LeftOut]) -> None:
+    """Record the statements that were left out; a file may have dropped the ledger."""
+    query = sql.SQL("INSERT INTO {} VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
+    with suppress(psycopg.Error):
+        connection.execute(query.format(ledger.table("_meta")), [_KEY, json.dumps(list(map(astuple, entries)))])
+
+
+def find_cause(error: RunnerError, entries: Iterable[LeftOut]) -> tuple[str, LeftOut] | None:
+    """Return what is missing according to an error, and the statement that would have made it; None for another error."""
+    missing = find_missing(error)
+    return next(((name, entry) for entry in entries for name in missing if name in find_words(entry.text)), None)
+
+
+def exclude_left_out(difference: Difference, entries: Iterable[LeftOut]) -> Difference:
+    """Return a difference without the objects that a replay lacks because of statements that were left out.
+
+    These are the objects that such a statement names, and what belongs to them.
+    """
+    words = [find_words(entry.text) for entry in entries]
+    if not words:
+        return difference
+    named = {
+        change.key
+        for change in difference.changes
+        if any(_find_name(change.key.name) in each and _find_name(change.key.parent or change.key.name) in each for each in words)
+    }
+    whole = {key.name for key in named if not key.parent}
+    kept = (change for change in difference.changes if change.key not in named and change.key.parent not in whole)
+    return Difference(tuple(change for change in kept if not _is_sequence_of(change.key, whole)))
+
+
+def _find_name(name: str) -> str:
+    """Return a name without its schema, quotes and argument types, as it occurs in lower-case text."""
+    return name.partition("(")[0].rpartition(".")[2].strip('"').lower()
+
+
+def _is_sequence_of(key: Key, tables: Collection[str]) -> bool:
+    """Return True for the sequence of a column of one of the tables, as the server names it."""
+    return key.kind == "sequence" and any(key.name.startswith(f"{table}_") for table in tables)
