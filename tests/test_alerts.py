@@ -8,7 +8,7 @@ import pytest
 
 from tasks.alerting.watcher import watch
 from tasks.config.environments import Environment, load_environment
-from tasks.runner.database.active_run import LOCK_KEY
+from tasks.runner.database.lock_holder import LOCK_KEY
 from tasks.runner.errors import RefusedError, ReportedError, RunnerError
 from tasks.runner.events import ErrorRaised, Event, LockAwaited, RunStarted, StatementStarted
 from tests.kit.checkouts import make_checkout

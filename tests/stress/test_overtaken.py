@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tasks.runner.database.active_run import LOCK_KEY
+from tasks.runner.database.lock_holder import LOCK_KEY
 from tasks.runner.events import ErrorRaised, LockAwaited, PlanMade, RunFinished, StepFinished
 from tests.kit.databases import Database
 from tests.kit.processes import freeze, thaw

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.runner.database.active_run import LOCK_KEY
+from tasks.runner.database.lock_holder import LOCK_KEY
 from tasks.runner.events import LockAwaited, Retried, StatementStarted, StepFinished, Waiting
 from tests.kit.databases import Database, fresh_database
 from tests.kit.own_servers import OwnServer

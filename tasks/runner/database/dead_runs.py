@@ -14,8 +14,8 @@ from typing import Any
 import psycopg
 
 from tasks.postgres.representable import fit_comments
-from tasks.runner.database.active_run import RUN_ID
 from tasks.runner.database.activity import SESSION_COLUMNS, Watcher, build_session
+from tasks.runner.database.lock_holder import RUN_ID
 from tasks.runner.database.session import read_encoding
 from tasks.runner.database.session_settings import AT_WORK
 from tasks.runner.errors import Interruption, RunInterruptedError

@@ -11,18 +11,18 @@ import math
 import random
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import psycopg
 from psycopg import pq
 
-from tasks.runner.database.active_run import LOCK_HOLDER, LOCK_KEY, find_active_run, find_run_id
 from tasks.runner.database.activity import SESSION_COLUMNS, build_session
+from tasks.runner.database.lock_holder import LOCK_HOLDER, LOCK_KEY, find_run_id
 from tasks.runner.database.session import begin_own, connect, is_pooled, run_sql
 from tasks.runner.errors import Interruption, LockLostError, RefusedError, RunInterruptedError
-from tasks.runner.events import LockAwaited, Session
+from tasks.runner.events import ActiveRun, LockAwaited, Session
 from tasks.runner.retries import RetryPolicy
 from tasks.runner.signals import Stop, describe_signal
 
@@ -37,13 +37,17 @@ _HOLDER = f"""
 SELECT {SESSION_COLUMNS} FROM {LOCK_HOLDER}
 """
 
+FindRun = Callable[[psycopg.Connection], ActiveRun | None]
+"""Return the run that has the lock, from its log."""
+
 
 class RunLock:
-    """The lock of one run, for which it waits as long as the policy allows."""
+    """The lock of one run, for which it waits as long as the policy allows; `find_run` reads which run has it meanwhile."""
 
-    def __init__(self, url: str, *, run_id: str, stop: Stop, policy: RetryPolicy) -> None:
+    def __init__(self, url: str, *, run_id: str, stop: Stop, policy: RetryPolicy, find_run: FindRun) -> None:
         self._connection = connect(url, name=f"migrate-lock {run_id}")
         self._stop = stop
+        self._find_run = find_run
         self._wait_s = policy.run_wait_ms / 1000
         self._answered_at = -math.inf
 
@@ -70,7 +74,7 @@ class RunLock:
             if now - reported_at >= _REPORT_EVERY_S:
                 reported_at = now
                 holder = self._find_holder()
-                run = find_active_run(self._connection)
+                run = self._find_run(self._connection)
                 yield LockAwaited(holder, round(now - start, 1), run, stranger=_is_stranger(holder))
             if now - start >= self._wait_s:
                 raise _refuse(self._find_holder(), self._wait_s)

@@ -17,6 +17,7 @@ from tasks.runner.execution.failure_log import FailureLog
 from tasks.runner.execution.plan_run import PlanRun
 from tasks.runner.execution.work_session import WorkSession
 from tasks.runner.identity import read_revision
+from tasks.runner.ledger.active_run import find_active_run
 from tasks.runner.ledger.environment_label import check_environment, record_environment
 from tasks.runner.ledger.expected_schema import ExpectationWriter
 from tasks.runner.ledger.reading import Ledger, ensure_ledger, read_ledger
@@ -44,7 +45,9 @@ class LockedRun:
         Raises RunnerError at the first failure, after logging it.
         """
         run_id, stop = self._settings.identity.run_id, self._settings.stop
-        lock = open_first(lambda: RunLock(self._url, run_id=run_id, stop=stop, policy=self._settings.policy), stop)
+        lock = open_first(
+            lambda: RunLock(self._url, run_id=run_id, stop=stop, policy=self._settings.policy, find_run=find_active_run), stop
+        )
         watcher = Watcher(self._url, run_id=run_id, watched=self._name)
         try:
             yield from lock.acquire()

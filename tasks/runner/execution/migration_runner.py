@@ -118,8 +118,9 @@ class MigrationRunner:
     def make_lock(self) -> RunLock:
         """Return the lock of this run, not acquired yet; release it in the end. Raises ConnectError."""
         from tasks.runner.database.run_lock import RunLock
+        from tasks.runner.ledger.active_run import find_active_run
 
-        return RunLock(self.url, run_id=self.identity.run_id, stop=self.stop, policy=self.policy)
+        return RunLock(self.url, run_id=self.identity.run_id, stop=self.stop, policy=self.policy, find_run=find_active_run)
 
     def prepare(self, goal: Goal, migrations_dir: Path | None = None) -> Preparation:
         """Return the plan of a goal, made from the files and from a READ ONLY transaction that reads the ledger."""

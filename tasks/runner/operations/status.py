@@ -11,11 +11,11 @@ import psycopg
 from psycopg import sql
 
 from tasks.runner.command_lines import compose_command, describe_strange_name
-from tasks.runner.database.active_run import find_active_run
 from tasks.runner.database.addresses import describe_connection
 from tasks.runner.events import NOT_COMPARED, Event, Finding, HistoryRead, HistoryRow, StateCount, StatusRead, StatusRow
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import read_migrations
+from tasks.runner.ledger.active_run import find_active_run
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.expected_schema import UNCOMPARED, parse_expectation, read_sum
 from tasks.runner.ledger.line_ends import ignore_line_ends

@@ -2,9 +2,10 @@
 
 import pytest
 
-from tasks.runner.database.active_run import LOCK_KEY
+from tasks.runner.database.lock_holder import LOCK_KEY
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.errors import LockLostError
+from tasks.runner.ledger.active_run import find_active_run
 from tasks.runner.retries import RetryPolicy
 from tasks.runner.signals import Stop
 from tests.kit.databases import Database, ask
@@ -16,7 +17,7 @@ HOLDER = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AN
 
 
 def take_lock(url: str) -> RunLock:
-    lock = RunLock(url, run_id="1", stop=Stop(), policy=RetryPolicy())
+    lock = RunLock(url, run_id="1", stop=Stop(), policy=RetryPolicy(), find_run=find_active_run)
     assert list(lock.acquire()) == []
     return lock
 

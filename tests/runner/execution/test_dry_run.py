@@ -6,7 +6,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from tasks.runner.database.active_run import LOCK_KEY
+from tasks.runner.database.lock_holder import LOCK_KEY
 from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.events import Event, PlanMade, RunFinished, StatementStarted, StepStarted
 from tasks.runner.operations.migrate import RunMode, migrate

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.runner.database.active_run import LOCK_KEY
+from tasks.runner.database.lock_holder import LOCK_KEY
 from tasks.runner.errors import RefusedError, StatementError, UsageError
 from tasks.runner.events import FilesFound, NoticeRaised, PlanMade, RunFinished, RunStarted, Skipped, StepFailed
 from tasks.runner.operations.migrate import migrate

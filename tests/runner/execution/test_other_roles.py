@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from tasks.runner.database.active_run import LOCK_KEY
+from tasks.runner.database.lock_holder import LOCK_KEY
 from tasks.runner.events import ErrorRaised, LockAwaited
 from tests.kit.databases import Database
 from tests.kit.projects import Project
@@ -14,6 +14,15 @@ from tests.runner.operating import A, B
 from tests.stress import running
 
 UUID = "00000000-0000-4000-8000-000000000000"
+LOG = {
+    "run_id": "uuid",
+    "version": "text",
+    "action": "text",
+    "outcome": "text",
+    "actor": "text",
+    "host": "text",
+    "at": "timestamptz",
+}
 TAKE = f"SELECT pg_advisory_lock({LOCK_KEY})"
 
 
@@ -106,3 +115,20 @@ def test_waiting_for_the_lock_ends_with_the_role_and_the_pid_that_has_it(
     assert error.state == "Nothing was changed."
     assert {event.stranger for event in run.pick(LockAwaited)} == {stranger}
     assert {event.run for event in run.pick(LockAwaited)} == {None}
+
+
+def test_the_log_of_a_stranger_is_not_read_while_a_run_waits(
+    project: Project, database: Database, act_as: Callable[..., psycopg.Connection[object]]
+) -> None:
+    database.execute("GRANT CREATE ON SCHEMA public TO PUBLIC; CREATE SEQUENCE calls; GRANT ALL ON calls TO PUBLIC")
+    stranger = act_as(f"migrate-lock {UUID}")
+    columns = ", ".join(f"NULL::{kind} AS {name}" for name, kind in LOG.items())
+    body = f"LANGUAGE sql AS $$ SELECT pg_catalog.nextval('public.calls'), {columns} $$"
+    listed = ", ".join(f"{name} {kind}" for name, kind in LOG.items())
+    stranger.execute(f"CREATE FUNCTION planted() RETURNS TABLE (id bigint, {listed}) {body}")
+    stranger.execute("CREATE VIEW schema_migrations_log AS SELECT * FROM planted()")
+    stranger.execute(TAKE)
+    project.write_up(A, "CREATE TABLE a (id int);")
+    assert running.start(project, RUN_WAIT="300ms").finish().exit_code == 3
+    assert database.query("SELECT is_called FROM calls") == [(False,)]
+    stranger.execute("DROP VIEW schema_migrations_log; DROP FUNCTION planted")

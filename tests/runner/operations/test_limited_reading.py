@@ -7,7 +7,7 @@ from psycopg import sql
 
 from tasks.console import describe
 from tasks.rehearsal.drift.drift import choose_texts
-from tasks.runner.database.active_run import LOCK_KEY
+from tasks.runner.database.lock_holder import LOCK_KEY
 from tasks.runner.errors import RefusedError, RunnerError, StatementError
 from tasks.runner.events import CatalogRead, Event, OutcomeRead, needs_attention, to_json
 from tasks.runner.files.checkout import read_migrations
