@@ -122,13 +122,16 @@ def test_the_log_of_a_stranger_is_not_read_while_a_run_waits(
 ) -> None:
     database.execute("GRANT CREATE ON SCHEMA public TO PUBLIC; CREATE SEQUENCE calls; GRANT ALL ON calls TO PUBLIC")
     stranger = act_as(f"migrate-lock {UUID}")
-    columns = ", ".join(f"NULL::{kind} AS {name}" for name, kind in LOG.items())
-    body = f"LANGUAGE sql AS $$ SELECT pg_catalog.nextval('public.calls'), {columns} $$"
-    listed = ", ".join(f"{name} {kind}" for name, kind in LOG.items())
-    stranger.execute(f"CREATE FUNCTION planted() RETURNS TABLE (id bigint, {listed}) {body}")
-    stranger.execute("CREATE VIEW schema_migrations_log AS SELECT * FROM planted()")
     stranger.execute(TAKE)
     project.write_up(A, "CREATE TABLE a (id int);")
-    assert running.start(project, RUN_WAIT="300ms").finish().exit_code == 3
+    run = running.start(project, RUN_WAIT="3s")
+    run.await_event(LockAwaited)
+    # The plan was made without a ledger.
+    columns = ", ".join(f"{name} {kind}" for name, kind in LOG.items())
+    body = "LANGUAGE plpgsql AS $$BEGIN PERFORM pg_catalog.nextval('public.calls'); END$$"
+    stranger.execute(f"CREATE FUNCTION planted() RETURNS TABLE (id bigint, {columns}) {body}")
+    stranger.execute("CREATE VIEW schema_migrations_log AS SELECT * FROM planted()")
+    assert run.finish().exit_code == 3
+    assert len(run.pick(LockAwaited)) > 1
     assert database.query("SELECT is_called FROM calls") == [(False,)]
     stranger.execute("DROP VIEW schema_migrations_log; DROP FUNCTION planted")
