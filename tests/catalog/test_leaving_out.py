@@ -7,7 +7,8 @@ from psycopg.rows import dict_row
 from tasks.catalog import Catalog, read_catalog
 from tasks.catalog.classes import LEDGER_TABLES
 from tasks.catalog.reading import SETTINGS
-from tasks.runner.ledger.reading import Ledger, compose_tables
+from tasks.runner.ledger.creation import compose_tables
+from tasks.runner.ledger.reading import Ledger
 from tests.catalog.conftest import READER, RICH
 from tests.kit.databases import Database
 

@@ -19,7 +19,8 @@ from tasks.runner.execution.failure_log import FailureLog
 from tasks.runner.execution.plan_run import PlanRun
 from tasks.runner.execution.work_session import WorkSession
 from tasks.runner.identity import Identity, Revision
-from tasks.runner.ledger.reading import Ledger, ensure_ledger, read_ledger
+from tasks.runner.ledger.creation import ensure_ledger
+from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.writing import Recorder
 from tasks.runner.parsing import Statement
 from tasks.runner.planning.failures import is_lost

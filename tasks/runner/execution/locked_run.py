@@ -18,9 +18,10 @@ from tasks.runner.execution.plan_run import PlanRun
 from tasks.runner.execution.work_session import WorkSession
 from tasks.runner.identity import read_revision
 from tasks.runner.ledger.active_run import find_active_run
+from tasks.runner.ledger.creation import ensure_ledger
 from tasks.runner.ledger.environment_label import check_environment, record_environment
 from tasks.runner.ledger.expected_schema import ExpectationWriter
-from tasks.runner.ledger.reading import Ledger, ensure_ledger, read_ledger
+from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.replaced import record_replacements
 from tasks.runner.ledger.writing import Entry, Recorder
 from tasks.runner.planning.faults import find_folder_faults

@@ -5,8 +5,9 @@ from __future__ import annotations
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session import connect
 from tasks.runner.identity import Identity
+from tasks.runner.ledger.creation import ensure_ledger
 from tasks.runner.ledger.environment_label import Belonging, check_environment, record_environment
-from tasks.runner.ledger.reading import ensure_ledger, read_ledger
+from tasks.runner.ledger.reading import read_ledger
 
 
 def create_ledger(url: str, identity: Identity, run: Belonging, lock: RunLock, owner: str, readers: tuple[str, ...] = ()) -> None:

@@ -5,22 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, NoReturn
 
 import psycopg
 from psycopg import sql
 
-from tasks.postgres.quoting import quote_identifier, show_identifier, show_qualified
+from tasks.postgres.quoting import show_identifier, show_qualified
 from tasks.runner.database.own_connection import find_schemas
-from tasks.runner.database.session import run_sql
 from tasks.runner.errors import RefusedError
 from tasks.runner.identity import LEDGER_ADDITIONS, LEDGER_FORMAT
 from tasks.runner.ledger.foreign import recognise
-from tasks.runner.ledger.guard import TABLES, compose, compose_guard, compose_new_guard
+from tasks.runner.ledger.guard import TABLES, compose, compose_guard
 from tasks.runner.ledger.history import build_records, compose_records, needs_trace
 from tasks.runner.ledger.ownership import IS_INERT, is_trusted, list_faults, read_ledger_owner
-from tasks.runner.ledger.privileges import TABLE, close_tables, compose_access, compose_select, read_access
+from tasks.runner.ledger.privileges import TABLE, compose_select
 from tasks.runner.ledger.refusal import refuse
 from tasks.runner.redaction import redact_stored
 
@@ -57,8 +55,6 @@ SELECT t.nspname,
 """
 """The schema is the first of the role's search_path that has schema_migrations, else that has its log, else the first. The last
 column: whether the short check of the schema and the tables is not enough."""
-_CHECK = "-- Here, the tables are checked.\n"
-"""The line of ledger.sql that the check of its tables takes the place of."""
 _KNOWN_ACTIONS = "('migrate', 'rollback', 'repair', 'seed', 'adopt', 'rename')"
 """A newer version of this tool may log others. They are ignored, as are the outcomes that are not listed in _PARTS."""
 _PARTS = {
@@ -80,8 +76,6 @@ SELECT 'log', version, action, outcome, segments_done, segments_total, segments_
 """,
 }
 """What is read of each table beside schema_migrations."""
-_SCHEMA_VARIABLE = ':"schema"'
-"""Stands for the ledger's schema in ledger.sql, as psql's variables do: psql --set=schema=public --file=ledger.sql"""
 HELPER_TABLES = ("_log", "_meta", "_scripts", "_seeds")
 """The tables beside schema_migrations, without its name."""
 
@@ -267,36 +261,6 @@ def _add_helpers(ledger: Ledger, found: Iterable[tuple[Any, ...]]) -> Ledger:
         expected=meta.get("schema", ""),
         replaced=meta.get("replaced", ""),
     )
-
-
-def ensure_ledger(connection: psycopg.Connection, ledger: Ledger, readers: tuple[str, ...] = ()) -> None:
-    """Create the missing tables of the ledger, and migrate them to the current format; the caller has the lock.
-
-    `readers` are the roles that may read some of the created tables. Raises RefusedError if one of them does not exist.
-    """
-    with connection.transaction():
-        create_tables(connection, ledger, readers)
-
-
-def create_tables(connection: psycopg.Connection, ledger: Ledger, readers: tuple[str, ...] = ()) -> None:
-    """Create the ledger's tables in the open transaction, closed to others, in one message if no privileges must be changed."""
-    suffixes = [*([] if ledger.exists else [""]), *(each for each in HELPER_TABLES if each not in ledger.helpers)]
-    created = [f"{TABLE}{suffix}" for suffix in suffixes]
-    query = compose_access(connection, ledger.schema, created, readers) if created else ""
-    answer = run_sql(connection, compose_tables(ledger) + query)
-    if created:
-        close_tables(connection, read_access(ledger.schema, answer, readers))
-
-
-def compose_tables(ledger: Ledger) -> str:
-    """Return the SQL that creates the ledger's tables; it needs a transaction.
-
-    A table may have been created by others after the ledger was read: they are checked again before anything else is done.
-    """
-    text = (Path(__file__).parent / "ledger.sql").read_text(encoding="utf-8")
-    text = text.replace(_SCHEMA_VARIABLE, quote_identifier(ledger.schema))
-    text = text.replace(_CHECK, compose_new_guard(ledger.schema, ledger.owner, doubtful=ledger.doubtful), 1)
-    return f"SET LOCAL client_min_messages = warning;\n{text}\n"
 
 
 def _refuse_reading(connection: psycopg.Connection, schema: str, unreadable: Iterable[str]) -> NoReturn:

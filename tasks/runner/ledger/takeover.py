@@ -14,9 +14,10 @@ from tasks.catalog import Catalog, Key
 from tasks.runner.errors import RefusedError
 from tasks.runner.files.checkout import Migrations, show_path
 from tasks.runner.identity import Identity, Revision
+from tasks.runner.ledger.creation import create_tables
 from tasks.runner.ledger.foreign import OtherLedger, find_other_ledger
 from tasks.runner.ledger.ownership import read_ledger_owner
-from tasks.runner.ledger.reading import Ledger, create_tables, read_ledger
+from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.vouching import read_texts
 from tasks.runner.ledger.writing import Recorder
 

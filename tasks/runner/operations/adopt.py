@@ -23,10 +23,11 @@ from tasks.runner.events import AdoptionWritten, Event
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.identity import read_revision
+from tasks.runner.ledger.creation import create_tables
 from tasks.runner.ledger.damage import find_damage
 from tasks.runner.ledger.environment_label import check_environment, record_environment
 from tasks.runner.ledger.foreign import OtherLedger, find_other_ledger
-from tasks.runner.ledger.reading import Ledger, create_tables, read_ledger
+from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.renames import apply_renames, filter_renames, read_renames
 from tasks.runner.ledger.replaced import list_replacements, record_replacements
 from tasks.runner.ledger.takeover import Adoption, exclude_tool_tables, record_adoptions, take_over

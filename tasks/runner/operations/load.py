@@ -19,9 +19,10 @@ from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations, SourceFile, read_migrations, read_source, show_path
 from tasks.runner.files.schema_file import NAME, SchemaFile, find_outdated, parse_schema_file
 from tasks.runner.identity import read_revision
+from tasks.runner.ledger.creation import ensure_ledger
 from tasks.runner.ledger.environment_label import check_environment, record_environment
 from tasks.runner.ledger.expected_schema import ExpectationWriter
-from tasks.runner.ledger.reading import ensure_ledger, read_ledger
+from tasks.runner.ledger.reading import read_ledger
 from tasks.runner.ledger.renames import read_renames
 from tasks.runner.ledger.replaced import list_replacements, record_replacements
 from tasks.runner.ledger.takeover import Adoption, record_adoptions

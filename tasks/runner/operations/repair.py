@@ -17,10 +17,11 @@ from tasks.runner.events import Event, Finding, RepairProposed, RunFinished
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.identity import read_revision
+from tasks.runner.ledger.creation import ensure_ledger
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.expected_schema import record_uncompared
 from tasks.runner.ledger.guard import write_guarded
-from tasks.runner.ledger.reading import Ledger, ensure_ledger, read_ledger
+from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.refusal import ForeignCodeError
 from tasks.runner.ledger.renames import Rename
 from tasks.runner.ledger.view import read_renamed_ledger

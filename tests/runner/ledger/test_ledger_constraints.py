@@ -4,7 +4,8 @@ import psycopg
 import pytest
 from psycopg.errors import CheckViolation, GeneratedAlways, NotNullViolation, StringDataRightTruncation, UniqueViolation
 
-from tasks.runner.ledger.reading import Ledger, compose_tables
+from tasks.runner.ledger.creation import compose_tables
+from tasks.runner.ledger.reading import Ledger
 from tests.kit.databases import Database
 from tests.runner.operating import Operator
 

@@ -13,8 +13,9 @@ from tasks.runner.database.session import connect
 from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.events import ProbeRead
 from tasks.runner.files.checkout import read_migrations
+from tasks.runner.ledger.creation import ensure_ledger
 from tasks.runner.ledger.guard import describe_change
-from tasks.runner.ledger.reading import ensure_ledger, read_ledger
+from tasks.runner.ledger.reading import read_ledger
 from tasks.runner.operations.adopt import adopt
 from tasks.runner.operations.migrate import RunMode, migrate
 from tasks.runner.operations.outcome import read_outcome

@@ -1,0 +1,48 @@
+"""The creation of the ledger's tables, and their upgrade to the current format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+
+from tasks.postgres.quoting import quote_identifier
+from tasks.runner.database.session import run_sql
+from tasks.runner.ledger.guard import compose_new_guard
+from tasks.runner.ledger.privileges import TABLE, close_tables, compose_access, read_access
+from tasks.runner.ledger.reading import HELPER_TABLES, Ledger
+
+_CHECK = "-- Here, the tables are checked.\n"
+"""The line of ledger.sql that the check of its tables takes the place of."""
+_SCHEMA_VARIABLE = ':"schema"'
+"""Stands for the ledger's schema in ledger.sql, as psql's variables do: psql --set=schema=public --file=ledger.sql"""
+
+
+def ensure_ledger(connection: psycopg.Connection, ledger: Ledger, readers: tuple[str, ...] = ()) -> None:
+    """Create the missing tables of the ledger, and migrate them to the current format; the caller has the lock.
+
+    `readers` are the roles that may read some of the created tables. Raises RefusedError if one of them does not exist.
+    """
+    with connection.transaction():
+        create_tables(connection, ledger, readers)
+
+
+def create_tables(connection: psycopg.Connection, ledger: Ledger, readers: tuple[str, ...] = ()) -> None:
+    """Create the ledger's tables in the open transaction, closed to others, in one message if no privileges must be changed."""
+    suffixes = [*([] if ledger.exists else [""]), *(each for each in HELPER_TABLES if each not in ledger.helpers)]
+    created = [f"{TABLE}{suffix}" for suffix in suffixes]
+    query = compose_access(connection, ledger.schema, created, readers) if created else ""
+    answer = run_sql(connection, compose_tables(ledger) + query)
+    if created:
+        close_tables(connection, read_access(ledger.schema, answer, readers))
+
+
+def compose_tables(ledger: Ledger) -> str:
+    """Return the SQL that creates the ledger's tables; it needs a transaction.
+
+    A table may have been created by others after the ledger was read: they are checked again before anything else is done.
+    """
+    text = (Path(__file__).parent / "ledger.sql").read_text(encoding="utf-8")
+    text = text.replace(_SCHEMA_VARIABLE, quote_identifier(ledger.schema))
+    text = text.replace(_CHECK, compose_new_guard(ledger.schema, ledger.owner, doubtful=ledger.doubtful), 1)
+    return f"SET LOCAL client_min_messages = warning;\n{text}\n"
