@@ -130,7 +130,8 @@ def test_a_run_that_waits_for_a_table_sends_one_message_with_its_blocker(operato
 
 def test_a_run_that_waits_for_another_and_then_fails_sends_two_messages(operator: Operator, endpoint: Endpoint) -> None:
     operator.write(A, "SELECT 1/0;")
-    with operator.database.connect(autocommit=False) as other:
+    name = "migrate-lock 00000000-0000-4000-8000-000000000000"
+    with operator.database.connect(autocommit=False, application_name=name) as other:
         other.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_KEY])
         process = operator.project.start_inv("db.migrate", env={"ALERT_URLS": endpoint.url(), "ALERT_AFTER": "1s"})
         wait_until(lambda: endpoint.messages, what="the message")

@@ -67,7 +67,9 @@ def test_a_check_with_failures_exits_with_4_and_prints_the_next_step(project: Pr
     operator.migrate(environment="prod")
     result = project.inv("env.check", "--env=staging", check=4)
     *passed, failed, hint, command = result.stdout.splitlines()
-    assert all(line.startswith("✅ ") for line in passed)
+    assert [line for line in passed if not line.startswith(("✅ ", "   "))] == [
+        "⚠️  runner: postgres is a superuser: what a migration does, it may do to the server and all its databases"
+    ]
     assert failed == "❌ ledger: this run is for staging, but the database belongs to prod"
     assert hint.startswith("   Next:  Check --env and DATABASE_URL.")
     assert command.strip().startswith("UPDATE public.schema_migrations_meta")

@@ -177,6 +177,8 @@ def _finish_run(event: events.RunFinished, style: Style) -> list[Line]:
         return [Line("✅ Dry run: nothing was changed", "good")]
     if event.renamed and not event.steps:
         return [Line(f"✅ No migration to run; {count(event.renamed, 'row')} of the ledger renamed", "good")]
+    if event.proposed and not event.steps:
+        return [Line(f"✅ Nothing was changed: {count(event.proposed, 'change')} proposed, none confirmed", "good")]
     if not event.steps:
         return [Line(_IDLE.get(event.action, "✅ Nothing to do: the database is up to date"), "good")]
     closing = {

@@ -25,13 +25,13 @@ def confirm_changes(
 ) -> Generator[Event, None, Request | None]:
     """Yield the proposed changes, ask for each, and return the request with those that were confirmed, if any."""
     agreed: list[str] = []
-    shown = False
+    shown = 0
     for event in events:
         if isinstance(event, RunFinished) and shown:
             continue
         yield event
         if isinstance(event, RepairProposed):
-            shown = True
+            shown += 1
             if confirm is not None and confirm(event):
                 agreed.append(identify_proposal(event))
     if shown and confirm is None:
@@ -39,7 +39,7 @@ def confirm_changes(
     if agreed and approve is not None:
         approve()
     if shown and not agreed:
-        yield RunFinished("repair", 0, 0)
+        yield RunFinished("repair", 0, 0, proposed=shown)
     return replace(request, agree=tuple(agreed)) if agreed else None
 
 

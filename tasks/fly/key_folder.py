@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from os import geteuid
 from pathlib import Path
 
 _PREFIX = "migrate-ssh-"
@@ -26,9 +26,13 @@ def make_key_folder() -> Iterator[Path]:
     Folders of processes that were killed are removed before.
     """
     _remove_abandoned(Path(tempfile.gettempdir()))
-    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name, (Path(name) / _LOCK).open("w") as lock:
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name, open(Path(name) / _LOCK, "w", opener=_open_private) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield Path(name)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _remove_abandoned(parent: Path) -> None:
@@ -43,7 +47,7 @@ def _remove_abandoned(parent: Path) -> None:
 def _is_ours(folder: Path) -> bool:
     """Return True for a folder as `make_key_folder` creates it: of this user, private, and not a link."""
     found = folder.lstat()
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == geteuid() and stat.S_IMODE(found.st_mode) == stat.S_IRWXU
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) == stat.S_IRWXU
 
 
 def _is_abandoned(folder: Path) -> bool:

@@ -15,11 +15,15 @@ EXTENSION_PARTS = {
     "uuid-ossp": "uuid_generate_v1 uuid_generate_v1mc uuid_generate_v3 uuid_generate_v4 uuid_generate_v5 uuid_nil",
     "unaccent": "unaccent",
     "postgres_fdw": "postgres_fdw",
+    "dblink": "dblink dblink_fdw",
+    "http": "http http_header http_request http_response urlencode",
+    "pg_net": "net",
     "btree_gist": "gist_int4_ops",
     "bloom": "bloom",
 }
 """The types, access methods and functions of well-known extensions whose names differ from the extension's, from the manuals:
-https://www.postgresql.org/docs/current/contrib.html and https://github.com/pgvector/pgvector"""
+https://www.postgresql.org/docs/current/contrib.html, https://github.com/pgvector/pgvector, https://github.com/pramsey/pgsql-http
+and https://github.com/supabase/pg_net"""
 
 
 def find_provider(name: str) -> str:

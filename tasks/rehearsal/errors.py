@@ -27,6 +27,10 @@ class MissingExtensionError(RunnerError):
         self.extension = extension
 
 
+class LockedOutError(RunnerError):
+    """No run can begin on a scratch database, because of what a migration changed."""
+
+
 class TimeLimitError(RunnerError):
     """A migration exceeded its time limit."""
 

@@ -71,8 +71,14 @@ def redact_quoted(text: str, *, speaks: bool = False) -> str:
     `speaks` means that what it is about does. The text may be in any language; its values are where no grammar tells what they
     are: `Key (token)=(x) already exists`, `COPY users, line 1, column password: "x"`, `SQL statement "ALTER ROLE …"`.
     """
-    text = "\n".join(_hide_data(line) if speaks or speaks_of_secrets(line) else line for line in text.split("\n"))
+    text = "\n".join(_hide_data(line) if speaks or _names_secret(line) else line for line in text.split("\n"))
     return mask_comment(text) if speaks_of_secrets(text, keys=False) else text
+
+
+def _names_secret(line: str) -> bool:
+    """Return True if a line speaks of a secret; of the values of a key, its columns decide, not the word KEY before them."""
+    key = _KEY.search(line)
+    return speaks_of_secrets(key[1] if key else line)
 
 
 def _hide_data(line: str) -> str:

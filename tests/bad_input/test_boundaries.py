@@ -123,7 +123,7 @@ def test_an_error_of_an_event_trigger_while_the_ledger_is_created_has_its_hint_a
     for part in (
         "no tables today (P0001)",
         "It is Sunday.",
-        "PL/pgSQL function refuse() line 1",
+        "PL/pgSQL function public.refuse() line 1",
         "Ask the DBA.",
         "No migration was run.",
     ):

@@ -99,7 +99,7 @@ CREATE USER MAPPING FOR PUBLIC SERVER s OPTIONS (password 'changeme');""",
     operator.database.execute("ALTER TABLE b ADD passwd text DEFAULT 'geheim'")
     for arguments in ((), ("--json",)):
         drift = operator.project.inv("db.drift", *arguments)
-        assert "seen-2" in drift.stdout
+        assert "server s" in drift.stdout
         assert "passwd" in drift.stdout
         assert "geheim" not in drift.stdout + drift.stderr
     assert "geheim" not in str(operator.database.query("SELECT * FROM schema_migrations_meta"))

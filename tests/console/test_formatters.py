@@ -134,6 +134,7 @@ CONTROL_SEQUENCES = "\x1b[31m[red]x[/red]\x07\u202e"
         (RunFinished("seed", 0, 3), ["✅ Nothing to do: the seeds are up to date"]),
         (RunFinished("repair", 2, 3), ["✅ Repaired the ledger: 2 changes"]),
         (RunFinished("repair", 0, 3), ["✅ Nothing to repair"]),
+        (RunFinished("repair", 0, 3, proposed=1), ["✅ Nothing was changed: 1 change proposed, none confirmed"]),
         (PlanMade("migrate", False, (USERS_STEP,), ()), []),
         (PlanMade("migrate", True, (), ()), ["Dry run: nothing to do"]),
     ],

@@ -65,6 +65,12 @@ def test_without_a_terminal_a_repair_is_refused(edited: Operator, flags: tuple[s
     assert edited.read_states() == {A: "edited", B: "missing"}
 
 
+def test_a_dry_run_with_changes_does_not_report_that_there_is_nothing_to_repair(edited: Operator) -> None:
+    output = edited.project.migrate("repair", "--dry-run", check=0).stdout
+    assert output.endswith("✅ Nothing was changed: 2 changes proposed, none confirmed\n")
+    assert edited.read_states() == {A: "edited", B: "missing"}
+
+
 def test_yes_confirms_every_repair(edited: Operator) -> None:
     result = edited.project.migrate("repair", "--yes", check=0)
     assert "✅ Repaired the ledger: 2 changes" in result.stdout

@@ -15,7 +15,7 @@ PAGES = ("README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in sorte
 MADE_LATER = {"migrations/renames.toml", "migrations/_superseded/"}
 """Paths that commands create."""
 
-COMMON_FLAGS = {"--env", "--json", "--start", "--yes", "--verbose", "--timeout", "--without-extension"}
+COMMON_FLAGS = {"--env", "--json", "--as-superuser", "--start", "--yes", "--verbose", "--timeout", "--without-extension"}
 """Flags that several commands have, and that the reference describes once."""
 
 _LINK = re.compile(r"\[[^\]]+\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)")

@@ -22,7 +22,7 @@ from tests.runner.operating import A
 
 LOCAL_CHECKS = ["flyctl", "token", "app", "machine", "ssh"]
 IMAGE_CHECKS = ["folder", "Python", "packages", "tool", "DATABASE_URL"]
-DATABASE_CHECKS = ["database", "server version", "pooler", "privileges", "writable", "extensions", "ledger"]
+DATABASE_CHECKS = ["database", "server version", "pooler", "privileges", "writable", "extensions", "runner", "ledger"]
 
 
 @pytest.fixture

@@ -187,4 +187,4 @@ def test_keys_are_readable_only_by_their_owner(remote: RemoteOperator) -> None:
     remote.deploy()
     remote.run_request(callbacks={RunStarted: record_modes})
     assert modes.pop("id") == modes.pop("id-cert.pub") == 0o600
-    assert list(modes.values()) == [0o700]
+    assert sorted(modes.values()) == [0o600, 0o700], "the lock and the folder"

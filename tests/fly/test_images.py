@@ -54,8 +54,8 @@ def edit_command(old: str, new: str) -> Callable[[FlyMachine], None]:
     [
         (Image(has_app=False), "staging: the image has no folder /app", "FLY_APP_DIR"),
         (Image(has_python=False), "", ""),
-        (Image(packages=()), "lacks the packages psycopg and pglast", "psycopg psycopg-binary pglast"),
-        (Image(packages=("psycopg", "typing_extensions")), "lacks the package pglast", "psycopg psycopg-binary pglast"),
+        (Image(packages=()), "lacks the packages psycopg and pglast", "-r requirements.lock"),
+        (Image(packages=("psycopg", "typing_extensions")), "lacks the package pglast", "-r requirements.lock"),
     ],
     ids=["app", "python", "packages", "library"],
 )

@@ -31,7 +31,7 @@ SELECT current_setting('search_path') AS path, current_user::text AS me, session
        current_setting('statement_timeout') AS timeout, current_setting('TimeZone') AS zone,
        current_setting('default_transaction_read_only') AS read_only, to_regclass('pg_temp.left_over')::text AS temporary,
        (SELECT count(*) FROM pg_listening_channels()) AS channels, (SELECT count(*) FROM pg_cursors WHERE is_holdable) AS cursors,
-       (SELECT count(*) FROM pg_prepared_statements WHERE from_sql) AS prepared,
+       (SELECT count(*) FROM pg_prepared_statements WHERE from_sql AND name !~ '^migrate_') AS prepared,
        (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = {KEY} AND pid = pg_backend_pid()) AS locks
 """
 SHAPES = {

@@ -16,6 +16,7 @@ from tasks.rehearsal.model import RehearsedMigration, read_pair
 from tasks.rehearsal.replay.left_out import LeftOut, exclude_left_out
 from tasks.rehearsal.replay.replay import read_left_out, state_after
 from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer, check_version
+from tasks.runner.command_lines import compose_command
 from tasks.runner.database.session import connect
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import CatalogRead, Event, StoredScript, event
@@ -90,7 +91,7 @@ def find_drift(read: CatalogRead, files: Migrations | None, server: ScratchServe
     a text that may run, or if one fails on scratch.
     """
     check_version(server, read.server_version)
-    migrations = choose_texts(read.scripts, files, read.unknown)
+    migrations = choose_texts(read.scripts, files, read.unknown, environment=read.environment)
     partial = tuple(read_partial(attempt, read.scripts, files) for attempt in read.unfinished)
     parts = tuple(script.build() for script in partial)
     with _replay(server, migrations, parts, timeout_s) as scratch:
@@ -123,7 +124,9 @@ def _replay(
         yield database
 
 
-def choose_texts(scripts: tuple[StoredScript, ...], files: Migrations | None, unread: str = "") -> tuple[RehearsedMigration, ...]:
+def choose_texts(
+    scripts: tuple[StoredScript, ...], files: Migrations | None, unread: str = "", *, environment: str = ""
+) -> tuple[RehearsedMigration, ...]:
     """Return the applied texts: those that the log vouches for, or else files with the recorded checksum. Raises RunnerError.
 
     `unread` is why those of the ledger are not known, if they may not be read.
@@ -139,7 +142,7 @@ def choose_texts(scripts: tuple[StoredScript, ...], files: Migrations | None, un
         else:
             unknown.append(script)
     if unknown:
-        raise _describe_unknown(unknown, unread)
+        raise _describe_unknown(unknown, unread, environment)
     return tuple(migrations)
 
 
@@ -148,7 +151,7 @@ def list_replaced(scripts: tuple[StoredScript, ...]) -> tuple[str, ...]:
     return tuple(f"{script.version}: {_find_reason(script)}" for script in scripts if _find_reason(script))
 
 
-def _describe_unknown(unknown: list[StoredScript], unread: str) -> RunnerError:
+def _describe_unknown(unknown: list[StoredScript], unread: str, environment: str) -> RunnerError:
     """Return the error for versions without a text that may run: without them, the others cannot be compared."""
     more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
     absent = ", ".join(script.version for script in unknown[:_MOST_NAMED])
@@ -156,7 +159,8 @@ def _describe_unknown(unknown: list[StoredScript], unread: str) -> RunnerError:
     what = f"the applied text of {absent}{more} is {unread}" if unread else f"the ledger does not have the text of {absent}{more}"
     return RunnerError(
         f"not compared: {what}, and this checkout has no file with the recorded checksum{reasons}",
-        hint="Check out the revision that was deployed, or compare the schema with the files: inv db.adopt",
+        hint="Check out the revision that was deployed, or compare the schema with the files: "
+        + compose_command("db.adopt", env=environment),
         state="Nothing was changed.",
     )
 

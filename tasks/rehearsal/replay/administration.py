@@ -45,7 +45,8 @@ class Handled:
 def create_extensions(database: ScratchDatabase, step: Step) -> None:
     """Create the extensions that a step creates if they do not exist, and that its role may not create.
 
-    For a step that runs in another process. Raises UnsafeExtensionError, ConnectError or psycopg.Error.
+    For a step that runs in another process, and gets the server's error for an extension that cannot be created safely. Raises
+    ConnectError or psycopg.Error.
     """
     wanted = [
         each
@@ -59,7 +60,8 @@ def create_extensions(database: ScratchDatabase, step: Step) -> None:
         needed = {row[0] for row in connection.execute(_NEEDS_SUPERUSER, [[name for each in wanted for name in each.names]])}
     for each in wanted:
         if not needed.isdisjoint(each.names):
-            database.server.administer_extension(database, each, "public")
+            with suppress(UnsafeExtensionError):
+                database.server.administer_extension(database, each, "public")
 
 
 class Administration:

@@ -47,11 +47,17 @@ def find_unavailable(error: RunnerError, text: str) -> str:
 def needs_left_out(error: RunnerError, without: Sequence[str], texts: Iterable[str]) -> bool:
     """Return True if an error is caused by excluded extensions, or by statements skipped before, given by their texts."""
     missing = find_missing(error)
-    for extension in without:
-        parts = {extension.lower(), *EXTENSION_PARTS.get(extension, "").split()}
-        if not parts.isdisjoint(missing) or any(name.startswith(f"{extension.lower()}_") for name in missing):
-            return True
+    if any(belongs(name, without) for name in missing):
+        return True
     return any(name in find_words(text) for text in texts for name in missing)
+
+
+def belongs(name: str, extensions: Iterable[str]) -> bool:
+    """Return True if the name of an object is that of one of the extensions, begins with it, or is a known name of its parts."""
+    return any(
+        name in (each.lower(), *EXTENSION_PARTS.get(each, "").split()) or name.startswith(f"{each.lower()}_")
+        for each in extensions
+    )
 
 
 def find_part(error: RunnerError) -> str:

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from tasks.catalog import Difference, Key
-from tasks.rehearsal.replay.extensions import find_missing, find_words
+from tasks.rehearsal.replay.extensions import belongs, find_created, find_missing, find_words
 from tasks.runner.errors import RunnerError
 from tasks.runner.ledger.reading import Ledger
 
@@ -51,7 +51,11 @@ def write_left_out(connection: psycopg.Connection, ledger: Ledger, entries: Iter
 def find_cause(error: RunnerError, entries: Iterable[LeftOut]) -> tuple[str, LeftOut] | None:
     """Return what is missing according to an error, and the statement that would have made it; None for another error."""
     missing = find_missing(error)
-    return next(((name, entry) for entry in entries for name in missing if name in find_words(entry.text)), None)
+    return next(((name, entry) for entry in entries for name in missing if _makes(entry.text, name)), None)
+
+
+def _makes(text: str, name: str) -> bool:
+    return name in find_words(text) or belongs(name, find_created(text))
 
 
 def exclude_left_out(difference: Difference, entries: Iterable[LeftOut]) -> Difference:
@@ -67,7 +71,8 @@ def exclude_left_out(difference: Difference, entries: Iterable[LeftOut]) -> Diff
         for change in difference.changes
         if any(_find_name(change.key.name) in each and _find_name(change.key.parent or change.key.name) in each for each in words)
     }
-    whole = {key.name for key in named if not key.parent}
+    # The parent of a user mapping is stated with its kind.
+    whole = {name for key in named if not key.parent for name in (key.name, f"{key.kind} {key.name}")}
     kept = (change for change in difference.changes if change.key not in named and change.key.parent not in whole)
     return Difference(tuple(change for change in kept if not _is_sequence_of(change.key, whole)))
 

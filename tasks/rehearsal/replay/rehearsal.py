@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from operator import is_
@@ -13,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from tasks.catalog import Catalog, read_catalog
-from tasks.rehearsal.errors import ON_SCRATCH
+from tasks.rehearsal.errors import ON_SCRATCH, LockedOutError
 from tasks.rehearsal.model import Direction, RehearsedMigration, Trial
 from tasks.rehearsal.replay.administration import Administration, Handled
 from tasks.rehearsal.replay.extensions import handles_extension, needs_left_out
@@ -45,7 +46,7 @@ class Rehearsal:
     def __init__(self, database: ScratchDatabase, *, timeout_s: float | None = None) -> None:
         self._database = database
         self._timeout_s = timeout_s
-        self._scratch_run = ScratchRun(database.url)
+        self._scratch_run = _open(database)
         self._administration = Administration(database, self._scratch_run)
         self._limited = database.server.limited
         self._left_out: list[LeftOut] = []
@@ -185,3 +186,23 @@ class Rehearsal:
     def left_out(self) -> tuple[LeftOut, ...]:
         """Return the statements that were left out so far, because of excluded extensions or for lack of rights."""
         return tuple(self._left_out)
+
+
+def _open(database: ScratchDatabase) -> ScratchRun:
+    """Open a session; raises LockedOutError if what a migration changed prevents it.
+
+    It may change the password and the settings of its role, which is another role on the target.
+    """
+    with suppress(RunnerError):
+        return ScratchRun(database.url)
+    database.server.restore_role()
+    try:
+        return ScratchRun(database.url)
+    except RunnerError as error:
+        raise LockedOutError(
+            f"no run can begin in this state of the scratch database: {error.message}",
+            hint="Look in this migration and those before it for statements that revoke CONNECT, limit the connections,\n"
+            "change settings of the database or the role, or change the tables schema_migrations….",
+            state=ON_SCRATCH,
+            sqlstate=error.sqlstate,
+        ) from error

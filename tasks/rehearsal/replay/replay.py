@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from tasks.catalog import Catalog
+from tasks.rehearsal.errors import LockedOutError
 from tasks.rehearsal.model import Direction, Outcome, RehearsedMigration, Trial
 from tasks.rehearsal.replay.left_out import LeftOut
 from tasks.rehearsal.replay.rehearsal import Rehearsal
@@ -93,19 +94,26 @@ def try_migration(
 
     The schema `before` is read if it is None. A file of several transactions that fails leaves those that it committed.
     """
-    with Rehearsal(database, timeout_s=timeout_s) as rehearsal:
-        known = rehearsal.read_catalog() if before is None else before
-        trial = rehearsal.run(migration, direction)
-        after = known if trial.error is not None and trial.clean else rehearsal.read_catalog()
-        return Outcome(migration, trial.error, known, after, trial.unchecked)
+    known = before or Catalog()
+    try:
+        with Rehearsal(database, timeout_s=timeout_s) as rehearsal:
+            known = rehearsal.read_catalog() if before is None else before
+            trial = rehearsal.run(migration, direction)
+            after = known if trial.error is not None and trial.clean else rehearsal.read_catalog()
+            return Outcome(migration, trial.error, known, after, trial.unchecked)
+    except LockedOutError as error:
+        return Outcome(migration, error, known, known)
 
 
 def run_migration(
     database: ScratchDatabase, migration: RehearsedMigration, direction: Direction, *, timeout_s: float | None = None
 ) -> RunnerError | None:
     """Run one direction of a migration on a scratch database, and return its error, if any."""
-    with Rehearsal(database, timeout_s=timeout_s) as rehearsal:
-        return rehearsal.run(migration, direction).error
+    try:
+        with Rehearsal(database, timeout_s=timeout_s) as rehearsal:
+            return rehearsal.run(migration, direction).error
+    except LockedOutError as error:
+        return error
 
 
 def read_left_out(database: ScratchDatabase) -> tuple[LeftOut, ...]:

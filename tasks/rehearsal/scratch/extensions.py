@@ -4,7 +4,8 @@ The script of an extension runs as a superuser, with the schema of the extension
 that schema could so have his functions called (https://www.postgresql.org/docs/current/extend-extensions.html#EXTEND-EXTENSIONS-SECURITY).
 So the script runs in a schema that is created for it, and the extension is moved from there. One that cannot be moved, or that
 needs others, is only created where the migrations have no functions, operators and types in its schema and those of the others.
-Nothing of the file's text is sent: the statement is composed of the names in it.
+Nothing of the file's text is sent: the statement is composed of the names in it. Extensions with which every role can connect
+to other databases and hosts are not created at all.
 """
 
 from __future__ import annotations
@@ -53,10 +54,16 @@ SELECT o.name, n.nspname::text
    AND NOT r.rolsuper AND r.rolname <> current_user
  ORDER BY 2, 1 LIMIT 1
 """
+_OPEN = ("dblink", "http", "pg_net")
+"""Extensions whose functions connect to other servers, and that grant them to PUBLIC. A role can set its own password and then
+connect to every database that is open to PUBLIC. A foreign-data wrapper needs a grant of USAGE first.
+https://www.postgresql.org/docs/current/contrib-dblink-connect.html, https://github.com/pramsey/pgsql-http,
+https://github.com/supabase/pg_net, https://www.postgresql.org/docs/current/ddl-priv.html"""
+_FIND_OPEN = "SELECT extname::text FROM pg_extension WHERE extname = ANY (%s)"
 
 
 class UnsafeExtensionError(RunnerError):
-    """An extension whose script could call functions of the migrations as a superuser."""
+    """An extension that would give the rehearsal's role rights beyond its database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,8 @@ def make_creation(name: str) -> ExtensionStatement:
 def administer(connection: psycopg.Connection, statement: ExtensionStatement, schema: str) -> None:
     """Carry out a statement in a session of the administrator, whose search_path is pinned, and end all other sessions first.
 
-    `schema` is where the extension is created if the statement does not state it. Raises UnsafeExtensionError or psycopg.Error.
+    `schema` is where the extension is created if the statement does not state it. Raises UnsafeExtensionError or psycopg.Error;
+    then nothing was changed.
     """
     connection.execute(_END_OTHERS, [connection.info.backend_pid])
     with connection.transaction():
@@ -124,6 +132,10 @@ def administer(connection: psycopg.Connection, statement: ExtensionStatement, sc
         connection.execute(_RESET)
         connection.execute(_PIN)
         _RUN[statement.kind](connection, statement, schema)
+        # Another extension can require one of them, which CASCADE creates.
+        row = connection.execute(_FIND_OPEN, [list(_OPEN)]).fetchone()
+        if row is not None:
+            raise UnsafeExtensionError(f"with extension {row[0]}, every role can connect to other databases and hosts")
 
 
 def _create(connection: psycopg.Connection, statement: ExtensionStatement, schema: str) -> None:

@@ -52,10 +52,11 @@ _END_SESSIONS = "SELECT pg_catalog.pg_terminate_backend(pid, 5000) FROM pg_catal
 
 @dataclass(frozen=True, slots=True)
 class ScratchLogin:
-    """A role for rehearsed SQL, and its password."""
+    """A role for rehearsed SQL, its password, and when that expires."""
 
     name: str
     password: str = field(repr=False)
+    expires: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,19 @@ def relock(connection: psycopg.Connection, login: ScratchLogin) -> None:
         raise ScratchError("the session on the scratch server was lost, and another process uses its role now")
 
 
+def restore(connection: psycopg.Connection, login: ScratchLogin) -> None:
+    """Set the password of a role and reset its settings, which a role may change itself; raises psycopg.Error.
+
+    The server gets only a verifier of the password, which it may log.
+    """
+    verifier = connection.pgconn.encrypt_password(login.password.encode(), login.name.encode(), b"scram-sha-256").decode()
+    connection.execute(
+        sql.SQL("ALTER ROLE {0} LOGIN PASSWORD {1} VALID UNTIL {2}; ALTER ROLE {0} RESET ALL").format(
+            sql.Identifier(login.name), sql.Literal(verifier), sql.Literal(login.expires)
+        )
+    )
+
+
 def release(connection: psycopg.Connection, login: ScratchLogin) -> None:
     """Drop a role; keep it without the right to log in if objects of cached states belong to it."""
     name = sql.Identifier(login.name)
@@ -128,7 +142,7 @@ def _read_rights(connection: psycopg.Connection) -> _Rights:
 def _acquire(connection: psycopg.Connection, rights: _Rights) -> ScratchLogin:
     """Return the first role of this URL's role and database that no other process uses; create it if necessary."""
     for number in range(1, _MOST + 1):
-        login = ScratchLogin(f"{PREFIX}{rights.identity}_{number}", secrets.token_urlsafe(24))
+        login = ScratchLogin(f"{PREFIX}{rights.identity}_{number}", secrets.token_urlsafe(24), rights.tomorrow)
         row = connection.execute(_LOCK, [login.name]).fetchone()
         if row and row[0]:
             if _prepare(connection, login, rights):
@@ -143,20 +157,16 @@ def _acquire(connection: psycopg.Connection, rights: _Rights) -> ScratchLogin:
 def _prepare(connection: psycopg.Connection, login: ScratchLogin, rights: _Rights) -> bool:
     """Create a role, or let it log in again with another password; return False if its rights are not those that we give it.
 
-    The SQL of an earlier rehearsal may have changed the password and the settings of its role, and left a session of it. The
-    password expires, for a process that is killed. The server gets only a verifier of it, which it may log.
+    The SQL of an earlier rehearsal may have left a session of its role. The password expires, for a process that is killed.
     """
     usable = connection.execute(_IS_USABLE, [login.name]).fetchone()
     if usable is not None and not (usable[0] and _has_only_marked(connection, login.name)):
         return False
     name = sql.Identifier(login.name)
-    verifier = connection.pgconn.encrypt_password(login.password.encode(), login.name.encode(), b"scram-sha-256").decode()
-    facts = sql.SQL("LOGIN PASSWORD {} VALID UNTIL {}").format(sql.Literal(verifier), sql.Literal(rights.tomorrow))
     if usable is None:
-        connection.execute(sql.SQL("CREATE ROLE {} {}").format(name, facts))
-    else:
-        connection.execute(sql.SQL("ALTER ROLE {} {}").format(name, facts))
-        connection.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(name))
+        connection.execute(sql.SQL("CREATE ROLE {}").format(name))
+    restore(connection, login)
+    if usable is not None:
         connection.execute(_END_SESSIONS, [login.name])
     if not rights.superuser:
         # The owner of a database must be a role that its creator can become.

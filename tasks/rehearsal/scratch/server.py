@@ -18,7 +18,7 @@ from tasks.postgres.server.cluster import ServerError
 from tasks.rehearsal.errors import ScratchError
 from tasks.rehearsal.scratch import cache, extensions, owners, roles
 from tasks.rehearsal.scratch.addresses import is_same_database
-from tasks.rehearsal.scratch.login import ScratchLogin, login_url, open_login, release, relock
+from tasks.rehearsal.scratch.login import ScratchLogin, login_url, open_login, release, relock, restore
 from tasks.runner.database.addresses import describe_database, resolve
 from tasks.runner.database.session import connect, is_pooled
 from tasks.runner.errors import ConnectError, RefusedError
@@ -95,6 +95,7 @@ class ScratchServer:
             with self._explain():
                 self._create(name, template)
                 self._open_database(name, template)
+                self.restore_role()
             yield self.name(name)
         finally:
             with self._explain():
@@ -114,6 +115,12 @@ class ScratchServer:
     def name(self, database: str) -> ScratchDatabase:
         """Return a database of this server by its name."""
         return ScratchDatabase(login_url(self.url, self._login, dbname=database), database, self.without, self)
+
+    def restore_role(self) -> None:
+        """Undo what the rehearsed SQL changed in the password and the settings of its role, if the role is ours."""
+        with self._explain():
+            if self._login:
+                restore(self.administer(), self._login)
 
     def make_roles(self, names: Collection[str]) -> set[str]:
         """Create the roles that do not exist, without rights; return those of all names that rehearsals created."""
@@ -158,8 +165,11 @@ class ScratchServer:
             self._drop_roles()
 
     def administer(self) -> psycopg.Connection:
-        """Return the session on the administrative database that shows that this process is alive; reopen it if it was lost."""
-        if not self._session or is_lost(self._session[0]):
+        """Return the session on the administrative database that shows that this process is alive; reopen it if it was lost.
+
+        Rehearsed SQL may end it, if it runs as the role of the URL.
+        """
+        if not self._session or _was_ended(self._session[0]):
             self._session[:] = [self._open()]
         return self._session[0]
 
@@ -253,6 +263,17 @@ def check_version(server: ScratchServer, target_version: int) -> None:
         f"the scratch server (PostgreSQL {own}) is older than the target (PostgreSQL {wanted}): the results may differ",
         hint=f"Set {_SETTING} to a server of version {wanted} or newer.",
     )
+
+
+def _was_ended(connection: psycopg.Connection) -> bool:
+    """Return True if a session is gone, also if the server ended it while it was idle."""
+    try:
+        # The first call reads the server's last message, the second one the end of the connection.
+        connection.pgconn.consume_input()
+        connection.pgconn.consume_input()
+    except psycopg.OperationalError:
+        return True
+    return is_lost(connection)
 
 
 def _start_embedded(directory: Path) -> str:

@@ -180,7 +180,8 @@ class StepFailed(Event):
 class RunFinished(Event):
     """The last event of a run that succeeded; `steps` is the number of steps it ran.
 
-    `renamed` is the number of rows of the ledger that got the current name of their version.
+    `renamed` is the number of rows of the ledger that got the current name of their version, `proposed` the number of changes
+    that a repair showed.
     """
 
     action: str
@@ -188,6 +189,7 @@ class RunFinished(Event):
     duration_ms: int
     dry_run: bool = False
     renamed: int = 0
+    proposed: int = 0
 
 
 @event("schema_written")

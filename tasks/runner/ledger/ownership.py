@@ -138,7 +138,8 @@ WITH RECURSIVE granted (oid) AS (
      WHERE p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace
         OR f.found[1] IS NULL AND p.provolatile <> 'i' AND p.proname NOT IN {_HARMLESS}
 )
-SELECT f.name::text, f.kind::text, f.part::text, f.detail::text, pg_catalog.pg_get_userbyid(f.owner)::text, CURRENT_USER::text
+SELECT f.name::text, f.kind::text, f.part::text, f.detail::text, pg_catalog.pg_get_userbyid(f.owner)::text, CURRENT_USER::text,
+       pg_catalog.pg_has_role(f.owner, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = CURRENT_USER), 'MEMBER')
   FROM fault f ORDER BY 1, 2, 3, 4
 """)
 """Everything by which others could run code through tables. Objects of pg_catalog that every database has are not in pg_depend:
@@ -152,7 +153,8 @@ https://www.postgresql.org/docs/current/catalog-pg-depend.html https://www.postg
 class TableFault:
     """Something by which others could run code through a table, or forge its rows: its kind, its name, and what it calls.
 
-    `owner`: who owns it; `user`: the current user. A fault of the schema has no table.
+    `owner`: who owns it; `user`: the current user; `is_member`: whether the owner is a member of the current user. A fault of the
+    schema has no table.
     """
 
     schema: str
@@ -162,6 +164,7 @@ class TableFault:
     detail: str
     owner: str
     user: str
+    is_member: bool
 
 
 def read_ledger_owner(connection: psycopg.Connection) -> str:

@@ -33,13 +33,14 @@ WITH RECURSIVE {_TRUSTED},
 SELECT n.nspname::text,
        pg_catalog.array_agg(DISTINCT CASE WHEN c.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN 'PUBLIC'
                                           ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(c.grantee)::text) END),
-       pg_catalog.bool_or(c.grantee OPERATOR(pg_catalog.=) n.nspowner)
+       pg_catalog.bool_or(c.grantee OPERATOR(pg_catalog.=) n.nspowner), pg_catalog.pg_get_userbyid(n.nspowner)::text,
+       pg_catalog.pg_has_role(n.nspowner, 'USAGE')
   FROM path p JOIN pg_catalog.pg_namespace n ON n.nspname OPERATOR(pg_catalog.=) p.name::pg_catalog.name
  CROSS JOIN LATERAL (
        SELECT a.grantee FROM pg_catalog.aclexplode(n.nspacl) a WHERE a.privilege_type OPERATOR(pg_catalog.=) 'CREATE'
         UNION SELECT n.nspowner) c
  WHERE NOT EXISTS (SELECT FROM trusted t WHERE t.oid OPERATOR(pg_catalog.=) c.grantee)
- GROUP BY n.nspname, p.place ORDER BY p.place
+ GROUP BY n.nspname, n.nspowner, p.place ORDER BY p.place
 """
 """https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-PATTERNS"""
 _USER_SCHEMA = f"""
@@ -75,8 +76,8 @@ def find_dangers(connection: psycopg.Connection, path: Sequence[str], environmen
         if is_superuser:
             yield _warn_about_superuser(user, database)
         yield from _check_encryption(connection)
-    for schema, creators, by_owner in connection.execute(_CREATORS, [list(path)]):
-        yield _warn_about_schema(schema, creators, by_owner, user)
+    for schema, creators, by_owner, owner, may_revoke in connection.execute(_CREATORS, [list(path)]):
+        yield _warn_about_schema(schema, creators, by_owner, owner if not may_revoke else "", user)
     named = connection.execute(_USER_SCHEMA).fetchone()
     if named is not None and named[0]:
         yield CheckMade(
@@ -100,9 +101,18 @@ def _warn_about_superuser(user: str, database: str) -> CheckMade:
     )
 
 
-def _warn_about_schema(schema: str, creators: list[str], by_owner: bool, user: str) -> CheckMade:
+def _warn_about_schema(schema: str, creators: list[str], by_owner: bool, other_owner: str, user: str) -> CheckMade:
+    """Return the warning about a schema in which others may create; `other_owner`: its owner, if the user has not its rights.
+
+    A REVOKE of another role than the owner changes nothing, and that of PUBLIC also ends what the user may do by it.
+    https://www.postgresql.org/docs/current/sql-revoke.html
+    """
     name = show_identifier(schema)
-    settled = f"ALTER SCHEMA {name} OWNER TO {show_identifier(user)};\n" if by_owner else ""
+    settled = f"-- {show_identifier(other_owner)}, who owns the schema, or a superuser has to run this:\n" if other_owner else ""
+    if by_owner:
+        settled += f"ALTER SCHEMA {name} OWNER TO {show_identifier(user)};\n"
+    elif other_owner:
+        settled += f"GRANT CREATE ON SCHEMA {name} TO {show_identifier(user)};\n"
     return CheckMade(
         "search_path",
         True,

@@ -82,7 +82,7 @@ def repair(
         if approve is not None:
             approve()
         _apply(runner, confirmed)
-    yield RunFinished("repair", len(confirmed), count_ms(started_at))
+    yield RunFinished("repair", len(confirmed), count_ms(started_at), proposed=len(proposed.changes))
 
 
 def identify_proposal(proposal: RepairProposed) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from tasks.rehearsal.scratch.server import ScratchServer
+from tests.kit.own_servers import OwnServer
 from tests.rehearsal.verifying import VERSIONS, list_found, make_migrations, verify_last, verify_migrations
 
 A = ("CREATE TABLE a (id int PRIMARY KEY, x int, y int);", "DROP TABLE a;")
@@ -28,6 +29,14 @@ BAD = {
     "up_again_fails": ("INSERT INTO a VALUES (1);", "SELECT 1;"),
     "not_repeated": (COUNTS, "DROP TABLE IF EXISTS b;"),
 }
+LOCKED_OUT = {
+    "a password": ("ALTER ROLE %2$I PASSWORD ''known''", []),
+    "a setting of the role": ("ALTER ROLE %2$I SET local_preload_libraries = ''nothing''", []),
+    "a privilege": ("REVOKE CONNECT ON DATABASE %1$I FROM %2$I", ["down_fails"]),
+    "a limit": ("ALTER DATABASE %1$I CONNECTION LIMIT 0", ["down_fails"]),
+    "a setting of the database": ("ALTER DATABASE %1$I SET search_path = nowhere", ["down_fails"]),
+}
+"""What a migration changes for its own database %1$I and role %2$I, and what is found."""
 RESULTS = {
     "up_fails": (None, None),
     "down_fails": (False, None),
@@ -156,3 +165,20 @@ def test_statements_that_were_not_run_are_listed(scratch: ScratchServer) -> None
     verified = verify_last(scratch, ("ALTER SYSTEM SET work_mem = '5MB';\nCREATE TABLE a ();", "DROP TABLE a;"))
     assert list_found(verified) == []
     assert verified.unchecked == (f"up/{VERSIONS[0]}.sql:1 ALTER SYSTEM SET work_mem = '5MB'",)
+
+
+@pytest.mark.parametrize(("statement", "found"), LOCKED_OUT.values(), ids=LOCKED_OUT.keys())
+def test_a_migration_that_prevents_later_sessions_is_found_and_does_not_stop_the_verification(
+    running: OwnServer, statement: str, found: list[str]
+) -> None:
+    up = f"DO $$ BEGIN EXECUTE format('{statement}', current_database(), current_user); END $$;"
+    migrations = make_migrations((up, "SELECT 1;"), B)
+    running.allow("local all postgres trust", "local all all scram-sha-256")
+    try:
+        with ScratchServer(running.url()) as scratch:
+            first, second = verify_migrations(scratch, migrations, chosen=[each.name for each in migrations])
+            scratch.drop_states()
+    finally:
+        running.allow("local all all trust")
+    assert list_found(first) == found
+    assert list_found(second) == (["up_fails"] if found else [])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tasks.checks.environment import check_files
@@ -57,6 +58,23 @@ def test_a_schema_in_which_others_may_create_comes_with_its_revoke(who: str, any
     assert warning.found.startswith(f"{grantee} may create objects in the schema public")
     any_database.execute(warning.hint)
     assert list_warnings(any_database, "local") == {}
+
+
+def test_the_owner_of_a_database_may_still_create_after_the_revoke_in_a_schema_of_another_role(
+    any_database: Database, make_role: MakeRole
+) -> None:
+    owner = make_role("owner")
+    any_database.execute(f'ALTER DATABASE {any_database.name} OWNER TO "{owner}"')
+    # What PostgreSQL 14 has by default.
+    any_database.execute("ALTER SCHEMA public OWNER TO postgres; GRANT CREATE ON SCHEMA public TO PUBLIC")
+    as_owner = use_as(any_database, owner)
+    warning = list_warnings(as_owner, "local")["search_path"]
+    assert warning.hint.startswith("-- postgres, who owns the schema, or a superuser has to run this:")
+    any_database.execute(warning.hint)
+    assert list_warnings(as_owner, "local") == {}
+    with psycopg.connect(as_owner.url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE still_allowed ()")
+    any_database.execute(f"ALTER DATABASE {any_database.name} OWNER TO postgres")
 
 
 def test_a_schema_that_another_role_owns_is_named(any_database: Database, make_role: MakeRole) -> None:
