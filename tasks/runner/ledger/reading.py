@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import psycopg
 from psycopg import sql
 
-from tasks.postgres.quoting import show_identifier, show_qualified
+from tasks.postgres.quoting import quote_identifier, show_identifier, show_qualified
 from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.errors import RefusedError
 from tasks.runner.identity import LEDGER_ADDITIONS, LEDGER_FORMAT
@@ -55,6 +55,10 @@ SELECT t.nspname,
 """
 """The schema is the first of the role's search_path that has schema_migrations, else that has its log, else the first. The last
 column: whether the short check of the schema and the tables is not enough."""
+_OWNER = """
+SELECT current_user::text, r.rolname::text, r.rolsuper FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_roles r ON r.oid = c.relowner WHERE n.nspname = %(schema)s AND c.relname = %(table)s
+"""
 _KNOWN_ACTIONS = "('migrate', 'rollback', 'repair', 'seed', 'adopt', 'rename')"
 """A newer version of this tool may log others. They are ignored, as are the outcomes that are not listed in _PARTS."""
 _PARTS = {
@@ -196,7 +200,7 @@ def read_ledger(connection: psycopg.Connection, *, partial: bool = False) -> Led
     if columns is not None:
         _check_shape(schema, columns, keyed=keyed)
     if unreadable and ("" in unreadable or not partial):
-        _refuse_reading(connection, schema, [""] if partial else unreadable)
+        _refuse_reading(connection, schema, [""] if partial else unreadable, changes=not partial)
     if columns is not None:
         ledger = replace(ledger, exists=True, complete=len(helpers) == len(HELPER_TABLES))
     return _read_tables(connection, ledger) if ledger.exists or ledger.helpers else ledger
@@ -263,15 +267,22 @@ def _add_helpers(ledger: Ledger, found: Iterable[tuple[Any, ...]]) -> Ledger:
     )
 
 
-def _refuse_reading(connection: psycopg.Connection, schema: str, unreadable: Iterable[str]) -> NoReturn:
-    """Raise RefusedError for tables that the current user may not read."""
-    row = connection.execute("SELECT current_user::text").fetchone()
-    user = row[0] if row else ""
+def _refuse_reading(connection: psycopg.Connection, schema: str, unreadable: Iterable[str], *, changes: bool) -> NoReturn:
+    """Raise RefusedError for tables that the current user may not read; what `changes` the ledger needs more than that."""
     tables = [f"{TABLE}{suffix}" for suffix in sorted(unreadable)]
+    row = connection.execute(compose(connection, _OWNER, {"schema": schema, "table": tables[0]})).fetchone()
+    user, owner, is_superuser = row or ("", "", True)
+    hint = f"Use the URL of {show_identifier(owner)}, the owner of these tables"
+    if not changes:
+        hint += f", or let the owner run:\n  {compose_select(schema, tables, user)};"
+    elif not is_superuser:
+        hint += f", or make this role a member of it:\n  GRANT {quote_identifier(owner)} TO {quote_identifier(user)};"
+    else:
+        hint += "."
     named = ", ".join(show_qualified(schema, table) for table in tables)
     raise RefusedError(
         f"{show_identifier(user)} has no privilege to read the ledger: {named}",
-        hint=f"Use the URL of the owner of these tables, or let the owner run:\n  {compose_select(schema, tables, user)};",
+        hint=hint,
         state="Nothing was changed.",
     )
 

@@ -203,7 +203,7 @@ def _judge(text: str | None, voucher: Voucher, digest: str) -> Judgement:
     if not voucher.applied:
         return Judgement(Trust.REFUSED, "the log has no record that this tool applied the migration")
     if not voucher.up_digest:
-        return Judgement(Trust.UNKNOWN, "the migration was applied before the log recorded digests")
+        return Judgement(Trust.UNKNOWN, "the migration was applied by a version of this tool that recorded no digests")
     if not digest:
         return Judgement(Trust.REFUSED, "there was none when this tool applied the migration")
     if _digest(text) != digest:

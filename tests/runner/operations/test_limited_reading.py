@@ -149,6 +149,20 @@ def test_without_the_list_of_migrations_the_grant_is_shown(
     assert reader.read_states() == {A: "applied"}
 
 
+def test_a_change_by_another_role_is_refused_with_the_membership_that_it_needs(operator: Operator, make_role: MakeRole) -> None:
+    owner, user = make_role("owner"), make_role("user")
+    operator.database.execute(f'ALTER DATABASE {operator.database.name} OWNER TO "{owner}"')
+    operator.database.execute(f'GRANT CREATE ON SCHEMA public TO "{owner}", "{user}"')
+    operator.write_tables(A)
+    operate_as(operator, owner).migrate()
+    operator.write_tables(B)
+    with pytest.raises(RefusedError, match="has no privilege to read the ledger") as refused:
+        operate_as(operator, user).repair()
+    operator.database.execute(refused.value.hint.rpartition("\n")[2])
+    operate_as(operator, user).migrate()
+    assert operator.read_tables() == ["a", "b"]
+
+
 def read_all(operator: Operator) -> list[Event]:
     return list(read_schema(operator.make_runner()))
 
