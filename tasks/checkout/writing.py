@@ -22,7 +22,7 @@ _PERMISSIONS = 0o777
 def write_file(path: Path, data: bytes, *, within: Path | None = None, mode: int | None = None) -> None:
     """Write a file through a new temporary file beside it, so that it is never seen half written.
 
-    An existing file keeps its permissions, unless a `mode` is given. What a killed process left of an earlier try is removed.
+    An existing file keeps its permissions, unless there is a `mode`. What a killed process left of an earlier try is removed.
     Raises RefusedError as `refuse_links` does, and OSError if the file cannot be written; then it is unchanged.
     """
     refuse_links([path], within)
@@ -97,7 +97,7 @@ def _remove_leftovers(path: Path) -> None:
 
 
 def _copy_permissions(descriptor: int, path: Path, mode: int | None) -> None:
-    """Give a new file the permissions of the one that it replaces, and its owner if this process may do that."""
+    """Set the permissions of a new file to those of the one that it replaces, and its owner if this process may do that."""
     try:
         old = path.lstat()
     except FileNotFoundError:

@@ -68,7 +68,7 @@ def redact_line(source: str, column: int, url: str) -> tuple[str, int]:
 def redact_quoted(text: str, *, speaks: bool = False) -> str:
     """Return a text of the server in which the literals that it quotes are replaced by ***, if it speaks of secrets.
 
-    `speaks` means that what it is about does. The text may be in any language; its values are where no grammar tells what they
+    `speaks` means that what it is about does. The text may be in any language; its values are where no grammar shows what they
     are: `Key (token)=(x) already exists`, `COPY users, line 1, column password: "x"`, `SQL statement "ALTER ROLE …"`.
     """
     text = "\n".join(_hide_data(line) if speaks or _names_secret(line) else line for line in text.split("\n"))

@@ -93,7 +93,7 @@ def stop(cluster: Cluster) -> bool:
 
 
 def _pass_on(home: Path, account: Account) -> None:
-    """Give a private folder of root to the server's account, which may not enter it otherwise."""
+    """Let the group of the server's account pass a private folder of root."""
     status = home.stat()
     if status.st_uid == 0 and not status.st_mode & 0o077:
         os.chown(home, account.uid, account.gid)

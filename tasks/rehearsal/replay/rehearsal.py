@@ -71,7 +71,7 @@ class Rehearsal:
         try:
             step = migration.make_step(direction)
             check_syntax(connection, Plan(step.action, (step,)))
-            # A role that a rehearsal creates has no rights, whatever the statement says.
+            # A role that a rehearsal creates has no rights, whatever options the statement has.
             made = self._database.server.make_roles(find_roles(step)) if creates_role else set()
             step, skipped = skip_server_wide(step, before | made)
         except RunnerError as error:

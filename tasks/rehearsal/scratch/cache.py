@@ -6,8 +6,8 @@ copying it), and renamed when it is complete: a cached state is never partial.
 Other roles of a shared server can create databases too, and the hash follows from the files. So a state counts only if the
 current user owns it and its mark is there: a setting of the current user's role for this database, whose value is the hash.
 Only the role itself or one that may alter it can write such a setting, not the owner of the database, so a database that was
-given to us (REASSIGN OWNED) has none. It belongs to the database's oid, and neither a copy nor a new database of the same name
-gets it. SQL that is rehearsed as that role itself could write it, which is why a squash uses no cached state.
+reassigned to us (REASSIGN OWNED) has none. It belongs to the database's oid, and neither a copy nor a new database of the same
+name gets it. SQL that is rehearsed as that role itself could write it, which is why a squash uses no cached state.
 https://www.postgresql.org/docs/current/catalog-pg-db-role-setting.html
 """
 

@@ -1,7 +1,7 @@
 """What a rehearsal's role may not do with extensions, done by the administrator of the scratch server.
 
-The script of an extension runs as a superuser, with the schema of the extension first on its search_path. Whoever owns objects in
-that schema could so have his functions called (https://www.postgresql.org/docs/current/extend-extensions.html#EXTEND-EXTENSIONS-SECURITY).
+The script of an extension runs as a superuser, with the schema of the extension first on its search_path. The owner of objects in
+that schema could so have its functions called (https://www.postgresql.org/docs/current/extend-extensions.html#EXTEND-EXTENSIONS-SECURITY).
 So the script runs in a schema that is created for it, and the extension is moved from there. One that cannot be moved, or that
 needs others, is only created where the migrations have no functions, operators and types in its schema and those of the others.
 Nothing of the file's text is sent: the statement is composed of the names in it. Extensions with which every role can connect
@@ -63,7 +63,7 @@ _FIND_OPEN = "SELECT extname::text FROM pg_extension WHERE extname = ANY (%s)"
 
 
 class UnsafeExtensionError(RunnerError):
-    """An extension that would give the rehearsal's role rights beyond its database."""
+    """An extension that would grant the rehearsal's role rights beyond its database."""
 
 
 @dataclass(frozen=True, slots=True)

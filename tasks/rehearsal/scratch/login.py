@@ -155,7 +155,7 @@ def _acquire(connection: psycopg.Connection, rights: _Rights) -> ScratchLogin:
 
 
 def _prepare(connection: psycopg.Connection, login: ScratchLogin, rights: _Rights) -> bool:
-    """Create a role, or let it log in again with another password; return False if its rights are not those that we give it.
+    """Create a role, or let it log in again with another password; return False if its rights are not those of a new one.
 
     The SQL of an earlier rehearsal may have left a session of its role. The password expires, for a process that is killed.
     """

@@ -33,7 +33,7 @@ SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c JOIN pg_catal
    AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
    AND {is_trusted("c.relowner", "%(owner)s")} AND {is_trusted("n.nspowner", "%(owner)s")}
 """
-"""The tables that can be locked for reading: nobody who is not trusted can make us wait for a lock."""
+"""The tables that can be locked for reading: no other role can make us wait for a lock on them."""
 _CHANGED = """
 SELECT CAST({mark} || pg_catalog.string_agg(c.oid::pg_catalog.regclass::text, ', ') AS pg_catalog.int4) FROM pg_catalog.pg_class c
  WHERE c.oid IN ({tables})

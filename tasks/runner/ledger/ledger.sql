@@ -1,6 +1,6 @@
 -- The ledger: the record of the migrations of a database. Safe to run again.
 -- People and other tools read schema_migrations; the other tables are for this tool.
--- Every name has its schema, so that nothing depends on search_path, and nobody else's function or operator becomes a part of it.
+-- Every name has its schema, so that nothing depends on search_path, and no function or operator of another role becomes a part of it.
 
 CREATE TABLE IF NOT EXISTS :"schema".schema_migrations (
     version VARCHAR(255) PRIMARY KEY,

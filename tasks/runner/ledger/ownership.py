@@ -1,8 +1,8 @@
 """Whether tables belong to roles that are trusted, and contain nothing that can run code: decided by pg_catalog alone.
 
-Whoever may create a table can create a ledger before the first run does, or the table of another tool. A trigger, a rule, a
-policy, a default, a check, an index or the cast of a type then runs code with the rights of whoever reads the table or writes to
-it. No query of this module reads such a table: planning one is enough to run functions of its indexes.
+A role that may create a table can create a ledger before the first run does, or the table of another tool. A trigger, a rule, a
+policy, a default, a check, an index or the cast of a type then runs code with the rights of the role that reads the table or
+writes to it. No query of this module reads such a table: planning one is enough to run functions of its indexes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Privileges on the tables of the ledger: only its owner may write there, or read more than the list of migrations.
 
-Whoever writes to the ledger decides what a rollback runs and what counts as applied, and the stored texts may contain secrets. So
-what ALTER DEFAULT PRIVILEGES granted on new tables is revoked in the transaction that creates them. SELECT on schema_migrations
-is left to anyone who has it; the roles of LEDGER_READERS may read the log and the metadata too, but no texts.
+A role that writes to the ledger decides what a rollback runs and what counts as applied, and the stored texts may contain
+secrets. So what ALTER DEFAULT PRIVILEGES granted on new tables is revoked in the transaction that creates them. SELECT on
+schema_migrations is left to all that have it; the roles of LEDGER_READERS may read the log and the metadata too, but no texts.
 https://www.postgresql.org/docs/current/sql-alterdefaultprivileges.html
 """
 

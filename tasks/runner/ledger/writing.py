@@ -158,7 +158,7 @@ class Recorder:
     def log(self, entry: Entry, *, commits: bool = False, files_write: bool = False) -> None:
         """Append a row to the log, and commit the open transaction if `commits`.
 
-        `files_write`: files of this run write to schema_migrations too, so nobody else may be able to add a trigger there.
+        `files_write`: files of this run write to schema_migrations too, so no other role may be able to add a trigger there.
         """
         before = compose_guard(self.ledger.schema, ["schema_migrations"], strict=True) if files_write else ""
         self._run(_LOG + ("; COMMIT" if commits else ""), self._describe(entry), before)

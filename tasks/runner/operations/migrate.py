@@ -27,10 +27,10 @@ Confirm = Callable[[RepairProposed], bool]
 
 @dataclass(frozen=True, slots=True)
 class RunMode:
-    """Whether a plan is only shown, which plan must be run if that is given, and how it is confirmed once it was shown.
+    """Whether a plan is only shown, which plan must be run if there is one, and how it is confirmed once it was shown.
 
-    `confirm` confirms each stored text that cannot be verified, unless the plan was approved or its id was given; None means that
-    the question cannot be asked.
+    `confirm` confirms each stored text that cannot be verified, unless the plan was approved or its id was stated; None means
+    that the question cannot be asked.
     """
 
     dry_run: bool = False

@@ -1,4 +1,4 @@
-"""What a role without privileges can leave for whoever runs migrations: SQL that it runs, and what the refusal names."""
+"""What a role without privileges can leave for the role that runs migrations: SQL that it runs, and what the refusal names."""
 
 LEDGER = """schema_migrations (version varchar(255) PRIMARY KEY, applied_at timestamp DEFAULT CURRENT_TIMESTAMP,
  applied_by varchar(255), checksum varchar(64), execution_time_ms integer)"""
@@ -107,4 +107,4 @@ PLANTED = {
         r"column version_num of public\.alembic_version has a type that is not built in: (public\.)?d",
     ),
 }
-"""By name: what is planted in the schema public, and what the refusal names besides the owner, as a regular expression."""
+"""By name: what is planted in the schema public, and what the refusal names in addition to the owner, as a regular expression."""
