@@ -10,56 +10,35 @@ import psycopg
 from tasks.postgres.quoting import show_identifier
 from tasks.runner.events import CheckMade
 from tasks.runner.ledger.environment_label import FLY_NETWORK, is_loopback
+from tasks.runner.ledger.ownership import is_trusted
 from tasks.runner.settings import LOCAL
 
 _RUNNER = """
-SELECT current_user::text, pg_catalog.current_database()::text, r.rolsuper
-  FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user
+SELECT current_user::text, current_database()::text, rolsuper FROM pg_roles WHERE rolname = current_user
 """
-_TRUSTED = """
-trusted AS (
-    SELECT r.oid FROM pg_catalog.pg_roles r
-     WHERE r.rolsuper OR r.rolname OPERATOR(pg_catalog.=) current_user
-        OR r.oid OPERATOR(pg_catalog.=) (SELECT d.datdba FROM pg_catalog.pg_database d
-                                          WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
-        OR r.rolname OPERATOR(pg_catalog.=) 'pg_database_owner'
-    UNION
-    SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN trusted t ON t.oid OPERATOR(pg_catalog.=) m.member
-)"""
-"""The roles that may create objects anyway: superusers, the database's owner, the current user, and the roles that these have."""
+_GRANTEES = "array_agg(DISTINCT CASE c.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(c.grantee)) END)"
+_NO_OWNER = "''"
+_MAY_CREATE = f"c.privilege_type = 'CREATE' AND NOT coalesce({is_trusted('c.grantee', _NO_OWNER)}, false)"
 _CREATORS = f"""
-WITH RECURSIVE {_TRUSTED},
-     path AS (SELECT p.name, p.place FROM pg_catalog.unnest(%s::pg_catalog.text[]) WITH ORDINALITY AS p (name, place))
-SELECT n.nspname::text,
-       pg_catalog.array_agg(DISTINCT CASE WHEN c.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN 'PUBLIC'
-                                          ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(c.grantee)::text) END),
-       pg_catalog.bool_or(c.grantee OPERATOR(pg_catalog.=) n.nspowner), pg_catalog.pg_get_userbyid(n.nspowner)::text,
-       pg_catalog.pg_has_role(n.nspowner, 'USAGE')
-  FROM path p JOIN pg_catalog.pg_namespace n ON n.nspname OPERATOR(pg_catalog.=) p.name::pg_catalog.name
+SELECT n.nspname::text, {_GRANTEES}, bool_or(c.grantee = n.nspowner), pg_get_userbyid(n.nspowner)::text,
+       pg_has_role(n.nspowner, 'USAGE')
+  FROM unnest(%s::text[]) WITH ORDINALITY AS p (name, place) JOIN pg_namespace n ON n.nspname = p.name
  CROSS JOIN LATERAL (
-       SELECT a.grantee FROM pg_catalog.aclexplode(n.nspacl) a WHERE a.privilege_type OPERATOR(pg_catalog.=) 'CREATE'
-        UNION SELECT n.nspowner) c
- WHERE NOT EXISTS (SELECT FROM trusted t WHERE t.oid OPERATOR(pg_catalog.=) c.grantee)
- GROUP BY n.nspname, n.nspowner, p.place ORDER BY p.place
+       SELECT grantee, privilege_type FROM aclexplode(n.nspacl) UNION SELECT n.nspowner, 'CREATE') c
+ WHERE {_MAY_CREATE} GROUP BY n.oid, p.place ORDER BY p.place
 """
 """https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-PATTERNS"""
 _USER_SCHEMA = f"""
-WITH RECURSIVE {_TRUSTED}
-SELECT pg_catalog.array_agg(DISTINCT CASE WHEN a.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN 'PUBLIC'
-                                          ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)::text) END)
-  FROM pg_catalog.pg_database d CROSS JOIN LATERAL pg_catalog.aclexplode(d.datacl) a
- WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() AND a.privilege_type OPERATOR(pg_catalog.=) 'CREATE'
-   AND NOT EXISTS (SELECT FROM trusted t WHERE t.oid OPERATOR(pg_catalog.=) a.grantee)
-   AND NOT EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) current_user)
-   AND EXISTS (SELECT FROM pg_catalog.pg_settings s WHERE s.name OPERATOR(pg_catalog.=) 'search_path'
-                  AND pg_catalog.strpos(s.reset_val, '"$user"') OPERATOR(pg_catalog.>) 0)
+SELECT {_GRANTEES} FROM pg_database d CROSS JOIN LATERAL aclexplode(d.datacl) c
+ WHERE d.datname = current_database() AND {_MAY_CREATE}
+   AND NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = current_user)
+   AND EXISTS (SELECT FROM pg_settings WHERE name = 'search_path' AND strpos(reset_val, '"$user"') > 0)
 """
 """Who may create the schema that the role's search_path names by "$user" and that does not exist."""
 _ENCRYPTED = """
-SELECT pg_catalog.bool_or(encrypted) FROM (
-    SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()
-     UNION ALL
-    SELECT encrypted FROM pg_catalog.pg_stat_gssapi WHERE pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()) AS s (encrypted)
+SELECT bool_or(encrypted) FROM (
+    SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()
+     UNION ALL SELECT encrypted FROM pg_stat_gssapi WHERE pid = pg_backend_pid()) AS s (encrypted)
 """
 
 
