@@ -119,9 +119,6 @@ def test_the_role_has_no_rights_and_no_password_after_the_rehearsal(any_database
             pass
         role = server.role
     assert any_database.query("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", role) == [(False,)]
-    with ScratchServer(any_database.server.url()) as server:
-        server.drop_states()
-    assert any_database.query("SELECT FROM pg_roles WHERE rolname = %s", role) == []
 
 
 def test_concurrent_rehearsals_have_roles_of_their_own_and_cannot_connect_to_each_other(any_database: Database) -> None:
