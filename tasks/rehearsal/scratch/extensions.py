@@ -135,11 +135,17 @@ def administer(connection: psycopg.Connection, statement: ExtensionStatement, sc
         # Another extension can require one of them, which CASCADE creates.
         row = connection.execute(_FIND_OPEN, [list(_OPEN)]).fetchone()
         if row is not None:
-            raise UnsafeExtensionError(f"with extension {row[0]}, every role can connect to other databases and hosts")
+            raise _refuse_open(row[0])
+
+
+def _refuse_open(name: str) -> UnsafeExtensionError:
+    return UnsafeExtensionError(f"with extension {name}, every role can connect to other databases and hosts")
 
 
 def _create(connection: psycopg.Connection, statement: ExtensionStatement, schema: str) -> None:
     (name,) = statement.names
+    if name in _OPEN:
+        raise _refuse_open(name)
     version, stated = statement.read_option("new_version"), statement.read_option("schema")
     row = connection.execute(_CONTROL, [name, version]).fetchone()
     movable, fixed = row or (False, None)

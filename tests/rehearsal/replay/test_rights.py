@@ -99,9 +99,8 @@ def test_a_right_that_the_rehearsal_does_not_have_is_not_used_and_accuses_no_fil
     assert {"public.before_it", "public.after_it"} <= {key.name for key, _ in outcome.after.of_kind("table")}
     assert not canary.exists()
     settings = "SELECT s.setconfig FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = setrole"
-    # The mark of a kept state is such a setting.
-    ours = "rolname = 'postgres' AND NOT setconfig[1] ~ '^application_name=migrate_cache_'"
-    assert any_database.query(f"{settings} WHERE {ours} OR setdatabase = 5 AND setrole = 0") == []
+    ours = "rolname = 'postgres' AND setdatabase = 0 OR setdatabase = 5 AND setrole = 0"
+    assert any_database.query(f"{settings} WHERE {ours}") == []
     assert any_database.query("SELECT FROM pg_roles WHERE rolname = 'made_by_a_block' OR rolsuper AND rolname ~ '^migrate'") == []
 
 
