@@ -93,7 +93,7 @@ def stop(cluster: Cluster) -> bool:
 
 
 def _pass_on(home: Path, account: Account) -> None:
-    """Let the group of the server's account pass a private folder of root."""
+    """Make the server's account the owner of a private folder of root, which it may not enter otherwise."""
     status = home.stat()
     if status.st_uid == 0 and not status.st_mode & 0o077:
         os.chown(home, account.uid, account.gid)

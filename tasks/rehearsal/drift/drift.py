@@ -148,7 +148,7 @@ def choose_texts(
 
 def list_replaced(scripts: tuple[StoredScript, ...]) -> tuple[str, ...]:
     """Return the versions whose stored text did not run, and why not; their files of this checkout ran instead."""
-    return tuple(f"{script.version}: {_find_reason(script)}" for script in scripts if _find_reason(script))
+    return tuple(f"{script.version}: {reason}" for script in scripts if (reason := _find_reason(script)))
 
 
 def _describe_unknown(unknown: list[StoredScript], unread: str, environment: str) -> RunnerError:
