@@ -9,8 +9,9 @@ import psycopg
 from tasks.postgres.quoting import quote_identifier
 from tasks.runner.database.session import run_sql
 from tasks.runner.ledger.guard import compose_new_guard
-from tasks.runner.ledger.privileges import TABLE, close_tables, compose_access, read_access
-from tasks.runner.ledger.reading import HELPER_TABLES, Ledger
+from tasks.runner.ledger.privileges import close_tables, compose_access, read_access
+from tasks.runner.ledger.reading import Ledger
+from tasks.runner.ledger.tables import HELPER_TABLES, TABLE
 
 _CHECK = "-- Here, the tables are checked.\n"
 """The line of ledger.sql that the check of its tables takes the place of."""

@@ -15,7 +15,8 @@ from tasks.postgres.representable import restore_text
 from tasks.runner.events import Finding
 from tasks.runner.ledger.guard import write_guarded
 from tasks.runner.ledger.history import FOUND
-from tasks.runner.ledger.reading import HELPER_TABLES, Ledger
+from tasks.runner.ledger.reading import Ledger
+from tasks.runner.ledger.tables import HELPER_TABLES
 from tasks.runner.ledger.vouching import is_masked
 
 _LOST = """

@@ -10,10 +10,10 @@ import psycopg
 from tasks.postgres.quoting import quote_identifier, show_identifier, show_qualified
 from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.events import Finding
-from tasks.runner.ledger.reading import HELPER_TABLES, Ledger
+from tasks.runner.ledger.reading import Ledger
+from tasks.runner.ledger.tables import TABLES
 
 _MOST_NAMED = 3
-_TABLES = ("schema_migrations", *(f"schema_migrations{suffix}" for suffix in HELPER_TABLES))
 _LEDGERS = """
 SELECT n.nspname::text, has_schema_privilege(n.oid, 'USAGE'), array_agg(c.relname::text ORDER BY c.relname),
        current_user::text
@@ -40,7 +40,7 @@ class DistantLedger:
 
 def find_distant_ledgers(connection: psycopg.Connection, ledger: Ledger) -> tuple[DistantLedger, ...]:
     """Return the ledgers in other schemas than that of `ledger`."""
-    rows = connection.execute(_LEDGERS, [list(_TABLES), ledger.schema])
+    rows = connection.execute(_LEDGERS, [list(TABLES), ledger.schema])
     path = tuple(find_schemas(connection))
     return tuple(DistantLedger(schema, usable, tuple(tables), user, path) for schema, usable, tables, user in rows)
 

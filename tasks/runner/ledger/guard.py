@@ -18,11 +18,10 @@ from tasks.postgres.quoting import quote_qualified
 from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.database.session import begin_own, run_sql
 from tasks.runner.ledger.ownership import IS_INERT, compose_faults, is_trusted, read_ledger_owner
+from tasks.runner.ledger.tables import TABLES
 
 Mode = Literal["ACCESS SHARE", "ROW EXCLUSIVE"]
 
-TABLES = ("schema_migrations", *(f"schema_migrations{suffix}" for suffix in ("_log", "_meta", "_scripts", "_seeds")))
-"""The tables of a ledger."""
 FAULT_MARK = "changed tables of the ledger: "
 """The beginning of the text in the error that a guard raises: that it is not a number."""
 _QUOTES = ' "\u00ab\u00bb\u201e\u201c\u201d'

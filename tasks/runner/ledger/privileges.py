@@ -19,8 +19,8 @@ from tasks.postgres.quoting import quote_identifier, quote_qualified
 from tasks.runner.database.session import run_sql
 from tasks.runner.errors import RefusedError
 from tasks.runner.events import NO_PRIVILEGE
+from tasks.runner.ledger.tables import TABLE
 
-TABLE = "schema_migrations"
 READ_BY_READERS = ("", "_log", "_meta")
 """The tables that the roles of LEDGER_READERS may read, without the name of the first."""
 

@@ -15,11 +15,12 @@ from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.errors import RefusedError
 from tasks.runner.identity import LEDGER_ADDITIONS, LEDGER_FORMAT
 from tasks.runner.ledger.foreign import recognise
-from tasks.runner.ledger.guard import TABLES, compose, compose_guard
+from tasks.runner.ledger.guard import compose, compose_guard
 from tasks.runner.ledger.history import build_records, compose_records, needs_trace
 from tasks.runner.ledger.ownership import IS_INERT, is_trusted, list_faults, read_ledger_owner
-from tasks.runner.ledger.privileges import TABLE, compose_select
+from tasks.runner.ledger.privileges import compose_select
 from tasks.runner.ledger.refusal import refuse
+from tasks.runner.ledger.tables import HELPER_TABLES, TABLE, TABLES
 from tasks.runner.redaction import redact_stored
 
 INTERRUPTED = frozenset({"", "57014", "57P01", "57P02", "57P03", "57P05", "08006", "08003", "08000"})
@@ -80,8 +81,6 @@ SELECT 'log', version, action, outcome, segments_done, segments_total, segments_
 """,
 }
 """What is read of each table beside schema_migrations."""
-HELPER_TABLES = ("_log", "_meta", "_scripts", "_seeds")
-"""The tables beside schema_migrations, without its name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ import psycopg
 from tasks.runner.database.session import run_sql
 from tasks.runner.events import RepairProposed
 from tasks.runner.ledger.privileges import (
-    TABLE,
     Access,
     compose_grants,
     compose_revokes,
     find_access,
     refuse_unknown_readers,
 )
-from tasks.runner.ledger.reading import HELPER_TABLES, Ledger
+from tasks.runner.ledger.reading import Ledger
+from tasks.runner.ledger.tables import TABLE, TABLES
 from tasks.runner.ledger.writing import Entry, Recorder
 
 _REVOKE, _GRANT = "revoke privileges", "grant privileges"
@@ -28,8 +28,7 @@ def find_ledger_access(connection: psycopg.Connection, ledger: Ledger, readers: 
     """Return the privileges on a ledger; without its tables, there are none."""
     if not ledger.exists and not ledger.helpers:
         return Access(ledger.schema)
-    tables = (TABLE, *(f"{TABLE}{suffix}" for suffix in HELPER_TABLES))
-    return find_access(connection, ledger.schema, tables, readers)
+    return find_access(connection, ledger.schema, TABLES, readers)
 
 
 def propose_closing(connection: psycopg.Connection, ledger: Ledger, readers: tuple[str, ...]) -> dict[RepairProposed, str]:

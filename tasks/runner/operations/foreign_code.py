@@ -14,11 +14,11 @@ from tasks.runner.events import RepairProposed
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.identity import read_revision
 from tasks.runner.ledger.environment_label import check_environment
-from tasks.runner.ledger.guard import TABLES
 from tasks.runner.ledger.ownership import TableFault, list_faults
 from tasks.runner.ledger.reading import read_ledger
 from tasks.runner.ledger.refusal import ForeignCodeError, describe_fault
 from tasks.runner.ledger.replacing import compose_replacing, list_objects
+from tasks.runner.ledger.tables import TABLES
 from tasks.runner.ledger.writing import Entry, Recorder
 
 REPLACING = "replace code"

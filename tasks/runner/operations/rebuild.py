@@ -10,7 +10,8 @@ from tasks.runner.events import RepairProposed
 from tasks.runner.files.checkout import Migrations
 from tasks.runner.ledger.damage import find_lost_rows, lacks_texts, restore_rows
 from tasks.runner.ledger.environment_label import Belonging, record_environment
-from tasks.runner.ledger.reading import HELPER_TABLES, Ledger, read_ledger
+from tasks.runner.ledger.reading import Ledger, read_ledger
+from tasks.runner.ledger.tables import HELPER_TABLES
 from tasks.runner.ledger.vouching import STORE, StoredTexts, Trust, mask_text, read_stored, read_texts
 from tasks.runner.ledger.writing import Entry, Recorder
 

@@ -12,8 +12,9 @@ from tasks.runner.events import NOT_KNOWN, Finding
 from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.ledger.damage import find_damage
 from tasks.runner.ledger.elsewhere import describe_distant_ledgers, find_distant_ledgers
-from tasks.runner.ledger.privileges import TABLE, compose_select, describe_unreadable
+from tasks.runner.ledger.privileges import compose_select, describe_unreadable
 from tasks.runner.ledger.reading import Ledger
+from tasks.runner.ledger.tables import TABLE
 from tasks.runner.planning.unrecorded import find_unrecorded
 
 _UNKNOWN = {"_log": "failed and interrupted attempts, the run in progress", "_meta": "the environment and drift"}

@@ -10,7 +10,7 @@ from tasks.runner.errors import RefusedError
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.files.schema_file import NAME, SchemaFile
 from tasks.runner.ledger.privileges import Access, Grant, compose_revokes
-from tasks.runner.ledger.reading import HELPER_TABLES
+from tasks.runner.ledger.tables import HELPER_TABLES
 from tasks.runner.operations.adopt import adopt
 from tasks.runner.operations.load import load_schema
 from tests.kit.databases import Database
