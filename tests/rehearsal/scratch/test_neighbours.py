@@ -9,7 +9,7 @@ from psycopg import sql
 
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.replay import state_after
-from tasks.rehearsal.scratch import cache
+from tasks.rehearsal.scratch import cache, roles
 from tasks.rehearsal.scratch.server import ScratchServer
 from tests.kit.databases import Database
 from tests.kit.own_servers import OwnServer
@@ -145,6 +145,7 @@ def test_a_role_that_the_cached_state_of_another_role_needs_is_kept(running: Own
         with state_after(server, [create]):
             pass
         scratch.drop_states()
+        assert "needed_by_another" in roles.list_roles(server.administer())
         with state_after(server, [create, grant]):
             pass
         server.drop_states()
