@@ -20,7 +20,17 @@ from tasks.postgres.server.cluster import Cluster
 from tests.kit.databases import Database, fresh_database
 from tests.kit.disks import mount_small_disk
 from tests.kit.home import choose_files_place, make_home, remove_home
-from tests.kit.majors import FIXTURES, MARKER, OPTION, choose_majors, depends_on_version, describe_majors, make_parameters
+from tests.kit.majors import (
+    FIXTURES,
+    MARKER,
+    ONLY_NEWEST,
+    OPTION,
+    PROGRAMS,
+    choose_majors,
+    depends_on_version,
+    describe_majors,
+    make_parameters,
+)
 from tests.kit.own_servers import OwnServer, copy_cluster, remove_server
 from tests.kit.poolers import Pooler, start_pgbouncer
 from tests.kit.projects import Project, make_project
@@ -34,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the folder of the run; a worker gets it from the process that distributes the tests."""
     # A process that a script starts in the background ignores SIGINT, and so would the processes of the tests.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.addinivalue_line("markers", f"{ONLY_NEWEST}: needs what only the embedded programs have")
     config.addinivalue_line("markers", f"{MARKER}: runs on versions other than the newest only with {OPTION}")
     worker_input: dict[str, Any] | None = getattr(config, "workerinput", None)
     config.stash[_home] = home = Path(worker_input["home"]) if worker_input else make_home()
@@ -111,20 +122,28 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run tests with `any_database` on each chosen server, and tests with `older_server` on each but the embedded one."""
+    """Run tests with `any_database` on each chosen server, and tests with `older_server` on each but the embedded one.
+
+    The tests of some folders run on each chosen server too, whatever their fixtures are.
+    """
     majors = metafunc.config.stash[_majors]
-    if metafunc.config.getoption(OPTION) is None and metafunc.definition.get_closest_marker(MARKER) is not None:
+    markers = {marker.name for marker in metafunc.definition.iter_markers()}
+    if metafunc.config.getoption(OPTION) is None and MARKER in markers:
         majors = majors[:1]
-    for fixture in FIXTURES:
-        if fixture in metafunc.fixturenames:
-            metafunc.parametrize(fixture, make_parameters(fixture, majors), indirect=True)
+    used = [fixture for fixture in FIXTURES if fixture in metafunc.fixturenames]
+    if not used and depends_on_version(metafunc.definition) and ONLY_NEWEST not in markers:
+        used = [PROGRAMS]
+    for fixture in used:
+        scope = "session" if fixture == PROGRAMS else None
+        metafunc.parametrize(fixture, make_parameters(fixture, majors), indirect=True, scope=scope)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With --majors, keep only the tests that depend on the version of the server."""
     if config.getoption(OPTION) is not None:
-        config.hook.pytest_deselected(items=[item for item in items if not depends_on_version(item)])
-        items[:] = filter(depends_on_version, items)
+        kept = {item: None for item in items if depends_on_version(item) and item.get_closest_marker(ONLY_NEWEST) is None}
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
 
 
 @pytest.fixture(scope="session")
@@ -144,9 +163,16 @@ def servers(pytestconfig: pytest.Config) -> Iterator[Callable[[Path], Server]]:
 
 
 @pytest.fixture(scope="session")
-def embedded(servers: Callable[[Path], Server]) -> Server:
-    """Return the embedded server that all workers share."""
-    return servers(embedded_server.find_programs())
+def programs(request: pytest.FixtureRequest) -> Path:
+    """Return the server programs that a test uses: the embedded ones, but with --majors those of the version."""
+    chosen: Path = getattr(request, "param", embedded_server.find_programs())
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def embedded(servers: Callable[[Path], Server], programs: Path) -> Server:
+    """Return the server that all workers share, of the embedded programs in a usual run."""
+    return servers(programs)
 
 
 @pytest.fixture
@@ -179,9 +205,9 @@ def short_path(pytestconfig: pytest.Config) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def template(pytestconfig: pytest.Config) -> Cluster:
-    """Return a cluster of the embedded PostgreSQL to copy; the first copy makes it."""
-    return Cluster(pytestconfig.stash[_home] / "template" / "data", embedded_server.find_programs())
+def template(pytestconfig: pytest.Config, programs: Path) -> Cluster:
+    """Return a cluster to copy, of the embedded programs in a usual run; the first copy makes it."""
+    return Cluster(pytestconfig.stash[_home] / f"template{read_major_version(programs)}" / "data", programs)
 
 
 @pytest.fixture

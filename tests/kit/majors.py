@@ -10,10 +10,17 @@ from tests.kit.servers import find_programs
 
 OPTION = "--majors"
 FIXTURES = ("any_database", "older_server")
-"""The fixtures whose tests run on several versions."""
+"""The fixtures of servers of several versions."""
+PROGRAMS = "programs"
+"""The fixture of the programs of all other servers: the embedded ones, except for EVERY_VERSION."""
+EVERY_VERSION = ("catalog", "legacy", "runner/database", "runner/ledger", "stress")
+"""The folders whose tests run on several versions, whatever their fixtures are."""
 MARKER = "newest"
 """The marker of tests that run on other versions only with the option, since they are many and hardly depend on the version."""
+ONLY_NEWEST = "only_newest"
+"""The marker of tests that need what only the embedded programs have."""
 
+_TESTS = Path(__file__).parents[1]
 _DOWNLOAD = "./scripts/download-servers.sh"
 
 
@@ -49,6 +56,12 @@ def make_parameters(fixture: str, majors: list[int]) -> list[object]:
     return [pytest.param(find_programs()[major], id=f"pg{major}") for major in used]
 
 
+def uses_versions(folder: str, fixtures: Collection[str]) -> bool:
+    """Return whether the tests of a folder below tests/ run on several versions, because of the folder or of a fixture."""
+    listed = any(Path(folder).is_relative_to(each) for each in EVERY_VERSION)
+    return not set(FIXTURES).isdisjoint(fixtures) or (listed and PROGRAMS in fixtures)
+
+
 def depends_on_version(item: pytest.Item) -> bool:
     """Return whether a test runs on several versions."""
-    return any(fixture in FIXTURES for fixture in getattr(item, "fixturenames", ()))
+    return uses_versions(str(item.path.parent.relative_to(_TESTS)), getattr(item, "fixturenames", ()))

@@ -1,5 +1,6 @@
-"""A relay in front of a server: it records what passes, and never answers the clients with a given application_name."""
+"""A relay in front of a server: it records what passes, ignores some clients, and can report another version of the server."""
 
+import re
 import selectors
 import socket
 import threading
@@ -14,6 +15,8 @@ from tests.kit.databases import Database
 
 _PORT = 6433
 _CHUNK = 65536
+_VERSION = re.compile(rb"(server_version\0)([^\0]+)")
+"""The version in a message of type ParameterStatus."""
 
 
 @dataclass
@@ -22,6 +25,8 @@ class Relay:
 
     home: Path
     database: Database
+    version: str = ""
+    """What the server's own version is replaced with; it must not be longer."""
     ignored: list[socket.socket] = field(default_factory=list)
     """The connections of the clients that get no answer."""
     sent: list[bytearray] = field(default_factory=list)
@@ -61,10 +66,10 @@ class Relay:
 
 
 @contextmanager
-def start_relay(home: Path, database: Database, *, ignores: str = "") -> Iterator[Relay]:
-    """Run a relay on a Unix socket, which ignores clients with `ignores` in their startup message."""
+def start_relay(home: Path, database: Database, *, ignores: str = "", version: str = "") -> Iterator[Relay]:
+    """Run a relay on a Unix socket, which ignores clients with `ignores` in their startup message, and reports `version`."""
     home.mkdir(mode=0o755)
-    relay = Relay(home, database)
+    relay = Relay(home, database, version)
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket(socket.AF_UNIX))
         listener.bind(str(home / f".s.PGSQL.{_PORT}"))
@@ -101,16 +106,16 @@ def _serve(relay: Relay, listener: socket.socket, wakes: socket.socket, ignores:
                     selector.register(client, selectors.EVENT_READ, (backend, relay.sent[-1]))
                     selector.register(backend, selectors.EVENT_READ, (client, relay.received))
                     continue
-                _pass_on(selector, key)
+                _pass_on(selector, key, relay.version)
 
 
-def _pass_on(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+def _pass_on(selector: selectors.BaseSelector, key: selectors.SelectorKey, version: str) -> None:
     source, (other, record) = key.fileobj, key.data
     assert isinstance(source, socket.socket)
     try:
         data = source.recv(_CHUNK)
         record += data
-        other.sendall(data)
+        other.sendall(_VERSION.sub(lambda found: found[1] + version.encode().ljust(len(found[2])), data) if version else data)
     except OSError:
         data = b""
     if not data:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.kit.majors import choose_majors, describe_majors
+from tests.kit.majors import choose_majors, describe_majors, uses_versions
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,20 @@ def test_a_version_that_is_not_present_is_wrong_usage(option: str) -> None:
 def test_a_run_without_older_servers_names_the_script_that_downloads_them() -> None:
     assert describe_majors([18], [18]).endswith("./scripts/download-servers.sh downloads them")
     assert describe_majors([14, 18], [18, 14]) == "PostgreSQL: 18, 14 (present: 14, 18)"
+
+
+@pytest.mark.parametrize(
+    ("folder", "fixtures", "several"),
+    [
+        ("stress", ("operator", "programs"), True),
+        ("runner/ledger", ("programs",), True),
+        ("runner/ledger", ("tmp_path",), False),
+        ("runner/execution", ("programs",), False),
+        ("runner/execution", ("any_database", "programs"), True),
+        ("fly", ("older_server",), True),
+    ],
+)
+def test_a_test_runs_on_several_versions_by_its_folder_or_its_fixtures(
+    folder: str, fixtures: tuple[str, ...], several: bool
+) -> None:
+    assert uses_versions(folder, fixtures) == several

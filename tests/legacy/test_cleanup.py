@@ -65,6 +65,7 @@ def read_tree(root: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.only_newest
 def test_the_folder_of_old_files_gets_the_expected_order_and_verdicts(tmp_path: Path, server: ScratchServer) -> None:
     shutil.copytree(LEGACY, tmp_path, dirs_exist_ok=True)
     judged = judge(tmp_path, server)

@@ -12,6 +12,9 @@ from tests.kit.servers import Server
 from tests.legacy.history import INIT, LEGACY, NUMBERED, PERSONAS, SUPERSEDED, UNNUMBERED, WORKING
 from tests.migrations.gaia import Schema, migrate_up, read_schema, run
 
+pytestmark = pytest.mark.only_newest
+"""The files need pgvector, which the downloaded programs of older versions lack."""
+
 
 @pytest.fixture(scope="module")
 def gaia(embedded: Server) -> Schema:

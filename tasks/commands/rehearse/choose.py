@@ -82,12 +82,15 @@ def _read_status(environment: Environment, options: Options, stop: Stop, seen: l
 
 
 def _read_version(environment: Environment) -> int:
-    """Return the version of the server of an environment that is reached by a URL, 0 if it is not known."""
+    """Return the version of the server of an environment that is reached by a URL, 0 if it is not known.
+
+    Raises RefusedError if the server is too old.
+    """
     url = environment.settings.database_url
     if environment.name == LOCAL or not url:
         return 0
     try:
         with connect(url, name="migrate-read") as connection:
             return connection.info.server_version
-    except RunnerError:
+    except ConnectError:
         return 0  # These migrations can be rehearsed without the environment.

@@ -19,9 +19,13 @@ from psycopg.conninfo import make_conninfo
 
 from tasks.postgres.masking import EXAMPLE_URL
 from tasks.runner.database.addresses import describe_database
-from tasks.runner.errors import ConnectError
+from tasks.runner.errors import ConnectError, RefusedError
 from tasks.runner.redaction import redact
 
+OLDEST_VERSION = 140000
+"""The oldest supported version of PostgreSQL, as server_version_num. Older ones get no more fixes:
+https://www.postgresql.org/support/versioning/."""
+_MAJOR = 10000
 _BY_SQLSTATE = {
     "28P01": "Check user and password in DATABASE_URL.",
     "28000": "Check the user in DATABASE_URL: the role does not exist, or may not log in (ALTER ROLE … LOGIN),\n"
@@ -69,6 +73,16 @@ def build_unreadable_error(fault: str) -> ConnectError:
     """Return the error for a URL that cannot be used."""
     return ConnectError(
         f"the database URL cannot be used: {fault}", hint=f"Use the form {EXAMPLE_URL}", state="Nothing was changed."
+    )
+
+
+def build_too_old_error(version: int, url: str) -> RefusedError:
+    """Return the error for a server that is older than OLDEST_VERSION, or that reports such a version for compatibility."""
+    return RefusedError(
+        f"the server of {describe_database(url)} is PostgreSQL {version // _MAJOR}; "
+        f"PostgreSQL {OLDEST_VERSION // _MAJOR} is the oldest supported version",
+        hint="Upgrade the server: https://www.postgresql.org/docs/current/upgrading.html",
+        state="Nothing was changed.",
     )
 
 

@@ -17,7 +17,12 @@ from psycopg import errors, pq
 from tasks.postgres.encodings import SQL_ASCII, UTF8, find_encoding
 from tasks.postgres.representable import fit_comments
 from tasks.runner.database.addresses import describe_connection, describe_database, lists_hosts, resolve
-from tasks.runner.database.connect_failures import build_connect_error, build_unreadable_error
+from tasks.runner.database.connect_failures import (
+    OLDEST_VERSION,
+    build_connect_error,
+    build_too_old_error,
+    build_unreadable_error,
+)
 from tasks.runner.database.own_connection import (
     OwnConnection,
     OwnCursor,
@@ -65,7 +70,8 @@ def connect(
     with this lock_timeout. Nothing is prepared implicitly: a file may deallocate it, a pooler may not have it, and the portal of
     a prepared statement keeps a snapshot, for which CREATE INDEX CONCURRENTLY waits. `ledger_owner`: the setting LEDGER_OWNER.
 
-    Raises ConnectError with the server's reason and what to check; it never contains the password.
+    Raises ConnectError with the server's reason and what to check; it never contains the password. Raises RefusedError if the
+    server is older than OLDEST_VERSION.
     """
     fault = find_fault(url)
     if fault:
@@ -80,6 +86,10 @@ def connect(
     parameters: dict[str, Any] = {**defaults, **hosts, **fixed, **limits}
     try:
         connection = OwnConnection.connect(url, autocommit=True, prepare_threshold=None, **parameters)
+        version = connection.info.server_version
+        if version < OLDEST_VERSION:
+            connection.close()
+            raise build_too_old_error(version, url)
         options = stated.get("options", "")
         connection.ledger_owner = ledger_owner
         # Our own transactions see what was committed before their locks, whatever default_transaction_isolation is.

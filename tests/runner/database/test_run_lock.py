@@ -55,7 +55,8 @@ def test_a_recent_answer_does_not_hide_that_the_session_is_gone(database: Databa
 
 @pytest.mark.parametrize("way", ["direct", "pooled"])
 def test_limits_for_an_application_do_not_apply_to_the_lock(way: str, database: Database, pgbouncer: Pooler) -> None:
-    for limit in ("idle_in_transaction_session_timeout", "transaction_timeout"):
+    limits = "name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')"
+    for (limit,) in database.query(f"SELECT name FROM pg_settings WHERE {limits}"):
         database.execute(f"ALTER DATABASE {database.name} SET {limit} = '50ms'")
     pgbouncer.reconnect()
     lock = take_lock(pgbouncer.url if way == "pooled" else database.url)
