@@ -11,7 +11,7 @@ from tasks.options import Options
 from tasks.rehearsal.model import read_migration_pairs
 from tasks.rehearsal.selection import Selection
 from tasks.runner.database.session import connect
-from tasks.runner.errors import ConnectError, RunnerError, UsageError
+from tasks.runner.errors import ConnectError, UsageError
 from tasks.runner.events import StatusRead
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.operations.requests import Request
