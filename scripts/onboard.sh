@@ -30,5 +30,7 @@ cat <<'END'
    inv db.migrate                         apply pending migrations
    inv db.rollback                        undo the newest migration
    inv --list                             list all commands
-   ./scripts/test.sh                      check style and types, run the tests
 END
+if [[ -x scripts/test.sh ]]; then
+    echo "   ./scripts/test.sh                      check style and types, run the tests"
+fi

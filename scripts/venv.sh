@@ -4,6 +4,7 @@
 unset CDPATH PYTHONHOME PYTHONPATH VIRTUAL_ENV
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit
 export PIP_DISABLE_PIP_VERSION_CHECK=1
+entry=tasks
 
 fail() {
     printf 'ERROR: %s\n' "$1" >&2
@@ -65,12 +66,18 @@ install_locked() {
         fail "The requirements could not be installed; see the error above." "Fix the cause, then run $0 again."
 }
 
+# Where the name tasks belongs to something else in the repository, replaces inv by a script that states the module to load.
+point_inv() {
+    [[ $entry != tasks ]] || return 0
+    printf '#!/bin/sh\nexec "%s/.venv/bin/invoke" --collection=%s "$@"\n' "$PWD" "$entry" >.venv/bin/inv
+}
+
 # Creates .venv, or creates it again if it is not up to date. `ensure_venv dev` also installs what the tests and checks need.
 # The stamp is written last, so an interrupted installation is repeated.
 ensure_venv() {
     local stamp=.venv/.made-from python locks=(requirements.lock) dev=${1:-} made
     made=$(cat "$stamp" 2>/dev/null) || made=""
-    if [[ -n $made && $made == "$(describe_venv requirements.lock requirements-dev.lock)" ]]; then
+    if [[ -n $made && $made == "$(describe_venv requirements.lock requirements-dev.lock 2>/dev/null)" ]]; then
         return
     elif [[ -z $made || $made != "$(describe_venv requirements.lock)" ]]; then
         python=$(find_python)
@@ -84,5 +91,7 @@ ensure_venv() {
     fi
     [[ -z $dev ]] || locks+=(requirements-dev.lock)
     install_locked "${locks[@]}"
+    printf '*\n' >.venv/.gitignore
+    point_inv
     describe_venv "${locks[@]}" >"$stamp"
 }

@@ -10,6 +10,7 @@ The packages, from top to bottom; each imports only what is below it:
     report           output in a terminal, HTML, Prometheus
     config           environments: .env files, names, precedence
     squash legacy adopt    one package per command
+    installation     the tool in another repository
     checkout         git, writing files
     rehearsal        scratch databases: verify, crash test, drift
     ---- below this line runs on servers: standard library, psycopg and pglast only ----

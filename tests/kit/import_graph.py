@@ -21,6 +21,7 @@ ORDER = (
     "tasks.squash",
     "tasks.legacy",
     "tasks.adopt",
+    "tasks.installation",
     "tasks.checkout",
     "tasks.rehearsal.crash_test",
     "tasks.rehearsal.verify",

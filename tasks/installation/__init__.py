@@ -1,0 +1,1 @@
+"""Put this tool into another repository, and upgrade it there: ./scripts/install-into.sh PATH."""
