@@ -143,7 +143,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption(OPTION) is not None:
         kept = {item: None for item in items if depends_on_version(item) and item.get_closest_marker(ONLY_NEWEST) is None}
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-        items[:] = kept
+        items[:] = list(kept)
 
 
 @pytest.fixture(scope="session")

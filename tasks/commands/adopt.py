@@ -13,7 +13,7 @@ from tasks.commands.context import build_runner, exit_on_error
 from tasks.commands.dispatch import open_events
 from tasks.commands.elsewhere import confirm_elsewhere
 from tasks.commands.flags import JSON_HELP, ONE_ENV_HELP, SUPERUSER_HELP
-from tasks.commands.scratch import open_scratch
+from tasks.commands.scratch import note_stand_ins, open_scratch
 from tasks.commands.settle import compare_and_settle
 from tasks.config.environments import PROJECT, Environment, load_environment
 from tasks.console.prompts import confirm_by_typing, explain_no_prompt
@@ -131,7 +131,7 @@ def _examine(
     settings, target = case.environment.settings, seen[-1] if seen else ""
     with open_scratch(settings, target=target, as_superuser=as_superuser) as server:
         examination = examine(case.subject, case.migrations, server, assumed, dump, accept_stranger=accept_stranger)
-    report([examination.answer], json=options.json, verbose=options.verbose)
+    report([examination.answer, *note_stand_ins(server)], json=options.json, verbose=options.verbose)
     return examination
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from invoke.context import Context
 
 from tasks.commands.command import command
 from tasks.commands.context import exit_on_error
 from tasks.commands.flags import SCRATCH_HELP
-from tasks.commands.scratch import open_scratch, read_extensions
+from tasks.commands.scratch import note_stand_ins, open_scratch, read_extensions
 from tasks.config.environments import load_environment
 from tasks.runner.operations.requests import parse_count
 
@@ -45,4 +47,4 @@ def cleanup_legacy(
         with open_scratch(settings, target=settings.database_url, without=without, as_superuser=as_superuser) as server:
             cleanup = plan_cleanup(files, settings.migrations_dir, server, write_downs=write_downs, timeout_s=timeout_s)
             unread = count_unread_sql(folder, settings.migrations_dir, files)
-            report(clean_up(cleanup, server, apply=apply, unread=unread), json=json)
+            report(chain(clean_up(cleanup, server, apply=apply, unread=unread), note_stand_ins(server)), json=json)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from tasks.config.environments import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tasks.rehearsal.scratch.server import ScratchServer
+    from tasks.runner.events import Event
     from tasks.runner.settings import Settings
 
 
@@ -39,6 +40,16 @@ def open_scratch(
         without=without,
         as_superuser=as_superuser,
     )
+
+
+def note_stand_ins(server: ScratchServer) -> Iterator[Event]:
+    """Yield which extensions were only rehearsed with a stand-in, if any; the scratch databases must be dropped before."""
+    from tasks.rehearsal.events import StandInsUsed
+    from tasks.report.stand_ins import register_messages
+
+    register_messages()
+    if server.stand_ins:
+        yield StandInsUsed(server.stand_ins)
 
 
 def read_extensions(given: str) -> tuple[str, ...]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from invoke.context import Context
 
 from tasks.commands.command import command
 from tasks.commands.context import exit_on_error
 from tasks.commands.flags import SCRATCH_HELP
-from tasks.commands.scratch import open_scratch
+from tasks.commands.scratch import note_stand_ins, open_scratch
 from tasks.config.environments import load_environment
 from tasks.runner.operations.requests import parse_count
 
@@ -43,4 +45,4 @@ def squash(
         settings, timeout_s = load_environment("local").settings, parse_count("--timeout", timeout)
         with open_scratch(settings, target=settings.database_url, as_superuser=as_superuser) as server:
             made = plan_squash(settings.migrations_dir, to, server, timeout_s=timeout_s, keep_values=keep_values)
-            report(squash_files(made, apply=not dry_run), json=json, verbose=verbose)
+            report(chain(squash_files(made, apply=not dry_run), note_stand_ins(server)), json=json, verbose=verbose)

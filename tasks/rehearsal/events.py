@@ -29,6 +29,14 @@ class RehearsalFinding:
     """The difference as values."""
 
 
+@event("stand_ins_used")
+@dataclass(frozen=True, slots=True)
+class StandInsUsed(Event):
+    """The extensions of which a rehearsal used the embedded server's stand-in; what it proved holds for that."""
+
+    extensions: tuple[str, ...]
+
+
 @event("verify_started")
 @dataclass(frozen=True, slots=True)
 class VerifyStarted(Event):

@@ -12,7 +12,7 @@ from psycopg import sql
 from tasks.postgres.server import cluster, control
 from tasks.postgres.server.cluster import Cluster
 from tasks.postgres.server.folder_lock import lock
-from tests.kit.servers import FAST_SETTINGS, SMALL_CLUSTER_OPTIONS, Server
+from tests.kit.servers import FAST_SETTINGS, SMALL_CLUSTER_OPTIONS, Server, find_own_settings
 from tests.kit.waiting import wait_until
 
 
@@ -22,7 +22,7 @@ class OwnServer(Server):
 
     def start(self, **settings: str) -> None:
         """Start the server with these settings in addition to the configured ones."""
-        control.start(self.cluster, {**FAST_SETTINGS, **settings})
+        control.start(self.cluster, {**FAST_SETTINGS, **find_own_settings(self.cluster.programs), **settings})
 
     def stop(self) -> None:
         """Stop the server in order and end all sessions."""

@@ -110,6 +110,11 @@ def find_programs() -> dict[int, Path]:
     return dict(sorted(by_major.items()))
 
 
+def find_own_settings(programs: Path) -> dict[str, str]:
+    """Return the settings with which the tool starts a server of these programs: those of the embedded server, or none."""
+    return embedded.build_settings() if programs == embedded.find_programs() else {}
+
+
 def _list_installed() -> list[Path]:
     packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), key=lambda path: float(path.parts[-3]), reverse=True)
     on_path = shutil.which("pg_ctl")
@@ -131,7 +136,7 @@ def start_server(home: Path, programs: Path) -> Server:
     with lock(home):
         if not shared.data.exists():
             control.create(shared, SMALL_CLUSTER_OPTIONS)
-        control.start(shared, FAST_SETTINGS)
+        control.start(shared, FAST_SETTINGS | find_own_settings(programs))
         # The first session writes a cache file, with which later ones, in copies too, read the catalog faster.
         psycopg.connect(shared.url("template1")).close()
     return SharedServer(shared)

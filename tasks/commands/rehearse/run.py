@@ -9,7 +9,7 @@ from invoke.exceptions import Exit
 
 from tasks.commands.context import exit_on_error
 from tasks.commands.flags import JSON_HELP, SUPERUSER_HELP
-from tasks.commands.scratch import open_scratch
+from tasks.commands.scratch import note_stand_ins, open_scratch
 from tasks.config.environments import load_environment
 from tasks.options import Options
 from tasks.runner.errors import UsageError
@@ -60,6 +60,7 @@ def run_rehearsal(
             seen.append(server.url)
             check_version(server, selection.server_version)
             last = report(answer(server, selection), json=json)
+            report(note_stand_ins(server), json=json)
     if getattr(last, "found", 0):
         raise Exit(code=CHECK_FOUND)
 

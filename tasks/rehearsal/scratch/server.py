@@ -19,9 +19,10 @@ from tasks.rehearsal.errors import ScratchError
 from tasks.rehearsal.scratch import cache, extensions, owners, roles
 from tasks.rehearsal.scratch.addresses import is_same_database
 from tasks.rehearsal.scratch.login import ScratchLogin, login_url, open_login, release, relock, restore
+from tasks.rehearsal.scratch.stand_ins import find_stand_ins, may_have_any
 from tasks.runner.database.addresses import describe_database, resolve
 from tasks.runner.database.session import connect, is_pooled
-from tasks.runner.errors import ConnectError, RefusedError
+from tasks.runner.errors import ConnectError, RefusedError, RunnerError
 from tasks.runner.planning.failures import is_lost
 from tasks.runner.planning.server_texts import describe_text
 from tasks.runner.redaction import redact
@@ -77,6 +78,8 @@ class ScratchServer:
         self._logins: list[ScratchLogin] = []
         self.close = weakref.finalize(self, _close, self._session, self._logins)
         self.version = self.administer().info.server_version
+        self._may_have_stand_ins = may_have_any(self.administer())
+        self._stand_ins: set[str] = set()
         self.sweep()
         login = open_login(self.administer(), url) if self.limited else None
         self._logins += [login] if login else []
@@ -99,8 +102,14 @@ class ScratchServer:
             yield self.name(name)
         finally:
             with self._explain():
+                self._note_stand_ins(name)
                 owners.drop_database(self.administer(), name)
                 self._drop_roles()
+
+    @property
+    def stand_ins(self) -> tuple[str, ...]:
+        """Return the extensions of which a dropped scratch database had the embedded server's stand-in, not the extension."""
+        return tuple(sorted(self._stand_ins))
 
     @property
     def role(self) -> str:
@@ -109,8 +118,9 @@ class ScratchServer:
 
     @property
     def state_key(self) -> tuple[str, ...]:
-        """Return what a state depends on in addition to the texts: excluded extensions, and whose the objects are."""
-        return (*self.without, f"role {self.role}, limited {self.limited}")
+        """Return what a state depends on in addition to the texts: excluded extensions, stand-ins, whose the objects are."""
+        stand_ins = [f"stand-ins {embedded.sum_stand_ins()}"] if self._may_have_stand_ins else []
+        return (*self.without, f"role {self.role}, limited {self.limited}", *stand_ins)
 
     def name(self, database: str) -> ScratchDatabase:
         """Return a database of this server by its name."""
@@ -133,9 +143,7 @@ class ScratchServer:
         Sessions in the database are ended. `schema` is where an extension is created if the statement does not state it.
         Raises UnsafeExtensionError or psycopg.Error.
         """
-        options = f"{resolve(self.url).options.get('options', '')} {_PINNED}".strip()
-        url = make_conninfo(self.url, dbname=database.name, options=options)
-        with connect(url, name="migrate-scratch-extension") as connection:
+        with connect(self._pin(database.name), name="migrate-scratch-extension") as connection:
             extensions.administer(connection, statement, schema)
 
     def cache_state(self, database: ScratchDatabase, name: str) -> None:
@@ -215,6 +223,17 @@ class ScratchServer:
             # Only a superuser can do it.
             with connect(url, name="migrate-scratch-public") as connection, suppress(psycopg.errors.InsufficientPrivilege):
                 connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(sql.Identifier(self.role)))
+
+    def _pin(self, database: str) -> str:
+        """Return the administrator's URL of a scratch database, with a search_path that the database's owner cannot change."""
+        options = f"{resolve(self.url).options.get('options', '')} {_PINNED}".strip()
+        return make_conninfo(self.url, dbname=database, options=options)
+
+    def _note_stand_ins(self, database: str) -> None:
+        """Remember the stand-ins in a database; a migration may have closed it to connections."""
+        if self._may_have_stand_ins and self._stand_ins != set(embedded.STAND_IN_NAMES):
+            with suppress(RunnerError, psycopg.Error), connect(self._pin(database), name="migrate-stand-ins") as connection:
+                self._stand_ins |= find_stand_ins(connection)
 
     def _drop_roles(self) -> None:
         roles.drop_marked(self.administer())

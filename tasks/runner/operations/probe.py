@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import psycopg
 from psycopg import sql
 
+from tasks.postgres.quoting import show_identifier
 from tasks.runner.command_lines import compose_command
 from tasks.runner.database.addresses import describe_connection
 from tasks.runner.database.own_connection import find_schemas
@@ -14,28 +16,34 @@ from tasks.runner.database.session import is_pooled
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import CheckMade, Event, ProbeRead
 from tasks.runner.execution.migration_runner import MigrationRunner
+from tasks.runner.files.checkout import read_migrations, read_source
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.privileges import compose_revokes, describe_grants
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.operations.closing import find_ledger_access
 from tasks.runner.operations.dangers import find_dangers
+from tasks.runner.parsing.created_extensions import list_created_extensions
 from tasks.runner.planning.faults import find_folder_faults
 
-_OLDEST_SERVER = 140000
 _FACTS = """
 SELECT quote_ident(current_user), (SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname = {schema}),
        (SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = {schema}),
        pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on'
 """
 _EXTENSIONS = """
-SELECT coalesce(string_agg(extname || ' ' || extversion, ', ' ORDER BY extname), 'none'),
-       coalesce(bool_or(extname = 'vector'), false),
-       EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector'),
+SELECT coalesce(string_agg(extname || ' ' || extversion, ', ' ORDER BY extname), 'none')
+  FROM pg_extension WHERE extname <> 'plpgsql'
+"""
+_MISSING_EXTENSIONS = """
+SELECT needed.name,
+       EXISTS (SELECT FROM pg_available_extensions a WHERE a.name = needed.name),
        EXISTS (SELECT FROM pg_available_extension_versions v, pg_roles r
-                WHERE v.name = 'vector' AND r.rolname = current_user
+                WHERE v.name = needed.name AND r.rolname = current_user
                   AND (r.rolsuper OR ((v.trusted OR NOT v.superuser)
                                       AND has_database_privilege(current_database(), 'CREATE'))))
-  FROM pg_extension WHERE extname <> 'plpgsql'
+  FROM unnest(%s::text[]) WITH ORDINALITY AS needed (name, number)
+ WHERE NOT EXISTS (SELECT FROM pg_extension WHERE extname = needed.name)
+ ORDER BY number
 """
 _LEDGER_TABLES = """
 SELECT coalesce(string_agg(c.oid::regclass::text, ', ' ORDER BY c.relname), ''), quote_ident(current_user)
@@ -44,6 +52,8 @@ SELECT coalesce(string_agg(c.oid::regclass::text, ', ' ORDER BY c.relname), ''),
    AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
             AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE'))
 """
+_WHERE = {"vector": "install pgvector on the server (https://github.com/pgvector/pgvector)."}
+_FROM_PACKAGE = "install its package on the server."
 
 
 def probe(runner: MigrationRunner) -> Iterator[Event]:
@@ -57,7 +67,7 @@ def probe(runner: MigrationRunner) -> Iterator[Event]:
             checks.append(CheckMade("database", True, describe_connection(connection)))
             checks += _check_server(connection)
             checks += _check_user(connection)
-            checks.append(_check_extensions(connection))
+            checks.append(_check_extensions(connection, _list_needed(runner, connection)))
             checks += find_dangers(connection, find_schemas(connection), runner.environment)
             checks += _check_ledger(runner, connection)
     except RunnerError as error:
@@ -69,9 +79,7 @@ def probe(runner: MigrationRunner) -> Iterator[Event]:
 
 def _check_server(connection: psycopg.Connection) -> Iterator[CheckMade]:
     number = connection.info.server_version
-    known = number >= _OLDEST_SERVER
-    found = f"PostgreSQL {number // 10000}.{number % 10000}"
-    yield CheckMade("server version", known, found, "" if known else "PostgreSQL 14 is the oldest supported version.")
+    yield CheckMade("server version", True, f"PostgreSQL {number // 10000}.{number % 10000}")
     if is_pooled(connection):
         found = "the connection goes through one, which limits the handling of lock waits"
         yield CheckMade("pooler", True, found, "Set DIRECT_DATABASE_URL to a direct connection, bypassing the pooler.")
@@ -103,22 +111,31 @@ def _check_user(connection: psycopg.Connection) -> Iterator[CheckMade]:
         yield CheckMade("writable", True, "yes")
 
 
-def _check_extensions(connection: psycopg.Connection) -> CheckMade:
+def _list_needed(runner: MigrationRunner, connection: psycopg.Connection) -> list[str]:
+    """Return the extensions that migrations create which the ledger does not have; none if they cannot be read."""
+    with suppress(RunnerError):
+        migrations, ledger = read_migrations(runner.migrations_dir), read_ledger(connection, partial=True)
+        pending = [version for version in migrations.checksums if version not in ledger.checksums]
+        texts = [read_source(migrations.up_path(version)).text for version in pending]
+        return list(dict.fromkeys(name for text in texts for name in list_created_extensions(text)))
+    return []
+
+
+def _check_extensions(connection: psycopg.Connection, needed: list[str]) -> CheckMade:
+    """Return which extensions the database has, and whether it can get those that are needed."""
     row = connection.execute(_EXTENSIONS).fetchone()
-    listed, installed, available, may_create = row or ("none", False, False, False)
-    if installed:
-        return CheckMade("extensions", True, listed)
-    if not available:
-        hint = "Gaia's migrations need pgvector: install it on the server (https://github.com/pgvector/pgvector)."
-        return CheckMade("extensions", False, f"{listed}; vector is not available", hint)
-    if not may_create:
-        return CheckMade(
-            "extensions",
-            False,
-            f"{listed}; vector is available, but this user may not create it",
-            "Ask an administrator to run: CREATE EXTENSION vector;",
-        )
-    return CheckMade("extensions", True, f"{listed}; vector is available")
+    assert row is not None
+    found, hints = [row[0]], []
+    for name, available, may_create in connection.execute(_MISSING_EXTENSIONS, [needed]).fetchall():
+        if not available:
+            found.append(f"{name} is not available")
+            hints.append(f"A pending migration creates the extension {name}: {_WHERE.get(name, _FROM_PACKAGE)}")
+        elif not may_create:
+            found.append(f"{name} is available, but this user may not create it")
+            hints.append(f"Ask an administrator to run: CREATE EXTENSION {show_identifier(name)};")
+        else:
+            found.append(f"{name} is available")
+    return CheckMade("extensions", not hints, "; ".join(found), "\n".join(hints))
 
 
 def _check_ledger(runner: MigrationRunner, connection: psycopg.Connection) -> Iterator[CheckMade]:

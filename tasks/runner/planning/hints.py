@@ -178,6 +178,8 @@ _HINTS: Mapping[str, Hint] = {
     "57P03": "The server is starting up or shutting down. Run the same command again when it is ready.",
     "58030": "The server could not read or write a file: see its log and its disk.",
     "22P05": _hint_encoding,
+    "MS001": "The file may be right. Use a server that has the extension itself: SCRATCH_DATABASE_URL for a rehearsal,\n"
+    "DATABASE_URL for the local database.",
     "26000": "A pooler or a statement removed a prepared statement. Run the same command again; behind a pooler, set\n"
     "DIRECT_DATABASE_URL to a URL of the server itself.",
 }

@@ -35,7 +35,6 @@ CHECKED = {
     "tasks/postgres/server/cluster.py socket_folder",  # two numbers of the file system
     "tasks/postgres/server/control.py _disarm_stale_locks",  # a constant
     "tasks/postgres/server/control.py create",  # a constant
-    "tasks/postgres/server/embedded.py find_programs",  # a constant
 }
 """The functions that make a path of a text in which something is inserted, each with what that is."""
 

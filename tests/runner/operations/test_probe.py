@@ -13,7 +13,7 @@ from tests.kit.databases import Database, fresh_database
 from tests.kit.own_servers import OwnServer
 from tests.kit.poolers import Pooler
 from tests.kit.servers import Server
-from tests.runner.operating import A, Operator
+from tests.runner.operating import A, B, Operator
 
 NAMES = ["database", "server version", "pooler", "privileges", "writable", "extensions", "ledger"]
 
@@ -151,6 +151,25 @@ def test_a_server_without_pgvector_is_reported(older_server: Server) -> None:
     assert list_failed(checks) == ["extensions"]
     assert checks["extensions"].found == "none; vector is not available"
     assert "pgvector" in checks["extensions"].hint
+
+
+def test_only_extensions_that_pending_migrations_create_are_needed(operator: Operator, older_server: Server) -> None:
+    operator.write(A, 'CREATE EXTENSION "uuid-ossp"; -- CREATE EXTENSION vector;')
+    operator.write(B, "CREATE EXTENSION IF NOT EXISTS nothing_like_it;")
+
+    def check(url: str) -> CheckMade:
+        (event,) = probe(MigrationRunner(url, migrations_dir=operator.project.root / "migrations"))
+        assert isinstance(event, ProbeRead)
+        return next(check for check in event.checks if check.name == "extensions")
+
+    found = check(operator.database.url)
+    assert (found.passed, found.found) == (False, "none; uuid-ossp is available; nothing_like_it is not available")
+    assert found.hint == "A pending migration creates the extension nothing_like_it: install its package on the server."
+    operator.remove(B)
+    with fresh_database(older_server) as database:
+        assert check(database.url).passed
+    operator.migrate()
+    assert check(operator.database.url) == CheckMade("extensions", True, "uuid-ossp 1.1")
 
 
 def test_without_a_connection_there_is_nothing_to_check() -> None:
