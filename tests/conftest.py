@@ -134,8 +134,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not used and depends_on_version(metafunc.definition) and ONLY_NEWEST not in markers:
         used = [PROGRAMS]
     for fixture in used:
-        scope = "session" if fixture == PROGRAMS else None
-        metafunc.parametrize(fixture, make_parameters(fixture, majors), indirect=True, scope=scope)
+        metafunc.parametrize(fixture, make_parameters(fixture, majors), indirect=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

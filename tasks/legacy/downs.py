@@ -27,7 +27,7 @@ def write_down(
     if not undone.statements or any(change.key.kind != COLUMN_ORDER for change in undone.by_hand):
         return ""
     description = describe_version(version, undoes=True)
-    text = _HEAD.format(version=version, description=description) + "\n".join(f"{each};\n" for each in undone.statements)
+    text = _HEAD.format(version=version, description=description) + undone.write()
     migration = RehearsedMigration(outcome.migration.name, outcome.migration.up, text, outcome.migration.shown)
     with state_after(server, [*before, migration], timeout_s=timeout_s) as database:
         back = try_migration(database, migration, "down", before=outcome.after, timeout_s=timeout_s)

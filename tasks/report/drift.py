@@ -41,10 +41,10 @@ def _format_drift(event: DriftRead, _style: Style) -> list[Line]:
 def _format_written(event: MigrationWritten, _style: Style) -> list[Line]:
     lines = [Line(f"✅ Created {clean(event.version)}", "good"), *(Line(f"{INDENT}{clean(path)}") for path in event.paths)]
     for text in event.by_hand:
-        lines += hang("⚠️  to do by hand: ", text, "warn")
-    if event.problem:
-        return [*lines, *hang("❌ Not verified on scratch: ", event.problem, "bad")]
-    result = "the statements work; complete the files by hand" if event.by_hand else "up produces this schema, down reverts it"
+        lines += hang("⚠️  not changed: ", text, "warn")
+    if event.irreversible:
+        lines += hang("⚠️  the migration cannot be rolled back: ", event.irreversible, "warn")
+    result = "up produces this schema" + ("" if event.irreversible else ", down reverts it")
     lines.append(Line(f"{INDENT}Verified on scratch: {result}. Review the files, then commit them.", "dim"))
     command = compose_command("db.adopt", env=event.environment)
     next_step = f"{command} records it as applied in this database; inv db.migrate applies it to the others."

@@ -10,10 +10,9 @@ from psycopg import sql
 
 from tasks.catalog import compare, read_catalog
 from tasks.rehearsal.drift.drift import choose_texts
-from tasks.runner.errors import RefusedError, RunnerError
+from tasks.runner.errors import RunnerError
 from tasks.runner.events import StoredScript
 from tasks.runner.files.checkout import read_migrations
-from tasks.runner.parsing import read_script
 from tests.kit.databases import Database, fresh_database
 from tests.kit.projects import Project
 from tests.kit.servers import Server
@@ -105,18 +104,6 @@ def test_drift_is_written_as_a_migration_that_is_verified(operator: Operator, em
             assert compare(read_catalog(one), read_catalog(two)).changes == ()
         other.roll_back()
         assert other.database.query("SELECT to_regclass('b_id')::text") == [("b_id",)]
-
-
-def test_a_down_file_that_cannot_be_generated_is_reported_and_refused(operator: Operator, embedded: Server) -> None:
-    operator.write(C, "CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE TABLE c (m mood);", "DROP TABLE c; DROP TYPE mood;")
-    operator.migrate()
-    operator.database.execute("ALTER TYPE mood ADD VALUE 'ok' BEFORE 'happy'")
-    output = find(operator, embedded, "--as-migration=keep it", check=4)
-    assert "to do by hand: in the down file: changed type public.mood" in output
-    assert "down reverts it" not in output
-    (down,) = (operator.project.migrations / "down").glob("*_keep_it.sql")
-    with pytest.raises(RefusedError, match="is not written yet"):
-        read_script(down.read_text(), file="down.sql", version="v")
 
 
 def test_an_invalid_name_is_refused_and_nothing_is_written(operator: Operator, embedded: Server) -> None:

@@ -17,7 +17,12 @@ _DEADLINE_S = 30
 
 
 def run_dialogue(
-    command: Sequence[str], answers: Sequence[str | signal.Signals], *, cwd: Path, environment: dict[str, str]
+    command: Sequence[str],
+    answers: Sequence[str | signal.Signals],
+    *,
+    cwd: Path,
+    environment: dict[str, str],
+    question: str = QUESTION,
 ) -> tuple[int, str]:
     """Run a command in a terminal, send one answer (or signal) for each question, and return exit code and output."""
     own, theirs = pty.openpty()
@@ -26,7 +31,7 @@ def run_dialogue(
     try:
         output = b""
         for count, answer in enumerate(answers, 1):
-            while output.decode(errors="replace").count(QUESTION) < count:
+            while output.decode(errors="replace").count(question) < count:
                 piece = _read(own)
                 assert piece, f"ended before question {count}: {output.decode()}"
                 output += piece

@@ -32,18 +32,25 @@ class _Flags:
     without: tuple[str, ...]
     timeout_s: int
     as_superuser: bool
+    rename: tuple[str, ...]
+    drop: tuple[str, ...]
 
 
 @command(
+    iterable=["rename", "drop"],
     help={
         **ONE_ENV_HELP,
         **SCRATCH_HELP,
         "as_migration": "write the difference as a new migration with this name, proved on scratch",
+        "rename": "with --as-migration: what has another name now, TABLE.OLD=NEW or OLD=NEW (repeatable)",
+        "drop": "with --as-migration: what was dropped and not renamed, TABLE.COLUMN or NAME (repeatable)",
         "timeout": "seconds that one migration may take on scratch (600)",
-    }
+    },
 )
 def drift(
     _context: Context,
+    rename: list[str],
+    drop: list[str],
     env: str = "local",
     as_migration: str = "",
     without_extension: str = "",
@@ -67,7 +74,8 @@ def drift(
             yield event
 
     with catch_signals() as stop, exit_on_error(json=json, rehearses=True) as seen:
-        flags = _Flags(as_migration, read_extensions(without_extension), parse_count("--timeout", timeout), as_superuser)
+        without, timeout_s = read_extensions(without_extension), parse_count("--timeout", timeout)
+        flags = _Flags(as_migration, without, timeout_s, as_superuser, tuple(rename), tuple(drop))
         report(look(_find_drift(load_environment(env), Options(json=json, start=start), stop, seen, flags)), json=json)
     if changed:
         raise Exit(code=CHECK_FOUND)
@@ -77,8 +85,10 @@ def _find_drift(environment: Environment, options: Options, stop: Stop, seen: li
     """Compare the schema with a replay of its ledger's texts on scratch; with a name, write the difference as a migration."""
     from tasks.rehearsal.drift.drift import answer, find_drift
     from tasks.rehearsal.drift.unfinished import refuse_unfinished
+    from tasks.rehearsal.sql_diff.answers import read_answers
     from tasks.runner.files.checkout import read_migrations
 
+    answers = read_answers(flags.rename, flags.drop)
     read = None
     for event in open_events(environment, Request("catalog"), options, stop, seen):
         if isinstance(event, CatalogRead):
@@ -96,7 +106,9 @@ def _find_drift(environment: Environment, options: Options, stop: Stop, seen: li
         yield from answer(read, found)
         settle(environment, options, stop, read, found)
         if flags.name and found.changes:
-            from tasks.rehearsal.drift.as_migration import write_migration
+            from tasks.commands.rehearse.ask_renames import choose_ask
+            from tasks.rehearsal.drift.as_migration import Answered, write_migration
 
-            yield write_migration(found, server, settings.migrations_dir, flags.name, environment=environment.name)
+            answered = Answered(answers, choose_ask(stop, json=options.json))
+            yield write_migration(found, server, settings.migrations_dir, flags.name, answered, environment=environment.name)
         yield from note_stand_ins(server)

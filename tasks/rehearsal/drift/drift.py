@@ -52,14 +52,17 @@ class DriftRead(Event):
 @event("migration_written")
 @dataclass(frozen=True, slots=True)
 class MigrationWritten(Event):
-    """A migration that was written for a drift, and what is left to do by hand."""
+    """A migration that was written for a drift, and verified on scratch."""
 
     environment: str
     version: str
     paths: tuple[str, ...]
     by_hand: tuple[str, ...] = ()
+    """The orders of columns that differ, which no statement changes."""
     problem: str = ""
-    """What went wrong when the pair was verified on scratch; empty for a verified pair."""
+    """Always empty: a pair that was not verified is refused."""
+    irreversible: str = ""
+    """Why the down contains no statements; empty if it reverts the up."""
 
 
 @dataclass(frozen=True, slots=True)

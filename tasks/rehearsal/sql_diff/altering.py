@@ -12,6 +12,7 @@ from tasks.catalog import Key
 from tasks.postgres.tokens import NAME
 from tasks.rehearsal.sql_diff.creating import create_object
 from tasks.rehearsal.sql_diff.names import CHAIN, split_list
+from tasks.rehearsal.sql_diff.sequences import alter_sequence, list_options, move_identity
 from tasks.rehearsal.sql_diff.shapes import Column, parse_column, parse_table
 
 _FAMILIES = (
@@ -63,8 +64,9 @@ def _alter_column(key: Key, before: str, after: str, *, newest: bool) -> list[st
         actions.append(_change_type(key.name, old, new))
     if old.required != new.required:
         actions.append("SET NOT NULL" if new.required else "DROP NOT NULL")
-    actions += _change_identity(old, new)
-    return [f"{start} {action}" for action in actions]
+    moves = move_identity(key, old, new) if old.identity and new.identity and old.options != new.options else []
+    changes = _change_identity(old, new)
+    return [*(f"{start} {action}" for action in actions), *moves, *(f"{start} {action}" for action in changes)]
 
 
 def _change_type(name: str, old: Column, new: Column) -> str:
@@ -74,10 +76,14 @@ def _change_type(name: str, old: Column, new: Column) -> str:
 
 def _cast(name: str, old: str, new: str) -> str:
     """Return no USING if there is an assignment cast, which rejects values that are too long; else a cast through text."""
+    return "" if is_assignable(old, new) else f" USING {name}::text::{new}"
+
+
+def is_assignable(old: str, new: str) -> bool:
+    """Return True if there is an assignment cast from one type to another."""
     base_old, base_new = old.partition("(")[0], new.partition("(")[0]
-    if base_old == base_new or _TO_TEXT.fullmatch(new) or any(re.fullmatch(f, old) and re.fullmatch(f, new) for f in _FAMILIES):
-        return ""
-    return f" USING {name}::text::{new}"
+    families = any(re.fullmatch(family, old) and re.fullmatch(family, new) for family in _FAMILIES)
+    return base_old == base_new or families or bool(_TO_TEXT.fullmatch(new))
 
 
 def _change_identity(old: Column, new: Column) -> list[str]:
@@ -85,17 +91,14 @@ def _change_identity(old: Column, new: Column) -> list[str]:
         return []
     if not old.identity:
         return [f"ADD GENERATED {new.identity} AS IDENTITY" + (f" ({new.options})" if new.options else "")]
-    options = _list_options(new.options or "")
+    options = list_options(new.options or "")
+    first = options.get("MAXVALUE", "-1") if options.get("INCREMENT BY", "1").startswith("-") else options.get("MINVALUE", "1")
     steps = [f"SET GENERATED {new.identity}"]
     for name, default in (("INCREMENT BY", "1"), ("MINVALUE", ""), ("MAXVALUE", ""), ("START WITH", ""), ("CACHE", "1")):
-        value = options.get(name) or default or (options.get("MINVALUE", "1") if name == "START WITH" else "")
+        value = options.get(name) or default or (first if name == "START WITH" else "")
         steps.append(f"SET {name} {value}" if value else f"SET NO {name}")
     steps.append("SET CYCLE" if "CYCLE" in (new.options or "") else "SET NO CYCLE")
     return [" ".join(steps)]
-
-
-def _list_options(text: str) -> dict[str, str]:
-    return dict(re.findall(r"(START WITH|INCREMENT BY|MINVALUE|MAXVALUE|CACHE) (-?\d+)", text))
 
 
 def _alter_table(key: Key, before: str, after: str) -> list[str] | None:
@@ -161,16 +164,6 @@ def _alter_domain(key: Key, before: str, after: str) -> list[str] | None:
     return [f"ALTER DOMAIN {key.name} {action}" for action in actions]
 
 
-def _alter_sequence(key: Key, before: str, after: str) -> list[str]:
-    rest = after.removeprefix("UNLOGGED ")
-    statements = []
-    if rest != before.removeprefix("UNLOGGED "):
-        statements.append(f"ALTER SEQUENCE {key.name} {rest}{'' if rest.endswith(' CYCLE') else ' NO CYCLE'}")
-    if before.startswith("UNLOGGED ") != after.startswith("UNLOGGED "):
-        statements.append(f"ALTER SEQUENCE {key.name} SET {'UNLOGGED' if rest != after else 'LOGGED'}")
-    return statements
-
-
 def _alter_routine(key: Key, before: str, after: str) -> list[str] | None:
     return [after.rstrip()] if before.partition("\n LANGUAGE ")[0] == after.partition("\n LANGUAGE ")[0] else None
 
@@ -201,7 +194,7 @@ _ALTER: dict[str, Callable[[Key, str, str], list[str] | None]] = {
     "table": _alter_table,
     "type": _alter_type,
     "domain": _alter_domain,
-    "sequence": _alter_sequence,
+    "sequence": alter_sequence,
     "function": _alter_routine,
     "procedure": _alter_routine,
     "constraint": _alter_constraint,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.names import strip_arguments
+from tasks.rehearsal.sql_diff.other_kinds import KINDS, create_other, drop_other
 from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, parse_column, parse_table
 
 _OWNER = re.compile(r"\b(TO|FROM|FOR ROLE) OWNER(?= |$)")
@@ -29,6 +30,8 @@ def create_object(key: Key, definition: str, objects: Mapping[Key, str]) -> list
     simple = _PREFIXES.get(key.kind)
     if simple is not None:
         return [f"{simple.format(name=key.name, parent=key.parent)} {definition}".rstrip()]
+    if key.kind in KINDS:
+        return create_other(key, definition)
     if key.kind in {"function", "procedure", "trigger", "rule", "statistics", "comment"}:
         return definition.split(";\nALTER ", 1) if key.kind == "comment" else _split_state(definition)
     return _CREATE[key.kind](key, definition, objects)
@@ -40,6 +43,8 @@ def drop_object(key: Key, definition: str) -> list[str]:
         return [definition[: definition.index(" IS ", len("COMMENT ON ") + len(key.name.split(" ", 1)[1]))] + " IS NULL"]
     if key.kind in {"grant", "default privilege"}:
         return [_revoke(sentence) for sentence in reversed(definition.split(";\n"))]
+    if key.kind in KINDS:
+        return [drop_other(key)]
     pattern = _DROPS.get(key.kind, f"DROP {key.kind.upper()} {{name}}")
     return [pattern.format(name=key.name, parent=key.parent)]
 
@@ -142,6 +147,8 @@ _PREFIXES = {
     "extension": "CREATE EXTENSION {name}",
     "type": "CREATE TYPE {name}",
     "domain": "CREATE DOMAIN {name}",
+    "server": "CREATE SERVER {name}",
+    "foreign table": "CREATE FOREIGN TABLE {name}",
     "constraint": "ALTER TABLE {parent} ADD CONSTRAINT {name}",
     DEFAULT: "ALTER TABLE {parent} ALTER COLUMN {name} SET DEFAULT",
     OWNED: "ALTER SEQUENCE {name} OWNED BY",

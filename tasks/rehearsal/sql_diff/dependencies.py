@@ -7,12 +7,15 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from tasks.catalog import Key
+from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint
 from tasks.rehearsal.sql_diff.names import cut_body, last_part, list_names, split_list, strip_arguments
 from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED
 
 ROUTINES = frozenset({"function", "procedure", "aggregate"})
 RELATIONS = frozenset({"table", "foreign table", "view", "materialized view"})
 _TABLE_ATTRIBUTES = frozenset({"row security", "replica identity", "clustering", ATTACHED})
+_OPERATOR = re.compile(r"OPERATOR\(([^()\s]+)\)")
+_TEMPORAL = re.compile(r"\bPERIOD | WITHOUT OVERLAPS\b")
 _FOREIGN_KEY = re.compile(r"FOREIGN KEY \(.*?\) REFERENCES (?P<table>.+?)\((?P<columns>[^()]*)\)")
 _KEY_COLUMNS = re.compile(r"^(?:PRIMARY KEY|UNIQUE|CREATE UNIQUE INDEX .*? USING btree) .*?\((?P<columns>[^()]*)\)")
 
@@ -23,6 +26,7 @@ class Schema:
     def __init__(self, objects: Mapping[Key, str]) -> None:
         self.objects = objects
         self._named: dict[str, set[Key]] = defaultdict(set)
+        self._operators: dict[str, set[Key]] = defaultdict(set)
         self._columns: dict[str, dict[str, Key]] = defaultdict(dict)
         self._keys: dict[tuple[str, frozenset[str]], set[Key]] = defaultdict(set)
         for key, definition in objects.items():
@@ -54,10 +58,12 @@ class Schema:
             self._columns[key.parent][key.name] = key
         elif key.kind in ROUTINES:
             self._named[strip_arguments(key.name)].add(key)
+        elif key.kind == "operator":
+            self._operators[key.name.partition("(")[0]].add(key)
         elif not key.parent and key.kind not in _TABLE_ATTRIBUTES | {OWNED, "comment", "extension", "publication"}:
             self._named[key.name].add(key)
         if key.kind in {"constraint", "index"} and (match := _KEY_COLUMNS.match(definition)):
-            self._keys[key.parent, frozenset(split_list(match["columns"]))].add(key)
+            self._keys[key.parent, _list_key(match["columns"])].add(key)
 
     def _find_needs(self, key: Key, definition: str) -> set[Key]:
         owner = self.find_owner(key)
@@ -70,6 +76,8 @@ class Schema:
         names |= list_names(key.name) if key.kind != "column" else set()
         names |= list_names(key.parent) if key.parent else set()
         needs |= self._find(names)
+        if self._operators:
+            needs |= {found for name in _OPERATOR.findall(definition) for found in self._operators[name]}
         needs |= self._find_columns(names, needs, key)
         return needs | self._find_special(key, definition, names)
 
@@ -85,8 +93,10 @@ class Schema:
         return {self._columns[table][name] for table in tables for name in names & self._columns[table].keys()}
 
     def _find_special(self, key: Key, definition: str, names: set[str]) -> set[Key]:
+        if constraint := find_constraint(key, self.objects.keys()):
+            return {constraint}
         if key.kind == "constraint" and (match := _FOREIGN_KEY.search(definition)):
-            return set(self._keys[match["table"], frozenset(split_list(match["columns"]))])
+            return set(self._keys[match["table"], _list_key(match["columns"])])
         if key.kind in {"clustering", "replica identity"}:
             return {
                 each
@@ -94,7 +104,7 @@ class Schema:
                 if each.kind in {"index", "constraint"} and each.parent == key.name and last_part(each.name) in names
             }
         if key.kind in {"view", "materialized view"} and "GROUP BY" in definition:
-            tables = {each.name for each in self._find(names)}
+            tables = {each.name for each in self._find(names)} - {key.name}
             return {each for (table, _), keys in self._keys.items() if table in tables for each in keys}
         return set()
 
@@ -118,6 +128,8 @@ class Schema:
         return self._find_relation(key.parent) if key.parent else None
 
     def _find_granted(self, key: Key) -> Key | None:
+        if key.parent.startswith("server "):
+            return Key("server", key.parent.removeprefix("server "))
         target = re.search(r" ON (SCHEMA|TABLE|SEQUENCE|FUNCTION|PROCEDURE|TYPE) ", self.objects[key])
         kinds = {"TABLE": sorted(RELATIONS), "TYPE": ["type", "domain"], "FUNCTION": ["function", "aggregate"]}
         for kind in kinds.get(target[1], [target[1].lower()]) if target else []:
@@ -125,3 +137,8 @@ class Schema:
                 column = key.name.rpartition(" (")[2].removesuffix(")") if " (" in key.name else ""
                 return self._columns[key.parent].get(column, found)
         return None
+
+
+def _list_key(columns: str) -> frozenset[str]:
+    """Return the columns of a key; those of a temporal one are written with PERIOD or WITHOUT OVERLAPS."""
+    return frozenset(split_list(_TEMPORAL.sub("", columns)))

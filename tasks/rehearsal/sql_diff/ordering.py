@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from tasks.catalog import Key
@@ -12,6 +12,8 @@ from tasks.rehearsal.sql_diff.shapes import DEFAULT, OWNED
 
 Step = tuple[Verb, Key]
 _PARTS = {"column": "table", DEFAULT: "column"}
+_CONTAINERS = frozenset({"schema", "extension"})
+"""What they contain is not in the schema, so that nothing shows what needs it: they are created first and dropped late."""
 
 
 @dataclass
@@ -27,6 +29,7 @@ class Order:
     def list_steps(self) -> list[Step]:
         """Return the steps in order, without those that another step includes."""
         steps = [self.drop(key) for key in sorted(self.actions.dropped, key=self._rank, reverse=True)]
+        steps += [("carry", key) for key in sorted(self.actions.carried, key=self._rank)]
         steps += [("alter", key) for key in sorted(self.actions.altered, key=self._rank)]
         steps += [self.create(key) for key in sorted(self.actions.created, key=self._rank)]
         self._conditions = self._find_conditions()
@@ -41,7 +44,11 @@ class Order:
         owner = self.before.find_owner(key)
         if key.kind == OWNED and Key("sequence", key.name) not in self.actions.dropped:
             return "drop", key
-        if owner is not None and owner in self.actions.dropped and not self._is_mutual(key, owner):
+        if (
+            owner is not None
+            and owner in self.actions.dropped
+            and not self._is_circular(key, owner, self.before, self.actions.dropped)
+        ):
             return self.drop(owner)
         return "drop", key
 
@@ -49,6 +56,8 @@ class Order:
         """Return the step that creates an object: its own, or that of the table or column which includes it."""
         owner = self.after.find_owner(key) if key.kind in _PARTS else None
         if owner is not None and owner in self.actions.created and owner.kind == _PARTS[key.kind]:
+            if key.kind == DEFAULT and self._is_circular(key, Key("table", key.parent), self.after, self.actions.created):
+                return "create", key
             return self.create(owner)
         return "create", key
 
@@ -73,11 +82,13 @@ class Order:
             step = self.create(key) if key in actions.created else ("alter", key)
             for needed in self.after.needs.get(key, ()):
                 yield from ((step, found) for found in self._find_making(needed))
-        for key in [*actions.dropped, *actions.altered]:
-            step = self.drop(key) if key in actions.dropped else ("alter", key)
+        for key in [*actions.dropped, *actions.altered, *actions.carried]:
+            step = self.drop(key) if key in actions.dropped else ("carry" if key in actions.carried else "alter", key)
             for needing in self.before.needed_by.get(key, ()):
                 if needing in actions.dropped:
                     yield step, self.drop(needing)
+                elif needing in actions.carried and key in actions.dropped:
+                    yield step, ("carry", needing)
                 elif needing in actions.altered and key in actions.dropped:
                     yield step, ("alter", needing)
         taken: dict[str, list[Key]] = {}
@@ -92,26 +103,23 @@ class Order:
         elif key in self.actions.altered:
             yield "alter", key
 
-    def _is_mutual(self, key: Key, owner: Key) -> bool:
-        """Return True if a foreign key is part of a cycle of tables, so that none of them can be dropped first."""
-        if key.kind != "constraint" or not self.before.objects[key].startswith("FOREIGN KEY"):
+    def _is_circular(self, key: Key, owner: Key, schema: Schema, among: Collection[Key]) -> bool:
+        """Return True if a part of a table needs something that needs the table, so that neither can be first."""
+        if key.kind not in {"constraint", DEFAULT}:
             return False
-        seen, waiting = {owner}, [each for each in self.before.needs[key] if each.kind == "table" and each != owner]
+        seen: set[Key] = set()
+        waiting = [each for each in schema.needs.get(key, ()) if each.parent != owner.name and each != owner]
         while waiting:
-            table = waiting.pop()
-            if table in seen:
-                continue
-            seen.add(table)
-            found = {
-                needed
-                for other in self.before.needed_by[table]
-                if other.kind == "constraint" and other.parent == table.name and other in self.actions.dropped
-                for needed in self.before.needs[other]
-                if needed.kind == "table"
-            } - {table}
-            if owner in found:
+            each = waiting.pop()
+            if each == owner:
                 return True
-            waiting += found
+            if each in seen or each not in among:
+                continue
+            seen.add(each)
+            waiting += schema.needs.get(each, ())
+            if each.kind == "table":
+                parts = (part for part in schema.needed_by.get(each, ()) if part.parent == each.name)
+                waiting += [needed for part in parts if part.kind in {"constraint", DEFAULT} for needed in schema.needs[part]]
         return False
 
     def _name(self, key: Key) -> str:
@@ -124,7 +132,14 @@ class Order:
     def _sort(self, step: Step) -> tuple[int, int, tuple[int, str, str]]:
         verb, key = step
         rank, position, parent, name = self._rank(key)
-        return ("drop", "alter", "create").index(verb), -rank if verb == "drop" else rank, (position, parent, name)
+        return _find_stage(step), -rank if verb == "drop" else rank, (position, parent, name)
 
     def _rank(self, key: Key) -> tuple[int, int, str, str]:
         return RANKS[key.kind], self.positions.get(key, 0), key.parent, key.name
+
+
+def _find_stage(step: Step) -> int:
+    verb, key = step
+    if key.kind in _CONTAINERS and verb != "alter":
+        return 0 if verb == "create" else 4
+    return ("", "drop", "carry", "alter", "", "create").index(verb)

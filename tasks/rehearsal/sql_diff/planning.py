@@ -8,23 +8,27 @@ from typing import Literal
 
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.altering import alter_object
+from tasks.rehearsal.sql_diff.carrying import TYPES, carry, find_users, is_carried, is_inherited, is_replaceable
+from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint
 from tasks.rehearsal.sql_diff.dependencies import Schema
-from tasks.rehearsal.sql_diff.names import last_part
+from tasks.rehearsal.sql_diff.foreign_tables import FOREIGN, is_foreign_writable
+from tasks.rehearsal.sql_diff.other_kinds import KINDS, is_described
 from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, parse_column, parse_table
 
-Verb = Literal["drop", "alter", "create"]
+Verb = Literal["drop", "carry", "alter", "create"]
 
 RANKS = {
     kind: rank
     for rank, kind in enumerate(
-        ("schema", "extension", "type", "domain", "sequence", "table", "column", DEFAULT, OWNED, "column settings", "index",
-         "constraint", ATTACHED, "replica identity", "clustering", "statistics", "view", "materialized view", "function",
-         "procedure", "aggregate", "rule", "trigger", "row security", "policy", "publication", "grant", "default privilege",
-         "comment", "event trigger")
+        ("schema", "extension", "collation", "type", "domain", "operator", "cast", "text search dictionary",
+         "text search configuration", "server", "sequence", "table", "foreign table", "column", DEFAULT, OWNED,
+         "column settings", "index", "constraint", ATTACHED, "replica identity", "clustering", "statistics", "view",
+         "materialized view", "function", "procedure", "aggregate", "rule", "trigger", "row security", "policy",
+         "publication", "grant", "default privilege", "comment", "event trigger")
     )
 }  # fmt: skip
 """The kinds for which SQL can be generated, in the default order of creation."""
-_WITH_ROWS = frozenset({"schema", "extension", "type", "domain", "sequence", "table", "column"})
+_WITH_ROWS = frozenset({"schema", "extension", "collation", "type", "domain", "sequence", "table", "column"})
 """Kinds that store rows, or that stored rows need: they are not recreated when an object that they depend on is."""
 _BLOCKING = frozenset({"view", "materialized view", "rule", "trigger", "policy", "publication", DEFAULT})
 """Kinds that prevent changing the type of a column."""
@@ -37,6 +41,8 @@ class Actions:
     dropped: set[Key] = field(default_factory=set)
     created: set[Key] = field(default_factory=set)
     altered: dict[Key, list[str]] = field(default_factory=dict)
+    carried: set[Key] = field(default_factory=set)
+    """The columns that get a basic type while their own type is dropped and created again."""
     by_hand: set[Key] = field(default_factory=set)
 
 
@@ -58,6 +64,9 @@ def decide(before: Schema, after: Schema, *, newest: bool) -> Actions:
     _leave_dependents(actions, before, after)
     _leave_dependencies(actions, before, after)
     _recreate_dependents(actions, before, after)
+    for column in actions.carried:
+        statements = alter_object(column, carry(column, before, actions.dropped), after.objects[column], newest=newest)
+        actions.altered[column] = statements or []
     return actions
 
 
@@ -71,18 +80,17 @@ def changes_type(key: Key, before: Mapping[Key, str], after: Mapping[Key, str]) 
 
 def _decide_change(actions: Actions, key: Key, schemas: tuple[Schema, Schema], *, newest: bool) -> None:
     old, new = (schema.objects[key] for schema in schemas)
-    statements = alter_object(key, old, new, newest=newest)
+    statements = None if find_constraint(key, schemas[1].objects.keys()) else alter_object(key, old, new, newest=newest)
+    if key.kind == "type" and old.startswith("AS (") and find_users(key, schemas[0]):
+        # The server does not change a row type of which a column is: https://www.postgresql.org/docs/current/sql-altertype.html
+        statements = None
     if statements is not None:
         actions.altered[key] = statements
-    elif key.kind == "table" or (key.kind in {"type", "domain"} and any(_is_used(key, schema) for schema in schemas)):
+    elif key.kind == "table" or (key.kind in TYPES and not all(is_replaceable(key, schema) for schema in schemas)):
         actions.by_hand.add(key)
     else:
         actions.dropped.add(key)
         actions.created.add(key)
-
-
-def _is_used(key: Key, schema: Schema) -> bool:
-    return any(each.kind in _WITH_ROWS for each in schema.needed_by.get(key, ()))
 
 
 def _is_removable(key: Key, before: Schema, after: Schema) -> bool:
@@ -92,19 +100,20 @@ def _is_removable(key: Key, before: Schema, after: Schema) -> bool:
         return False
     if owner is not None and owner not in after.objects:
         return _is_removable(owner, before, after)
-    plain = key.kind in {"table", "index", "column", "type"} and not _is_part(key, before)
+    plain = key.kind in KINDS | FOREIGN | {"table", "index", "column", "type"} and not _is_part(key, before)
     return plain or _is_writable(key, before)
 
 
 def _is_part(key: Key, schema: Schema) -> bool:
-    """Return True for the index of a constraint, and for what belongs to a foreign table."""
-    constraint = key.kind == "index" and Key("constraint", last_part(key.name), key.parent) in schema.objects
-    return constraint or Key("foreign table", key.parent) in schema.objects
+    """Return True for the index of a constraint."""
+    return find_constraint(key, schema.objects.keys()) is not None
 
 
 def _is_writable(key: Key, schema: Schema) -> bool:
     definition = schema.objects[key]
     owner = schema.find_owner(key)
+    if find_constraint(key, schema.objects.keys()):
+        return "-- INVALID" not in definition
     if key.kind not in RANKS or _is_part(key, schema) or (owner is not None and not _is_writable(owner, schema)):
         return False
     if key.kind == "table":
@@ -112,8 +121,12 @@ def _is_writable(key: Key, schema: Schema) -> bool:
         return table is not None and table.type is None
     if key.kind == "type":
         return definition.startswith(("AS ENUM (", "AS (", "AS RANGE ("))
+    if key.kind in FOREIGN:
+        return is_foreign_writable(definition)
+    if key.kind in KINDS:
+        return is_described(key, definition)
     if key.kind == "grant":
-        return not key.parent.startswith(("server ", "foreign-data wrapper "))
+        return not key.parent.startswith("foreign-data wrapper ")
     unwritable = {"index": "-- INVALID", "replica identity": "that was dropped", "column": "SEQUENCE NAME "}
     return key.kind not in unwritable or unwritable[key.kind] not in definition
 
@@ -153,17 +166,27 @@ def _recreate_dependents(actions: Actions, before: Schema, after: Schema) -> Non
         for each in before.needed_by.get(key, ()):
             if each in actions.dropped or each in actions.by_hand or each not in after.objects or each.kind not in RANKS:
                 continue
-            if _must_recreate(each, key, before, gone=key in actions.dropped):
+            carried = is_carried(key, before, actions.dropped)
+            if _must_recreate(each, key, before, gone=key in actions.dropped, carried=carried):
                 actions.altered.pop(each, None)
                 actions.dropped.add(each)
                 actions.created.add(each)
                 waiting.append(each)
+            elif key.kind in TYPES and key in actions.dropped and each.kind == "column" and each not in actions.carried:
+                if not is_inherited(each, before):
+                    actions.carried.add(each)
+                waiting.append(each)
 
 
-def _must_recreate(each: Key, key: Key, before: Schema, *, gone: bool) -> bool:
+def _must_recreate(each: Key, key: Key, before: Schema, *, gone: bool, carried: bool) -> bool:
     definition = before.objects[each]
     if each.kind == "column" and parse_column(definition)[0].expression is None:
         return before.find_owner(each) == key and gone
     if gone:
-        return each.kind not in _WITH_ROWS - {"column"}
+        return each.kind not in _WITH_ROWS - {"column"} or (key.kind in TYPES and each.kind in TYPES)
+    if carried and each.kind in {"index", "constraint"}:
+        return True
+    if each.kind in {"function", "procedure"}:
+        # The body of a routine in the SQL standard's form depends on the columns that it names.
+        return "\nBEGIN ATOMIC" in definition or "\nRETURN " in definition
     return each.kind in _BLOCKING | {"column"} or (each.kind == "constraint" and definition.startswith("FOREIGN KEY"))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tasks.catalog import COLUMN_ORDER, Catalog, Key
+from tasks.postgres.tokens import NAME
 from tasks.rehearsal.sql_diff.names import CHAIN, split_list
 
 _COLUMN = re.compile(
@@ -29,6 +30,8 @@ _TABLE = re.compile(
     (?:TABLESPACE\ (?P<tablespace>{CHAIN}))?""",
     re.VERBOSE | re.DOTALL,
 )
+_NOT_INHERITED = re.compile(rf"NOT NULL (?P<column>{NAME}) NO INHERIT(?: NOT VALID)?")
+_SEQUENCE_NAME = re.compile(rf"SEQUENCE NAME ({CHAIN})")
 _OWNED = re.compile(rf" OWNED BY (?P<column>{CHAIN})$")
 
 DEFAULT, OWNED, ATTACHED = "default", "sequence owner", "attachment"
@@ -46,6 +49,12 @@ class Column:
     options: str | None
     expression: str | None
     storage: str | None
+
+    @property
+    def sequence(self) -> str | None:
+        """Return the name of the sequence of an identity column if it is not the default one."""
+        match = _SEQUENCE_NAME.match(self.options or "")
+        return match[1] if match else None
 
     def write(self, default: str | None = None) -> str:
         """Return the definition as in CREATE TABLE."""
@@ -104,6 +113,12 @@ def parse_table(definition: str) -> Table | None:
     return Table(bool(unlogged), *others)
 
 
+def split_sequence(definition: str) -> tuple[str, str | None]:
+    """Return the definition of a sequence without its owner, and the column that owns it."""
+    match = _OWNED.search(definition)
+    return (definition[: match.start()], match["column"]) if match else (definition, None)
+
+
 def split_order(definition: str) -> list[str]:
     """Return the columns of a column order."""
     return split_list(definition)
@@ -112,13 +127,15 @@ def split_order(definition: str) -> list[str]:
 def expand(catalog: Catalog) -> dict[Key, str]:
     """Return a catalog's objects, with defaults, owners of sequences and attachments of tables as separate ones."""
     objects: dict[Key, str] = {}
+    apart = _find_separate(catalog)
     tables = {key.name for key in catalog.objects if key.kind in {"table", "foreign table"}}
     for key, definition in catalog.objects.items():
         if key.kind == "column":
-            _expand_column(objects, key, definition, table=key.parent in tables)
-        elif key.kind == "sequence" and (match := _OWNED.search(definition)):
-            objects[key] = definition[: match.start()]
-            objects[Key(OWNED, key.name)] = match["column"]
+            _expand_column(objects, key, definition, table=key.parent in tables, apart=key in apart)
+        elif key.kind == "sequence":
+            objects[key], owner = split_sequence(definition)
+            if owner is not None:
+                objects[Key(OWNED, key.name)] = owner
         elif key.kind == "table" and (table := parse_table(definition)) and table.attachments:
             objects[key] = definition
             objects[Key(ATTACHED, key.name)] = table.attachments
@@ -127,10 +144,17 @@ def expand(catalog: Catalog) -> dict[Key, str]:
     return objects
 
 
-def _expand_column(objects: dict[Key, str], key: Key, definition: str, *, table: bool) -> None:
+def _find_separate(catalog: Catalog) -> set[Key]:
+    """Return the columns whose NOT NULL is a constraint that the column cannot include, because it is not inherited."""
+    constraints = catalog.of_kind("constraint")
+    matches = ((key, _NOT_INHERITED.fullmatch(definition)) for key, definition in constraints)
+    return {Key("column", match["column"], key.parent) for key, match in matches if match}
+
+
+def _expand_column(objects: dict[Key, str], key: Key, definition: str, *, table: bool, apart: bool) -> None:
     column, default = parse_column(definition) if table else (None, definition.partition(" DEFAULT ")[2] or None)
     if column is not None:
-        objects[key] = column.write()
+        objects[key] = replace(column, required=column.required and not apart).write()
     if default is not None:
         objects[Key(DEFAULT, key.name, key.parent)] = default
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from tasks.catalog import COLUMN_ORDER, Catalog, Change, Key, compare
+from tasks.rehearsal.sql_diff.carrying import carry, write_carry
+from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint, reset_parameters, set_parameters
 from tasks.rehearsal.sql_diff.creating import create_object, create_table, detach, drop_object, reset_column_settings
+from tasks.rehearsal.sql_diff.default_privileges import DefaultPrivileges
 from tasks.rehearsal.sql_diff.dependencies import Schema
+from tasks.rehearsal.sql_diff.foreign_tables import fold_foreign_tables
+from tasks.rehearsal.sql_diff.names import CHAIN
 from tasks.rehearsal.sql_diff.ordering import Order, Step
 from tasks.rehearsal.sql_diff.planning import Actions, changes_type, decide
 from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, expand, list_orders, parse_column
@@ -14,8 +20,10 @@ from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, expand, li
 _NEWEST = 170000
 """The first version in which the expression of a generated column can be changed."""
 _LOSS = "-- deletes data\n"
+_ROWS = "-- fails if the table has rows\n"
 _CAST = "-- fails if a value cannot be converted to the new type\n"
 _UNCHECKED_BODIES = "SET LOCAL check_function_bodies = off"
+_NEW_LABEL = re.compile(rf"ALTER TYPE {CHAIN} ADD VALUE (?P<label>'(?:[^']|'')*')")
 _SYNTHETIC = {DEFAULT: "column", OWNED: "sequence", ATTACHED: "table"}
 
 
@@ -25,6 +33,16 @@ class WrittenSql:
 
     statements: tuple[str, ...]
     by_hand: tuple[Change, ...]
+    first: int = 0
+    """How many of the statements must be committed before the others: those that add labels which the others use."""
+
+    def write(self) -> str:
+        """Return the statements as the text of a file, in two transactions if some must be committed first."""
+        parts = [f"{statement};\n" for statement in self.statements]
+        if self.first:
+            begin = "-- A new label can be used once it is committed.\nBEGIN;\n"
+            parts = [begin, *parts[: self.first], "COMMIT;\n\nBEGIN;\n", *parts[self.first :], "COMMIT;\n"]
+        return "\n".join(parts)
 
 
 def write_sql(before: Catalog, after: Catalog) -> WrittenSql:
@@ -33,14 +51,38 @@ def write_sql(before: Catalog, after: Catalog) -> WrittenSql:
     Changes for which it cannot be generated exactly are returned separately: a column order alone, removed or reordered labels of
     an enum, objects that need superusers or secrets, and objects whose definition is not in the catalog.
     """
-    schemas = Schema(expand(before)), Schema(expand(after))
+    schemas = Schema(expand(_fold(before))), Schema(expand(_fold(after)))
     newest = min(before.server_version, after.server_version) >= _NEWEST
     actions = decide(*schemas, newest=newest)
     writer = _Writer(actions, *schemas, after)
     statements = [text for step in writer.order.list_steps() for text in writer.write(step)]
+    first = _take_labels(statements)
     if any(text.startswith(("CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE PROCEDURE")) for text in statements):
         statements.insert(0, _UNCHECKED_BODIES)
-    return WrittenSql(tuple(statements), tuple(_list_by_hand(before, after, actions)))
+    return WrittenSql((*first, *statements), tuple(_list_by_hand(before, after, actions)), len(first))
+
+
+def _needs_value(definition: str) -> bool:
+    """Return True for a column that cannot be null, and has no value of its own."""
+    column = parse_column(definition)[0]
+    return column.required and not column.identity and column.expression is None
+
+
+def _take_labels(statements: list[str]) -> list[str]:
+    """Remove the statements that add labels to enums, and return them, if another statement uses one of the labels.
+
+    A label cannot be used in the transaction that adds it: https://www.postgresql.org/docs/current/sql-altertype.html
+    """
+    added = {text: match for text in statements if (match := _NEW_LABEL.match(text))}
+    others = [text for text in statements if text not in added]
+    if not any(match["label"] in text for match in added.values() for text in others):
+        return []
+    statements[:] = others
+    return list(added)
+
+
+def _fold(catalog: Catalog) -> Catalog:
+    return replace(catalog, objects=fold_foreign_tables(catalog))
 
 
 class _Writer:
@@ -50,6 +92,7 @@ class _Writer:
         positions = {
             Key("column", name, table): place for table, names in self.columns.items() for place, name in enumerate(names)
         }
+        self.defaults = DefaultPrivileges(old.objects, actions.dropped)
         self.order = Order(actions, old, new, positions)
 
     def write(self, step: Step) -> list[str]:
@@ -58,17 +101,33 @@ class _Writer:
         if verb == "drop":
             return self._drop(key)
         if verb == "alter":
-            note = _CAST if changes_type(key, self.old.objects, self.new.objects) else ""
+            note = _CAST if key in self.actions.carried or changes_type(key, self.old.objects, self.new.objects) else ""
             return [(note if " USING " in text else "") + text for text in self.actions.altered[key]]
+        if verb == "carry":
+            return [write_carry(key, carry(key, self.old, self.actions.dropped))]
         definition = self.new.objects[key]
-        if key.kind == "table":
-            return create_table(key, definition, self._list_columns(key.name))
-        return create_object(key, definition, self.new.objects)
+        if find_constraint(key, self.new.objects.keys()):
+            return set_parameters(key, definition)
+        if key.kind == "column" and _needs_value(definition) and Key(DEFAULT, key.name, key.parent) not in self.new.objects:
+            return [_ROWS + text for text in create_object(key, definition, self.new.objects)]
+        created = (
+            create_table(key, definition, self._list_columns(key.name))
+            if key.kind == "table"
+            else create_object(key, definition, self.new.objects)
+        )
+        return created + [text for each in self._list_new(key) for text in self.defaults.correct(each, self.new.objects)]
+
+    def _list_new(self, key: Key) -> list[Key]:
+        """Return an object and the columns that its creation includes, whose sequences have privileges of their own."""
+        names = self.columns.get(key.name, ()) if key.kind == "table" else ()
+        return [key, *(Key("column", name, key.name) for name in names)]
 
     def _drop(self, key: Key) -> list[str]:
         definition = self.old.objects[key]
         if key.kind == ATTACHED:
             return detach(key, self.old.objects[Key("table", key.name)])
+        if constraint := find_constraint(key, self.old.objects.keys()):
+            return [] if constraint in self.actions.dropped else reset_parameters(key, definition)
         if key.kind == "column settings":
             return reset_column_settings(key, definition, self.old.objects)
         lost = key.kind == "table" or (key.kind == "column" and parse_column(definition)[0].expression is None)
@@ -76,17 +135,22 @@ class _Writer:
 
     def _list_columns(self, table: str) -> list[tuple[str, str, str | None]]:
         objects = self.new.objects
-        return [
-            (name, objects[Key("column", name, table)], objects.get(Key(DEFAULT, name, table))) for name in self.columns[table]
-        ]
+        columns = []
+        for name in self.columns.get(table, ()):
+            default = Key(DEFAULT, name, table)
+            separate = self.order.create(default) == ("create", default)
+            columns.append((name, objects[Key("column", name, table)], None if separate else objects.get(default)))
+        return columns
 
 
 def _list_by_hand(before: Catalog, after: Catalog, actions: Actions) -> list[Change]:
     keys = {Key(_SYNTHETIC.get(key.kind, key.kind), key.name, key.parent) for key in actions.by_hand}
     keys |= {Key(COLUMN_ORDER, key.name) for key in actions.by_hand if key.kind in {"table", "foreign table"}}
     orders, targets = list_orders(before), list_orders(after)
+    foreign = {key.name for key in actions.by_hand if key.kind == "foreign table"}
+    keys |= {key for key in (*before.objects, *after.objects) if key.kind == "column" and key.parent in foreign}
     for table, names in orders.items():
-        target = targets.get(table)
+        target = targets.get(table) if Key("foreign table", table) not in after.objects else None
         if target is not None and target != _predict_order(table, names, target, actions):
             keys.add(Key(COLUMN_ORDER, table))
     return [

@@ -6,6 +6,7 @@ from tasks.catalog import Catalog, compare, read_catalog, show_difference
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff import WrittenSql, verify_pair, write_pair, write_sql
+from tasks.runner.parsing import read_script
 from tests.catalog.cases import CASES, Case
 from tests.catalog.conftest import OTHER, READER, make_role
 from tests.kit.databases import Database
@@ -139,13 +140,14 @@ def test_the_generated_sql_leads_to_the_other_schema_and_back(database: Database
     assert leave_out(run(database, forth), after, forth) == []
 
 
+CONVERSION = "CREATE CONVERSION c FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;"
 BY_HAND = [
     ("", "CREATE TYPE e AS ENUM ('a', 'b'); CREATE TABLE t (e e)", "", []),
-    ("CREATE TYPE e AS ENUM ('a', 'b'); CREATE TABLE t (e e)", "ALTER TYPE e ADD VALUE 'c'", "back", ["type public.e"]),
+    ("CREATE TYPE e AS ENUM ('a', 'b'); CREATE TABLE t (e e) PARTITION BY LIST (e)", "ALTER TYPE e ADD VALUE 'c'", "back",
+     ["type public.e"]),
     ("CREATE TABLE t (a integer, b integer)", "ALTER TABLE t DROP a; ALTER TABLE t ADD a integer", "", ["column order public.t"]),
-    ("", "CREATE COLLATION c FROM \"C\"; CREATE TABLE t (a text COLLATE c)", "",
-     ["collation public.c", "column a of public.t", "column order public.t", "table public.t"]),
-    ("", "CREATE SCHEMA s; CREATE COLLATION s.c FROM \"C\"", "back", ["collation s.c", "schema s"]),
+    ("", f"{CONVERSION} CREATE SCHEMA s; ALTER CONVERSION c SET SCHEMA s", "", ["conversion s.c"]),
+    ("", f"{CONVERSION} CREATE SCHEMA s; ALTER CONVERSION c SET SCHEMA s", "back", ["conversion s.c", "schema s"]),
     ("CREATE TYPE c AS (a integer)", "CREATE TABLE t OF c; CREATE INDEX i ON t (a)", "",
      ["column a of public.t", "column order public.t", "index public.i of public.t", "table public.t"]),
 ]  # fmt: skip
@@ -185,13 +187,23 @@ def test_a_pair_is_verified_on_scratch(database: Database, scratch: ScratchServe
     before = read(database)
     database.execute("ALTER TYPE e ADD VALUE 'b'; ALTER TABLE t ADD x text; CREATE COLLATION c FROM \"C\"")
     pair = write_pair(before, read(database), name="20250101000000_adopt", heading="Adopt")
-    assert "--   added collation public.c\n" in pair.up
-    assert "--   changed type public.e\n" in pair.down
+    assert pair.left == ()
+    assert pair.irreversible == ""
     assert "-- deletes data\nALTER TABLE public.t DROP COLUMN x;" in pair.down
     assert verify_pair(scratch, base, pair, read(database)) == ()
     database.execute("ALTER TABLE t ADD y text")
-    (left,) = verify_pair(scratch, base, pair, read(database))
-    assert [str(change.key) for change in left.only(["column"]).changes] == ["column y of public.t"]
+    for left in verify_pair(scratch, base, pair, read(database)):
+        assert [str(change.key) for change in left.only(["column"]).changes] == ["column y of public.t"]
+
+
+def test_a_down_that_cannot_be_written_is_irreversible(database: Database, scratch: ScratchServer) -> None:
+    base = [RehearsedMigration("base", "CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (e e) PARTITION BY LIST (e);")]
+    database.execute(base[0].up)
+    before = read(database)
+    database.execute("ALTER TYPE e ADD VALUE 'b'; CREATE TABLE u (id int)")
+    pair = write_pair(before, read(database), name="20250101000000_adopt", heading="Adopt")
+    assert "a partition key" in (read_script(pair.down, file="down.sql", version="down").irreversible or "")
+    assert verify_pair(scratch, base, pair, read(database)) == ()
 
 
 def test_the_query_of_a_materialized_view_does_not_run_when_a_pair_is_verified(

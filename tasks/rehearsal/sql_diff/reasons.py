@@ -1,0 +1,48 @@
+"""Why a change is left to be done by hand."""
+
+from __future__ import annotations
+
+from tasks.catalog import Change
+from tasks.rehearsal.sql_diff.shapes import parse_table
+
+_REASONS = {
+    "user mapping": "its options may contain a password, which is not read",
+    "grant": "privileges on foreign-data wrappers are not written",
+    "server": "an option of it may be a secret, which is not read",
+    "foreign table": "an option of it may be a secret, which is not read, or it has a parent",
+    "sequence": "it belongs to an object that is not written",
+}
+_NOT_READ = "its definition is not in the catalog, or needs a function in C"
+_IN_USE = "columns use it whose type cannot be changed: of a composite type, a partition key, a typed table or a foreign table"
+
+
+def explain(change: Change) -> str:
+    """Return why no statement is written for a change, as the end of a sentence."""
+    kind, before, after = change.key.kind, change.before, change.after
+    if kind == "table":
+        return _explain_table(before, after)
+    if kind in {"type", "domain", "collation"} and before is not None and after is not None:
+        return _IN_USE
+    if kind == "collation":
+        return "the locale of an ICU collation is not read, because the versions of the server write it differently"
+    if kind == "index" and "-- INVALID" in f"{before}{after}":
+        return "the index is not valid; build it again, or drop it"
+    if kind == "column":
+        return "it belongs to a table that is not written, or its identity has a sequence with another name"
+    return _REASONS.get(kind, _NOT_READ)
+
+
+def _explain_table(before: str | None, after: str | None) -> str:
+    tables = [parse_table(text) for text in (before, after) if text is not None]
+    if any(table is None for table in tables):
+        return "its definition cannot be read"
+    if before is None or after is None:
+        return "a table of a composite type (OF) is not written"
+    old, new = tables
+    assert old is not None
+    assert new is not None
+    if old.partitioned != new.partitioned:
+        return "a table cannot become partitioned, or plain, or get another partition key; create another one and copy the rows"
+    if old.method != new.method:
+        return "the access method of a table is not changed, because that rewrites it"
+    return "a table of a composite type (OF) cannot be changed"

@@ -1,0 +1,20 @@
+"""Pairs of schemas of all kinds other than partitions and inheritance, both ways."""
+
+import re
+
+import pytest
+
+from tests.catalog.conftest import OTHER, READER, make_role
+from tests.kit.databases import Database
+from tests.rehearsal.sql_diff.exact import SchemaPair, check
+from tests.rehearsal.sql_diff.pairs import EXAMPLES
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_a_pair_has_its_outcome(database: Database, example: SchemaPair) -> None:
+    for name in re.findall(r"CREATE EXTENSION (\w+)", f"{example.old} {example.change} {example.new}"):
+        if not database.query("SELECT FROM pg_available_extensions WHERE name = %s", name):
+            pytest.skip(f"the server has no extension {name}")
+    make_role(database, READER)
+    make_role(database, OTHER)
+    check(example, database)
