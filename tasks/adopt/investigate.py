@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tasks.adopt.references import References
 from tasks.adopt.search import Effect, Graph, Search, Solution, find_effect, solve
 from tasks.adopt.trials import TIMEOUT_S, Trials
 from tasks.adopt.verdicts import Evidence, Verdict, judge_all, list_missing, list_unexplained
 from tasks.catalog import Catalog
+from tasks.rehearsal.lacks import find_lack_error
 from tasks.rehearsal.model import Outcome, RehearsedMigration
 from tasks.rehearsal.replay.replay import replay
 from tasks.rehearsal.scratch.server import ScratchServer
@@ -52,7 +53,11 @@ def investigate(
 
     A claim counts unless the schema contradicts it; then it is reported as contradicted.
     """
-    outcomes = list(replay(server, migrations, timeout_s=TIMEOUT_S))
+    # Of what needs something that the scratch server lacks, the effect is not known, and there may be no error.
+    outcomes = [
+        replace(outcome, error=outcome.error or find_lack_error(outcome.lacking))
+        for outcome in replay(server, migrations, timeout_s=TIMEOUT_S)
+    ]
     claimed = {index: forced[migration.name] for index, migration in enumerate(migrations) if forced and migration.name in forced}
     with Trials(server, migrations, limit=_TRIALS + _TRIALS_EACH * len(migrations)) as trials:
         empty = outcomes[0].before if outcomes else trials.read_empty()

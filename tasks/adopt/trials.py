@@ -9,6 +9,7 @@ from types import TracebackType
 
 from tasks.adopt.search import Effect, Node, SearchLimit, find_effect
 from tasks.catalog import Catalog
+from tasks.rehearsal.lacks import find_lack_error
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.rehearsal import Rehearsal
 from tasks.rehearsal.scratch.server import ScratchServer
@@ -60,12 +61,13 @@ class Trials:
         self.count += 1
         replica = self._find_or_make(node.path)
         trial = replica.rehearsal.run(self._migrations[index], "up")
-        if trial.error is None:
+        error = trial.error or find_lack_error(trial.lacking)
+        if error is None:
             self.worked.add(index)
             replica.done = (*node.path, index)
             return find_effect(Catalog(node.state), replica.rehearsal.read_catalog())
-        self.errors.setdefault(index, trial.error)
-        if not trial.clean:
+        self.errors.setdefault(index, error)
+        if trial.error is None or not trial.clean:
             self._drop(replica)
         return None
 

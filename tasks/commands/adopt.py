@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -12,8 +13,8 @@ from tasks.commands.command import command
 from tasks.commands.context import build_runner, exit_on_error
 from tasks.commands.dispatch import open_events
 from tasks.commands.elsewhere import confirm_elsewhere
-from tasks.commands.flags import JSON_HELP, ONE_ENV_HELP, SUPERUSER_HELP
-from tasks.commands.scratch import note_stand_ins, open_scratch
+from tasks.commands.flags import JSON_HELP, ONE_ENV_HELP, REHEARSAL_HELP
+from tasks.commands.scratch import note_stand_ins, open_scratch, read_extensions
 from tasks.commands.settle import compare_and_settle
 from tasks.config.environments import PROJECT, Environment, load_environment
 from tasks.console.prompts import confirm_by_typing, explain_no_prompt
@@ -25,6 +26,7 @@ from tasks.runner.signals import Stop, catch_signals
 
 if TYPE_CHECKING:
     from tasks.adopt.examine import Assumptions, Examination, Subject
+    from tasks.rehearsal.scratch.server import ScratchServer
     from tasks.runner.execution.migration_runner import MigrationRunner
     from tasks.runner.files.checkout import Migrations
 
@@ -44,7 +46,7 @@ class _Adoptee:
 @command(
     help={
         **ONE_ENV_HELP,
-        **SUPERUSER_HELP,
+        **REHEARSAL_HELP,
         **JSON_HELP,
         "apply": "record the proposed migrations as applied, after confirmation",
         "assume_present": "this version was applied (repeatable)",
@@ -52,12 +54,13 @@ class _Adoptee:
         "verbose": "show the evidence object by object",
         "yes": "confirm beforehand what --apply asks",
     },
-    iterable=["assume_present", "assume_absent"],
+    iterable=["assume_present", "assume_absent", "without_extension"],
 )
 def adopt(
     _context: Context,
     assume_present: Sequence[str],
     assume_absent: Sequence[str],
+    without_extension: Sequence[str],
     env: str = "local",
     apply: bool = False,
     verbose: bool = False,
@@ -76,7 +79,14 @@ def adopt(
     with catch_signals() as stop, exit_on_error(json=json) as seen:
         case = _read_case(load_environment(env), options, stop, seen)
         accept_stranger = apply and not case.subject.has_ledger
-        examination = _examine(case, assumed, options, seen, accept_stranger=accept_stranger, as_superuser=as_superuser)
+        rehearse = partial(
+            open_scratch,
+            case.environment.settings,
+            target=seen[-1] if seen else "",
+            without=read_extensions(without_extension),
+            as_superuser=as_superuser,
+        )
+        examination = _examine(case, assumed, options, rehearse, accept_stranger=accept_stranger)
         if apply and (examination.adoptions or not case.subject.has_ledger):
             case = replace(case, environment=confirm_elsewhere(case.environment, options, stop))
             _apply(case, examination, options, stop, seen)
@@ -120,7 +130,7 @@ def _read_remote(environment: Environment, migrations: Migrations, options: Opti
 
 
 def _examine(
-    case: _Adoptee, assumed: Assumptions, options: Options, seen: list[str], *, accept_stranger: bool, as_superuser: bool
+    case: _Adoptee, assumed: Assumptions, options: Options, rehearse: Callable[[], ScratchServer], *, accept_stranger: bool
 ) -> Examination:
     from tasks.adopt.examine import examine
     from tasks.rehearsal.scratch.dump import dump_schema
@@ -128,8 +138,7 @@ def _examine(
 
     here, runner = PROJECT / ".postgres", case.runner
     dump = None if runner is None else lambda: dump_schema(runner.url, embedded_directory=here)
-    settings, target = case.environment.settings, seen[-1] if seen else ""
-    with open_scratch(settings, target=target, as_superuser=as_superuser) as server:
+    with rehearse() as server:
         examination = examine(case.subject, case.migrations, server, assumed, dump, accept_stranger=accept_stranger)
     report([examination.answer, *note_stand_ins(server)], json=options.json, verbose=options.verbose)
     return examination

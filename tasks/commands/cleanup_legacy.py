@@ -16,7 +16,7 @@ from tasks.runner.operations.requests import parse_count
 
 @command(
     name="cleanup-legacy",
-    iterable=["folder"],
+    iterable=["folder", "without_extension"],
     help={
         **SCRATCH_HELP,
         "folder": "a folder or file with old SQL files (repeatable); default: the migrations folder, and scripts/ beside it",
@@ -27,9 +27,9 @@ from tasks.runner.operations.requests import parse_count
 def cleanup_legacy(
     _context: Context,
     folder: list[str],
+    without_extension: list[str],
     apply: bool = False,
     write_downs: bool = False,
-    without_extension: str = "",
     timeout: str = "600",
     as_superuser: bool = False,
     json: bool = False,

@@ -17,9 +17,13 @@ RUN_HELP = {
     "upload": "send the files of this checkout to the Fly machine and run those",
 }
 SUPERUSER_HELP = {"as_superuser": "rehearse with all rights of the scratch server's role, which the SQL under test can use"}
-SCRATCH_HELP = {
+REHEARSAL_HELP = {
     **SUPERUSER_HELP,
-    "without_extension": "skip what needs these extensions (comma-separated) if the scratch server lacks them",
+    "without_extension": "skip what needs this extension, if the scratch server lacks it (repeatable, or comma-separated)",
+}
+"""The flags of every command with a scratch server."""
+SCRATCH_HELP = {
+    **REHEARSAL_HELP,
     "timeout": "seconds that one file may take on scratch (600)",
     **JSON_HELP,
 }

@@ -52,6 +52,7 @@ def note_stand_ins(server: ScratchServer) -> Iterator[Event]:
         yield StandInsUsed(server.stand_ins)
 
 
-def read_extensions(given: str) -> tuple[str, ...]:
-    """Return the names of extensions to leave out, given separated by commas or spaces."""
-    return tuple(given.replace(",", " ").split())
+def read_extensions(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the names of extensions to leave out, each given alone or with others, separated by commas or spaces."""
+    texts = [given] if isinstance(given, str) else given
+    return tuple(name for text in texts for name in text.replace(",", " ").split())

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 
 from tasks.catalog import Difference
 from tasks.legacy.ordering import Chosen, Order, Replays
-from tasks.legacy.verdicts import Classification, describe_failure, is_empty, judge_error, moves_rows, rank_causes
+from tasks.legacy.verdicts import Classification, Need, describe_failure, is_empty, judge_error, moves_rows, rank_causes
 from tasks.rehearsal.model import Outcome, RehearsedMigration
 from tasks.rehearsal.replay.replay import replay, run_migration, state_after, try_migration
 from tasks.rehearsal.rows.contents import Contents, read_rows
+from tasks.rehearsal.scratch.roles import find_created
 from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
 from tasks.runner.database.session import connect
+
+_PLATFORM_ROLES = frozenset({"anon", "authenticated", "authenticator", "service_role", "supabase_admin", "supabase_auth_admin"})
+"""The roles that only a database of Supabase has: https://supabase.com/docs/guides/database/postgres/roles"""
 
 
 class Judge:
@@ -59,11 +63,26 @@ class Judge:
             ]
             makers = [migration.up for other, migration in self._migrations.items() if other != index]
             return judge_error(outcome.error, text, cause, earlier, makers)
+        if outcome.lacking:
+            first = outcome.lacking[0]
+            # Whatever it is, the target can have it, as with an extension: the file is not set aside.
+            need = Need("extension", first.lack.name)
+            return Classification("needs", f"needs {first.lack}, so this is not checked: {first.shown}", need=need)
+        roles = self._list_wanted_roles(outcome)
+        platform = next((role for role in roles if role in _PLATFORM_ROLES), "")
+        if platform:
+            need = Need("role", platform)
+            return Classification("needs", f"needs {need}: only Supabase has it, and no file creates it", need=need)
         if outcome.effect:
-            return Classification("works")
+            return Classification("works", f"the target must have the role {', '.join(roles)}" if roles else "")
         if outcome.unchecked:
             return Classification("works", f"not checked: {outcome.unchecked[0]}")
         return self._judge_idle(index)
+
+    def _list_wanted_roles(self, outcome: Outcome) -> list[str]:
+        """Return the roles that a file names and no file creates; the rehearsal made them."""
+        created = {name for each in self._migrations.values() for name in find_created(each.up)} if outcome.roles else set()
+        return [role for role in outcome.roles if role not in created]
 
     def _judge_idle(self, index: int) -> Classification:
         """Return the classification of a file that does not change the schema."""

@@ -9,7 +9,6 @@ from typing import Literal
 
 from tasks.catalog import Difference
 from tasks.postgres.tokens import COMMENTS, SPACE, WORD, is_closed, tokenize
-from tasks.rehearsal.errors import MissingExtensionError
 from tasks.rehearsal.replay.extensions import find_part
 from tasks.runner.errors import RunnerError
 from tasks.runner.parsing import ScriptError, read_script
@@ -54,8 +53,6 @@ class Classification:
 
 def find_need(error: RunnerError) -> Need | None:
     """Return what an error misses, if no file creates it."""
-    if isinstance(error, MissingExtensionError):
-        return Need("extension", error.extension)
     message = error.message.partition("\n")[0]
     pattern = _NAMED.get(error.sqlstate)
     match = pattern.search(message) if pattern else None

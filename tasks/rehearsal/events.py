@@ -14,8 +14,9 @@ class RehearsalFinding:
     """Something that is wrong with a migration.
 
     `what` is one of up_fails, down_fails, up_again_fails, no_down, not_restored, not_repeated, not_refused, predecessor_fails,
-    late_fails, late_differs, up_fails_on_rows, down_fails_on_rows, rows_lost, crash_differs, empty. A `mild` finding is shown,
-    but does not change the exit code: the order of columns, which a down migration cannot restore, or a file without a statement.
+    late_fails, late_differs, up_fails_on_rows, down_fails_on_rows, rows_lost, crash_differs, empty, not_checked. A `mild` finding
+    is shown, but does not change the exit code: the order of columns, which a down migration cannot restore, or a file without a
+    statement. `not_checked` is no fault of the migration: the scratch server lacks something that it needs.
     """
 
     what: str

@@ -10,6 +10,7 @@ from typing import Literal
 
 from tasks.catalog import Catalog, Difference, compare
 from tasks.rehearsal.errors import ON_SCRATCH
+from tasks.rehearsal.lacks import NotChecked
 from tasks.runner.errors import Place, RefusedError, RunnerError
 from tasks.runner.files.checkout import Migrations, read_source, show_path
 from tasks.runner.planning.choice import Choice
@@ -55,6 +56,10 @@ class Outcome:
     after: Catalog
     unchecked: tuple[str, ...] = ()
     """The statements that were not run, each as file, line and first words."""
+    lacking: tuple[NotChecked, ...] = ()
+    """Those of them that were not run because the scratch server lacks something that nobody asked to skip."""
+    roles: tuple[str, ...] = ()
+    """The roles that it names, and that exist on the scratch server only because rehearsals made them."""
 
     @property
     def effect(self) -> Difference:
@@ -69,6 +74,8 @@ class Trial:
     error: RunnerError | None = None
     unchecked: tuple[str, ...] = ()
     clean: bool = True
+    lacking: tuple[NotChecked, ...] = ()
+    roles: tuple[str, ...] = ()
 
 
 def read_migration_pairs(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from tasks.catalog import compare, show_difference
+from tasks.rehearsal.lacks import refuse_lacks
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.rehearsal import Rehearsal
 from tasks.rehearsal.rows.contents import Contents, read_rows
@@ -128,6 +129,8 @@ def replay_from_nothing(
                 trial = rehearsal.run(migration, "up")
                 if trial.error is not None:
                     raise trial.error
+                what = "these statements would be lost"
+                refuse_lacks(trial.lacking, server.version, embedded=server.embedded, what=what, skippable=False)
                 if trial.unchecked:
                     raise _refuse_unchecked(trial.unchecked, limited=server.limited)
         yield database

@@ -204,3 +204,27 @@ def test_texts_of_a_sender_that_does_not_judge_them_do_not_run(operator: Operato
     script = StoredScript(A, "another", "DROP TABLE a", "DROP TABLE a")
     with pytest.raises(RunnerError, match="the machine has an older version of this tool"):
         choose_texts((script,), read_migrations(operator.project.migrations))
+
+
+def test_what_only_the_target_has_blames_no_migration(older_server: Server, embedded: Server, project: Project) -> None:
+    role = f"drift_reader_{os.getpid()}"
+    with fresh_database(older_server) as target:
+        if not target.query("SELECT FROM pg_available_extensions WHERE name = 'sslinfo'"):
+            pytest.skip("this server has no sslinfo, which the embedded one lacks")
+        operator = Operator(project.at(target.url), target)
+        operator.write(A, f"CREATE TABLE a (id int);\nGRANT SELECT ON a TO {role};", "DROP TABLE a;")
+        target.execute(f"CREATE ROLE {role}")
+        operator.migrate()
+        assert "No drift" in find(operator, embedded)
+        operator.write(
+            B, "CREATE EXTENSION sslinfo;\nCREATE VIEW secure AS SELECT ssl_is_used();", "DROP EXTENSION sslinfo CASCADE;"
+        )
+        operator.write_tables(C)
+        operator.migrate()
+        refused = find(operator, embedded, check=3)
+        assert "not compared: the scratch server does not have the extension sslinfo" in refused
+        assert "image: postgres:18" in refused
+        answered = find(operator, embedded, "--without-extension=sslinfo")
+        assert "No drift" in answered
+        assert "not checked: " in answered
+        target.execute(f"DROP TABLE a; DROP ROLE {role}")

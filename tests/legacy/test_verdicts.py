@@ -14,7 +14,6 @@ from tasks.legacy.verdicts import (
     moves_rows,
     rank_causes,
 )
-from tasks.rehearsal.errors import MissingExtensionError
 from tasks.runner.errors import RunnerError
 
 
@@ -34,7 +33,6 @@ NO_TABLE = fail('relation "profiles" does not exist', "42P01")
         (fail('type "vector" does not exist', "42704"), Need("extension", "vector")),
         (fail('type "mood" does not exist', "42704"), Need("type", "mood")),
         (fail("function uuid_generate_v4() does not exist", "42883"), Need("extension", "uuid-ossp")),
-        (MissingExtensionError("postgis", place=None, sqlstate="0A000"), Need("extension", "postgis")),
         (fail('column "role_id" does not exist', "42703"), None),
         (NO_TABLE, None),
     ],
@@ -74,7 +72,7 @@ def test_a_table_that_another_file_creates_is_an_error_of_order() -> None:
 
 
 def test_a_file_that_lacks_only_an_extension_is_not_set_aside() -> None:
-    assert not judge(MissingExtensionError("vector", place=None, sqlstate="0A000")).goes_aside
+    assert not judge(fail('type "vector" does not exist', "42704")).goes_aside
     assert judge(NO_SCHEMA).goes_aside
 
 

@@ -336,3 +336,20 @@ def test_an_older_checkout_does_not_run_again_what_was_squashed(filled: Operator
     assert older.read_states() == dict(sorted(states.items()))
     assert list_done(older.migrate()) == []
     assert filled.database.query(ROWS) == before
+
+
+def test_what_the_scratch_server_lacks_refuses_the_squash(operator: Operator, server: ScratchServer) -> None:
+    operator.write(PLACES, "CREATE TABLE a (id int);")
+    operator.write(ROUTES, "CREATE EXTENSION nothing_like_it;")
+    with pytest.raises(
+        RefusedError, match="would be lost: the scratch server does not have the extension nothing_like_it"
+    ) as refused:
+        plan_squash(operator.project.migrations, ROUTES, server)
+    assert "image: " in refused.value.hint
+    assert "--without-extension" not in refused.value.hint
+
+
+def test_a_role_that_the_scratch_server_lacks_stays_in_the_squashed_file(operator: Operator, server: ScratchServer) -> None:
+    operator.write(PLACES, "CREATE TABLE a (id int);\nGRANT SELECT ON a TO squash_reader;")
+    operator.write(ROUTES, "CREATE TABLE b (id int);")
+    assert "GRANT SELECT ON TABLE public.a TO squash_reader" in plan_squash(operator.project.migrations, ROUTES, server).up

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from tasks.runner.events import Event
 
 
-@command(name="test-crash", help=CHOICE_HELP)
+@command(name="test-crash", help=CHOICE_HELP, iterable=["without_extension"])
 def crash_test(
     _context: Context,
+    without_extension: Sequence[str],
     env: str = "local",
     all: bool = False,
     only: str = "",
@@ -35,4 +36,11 @@ def crash_test(
         folder = load_environment(env).settings.migrations_dir
         return crash_and_resume(server, selection, folder, timeout_s=read_seconds(timeout))
 
-    run_rehearsal(env, lambda: build_selector(only, all, timeout), answer, as_superuser=as_superuser, json=json)
+    run_rehearsal(
+        env,
+        lambda: build_selector(only, all, timeout),
+        answer,
+        without_extension=without_extension,
+        as_superuser=as_superuser,
+        json=json,
+    )

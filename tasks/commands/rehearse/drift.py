@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from invoke.context import Context
@@ -37,7 +37,6 @@ class _Flags:
 
 
 @command(
-    iterable=["rename", "drop"],
     help={
         **ONE_ENV_HELP,
         **SCRATCH_HELP,
@@ -46,14 +45,15 @@ class _Flags:
         "drop": "with --as-migration: what was dropped and not renamed, TABLE.COLUMN or NAME (repeatable)",
         "timeout": "seconds that one migration may take on scratch (600)",
     },
+    iterable=["without_extension", "rename", "drop"],
 )
 def drift(
     _context: Context,
-    rename: list[str],
-    drop: list[str],
+    without_extension: Sequence[str],
+    rename: Sequence[str],
+    drop: Sequence[str],
     env: str = "local",
     as_migration: str = "",
-    without_extension: str = "",
     timeout: str = "600",
     as_superuser: bool = False,
     json: bool = False,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import Exit
 
 from tasks.commands.context import exit_on_error
-from tasks.commands.flags import JSON_HELP, SUPERUSER_HELP
-from tasks.commands.scratch import note_stand_ins, open_scratch
+from tasks.commands.flags import JSON_HELP, REHEARSAL_HELP
+from tasks.commands.scratch import note_stand_ins, open_scratch, read_extensions
 from tasks.config.environments import load_environment
 from tasks.options import Options
 from tasks.runner.errors import UsageError
@@ -27,7 +27,7 @@ CHOICE_HELP = {
     "all": "all migrations; no environment is read",
     "only": "only this version (its timestamp is enough); no environment is read",
     "timeout": "how many seconds a migration may take",
-    **SUPERUSER_HELP,
+    **REHEARSAL_HELP,
     **JSON_HELP,
 }
 
@@ -37,7 +37,7 @@ def run_rehearsal(
     selector: Callable[[], Selector],
     answer: Callable[[ScratchServer, Selection], Iterator[Event]],
     *,
-    without: Sequence[str] = (),
+    without_extension: Sequence[str],
     as_superuser: bool = False,
     json: bool,
 ) -> None:
@@ -56,6 +56,7 @@ def run_rehearsal(
         environment, asked = load_environment(env), selector()
         selection = pick(environment, asked, Options(json=json), Stop(), seen)
         settings = environment.settings
+        without = read_extensions(without_extension)
         with open_scratch(settings, target=settings.database_url, without=without, as_superuser=as_superuser) as server:
             seen.append(server.url)
             check_version(server, selection.server_version)

@@ -9,7 +9,6 @@ from invoke.context import Context
 
 from tasks.commands.command import command
 from tasks.commands.rehearse.run import CHOICE_HELP, build_selector, read_seconds, run_rehearsal
-from tasks.commands.scratch import read_extensions
 
 if TYPE_CHECKING:
     from tasks.rehearsal.scratch.server import ScratchServer
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     help={
         **CHOICE_HELP,
         "with_data": "also with a few generated rows in every table: shows which rows up fails on, and what up and down lose",
-        "without_extension": "skip what needs this extension (repeatable, or comma-separated)",
     },
     iterable=["without_extension"],
 )
@@ -37,7 +35,6 @@ def verify(
     json: bool = False,
 ) -> None:
     """Prove on a scratch database that migrations go up, down and up again; exit with 4 if something is found."""
-    without = [name for given in without_extension for name in read_extensions(given)]
 
     def answer(server: ScratchServer, selection: Selection) -> Iterator[Event]:
         from tasks.rehearsal.verify.verify import VerifyOptions
@@ -45,4 +42,11 @@ def verify(
 
         return verify_migrations(server, selection, VerifyOptions(with_data, read_seconds(timeout)))
 
-    run_rehearsal(env, lambda: build_selector(only, all, timeout), answer, without=without, as_superuser=as_superuser, json=json)
+    run_rehearsal(
+        env,
+        lambda: build_selector(only, all, timeout),
+        answer,
+        without_extension=without_extension,
+        as_superuser=as_superuser,
+        json=json,
+    )

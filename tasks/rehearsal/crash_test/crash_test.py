@@ -15,10 +15,12 @@ from tasks.catalog import Catalog, compare, read_catalog
 from tasks.rehearsal.crash_test.workers import CrashWorkers, WorkerResult
 from tasks.rehearsal.errors import ON_SCRATCH, ScratchError
 from tasks.rehearsal.events import CrashResumed, CrashTestFinished, CrashTestSkipped, CrashTestStarted, RehearsalFinding
-from tasks.rehearsal.findings import find_changes, find_error
+from tasks.rehearsal.findings import find_changes, find_error, find_lacks
+from tasks.rehearsal.lacks import Lack, NotChecked
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.administration import create_extensions
 from tasks.rehearsal.replay.left_out import find_cause
+from tasks.rehearsal.replay.missing import find_lack
 from tasks.rehearsal.replay.privileges import find_denial
 from tasks.rehearsal.replay.replay import read_left_out, state_after
 from tasks.rehearsal.replay.server_wide import describe, skip_server_wide
@@ -70,7 +72,7 @@ def crash_and_resume(
             for event in _CrashTest(server, workers, before, migration, timeout_s).run():
                 kills += isinstance(event, CrashResumed)
                 found += bool(event.findings)
-                if isinstance(event, CrashTestSkipped) and event.findings:
+                if isinstance(event, CrashTestSkipped) and any(each.what == "up_fails" for each in event.findings):
                     selection = selection.without({migration.name})
                 yield event
     yield CrashTestFinished(len(chosen), kills, found, count_ms(begun))
@@ -97,12 +99,12 @@ class _CrashTest:
         """Run the migration without interruption, then kill a run after each statement in turn."""
         version = self._migration.name
         try:
-            reason = self._find_reason_to_skip()
+            reason, lack = self._find_reason_to_skip(), None
             with ExitStack() as stack:
                 database = None if reason else stack.enter_context(self._enter_state())
                 result = WorkerResult(killed=False) if database is None else self._workers.run(database, version)
                 if database is not None and result.error:
-                    reason = self._excuse(database, result.error)
+                    reason, lack = self._excuse(database, result.error)
                 expected = None if database is None or result.error else _read_state(database)
         except ScratchError:
             raise
@@ -115,7 +117,9 @@ class _CrashTest:
         if result.error and not reason:
             yield self._skip(RehearsalFinding("up_fails", "up fails", error=result.error))
         elif expected is None:
-            yield CrashTestSkipped(version, reason)
+            lacking = [NotChecked(reason, lack)] if lack else []
+            found = find_lacks(lacking, self._server.version, embedded=self._server.embedded)
+            yield CrashTestSkipped(version, reason, tuple(found))
         else:
             for number, (line, text) in enumerate(result.statements, 1):
                 findings = tuple(self._kill_after(number, expected))
@@ -124,16 +128,26 @@ class _CrashTest:
     @contextmanager
     def _enter_state(self) -> Iterator[ScratchDatabase]:
         with state_after(self._server, self._before, timeout_s=self._timeout_s) as database:
+            self._server.make_roles(roles.find_named(self._migration.up))
             create_extensions(database, self._migration.make_step("up"))
             yield database
 
-    def _excuse(self, database: ScratchDatabase, error: ErrorRaised) -> str:
-        """Return why an error is not one of the migration: it needs rights, or what a statement that needs them makes."""
+    def _excuse(self, database: ScratchDatabase, error: ErrorRaised) -> tuple[str, Lack | None]:
+        """Return why an error is not one of the migration, and what the server lacks if nobody asked to skip that.
+
+        It needs rights, or what a statement that needs them makes, or something that the server does not have.
+        """
         failure = RunnerError(error.message, sqlstate=error.sqlstate)
         if self._server.limited and find_denial(failure, None):
-            return f"the rehearsal's role may not do this: {error.message}"
+            return f"the rehearsal's role may not do this: {error.message}", None
         cause = find_cause(failure, read_left_out(database))
-        return f"it needs {cause[0]}, which {cause[1].place} would have made" if cause else ""
+        if cause:
+            return f"it needs {cause[0]}, which {cause[1].place} would have made", cause[1].lack
+        lack = find_lack(failure, None, self._server.administer())
+        if lack is None:
+            return "", None
+        skipped = lack.kind == "role" or lack.name in self._server.without
+        return f"it needs {lack}, which the scratch server does not have", None if skipped else lack
 
     def _skip(self, found: RehearsalFinding) -> CrashTestSkipped:
         return CrashTestSkipped(self._migration.name, found.message, (found,))

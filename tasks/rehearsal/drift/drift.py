@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tasks.catalog import Catalog, Difference, compare, mask_difference, read_catalog
 from tasks.rehearsal.drift.unfinished import PartialScript, describe_unfinished, exclude_leftovers, read_partial
+from tasks.rehearsal.lacks import NotChecked, refuse_lacks
 from tasks.rehearsal.model import RehearsedMigration, read_pair
 from tasks.rehearsal.replay.left_out import LeftOut, exclude_left_out
 from tasks.rehearsal.replay.replay import read_left_out, state_after
@@ -99,6 +100,8 @@ def find_drift(read: CatalogRead, files: Migrations | None, server: ScratchServe
     parts = tuple(script.build() for script in partial)
     with _replay(server, migrations, parts, timeout_s) as scratch:
         left_out = read_left_out(scratch)
+        lacking = [NotChecked(each.shown, each.lack) for each in left_out if each.lack]
+        refuse_lacks(lacking, server.version, embedded=server.embedded, what="not compared")
         with connect(scratch.url, name="migrate-drift") as connection:
             expected = read_catalog(connection)
     live = exclude_tool_tables(build_catalog(read), build_record(read.record))

@@ -14,7 +14,6 @@ from tasks.runner.errors import RunnerError
 
 _MISSING = frozenset({"42704", "42883", "42P01", "42703", "3F000", "0A000", "58P01"})
 """Undefined object, function, table, column, schema; an extension that is not available."""
-_UNAVAILABLE = frozenset({"0A000", "58P01", "22023"})
 _CREATES = re.compile(r'\bcreate\s+extension\s+(?:if\s+not\s+exists\s+)?("[^"]+"|[\w$]+)', re.IGNORECASE)
 _HANDLES = re.compile(r'\b(?:create|alter|drop|on)\s+extension\s+(?:if\s+(?:not\s+)?exists\s+)?("[^"]+"|[\w$]+)', re.IGNORECASE)
 _QUOTED = re.compile(r'"([^"]+)"')
@@ -24,6 +23,9 @@ _BARE = (
     re.compile(r"\boperator does not exist: (.+)"),
 )
 _WORD = re.compile(r"[\w$]+")
+_IN_EXTENSIONS = re.compile(
+    r"(?:data )?type|operator|access method|schema|language|collation|text search|function|procedure|aggregate|relation"
+)
 
 
 def find_created(text: str) -> list[str]:
@@ -34,14 +36,6 @@ def find_created(text: str) -> list[str]:
 def handles_extension(text: str, without: Sequence[str]) -> bool:
     """Return True if a statement creates, changes or drops one of these extensions by name."""
     return any(name.strip('"') in without for name in _HANDLES.findall(text))
-
-
-def find_unavailable(error: RunnerError, text: str) -> str:
-    """Return the extension that a statement creates and that is not available, according to the error; "" for other errors."""
-    if error.sqlstate not in _UNAVAILABLE:
-        return ""
-    reason = _read_reason(error)
-    return next((name for name in find_created(text) if name in reason), "")
 
 
 def needs_left_out(error: RunnerError, without: Sequence[str], texts: Iterable[str]) -> bool:
@@ -58,6 +52,13 @@ def belongs(name: str, extensions: Iterable[str]) -> bool:
         name in (each.lower(), *EXTENSION_PARTS.get(each, "").split()) or name.startswith(f"{each.lower()}_")
         for each in extensions
     )
+
+
+def may_belong(error: RunnerError, extensions: Iterable[str]) -> bool:
+    """Return True if what is missing is an object as extensions have them, and the parts of one of these are not known."""
+    if not find_missing(error) or _IN_EXTENSIONS.match(_read_reason(error)) is None:
+        return False
+    return any(each not in EXTENSION_PARTS for each in extensions)
 
 
 def find_part(error: RunnerError) -> str:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tasks.rehearsal.errors import ON_SCRATCH, MissingExtensionError, TimeLimitError
-from tasks.rehearsal.replay.extensions import find_unavailable
+from tasks.rehearsal.errors import ON_SCRATCH, TimeLimitError
 from tasks.rehearsal.replay.scratch_run import Failure
 from tasks.runner.errors import Place, RunnerError, StatementError
 from tasks.runner.planning.plan import Step
 
-_MISSING_ROLE = (
-    "If the target has this role, create it on the scratch server too (CREATE ROLE …;),\nor in a migration before this one."
-)
 _MISSING_SCHEMA = "No earlier migration creates this schema. If it was created by hand in the target, create it in a migration."
 
 
@@ -28,17 +24,12 @@ def explain(failure: Failure, step: Step, timeout_s: float | None, without: Sequ
             state=ON_SCRATCH,
             place=place,
         )
-    extension = find_unavailable(error, statement.text) if statement else ""
-    if extension:
-        return MissingExtensionError(extension, place=place, sqlstate=error.sqlstate)
     hints = [error.hint, _find_hint(error, without)]
     hint = "\n".join(part for part in hints if part)
     return StatementError(error.message, hint=hint, state=ON_SCRATCH, place=error.place, sqlstate=error.sqlstate)
 
 
 def _find_hint(error: RunnerError, without: Sequence[str]) -> str:
-    if error.sqlstate == "42704" and error.message.startswith("role "):
-        return _MISSING_ROLE
     if error.sqlstate == "3F000":
         return _MISSING_SCHEMA
     if error.sqlstate in ("42704", "42883") and without:

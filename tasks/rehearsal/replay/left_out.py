@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 
 from tasks.catalog import Difference, Key
-from tasks.rehearsal.replay.extensions import belongs, find_created, find_missing, find_words
+from tasks.rehearsal.lacks import Lack
+from tasks.rehearsal.replay.extensions import belongs, find_created, find_missing, find_words, may_belong
 from tasks.runner.errors import RunnerError
 from tasks.runner.ledger.reading import Ledger
 
@@ -28,6 +29,8 @@ class LeftOut:
     text: str
     denied: bool = False
     """Whether it was left out for lack of rights, not because of an excluded extension."""
+    lack: Lack | None = None
+    """What the scratch server does not have and nobody asked to skip, directly or for a statement that this one needs."""
 
 
 def read_left_out(connection: psycopg.Connection, ledger: Ledger) -> list[LeftOut]:
@@ -36,22 +39,36 @@ def read_left_out(connection: psycopg.Connection, ledger: Ledger) -> list[LeftOu
     try:
         row = connection.execute(query, [_KEY]).fetchone()
         entries = json.loads(row[0]) if row else []
-        return [LeftOut(str(shown), str(place), str(text), bool(denied)) for shown, place, text, denied in entries]
+        return [_read_entry(*entry) for entry in entries]
     except (psycopg.Error, TypeError, ValueError):
         return []
+
+
+def _read_entry(shown: object, place: object, text: object, denied: object, lack: list[object]) -> LeftOut:
+    return LeftOut(str(shown), str(place), str(text), bool(denied), Lack(*map(str, lack)) if lack else None)
+
+
+def _list_fields(entry: LeftOut) -> list[object]:
+    lack = [entry.lack.kind, entry.lack.name, entry.lack.detail] if entry.lack else []
+    return [entry.shown, entry.place, entry.text, entry.denied, lack]
 
 
 def write_left_out(connection: psycopg.Connection, ledger: Ledger, entries: Iterable[LeftOut]) -> None:
     """Record the statements that were left out; a file may have dropped the ledger."""
     query = sql.SQL("INSERT INTO {} VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
     with suppress(psycopg.Error):
-        connection.execute(query.format(ledger.table("_meta")), [_KEY, json.dumps(list(map(astuple, entries)))])
+        connection.execute(query.format(ledger.table("_meta")), [_KEY, json.dumps(list(map(_list_fields, entries)))])
 
 
 def find_cause(error: RunnerError, entries: Iterable[LeftOut]) -> tuple[str, LeftOut] | None:
-    """Return what is missing according to an error, and the statement that would have made it; None for another error."""
-    missing = find_missing(error)
-    return next(((name, entry) for entry in entries for name in missing if _makes(entry.text, name)), None)
+    """Return what is missing according to an error, and the statement that would have made it; None for another error.
+
+    What is in an extension is known for few of them: a missing type or function may belong to any other that was left out.
+    """
+    missing, entries = find_missing(error), list(entries)
+    found = ((name, entry) for entry in entries for name in missing if _makes(entry.text, name))
+    possible = ((name, entry) for entry in entries for name in missing if may_belong(error, find_created(entry.text)))
+    return next(found, None) or next(possible, None)
 
 
 def _makes(text: str, name: str) -> bool:

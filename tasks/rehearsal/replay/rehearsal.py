@@ -15,11 +15,13 @@ from psycopg import sql
 
 from tasks.catalog import Catalog, read_catalog
 from tasks.rehearsal.errors import ON_SCRATCH, LockedOutError
+from tasks.rehearsal.lacks import Lack, NotChecked
 from tasks.rehearsal.model import Direction, RehearsedMigration, Trial
 from tasks.rehearsal.replay.administration import Administration, Handled
 from tasks.rehearsal.replay.extensions import handles_extension, needs_left_out
 from tasks.rehearsal.replay.hints import explain
 from tasks.rehearsal.replay.left_out import LeftOut, find_cause, read_left_out, write_left_out
+from tasks.rehearsal.replay.missing import find_lack, find_wanted_role
 from tasks.rehearsal.replay.privileges import find_denial, find_owner
 from tasks.rehearsal.replay.scratch_run import TIME_LIMIT, Failure, ScratchRun
 from tasks.rehearsal.replay.server_wide import creates_one_of, describe, find_roles, leave_out, skip_server_wide
@@ -49,9 +51,11 @@ class Rehearsal:
         self._scratch_run = _open(database)
         self._administration = Administration(database, self._scratch_run)
         self._limited = database.server.limited
-        self._left_out: list[LeftOut] = []
-        if database.without or self._limited:
-            self._left_out = read_left_out(self._scratch_run.connection, self._scratch_run.ledger)
+        self._left_out: list[LeftOut] = read_left_out(self._scratch_run.connection, self._scratch_run.ledger)
+        self._roles: set[str] = set()
+        """The roles that the current step names, and that rehearsals made."""
+        self._made_late: set[str] = set()
+        """Those of them whose absence was an error of the current step."""
 
     def __enter__(self) -> Rehearsal:
         return self
@@ -66,13 +70,16 @@ class Rehearsal:
     def run(self, migration: RehearsedMigration, direction: Direction) -> Trial:
         """Run one direction of a migration; its errors are returned, not raised."""
         connection = self._scratch_run.connection
-        creates_role = roles.creates_role(migration.up if direction == "up" else migration.down or "")
+        text = migration.up if direction == "up" else migration.down or ""
+        creates_role, named = roles.creates_role(text), roles.find_named(text)
         before = roles.list_roles(connection) if creates_role else set()
+        self._roles.clear()
         try:
             step = migration.make_step(direction)
             check_syntax(connection, Plan(step.action, (step,)))
             # A role that a rehearsal creates has no rights, whatever options the statement has.
-            made = self._database.server.make_roles(find_roles(step)) if creates_role else set()
+            made = self._database.server.make_roles([*find_roles(step), *named]) if creates_role or named else set()
+            self._roles.update(made.intersection(named))
             step, skipped = skip_server_wide(step, before | made)
         except RunnerError as error:
             return Trial(error)
@@ -92,25 +99,47 @@ class Rehearsal:
         if without:
             step, handling = leave_out(step, lambda statement: handles_extension(statement.text, without))
             self._note(step, handling)
+        self._made_late.clear()
         self._forget_row(step)
         self._administration.begin(step)
         self._scratch_run.take_without_effect()
         while failure := self._try(step):
+            if self._make_role(failure):
+                step = replace(step, done=self._scratch_run.read_done(step))
+                continue
             denial = find_denial(failure.error, failure.statement) if self._limited else ""
             handled = self._administration.handle(step, failure, denial) if denial else Handled()
             failure = handled.failure or failure
             following = handled.step or self._skip(step, failure, handled.denial)
             if following is None:
                 error = explain(failure, step, self._timeout_s, without)
-                unchecked += tuple(each.shown for each in self._left_out[known:])
-                return Trial(error, unchecked, clean=failure.clean and not self._administration.acted)
+                return self._conclude(error, unchecked, known, clean=failure.clean and not self._administration.acted)
             step = following
         if self._limited:
             for statement, reason in self._scratch_run.take_without_effect():
                 self._note(step, [statement], f"the rehearsal's role may not do this: {reason}")
         if len(self._left_out) > known:
             write_left_out(self._scratch_run.connection, self._scratch_run.ledger, self._left_out)
-        return Trial(None, unchecked + tuple(each.shown for each in self._left_out[known:]))
+        return self._conclude(None, unchecked, known)
+
+    def _conclude(self, error: RunnerError | None, unchecked: tuple[str, ...], known: int, *, clean: bool = True) -> Trial:
+        """Return the result of a step, with the statements that were left out since the first `known` ones."""
+        new = self._left_out[known:]
+        lacking = tuple(NotChecked(each.shown, each.lack) for each in new if each.lack)
+        return Trial(error, unchecked + tuple(each.shown for each in new), clean, lacking, tuple(sorted(self._roles)))
+
+    def _make_role(self, failure: Failure) -> bool:
+        """Create the role that an error misses, or become a member of it; return False if there is none, or if that fails.
+
+        The target has such a role. It is named in a block or function, or another rehearsal has made or just dropped it.
+        """
+        name = "" if failure.timed_out else find_wanted_role(failure.error)
+        if not name or name in self._made_late:
+            return False
+        self._made_late.add(name)
+        made = self._database.server.make_roles([name])
+        self._roles |= made
+        return bool(made)
 
     def _skip(self, step: Step, failure: Failure, denial: str) -> Step | None:
         """Return the step without a statement that cannot be checked here; None if the statement is wrong."""
@@ -119,21 +148,41 @@ class Rehearsal:
             return self._skip_denied(step, statement, denial)
         if statement is None:
             return None
-        reason = ""
-        if not needs_left_out(failure.error, self._database.without, ()):
-            cause = find_cause(failure.error, self._left_out)
-            if cause is None:
-                return None
-            name, entry = cause
-            reason = f"needs {name}, which {entry.place} would have made" if entry.denied else ""
+        reason, lack = self._find_reason(failure)
+        if reason is None:
+            return None
         done = self._scratch_run.read_done(step)
         step, failed = leave_out(step, partial(is_, statement))
-        self._note(step, failed, reason)
+        self._note(step, failed, reason, lack)
         return replace(step, done=done)
+
+    def _find_reason(self, failure: Failure) -> tuple[str | None, Lack | None]:
+        """Return why a statement cannot be checked, and what the server lacks for it; None for the reason if it is wrong."""
+        error, without = failure.error, self._database.without
+        if needs_left_out(error, without, ()):
+            return "", None
+        cause = find_cause(error, self._left_out)
+        if cause is not None:
+            name, entry = cause
+            reason = f"needs {name}, which {entry.place} would have made" if entry.denied or entry.lack else ""
+            return reason, entry.lack
+        lack = None if failure.timed_out else find_lack(error, failure.statement, self._database.server.administer())
+        if lack is None:
+            return None, None
+        # A role never prevents an answer, nor does what the command excludes.
+        return (
+            f"needs {lack}, which the scratch server does not have",
+            None if lack.kind == "role" or lack.name in without else lack,
+        )
 
     def _skip_denied(self, step: Step, statement: Statement | None, denial: str) -> Step:
         """Return the step without a statement that needs more rights, and without those that set the same owner."""
         done = self._scratch_run.read_done(step)
+        if statement is not None:
+            step, assumed = leave_out(step, lambda each: each.offset < statement.offset and self._assumes_role(each))
+            if assumed:
+                self._note(step, assumed, "the role was made for the rehearsal, and has no rights here")
+                return replace(step, done=done)
         reason = f"the rehearsal's role may not do this: {denial}"
         if statement is None:
             remaining = [each for segment in step.script.segments[done:] for each in segment.statements]
@@ -150,7 +199,11 @@ class Rehearsal:
             self._note(step, failed, reason)
         return replace(step, done=done)
 
-    def _note(self, step: Step, statements: Sequence[Statement], reason: str = "") -> None:
+    def _assumes_role(self, statement: Statement) -> bool:
+        """Return True for a SET ROLE whose role the rehearsal made."""
+        return statement.kind == "VariableSetStmt" and not self._roles.isdisjoint(roles.find_named(statement.text))
+
+    def _note(self, step: Step, statements: Sequence[Statement], reason: str = "", lack: Lack | None = None) -> None:
         """Remember statements that were left out, because later ones may need what they make."""
         for statement in statements:
             shown = (
@@ -160,7 +213,7 @@ class Rehearsal:
             )
             text = "" if statement.kind in _MAKES_NOTHING else statement.text
             place = f"{step.source.shown}:{statement.line}"
-            self._left_out.append(LeftOut(shown, place, text, denied=bool(reason)))
+            self._left_out.append(LeftOut(shown, place, text, denied=bool(reason) and lack is None, lack=lack))
 
     def _try(self, step: Step) -> Failure | None:
         timer = Timer(self._timeout_s, self._scratch_run.stop.request, (TIME_LIMIT,)) if self._timeout_s is not None else None

@@ -50,7 +50,7 @@ def replay(
                 # What it committed can only be undone by starting over without it.
                 stack.close()
                 rehearsal = stack.enter_context(Rehearsal(stack.enter_context(state_after(server, done)), timeout_s=timeout_s))
-            yield Outcome(migration, trial.error, before, after, trial.unchecked)
+            yield Outcome(migration, trial.error, before, after, trial.unchecked, trial.lacking, trial.roles)
             before = after
 
 
@@ -100,7 +100,7 @@ def try_migration(
             known = rehearsal.read_catalog() if before is None else before
             trial = rehearsal.run(migration, direction)
             after = known if trial.error is not None and trial.clean else rehearsal.read_catalog()
-            return Outcome(migration, trial.error, known, after, trial.unchecked)
+            return Outcome(migration, trial.error, known, after, trial.unchecked, trial.lacking, trial.roles)
     except LockedOutError as error:
         return Outcome(migration, error, known, known)
 

@@ -26,7 +26,7 @@ from tasks.rehearsal.model import RehearsedMigration
 from tasks.runner.identity import LEDGER_FORMAT
 
 _PREFIX = "migrate_cache_"
-_FORMAT = 2
+_FORMAT = 3
 """Increment when the same files lead to a different state."""
 _MEGABYTE = 1 << 20
 _MARK = "application_name"

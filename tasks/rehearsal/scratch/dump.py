@@ -22,6 +22,7 @@ from tasks.rehearsal.scratch.dump_secrets import hide_options
 from tasks.rehearsal.scratch.extensions import UnsafeExtensionError, read_statement
 from tasks.rehearsal.scratch.policies import compose_force, list_forced
 from tasks.rehearsal.scratch.program_secrets import pass_secrets
+from tasks.rehearsal.scratch.roles import find_named
 from tasks.rehearsal.scratch.server import ScratchDatabase, open_server
 from tasks.runner.database.session import connect, run_sql
 from tasks.runner.errors import RunnerError
@@ -76,8 +77,9 @@ def _dump_schema(url: str) -> str:
 def load_dump(database: ScratchDatabase, text: str) -> None:
     """Load a dump into an empty scratch database, as its role; the administrator creates the extensions.
 
-    Raises UnsafeExtensionError or psycopg.Error.
+    Roles that it names and the server lacks are made. Raises UnsafeExtensionError or psycopg.Error.
     """
+    database.server.make_roles(find_named(text))
     if not database.server.limited:
         _load(database, text)
         return

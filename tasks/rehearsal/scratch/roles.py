@@ -1,15 +1,18 @@
-"""Roles that rehearsed migrations create: they belong to the server, so they outlive the scratch database.
+"""Roles that rehearsed migrations create or name: they belong to the server, so they outlive the scratch database.
 
-They are created without attributes, passwords and members, except for the role of the rehearsal. Their comment marks them. They
-are dropped when there is no scratch database and no cached state that may need them, of any role: a role that a file creates is
-the same for all that rehearse it.
+A role that a file names and the server lacks (GRANT … TO, OWNER TO, SET ROLE) is made as one that the file creates: the target
+has it. They are created without attributes, passwords and members, except for the role of the rehearsal. Their comment marks
+them. They are dropped when there is no scratch database and no cached state that may need them, of any role: a role that a file
+creates is the same for all that rehearse it.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -17,6 +20,9 @@ from psycopg import sql
 _MARK = "made by the rehearsal of a migration"
 _CREATES = re.compile(r"\bcreate\s+(?:role|user|group)\b", re.IGNORECASE)
 _NAMED = re.compile(r'\bcreate\s+(?:role|user(?!\s+mapping\b)|group)\s+(?:"((?:[^"]|"")+)"|([a-z_][\w$]*))', re.IGNORECASE)
+_NAMES_ONE = re.compile(r"\b(?:role|user|group|owner|owned|authorization|grant|revoke|policy)\b", re.IGNORECASE)
+_SETTINGS = frozenset({"role", "session_authorization"})
+_NO_ROLES = frozenset({"", "default", "none", "public"})
 _MARKED = """
 SELECT rolname::text FROM pg_catalog.pg_roles r JOIN pg_catalog.pg_shdescription d
     ON d.objoid = r.oid AND d.classoid = 'pg_catalog.pg_authid'::regclass WHERE d.description = %s
@@ -39,6 +45,36 @@ def find_created(text: str) -> list[str]:
     return [quoted.replace('""', '"') if quoted else plain.lower() for quoted, plain in _NAMED.findall(text)]
 
 
+def find_named(text: str) -> list[str]:
+    """Return the names of the roles that one or more statements name: in grants, as owners, in policies, in SET ROLE.
+
+    PUBLIC, CURRENT_USER and the like are no names, and the texts of blocks and functions are not read.
+    """
+    from pglast.parser import ParseError, parse_sql_json
+
+    if not _NAMES_ONE.search(text):
+        return []
+    try:
+        tree = json.loads(parse_sql_json(text))
+    except ParseError:
+        return []
+    return list(dict.fromkeys(name for name in _walk(tree) if name not in _NO_ROLES))
+
+
+def _walk(node: Any) -> Iterator[str]:
+    if isinstance(node, list):
+        for each in node:
+            yield from _walk(each)
+    if not isinstance(node, dict):
+        return
+    if node.get("roletype") == "ROLESPEC_CSTRING":
+        yield node["rolename"]
+    if node.get("kind") == "VAR_SET_VALUE" and node["name"] in _SETTINGS:
+        yield node["args"][0].get("A_Const", {}).get("sval", {}).get("sval", "")
+    for each in node.values():
+        yield from _walk(each)
+
+
 def list_roles(connection: psycopg.Connection) -> set[str]:
     """Return the names of the server's roles."""
     return {row[0] for row in connection.execute("SELECT rolname::text FROM pg_catalog.pg_roles")}
@@ -56,7 +92,8 @@ def make(connection: psycopg.Connection, names: Iterable[str], member: str) -> s
     """
     wanted = set(names)
     for name in sorted(wanted - list_roles(connection)):
-        with suppress(psycopg.Error):
+        # In one transaction: another rehearsal that wants the same role waits for it, and a role without its mark would stay.
+        with suppress(psycopg.Error), connection.transaction():
             connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
             connection.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(name), sql.Literal(_MARK)))
     made = list_usable(connection) & wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import weakref
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -37,6 +38,7 @@ _HINTS = {
 _MAJOR = 10000
 _PUBLIC_HAS_AN_OWNER = 150000
 """Since 15, the schema public belongs to the owner of the database: https://www.postgresql.org/docs/release/15.0/"""
+_ENGLISH = re.compile(r"(?:C|POSIX|en)\b|$")
 _PINNED = "-c search_path=pg_catalog,pg_temp"
 
 
@@ -218,6 +220,7 @@ class ScratchServer:
         """Open a database to its owner: every role may connect to a new one, and until 14 create objects in its schema public."""
         query = "REVOKE CONNECT ON DATABASE {0} FROM PUBLIC; ALTER DATABASE {0} ALLOW_CONNECTIONS true"
         self.administer().execute(sql.SQL(query).format(sql.Identifier(name)))
+        self._set_language(name)
         if self.role and not template and self.version < _PUBLIC_HAS_AN_OWNER:
             url = make_conninfo(self.url, dbname=name)
             # Only a superuser can do it.
@@ -234,6 +237,17 @@ class ScratchServer:
         if self._may_have_stand_ins and self._stand_ins != set(embedded.STAND_IN_NAMES):
             with suppress(RunnerError, psycopg.Error), connect(self._pin(database), name="migrate-stand-ins") as connection:
                 self._stand_ins |= find_stand_ins(connection)
+
+    def _set_language(self, name: str) -> None:
+        """Set the language of the messages of a database to English, by which it is known what a statement misses.
+
+        Only a superuser may: https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LC-MESSAGES
+        """
+        connection = self.administer()
+        row = connection.execute("SHOW lc_messages").fetchone()
+        if row and not _ENGLISH.match(row[0]):
+            with suppress(psycopg.errors.InsufficientPrivilege):
+                connection.execute(sql.SQL("ALTER DATABASE {} SET lc_messages = 'C'").format(sql.Identifier(name)))
 
     def _drop_roles(self) -> None:
         roles.drop_marked(self.administer())
@@ -274,13 +288,14 @@ def open_server(
 
 
 def check_version(server: ScratchServer, target_version: int) -> None:
-    """Raise ScratchError if the scratch server's major version is older than the target's, given as server_version."""
+    """Raise RefusedError if the scratch server's major version is older than the target's, given as server_version."""
     own, wanted = server.version // _MAJOR, target_version // _MAJOR
     if own >= wanted:
         return
-    raise ScratchError(
+    raise RefusedError(
         f"the scratch server (PostgreSQL {own}) is older than the target (PostgreSQL {wanted}): the results may differ",
         hint=f"Set {_SETTING} to a server of version {wanted} or newer.",
+        state="Nothing was changed.",
     )
 
 

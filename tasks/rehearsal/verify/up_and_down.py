@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tasks.catalog import Catalog, compare
 from tasks.rehearsal.events import RehearsalFinding
 from tasks.rehearsal.findings import counts, find_changes, find_error
+from tasks.rehearsal.lacks import NotChecked
 from tasks.rehearsal.model import Direction, Outcome, RehearsedMigration
 from tasks.rehearsal.replay.replay import try_migration
 from tasks.rehearsal.scratch.server import ScratchDatabase
@@ -27,6 +28,8 @@ class UpAndDownTrial:
     repeats: bool | None = None
     findings: tuple[RehearsalFinding, ...] = ()
     unchecked: tuple[str, ...] = ()
+    lacking: tuple[NotChecked, ...] = ()
+    roles: frozenset[str] = frozenset()
 
 
 class UpAndDown:
@@ -39,6 +42,8 @@ class UpAndDown:
         self._url = url
         self._findings: list[RehearsalFinding] = []
         self._unchecked: list[str] = []
+        self._lacking: list[NotChecked] = []
+        self._roles: set[str] = set()
 
     def run(self, database: ScratchDatabase) -> UpAndDownTrial:
         """Run the migration on a database in the state before it, and return the findings."""
@@ -68,6 +73,8 @@ class UpAndDown:
     def _try(self, database: ScratchDatabase, direction: Direction, before: Catalog | None) -> Outcome:
         outcome = try_migration(database, self._migration, direction, before=before, timeout_s=self._timeout_s)
         self._unchecked += outcome.unchecked
+        self._lacking += outcome.lacking
+        self._roles.update(outcome.roles)
         return outcome
 
     def _check_refusal(self, outcome: Outcome) -> None:
@@ -86,4 +93,5 @@ class UpAndDown:
         return not any(counts(each) for each in found)
 
     def _conclude(self, *, works: bool = True, restores: bool | None = None, repeats: bool | None = None) -> UpAndDownTrial:
-        return UpAndDownTrial(works, restores, repeats, tuple(self._findings), tuple(self._unchecked))
+        findings, unchecked, roles = tuple(self._findings), tuple(self._unchecked), frozenset(self._roles)
+        return UpAndDownTrial(works, restores, repeats, findings, unchecked, tuple(self._lacking), roles)

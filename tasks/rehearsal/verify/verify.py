@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 import psycopg
 
+from tasks.postgres.quoting import show_identifier
 from tasks.rehearsal.errors import ON_SCRATCH, ScratchError
 from tasks.rehearsal.events import MigrationVerified, RehearsalFinding, VerifyFinished, VerifyStarted
-from tasks.rehearsal.findings import counts, find_error
+from tasks.rehearsal.findings import counts, find_error, find_lacks
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.replay import state_after
+from tasks.rehearsal.scratch.roles import find_created
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.selection import Selection
 from tasks.rehearsal.verify.out_of_order import try_out_of_order
@@ -67,7 +69,8 @@ def _verify_one(
     begun, irreversible, late = time.monotonic(), _read_irreversible(migration), ""
     try:
         trial = _try_up_and_down(server, selection, migration, irreversible, options.timeout_s)
-        findings, unchecked = trial.findings, trial.unchecked
+        findings = trial.findings + tuple(find_lacks(trial.lacking, server.version, embedded=server.embedded))
+        unchecked = trial.unchecked + tuple(_describe_roles(selection, migration, trial.roles))
         if trial.works:
             findings += tuple(_find_empty(migration))
         if trial.works and options.with_data:
@@ -109,6 +112,14 @@ def _try_up_and_down(
             message = "cannot be verified because a migration before it fails"
             return UpAndDownTrial(findings=(find_error("predecessor_fails", message, error, server.url),))
         return UpAndDown(migration, irreversible, server.url, timeout_s=timeout_s).run(database)
+
+
+def _describe_roles(selection: Selection, migration: RehearsedMigration, named: Collection[str]) -> Iterator[str]:
+    """Yield a note for each role that a migration names and no migration creates, so that the target must have it."""
+    earlier = selection.list_before(migration.name) if named else []
+    created = {name for each in (*earlier, migration) for name in find_created(each.up)}
+    for name in sorted(set(named) - created):
+        yield f"that the target has the role {show_identifier(name)}, which no migration creates"
 
 
 def _find_empty(migration: RehearsedMigration) -> Iterator[RehearsalFinding]:

@@ -29,7 +29,9 @@ from tasks.runner.ledger.takeover import Adoption, record_adoptions
 from tasks.runner.ledger.writing import Recorder
 from tasks.runner.operations.migrate import Approve, start
 from tasks.runner.planning.failures import describe_uncommitted, find_place, is_lost
+from tasks.runner.planning.fault import build_fault
 from tasks.runner.planning.faults import find_faults
+from tasks.runner.planning.hints import hint_missing
 from tasks.runner.planning.plan import Plan
 from tasks.runner.planning.server_texts import describe_text
 from tasks.runner.redaction import redact
@@ -39,7 +41,7 @@ _EVERYWHERE = frozenset({"schema", "extension", "comment", "grant", "default pri
 """The kinds of objects that an empty database may contain."""
 _UNCHANGED = "Nothing was changed."
 _ROLLED_BACK = "Everything was rolled back."
-_LOAD_HINT = "Does the server have the required extensions and roles? inv db.migrate shows which statement fails."
+_LOAD_HINT = "inv db.migrate runs the migrations instead, and shows which statement fails."
 
 
 def load_schema(runner: MigrationRunner, approve: Approve | None = None) -> Iterator[Event]:
@@ -138,7 +140,7 @@ def _run_body(runner: MigrationRunner, connection: psycopg.Connection, source: S
         place = find_place(text, source.shown, len(text) - len(schema.body) + before) if at else Place(source.shown)
         raise StatementError(
             redact(describe_text(error), runner.url, statement=schema.body),
-            hint="\n".join(filter(None, (error.diag.message_hint, _LOAD_HINT))),
+            hint="\n".join(filter(None, (error.diag.message_hint, hint_missing(build_fault(error)), _LOAD_HINT))),
             state=_ROLLED_BACK,
             place=place,
             sqlstate=error.sqlstate or "",

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import sql
 
-from tasks.runner.errors import Place, RefusedError
+from tasks.runner.errors import Place, RefusedError, RunnerError, StatementError
 from tasks.runner.events import Event, FilesFound, Skipped
 from tasks.runner.execution.migration_runner import MigrationRunner
-from tasks.runner.files.checkout import SourceFile, read_seed_files
+from tasks.runner.files.checkout import SourceFile, read_migrations, read_seed_files
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.reading import Ledger, read_ledger
+from tasks.runner.ledger.renames import read_renames
+from tasks.runner.ledger.view import view_ledger
 from tasks.runner.operations.migrate import DEFAULT_MODE, RunMode, run_plan, start
 from tasks.runner.parsing import Script, read_script
 from tasks.runner.planning.choice import Choice
 from tasks.runner.planning.faults import find_folder_faults
 from tasks.runner.planning.plan import Plan, Source, Step, find_notes
 from tasks.runner.planning.renewal import replan
+
+_MISSING = frozenset({"3F000", "42703", "42704", "42883", "42P01"})
+"""Undefined schema, column, object, function, table: a pending migration may make it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,26 @@ def seed(runner: MigrationRunner, mode: RunMode = DEFAULT_MODE) -> Iterator[Even
     skipped = tuple(file.path.stem for file in files if file.path.stem not in chosen)
     if skipped:
         yield Skipped(skipped)
-    yield from run_plan(runner, prepared, started_at, mode, lambda: prepare_seeds(runner, read_seed_files(runner.seeds_dir)))
+    try:
+        yield from run_plan(runner, prepared, started_at, mode, lambda: prepare_seeds(runner, read_seed_files(runner.seeds_dir)))
+    except StatementError as error:
+        if error.sqlstate in _MISSING:
+            error.hint = "\n".join(filter(None, (_describe_pending(runner), error.hint)))
+        raise
+
+
+def _describe_pending(runner: MigrationRunner) -> str:
+    """Return how many migrations are pending, which may make what a seed misses; "" if none is, or if it is not known."""
+    with suppress(RunnerError, psycopg.Error), runner.read() as connection:
+        migrations = read_migrations(runner.migrations_dir)
+        ledger, _, _ = view_ledger(
+            read_ledger(connection), read_renames(migrations.folder, migrations.checksums), migrations.checksums
+        )
+        pending = [version for version in migrations.checksums if version not in ledger.checksums]
+        if pending:
+            number = f"{len(pending)} migrations are" if len(pending) > 1 else "1 migration is"
+            return f"{number} pending. Apply {'them' if len(pending) > 1 else 'it'} before the seeds: inv db.migrate"
+    return ""
 
 
 def prepare_seeds(runner: MigrationRunner, files: tuple[SourceFile, ...]) -> SeedPreparation:

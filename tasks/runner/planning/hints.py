@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from tasks.postgres.extension_parts import find_provider
+from tasks.postgres.predefined_roles import PREDEFINED_ROLES, RESERVED_PREFIX
 from tasks.postgres.quoting import show_identifier, show_literal
 from tasks.runner.parsing.declarations import find_extension, find_names
 from tasks.runner.planning.fault import ServerFault
@@ -22,6 +23,8 @@ FIX_CAUSE = "Fix the cause, then run the same command again."
 _LEDGER = "schema_migrations"
 _READ_ONLY = re.compile(r"\bread\s+only\b|\b(?:default_)?transaction_read_only\b", re.IGNORECASE)
 _CALLED = re.compile(r"(?P<name>[\w$.]+|\"[^\"]+\")\(")
+_EXTENSION = re.compile(r'extension (?:"(?P<name>.+)" is not available|control file ".*?(?P<file>[^/"\\]+)\.control")')
+_ROLE = re.compile(r'role "(?P<name>.+)" does not exist')
 _SUBJECTS = {"42P07": "relation", "42710": "object", "42701": "column", "42723": "function", "42P06": "schema"}
 
 
@@ -32,6 +35,12 @@ def choose_hint(fault: ServerFault) -> str:
         hint = _FILE_HINTS.get(fault.sqlstate, hint)
     text = hint if isinstance(hint, str) else hint(fault)
     return text or _CLASSES.get(fault.sqlstate[:2], "") or (FIX_FILE if fault.statement else FIX_CAUSE)
+
+
+def hint_missing(fault: ServerFault) -> str:
+    """Return how to get the extension or role that the server lacks, by the message alone; "" for any other error."""
+    found = _EXTENSION.search(fault.message)
+    return _hint_files(found["name"] or found["file"], fault) if found else _hint_missing_role(fault)
 
 
 def _hint_privilege(fault: ServerFault) -> str:
@@ -97,7 +106,21 @@ def _hint_missing_column(fault: ServerFault) -> str:
     return f"No {subject} exists at this point: check its name and its table, then run the command again."
 
 
+def _hint_missing_role(fault: ServerFault) -> str:
+    """Return how to create a role that does not exist; "" for another error with the same SQLSTATE, of SET ROLE for example."""
+    match = _ROLE.match(fault.message)
+    if match is None:
+        return ""
+    if match["name"].startswith(RESERVED_PREFIX):
+        since = PREDEFINED_ROLES.get(match["name"])
+        return f"{match['name']} exists since PostgreSQL {since}." if since else ""
+    return f"Roles belong to the server, not to a database. Create it there:\nCREATE ROLE {show_identifier(match['name'])};"
+
+
 def _hint_missing_object(fault: ServerFault) -> str:
+    role = _hint_missing_role(fault)
+    if role:
+        return role
     provider = find_provider(fault.name)
     if provider and "create extension" not in " ".join(fault.before).lower():
         return f"{fault.name} belongs to the extension {provider}. Write before it:\n{_create_extension(provider)}"
@@ -132,6 +155,10 @@ def _hint_extension(fault: ServerFault) -> str:
     name = find_extension(fault.statement)
     if not name:
         return "The server could not read one of its files: is the package of an extension missing or damaged?"
+    return _hint_files(name, fault)
+
+
+def _hint_files(name: str, fault: ServerFault) -> str:
     major = f" for PostgreSQL {fault.facts.major}" if fault.facts.major else ""
     return (
         f"Install the files of the extension {name} on the server{major}; a hosted server must offer it:\n"
@@ -188,6 +215,7 @@ _HINTS: Mapping[str, Hint] = {
 _FILE_HINTS: Mapping[str, Hint] = {
     "0A000": _hint_unsupported,
     "22001": hint_too_long,
+    "22023": _hint_missing_role,
     "22P02": "A value does not fit the type: correct it, or convert it with an expression (USING, CASE).",
     "23502": hint_nulls,
     "23503": hint_orphans,

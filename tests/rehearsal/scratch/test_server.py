@@ -222,7 +222,7 @@ def test_a_role_that_may_not_create_databases_gets_a_hint(running: OwnServer) ->
 def test_an_older_scratch_server_is_refused_and_a_newer_one_is_not(scratch: ScratchServer) -> None:
     check_version(scratch, scratch.version - 30000)
     check_version(scratch, scratch.version + 5)
-    with pytest.raises(ScratchError, match=r"the scratch server \(PostgreSQL 18\) is older than the target \(PostgreSQL 19\)"):
+    with pytest.raises(RefusedError, match=r"the scratch server \(PostgreSQL 18\) is older than the target \(PostgreSQL 19\)"):
         check_version(scratch, scratch.version + 10000)
 
 

@@ -150,7 +150,6 @@ def test_a_migration_that_never_ends_is_stopped_and_found(scratch: ScratchServer
     ("up", "message", "hint"),
     [
         ("DROP DATABASE gaia;", "a rehearsal does not drop databases", "does not let a migration drop its own database"),
-        ("GRANT SELECT ON a TO app_reader;", 'role "app_reader" does not exist', "create it on the scratch server"),
         ("CREATE TABLE crm.t ();", 'schema "crm" does not exist', "No earlier migration creates this schema"),
     ],
 )
@@ -159,6 +158,34 @@ def test_an_error_that_is_specific_to_scratch_has_a_hint(scratch: ScratchServer,
     assert found.error is not None
     assert message in found.error.message
     assert hint in found.error.hint
+
+
+def test_a_role_that_no_migration_creates_is_made_and_named(scratch: ScratchServer) -> None:
+    grant = ("GRANT SELECT ON a TO app_reader;", "REVOKE SELECT ON a FROM app_reader;")
+    verified = verify_last(scratch, A, grant)
+    assert (verified.works, verified.restores, verified.findings) == (True, True, ())
+    assert verified.unchecked == ("that the target has the role app_reader, which no migration creates",)
+    assert verify_last(scratch, ("CREATE ROLE app_reader;", None), A, grant).unchecked == ()
+
+
+def test_only_a_file_that_needs_what_the_scratch_server_lacks_is_not_checked(scratch: ScratchServer) -> None:
+    lacking = make_migrations(
+        ("CREATE EXTENSION nothing_like_it;\nCREATE TABLE a (v nothing_type);", "DROP TABLE a; DROP EXTENSION nothing_like_it;"),
+        ("CREATE TABLE b (id int);", "DROP TABLE b;"),
+        ("ALTER TABLE a ADD id int;", "ALTER TABLE a DROP id;"),
+        ("CREATE TABLE c (id int);\nALTER TABLE b DROP nothing;", "DROP TABLE c;"),
+    )
+    extension, good, dependent, wrong = verify_migrations(scratch, lacking, chosen=VERSIONS[:4])
+    assert [list_found(each) for each in (extension, good, dependent, wrong)] == [
+        ["not_checked"],
+        [],
+        ["not_checked"],
+        ["up_fails"],
+    ]
+    assert extension.findings[0].message.endswith("the scratch server does not have the extension nothing_like_it")
+    assert "--without-extension nothing_like_it" in dependent.findings[0].hint
+    up = f"up/{VERSIONS[2]}.sql:1 ALTER TABLE a ADD id int: needs a, which up/{VERSIONS[0]}.sql:2 would have made"
+    assert dependent.unchecked[0] == up
 
 
 def test_statements_that_were_not_run_are_listed(scratch: ScratchServer) -> None:

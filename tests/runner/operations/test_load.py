@@ -91,6 +91,22 @@ def test_a_statement_that_fails_names_its_line_and_leaves_nothing(newcomer: Oper
 
 
 @pytest.mark.parametrize(
+    ("statement", "hint"),
+    [
+        ("GRANT SELECT ON public.a TO load_reader;", "CREATE ROLE load_reader;"),
+        ("CREATE EXTENSION nothing_like_it;", "Install the files of the extension nothing_like_it on the server"),
+        ("CREATE TABLE public.a ();", ""),
+    ],
+)
+def test_what_the_server_lacks_for_the_file_comes_with_the_next_step(newcomer: Operator, statement: str, hint: str) -> None:
+    path = newcomer.project.migrations / NAME
+    path.write_text(f"{path.read_text()}{statement}\n")
+    _, error = collect_failure(load_schema(newcomer.make_runner()))
+    assert hint in error.hint
+    assert ("extension" in error.hint) is ("extension" in hint)
+
+
+@pytest.mark.parametrize(
     ("old", "new", "line"),
     [("-- The schema", "<<<<<<< HEAD\n-- The schema", 1), (f"-- {B}", f"=======\n-- {B}", 3)],
     ids=["first line", "a version's line"],

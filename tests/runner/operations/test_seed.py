@@ -10,7 +10,7 @@ from tasks.runner.events import FilesFound, PlanMade, Skipped
 from tasks.runner.files.checkout import SourceFile
 from tasks.runner.identity import Identity
 from tasks.runner.operations.seed import plan_seeds
-from tests.runner.operating import A, Operator, list_done, pick
+from tests.runner.operating import A, B, Operator, list_done, pick
 
 TABLE = "CREATE TABLE persona (name text PRIMARY KEY, tone text);"
 MU = "INSERT INTO persona VALUES ('Mu', 'kind') ON CONFLICT (name) DO NOTHING;"
@@ -86,6 +86,21 @@ def test_a_seed_that_fails_leaves_nothing_and_is_logged(seeding: Operator) -> No
     assert seeding.read_states() == {A: "applied"}
     seeding.project.write_seed("001_mu", MU)
     assert list_done(seeding.seed()) == ["002_xi"]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_seed_that_needs_pending_migrations_names_them(operator: Operator, number: int) -> None:
+    operator.write_tables(*[A, B][:number])
+    operator.project.write_seed("001_a", "INSERT INTO a VALUES (1);")
+    with pytest.raises(StatementError) as failed:
+        operator.seed()
+    pending = {1: "1 migration is pending. Apply it", 2: "2 migrations are pending. Apply them"}[number]
+    assert failed.value.hint.startswith(f"{pending} before the seeds: inv db.migrate\n")
+    operator.migrate()
+    operator.project.write_seed("001_a", "INSERT INTO nowhere VALUES (1);")
+    with pytest.raises(StatementError) as failed:
+        operator.seed()
+    assert "pending" not in failed.value.hint
 
 
 def test_a_seed_may_have_its_own_begin_and_commit(seeding: Operator) -> None:
