@@ -5,10 +5,21 @@ The runner stores a fingerprint of it in the ledger; the rehearsal compares sche
 
 from tasks.catalog.reading import read_catalog
 from tasks.catalog.showing import mask_difference, show_difference, write_difference
-from tasks.catalog.values import COLUMN_ORDER, Catalog, Change, Difference, Key, compare
+from tasks.catalog.values import (
+    COLUMN_ORDER,
+    LOCAL_COLUMN,
+    LOCAL_CONSTRAINT,
+    Catalog,
+    Change,
+    Difference,
+    Key,
+    compare,
+)
 
 __all__ = [
     "COLUMN_ORDER",
+    "LOCAL_COLUMN",
+    "LOCAL_CONSTRAINT",
     "Catalog",
     "Change",
     "Difference",

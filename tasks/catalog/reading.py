@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -10,7 +11,7 @@ from psycopg.rows import tuple_row
 
 from tasks.catalog.classes import CLASSES
 from tasks.catalog.normalising import normalise, unquote_keywords
-from tasks.catalog.values import Catalog, Key
+from tasks.catalog.values import DERIVED, Catalog, Key
 
 SETTINGS = {
     "search_path": "pg_catalog, pg_temp",
@@ -47,7 +48,13 @@ def read_catalog(connection: psycopg.Connection) -> Catalog:
     with connection.transaction(force_rollback=True):
         if idle:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        return Catalog(dict(_read_objects(connection, version)), version)
+        objects, derived = dict[Key, str](), dict[Key, str]()
+        for key, definition in _read_objects(connection, version):
+            if key.kind.startswith(DERIVED):
+                derived[replace(key, kind=key.kind.removeprefix(DERIVED))] = definition
+            else:
+                objects[key] = definition
+        return Catalog(objects, version, derived)
 
 
 def _read_objects(connection: psycopg.Connection, version: int) -> Iterator[tuple[Key, str]]:

@@ -12,6 +12,15 @@ from types import MappingProxyType
 COLUMN_ORDER = "column order"
 """The kind of the order of a table's columns: a separate difference, which is often acceptable."""
 
+LOCAL_COLUMN, LOCAL_CONSTRAINT = "local column", "local constraint"
+"""The kinds for what a table has itself although it also inherits it; they have no definition.
+
+https://www.postgresql.org/docs/current/catalog-pg-attribute.html
+"""
+
+DERIVED = "derived "
+"""The beginning of the kind of what is read into Catalog.derived."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
@@ -36,10 +45,14 @@ class Catalog:
 
     objects: Mapping[Key, str] = field(default_factory=dict)
     server_version: int = 0
+    derived: Mapping[Key, str] = field(default_factory=dict)
+    """The indexes and constraints that tables have because their parents have them. They are not compared: they follow from the
+    objects, except for the names of indexes, which do not matter."""
 
     def __post_init__(self) -> None:
         """Sort the objects and make them immutable."""
-        object.__setattr__(self, "objects", MappingProxyType(dict(sorted(self.objects.items(), key=_identify))))
+        for name in ("objects", "derived"):
+            object.__setattr__(self, name, MappingProxyType(dict(sorted(getattr(self, name).items(), key=_identify))))
 
     def __eq__(self, other: object) -> bool:
         """Compare the objects only: a schema is the same on all versions of the server."""

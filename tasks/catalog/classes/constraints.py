@@ -3,28 +3,73 @@
 from __future__ import annotations
 
 from tasks.catalog.classes.object_class import FIRST_OWN_OID, RELATIONS, ObjectClass, exclude_members, list_settings
+from tasks.catalog.values import DERIVED, LOCAL_CONSTRAINT
+
+_ATTACH = "E';\\nALTER INDEX ' || {parent}::regclass || ' ATTACH PARTITION ' || {index}::regclass"
+"""What follows the definition of an attached index, or of a constraint with one."""
 
 _CONSTRAINTS = f"""
+WITH {RELATIONS},
+definitions AS MATERIALIZED (
+    SELECT conrelid, conname, pg_get_constraintdef(oid) AS definition
+    FROM pg_constraint
+    WHERE contype IN ('c', 'n') AND conrelid IN (SELECT inhparent FROM pg_inherits)
+)
+SELECT CASE WHEN parent.contype = 'f' OR parent.conindid = inhparent AND parent_index.indisvalid
+              OR own.contype IN ('c', 'n') AND own.coninhcount > 0 AND EXISTS (
+                  SELECT FROM pg_inherits JOIN definitions ON definitions.conrelid = inhparent
+                  WHERE inhrelid = own.conrelid AND definitions.conname = own.conname
+                    AND definition = pg_get_constraintdef(own.oid))
+            THEN '{DERIVED}' ELSE '' END || 'constraint',
+    quote_ident(own.conname), name,
+    pg_get_constraintdef(own.oid)
+    || coalesce({_ATTACH.format(parent="inhparent", index="own.conindid")}, '')
+    || CASE WHEN own_index.indisvalid IS DISTINCT FROM false THEN '' ELSE E'\\n-- INVALID' END
+FROM pg_constraint AS own
+JOIN relations ON relations.oid = own.conrelid
+LEFT JOIN pg_constraint AS parent ON parent.oid = own.conparentid
+LEFT JOIN pg_index AS own_index ON own_index.indexrelid = own.conindid AND own.contype IN ('p', 'u', 'x')
+LEFT JOIN pg_inherits ON inhrelid = own_index.indexrelid
+LEFT JOIN pg_index AS parent_index ON parent_index.indexrelid = inhparent
+WHERE (own.contype <> 'n' OR NOT own.convalidated OR own.connoinherit) AND own.contype <> 't'
+  AND NOT (own.contype = 'f' AND own.conparentid <> 0 AND parent.conrelid = own.conrelid)"""
+# Without the constraints of a foreign key for the partitions of the table to which it refers.
+
+_LOCAL_CONSTRAINTS = f"""
 WITH {RELATIONS}
-SELECT 'constraint', quote_ident(conname), relations.name, pg_get_constraintdef(pg_constraint.oid)
+SELECT '{LOCAL_CONSTRAINT}', quote_ident(conname), name, ''
 FROM pg_constraint
 JOIN relations ON relations.oid = conrelid
-WHERE (contype <> 'n' OR NOT convalidated OR connoinherit) AND contype <> 't' AND NOT (contype = 'f' AND conparentid <> 0)"""
+WHERE contype = 'c' AND coninhcount > 0 AND conislocal AND NOT relispartition"""
+# Not NOT NULL, which is a constraint only since 18.
+
+_TARGETS = """(
+    SELECT array_agg(coalesce(attstattarget, -1) ORDER BY attnum) FROM pg_attribute WHERE attrelid = {index} AND attnum > 0)"""
+
+_IS_DERIVED = f"""parent.indisvalid AND own.indisvalid AND parent_class.reltablespace = class.reltablespace
+    AND parent_class.reloptions IS NOT DISTINCT FROM class.reloptions
+    AND {_TARGETS.format(index="own.indexrelid")} = {_TARGETS.format(index="parent.indexrelid")}"""
 
 _INDEXES = f"""
 WITH {RELATIONS}
-SELECT 'index', indexrelid::regclass::text, relations.name, pg_get_indexdef(indexrelid)
+SELECT CASE WHEN {_IS_DERIVED} THEN '{DERIVED}' ELSE '' END || 'index',
+    own.indexrelid::regclass::text, relations.name, pg_get_indexdef(own.indexrelid)
     || coalesce(' TABLESPACE ' || quote_ident(spcname), '')
-    || coalesce(E';\\nALTER INDEX ' || indexrelid::regclass || ' ' || (
+    || coalesce(E';\\nALTER INDEX ' || own.indexrelid::regclass || ' ' || (
         SELECT string_agg('ALTER COLUMN ' || attnum || ' SET STATISTICS ' || attstattarget, ', ' ORDER BY attnum)
-        FROM pg_attribute WHERE attrelid = indexrelid AND attstattarget >= 0), '')
-    || CASE WHEN indisvalid AND indisready AND indislive THEN '' ELSE E'\\n-- INVALID' END
-FROM pg_index
-JOIN relations ON relations.oid = indrelid
-JOIN pg_class AS class ON class.oid = indexrelid
+        FROM pg_attribute WHERE attrelid = own.indexrelid AND attstattarget >= 0), '')
+    || coalesce({_ATTACH.format(parent="inhparent", index="own.indexrelid")}, '')
+    || CASE WHEN own.indisvalid AND own.indisready AND own.indislive THEN '' ELSE E'\\n-- INVALID' END
+FROM pg_index AS own
+JOIN relations ON relations.oid = own.indrelid
+JOIN pg_class AS class ON class.oid = own.indexrelid
 LEFT JOIN pg_tablespace ON pg_tablespace.oid = class.reltablespace
-WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND conrelid = indrelid AND contype IN ('p', 'u', 'x'))
-   OR NOT indisvalid OR class.reloptions IS NOT NULL OR class.reltablespace <> 0"""
+LEFT JOIN pg_inherits ON inhrelid = own.indexrelid
+LEFT JOIN pg_index AS parent ON parent.indexrelid = inhparent
+LEFT JOIN pg_class AS parent_class ON parent_class.oid = inhparent
+WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = own.indexrelid AND conrelid = own.indrelid
+                    AND contype IN ('p', 'u', 'x'))
+   OR class.reloptions IS NOT NULL OR class.reltablespace <> 0"""
 
 _VIEWS = f"""
 WITH {RELATIONS}
@@ -80,6 +125,9 @@ WHERE {exclude_members("pg_event_trigger", "pg_event_trigger.oid")}"""
 
 CLASSES = (
     ObjectClass("constraints", _CONSTRAINTS),
+    ObjectClass(
+        "local constraints", _LOCAL_CONSTRAINTS, trace="FROM pg_constraint WHERE contype = 'c' AND coninhcount > 0 AND conislocal"
+    ),
     ObjectClass("indexes", _INDEXES),
     ObjectClass(
         "views and materialized views", _VIEWS, trace=f"FROM pg_class WHERE oid >= {FIRST_OWN_OID} AND relkind IN ('v', 'm')"

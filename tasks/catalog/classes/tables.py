@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasks.catalog.classes.object_class import FIRST_OWN_OID, OWNED_SEQUENCES, RELATIONS, ObjectClass, list_options, list_settings
-from tasks.catalog.values import COLUMN_ORDER
+from tasks.catalog.values import COLUMN_ORDER, LOCAL_COLUMN
 
 _TABLES = f"""
 WITH {RELATIONS}
@@ -77,6 +77,14 @@ SELECT '{COLUMN_ORDER}', name, '', (
 FROM relations
 WHERE relkind IN ('r', 'p', 'f')"""
 
+_LOCAL_COLUMNS = f"""
+WITH {RELATIONS}
+SELECT '{LOCAL_COLUMN}', quote_ident(attname), name, ''
+FROM pg_attribute
+JOIN relations ON relations.oid = attrelid
+WHERE attinhcount > 0 AND attislocal AND NOT relispartition AND attnum > 0 AND NOT attisdropped"""
+# Not those of partitions, whose columns are never local.
+
 _COLUMN_SETTINGS = f"""
 WITH {RELATIONS}
 SELECT 'column settings', quote_ident(attname), relations.name, concat_ws(E'\\n',
@@ -111,6 +119,7 @@ CLASSES = (
     ObjectClass("tables and foreign tables", _TABLES),
     ObjectClass("columns", _COLUMNS),
     ObjectClass("column orders", _COLUMN_ORDERS),
+    ObjectClass("local columns", _LOCAL_COLUMNS, trace="FROM pg_attribute WHERE attinhcount > 0 AND attislocal"),
     ObjectClass("storage and statistics of columns", _COLUMN_SETTINGS),
     ObjectClass(
         "replica identities", _REPLICA_IDENTITIES, trace=f"FROM pg_class WHERE oid >= {FIRST_OWN_OID} AND relreplident <> 'd'"

@@ -31,6 +31,7 @@ _DOMAIN = re.compile(
 _CHECK = re.compile(rf" (?=CONSTRAINT {NAME} CHECK \()")
 _CHECK_NAME = re.compile(rf"CONSTRAINT ({NAME}) ")
 _TARGET = re.compile(r"ALTER COLUMN (\d+) SET STATISTICS (\d+)")
+_SETTINGS = re.compile(r" WITH \((?P<settings>\w[^()]*)\)(?= WHERE | TABLESPACE |$)")
 _FIRST = re.compile(rf"(?P<name>{CHAIN}) (?P<type>.*)", re.DOTALL)
 
 
@@ -108,14 +109,16 @@ def _alter_table(key: Key, before: str, after: str) -> list[str] | None:
     actions = []
     if old.unlogged != new.unlogged:
         actions.append("SET UNLOGGED" if new.unlogged else "SET LOGGED")
-    was, now = set((old.settings or "").split(", ")) - {""}, set((new.settings or "").split(", ")) - {""}
-    if gone := {setting.partition("=")[0] for setting in was} - {setting.partition("=")[0] for setting in now}:
-        actions.append(f"RESET ({', '.join(sorted(gone))})")
-    if now - was:
-        actions.append(f"SET ({', '.join(sorted(now - was))})")
+    actions += _change_settings(*(set((table.settings or "").split(", ")) - {""} for table in (old, new)))
     if old.tablespace != new.tablespace:
         actions.append(f"SET TABLESPACE {new.tablespace or 'pg_default'}")
     return [f"ALTER TABLE {key.name} {action}" for action in actions]
+
+
+def _change_settings(old: set[str], new: set[str]) -> list[str]:
+    gone = {setting.partition("=")[0] for setting in old} - {setting.partition("=")[0] for setting in new}
+    actions = [f"RESET ({', '.join(sorted(gone))})"] if gone else []
+    return actions + ([f"SET ({', '.join(sorted(new - old))})"] if new - old else [])
 
 
 def _alter_type(key: Key, before: str, after: str) -> list[str] | None:
@@ -180,14 +183,21 @@ def _alter_row_security(key: Key, before: str, after: str) -> list[str]:
 
 
 def _alter_index(key: Key, before: str, after: str) -> list[str] | None:
-    """Return the statements that change the statistics targets, which do not require to build the index again."""
+    """Return the statements that change the settings and statistics targets, which do not require to build the index again."""
     (old, _, was), (new, _, now) = (definition.partition(";\nALTER INDEX ") for definition in (before, after))
-    if old != new:
+    statements = [f"ALTER INDEX {key.name} {action}" for action in _change_settings(*map(_list_settings, (old, new)))]
+    partitioned = " ON ONLY " in new
+    if _SETTINGS.sub("", old) != _SETTINGS.sub("", new) or (partitioned and statements):
         return None
     old_targets, new_targets = dict(_TARGET.findall(was)), dict(_TARGET.findall(now))
     targets = dict.fromkeys(old_targets, "-1") | new_targets
     changed = [number for number, target in targets.items() if old_targets.get(number) != target]
-    return [f"ALTER INDEX {key.name} ALTER COLUMN {number} SET STATISTICS {targets[number]}" for number in changed]
+    return statements + [f"ALTER INDEX {key.name} ALTER COLUMN {number} SET STATISTICS {targets[number]}" for number in changed]
+
+
+def _list_settings(definition: str) -> set[str]:
+    match = _SETTINGS.search(definition)
+    return set(split_list(match["settings"])) if match else set()
 
 
 _ALTER: dict[str, Callable[[Key, str, str], list[str] | None]] = {

@@ -11,7 +11,18 @@ from collections.abc import Callable, Mapping
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.names import strip_arguments
 from tasks.rehearsal.sql_diff.other_kinds import KINDS, create_other, drop_other
-from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, parse_column, parse_table
+from tasks.rehearsal.sql_diff.shapes import (
+    ATTACHED,
+    DEFAULT,
+    OWNED,
+    STATE,
+    Index,
+    find_index,
+    name_index,
+    parse_column,
+    parse_index,
+    parse_table,
+)
 
 _OWNER = re.compile(r"\b(TO|FROM|FOR ROLE) OWNER(?= |$)")
 _GRANT = re.compile(
@@ -45,17 +56,20 @@ def drop_object(key: Key, definition: str) -> list[str]:
         return [_revoke(sentence) for sentence in reversed(definition.split(";\n"))]
     if key.kind in KINDS:
         return [drop_other(key)]
+    if key.kind == ATTACHED and definition.strip():
+        return [f"ALTER TABLE {key.parent} DETACH PARTITION {key.name}"]
     pattern = _DROPS.get(key.kind, f"DROP {key.kind.upper()} {{name}}")
     return [pattern.format(name=key.name, parent=key.parent)]
 
 
-def create_table(key: Key, definition: str, columns: list[tuple[str, str, str | None]]) -> list[str]:
-    """Return CREATE TABLE with columns, each of name, definition and default."""
+def create_table(key: Key, definition: str, columns: list[tuple[str, str, str | None]], *, inherits: bool = False) -> list[str]:
+    """Return CREATE TABLE with columns, each of name, definition and default; with its parents if it `inherits` other columns."""
     table = parse_table(definition)
     assert table is not None
     unlogged = "UNLOGGED " if table.unlogged else ""
     lines = ",\n".join(f"    {name} {parse_column(text)[0].write(default)}" for name, text, default in columns)
     end = [
+        f"INHERITS ({table.parents})" if inherits else "",
         f"PARTITION BY {table.partitioned}" if table.partitioned else "",
         f"USING {table.method}" if table.method else "",
         f"WITH ({table.settings})" if table.settings else "",
@@ -65,24 +79,11 @@ def create_table(key: Key, definition: str, columns: list[tuple[str, str, str | 
     return [" ".join(part for part in (f"CREATE {unlogged}TABLE {key.name} {body}", *end) if part)]
 
 
-def attach(key: Key, definition: str) -> list[str]:
-    """Return the statements that attach a partition, or add the parents of a table."""
-    table = parse_table(definition)
-    if table is None:
-        return []
-    if table.partition_of:
-        return [f"ALTER TABLE {table.partition_of} ATTACH PARTITION {key.name} {table.bound}"]
-    return [f"ALTER TABLE {key.name} INHERIT {parent}" for parent in (table.parents or "").split(", ") if parent]
-
-
-def detach(key: Key, definition: str) -> list[str]:
-    """Return the statements that detach a partition, or remove the parents of a table."""
-    table = parse_table(definition)
-    if table is None:
-        return []
-    if table.partition_of:
-        return [f"ALTER TABLE {table.partition_of} DETACH PARTITION {key.name}"]
-    return [f"ALTER TABLE {key.name} NO INHERIT {parent}" for parent in (table.parents or "").split(", ") if parent]
+def _attach(key: Key, definition: str, objects: Mapping[Key, str]) -> list[str]:
+    """Return the statement that attaches a partition to its parent, or adds a parent of a table."""
+    if bound := definition.strip():
+        return [f"ALTER TABLE {key.parent} ATTACH PARTITION {key.name} {bound}"]
+    return [f"ALTER TABLE {key.name} INHERIT {key.parent}"]
 
 
 def reset_settings(settings: str) -> str:
@@ -124,8 +125,24 @@ def _create_view(key: Key, definition: str, objects: Mapping[Key, str]) -> list[
 
 
 def _create_index(key: Key, definition: str, objects: Mapping[Key, str]) -> list[str]:
-    table = objects.get(Key("table", key.parent), "")
-    return _split_state(definition.replace(" ON ONLY ", " ON ", 1) if "PARTITION BY" in table else definition)
+    index = parse_index(definition)
+    partitioned = not index.invalid and "PARTITION BY" in objects.get(Key("table", key.parent), "")
+    statements = _split_state(index.own.replace(" ON ONLY ", " ON ", 1) if partitioned else index.own)
+    return [*statements, *_attach_index(key.name, index, objects)]
+
+
+def _create_constraint(key: Key, definition: str, objects: Mapping[Key, str]) -> list[str]:
+    index = parse_index(definition)
+    only = "ONLY " if index.invalid else ""
+    statement = f"ALTER TABLE {only}{key.parent} ADD CONSTRAINT {key.name} {index.own}"
+    return [statement, *_attach_index(name_index(key), index, objects)]
+
+
+def _attach_index(name: str, index: Index, objects: Mapping[Key, str]) -> list[str]:
+    """Return the statement that attaches an index to one that is not complete. One that is, is created later, and attaches it."""
+    parent = find_index(index.parent, objects) if index.parent else None
+    invalid = parent is not None and parse_index(objects[parent]).invalid
+    return [f"ALTER INDEX {index.parent} ATTACH PARTITION {name}"] if invalid else []
 
 
 def _create_sequence(key: Key, definition: str, objects: Mapping[Key, str]) -> list[str]:
@@ -149,7 +166,6 @@ _PREFIXES = {
     "domain": "CREATE DOMAIN {name}",
     "server": "CREATE SERVER {name}",
     "foreign table": "CREATE FOREIGN TABLE {name}",
-    "constraint": "ALTER TABLE {parent} ADD CONSTRAINT {name}",
     DEFAULT: "ALTER TABLE {parent} ALTER COLUMN {name} SET DEFAULT",
     OWNED: "ALTER SEQUENCE {name} OWNED BY",
     "policy": "CREATE POLICY {name} ON {parent}",
@@ -161,6 +177,7 @@ _CREATE: dict[str, Callable[[Key, str, Mapping[Key, str]], list[str]]] = {
     "view": _create_view,
     "materialized view": _create_view,
     "index": _create_index,
+    "constraint": _create_constraint,
     "sequence": _create_sequence,
     "column": lambda key, text, objects: [
         f"ALTER TABLE {key.parent} ADD COLUMN {key.name} "
@@ -172,9 +189,11 @@ _CREATE: dict[str, Callable[[Key, str, Mapping[Key, str]], list[str]]] = {
     "grant": lambda key, text, objects: [name_owner(sentence) for sentence in text.split(";\n")],
     "default privilege": lambda key, text, objects: [name_owner(sentence) for sentence in text.split(";\n")],
     "row security": lambda key, text, objects: [f"ALTER TABLE {key.name} {text}"],
-    ATTACHED: lambda key, text, objects: attach(key, objects[Key("table", key.name)]),
+    ATTACHED: _attach,
+    STATE: lambda key, text, objects: [f"ALTER TABLE {key.parent} {text} TRIGGER {key.name}"],
 }
 _DROPS = {
+    ATTACHED: "ALTER TABLE {name} NO INHERIT {parent}",
     "aggregate": "DROP ROUTINE {name}",
     "column": "ALTER TABLE {parent} DROP COLUMN {name}",
     "constraint": "ALTER TABLE {parent} DROP CONSTRAINT {name}",

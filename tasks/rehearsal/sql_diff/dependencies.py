@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint
+from tasks.rehearsal.sql_diff.lineage import Lineage
 from tasks.rehearsal.sql_diff.names import cut_body, last_part, list_names, split_list, strip_arguments
-from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED
+from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, STATE, name_index, parse_index
 
 ROUTINES = frozenset({"function", "procedure", "aggregate"})
 RELATIONS = frozenset({"table", "foreign table", "view", "materialized view"})
@@ -23,8 +24,10 @@ _KEY_COLUMNS = re.compile(r"^(?:PRIMARY KEY|UNIQUE|CREATE UNIQUE INDEX .*? USING
 class Schema:
     """The objects of one schema by name, what each depends on, and what it belongs to."""
 
-    def __init__(self, objects: Mapping[Key, str]) -> None:
+    def __init__(self, objects: Mapping[Key, str], lineage: Lineage | None = None) -> None:
         self.objects = objects
+        self._lineage = lineage or Lineage()
+        self._indexes: dict[str, Key] = {}
         self._named: dict[str, set[Key]] = defaultdict(set)
         self._operators: dict[str, set[Key]] = defaultdict(set)
         self._columns: dict[str, dict[str, Key]] = defaultdict(dict)
@@ -45,6 +48,11 @@ class Schema:
             return self._find_owning_column(key)
         if key.kind == "sequence" and (owner := Key(OWNED, key.name)) in self.objects:
             return self._find_owning_column(owner)
+        if key.kind == STATE:
+            triggers = (Key("trigger", key.name, table) for table in self._lineage.list_ancestors(key.parent))
+            return next((trigger for trigger in triggers if trigger in self.objects), None)
+        if key.kind in {"index", "constraint"} and (index := self._indexes.get(parse_index(self.objects[key]).parent or "")):
+            return index
         if key.kind in _TABLE_ATTRIBUTES:
             return self._find_relation(key.name)
         if key.kind == "comment":
@@ -62,8 +70,11 @@ class Schema:
             self._operators[key.name.partition("(")[0]].add(key)
         elif not key.parent and key.kind not in _TABLE_ATTRIBUTES | {OWNED, "comment", "extension", "publication"}:
             self._named[key.name].add(key)
+        if key.kind in {"index", "constraint"}:
+            self._indexes[name_index(key)] = key
         if key.kind in {"constraint", "index"} and (match := _KEY_COLUMNS.match(definition)):
-            self._keys[key.parent, _list_key(match["columns"])].add(key)
+            for table in (key.parent, *self._lineage.list_descendants(key.parent)):
+                self._keys[table, _list_key(match["columns"])].add(key)
 
     def _find_needs(self, key: Key, definition: str) -> set[Key]:
         owner = self.find_owner(key)
@@ -95,6 +106,10 @@ class Schema:
     def _find_special(self, key: Key, definition: str, names: set[str]) -> set[Key]:
         if constraint := find_constraint(key, self.objects.keys()):
             return {constraint}
+        if key.kind == STATE:
+            tables = {key.parent, *self._lineage.list_ancestors(key.parent)}
+            links = {each for each in self.objects if each.kind == ATTACHED and each.name in tables}
+            return links | {each for table in tables if (each := Key(STATE, key.name, table)) in self.objects}
         if key.kind == "constraint" and (match := _FOREIGN_KEY.search(definition)):
             return set(self._keys[match["table"], _list_key(match["columns"])])
         if key.kind in {"clustering", "replica identity"}:
@@ -142,3 +157,9 @@ class Schema:
 def _list_key(columns: str) -> frozenset[str]:
     """Return the columns of a key; those of a temporal one are written with PERIOD or WITHOUT OVERLAPS."""
     return frozenset(split_list(_TEMPORAL.sub("", columns)))
+
+
+def find_referenced(definition: str) -> str | None:
+    """Return the table to which a foreign key refers; None for another constraint."""
+    match = _FOREIGN_KEY.search(definition) if definition.startswith("FOREIGN KEY") else None
+    return match["table"] if match else None

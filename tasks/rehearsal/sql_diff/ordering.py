@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.dependencies import Schema
-from tasks.rehearsal.sql_diff.planning import RANKS, Actions, Verb
+from tasks.rehearsal.sql_diff.inheriting import Inheritance, Step
+from tasks.rehearsal.sql_diff.planning import RANKS, Actions
 from tasks.rehearsal.sql_diff.shapes import DEFAULT, OWNED
 
-Step = tuple[Verb, Key]
 _PARTS = {"column": "table", DEFAULT: "column"}
 _CONTAINERS = frozenset({"schema", "extension"})
 """What they contain is not in the schema, so that nothing shows what needs it: they are created first and dropped late."""
@@ -25,12 +25,13 @@ class Order:
     after: Schema
     positions: Mapping[Key, int]
     """The position of each column in its table."""
+    inheritance: Inheritance
 
     def list_steps(self) -> list[Step]:
         """Return the steps in order, without those that another step includes."""
         steps = [self.drop(key) for key in sorted(self.actions.dropped, key=self._rank, reverse=True)]
         steps += [("carry", key) for key in sorted(self.actions.carried, key=self._rank)]
-        steps += [("alter", key) for key in sorted(self.actions.altered, key=self._rank)]
+        steps += [self.alter(key) for key in sorted(self.actions.altered, key=self._rank)]
         steps += [self.create(key) for key in sorted(self.actions.created, key=self._rank)]
         self._conditions = self._find_conditions()
         done: dict[Step, bool] = {}
@@ -40,7 +41,10 @@ class Order:
         return listed
 
     def drop(self, key: Key) -> Step:
-        """Return the step that drops an object: its own, or that of its owner."""
+        """Return the step that drops an object: its own, or that of its owner or of the same part of a parent."""
+        included = self.inheritance.find_step("drop", key)
+        if included is not None:
+            return self.drop(included[1]) if included[0] == "drop" and included[1] != key else included
         owner = self.before.find_owner(key)
         if key.kind == OWNED and Key("sequence", key.name) not in self.actions.dropped:
             return "drop", key
@@ -53,13 +57,20 @@ class Order:
         return "drop", key
 
     def create(self, key: Key) -> Step:
-        """Return the step that creates an object: its own, or that of the table or column which includes it."""
+        """Return the step that creates an object: its own, or that of the table, column or parent which includes it."""
+        included = self.inheritance.find_step("create", key)
+        if included is not None:
+            return self.create(included[1]) if included[0] == "create" and included[1] != key else included
         owner = self.after.find_owner(key) if key.kind in _PARTS else None
         if owner is not None and owner in self.actions.created and owner.kind == _PARTS[key.kind]:
             if key.kind == DEFAULT and self._is_circular(key, Key("table", key.parent), self.after, self.actions.created):
                 return "create", key
             return self.create(owner)
         return "create", key
+
+    def alter(self, key: Key) -> Step:
+        """Return the step that alters an object: its own, or that of the same part of a parent."""
+        return self.inheritance.find_step("alter", key) or ("alter", key)
 
     def _visit(self, step: Step, done: dict[Step, bool], listed: list[Step]) -> None:
         if step in done:
@@ -79,18 +90,19 @@ class Order:
     def _list_conditions(self) -> Iterator[tuple[Step, Step]]:
         actions = self.actions
         for key in [*actions.created, *actions.altered]:
-            step = self.create(key) if key in actions.created else ("alter", key)
+            step = self.create(key) if key in actions.created else self.alter(key)
             for needed in self.after.needs.get(key, ()):
                 yield from ((step, found) for found in self._find_making(needed))
         for key in [*actions.dropped, *actions.altered, *actions.carried]:
-            step = self.drop(key) if key in actions.dropped else ("carry" if key in actions.carried else "alter", key)
+            step = self.drop(key) if key in actions.dropped else ("carry", key) if key in actions.carried else self.alter(key)
             for needing in self.before.needed_by.get(key, ()):
                 if needing in actions.dropped:
                     yield step, self.drop(needing)
                 elif needing in actions.carried and key in actions.dropped:
                     yield step, ("carry", needing)
                 elif needing in actions.altered and key in actions.dropped:
-                    yield step, ("alter", needing)
+                    yield step, self.alter(needing)
+        yield from self.inheritance.list_conditions(self.drop, self.alter, self.create)
         taken: dict[str, list[Key]] = {}
         for key in actions.dropped:
             taken.setdefault(self._name(key), []).append(key)
@@ -101,7 +113,7 @@ class Order:
         if key in self.actions.created:
             yield self.create(key)
         elif key in self.actions.altered:
-            yield "alter", key
+            yield self.alter(key)
 
     def _is_circular(self, key: Key, owner: Key, schema: Schema, among: Collection[Key]) -> bool:
         """Return True if a part of a table needs something that needs the table, so that neither can be first."""

@@ -12,8 +12,9 @@ from tasks.rehearsal.sql_diff.carrying import TYPES, carry, find_users, is_carri
 from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint
 from tasks.rehearsal.sql_diff.dependencies import Schema
 from tasks.rehearsal.sql_diff.foreign_tables import FOREIGN, is_foreign_writable
+from tasks.rehearsal.sql_diff.lineage import Family
 from tasks.rehearsal.sql_diff.other_kinds import KINDS, is_described
-from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, parse_column, parse_table
+from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, STATE, parse_column, parse_index, parse_table
 
 Verb = Literal["drop", "carry", "alter", "create"]
 
@@ -23,7 +24,7 @@ RANKS = {
         ("schema", "extension", "collation", "type", "domain", "operator", "cast", "text search dictionary",
          "text search configuration", "server", "sequence", "table", "foreign table", "column", DEFAULT, OWNED,
          "column settings", "index", "constraint", ATTACHED, "replica identity", "clustering", "statistics", "view",
-         "materialized view", "function", "procedure", "aggregate", "rule", "trigger", "row security", "policy",
+         "materialized view", "function", "procedure", "aggregate", "rule", "trigger", STATE, "row security", "policy",
          "publication", "grant", "default privilege", "comment", "event trigger")
     )
 }  # fmt: skip
@@ -46,7 +47,7 @@ class Actions:
     by_hand: set[Key] = field(default_factory=set)
 
 
-def decide(before: Schema, after: Schema, *, newest: bool) -> Actions:
+def decide(before: Schema, after: Schema, family: Family, *, newest: bool) -> Actions:
     """Return the actions on each object that differs, and on those that prevent its change."""
     actions = Actions()
     for key in sorted(before.objects.keys() | after.objects.keys()):
@@ -61,6 +62,9 @@ def decide(before: Schema, after: Schema, *, newest: bool) -> Actions:
             actions.created.add(key)
         else:
             _decide_change(actions, key, (before, after), newest=newest)
+    _alter_children(actions, before, after, family, newest=newest)
+    _leave_parts(actions, before, after)
+    _leave_attached_indexes(actions, before, after)
     _leave_dependents(actions, before, after)
     _leave_dependencies(actions, before, after)
     _recreate_dependents(actions, before, after)
@@ -91,6 +95,52 @@ def _decide_change(actions: Actions, key: Key, schemas: tuple[Schema, Schema], *
     else:
         actions.dropped.add(key)
         actions.created.add(key)
+
+
+def _alter_children(actions: Actions, before: Schema, after: Schema, family: Family, *, newest: bool) -> None:
+    """Alter the columns of partitions and children only in what the statements for their parents do not do.
+
+    Some of these columns do not differ, but have to be changed back.
+    """
+    for key in before.objects.keys() & after.objects.keys():
+        if key.kind != "column" or not family.kept.get(key.parent) or key in actions.dropped or key in actions.by_hand:
+            continue
+        old, new = family.predict(key, before.objects, after.objects), after.objects[key]
+        statements = alter_object(key, old, new, newest=newest)
+        if statements is None or (not statements and key not in actions.altered):
+            continue
+        loses = parse_column(before.objects[key])[0].required and not parse_column(new)[0].required
+        if loses and not statements and key.parent not in family.new.partitions:
+            # Since 18, a column that also has NOT NULL itself keeps it when the parent's is dropped.
+            statements = [f"ALTER TABLE ONLY {key.parent} ALTER COLUMN {key.name} DROP NOT NULL"]
+        actions.altered[key] = statements
+
+
+def _leave_parts(actions: Actions, before: Schema, after: Schema) -> None:
+    """Leave to be done by hand what depends on a table that cannot be changed in place."""
+    waiting = [key for key in actions.by_hand if key.kind == "table" and key in before.objects and key in after.objects]
+    while waiting:
+        key = waiting.pop()
+        for each in before.needed_by.get(key, set()) | after.needed_by.get(key, set()):
+            found = [each, Key("table", each.name)] if each.kind == ATTACHED and each.parent == key.name else [each]
+            for part in found:
+                if part in actions.dropped or part in actions.created or part in actions.altered:
+                    actions.dropped.discard(part)
+                    actions.created.discard(part)
+                    actions.altered.pop(part, None)
+                    actions.by_hand.add(part)
+                    waiting.append(part)
+
+
+def _leave_attached_indexes(actions: Actions, before: Schema, after: Schema) -> None:
+    """Recreate an index of a partitioned table if one is attached or taken away: attached indexes cannot be dropped."""
+    for keys, schema in ((actions.dropped, before), (actions.created, after)):
+        owners = {owner for key in keys if key.kind in {"index", "constraint"} and (owner := schema.find_owner(key))}
+        for owner in owners - keys:
+            if owner.kind in {"index", "constraint"} and owner in before.objects and owner in after.objects:
+                actions.altered.pop(owner, None)
+                actions.dropped.add(owner)
+                actions.created.add(owner)
 
 
 def _is_removable(key: Key, before: Schema, after: Schema) -> bool:
@@ -127,7 +177,9 @@ def _is_writable(key: Key, schema: Schema) -> bool:
         return is_described(key, definition)
     if key.kind == "grant":
         return not key.parent.startswith("foreign-data wrapper ")
-    unwritable = {"index": "-- INVALID", "replica identity": "that was dropped", "column": "SEQUENCE NAME "}
+    if key.kind in {"index", "constraint"} and parse_index(definition).invalid:
+        return "PARTITION BY" in schema.objects.get(Key("table", key.parent), "")
+    unwritable = {"replica identity": "that was dropped", "column": "SEQUENCE NAME "}
     return key.kind not in unwritable or unwritable[key.kind] not in definition
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from tasks.catalog import Change
+from tasks.catalog import LOCAL_COLUMN, LOCAL_CONSTRAINT, Change
 from tasks.rehearsal.sql_diff.shapes import parse_table
 
+_LOCAL = "no statement makes a table only inherit what it has itself"
+_DEPENDENT = "it depends on something else in this list"
 _REASONS = {
+    **dict.fromkeys((LOCAL_COLUMN, LOCAL_CONSTRAINT), _LOCAL),
+    **dict.fromkeys(("constraint", "trigger", "rule", "policy", "row security", "replica identity", "clustering"), _DEPENDENT),
+    **dict.fromkeys(("statistics", "column settings", "column order", "comment", "view", "materialized view"), _DEPENDENT),
     "user mapping": "its options may contain a password, which is not read",
     "grant": "privileges on foreign-data wrappers are not written",
     "server": "an option of it may be a secret, which is not read",
@@ -27,6 +32,8 @@ def explain(change: Change) -> str:
         return "the locale of an ICU collation is not read, because the versions of the server write it differently"
     if kind == "index" and "-- INVALID" in f"{before}{after}":
         return "the index is not valid; build it again, or drop it"
+    if kind == "index":
+        return _DEPENDENT
     if kind == "column":
         return "it belongs to a table that is not written, or its identity has a sequence with another name"
     return _REASONS.get(kind, _NOT_READ)
@@ -41,6 +48,8 @@ def _explain_table(before: str | None, after: str | None) -> str:
     old, new = tables
     assert old is not None
     assert new is not None
+    if old.fixed == new.fixed:
+        return "its parent cannot be changed"
     if old.partitioned != new.partitioned:
         return "a table cannot become partitioned, or plain, or get another partition key; create another one and copy the rows"
     if old.method != new.method:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from tasks.catalog import COLUMN_ORDER, Catalog, Key
+from tasks.catalog import COLUMN_ORDER, LOCAL_COLUMN, LOCAL_CONSTRAINT, Catalog, Key
 from tasks.postgres.tokens import NAME
-from tasks.rehearsal.sql_diff.names import CHAIN, split_list
+from tasks.rehearsal.sql_diff.names import CHAIN, last_part, split_list
 
 _COLUMN = re.compile(
     rf"""(?P<type>(?:"(?:[^"]|"")*"|[^"])+?)
@@ -32,10 +32,16 @@ _TABLE = re.compile(
 )
 _NOT_INHERITED = re.compile(rf"NOT NULL (?P<column>{NAME}) NO INHERIT(?: NOT VALID)?")
 _SEQUENCE_NAME = re.compile(rf"SEQUENCE NAME ({CHAIN})")
+_INDEX = re.compile(
+    rf"(?P<own>.*?)(?:;\nALTER INDEX (?P<parent>{CHAIN}) ATTACH PARTITION {CHAIN})?(?P<invalid>\n-- INVALID)?", re.DOTALL
+)
+_STATE = re.compile(r"(?:;\nALTER TABLE .* (DISABLE|ENABLE REPLICA|ENABLE ALWAYS) TRIGGER .*)?$")
 _OWNED = re.compile(rf" OWNED BY (?P<column>{CHAIN})$")
 
-DEFAULT, OWNED, ATTACHED = "default", "sequence owner", "attachment"
-"""Kinds for the parts of a column, a sequence and a table."""
+DEFAULT, OWNED, ATTACHED, STATE = "default", "sequence owner", "attachment", "trigger state"
+"""Kinds for the parts of a column, a sequence, a table, and a trigger of a partitioned table."""
+_IMPLIED = frozenset({COLUMN_ORDER, LOCAL_COLUMN, LOCAL_CONSTRAINT})
+"""Kinds for which there are no statements: statements for other objects decide them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +94,40 @@ class Table:
         """Return the parents of the table, with the bounds of a partition."""
         return f"{self.partition_of} {self.bound}" if self.partition_of else self.parents or ""
 
+    def list_parents(self) -> list[str]:
+        """Return the names of the parents."""
+        return [self.partition_of] if self.partition_of else split_list(self.parents or "")
+
     @property
     def fixed(self) -> tuple[str | None, ...]:
         """Return the properties that ALTER TABLE cannot change."""
         return self.type, self.partitioned, self.method
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The definition of an index or constraint, the index to which it is attached, and whether it is not valid."""
+
+    own: str
+    parent: str | None
+    invalid: bool
+
+
+def parse_index(definition: str) -> Index:
+    """Return the definition of an index or constraint; the parent is known only if it is not derived from it."""
+    match = _INDEX.fullmatch(definition)
+    assert match is not None
+    return Index(match["own"], match["parent"], bool(match["invalid"]))
+
+
+def name_index(key: Key) -> str:
+    """Return the name of an index, or of the index of a constraint."""
+    return key.name if key.kind == "index" else key.parent.removesuffix(last_part(key.parent)) + key.name
+
+
+def find_index(name: str, objects: Iterable[Key]) -> Key | None:
+    """Return the index, or the constraint with the index, of a name."""
+    return next((key for key in objects if key.kind in {"index", "constraint"} and name_index(key) == name), None)
 
 
 def parse_column(definition: str) -> tuple[Column, str | None]:
@@ -119,6 +155,12 @@ def split_sequence(definition: str) -> tuple[str, str | None]:
     return (definition[: match.start()], match["column"]) if match else (definition, None)
 
 
+def read_state(definition: str) -> str:
+    """Return when a trigger fires, as in ALTER TABLE."""
+    match = _STATE.search(definition)
+    return (match and match[1]) or "ENABLE"
+
+
 def split_order(definition: str) -> list[str]:
     """Return the columns of a column order."""
     return split_list(definition)
@@ -128,6 +170,7 @@ def expand(catalog: Catalog) -> dict[Key, str]:
     """Return a catalog's objects, with defaults, owners of sequences and attachments of tables as separate ones."""
     objects: dict[Key, str] = {}
     apart = _find_separate(catalog)
+    copies = _find_copies(catalog)
     tables = {key.name for key in catalog.objects if key.kind in {"table", "foreign table"}}
     for key, definition in catalog.objects.items():
         if key.kind == "column":
@@ -138,10 +181,28 @@ def expand(catalog: Catalog) -> dict[Key, str]:
                 objects[Key(OWNED, key.name)] = owner
         elif key.kind == "table" and (table := parse_table(definition)) and table.attachments:
             objects[key] = definition
-            objects[Key(ATTACHED, key.name)] = table.attachments
-        elif key.kind != COLUMN_ORDER:
+            objects |= {Key(ATTACHED, key.name, parent): table.bound or "" for parent in table.list_parents()}
+        elif key.kind == LOCAL_CONSTRAINT and (own := Key("constraint", key.name, key.parent)) in catalog.derived:
+            objects[own] = catalog.derived[own]
+        elif key in copies:
+            objects[Key(STATE, key.name, key.parent)] = read_state(definition)
+        elif key.kind not in _IMPLIED:
             objects[key] = definition
     return objects
+
+
+def _find_copies(catalog: Catalog) -> set[Key]:
+    """Return the triggers of partitions that are parts of those of their parents: they are read if their state is another."""
+    parents = {key.name: parse_table(definition) for key, definition in catalog.of_kind("table")}
+    triggers = {(key.parent, key.name) for key, _ in catalog.of_kind("trigger")}
+    copies = set()
+    for table, trigger in triggers:
+        shape = parents.get(table)
+        while shape is not None and shape.partition_of:
+            if (shape.partition_of, trigger) in triggers:
+                copies.add(Key("trigger", trigger, table))
+            shape = parents.get(shape.partition_of)
+    return copies
 
 
 def _find_separate(catalog: Catalog) -> set[Key]:

@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 from tasks.catalog import COLUMN_ORDER, Catalog, Change, Key, compare
 from tasks.rehearsal.sql_diff.carrying import carry, write_carry
 from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint, reset_parameters, set_parameters
-from tasks.rehearsal.sql_diff.creating import create_object, create_table, detach, drop_object, reset_column_settings
+from tasks.rehearsal.sql_diff.creating import create_object, create_table, drop_object, reset_column_settings
 from tasks.rehearsal.sql_diff.default_privileges import DefaultPrivileges
 from tasks.rehearsal.sql_diff.dependencies import Schema
 from tasks.rehearsal.sql_diff.foreign_tables import fold_foreign_tables
+from tasks.rehearsal.sql_diff.inheriting import Inheritance, Step
+from tasks.rehearsal.sql_diff.lineage import Family, reconcile, relate
 from tasks.rehearsal.sql_diff.names import CHAIN
-from tasks.rehearsal.sql_diff.ordering import Order, Step
+from tasks.rehearsal.sql_diff.ordering import Order
 from tasks.rehearsal.sql_diff.planning import Actions, changes_type, decide
-from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, expand, list_orders, parse_column
+from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, STATE, list_orders, parse_column
 
 _NEWEST = 170000
 """The first version in which the expression of a generated column can be changed."""
@@ -24,7 +26,7 @@ _ROWS = "-- fails if the table has rows\n"
 _CAST = "-- fails if a value cannot be converted to the new type\n"
 _UNCHECKED_BODIES = "SET LOCAL check_function_bodies = off"
 _NEW_LABEL = re.compile(rf"ALTER TYPE {CHAIN} ADD VALUE (?P<label>'(?:[^']|'')*')")
-_SYNTHETIC = {DEFAULT: "column", OWNED: "sequence", ATTACHED: "table"}
+_SYNTHETIC = {DEFAULT: "column", OWNED: "sequence", STATE: "trigger"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +53,17 @@ def write_sql(before: Catalog, after: Catalog) -> WrittenSql:
     Changes for which it cannot be generated exactly are returned separately: a column order alone, removed or reordered labels of
     an enum, objects that need superusers or secrets, and objects whose definition is not in the catalog.
     """
-    schemas = Schema(expand(_fold(before))), Schema(expand(_fold(after)))
+    family = relate(before, after)
+    old, new = reconcile(_fold(before), _fold(after), family)
+    schemas = Schema(old, family.old), Schema(new, family.new)
     newest = min(before.server_version, after.server_version) >= _NEWEST
-    actions = decide(*schemas, newest=newest)
-    writer = _Writer(actions, *schemas, after)
+    actions = decide(*schemas, family, newest=newest)
+    writer = _Writer(actions, *schemas, after, Inheritance(family, actions, *schemas, newest=newest))
     statements = [text for step in writer.order.list_steps() for text in writer.write(step)]
     first = _take_labels(statements)
     if any(text.startswith(("CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE PROCEDURE")) for text in statements):
         statements.insert(0, _UNCHECKED_BODIES)
-    return WrittenSql((*first, *statements), tuple(_list_by_hand(before, after, actions)), len(first))
+    return WrittenSql((*first, *statements), tuple(_list_by_hand(before, after, actions, family)), len(first))
 
 
 def _needs_value(definition: str) -> bool:
@@ -86,17 +90,20 @@ def _fold(catalog: Catalog) -> Catalog:
 
 
 class _Writer:
-    def __init__(self, actions: Actions, old: Schema, new: Schema, after: Catalog) -> None:
-        self.actions, self.old, self.new = actions, old, new
+    def __init__(self, actions: Actions, old: Schema, new: Schema, after: Catalog, inheritance: Inheritance) -> None:
+        self.actions, self.old, self.new, self.inheritance = actions, old, new, inheritance
         self.columns = list_orders(after)
         positions = {
             Key("column", name, table): place for table, names in self.columns.items() for place, name in enumerate(names)
         }
         self.defaults = DefaultPrivileges(old.objects, actions.dropped)
-        self.order = Order(actions, old, new, positions)
+        self.order = Order(actions, old, new, positions, inheritance)
 
     def write(self, step: Step) -> list[str]:
         """Return the statements of one step."""
+        return self.inheritance.adjust(step, self._write(step))
+
+    def _write(self, step: Step) -> list[str]:
         verb, key = step
         if verb == "drop":
             return self._drop(key)
@@ -111,7 +118,7 @@ class _Writer:
         if key.kind == "column" and _needs_value(definition) and Key(DEFAULT, key.name, key.parent) not in self.new.objects:
             return [_ROWS + text for text in create_object(key, definition, self.new.objects)]
         created = (
-            create_table(key, definition, self._list_columns(key.name))
+            create_table(key, definition, self._list_columns(key.name), inherits=key.name in self.inheritance.family.whole)
             if key.kind == "table"
             else create_object(key, definition, self.new.objects)
         )
@@ -124,8 +131,6 @@ class _Writer:
 
     def _drop(self, key: Key) -> list[str]:
         definition = self.old.objects[key]
-        if key.kind == ATTACHED:
-            return detach(key, self.old.objects[Key("table", key.name)])
         if constraint := find_constraint(key, self.old.objects.keys()):
             return [] if constraint in self.actions.dropped else reset_parameters(key, definition)
         if key.kind == "column settings":
@@ -137,24 +142,33 @@ class _Writer:
         objects = self.new.objects
         columns = []
         for name in self.columns.get(table, ()):
+            if self.inheritance.is_implied(Key("column", name, table)):
+                continue
             default = Key(DEFAULT, name, table)
             separate = self.order.create(default) == ("create", default)
             columns.append((name, objects[Key("column", name, table)], None if separate else objects.get(default)))
         return columns
 
 
-def _list_by_hand(before: Catalog, after: Catalog, actions: Actions) -> list[Change]:
-    keys = {Key(_SYNTHETIC.get(key.kind, key.kind), key.name, key.parent) for key in actions.by_hand}
+def _list_by_hand(before: Catalog, after: Catalog, actions: Actions, family: Family) -> list[Change]:
+    keys = {Key(_SYNTHETIC.get(key.kind, key.kind), key.name, key.parent) for key in actions.by_hand if key.kind != ATTACHED}
+    keys |= {Key("table", key.name) for key in actions.by_hand if key.kind == ATTACHED}
     keys |= {Key(COLUMN_ORDER, key.name) for key in actions.by_hand if key.kind in {"table", "foreign table"}}
-    orders, targets = list_orders(before), list_orders(after)
     foreign = {key.name for key in actions.by_hand if key.kind == "foreign table"}
     keys |= {key for key in (*before.objects, *after.objects) if key.kind == "column" and key.parent in foreign}
+    orders, targets = dict(list_orders(before)), list_orders(after)
+    for table in family.whole:
+        # With INHERITS, the columns of the parents come first.
+        inherited = (name for parent in family.new.parents[table] for name in targets.get(parent, ()))
+        orders[table] = list(dict.fromkeys(inherited))
     for table, names in orders.items():
         target = targets.get(table) if Key("foreign table", table) not in after.objects else None
         if target is not None and target != _predict_order(table, names, target, actions):
             keys.add(Key(COLUMN_ORDER, table))
+    unmarked = [Change(key, before.objects.get(key, ""), None) for key in sorted(family.unmarked)]
     return [
-        Change(change.key, change.before, change.after) for change in compare(before, after).changes if change.key in keys
+        *unmarked,
+        *(Change(change.key, change.before, change.after) for change in compare(before, after).changes if change.key in keys),
     ] + [Change(key, before.objects[key], after.objects[key]) for key in sorted(keys) if _is_unchanged(key, before, after)]
 
 

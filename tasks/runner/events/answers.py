@@ -93,6 +93,8 @@ class CatalogRead(Event):
     format: int = EVENT_FORMAT
     unknown: str = ""
     """Which tables of the ledger may not be read, so that the scripts and unfinished attempts in them are not known."""
+    derived: tuple[tuple[str, str, str, str], ...] = ()
+    """The indexes and constraints that tables have because their parents have them, written like `objects`."""
 
 
 @event("adoption_written")

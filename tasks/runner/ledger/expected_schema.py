@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tasks.catalog import Catalog, Difference, Key
 
 META_KEY = "schema"
-_FORMAT = "2"
+_FORMAT = "3"
 """Changes with the text of any object in tasks/catalog: a sum of other texts would be drift without a cause."""
 UNCOMPARED = f"{_FORMAT}:uncompared:0"
 """The text for the ledger where a repair changed what the migrations are: only a comparison with a replay finds drift then."""

@@ -120,7 +120,7 @@ def exclude_tool_tables(live: Catalog, other: OtherLedger | None) -> Catalog:
     """Return a schema without the tables in which another tool keeps or kept its record."""
     names = {other.tool.table} if other else set[str]()
     kept = {key: text for key, text in live.objects.items() if not _belongs(key, text, names)}
-    return Catalog(kept, live.server_version)
+    return Catalog(kept, live.server_version, live.derived)
 
 
 def _belongs(key: Key, definition: str, names: set[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import psycopg
 
@@ -35,7 +35,7 @@ def read_schema(runner: MigrationRunner) -> Iterator[Event]:
         runner.environment or ledger.environment,
         database,
         catalog.server_version,
-        tuple((key.kind, key.name, key.parent, definition) for key, definition in catalog.objects.items()),
+        _list_objects(catalog.objects),
         scripts,
         None if other is None else describe_record(other),
         unfinished=_list_unfinished(ledger),
@@ -44,7 +44,12 @@ def read_schema(runner: MigrationRunner) -> Iterator[Event]:
         elsewhere=tuple(each.schema for each in elsewhere),
         replaced=ledger.replaced,
         unknown=_describe_unknown(ledger),
+        derived=_list_objects(catalog.derived),
     )
+
+
+def _list_objects(objects: Mapping[Key, str]) -> tuple[tuple[str, str, str, str], ...]:
+    return tuple((key.kind, key.name, key.parent, definition) for key, definition in objects.items())
 
 
 def _list_unfinished(ledger: Ledger) -> tuple[UnfinishedAttempt, ...]:
@@ -70,8 +75,11 @@ def _describe_unknown(ledger: Ledger) -> str:
 
 def build_catalog(event: CatalogRead) -> Catalog:
     """Return the schema in an event."""
-    objects = {Key(kind, name, parent): definition for kind, name, parent, definition in event.objects}
-    return Catalog(objects, event.server_version)
+    objects, derived = (
+        {Key(kind, name, parent): definition for kind, name, parent, definition in listed}
+        for listed in (event.objects, event.derived)
+    )
+    return Catalog(objects, event.server_version, derived)
 
 
 def describe_record(other: OtherLedger) -> OtherRecord:

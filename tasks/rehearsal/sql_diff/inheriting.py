@@ -1,0 +1,261 @@
+"""The steps for partitions and inheritance children: which of them a step for the parent includes, and their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from tasks.catalog import Key
+from tasks.rehearsal.sql_diff.altering import alter_object
+from tasks.rehearsal.sql_diff.creating import create_object
+from tasks.rehearsal.sql_diff.dependencies import Schema, find_referenced
+from tasks.rehearsal.sql_diff.lineage import Family
+from tasks.rehearsal.sql_diff.planning import Actions, Verb
+from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, STATE, parse_column, parse_index, read_state
+
+Step = tuple[Verb, Key]
+_PARTS = frozenset({"column", DEFAULT, "column settings", "constraint", "index"})
+_INDEXES = frozenset({"index", "constraint"})
+_SETTING = frozenset({DEFAULT, "column settings"})
+_Find = Callable[[Key], Step]
+_Touched = dict[str, list[tuple[Key, Step]]]
+
+
+@dataclass
+class Inheritance:
+    """What the statements for a table do to its partitions and children."""
+
+    family: Family
+    actions: Actions
+    before: Schema
+    after: Schema
+    newest: bool
+
+    def find_step(self, verb: Verb, key: Key) -> Step | None:
+        """Return the step of a parent that includes one of its child, or that of a part that is not dropped with its table."""
+        if key.kind == ATTACHED:
+            return self._find_link(verb, key)
+        if key.kind == DEFAULT:
+            return self._find_default(key)
+        if key.kind != "column" or not self.family.kept.get(key.parent):
+            return None
+        above = (Key("column", key.name, parent) for parent in self.family.kept[key.parent])
+        if verb == "create" and self.family.new.is_derived(key):
+            return next((("create", column) for column in above if column in self.actions.created), None)
+        if verb == "drop" and self.family.old.is_derived(key):
+            return next(
+                (("drop", column) for column in above if column in self.actions.dropped and not self._keeps_children(column)),
+                None,
+            )
+        return None
+
+    def is_implied(self, key: Key) -> bool:
+        """Return True for a column that a new table gets from its parents."""
+        return key.parent in self.family.whole and self.family.new.is_derived(key)
+
+    def adjust(self, step: Step, statements: list[str]) -> list[str]:
+        """Return the statements of a step without effects on children that differ, and with what makes these differ."""
+        verb, key = step
+        if verb == "drop" and key.kind == STATE:
+            return self._reset_state(key)
+        if (key.kind in _SETTING and self._differs(key)) or (
+            verb == "drop" and key.kind == "column" and self._keeps_children(key)
+        ):
+            return [text.replace("ALTER TABLE ", "ALTER TABLE ONLY ", 1) for text in statements]
+        if verb == "drop" and key.kind == "index" and self._has_constraints(key):
+            return [f"{text} CASCADE" for text in statements]
+        if verb == "create" and key.kind == "column":
+            return [*statements, *self._correct_children(key)]
+        if verb == "create" and key.kind == "table" and key.name in self.family.whole:
+            for column in self._list_columns(key.name):
+                above = next(
+                    found
+                    for parent in self.family.new.parents[key.name]
+                    if (found := replace(column, parent=parent)) in self.after.objects
+                )
+                statements += self._correct(column, above)
+        return statements
+
+    def list_conditions(self, drop: _Find, alter: _Find, create: _Find) -> Iterator[tuple[Step, Step]]:
+        """Yield steps, each with one that must come before it."""
+        touched = [*((key, drop(key)) for key in self.actions.dropped), *((key, alter(key)) for key in self.actions.altered)]
+        touched += [(key, create(key)) for key in self.actions.created]
+        tables: _Touched = {}
+        for key, step in touched:
+            if key.kind in _PARTS:
+                tables.setdefault(key.parent, []).append((key, step))
+        yield from self._order_dropped(tables, drop)
+        yield from self._order_created(tables, create)
+        for child, parents in self.family.kept.items():
+            for parent in parents:
+                yield from self._order_parts(tables.get(child, []), tables.get(parent, []), drop)
+        yield from self._order_indexes(create)
+
+    def _order_dropped(self, tables: _Touched, drop: _Find) -> Iterator[tuple[Step, Step]]:
+        """Yield the conditions for links and partitions that are dropped: a link first, a foreign key before a partition."""
+        for key in self.actions.dropped:
+            if key.kind == "table":
+                yield from ((drop(key), drop(reference)) for reference in self._list_references(key.name) & self.actions.dropped)
+            elif key.kind == ATTACHED and drop(key) == ("drop", key):
+                parts = (*tables.get(key.name, ()), *tables.get(key.parent, ()))
+                yield from ((step, ("drop", key)) for part, step in parts if not self._is_incomplete(part, step))
+
+    def _order_created(self, tables: _Touched, create: _Find) -> Iterator[tuple[Step, Step]]:
+        """Yield the conditions for new links: a table gets a parent when both are complete."""
+        for key in self.actions.created:
+            if key.kind == ATTACHED and create(key) == ("create", key):
+                parts = (*tables.get(key.name, ()), *(each for each in tables.get(key.parent, ()) if each[0].kind == "column"))
+                yield from ((create(key), step) for part, step in parts if step[1].kind != "table" and not self._is_waiting(part))
+            elif key.kind == "table" and key.name in self.family.whole:
+                parts = tuple(each for parent in self.family.new.parents[key.name] for each in tables.get(parent, ()))
+                yield from ((create(key), step) for part, step in parts if part.kind in {"column", DEFAULT})
+
+    def _is_incomplete(self, key: Key, step: Step) -> bool:
+        """Return True for an index without those of all partitions."""
+        return _is_invalid(key, self.before if step[0] == "drop" else self.after)
+
+    def _order_parts(
+        self, child: list[tuple[Key, Step]], parent: list[tuple[Key, Step]], drop: _Find
+    ) -> Iterator[tuple[Step, Step]]:
+        """Yield the conditions for a child and its parent."""
+        above = {(key.kind, key.name, step[0]): step for key, step in parent}
+        drops = [step for key, step in parent if step[0] == "drop" and key.kind in {"index", "constraint"}]
+        for key, step in child:
+            same = above.get((key.kind, key.name, step[0]))
+            if key.kind == "column" and same is not None:
+                if step[0] == "create":
+                    yield same, step
+                else:
+                    yield step, same
+                for needing in self.before.needed_by.get(key, ()) if step[0] == "alter" else ():
+                    if needing in self.actions.dropped:
+                        yield same, drop(needing)
+            elif key.kind == "constraint" and same is not None and step[0] == "drop":
+                yield step, same
+            elif key.kind in {"index", "constraint"} and step[0] == "create":
+                yield from ((step, other) for other in drops)
+            elif key.kind in {"index", "constraint"} and step[0] == "drop" and not _is_attached(key, self.before):
+                yield from (
+                    (other, step) for each, other in parent if other[0] == "create" and each.kind in {"index", "constraint"}
+                )
+
+    def _order_indexes(self, create: _Find) -> Iterator[tuple[Step, Step]]:
+        """Yield the conditions for attached indexes: an invalid one of the parent comes first, a valid one last."""
+        made = [key for key in self.actions.created if key.kind in _INDEXES]
+        for key in made:
+            if _is_invalid(key, self.after):
+                links = (each for each in self.actions.created if each.kind == ATTACHED and each.parent == key.parent)
+                yield from ((create(key), create(link)) for link in links)
+            owner = self.after.find_owner(key)
+            if owner is not None and owner.kind in _INDEXES and owner in self.actions.created:
+                steps = create(key), create(owner)
+                yield steps if _is_invalid(owner, self.after) else steps[::-1]
+
+    def _reset_state(self, key: Key) -> list[str]:
+        """Return the statement that gives a trigger of a partition the state of its parent's, unless the link is dropped."""
+        if not self.family.kept.get(key.parent):
+            return []
+        for table in self.family.new.list_ancestors(key.parent):
+            if state := self.after.objects.get(replace(key, parent=table)):
+                return create_object(key, state, {})
+            if trigger := self.after.objects.get(replace(key, kind="trigger", parent=table)):
+                return create_object(key, read_state(trigger), {})
+        return []
+
+    def _find_link(self, verb: Verb, key: Key) -> Step | None:
+        if verb == "create":
+            return ("create", Key("table", key.name)) if key.name in self.family.whole else None
+        return ("drop", key) if self._list_references(key.name) - self.actions.dropped else None
+
+    def _find_default(self, key: Key) -> Step | None:
+        """Return the step for the parent's default if it gives all children theirs."""
+        for parent in self.family.kept.get(key.parent, ()):
+            above = replace(key, parent=parent)
+            if not self._is_set(above) or self._differs(above):
+                continue
+            verb: Verb = "alter" if above in self.actions.altered else "create" if above in self.actions.created else "drop"
+            return self._find_default(above) or (verb, above)
+        return None
+
+    def _is_set(self, key: Key) -> bool:
+        """Return True if a default is changed, in a column that stays."""
+        column = replace(key, kind="column")
+        if column in self.actions.dropped or column in self.actions.created:
+            return False
+        return key in self.actions.altered or (key in self.actions.created) != (key in self.actions.dropped)
+
+    def _differs(self, key: Key) -> bool:
+        """Return True if a table has children in which a setting of a column is, or remains, another than after a change."""
+        for child in self.family.list_children(key.parent):
+            other = replace(key, parent=child)
+            if replace(other, kind="column") not in self.after.objects:
+                continue
+            if key.kind != DEFAULT or not self._is_set(other) or self.after.objects.get(other) != self.after.objects.get(key):
+                return True
+            if self._differs(other):
+                return True
+        return False
+
+    def _keeps_children(self, column: Key) -> bool:
+        """Return True if children keep a column that their parent loses."""
+        children = (replace(column, parent=child) for child in self.family.list_children(column.parent))
+        return any(
+            child in self.after.objects and child not in self.actions.dropped and self.family.old.is_derived(child)
+            for child in children
+        )
+
+    def _correct_children(self, column: Key) -> list[str]:
+        statements = []
+        for child in self.family.list_children(column.parent):
+            own = replace(column, parent=child)
+            if own in self.actions.created and self.family.new.is_derived(own):
+                statements += [*self._correct(own, column), *self._correct_children(own)]
+        return statements
+
+    def _correct(self, column: Key, above: Key) -> list[str]:
+        """Return the statements after which a column differs from its parent's, with which it was created."""
+        objects = self.after.objects
+        copied = replace(parse_column(objects[above])[0], identity=None, options=None).write()
+        statements = list(alter_object(column, copied, objects[column], newest=self.newest) or ())
+        default, own = objects.get(replace(above, kind=DEFAULT)), objects.get(replace(column, kind=DEFAULT))
+        if default != own:
+            statements.append(
+                f"ALTER TABLE {column.parent} ALTER COLUMN {column.name} " + (f"SET DEFAULT {own}" if own else "DROP DEFAULT")
+            )
+        return [text.replace("ALTER TABLE ", "ALTER TABLE ONLY ", 1) for text in statements]
+
+    def _list_columns(self, table: str) -> list[Key]:
+        return sorted(key for key in self.after.objects if key.kind == "column" and key.parent == table and self.is_implied(key))
+
+    def _list_references(self, table: str) -> set[Key]:
+        """Return the foreign keys that refer to a parent of a partition, and so depend on the partition too."""
+        parents = self.family.old.list_ancestors(table) if table in self.family.old.partitions else ()
+        return {reference for parent in parents for reference in self._references.get(parent, ())}
+
+    @cached_property
+    def _references(self) -> dict[str, set[Key]]:
+        references: dict[str, set[Key]] = {}
+        for key, definition in self.before.objects.items():
+            table = find_referenced(definition) if key.kind == "constraint" else None
+            if table is not None:
+                references.setdefault(table, set()).add(key)
+        return references
+
+    def _is_waiting(self, key: Key) -> bool:
+        """Return True for an index that is attached by a statement, which needs the partition to be attached."""
+        owner = self.after.find_owner(key) if _is_attached(key, self.after) else None
+        return owner is not None and _is_invalid(owner, self.after)
+
+    def _has_constraints(self, index: Key) -> bool:
+        """Return True if constraints of partitions have parts of an index: they can only be dropped with it."""
+        parts = self.before.needed_by.get(index, ())
+        return any(part.kind == "constraint" and self.before.find_owner(part) == index for part in parts)
+
+
+def _is_invalid(key: Key, schema: Schema) -> bool:
+    return key.kind in _INDEXES and key in schema.objects and parse_index(schema.objects[key]).invalid
+
+
+def _is_attached(key: Key, schema: Schema) -> bool:
+    return key.kind in _INDEXES and key in schema.objects and parse_index(schema.objects[key]).parent is not None

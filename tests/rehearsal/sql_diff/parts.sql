@@ -1,0 +1,1496 @@
+-- Partitions, inheritance, and tables without columns: pairs of schemas, each of which is written both ways.
+
+-- pair: an index of a partitioned table
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+CREATE INDEX ON p (id);
+
+-- pair: an index on an expression
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+CREATE INDEX ON p (lower(t), (id + 1));
+
+-- pair: a hash index
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+CREATE INDEX ON p USING hash (t);
+
+-- pair: a unique index
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+CREATE UNIQUE INDEX u ON p (id, k);
+
+-- pair: a partial index with included columns
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+CREATE INDEX ON p (id DESC NULLS LAST) INCLUDE (t) WHERE k > 1;
+
+-- pair: an index of a partition alone
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+CREATE INDEX ON p1 (id);
+
+-- pair: other columns of an index
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE INDEX i ON p (id);
+-- change:
+DROP INDEX i;
+CREATE INDEX i ON p (id, t);
+
+-- pair: another order of an index
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE INDEX i ON p (id);
+-- change:
+DROP INDEX i;
+CREATE INDEX i ON p (id DESC);
+
+-- pair: another method of an index
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE INDEX i ON p (t);
+-- change:
+DROP INDEX i;
+CREATE INDEX i ON p USING hash (t);
+
+-- pair: an index of partitions of partitions
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY HASH (id);
+CREATE TABLE p1a PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE p1b PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+-- change:
+CREATE INDEX ON p (t);
+
+-- pair: an index of a partition with partitions
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY HASH (id);
+CREATE TABLE p1a PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE p1b PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+-- change:
+CREATE INDEX ON p1 (t);
+
+-- pair: an index of a partition in another schema
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE SCHEMA s;
+CREATE TABLE s.p1 PARTITION OF p FOR VALUES IN (1);
+-- change:
+CREATE INDEX ON p (t);
+
+-- pair: an index of tables with quoted names
+CREATE SCHEMA "S s";
+CREATE TABLE "S s"."P ""p" ("I i" int, k int NOT NULL) PARTITION BY LIST (k);
+CREATE TABLE "S s"."P1, x" PARTITION OF "S s"."P ""p" FOR VALUES IN (1, 2);
+-- change:
+CREATE INDEX "I x" ON "S s"."P ""p" ("I i");
+
+-- pair: an index of a partition with another order of columns
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 (t text, x int, k int NOT NULL, id int NOT NULL);
+ALTER TABLE p1 DROP x;
+ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1);
+-- change:
+CREATE INDEX ON p (id, t);
+
+-- pair: a local index becomes part of the parent's
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE INDEX i1 ON p1 (t);
+-- change:
+CREATE INDEX i ON p (t);
+
+-- pair: a local index is attached
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE INDEX i1 ON p1 (t);
+-- change:
+CREATE INDEX i ON ONLY p (t);
+ALTER INDEX i ATTACH PARTITION i1;
+CREATE INDEX i2 ON p2 (t);
+ALTER INDEX i ATTACH PARTITION i2;
+
+-- pair: local indexes of all levels are attached
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY HASH (id);
+CREATE TABLE p1a PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE p1b PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+CREATE INDEX i1 ON p1 (t);
+CREATE INDEX j1 ON p1 (t, id);
+-- change:
+CREATE INDEX i ON p (t);
+
+-- pair: an attached index becomes local
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE INDEX i ON p (t);
+-- change:
+DROP INDEX i;
+CREATE INDEX p1_t_idx ON p1 (t);
+
+-- pair: an index whose name a partition's had
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE INDEX i ON p1 (t);
+-- change:
+DROP INDEX i;
+CREATE INDEX i ON p (t);
+
+-- pair: an index without one of its partitions
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+CREATE INDEX i ON ONLY p (t);
+
+-- pair: an index with one of two partitions
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+CREATE INDEX i ON ONLY p (t);
+CREATE INDEX i1 ON p1 (t);
+ALTER INDEX i ATTACH PARTITION i1;
+
+-- pair: an index gets its last partition
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE INDEX i ON ONLY p (t);
+CREATE INDEX i1 ON p1 (t);
+ALTER INDEX i ATTACH PARTITION i1;
+-- change:
+CREATE INDEX i2 ON p2 (t);
+ALTER INDEX i ATTACH PARTITION i2;
+
+-- pair: a partitioned table with an incomplete index
+-- change:
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE INDEX i ON ONLY p (t);
+
+-- pair: an incomplete index with an index of partitions
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY HASH (id);
+CREATE TABLE p1a PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE p1b PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2);
+-- change:
+CREATE INDEX i ON ONLY p (t);
+CREATE INDEX i1 ON p1 (t);
+ALTER INDEX i ATTACH PARTITION i1;
+
+-- pair: the column of an index
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE INDEX ON p (t);
+-- change:
+ALTER TABLE p DROP t;
+
+-- pair: another name of a partition's index
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE INDEX ON p (t);
+-- change:
+ALTER INDEX p1_t_idx RENAME TO other;
+ALTER TABLE p ADD n int;
+
+-- pair: settings of an index
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+CREATE INDEX ON p (t) WITH (fillfactor = 70);
+
+-- pair: settings of a partition's index
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE INDEX ON p (t);
+-- change:
+ALTER INDEX p1_t_idx SET (fillfactor = 70);
+
+-- pair: an index with settings of a partition's
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+CREATE INDEX ON p (t);
+ALTER INDEX p1_t_idx SET (fillfactor = 70);
+
+-- pair: a partition's index of which statistics are read
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE INDEX ON p (lower(t));
+-- change:
+ALTER INDEX p1_lower_idx ALTER COLUMN 1 SET STATISTICS 7;
+
+-- pair: a comment on a partition's index
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE INDEX ON p (t);
+-- change:
+COMMENT ON INDEX p1_t_idx IS 'x';
+
+-- pair: a comment on a partition's index with another name
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+CREATE INDEX ON p (t);
+ALTER INDEX p1_t_idx RENAME TO other;
+COMMENT ON INDEX other IS 'x';
+
+-- pair: a partition with a comment on an index with another name
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE INDEX ON p (t);
+-- change:
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER INDEX p2_t_idx RENAME TO other;
+COMMENT ON INDEX other IS 'x';
+
+-- pair: a replica identity of a partition with a key of another name
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+ALTER TABLE p1 RENAME CONSTRAINT p1_pkey TO other;
+ALTER TABLE p1 REPLICA IDENTITY USING INDEX other;
+
+-- pair: a partition that is detached with an index with settings
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE INDEX ON p (t);
+ALTER INDEX p1_t_idx SET (fillfactor = 70);
+-- change:
+ALTER TABLE p DETACH PARTITION p1;
+
+-- pair: a partition that is detached with an index of an incomplete one
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE INDEX i ON ONLY p (t);
+CREATE INDEX i1 ON p1 (t);
+ALTER INDEX i ATTACH PARTITION i1;
+-- change:
+ALTER TABLE p DETACH PARTITION p1;
+
+-- pair: a partition that is attached with an index with settings
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 (id int NOT NULL, k int NOT NULL, t text);
+-- change:
+CREATE INDEX i ON p (t);
+CREATE INDEX i1 ON p1 (t) WITH (fillfactor = 70);
+ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1);
+
+-- pair: a replica identity of a partition
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+-- change:
+ALTER TABLE p1 REPLICA IDENTITY USING INDEX p1_pkey;
+
+-- pair: an index of which a partition has a part with a key
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE p1 ADD PRIMARY KEY (id, k);
+CREATE UNIQUE INDEX i ON p (id, k);
+
+-- pair: a key of a partition with a part of the parent's index
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE UNIQUE INDEX i ON p (id, k);
+-- change:
+ALTER TABLE p1 ADD CONSTRAINT q PRIMARY KEY USING INDEX p1_id_k_idx;
+
+-- pair: a key of a partition with a part of the parent's index, to which a foreign key refers
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE p1 ADD PRIMARY KEY (id, k);
+CREATE UNIQUE INDEX i ON p (id, k);
+CREATE TABLE r (id int, k int, FOREIGN KEY (id, k) REFERENCES p1);
+
+-- pair: an index of which a partition has a part with a key becomes a key
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p1 ADD PRIMARY KEY (id, k);
+CREATE UNIQUE INDEX p_pkey ON p (id, k);
+-- change:
+DROP INDEX p_pkey CASCADE;
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+
+-- pair: a key without its partitions
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE ONLY p ADD CONSTRAINT q PRIMARY KEY (id, k);
+
+-- pair: a key with one of its partitions
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE ONLY p ADD CONSTRAINT q PRIMARY KEY (id, k);
+-- change:
+ALTER TABLE p1 ADD PRIMARY KEY (id, k);
+ALTER INDEX q ATTACH PARTITION p1_pkey;
+
+-- pair: a key gets its last partition
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+ALTER TABLE ONLY p ADD CONSTRAINT q UNIQUE (id, k);
+-- change:
+ALTER TABLE p1 ADD UNIQUE (id, k);
+ALTER INDEX q ATTACH PARTITION p1_id_k_key;
+
+-- pair: an index without its partitions becomes a key
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE UNIQUE INDEX q ON ONLY p (id, k);
+ALTER TABLE p1 ADD PRIMARY KEY (id, k);
+-- change:
+DROP INDEX q;
+ALTER TABLE p ADD CONSTRAINT q PRIMARY KEY (id, k);
+
+-- pair: a unique index of a partition becomes its key
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE UNIQUE INDEX p1_pkey ON p1 (id, k);
+-- change:
+ALTER TABLE p1 ADD CONSTRAINT p1_pkey PRIMARY KEY USING INDEX p1_pkey;
+
+-- pair: a key beside an index with the same columns
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+CREATE UNIQUE INDEX i ON p (id, k);
+
+-- pair: a key whose partition's has another name
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p (CONSTRAINT own PRIMARY KEY (id, k)) FOR VALUES IN (1);
+-- change:
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+ALTER TABLE p ADD n int;
+
+-- pair: keys of partitions that change places
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p1 ADD CONSTRAINT q PRIMARY KEY (id);
+ALTER TABLE p2 ADD CONSTRAINT r PRIMARY KEY (k);
+-- change:
+ALTER TABLE p1 DROP CONSTRAINT q;
+ALTER TABLE p2 DROP CONSTRAINT r;
+ALTER TABLE p1 ADD CONSTRAINT r PRIMARY KEY (k);
+ALTER TABLE p2 ADD CONSTRAINT q PRIMARY KEY (id);
+
+-- pair: partitioned tables that refer to each other, and their partitions
+-- change:
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p (id PRIMARY KEY) FOR VALUES IN (1);
+CREATE UNIQUE INDEX i ON p (id, k);
+CREATE TABLE q (id int, k int) PARTITION BY LIST (k);
+CREATE TABLE q1 PARTITION OF q FOR VALUES IN (1);
+CREATE UNIQUE INDEX j ON q (id, k);
+CREATE UNIQUE INDEX j1 ON q1 (id);
+ALTER TABLE q ADD FOREIGN KEY (id, k) REFERENCES p (id, k);
+ALTER TABLE p ADD FOREIGN KEY (id, k) REFERENCES q (id, k);
+ALTER TABLE q1 ADD FOREIGN KEY (id) REFERENCES p1 (id);
+ALTER TABLE p1 ADD FOREIGN KEY (id) REFERENCES q1 (id);
+
+-- pair: a primary key
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+
+-- pair: a unique constraint
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE p ADD CONSTRAINT u UNIQUE (k, t);
+
+-- pair: a key of partitions of partitions
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY HASH (id);
+CREATE TABLE p1a PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE p1b PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+-- change:
+ALTER TABLE p ADD PRIMARY KEY (k, id);
+
+-- pair: a key of tables with quoted names
+CREATE SCHEMA "S s";
+CREATE TABLE "S s"."P ""p" ("I i" int, k int NOT NULL) PARTITION BY LIST (k);
+CREATE TABLE "S s"."P1, x" PARTITION OF "S s"."P ""p" FOR VALUES IN (1, 2);
+-- change:
+ALTER TABLE "S s"."P ""p" ADD UNIQUE ("I i", k);
+
+-- pair: other columns of a key
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+-- change:
+ALTER TABLE p DROP CONSTRAINT p_pkey, ADD PRIMARY KEY (k, id);
+
+-- pair: a key of a partition alone
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE p1 ADD PRIMARY KEY (id);
+
+-- pair: a key of a partition becomes part of the parent's
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p1 ADD PRIMARY KEY (id, k);
+-- change:
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+
+-- pair: a key of a partition is replaced by another of the parent
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p1 ADD CONSTRAINT own PRIMARY KEY (id);
+-- change:
+ALTER TABLE p1 DROP CONSTRAINT own;
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+
+-- pair: a unique index becomes a constraint
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE UNIQUE INDEX u ON p (id, k);
+-- change:
+DROP INDEX u;
+ALTER TABLE p ADD CONSTRAINT u UNIQUE (id, k);
+
+-- pair: a check
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE p ADD CONSTRAINT c CHECK (id > 0);
+
+-- pair: a check of partitions of partitions
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY HASH (id);
+CREATE TABLE p1a PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE p1b PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+-- change:
+ALTER TABLE p ADD CHECK (id > 0);
+
+-- pair: another check
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD CONSTRAINT c CHECK (id > 0);
+-- change:
+ALTER TABLE p DROP CONSTRAINT c, ADD CONSTRAINT c CHECK (id > 1);
+
+-- pair: a check of a partition alone
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE p1 ADD CHECK (id > 0);
+
+-- pair: a check of a partition becomes the parent's
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p1 ADD CONSTRAINT c CHECK (id > 0);
+-- change:
+ALTER TABLE p ADD CONSTRAINT c CHECK (id > 0);
+
+-- pair: a check that is not valid
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE p ADD CONSTRAINT c CHECK (id > 0) NOT VALID;
+
+-- pair: a check becomes valid
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD CONSTRAINT c CHECK (id > 0) NOT VALID;
+-- change:
+ALTER TABLE p VALIDATE CONSTRAINT c;
+
+-- pair: a foreign key of a partitioned table
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE TABLE r (id int PRIMARY KEY);
+-- change:
+ALTER TABLE p ADD FOREIGN KEY (id) REFERENCES r;
+
+-- pair: a foreign key of a partition becomes the parent's
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE TABLE r (id int PRIMARY KEY);
+ALTER TABLE p1 ADD CONSTRAINT f FOREIGN KEY (id) REFERENCES r;
+-- change:
+ALTER TABLE p ADD CONSTRAINT f FOREIGN KEY (id) REFERENCES r;
+
+-- pair: a foreign key to a partitioned table
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+CREATE TABLE r (id int, k int);
+-- change:
+ALTER TABLE r ADD FOREIGN KEY (id, k) REFERENCES p;
+
+-- pair: a foreign key between partitioned tables
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+CREATE TABLE q (id int, k int) PARTITION BY LIST (k);
+CREATE TABLE q1 PARTITION OF q DEFAULT;
+-- change:
+ALTER TABLE q ADD FOREIGN KEY (id, k) REFERENCES p;
+
+-- pair: a foreign key to another key
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+CREATE TABLE r (id int, k int);
+ALTER TABLE r ADD CONSTRAINT f FOREIGN KEY (id, k) REFERENCES p;
+-- change:
+ALTER TABLE r DROP CONSTRAINT f;
+ALTER TABLE p DROP CONSTRAINT p_pkey, ADD UNIQUE (k, id);
+ALTER TABLE r ADD CONSTRAINT f FOREIGN KEY (k, id) REFERENCES p (k, id);
+
+-- pair: a foreign key to a partition, whose key becomes its own
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+CREATE TABLE r (id int, k int, FOREIGN KEY (id, k) REFERENCES p1);
+-- change:
+ALTER TABLE r DROP CONSTRAINT r_id_k_fkey;
+ALTER TABLE p DROP CONSTRAINT p_pkey;
+ALTER TABLE p1 ADD PRIMARY KEY (id, k);
+ALTER TABLE r ADD FOREIGN KEY (id, k) REFERENCES p1;
+
+-- pair: a new partitioned table to which a new foreign key refers
+-- change:
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+CREATE TABLE r (id int, k int, FOREIGN KEY (id, k) REFERENCES p);
+
+-- pair: a new table that refers to a partition that refers to it
+-- change:
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+CREATE TABLE r (id int PRIMARY KEY, k int, FOREIGN KEY (id, k) REFERENCES p);
+ALTER TABLE p ADD FOREIGN KEY (id) REFERENCES r;
+
+-- pair: the same table in another schema
+-- drop: s
+CREATE SCHEMA s;
+CREATE TABLE s.p (k int) PARTITION BY LIST (k);
+CREATE TABLE s.p1 PARTITION OF s.p DEFAULT;
+-- change:
+CREATE SCHEMA u;
+CREATE TABLE u.p (k int) PARTITION BY LIST (k);
+CREATE TABLE u.p1 PARTITION OF u.p DEFAULT;
+DROP SCHEMA s CASCADE;
+
+-- pair: a partitioned table with a sequence
+-- change:
+CREATE TABLE p (k serial, t text COLLATE "C" NOT NULL DEFAULT 'x', CHECK (k > 0), PRIMARY KEY (k)) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p (t NOT NULL DEFAULT 'y') FOR VALUES IN (1);
+ALTER TABLE p1 REPLICA IDENTITY FULL;
+ALTER TABLE p ENABLE ROW LEVEL SECURITY;
+ALTER TABLE p1 FORCE ROW LEVEL SECURITY;
+
+-- pair: an identity of a partitioned table
+-- change:
+CREATE TABLE p (id int GENERATED ALWAYS AS IDENTITY (START WITH 7), k int) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p DEFAULT;
+
+-- pair: an identity that a partitioned table gets
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE p ALTER id ADD GENERATED BY DEFAULT AS IDENTITY;
+
+-- pair: an ordinary table becomes a partitioned one, of which another becomes a partition
+-- outcome: refused
+CREATE TABLE t (id serial, k int NOT NULL, t text, UNIQUE (id, k));
+CREATE INDEX i ON t (t);
+CREATE TABLE p1 (id int, k int NOT NULL, t text);
+CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER x AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION g();
+CREATE TABLE r (id int, k int, FOREIGN KEY (id, k) REFERENCES t (id, k));
+-- change:
+DROP TABLE t CASCADE;
+CREATE TABLE t (id serial, k int NOT NULL, t text, UNIQUE (id, k)) PARTITION BY LIST (k);
+CREATE INDEX i ON t (t);
+DROP TABLE p1;
+CREATE TABLE p1 PARTITION OF t FOR VALUES IN (1);
+CREATE TRIGGER x AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION g();
+ALTER TABLE r ADD FOREIGN KEY (id, k) REFERENCES t (id, k);
+
+-- pair: a partitioned table
+-- change:
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+
+-- pair: partitions of partitions
+-- change:
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY HASH (id);
+CREATE TABLE p1a PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE p1b PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+
+-- pair: a partition in another schema
+-- change:
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE SCHEMA s;
+CREATE TABLE s.p1 PARTITION OF p FOR VALUES IN (1);
+
+-- pair: partitions with quoted names
+-- change:
+CREATE SCHEMA "S s";
+CREATE TABLE "S s"."P ""p" ("I i" int, k int NOT NULL) PARTITION BY LIST (k);
+CREATE TABLE "S s"."P1, x" PARTITION OF "S s"."P ""p" FOR VALUES IN (1, 2);
+
+-- pair: a partition with another order of columns
+-- change:
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 (t text, x int, k int NOT NULL, id int NOT NULL);
+ALTER TABLE p1 DROP x;
+ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1);
+
+-- pair: a partition
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+-- change:
+CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2);
+
+-- pair: a partition of a table with keys, checks and indexes
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+ALTER TABLE p ADD CHECK (id > 0), ADD UNIQUE (k, t);
+CREATE INDEX ON p (t);
+CREATE TABLE r (id int PRIMARY KEY);
+ALTER TABLE p ADD FOREIGN KEY (id) REFERENCES r;
+-- change:
+CREATE TABLE p3 PARTITION OF p FOR VALUES IN (3);
+
+-- pair: a partition of a table to which a foreign key refers
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+CREATE TABLE r (id int, k int, FOREIGN KEY (id, k) REFERENCES p);
+-- change:
+CREATE TABLE p3 PARTITION OF p FOR VALUES IN (3);
+
+-- pair: a partition of a partition to which a foreign key refers
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY HASH (id);
+CREATE TABLE p1a PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE p1b PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+CREATE TABLE r (id int, k int, FOREIGN KEY (id, k) REFERENCES p);
+-- change:
+CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2) PARTITION BY LIST (k);
+CREATE TABLE p2a PARTITION OF p2 DEFAULT;
+
+-- pair: a partition that is attached
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 (id int NOT NULL, k int NOT NULL, t text);
+-- change:
+ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1);
+
+-- pair: a partition that is attached to a table with keys, checks and indexes
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 (id int NOT NULL, k int NOT NULL, t text);
+ALTER TABLE p ADD PRIMARY KEY (id, k), ADD CONSTRAINT c CHECK (id > 0);
+CREATE INDEX i ON p (t);
+-- change:
+ALTER TABLE p1 ADD CONSTRAINT c CHECK (id > 0);
+ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1);
+
+-- pair: a partition that is attached with what it has
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 (id int NOT NULL, k int NOT NULL, t text);
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+CREATE INDEX i ON p (t);
+ALTER TABLE p1 ADD PRIMARY KEY (id, k);
+CREATE INDEX i1 ON p1 (t);
+-- change:
+ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1);
+
+-- pair: a partition that is detached
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE p DETACH PARTITION p1;
+
+-- pair: a partition that is detached with what it has
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+ALTER TABLE p ADD CHECK (id > 0);
+CREATE INDEX ON p (t);
+CREATE TABLE r (id int PRIMARY KEY);
+ALTER TABLE p ADD FOREIGN KEY (id) REFERENCES r;
+-- change:
+ALTER TABLE p DETACH PARTITION p1;
+
+-- pair: a partition that is detached without what it had
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+CREATE INDEX ON p (t);
+-- change:
+ALTER TABLE p DETACH PARTITION p1;
+ALTER TABLE p1 DROP CONSTRAINT p1_pkey;
+DROP INDEX p1_t_idx;
+
+-- pair: a partition with partitions that is detached
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY HASH (id);
+CREATE TABLE p1a PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE p1b PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+CREATE INDEX ON p (t);
+ALTER TABLE p ADD CHECK (id > 0);
+-- change:
+ALTER TABLE p DETACH PARTITION p1;
+
+-- pair: a partition that is detached from a table to which a foreign key refers
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+CREATE TABLE r (id int, k int, FOREIGN KEY (id, k) REFERENCES p);
+-- change:
+ALTER TABLE p DETACH PARTITION p1;
+
+-- pair: other bounds
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+CREATE INDEX ON p (t);
+ALTER TABLE p ADD CHECK (id > 0);
+CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER x AFTER INSERT ON p FOR EACH ROW EXECUTE FUNCTION g();
+-- change:
+ALTER TABLE p DETACH PARTITION p1;
+ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1, 7);
+
+-- pair: bounds that change places
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2);
+-- change:
+ALTER TABLE p DETACH PARTITION p1;
+ALTER TABLE p DETACH PARTITION p2;
+ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (2);
+ALTER TABLE p ATTACH PARTITION p2 FOR VALUES IN (1);
+
+-- pair: another parent
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE q (LIKE p) PARTITION BY LIST (k);
+-- change:
+ALTER TABLE p DETACH PARTITION p1;
+ALTER TABLE q ATTACH PARTITION p1 FOR VALUES IN (1);
+
+-- pair: the parent is dropped, the partition stays
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+-- change:
+ALTER TABLE p DETACH PARTITION p1;
+DROP TABLE p;
+
+-- pair: bounds of dates
+CREATE TABLE p (at date, k text) PARTITION BY RANGE (at, k);
+-- change:
+CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2024-01-01', MINVALUE) TO ('2025-01-01', ') PARTITION BY');
+
+-- pair: a partition with a column that is added at the same time
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+-- change:
+ALTER TABLE p ADD n int DEFAULT 5;
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+
+-- pair: settings of a partition
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+-- change:
+ALTER TABLE p1 SET (fillfactor = 50);
+
+-- pair: a partitioned table becomes an ordinary one
+-- outcome: refused
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE INDEX i ON p (id);
+-- change:
+DROP TABLE p;
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text);
+CREATE INDEX i ON p (id);
+
+-- pair: an ordinary table becomes a partitioned one
+-- outcome: refused
+CREATE TABLE p (id int, k int NOT NULL PRIMARY KEY, t text);
+CREATE TABLE r (k int REFERENCES p);
+-- change:
+DROP TABLE p CASCADE;
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+
+-- pair: another way to partition
+-- outcome: refused
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+DROP TABLE p;
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY HASH (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+
+-- pair: a column of a partitioned table
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE p ADD n int;
+
+-- pair: a column with a default and a check
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY HASH (id);
+CREATE TABLE p1a PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE p1b PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+-- change:
+ALTER TABLE p ADD n int NOT NULL DEFAULT 5 CHECK (n > 0);
+
+-- pair: the type of a column
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY HASH (id);
+CREATE TABLE p1a PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE p1b PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+-- change:
+ALTER TABLE p ALTER t TYPE varchar(20);
+
+-- pair: the type of a column with an index and a view of a partition
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE INDEX ON p (t);
+CREATE VIEW v AS SELECT t FROM p1;
+-- change:
+DROP VIEW v;
+ALTER TABLE p ALTER t TYPE varchar(20);
+CREATE VIEW v AS SELECT t FROM p1;
+
+-- pair: NOT NULL of a partitioned table
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY HASH (id);
+CREATE TABLE p1a PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE p1b PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+-- change:
+ALTER TABLE p ALTER t SET NOT NULL;
+
+-- pair: NOT NULL of a partition
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE p1 ALTER t SET NOT NULL;
+
+-- pair: NOT NULL of a partition becomes the parent's
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p1 ALTER t SET NOT NULL;
+-- change:
+ALTER TABLE p ALTER t SET NOT NULL;
+
+-- pair: a default of a partitioned table
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY HASH (id);
+CREATE TABLE p1a PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE p1b PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+-- change:
+ALTER TABLE p ALTER t SET DEFAULT 'x';
+
+-- pair: a default of a partitioned table alone
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY HASH (id);
+CREATE TABLE p1a PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE p1b PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+-- change:
+ALTER TABLE ONLY p ALTER t SET DEFAULT 'x';
+
+-- pair: a default of a partition
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE p1 ALTER t SET DEFAULT 'x';
+
+-- pair: defaults that differ
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ALTER t SET DEFAULT 'x';
+ALTER TABLE p1 ALTER t SET DEFAULT 'y';
+-- change:
+ALTER TABLE ONLY p ALTER t SET DEFAULT 'z';
+ALTER TABLE p1 ALTER t DROP DEFAULT;
+
+-- pair: a new column with defaults that differ
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY HASH (id);
+CREATE TABLE p1a PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE p1b PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+-- change:
+ALTER TABLE p ADD n int DEFAULT 1;
+ALTER TABLE p1a ALTER n DROP DEFAULT;
+ALTER TABLE p1b ALTER n SET DEFAULT 2;
+ALTER TABLE p1b ALTER n SET NOT NULL;
+
+-- pair: a generated column
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE p ADD g int GENERATED ALWAYS AS (id + 1) STORED;
+
+-- pair: another generated column
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD g int GENERATED ALWAYS AS (id + 1) STORED;
+-- change:
+ALTER TABLE p DROP g;
+ALTER TABLE p ADD g int GENERATED ALWAYS AS (id + 2) STORED;
+
+-- pair: a generated column becomes ordinary
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ADD g int GENERATED ALWAYS AS (id + 1) STORED;
+-- change:
+ALTER TABLE p ALTER g DROP EXPRESSION;
+
+-- pair: storage and statistics
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE p ALTER t SET STORAGE EXTERNAL;
+ALTER TABLE p ALTER t SET STATISTICS 9;
+
+-- pair: statistics of a partition
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p ALTER t SET STATISTICS 9;
+-- change:
+ALTER TABLE p1 ALTER t SET STATISTICS 3;
+
+-- pair: statistics of a partitioned table alone
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE ONLY p ALTER t SET STATISTICS 3;
+
+-- pair: a trigger of a partitioned table
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+-- change:
+CREATE TRIGGER x AFTER INSERT ON p FOR EACH ROW EXECUTE FUNCTION g();
+
+-- pair: the state of a partition's trigger
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER x AFTER INSERT ON p FOR EACH ROW EXECUTE FUNCTION g();
+-- change:
+ALTER TABLE p1 DISABLE TRIGGER x;
+
+-- pair: the state of a partitioned table's trigger
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER x AFTER INSERT ON p FOR EACH ROW EXECUTE FUNCTION g();
+-- change:
+ALTER TABLE p DISABLE TRIGGER x;
+
+-- pair: a trigger that is enabled in one partition
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+-- change:
+CREATE TRIGGER x AFTER INSERT ON p FOR EACH ROW EXECUTE FUNCTION g();
+ALTER TABLE p DISABLE TRIGGER x;
+ALTER TABLE p1 ENABLE ALWAYS TRIGGER x;
+
+-- pair: the state of a trigger in partitions of partitions
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY HASH (id);
+CREATE TABLE p1a PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE p1b PARTITION OF p1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER x AFTER INSERT ON p FOR EACH ROW EXECUTE FUNCTION g();
+-- change:
+ALTER TABLE p1 DISABLE TRIGGER x;
+ALTER TABLE p1b ENABLE REPLICA TRIGGER x;
+
+-- pair: a partition with a disabled trigger
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER x AFTER INSERT ON p FOR EACH ROW EXECUTE FUNCTION g();
+-- change:
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+ALTER TABLE p2 DISABLE TRIGGER x;
+
+-- pair: a detached partition with a disabled trigger
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER x AFTER INSERT ON p FOR EACH ROW EXECUTE FUNCTION g();
+ALTER TABLE p1 DISABLE TRIGGER x;
+-- change:
+ALTER TABLE p DETACH PARTITION p1;
+
+-- pair: row security of a partition
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+ALTER TABLE p1 ENABLE ROW LEVEL SECURITY;
+CREATE POLICY o ON p1 USING (id > 1);
+
+-- pair: a view of a partition
+CREATE TABLE p (id int NOT NULL, k int NOT NULL, t text) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+-- change:
+CREATE VIEW v AS SELECT id FROM p1;
+COMMENT ON TABLE p1 IS 'x';
+COMMENT ON COLUMN p1.t IS 'y';
+
+-- pair: a table without columns
+-- change:
+CREATE TABLE e ();
+
+-- pair: a table loses its columns
+CREATE TABLE e (a int, b int);
+-- change:
+ALTER TABLE e DROP a, DROP b;
+
+-- pair: a table without columns and its children
+-- change:
+CREATE TABLE e ();
+CREATE TABLE f () INHERITS (e);
+COMMENT ON TABLE e IS 'x';
+
+-- pair: a table without columns that gets a column, its child too
+CREATE TABLE e ();
+CREATE TABLE f () INHERITS (e);
+-- change:
+ALTER TABLE e ADD a int;
+
+-- pair: a column of a parent becomes a child's own
+-- outcome: exact, and the down is irreversible
+CREATE TABLE b (id int, t text);
+ALTER TABLE b ADD e int;
+CREATE TABLE c (x int, y int) INHERITS (b);
+-- change:
+ALTER TABLE b DROP e;
+ALTER TABLE c DROP y;
+ALTER TABLE c ADD e int;
+
+-- pair: another first parent
+-- outcome: exact, and the down is irreversible
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+ALTER TABLE b ADD y int;
+CREATE TABLE e (own int);
+CREATE TABLE a (y int);
+-- change:
+ALTER TABLE c NO INHERIT b;
+ALTER TABLE c INHERIT a;
+ALTER TABLE c INHERIT b;
+
+-- pair: a parent that is created with a column for its child
+-- outcome: exact, and the down is irreversible
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+-- change:
+ALTER TABLE c NO INHERIT b;
+DROP TABLE b;
+CREATE TABLE a (x int);
+ALTER TABLE c ADD x int;
+ALTER TABLE c INHERIT a;
+
+-- pair: children with checks and keys
+CREATE TABLE t (id int);
+-- change:
+CREATE TABLE e (id bigserial, kind text NOT NULL);
+CREATE TABLE e1 (CONSTRAINT "kind must be A" CHECK (kind = 'A'), UNIQUE (id, kind)) INHERITS (e);
+CREATE TABLE e2 (CONSTRAINT "kind must be B" CHECK (kind = 'B'), UNIQUE (id, kind)) INHERITS (e);
+DROP TABLE t;
+
+-- pair: a child
+CREATE TABLE b (id int, t text);
+-- change:
+CREATE TABLE c (own int) INHERITS (b);
+
+-- pair: a child without columns
+CREATE TABLE b (id int, t text);
+-- change:
+CREATE TABLE c () INHERITS (b);
+
+-- pair: children of children
+-- change:
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE d (far int) INHERITS (c);
+
+-- pair: a child with a column that is also local
+-- change:
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (id int, own int) INHERITS (b);
+
+-- pair: a child whose columns are all local
+CREATE TABLE b (id int, t text);
+-- change:
+CREATE TABLE c (t text, id int, own int);
+ALTER TABLE c INHERIT b;
+
+-- pair: a child of two
+-- change:
+CREATE TABLE a (id int, x int);
+CREATE TABLE b (id int, y int);
+CREATE TABLE c (own int) INHERITS (a, b);
+
+-- pair: a child that differs
+CREATE TABLE b (id int, t text);
+ALTER TABLE b ALTER id SET DEFAULT 1;
+-- change:
+CREATE TABLE c (own int) INHERITS (b);
+ALTER TABLE c ALTER id SET DEFAULT 2, ALTER t SET NOT NULL;
+ALTER TABLE c ALTER t SET DEFAULT 'x';
+
+-- pair: a child with checks
+-- change:
+CREATE TABLE b (id int, t text);
+ALTER TABLE b ADD CONSTRAINT k CHECK (id > 0), ADD CONSTRAINT n CHECK (id > 1) NO INHERIT;
+CREATE TABLE c (own int, CONSTRAINT o CHECK (own > id)) INHERITS (b);
+
+-- pair: a child with a check that is also local
+-- change:
+CREATE TABLE b (id int, t text);
+ALTER TABLE b ADD CONSTRAINT k CHECK (id > 0);
+CREATE TABLE c (own int) INHERITS (b);
+ALTER TABLE c ADD CONSTRAINT k CHECK (id > 0);
+
+-- pair: a table becomes a child
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (id int, t text, x int);
+-- change:
+ALTER TABLE c INHERIT b;
+
+-- pair: a child becomes a table
+-- outcome: exact, and the down is irreversible
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+-- change:
+ALTER TABLE c NO INHERIT b;
+
+-- pair: a child with a check becomes a table
+-- outcome: exact, and the down is irreversible
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+ALTER TABLE b ADD CONSTRAINT k CHECK (id > 0);
+-- change:
+ALTER TABLE c NO INHERIT b;
+
+-- pair: a second parent
+CREATE TABLE a (id int, x int);
+CREATE TABLE b (id int, y int);
+CREATE TABLE c (own int) INHERITS (a, b);
+ALTER TABLE c NO INHERIT b;
+-- change:
+ALTER TABLE c INHERIT b;
+
+-- pair: parents in another order
+-- outcome: refused
+CREATE TABLE a (id int, x int);
+CREATE TABLE b (id int, y int);
+CREATE TABLE c (own int) INHERITS (a, b);
+ALTER TABLE c NO INHERIT a;
+ALTER TABLE c INHERIT a;
+-- change:
+ALTER TABLE c NO INHERIT b;
+ALTER TABLE c INHERIT b;
+
+-- pair: a column of a parent
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE d (far int) INHERITS (c);
+-- change:
+ALTER TABLE b ADD n int DEFAULT 3 NOT NULL;
+
+-- pair: a column of a parent that a child has
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE d (far int) INHERITS (c);
+ALTER TABLE c ADD n int;
+-- change:
+ALTER TABLE b ADD n int;
+
+-- pair: a column that a parent and a child get
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE d (far int) INHERITS (c);
+-- change:
+ALTER TABLE c ADD n int;
+ALTER TABLE b ADD n int;
+
+-- pair: a column that only children keep
+-- outcome: exact, and the down is irreversible
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE d (far int) INHERITS (c);
+-- change:
+ALTER TABLE ONLY b DROP t;
+
+-- pair: a column of a parent that a child keeps as its own
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (id int, own int) INHERITS (b);
+-- change:
+ALTER TABLE b DROP id;
+
+-- pair: a column of a parent and of its child
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (id int, own int) INHERITS (b);
+-- change:
+ALTER TABLE b DROP id;
+ALTER TABLE c DROP id;
+
+-- pair: the type of an inherited column
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE d (far int) INHERITS (c);
+-- change:
+ALTER TABLE b ALTER id TYPE bigint;
+
+-- pair: the default of an inherited column
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE d (far int) INHERITS (c);
+-- change:
+ALTER TABLE b ALTER id SET DEFAULT 1;
+
+-- pair: the default of a parent alone
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE d (far int) INHERITS (c);
+-- change:
+ALTER TABLE ONLY b ALTER id SET DEFAULT 1;
+
+-- pair: NOT NULL of a parent
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE d (far int) INHERITS (c);
+-- change:
+ALTER TABLE b ALTER id SET NOT NULL;
+
+-- pair: NOT NULL of a child
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE d (far int) INHERITS (c);
+-- change:
+ALTER TABLE c ALTER id SET NOT NULL;
+
+-- pair: NOT NULL of a child whose parent loses it
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE d (far int) INHERITS (c);
+ALTER TABLE c ALTER id SET NOT NULL;
+ALTER TABLE b ALTER id SET NOT NULL;
+-- change:
+ALTER TABLE b ALTER id DROP NOT NULL;
+ALTER TABLE c ALTER id SET NOT NULL;
+
+-- pair: a check of a parent
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE d (far int) INHERITS (c);
+-- change:
+ALTER TABLE b ADD CHECK (id > 0);
+
+-- pair: a check of a parent that a child has
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE d (far int) INHERITS (c);
+ALTER TABLE c ADD CONSTRAINT k CHECK (id > 0);
+-- change:
+ALTER TABLE b ADD CONSTRAINT k CHECK (id > 0);
+
+-- pair: a check of a parent that only a child keeps
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE d (far int) INHERITS (c);
+ALTER TABLE b ADD CONSTRAINT k CHECK (id > 0);
+-- change:
+ALTER TABLE b DROP CONSTRAINT k;
+ALTER TABLE c ADD CONSTRAINT k CHECK (id > 0);
+
+-- pair: a check of a parent without its children
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE d (far int) INHERITS (c);
+-- change:
+ALTER TABLE b ADD CONSTRAINT k CHECK (id > 0) NO INHERIT;
+
+-- pair: an inherited check becomes local too
+-- outcome: exact, and the down is irreversible
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+ALTER TABLE b ADD CONSTRAINT k CHECK (id > 0);
+-- change:
+ALTER TABLE c ADD CONSTRAINT k CHECK (id > 0);
+
+-- pair: a key of a parent
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE d (far int) INHERITS (c);
+-- change:
+ALTER TABLE b ADD PRIMARY KEY (id);
+
+-- pair: an index of a parent
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE d (far int) INHERITS (c);
+-- change:
+CREATE INDEX ON b (id);
+CREATE INDEX ON c (id);
+
+-- pair: an identity of a parent
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+-- change:
+ALTER TABLE b ALTER id SET NOT NULL;
+ALTER TABLE b ALTER id ADD GENERATED ALWAYS AS IDENTITY;
+
+-- pair: a generated column of a parent
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE d (far int) INHERITS (c);
+-- change:
+ALTER TABLE b ADD g int GENERATED ALWAYS AS (id + 1) STORED;
+
+-- pair: an inherited column becomes local too
+-- outcome: exact, and the down is irreversible
+CREATE TABLE b (id int, t text);
+CREATE TABLE c () INHERITS (b);
+-- change:
+ALTER TABLE c NO INHERIT b;
+ALTER TABLE c INHERIT b;
+
+-- pair: a local column is only inherited
+-- outcome: refused
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (id int, own int) INHERITS (b);
+-- change:
+DROP TABLE c;
+CREATE TABLE c (own int) INHERITS (b);
+
+-- pair: the parent of a child is dropped
+-- outcome: exact, and the down is irreversible
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+-- change:
+ALTER TABLE c NO INHERIT b;
+DROP TABLE b;
+
+-- pair: children with quoted names
+-- change:
+CREATE TABLE "B, b" ("I i" int);
+CREATE TABLE "C (c)" (x int) INHERITS ("B, b");
+
+-- pair: the parent of a child and another
+-- outcome: exact, and the down is irreversible
+CREATE TABLE b (id int, t text);
+CREATE TABLE c (own int) INHERITS (b);
+CREATE TABLE e (own int);
+-- change:
+ALTER TABLE c NO INHERIT b;
+ALTER TABLE c INHERIT e;
