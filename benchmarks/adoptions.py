@@ -31,6 +31,9 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, default=Path("/var/tmp"), help="parent of the server's data folder (default: /var/tmp)"
     )
+    parser.add_argument(
+        "--live", metavar="URL", default="", help="server of the schemas to adopt, of any version (default: the embedded one)"
+    )
     options = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="adoptions-", dir=options.folder))
     home.chmod(0o711)
@@ -38,10 +41,11 @@ def main() -> None:
         embedded.start(home)
         cluster = embedded.find_server(home)
         try:
-            with ScratchServer(cluster.url("postgres")) as server:
+            url = cluster.url("postgres")
+            with ScratchServer(url) as server, ScratchServer(options.live or url) as live:
                 counts: Counter[str] = Counter()
                 try:
-                    measure(server, options.histories, options.confirm, counts)
+                    measure(server, options.histories, options.confirm, counts, live)
                 except KeyboardInterrupt:
                     print("interrupted; results so far:")
                 _print(counts)
@@ -51,8 +55,8 @@ def main() -> None:
         shutil.rmtree(home)
 
 
-def measure(server: ScratchServer, histories: int, confirm: int, counts: Counter[str]) -> None:
-    """Judge `histories` random histories and add the results to `counts`."""
+def measure(server: ScratchServer, histories: int, confirm: int, counts: Counter[str], live: ScratchServer | None = None) -> None:
+    """Judge `histories` random histories, applied on the server `live`, and add the results to `counts`."""
 
     @settings(
         max_examples=histories,
@@ -64,7 +68,7 @@ def measure(server: ScratchServer, histories: int, confirm: int, counts: Counter
     )
     @given(sketches())
     def judge(sketch: Sketch) -> None:
-        history = make_history(server, sketch)
+        history = make_history(live or server, sketch)
         if not history.applied:
             return
         start = time.monotonic()

@@ -29,6 +29,8 @@ class AdoptionRow:
     """Whether a decision is needed before anything is recorded."""
     following: str = ""
     """What the next run will do with it."""
+    repeats: tuple[str, ...] = ()
+    """What it inserts into tables that have rows, whether it exists already or not, as `2 rows into public.sources`."""
 
 
 @event("adoption_read")
@@ -52,3 +54,5 @@ class AdoptionRead(Event):
     has_ledger: bool = True
     elsewhere: tuple[str, ...] = ()
     """Without a ledger: the schemas, not on search_path, that have one."""
+    not_rehearsed: str = ""
+    """Why the pending migrations were not rehearsed on a copy of this schema."""

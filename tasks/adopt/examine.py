@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tasks.adopt.events import AdoptionRead, AdoptionRow
-from tasks.adopt.forecast import Forecast, foresee
-from tasks.adopt.investigate import SearchResult, investigate, list_row_changes
+from tasks.adopt.forecast import foresee
+from tasks.adopt.investigate import SearchResult, investigate
+from tasks.adopt.live import LiveDatabase
+from tasks.adopt.row_changes import list_row_changes
 from tasks.adopt.verdicts import Verdict
 from tasks.catalog import Catalog
 from tasks.rehearsal.model import RehearsedMigration, read_migration_pairs
@@ -84,15 +86,15 @@ def examine(
     migrations: Migrations,
     server: ScratchServer,
     assumed: Assumptions,
-    dump: Callable[[], str] | None = None,
+    source: LiveDatabase | None = None,
     *,
     accept_stranger: bool = False,
 ) -> Examination:
     """Find out which migrations a database has and which its ledger lacks; only scratch databases are written.
 
-    `dump` returns the live schema as SQL, for a rehearsal of the pending migrations on exactly that schema. Raises RefusedError
-    if nothing in the database comes from these migrations, unless that is accepted, and UsageError for an assumption about an
-    unknown version.
+    `source` is the database itself, if it is reached directly, for a rehearsal of the pending migrations on a copy of its schema.
+    Raises RefusedError if nothing in the database comes from these migrations, unless that is accepted, and UsageError for an
+    assumption about an unknown version.
     """
     _refuse_both_directions(subject, migrations)
     check_version(server, subject.live.server_version)
@@ -106,7 +108,7 @@ def examine(
     if not accept_stranger:
         _refuse_stranger(subject, finding)
     rows = tuple(_build_row(subject, verdict, claims, decided, finding) for verdict in finding.verdicts)
-    rows = _foresee(server, subject, finding, rehearsed, rows, dump)
+    rows, not_rehearsed = _foresee(server, finding, rehearsed, rows, source)
     answer = AdoptionRead(
         subject.environment,
         subject.database,
@@ -120,6 +122,7 @@ def examine(
         finding.tried,
         subject.has_ledger,
         subject.elsewhere,
+        not_rehearsed,
     )
     return Examination(answer, tuple(_make_adoption(row, matched) for row in rows if row.proposed))
 
@@ -228,38 +231,31 @@ def _build_row(
 
 def _foresee(
     server: ScratchServer,
-    subject: Subject,
     finding: SearchResult,
     rehearsed: Sequence[RehearsedMigration],
     rows: tuple[AdoptionRow, ...],
-    dump: Callable[[], str] | None,
-) -> tuple[AdoptionRow, ...]:
-    """Add to each pending migration what a run would do; one that would change nothing needs no decision."""
+    source: LiveDatabase | None,
+) -> tuple[tuple[AdoptionRow, ...], str]:
+    """Add to each pending migration what a run would do; return also why that was not rehearsed.
+
+    A migration that would change nothing needs no decision.
+    """
     pending = [migration for migration, row in zip(rehearsed, rows, strict=True) if not (row.recorded or row.proposed)]
     if not pending or not finding.own:
-        return tuple(replace(row, undecided=False) for row in rows) if not finding.own else rows
-    text = dump() if dump is not None and not finding.proved else ""
+        return (tuple(replace(row, undecided=False) for row in rows) if not finding.own else rows), ""
     present = [migration for migration, row in zip(rehearsed, rows, strict=True) if row.recorded or row.proposed]
-    prospects = foresee(server, text, present, pending, subject.live)
+    prospects = foresee(server, present, pending, finding.live, source, proved=finding.proved)
     forecast_rows = []
     for migration, row in zip(rehearsed, rows, strict=True):
-        forecast = prospects.get(row.version)
         if row.recorded or row.proposed:
             forecast_rows.append(row)
             continue
+        forecast = prospects.forecasts.get(row.version)
         idle = forecast is not None and not (forecast.changes or forecast.error or list_row_changes(migration))
-        forecast_rows.append(replace(row, following=_describe(forecast, idle), undecided=row.undecided and not idle))
-    return tuple(forecast_rows)
-
-
-def _describe(forecast: Forecast | None, idle: bool) -> str:
-    if forecast is None:
-        return "db.migrate will not reach it: a migration before it fails"
-    if forecast.error:
-        return f"db.migrate will fail: {forecast.error}"
-    works = "it will change nothing" if idle else "it will succeed"
-    unlike = "" if forecast.alike else ", unless objects that no file explains prevent it: that could not be rehearsed"
-    return f"db.migrate will run it, and {works}{unlike}"
+        following = prospects.describe(row.version, idle=idle)
+        inserts = prospects.list_inserts(row.version)
+        forecast_rows.append(replace(row, following=following, undecided=row.undecided and not idle, repeats=inserts))
+    return tuple(forecast_rows), prospects.unknown
 
 
 def _make_adoption(row: AdoptionRow, matched: dict[str, Adoption]) -> Adoption:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tasks.adopt.references import References
+from tasks.adopt.row_changes import list_row_changes
 from tasks.adopt.search import Effect, Graph, Search, Solution, find_effect, solve
 from tasks.adopt.trials import TIMEOUT_S, Trials
 from tasks.adopt.verdicts import Evidence, Verdict, judge_all, list_missing, list_unexplained
@@ -14,14 +15,10 @@ from tasks.rehearsal.lacks import find_lack_error
 from tasks.rehearsal.model import Outcome, RehearsedMigration
 from tasks.rehearsal.replay.replay import replay
 from tasks.rehearsal.scratch.server import ScratchServer
-from tasks.runner.errors import RunnerError
+from tasks.runner.ledger.tool_tables import exclude_tool_tables
 
 _TRIALS, _TRIALS_EACH = 200, 5
 """How many trials there are at most: a fixed number, and more for each file."""
-
-
-_ON_ROWS = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "CopyStmt", "TruncateStmt", "DoStmt", "CallStmt"})
-"""The parser's names of statements that change rows, or may do so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +41,8 @@ class SearchResult:
     """How many of these some file creates as they are."""
     made: int = 0
     """How many objects all files create."""
+    live: Catalog = field(default_factory=Catalog)
+    """The schema without the tables of other tools."""
 
 
 def investigate(
@@ -51,13 +50,16 @@ def investigate(
 ) -> SearchResult:
     """Return which migrations lead to a schema; `forced` are claims whether some were applied.
 
-    A claim counts unless the schema contradicts it; then it is reported as contradicted.
+    A claim counts unless the schema contradicts it; then it is reported as contradicted. The tables of other tools are left out,
+    except for those that a migration makes.
     """
     # Of what needs something that the scratch server lacks, the effect is not known, and there may be no error.
     outcomes = [
         replace(outcome, error=outcome.error or find_lack_error(outcome.lacking))
         for outcome in replay(server, migrations, timeout_s=TIMEOUT_S)
     ]
+    made = Catalog({key: text for outcome in outcomes for key, text in outcome.after.of_kind("table")})
+    live = exclude_tool_tables(live, made)
     claimed = {index: forced[migration.name] for index, migration in enumerate(migrations) if forced and migration.name in forced}
     with Trials(server, migrations, limit=_TRIALS + _TRIALS_EACH * len(migrations)) as trials:
         empty = outcomes[0].before if outcomes else trials.read_empty()
@@ -90,17 +92,8 @@ def investigate(
         own=len(own),
         known=len(own & seen),
         made=len(outcomes[-1].after.objects.items() - empty.objects.items()) if outcomes else 0,
+        live=live,
     )
-
-
-def list_row_changes(migration: RehearsedMigration) -> tuple[str, ...]:
-    """Return the statements of a migration that change rows, or may do so."""
-    try:
-        statements = migration.make_step("up").script.statements
-    except RunnerError:
-        return ()
-    shown = migration.shown or migration.name
-    return tuple(f"{each.label} ({shown}:{each.line})" for each in statements if each.kind in _ON_ROWS)
 
 
 def _teach(search: Search, outcomes: Sequence[Outcome]) -> None:

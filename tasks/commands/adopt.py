@@ -16,7 +16,7 @@ from tasks.commands.elsewhere import confirm_elsewhere
 from tasks.commands.flags import JSON_HELP, ONE_ENV_HELP, REHEARSAL_HELP
 from tasks.commands.scratch import note_stand_ins, open_scratch, read_extensions
 from tasks.commands.settle import compare_and_settle
-from tasks.config.environments import PROJECT, Environment, load_environment
+from tasks.config.environments import Environment, load_environment
 from tasks.console.prompts import confirm_by_typing, explain_no_prompt
 from tasks.options import Options
 from tasks.runner.command_lines import compose_command
@@ -90,6 +90,7 @@ def adopt(
         if apply and (examination.adoptions or not case.subject.has_ledger):
             case = replace(case, environment=confirm_elsewhere(case.environment, options, stop))
             _apply(case, examination, options, stop, seen)
+            compare_and_settle(case.environment, options, stop, case.migrations, rehearse)
 
 
 def _read_case(environment: Environment, options: Options, stop: Stop, seen: list[str]) -> _Adoptee:
@@ -109,9 +110,7 @@ def _read_remote(environment: Environment, migrations: Migrations, options: Opti
     from tasks.adopt.examine import Subject
     from tasks.runner.events import CatalogRead
     from tasks.runner.ledger.reading import Ledger
-    from tasks.runner.ledger.renames import read_renames
-    from tasks.runner.ledger.takeover import exclude_tool_tables
-    from tasks.runner.ledger.view import view_ledger
+    from tasks.runner.operations.adopt import view_or_refuse
     from tasks.runner.operations.schema import build_catalog, build_record
 
     read = [
@@ -122,10 +121,9 @@ def _read_remote(environment: Environment, migrations: Migrations, options: Opti
         raise RunnerError("the schema could not be read", hint=hint, state=_STATE)
     scripts = {script.version: script.checksum or None for script in read[-1].scripts}
     recorded = Ledger(checksums=scripts, replaced=read[-1].replaced)
-    ledger, _, _ = view_ledger(recorded, read_renames(migrations.folder, migrations.checksums), migrations.checksums)
+    ledger = view_or_refuse(recorded, migrations)
     other = None if ledger.checksums else build_record(read[-1].record)
-    live = exclude_tool_tables(build_catalog(read[-1]), other)
-    versions, has_ledger = tuple(ledger.checksums), read[-1].has_ledger
+    live, versions, has_ledger = build_catalog(read[-1]), tuple(ledger.checksums), read[-1].has_ledger
     return Subject(read[-1].database, live, versions, environment.name, other, has_ledger, read[-1].elsewhere)
 
 
@@ -133,13 +131,12 @@ def _examine(
     case: _Adoptee, assumed: Assumptions, options: Options, rehearse: Callable[[], ScratchServer], *, accept_stranger: bool
 ) -> Examination:
     from tasks.adopt.examine import examine
-    from tasks.rehearsal.scratch.dump import dump_schema
+    from tasks.adopt.live import LiveDatabase
     from tasks.report import report
 
-    here, runner = PROJECT / ".postgres", case.runner
-    dump = None if runner is None else lambda: dump_schema(runner.url, embedded_directory=here)
+    source = None if case.runner is None else LiveDatabase(case.runner.url)
     with rehearse() as server:
-        examination = examine(case.subject, case.migrations, server, assumed, dump, accept_stranger=accept_stranger)
+        examination = examine(case.subject, case.migrations, server, assumed, source, accept_stranger=accept_stranger)
     report([examination.answer, *note_stand_ins(server)], json=options.json, verbose=options.verbose)
     return examination
 
@@ -164,7 +161,6 @@ def _apply(case: _Adoptee, examination: Examination, options: Options, stop: Sto
     adoptions = [replace(adoption, checksum=checksums[adoption.version]) for adoption in examination.adoptions]
     request = Request("adopt", version=case.subject.seen, agree=(pack(adoptions),))
     report(open_events(case.environment, request, options, stop, seen), json=options.json)
-    compare_and_settle(case.environment, options, stop, case.migrations)
 
 
 def _confirm(environment: Environment, what: str, options: Options, stop: Stop) -> None:

@@ -1,4 +1,4 @@
-"""The tables in which other migration tools record what was applied, each with its source."""
+"""The tables of other migration tools: those whose records can be taken over, and further ones; each with its source."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ class OtherTool:
     checksum: str = "NULL"
     ok: str = "true"
     """Whether the migration is applied: not failed, not rolled back."""
+    baseline: str = "false"
+    """Whether a row means that all versions up to its own count as applied."""
     rows: str = "true"
     """Which rows record a migration."""
     order: str = "1"
@@ -80,7 +82,10 @@ OTHER_TOOLS = (
         label="script",
         applied_at="installed_on",
         checksum="checksum::text",
-        ok=f"success AND type NOT LIKE 'UNDO%' AND type NOT IN ('BASELINE', 'DELETE', 'SCHEMA') AND NOT {_FLYWAY_UNDONE}",
+        ok=f"success AND NOT {_FLYWAY_UNDONE}",
+        # BASELINE of the command, SQL_BASELINE of a script B2__x.sql.
+        baseline="success AND type LIKE '%BASELINE'",
+        rows="type NOT LIKE 'UNDO%' AND type NOT IN ('DELETE', 'SCHEMA')",
         order="installed_rank",
         source="https://documentation.red-gate.com/fd/flyway-schema-history-table-273973417.html",
     ),
@@ -180,3 +185,73 @@ OTHER_TOOLS = (
     ),
 )
 """The more specific first: the first tool whose columns exist is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolTable:
+    """A further table of a tool, or one whose records are not read; it has these columns, and no more if `exact`."""
+
+    table: str
+    columns: tuple[str, ...]
+    source: str
+    exact: bool = False
+
+
+TOOL_TABLES = (
+    ToolTable("_yoyo_log", ("id", "migration_hash", "operation", "created_at_utc"), "https://ollycope.com/software/yoyo/latest/"),
+    ToolTable("_yoyo_version", ("version", "installed_at_utc"), "https://ollycope.com/software/yoyo/latest/", exact=True),
+    ToolTable("yoyo_lock", ("locked", "ctime", "pid"), "https://ollycope.com/software/yoyo/latest/", exact=True),
+    ToolTable(
+        "ar_internal_metadata",
+        ("key", "value", "created_at", "updated_at"),
+        "https://github.com/rails/rails/blob/main/activerecord/lib/active_record/internal_metadata.rb",
+        exact=True,
+    ),
+    ToolTable("django_migrations", ("id", "app", "name", "applied"),
+              "https://github.com/django/django/blob/main/django/db/migrations/recorder.py"),
+    ToolTable("knex_migrations", ("id", "name", "batch", "migration_time"),
+              "https://github.com/knex/knex/blob/master/lib/migrations/migrate/table-creator.js"),
+    ToolTable("knex_migrations_lock", ("index", "is_locked"),
+              "https://github.com/knex/knex/blob/master/lib/migrations/migrate/table-creator.js", exact=True),
+    ToolTable("SequelizeMeta", ("name",), "https://github.com/sequelize/umzug/blob/main/src/storage/sequelize.ts", exact=True),
+    ToolTable("databasechangelog", ("id", "author", "filename", "dateexecuted", "orderexecuted", "exectype", "md5sum"),
+              "https://docs.liquibase.com/concepts/tracking-tables/databasechangelog-table.html"),
+    ToolTable("databasechangeloglock", ("id", "locked", "lockgranted", "lockedby"),
+              "https://docs.liquibase.com/concepts/tracking-tables/databasechangeloglock-table.html"),
+    ToolTable("__EFMigrationsHistory", ("MigrationId", "ProductVersion"),
+              "https://learn.microsoft.com/ef/core/managing-schemas/migrations/history-table", exact=True),
+    ToolTable("__drizzle_migrations", ("id", "hash", "created_at"),
+              "https://github.com/drizzle-team/drizzle-orm/blob/main/drizzle-orm/src/pg-core/dialect.ts"),
+    ToolTable("kysely_migration", ("name", "timestamp"),
+              "https://github.com/kysely-org/kysely/blob/master/src/migration/migrator.ts", exact=True),
+    ToolTable("kysely_migration_lock", ("id", "is_locked"),
+              "https://github.com/kysely-org/kysely/blob/master/src/migration/migrator.ts", exact=True),
+    ToolTable("mikro_orm_migrations", ("id", "name", "executed_at"), "https://mikro-orm.io/docs/migrations", exact=True),
+    ToolTable("migrations", ("id", "timestamp", "name"),
+              "https://github.com/typeorm/typeorm/blob/master/src/migration/MigrationExecutor.ts", exact=True),
+    ToolTable("migrations", ("id", "migration", "batch"),
+              "https://github.com/laravel/framework/blob/master/src/Illuminate/Database/Migrations/DatabaseMigrationRepository.php",
+              exact=True),
+    ToolTable("doctrine_migration_versions", ("version", "executed_at", "execution_time"),
+              "https://github.com/doctrine/migrations/blob/HEAD/docs/en/reference/configuration.rst"),
+    ToolTable("phinxlog", ("version", "migration_name", "start_time", "end_time"),
+              "https://github.com/cakephp/phinx/blob/0.x/src/Phinx/Db/Adapter/AbstractAdapter.php"),
+    ToolTable("atlas_schema_revisions", ("version", "description", "type", "applied", "total", "executed_at"),
+              "https://atlasgo.io/concepts/migration-directory-integrity"),
+)  # fmt: skip
+"""What these tables contain is never read."""
+
+
+def recognise(table: str, columns: frozenset[str]) -> OtherTool | None:
+    """Return the tool that creates a table of this name with these columns, and whose records can be taken over."""
+    return next((tool for tool in OTHER_TOOLS if tool.table == table and _fits(tool, columns)), None)
+
+
+def is_tool_table(table: str, columns: frozenset[str]) -> bool:
+    """Return True if a migration tool creates a table of this name with these columns."""
+    return recognise(table, columns) is not None or any(each.table == table and _fits(each, columns) for each in TOOL_TABLES)
+
+
+def _fits(table: OtherTool | ToolTable, columns: frozenset[str]) -> bool:
+    wanted = frozenset(table.columns)
+    return columns == wanted if table.exact else columns >= wanted

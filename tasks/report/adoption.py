@@ -30,8 +30,12 @@ def _format_adoption(event: AdoptionRead, style: Style) -> list[Line]:
         lines += _format_contradiction(row)
     for text in event.unmatched:
         lines += hang("⚠️  no matching migration: ", text, "warn")
+    for row in event.rows:
+        lines += _format_repeats(row)
     lines += _format_rest("not explained by any file", event.strangers, style)
     lines += _format_rest("missing or different from what the files create", event.lacking, style)
+    if event.not_rehearsed:
+        lines += hang("⚠️  ", f"what db.migrate will do was not rehearsed, because {event.not_rehearsed}", "warn")
     return [*lines, *_conclude(event)]
 
 
@@ -54,7 +58,7 @@ def _tabulate(event: AdoptionRead, style: Style) -> list[Line]:
         if style.verbose:
             lines += [Line(f"{INDENT}  found: {clean(name)}", "dim") for name in row.there]
             lines += [Line(f"{INDENT}  missing or different: {clean(name)}", "dim") for name in row.lacking]
-        if row.following and (style.verbose or row.verdict == "partial" or "fail" in row.following):
+        if row.following and (style.verbose or row.verdict == "partial" or row.repeats or "fail" in row.following):
             lines.append(Line(f"{INDENT}  {clean(row.following)}", "dim"))
     return lines
 
@@ -66,6 +70,17 @@ def _format_contradiction(row: AdoptionRow) -> list[Line]:
         return hang("⚠️  ", f"{row.version}: your assumption contradicts the evidence: {row.verdict}, {row.evidence}", "warn")
     text = f"{row.version}: {row.claimed} recorded it as applied, but the schema contradicts that: {row.verdict}, {row.evidence}"
     return hang("❌ ", text, "bad")
+
+
+def _format_repeats(row: AdoptionRow) -> list[Line]:
+    """Return the warning that a migration may insert rows a second time."""
+    if not row.repeats:
+        return []
+    text = (
+        f"{row.version} inserts rows that may exist already: {', '.join(clean(each) for each in row.repeats)}. "
+        f"Look at the tables before db.migrate runs it, or record it as applied: --assume-present {row.version}"
+    )
+    return hang("⚠️  ", text, "warn")
 
 
 def _format_rest(what: str, names: tuple[str, ...], style: Style) -> list[Line]:

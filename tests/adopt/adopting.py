@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tasks.adopt.events import AdoptionRow
 from tasks.adopt.examine import Assumptions, Examination, examine, read_subject
-from tasks.rehearsal.scratch.dump import dump_schema
+from tasks.adopt.live import LiveDatabase
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.events import AdoptionWritten
 from tasks.runner.files.checkout import read_migrations
@@ -50,9 +50,8 @@ class Adopter:
         """Compare the database with the migrations, with or without its schema as SQL."""
         migrations = read_migrations(self.operator.project.migrations)
         subject = read_subject(self.operator.make_runner(), migrations)
-        url, folder = self.operator.database.url, self.operator.project.root
-        dump = (lambda: dump_schema(url, embedded_directory=folder)) if dumps else None
-        return examine(subject, migrations, self.scratch, Assumptions(tuple(present), tuple(absent)), dump)
+        source = LiveDatabase(self.operator.database.url) if dumps else None
+        return examine(subject, migrations, self.scratch, Assumptions(tuple(present), tuple(absent)), source)
 
     def adopt(self, *, present: Iterable[str] = (), absent: Iterable[str] = ()) -> AdoptionWritten:
         """Compare the database with the migrations, and record the result."""

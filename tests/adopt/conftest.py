@@ -8,6 +8,7 @@ from tests.legacy.conftest import operator as operator
 from tests.legacy.conftest import repository as repository
 from tests.legacy.conftest import running as running
 from tests.legacy.conftest import scratch as scratch
+from tests.runner.conftest import make_role as make_role
 from tests.runner.operating import Operator
 
 

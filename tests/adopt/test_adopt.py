@@ -98,7 +98,7 @@ def test_a_partial_file_is_reported_with_the_outcome_of_the_next_run(partly_migr
 
 def test_a_partial_file_that_cannot_be_rehearsed_is_reported(partly_migrated: Adopter) -> None:
     partly_migrated.operator.database.execute("CREATE INDEX users_name ON users (name)")
-    assert "that could not be rehearsed" in partly_migrated.find(INDEX, present=[ROWS], dumps=False).following
+    assert partly_migrated.find(INDEX, present=[ROWS], dumps=False).following.startswith("not rehearsed, because")
 
 
 def test_a_recorded_version_that_the_schema_contradicts_is_reported_and_kept(partly_migrated: Adopter) -> None:

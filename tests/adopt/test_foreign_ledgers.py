@@ -5,16 +5,17 @@ from datetime import datetime
 
 import pytest
 
-from tasks.catalog.reading import read_catalog
-from tasks.postgres.other_tools import OTHER_TOOLS, OtherTool
+from tasks.postgres.other_tools import OTHER_TOOLS, OtherTool, recognise
 from tasks.runner.errors import RefusedError
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.files.versions import read_leading_number
 from tasks.runner.identity import Identity, Revision
-from tasks.runner.ledger.foreign import LedgerRow, OtherLedger, find_other_ledger, recognise
+from tasks.runner.ledger.foreign import LedgerRow, OtherLedger, find_other_ledger
 from tasks.runner.ledger.foreign_versions import Mapped, describe_matches, map_versions
 from tasks.runner.ledger.renames import Renames
-from tasks.runner.ledger.takeover import exclude_tool_tables, take_over
+from tasks.runner.ledger.squashes import Squash
+from tasks.runner.ledger.takeover import take_over
+from tasks.runner.operations.schema import build_record, describe_record
 from tests.kit.databases import Database
 from tests.runner.operating import A, B, C, Operator, list_done
 from tests.stress.blocking import await_waiting
@@ -271,6 +272,69 @@ def test_a_version_that_flyway_undid_is_not_applied(database: Database) -> None:
     assert [match.version for match in mapped.matched] == [A]
 
 
+FLYWAY_NAMES = {"V1_9__a": A, "V1_10__b": B, "V2__c": C}
+FLYWAY_ROWS = {
+    "baseline": "(1, '{version}', '<< Flyway Baseline >>', 'BASELINE', '<< Flyway Baseline >>', NULL, 'me', now(), 0, {success})",
+    "script": "(1, '{version}', 'base', 'SQL_BASELINE', 'B{version}__base.sql', 5, 'me', now(), 0, {success})",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "success", "matched"),
+    [
+        ("baseline", "1.9", True, [A]),
+        ("baseline", "1.10", True, [A, B]),
+        ("baseline", "1.11", True, [A, B]),
+        ("baseline", "1", True, []),
+        ("script", "2", True, [A, B, C]),
+        ("baseline", "2", False, []),
+    ],
+)
+def test_a_baseline_of_flyway_matches_all_versions_up_to_its_own(
+    database: Database, kind: str, version: str, success: bool, matched: list[str]
+) -> None:
+    row = FLYWAY_ROWS[kind].format(version=version, success=success)
+    database.execute(f"{TABLES['Flyway']}; INSERT INTO flyway_schema_history VALUES {row}")
+    mapped = map_versions(find(database), VERSIONS, Renames(FLYWAY_NAMES))
+    assert [match.version for match in mapped.matched] == matched
+    assert bool(mapped.unmatched) is not success
+
+
+def test_a_baseline_of_flyway_counts_for_files_that_are_named_by_timestamps() -> None:
+    mapped = map_versions(record("Flyway", LedgerRow("20250102000000", baseline=True)), VERSIONS, Renames())
+    assert [match.version for match in mapped.matched] == [A, B]
+
+
+def test_rows_of_flyway_that_record_no_migration_are_not_reported(database: Database) -> None:
+    database.execute(
+        f"{TABLES['Flyway']}; INSERT INTO flyway_schema_history VALUES"
+        " (0, NULL, '<< Flyway Schema Creation >>', 'SCHEMA', '\"public\"', NULL, 'me', now(), 0, true),"
+        " (1, '1.9', 'a', 'SQL', 'V1_9__a.sql', 1, 'me', now(), 0, true),"
+        " (2, '2', 'c', 'SQL', 'V2__c.sql', 1, 'me', now(), 0, true),"
+        " (3, '2', 'c', 'UNDO_SQL', 'U2__c.sql', 1, 'me', now(), 0, true),"
+        " (4, '7', 'gone', 'DELETE', 'V7__gone.sql', 1, 'me', now(), 0, true)"
+    )
+    mapped = map_versions(find(database), VERSIONS, Renames(FLYWAY_NAMES))
+    assert [match.version for match in mapped.matched] == [A]
+    assert [each.row.version for each in mapped.unmatched] == ["2"]
+
+
+@pytest.mark.parametrize("baseline", ["1.9", "2"])
+def test_a_baseline_counts_for_a_squash_only_with_all_of_its_parts(baseline: str) -> None:
+    squashed = {C: Squash((A, B), "0" * 64)}
+    renames = Renames(
+        {"V1_9__a": C, "V1_10__b": C, A: C, B: C}, squashed=squashed, parts={"V1_9__a": A, "V1_10__b": B, A: A, B: B}
+    )
+    mapped = map_versions(record("Flyway", LedgerRow(baseline, baseline=True)), [C], renames)
+    assert [match.version for match in mapped.matched] == ([C] if baseline == "2" else [])
+    assert set(mapped.partial) == ({C} if baseline == "1.9" else set())
+
+
+def test_a_baseline_is_the_same_on_another_machine() -> None:
+    other = record("Flyway", LedgerRow("1"), LedgerRow("2", ok=False), LedgerRow("3", baseline=True))
+    assert build_record(describe_record(other)) == other
+
+
 @pytest.mark.parametrize(
     ("name", "number"),
     [
@@ -297,11 +361,3 @@ def test_each_known_tool_has_a_source_and_a_test() -> None:
     assert {tool.name for tool in OTHER_TOOLS} == set(TABLES) == set(ROWS)
     assert all(tool.source for tool in OTHER_TOOLS)
     assert all(recognise(tool.table, frozenset(tool.columns)) == tool for tool in OTHER_TOOLS)
-
-
-def test_the_sequence_of_a_renamed_table_is_excluded_with_it(database: Database) -> None:
-    database.execute(f"{TABLES['the old shell script']}; ALTER TABLE schema_migrations RENAME TO schema_migrations_old")
-    with database.connect() as connection:
-        live = read_catalog(connection)
-    assert "public.schema_migrations_id_seq" in {key.name for key in live.objects}
-    assert [key for key in exclude_tool_tables(live, None).objects if "schema_migrations" in key.name + key.parent] == []

@@ -107,6 +107,17 @@ def test_another_tools_record_of_a_part_of_a_squash_is_refused(adopter: Adopter,
     assert adopter.examine(absent=[ONE]).answer.rows[0].proposed is False
 
 
+def test_our_own_record_of_a_part_of_a_squash_is_refused(adopter: Adopter) -> None:
+    operator = adopter.operator
+    operator.write(A, "CREATE TABLE roles (name text);")
+    operator.write(B, "INSERT INTO roles VALUES ('admin');")
+    operator.migrate(to=A)
+    squash(operator)
+    operator.write(ONE, "CREATE TABLE roles (name text); INSERT INTO roles VALUES ('admin');")
+    with pytest.raises(RefusedError, match=f"{ONE} replaces 2 migrations, of which this database has only 1; it lacks {B}"):
+        adopter.examine()
+
+
 @pytest.mark.parametrize(
     ("table", "row"),
     [

@@ -23,9 +23,9 @@ from tasks.runner.errors import RunnerError
 from tasks.runner.events import CatalogRead, Event, StoredScript, event
 from tasks.runner.files.checkout import Migrations
 from tasks.runner.ledger.expected_schema import sum_catalog, sum_difference
-from tasks.runner.ledger.takeover import exclude_tool_tables
+from tasks.runner.ledger.tool_tables import exclude_tool_tables
 from tasks.runner.operations.requests import Request
-from tasks.runner.operations.schema import build_catalog, build_record
+from tasks.runner.operations.schema import build_catalog
 
 _MOST_NAMED = 5
 
@@ -104,7 +104,7 @@ def find_drift(read: CatalogRead, files: Migrations | None, server: ScratchServe
         refuse_lacks(lacking, server.version, embedded=server.embedded, what="not compared")
         with connect(scratch.url, name="migrate-drift") as connection:
             expected = read_catalog(connection)
-    live = exclude_tool_tables(build_catalog(read), build_record(read.record))
+    live = exclude_tool_tables(build_catalog(read), made=expected)
     return Drift(migrations, expected, live, left_out, partial)
 
 

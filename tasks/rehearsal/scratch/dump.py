@@ -54,7 +54,7 @@ def dump_schema(url: str, *, embedded_directory: Path) -> str:
     """
     with connect(url, name="migrate-dump") as connection:
         major = connection.info.server_version // 10000
-    text = _dump_schema(url)
+    text = dump_as_is(url)
     if major == int(embedded.MAJOR_VERSION):
         return text
     server = open_server("", embedded_directory=embedded_directory)
@@ -67,11 +67,15 @@ def dump_schema(url: str, *, embedded_directory: Path) -> str:
         except psycopg.Error as error:
             reason = redact(describe_text(error), url, statement=text)
             raise RunnerError(f"the embedded server cannot load this schema: {reason}") from error
-        return _dump_schema(scratch.url)
+        return dump_as_is(scratch.url)
 
 
-def _dump_schema(url: str) -> str:
-    return clean_dump(_run_pg_dump(url), hide_options)
+def dump_as_is(url: str, *, timeout_s: float | None = None) -> str:
+    """Return the schema of a database as SQL, in the format of its server's version, without what `dump_schema` leaves out.
+
+    Raises RunnerError if the embedded server's pg_dump cannot dump it, or not within `timeout_s` seconds.
+    """
+    return clean_dump(_run_pg_dump(url, timeout_s=timeout_s), hide_options)
 
 
 def load_dump(database: ScratchDatabase, text: str) -> None:
@@ -151,14 +155,24 @@ def _split(text: str) -> list[str]:
     return statements
 
 
-def _run_pg_dump(url: str, content: str = "--schema-only") -> str:
-    """Run the embedded server's pg_dump on the server that the URL leads to, whatever the environment of pg_dump."""
+def _run_pg_dump(url: str, content: str = "--schema-only", *, timeout_s: float | None = None) -> str:
+    """Run the embedded server's pg_dump on the server that the URL leads to, whatever the environment of pg_dump.
+
+    With a time limit, a tenth of it is the longest wait for locks on tables.
+    """
     program = embedded.find_programs() / "pg_dump"
     options = [content, "--no-owner", "--no-tablespaces", "--no-subscriptions", f"--exclude-table={_LEDGER}"]
+    if timeout_s is not None:
+        options.append(f"--lock-wait-timeout={round(timeout_s * 100)}")
     with pass_secrets(url) as (conninfo, variables):
         command = [str(program), *options, f"--dbname={conninfo}"]
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", **variables}
-        result = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
+        try:
+            result = subprocess.run(
+                command, env=environment, capture_output=True, encoding="utf-8", check=False, timeout=timeout_s
+            )
+        except subprocess.TimeoutExpired as error:
+            raise RunnerError(f"pg_dump did not finish within {timeout_s:g} s") from error
     if result.returncode != 0:
         raise RunnerError(redact(result.stderr.strip() or "pg_dump failed", url))
     return result.stdout

@@ -54,7 +54,8 @@ class StoredScript:
 class OtherRecord:
     """The history that another tool recorded: the schema and name of its table, the tool, and its rows.
 
-    Each row is version, name, time of application (empty if unknown), checksum, and `true` if it counts as applied.
+    Each row is version, name, time of application (empty if unknown), checksum, and `true` if it counts as applied,
+    or `baseline` if all versions up to it do.
     """
 
     schema: str

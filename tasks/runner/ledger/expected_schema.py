@@ -81,8 +81,10 @@ def sum_difference(changes: Difference) -> int:
 
 
 def sum_catalog(catalog: Catalog) -> int:
-    """Return the sum of a schema."""
-    return sum_objects((*_name(key), definition) for key, definition in catalog.objects.items())
+    """Return the sum of a schema, without the tables of other tools."""
+    from tasks.runner.ledger.tool_tables import exclude_tool_tables
+
+    return sum_objects((*_name(key), definition) for key, definition in exclude_tool_tables(catalog).objects.items())
 
 
 def record_expectation(connection: psycopg.Connection, ledger: Ledger, total: int, offset: int) -> None:

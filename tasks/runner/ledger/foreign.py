@@ -8,7 +8,7 @@ from datetime import datetime
 
 import psycopg
 
-from tasks.postgres.other_tools import OTHER_TOOLS, OtherTool
+from tasks.postgres.other_tools import OTHER_TOOLS, OtherTool, recognise
 from tasks.postgres.quoting import quote_qualified
 from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.ledger.guard import compose, compose_guard
@@ -28,13 +28,17 @@ SELECT n.nspname::text, c.relname::text, array_agg(a.attname::text),
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """The record of one migration by another tool; `ok`: whether it counts as applied; `applied_at` is in UTC."""
+    """The record of one migration by another tool; `ok`: whether it counts as applied; `applied_at` is in UTC.
+
+    `baseline`: whether all versions up to its own count as applied.
+    """
 
     version: str
     name: str = ""
     applied_at: datetime | None = None
     checksum: str = ""
     ok: bool = True
+    baseline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +78,12 @@ def find_other_ledgers(connection: psycopg.Connection) -> Iterator[OtherLedger]:
             yield OtherLedger(tool, schema, _read_rows(connection, tool, schema))
 
 
-def recognise(table: str, columns: frozenset[str]) -> OtherTool | None:
-    """Return the tool that creates a table of this name with these columns."""
-    for tool in OTHER_TOOLS:
-        wanted = frozenset(tool.columns)
-        if tool.table == table and (columns == wanted if tool.exact else columns >= wanted):
-            return tool
-    return None
-
-
 def _read_rows(connection: psycopg.Connection, tool: OtherTool, schema: str) -> tuple[LedgerRow, ...]:
     table = quote_qualified(schema, tool.table)
     ok, rows = (each.replace("{table}", table) for each in (tool.ok, tool.rows))
     query = (
         f"SELECT {tool.version}, coalesce({tool.label}, ''), ({tool.applied_at})::timestamp, coalesce({tool.checksum}, ''),"
-        f" coalesce({ok}, false) FROM {table} AS row WHERE {rows} ORDER BY {tool.order}"
+        f" coalesce({ok}, false), coalesce({tool.baseline}, false) FROM {table} AS row WHERE {rows} ORDER BY {tool.order}"
     )
     guard = compose_guard(schema, [tool.table], "ACCESS SHARE")
     cursor = connection.execute(f"{guard};\n{query}".encode())

@@ -57,18 +57,20 @@ class _Found:
 def map_versions(ledger: OtherLedger, versions: Iterable[str], renames: Renames) -> Mapped:
     """Return the version that each row matches.
 
-    A row that did not succeed matches none, and neither does a row for a part of a squash of which other parts are absent. If the
-    tool records only the newest version, all versions before it match as well.
+    A baseline matches all versions up to it. A row that did not succeed matches none, and neither does one for a part of a squash
+    of which other parts are absent. If the tool records only the newest version, all versions before it match as well.
     """
     index = _Index(tuple(sorted(versions)), renames)
-    matched: dict[str, Match] = {}
     unmatched: list[Unmatched] = []
     succeeded = {row.version for row in ledger.rows if row.ok}
-    found = [(row, index.find(row)) for row in ledger.rows]
+    baselines = [(row, each) for row in ledger.rows if row.ok and row.baseline for each in index.find_up_to(row.version)]
+    found = [(row, index.find(row)) for row in ledger.rows if not row.baseline]
     parts = {each.part for row, each in found if row.ok and each.part}
     if ledger.tool.cumulative and parts:
         parts = {part for part in renames.parts.values() if part <= max(parts)}
-    squashed = resolve_squashes(parts, renames.squashed)
+    squashed = resolve_squashes(parts | {each.part for _, each in baselines if each.part}, renames.squashed)
+    whole = [(row, each) for row, each in baselines if not each.part or each.part in squashed.complete]
+    matched = {each.version: Match(each.version, row, each.by) for row, each in whole}
     for row, each in found:
         version = each.version
         if each.part and row.ok and each.part not in squashed.complete:
@@ -128,6 +130,20 @@ class _Index:
     def up_to(self, version: str) -> tuple[str, ...]:
         """Return the versions up to and including one, without those whose old names had no number."""
         return tuple(each for each in self._versions if each <= version and each not in self._unnumbered)
+
+    def find_up_to(self, baseline: str) -> tuple[_Found, ...]:
+        """Return the versions whose numbers, or whose timestamps if their old names had no number, are not after a baseline."""
+        last = read_leading_number(baseline)
+        if last is None:
+            return ()
+        numbers = {old: number for number, olds in self._numbers.items() for old in olds}
+        numbered = {self._names[old] for old in numbers}
+        for version in self._versions:
+            number = read_leading_number(version)
+            if number is not None and version not in numbered:
+                numbers[version] = number
+        by = f"not after the baseline {baseline}"
+        return tuple(self._describe(old, by) for old, number in sorted(numbers.items()) if number <= last)
 
     def _find_number(self, row: LedgerRow) -> _Found:
         number = read_leading_number(row.version)

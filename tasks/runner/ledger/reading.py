@@ -10,11 +10,11 @@ from typing import Any, NoReturn
 import psycopg
 from psycopg import sql
 
+from tasks.postgres.other_tools import recognise
 from tasks.postgres.quoting import quote_identifier, show_identifier, show_qualified
 from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.errors import RefusedError
 from tasks.runner.identity import LEDGER_ADDITIONS, LEDGER_FORMAT
-from tasks.runner.ledger.foreign import recognise
 from tasks.runner.ledger.guard import compose, compose_guard
 from tasks.runner.ledger.history import build_records, compose_records, needs_trace
 from tasks.runner.ledger.ownership import IS_INERT, is_trusted, list_faults, read_ledger_owner

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +9,6 @@ from datetime import datetime
 import psycopg
 from psycopg import sql
 
-from tasks.catalog import Catalog, Key
 from tasks.runner.errors import RefusedError
 from tasks.runner.files.checkout import Migrations, show_path
 from tasks.runner.identity import Identity, Revision
@@ -18,13 +16,9 @@ from tasks.runner.ledger.creation import create_tables
 from tasks.runner.ledger.foreign import OtherLedger, find_other_ledger
 from tasks.runner.ledger.ownership import read_ledger_owner
 from tasks.runner.ledger.reading import Ledger, read_ledger
+from tasks.runner.ledger.tool_tables import KEPT_NAME
 from tasks.runner.ledger.vouching import read_texts
 from tasks.runner.ledger.writing import Recorder
-
-KEPT_NAME = "schema_migrations_old"
-"""The name to which the schema_migrations of another tool is renamed, with 2, 3 … appended if it is taken."""
-_KEPT = re.compile(rf"{KEPT_NAME}\d*(_\w+)?")
-"""The names of such a table, and of its sequences and indexes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,23 +108,3 @@ def _find_free_name(connection: psycopg.Connection, schema: str) -> str:
         number += 1
         name = f"{KEPT_NAME}{number}"
     return name
-
-
-def exclude_tool_tables(live: Catalog, other: OtherLedger | None) -> Catalog:
-    """Return a schema without the tables in which another tool keeps or kept its record."""
-    names = {other.tool.table} if other else set[str]()
-    kept = {key: text for key, text in live.objects.items() if not _belongs(key, text, names)}
-    return Catalog(kept, live.server_version, live.derived)
-
-
-def _belongs(key: Key, definition: str, names: set[str]) -> bool:
-    """Return True if an object is one of the named tables, or a part of one, as its sequence or index."""
-    # The sequence of a serial column keeps its name when the table is renamed.
-    owner = definition.rpartition(" OWNED BY ")[2].rpartition(".")[0] if key.kind == "sequence" else ""
-    for text in (key.name, key.parent, owner):
-        bare = text.rpartition(".")[2].strip('"')
-        if _KEPT.fullmatch(bare) or any(
-            bare == name or (key.kind == "sequence" and bare.startswith(f"{name}_")) for name in names
-        ):
-            return True
-    return False

@@ -30,7 +30,7 @@ from tasks.runner.ledger.foreign import OtherLedger, find_other_ledger
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.renames import apply_renames, filter_renames, read_renames
 from tasks.runner.ledger.replaced import list_replacements, record_replacements
-from tasks.runner.ledger.takeover import Adoption, exclude_tool_tables, record_adoptions, take_over
+from tasks.runner.ledger.takeover import Adoption, record_adoptions, take_over
 from tasks.runner.ledger.view import view_ledger
 from tasks.runner.ledger.writing import Recorder
 from tasks.runner.operations.migrate import start
@@ -98,17 +98,24 @@ def unpack(word: str) -> tuple[Adoption, ...]:
 def read_state(
     connection: psycopg.Connection, runner: MigrationRunner, migrations: Migrations
 ) -> tuple[Catalog, Ledger, OtherLedger | None]:
-    """Return a schema without the tables of any tool, the ledger under the current names, and another tool's record."""
+    """Return a schema, the ledger under the current names, and another tool's record."""
     other = find_other_ledger(connection)
     ledger = Ledger()
     if other is None or not other.is_in_the_way:
         ledger = read_ledger(connection)
         check_environment(ledger, runner.belonging)
         Plan("adopt", (), find_damage(connection, ledger)).raise_refusals()
-        ledger, _, _ = view_ledger(ledger, read_renames(migrations.folder, migrations.checksums), migrations.checksums)
+        ledger = view_or_refuse(ledger, migrations)
     if ledger.checksums:
         other = None
-    return exclude_tool_tables(read_catalog(connection), other), ledger, other
+    return read_catalog(connection), ledger, other
+
+
+def view_or_refuse(recorded: Ledger, migrations: Migrations) -> Ledger:
+    """Return a ledger under the names of a checkout; raises RefusedError if it has only a part of what a squash replaced."""
+    ledger, _, findings = view_ledger(recorded, read_renames(migrations.folder, migrations.checksums), migrations.checksums)
+    Plan("adopt", (), tuple(finding for finding in findings if finding.kind == "partial")).raise_refusals()
+    return ledger
 
 
 def _write(

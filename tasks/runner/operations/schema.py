@@ -85,10 +85,14 @@ def build_catalog(event: CatalogRead) -> Catalog:
 def describe_record(other: OtherLedger) -> OtherRecord:
     """Return another tool's record as the value of an event."""
     rows = tuple(
-        (row.version, row.name, row.applied_at.isoformat() if row.applied_at else "", row.checksum, "true" if row.ok else "")
+        (row.version, row.name, row.applied_at.isoformat() if row.applied_at else "", row.checksum, _describe_row(row))
         for row in other.rows
     )
     return OtherRecord(other.schema, other.tool.table, other.tool.name, rows)
+
+
+def _describe_row(row: LedgerRow) -> str:
+    return ("baseline" if row.baseline else "true") if row.ok else ""
 
 
 def build_record(record: OtherRecord | None) -> OtherLedger | None:
@@ -96,7 +100,10 @@ def build_record(record: OtherRecord | None) -> OtherLedger | None:
     tools = [tool for tool in OTHER_TOOLS if record and (tool.name, tool.table) == (record.tool, record.table)]
     if record is None or not tools:
         return None
-    rows = tuple(LedgerRow(version, name, read_time(at), checksum, bool(ok)) for version, name, at, checksum, ok in record.rows)
+    rows = tuple(
+        LedgerRow(version, name, read_time(at), checksum, bool(ok), ok == "baseline")
+        for version, name, at, checksum, ok in record.rows
+    )
     return OtherLedger(tools[0], record.schema, rows)
 
 
