@@ -244,6 +244,6 @@ def pgbouncer(request: pytest.FixtureRequest, database: Database, short_path: Pa
 @pytest.fixture
 def project(tmp_path: Path, database: Database) -> Iterator[Project]:
     """Yield an empty project folder for `database`."""
-    project = make_project(tmp_path / "project", database.url)
+    project = make_project(tmp_path / "project", database.url, database.server.url())
     yield project
     project.end_processes()

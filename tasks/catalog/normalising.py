@@ -22,7 +22,7 @@ import re
 from tasks.catalog.qualifiers import drop_qualifiers
 from tasks.postgres.tokens import tokenize
 
-_LATER_KEYWORDS = frozenset(
+LATER_KEYWORDS = frozenset(
     {
         "json",
         "json_array",
@@ -74,6 +74,6 @@ def unquote_keywords(text: str) -> str:
     if '"json' not in text and '"merge_action"' not in text:
         return text
     return "".join(
-        token.text[1:-1] if token.kind == "identifier" and token.text[1:-1] in _LATER_KEYWORDS else token.text
+        token.text[1:-1] if token.kind == "identifier" and token.text[1:-1] in LATER_KEYWORDS else token.text
         for token in tokenize(text)
     )

@@ -147,5 +147,5 @@ def open_events(
         from tasks.runner.planning.plan import CHANGES_SCHEMA
 
         if request.command in CHANGES_SCHEMA:
-            return keep_schema_file(events, runner)
+            return keep_schema_file(events, runner, environment.settings)
     return events

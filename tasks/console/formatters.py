@@ -22,6 +22,7 @@ from tasks.console.lines import (
     hang,
 )
 from tasks.console.plans import format_plan, format_repair
+from tasks.console.schema_files import format_checked, format_written
 from tasks.console.tables import format_history, format_status
 from tasks.runner import events
 
@@ -158,12 +159,6 @@ def _fail_step(event: events.StepFailed, _style: Style) -> list[Line]:
     return hang(f"❌ Failed {clean(event.version)}: ", event.message, "bad")
 
 
-def _write_schema(event: events.SchemaWritten, _style: Style) -> list[Line]:
-    if event.problem:
-        return [Line(f"⚠️  {clean(event.path)} was not written: {clean(event.problem)}", "warn")]
-    return [Line(f"📄 Wrote {clean(event.path)}: commit it with the migration", "dim")]
-
-
 def _write_adoption(event: events.AdoptionWritten, _style: Style) -> list[Line]:
     recorded = f"✅ Recorded {count(len(event.versions), 'migration')} as applied"
     lines = [Line(recorded if event.versions else "✅ Created an empty ledger: every migration is pending", "good")]
@@ -263,7 +258,8 @@ FORMATTERS: dict[type, Formatter] = {
     events.StepFinished: _finish_step,
     events.StepFailed: _fail_step,
     events.RunFinished: _finish_run,
-    events.SchemaWritten: _write_schema,
+    events.SchemaWritten: format_written,
+    events.SchemaChecked: format_checked,
     events.AdoptionWritten: _write_adoption,
     events.StatusRead: format_status,
     events.HistoryRead: format_history,

@@ -28,9 +28,9 @@ COMMANDS = {
     "test-crash": (),
     "verify": (),
 }
-WITHOUT_A_DATABASE = {"cleanup-legacy", "new", "squash", "stop"}
+WITHOUT_A_DATABASE = {"cleanup-legacy", "new", "schema", "squash", "stop"}
 """Commands that use the checkout, a scratch server or the embedded server only."""
-SCRATCH = (("verify", "--all"), ("test-crash", "--all"), ("squash", VERSION), ("cleanup-legacy",))
+SCRATCH = (("schema",), ("verify", "--all"), ("test-crash", "--all"), ("squash", VERSION), ("cleanup-legacy",))
 
 
 @pytest.fixture

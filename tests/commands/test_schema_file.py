@@ -6,7 +6,7 @@ from tasks.runner.events import SchemaWritten, from_json
 from tasks.runner.files.schema_file import NAME
 from tests.kit.databases import Database
 from tests.kit.projects import Project
-from tests.runner.operating import A, B, Operator
+from tests.runner.operating import A, B, C, Operator
 
 
 @pytest.fixture
@@ -104,3 +104,48 @@ CREATE USER MAPPING FOR PUBLIC SERVER s OPTIONS (password 'changeme');""",
         assert "passwd" in drift.stdout
         assert "geheim" not in drift.stdout + drift.stderr
     assert "geheim" not in str(operator.database.query("SELECT * FROM schema_migrations_meta"))
+
+
+def test_what_was_changed_by_hand_is_named_and_not_in_the_file(operator: Operator) -> None:
+    operator.project.inv("db.migrate", f"--to={A}", check=0)
+    operator.database.execute("CREATE TABLE scratchpad (id int DEFAULT 12345); ALTER TABLE a ADD experiment int")
+    shown = operator.project.inv("db.migrate", check=0).stdout
+    assert "2 changes outside the migrations" in shown
+    assert "+ table public.scratchpad" in shown
+    assert "+ column experiment of public.a" in shown
+    assert "Next:  inv db.drift" in shown
+    assert "12345" not in shown
+    text = read(operator)
+    assert "CREATE TABLE public.b (" in text
+    assert "scratchpad" not in text
+    assert "experiment" not in text
+
+
+def test_the_table_of_another_tool_is_neither_in_the_file_nor_a_change_by_hand(operator: Operator) -> None:
+    operator.database.execute("CREATE TABLE schema_migrations_old (id int)")
+    shown = operator.project.inv("db.migrate", check=0).stdout
+    assert "Wrote" in shown
+    assert "outside the migrations" not in shown
+    assert "schema_migrations_old" not in read(operator)
+
+
+def test_a_problem_on_the_scratch_server_is_one_sentence_with_a_next_step(operator: Operator) -> None:
+    nowhere = {"SCRATCH_DATABASE_URL": "postgresql://me:s3cret@127.0.0.1:1/nothing"}
+    lines = operator.project.inv("db.migrate", "--json", env=nowhere, check=0).stdout.splitlines()
+    (written,) = (event for event in map(from_json, lines) if isinstance(event, SchemaWritten))
+    assert written.problem.startswith("cannot use the scratch server")
+    assert written.hint
+    assert "s3cret" not in written.problem + written.hint
+    assert operator.read_tables() == ["a", "b"]
+
+
+def test_files_that_depend_on_the_order_in_which_they_were_applied_are_reported(operator: Operator) -> None:
+    operator.write(B, "CREATE TABLE b AS SELECT * FROM c;")
+    operator.write_tables(C)
+    operator.project.inv("db.migrate", check=1)
+    operator.database.execute("CREATE TABLE c (id int)")
+    lines = operator.project.inv("db.migrate", f"--to={B}", "--json", check=0).stdout.splitlines()
+    (written,) = (event for event in map(from_json, lines) if isinstance(event, SchemaWritten))
+    assert f"up/{B}.sql:1: " in written.problem
+    assert 'relation "c" does not exist' in written.problem
+    assert read(operator) == ""

@@ -108,7 +108,7 @@ def test_the_target_is_refused_as_the_scratch_server(operator: Operator) -> None
 
 def test_an_older_scratch_server_than_the_target_is_refused(operator: Operator, older_server: Server) -> None:
     operator.write_tables(A)
-    result = run(operator, "db.verify", check=1, SCRATCH_DATABASE_URL=older_server.url())
+    result = run(operator, "db.verify", check=3, SCRATCH_DATABASE_URL=older_server.url())
     assert "is older than the target" in result.stderr
 
 

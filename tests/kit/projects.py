@@ -19,6 +19,7 @@ class Project:
 
     root: Path
     database_url: str
+    scratch_url: str = ""
     _started: list[Running] = field(default_factory=list, repr=False)
 
     @property
@@ -108,14 +109,15 @@ class Project:
             "MIGRATIONS_DIR": str(self.migrations),
             "SEEDS_DIR": str(self.seeds),
         }
-        return clean | (additions or {})
+        scratch = {"SCRATCH_DATABASE_URL": self.scratch_url} if self.scratch_url else {}
+        return clean | scratch | (additions or {})
 
 
-def make_project(root: Path, database_url: str) -> Project:
+def make_project(root: Path, database_url: str, scratch_url: str = "") -> Project:
     """Make the empty folders of a project."""
     for folder in ("migrations/up", "migrations/down", "seeds"):
         (root / folder).mkdir(parents=True)
-    return Project(root, database_url)
+    return Project(root, database_url, scratch_url)
 
 
 def _inv_command(arguments: tuple[str, ...]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a rehearsal's role may not do with extensions, done by the administrator of the scratch server.
+"""What a rehearsal's role may not do with extensions and default privileges, done by the administrator of the scratch server.
 
 The script of an extension runs as a superuser, with the schema of the extension first on its search_path. The owner of objects in
 that schema could so have its functions called (https://www.postgresql.org/docs/current/extend-extensions.html#EXTEND-EXTENSIONS-SECURITY).
@@ -6,6 +6,9 @@ So the script runs in a schema that is created for it, and the extension is move
 needs others, is only created where the migrations have no functions, operators and types in its schema and those of the others.
 Nothing of the file's text is sent: the statement is composed of the names in it. Extensions with which every role can connect
 to other databases and hosts are not created at all.
+
+ALTER DEFAULT PRIVILEGES FOR ROLE consists of names only, so its text is sent. It has no effect on the scratch server, where
+the named role creates nothing; so it must not name the administrator, or another superuser.
 """
 
 from __future__ import annotations
@@ -59,6 +62,8 @@ _OPEN = ("dblink", "http", "pg_net")
 connect to every database that is open to PUBLIC. A foreign-data wrapper needs a grant of USAGE first.
 https://www.postgresql.org/docs/current/contrib-dblink-connect.html, https://github.com/pramsey/pgsql-http,
 https://github.com/supabase/pg_net, https://www.postgresql.org/docs/current/ddl-priv.html"""
+_DEFAULTS = "AlterDefaultPrivilegesStmt"
+_POWERFUL = "SELECT rolname::text FROM pg_roles WHERE rolname = ANY (%s) AND (rolsuper OR rolname = current_user)"
 _FIND_OPEN = "SELECT extname::text FROM pg_extension WHERE extname = ANY (%s)"
 
 
@@ -99,6 +104,8 @@ def read_statement(text: str, kind: str) -> ExtensionStatement | None:
     from pglast.parser import parse_sql_json
 
     fields: dict[str, Any] = json.loads(parse_sql_json(text))["stmts"][0]["stmt"][kind]
+    if kind == _DEFAULTS:
+        return ExtensionStatement(kind, {**fields, "text": text})
     types = {fields.get(name, _TYPE) for name in ("objectType", "removeType", "objtype")}
     return ExtensionStatement(kind, fields) if types == {_TYPE} else None
 
@@ -198,7 +205,16 @@ def _comment(connection: psycopg.Connection, statement: ExtensionStatement, _sch
     connection.execute(sql.SQL("COMMENT ON EXTENSION {} IS {}").format(name, text))
 
 
+def _set_defaults(connection: psycopg.Connection, statement: ExtensionStatement, _schema: str) -> None:
+    options = {option["DefElem"]["defname"]: option["DefElem"]["arg"] for option in statement.fields.get("options", ())}
+    roles = [item["RoleSpec"].get("rolename") for item in options.get("roles", {"List": {"items": []}})["List"]["items"]]
+    if not roles or None in roles or connection.execute(_POWERFUL, [roles]).fetchone():
+        raise UnsafeExtensionError("the default privileges of this role apply to what the administrator creates")
+    connection.execute(statement.fields["text"])
+
+
 _RUN = {
+    _DEFAULTS: _set_defaults,
     "CreateExtensionStmt": _create,
     "AlterExtensionStmt": _alter,
     "AlterObjectSchemaStmt": _set_schema,

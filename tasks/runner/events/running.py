@@ -199,6 +199,23 @@ class SchemaWritten(Event):
 
     path: str
     problem: str = ""
+    hint: str = ""
+    """What to do about the problem."""
+    differences: tuple[str, ...] = ()
+    """What the database has, or lacks, outside the migrations: it is not in the file."""
+    unchecked: tuple[str, ...] = ()
+    """The statements that could not be replayed: what they make was taken from the database."""
+    unchanged: bool = False
+    """Whether the file contained this text already."""
+
+
+@event("schema_checked")
+@dataclass(frozen=True, slots=True)
+class SchemaChecked(Event):
+    """The schema file was compared with the migration files; `differences` are lines of a diff, none if it is up to date."""
+
+    path: str
+    differences: tuple[str, ...] = ()
 
 
 @event("heartbeat")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,7 +18,7 @@ from tasks.runner.errors import Interruption, Place, RefusedError, RunInterrupte
 from tasks.runner.events import Event, FilesFound, NoticeRaised, RunFinished
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations, SourceFile, read_migrations, read_source, show_path
-from tasks.runner.files.schema_file import NAME, SchemaFile, find_outdated, parse_schema_file
+from tasks.runner.files.schema_file import NAME, WRITE_HINT, SchemaFile, find_outdated, name_versions, parse_schema_file
 from tasks.runner.identity import read_revision
 from tasks.runner.ledger.creation import ensure_ledger
 from tasks.runner.ledger.environment_label import check_environment, record_environment
@@ -42,6 +43,11 @@ _EVERYWHERE = frozenset({"schema", "extension", "comment", "grant", "default pri
 _UNCHANGED = "Nothing was changed."
 _ROLLED_BACK = "Everything was rolled back."
 _LOAD_HINT = "inv db.migrate runs the migrations instead, and shows which statement fails."
+_DENIED = "42501"
+_MEMBER_HINT = "Load it as the role that runs the migrations: it must be a member of each role that FOR ROLE names."
+_MAINTAIN_SINCE = 170000
+_MAINTAIN = re.compile(r"(?<=,)MAINTAIN,|,MAINTAIN(?= ON )|(?<= )MAINTAIN,")
+_GRANT = re.compile(r"^(?:GRANT|REVOKE|ALTER DEFAULT PRIVILEGES) .*\bMAINTAIN\b.*;$", re.MULTILINE)
 
 
 def load_schema(runner: MigrationRunner, approve: Approve | None = None) -> Iterator[Event]:
@@ -56,7 +62,7 @@ def load_schema(runner: MigrationRunner, approve: Approve | None = None) -> Iter
     if not path.exists():
         raise RefusedError(
             f"there is no {show_path(path)}",
-            hint="Run inv db.migrate on a local database: it writes the file. Or migrate this database: inv db.migrate",
+            hint=f"{WRITE_HINT}\nOr migrate this database: inv db.migrate",
             state=_UNCHANGED,
             place=Place(show_path(path)),
         )
@@ -66,6 +72,9 @@ def load_schema(runner: MigrationRunner, approve: Approve | None = None) -> Iter
     yield FilesFound(len(schema.checksums))
     if schema.writing:
         yield _warn_about_rows(schema)
+    pending = [version for version in migrations.checksums if version not in schema.checksums]
+    if pending:
+        yield _warn_about_pending(pending)
     if approve is not None:
         approve()
     lock = runner.make_lock()
@@ -82,12 +91,19 @@ def load_schema(runner: MigrationRunner, approve: Approve | None = None) -> Iter
 
 
 def refuse_outdated(schema: SchemaFile, migrations: Migrations, shown: str) -> None:
-    """Raise RefusedError if the schema file was made from other migrations than those of the folder."""
+    """Raise RefusedError if the schema file was made from other migrations than those of the folder, or from none of them."""
     outdated = find_outdated(schema, migrations)
+    if not schema.checksums and migrations.checksums:
+        raise RefusedError(
+            f"{shown} is out of date: it contains none of the {len(migrations.checksums)} migrations",
+            hint=f"{WRITE_HINT}\nOr migrate this database: inv db.migrate",
+            state=_UNCHANGED,
+            place=Place(shown),
+        )
     if outdated:
         raise RefusedError(
             f"{shown} does not match these migrations: {', '.join(outdated)}",
-            hint="Run inv db.migrate on a local database: it regenerates the file.",
+            hint=WRITE_HINT,
             state=_UNCHANGED,
             place=Place(shown),
         )
@@ -124,9 +140,19 @@ def _load(
     expecter.settle(connection)
 
 
+def _fit_privileges(body: str, server_version: int) -> str:
+    """Return the SQL without the privilege MAINTAIN in lists, of the same length, for a server that does not have it.
+
+    The file lists it where migrations revoked others of ALL. https://www.postgresql.org/docs/release/17.0/
+    """
+    if server_version >= _MAINTAIN_SINCE:
+        return body
+    return _GRANT.sub(lambda grant: _MAINTAIN.sub(lambda each: " " * len(each[0]), grant[0]), body)
+
+
 def _run_body(runner: MigrationRunner, connection: psycopg.Connection, source: SourceFile, schema: SchemaFile) -> None:
     try:
-        Execution(connection, schema.body, stop=runner.stop).finish()
+        Execution(connection, _fit_privileges(schema.body, connection.info.server_version), stop=runner.stop).finish()
     except Interruption as stopped:
         raise RunInterruptedError(
             f"stopped by {describe_signal(stopped.signal_name)}",
@@ -138,9 +164,10 @@ def _run_body(runner: MigrationRunner, connection: psycopg.Connection, source: S
         at = error.diag.statement_position
         before = count_characters(schema.body, int(at) - 1, read_encoding(connection)) if at else 0
         place = find_place(text, source.shown, len(text) - len(schema.body) + before) if at else Place(source.shown)
+        member = _MEMBER_HINT if error.sqlstate == _DENIED else ""
         raise StatementError(
             redact(describe_text(error), runner.url, statement=schema.body),
-            hint="\n".join(filter(None, (error.diag.message_hint, hint_missing(build_fault(error)), _LOAD_HINT))),
+            hint="\n".join(filter(None, (error.diag.message_hint, member, hint_missing(build_fault(error)), _LOAD_HINT))),
             state=_ROLLED_BACK,
             place=place,
             sqlstate=error.sqlstate or "",
@@ -162,3 +189,8 @@ def _warn_about_rows(schema: SchemaFile) -> NoticeRaised:
     versions = ", ".join(sorted(schema.writing))
     message = f"these migrations also write rows, which {NAME} does not contain: {versions}"
     return NoticeRaised(NAME, "WARNING", message)
+
+
+def _warn_about_pending(pending: list[str]) -> NoticeRaised:
+    message = f"it is out of date and does not contain {name_versions(pending)}: after the load, run inv db.migrate"
+    return NoticeRaised(NAME, "WARNING", f"{message}\n{WRITE_HINT}")

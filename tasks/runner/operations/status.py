@@ -14,7 +14,8 @@ from tasks.runner.command_lines import compose_command, describe_strange_name
 from tasks.runner.database.addresses import describe_connection
 from tasks.runner.events import NOT_COMPARED, Event, Finding, HistoryRead, HistoryRow, StateCount, StatusRead, StatusRow
 from tasks.runner.execution.migration_runner import MigrationRunner
-from tasks.runner.files.checkout import read_migrations
+from tasks.runner.files.checkout import Migrations, read_migrations
+from tasks.runner.files.schema_file import WRITE_HINT, describe_staleness
 from tasks.runner.ledger.active_run import find_active_run
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.expected_schema import UNCOMPARED, parse_expectation, read_sum
@@ -29,6 +30,7 @@ from tasks.runner.planning.half_applied import find_absent, merge_findings
 from tasks.runner.planning.sections import KIND as BOTH_DIRECTIONS
 from tasks.runner.planning.sources import add_diffs
 from tasks.runner.redaction import redact_stored
+from tasks.runner.settings import LOCAL
 
 _OPEN = frozenset({"pending", "late"})
 _HISTORY = """
@@ -66,6 +68,7 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
         findings = merge_findings(faults, findings, named)
         findings += _find_drift(connection, ledger) if runner.watch_drift else ()
         findings += find_unknown(connection, ledger)
+        findings += _find_stale_file(migrations, ledger) if runner.environment in ("", LOCAL) else ()
         run = find_active_run(connection)
     rows = tuple(_build_row(version, states[version], details.get(version), ledger) for version in shown)
     yield StatusRead(
@@ -93,6 +96,12 @@ def _find_drift(connection: psycopg.Connection, ledger: Ledger) -> tuple[Finding
         return ()
     hint = f"Show the differences: {drift}\n{strange}".rstrip()
     return (Finding("drifted", "", "The schema has drifted: it was changed outside the migrations.", hint=hint),)
+
+
+def _find_stale_file(migrations: Migrations, ledger: Ledger) -> tuple[Finding, ...]:
+    """Return a finding if the schema file is out of date: of the checkout, so it is none of the other environments."""
+    stale = describe_staleness(migrations, ledger.checksums)
+    return (Finding("schema_file", "", stale, hint=WRITE_HINT),) if stale else ()
 
 
 def read_history(runner: MigrationRunner, *, limit: int = 50, version: str = "") -> Iterator[Event]:

@@ -19,6 +19,7 @@ from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import RefusedError
 from tests.kit.databases import Database
 from tests.kit.own_servers import OwnServer
+from tests.kit.servers import Server
 from tests.rehearsal.scratching import list_tables, make_table, query
 
 APP, RIGHTS = f"rehearsed_app_{os.getpid()}", f"rehearsed_rights_{os.getpid()}"
@@ -378,3 +379,13 @@ def test_a_server_that_asks_for_passwords_gets_one(new_server: Callable[..., Own
     with ScratchServer(server.url()) as scratch:
         assert run_one(scratch, "CREATE TABLE a ();").error is None
         assert make_creation("vector").names == ["vector"]
+
+
+def test_default_privileges_of_another_role_are_set_but_for_those_of_the_administrator(embedded: Server) -> None:
+    text = "ALTER DEFAULT PRIVILEGES FOR ROLE {} GRANT SELECT ON TABLES TO PUBLIC;"
+    migrations = [RehearsedMigration(role, text.format(role)) for role in ("pg_signal_backend", "postgres", "CURRENT_ROLE")]
+    with ScratchServer(embedded.url()) as server, state_after(server, migrations) as database:
+        (left_out,) = read_left_out(database)
+        question = "SELECT defaclrole::regrole::text IN ('pg_signal_backend', current_user) FROM pg_default_acl"
+        assert query(database, question) == [(True,), (True,)]
+    assert "the default privileges of this role apply to what the administrator creates" in left_out.shown

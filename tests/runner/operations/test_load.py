@@ -6,9 +6,10 @@ import pytest
 
 from tasks.catalog import compare, read_catalog
 from tasks.commands.schema_file import write_schema_file
-from tasks.runner.events import NoticeRaised
-from tasks.runner.files.schema_file import NAME
+from tasks.runner.events import NoticeRaised, SchemaWritten
+from tasks.runner.files.schema_file import NAME, SchemaFile
 from tasks.runner.operations.load import load_schema
+from tasks.runner.settings import RawSettings, validate
 from tests.kit.databases import Database, fresh_database
 from tests.kit.projects import Project
 from tests.kit.servers import Server
@@ -16,15 +17,22 @@ from tests.runner.operating import A, B, C, Operator, collect_failure, pick
 
 
 @pytest.fixture
-def operator(project: Project, database: Database) -> Operator:
+def operator(project: Project, database: Database, embedded: Server) -> Operator:
     """Return an operator whose first two migrations are applied, and are in the schema file."""
     operator = Operator(project, database)
     operator.write(A, "CREATE TABLE a (id int PRIMARY KEY, how text CHECK (how IN ('x', 'y')));", "DROP TABLE a;")
     operator.write(B, "CREATE TABLE b (a_id int REFERENCES a);", "DROP TABLE b;")
     operator.migrate()
-    for event in write_schema_file(operator.make_runner()):
-        assert event.problem == ""
+    write_file(operator, embedded)
     return operator
+
+
+def write_file(operator: Operator, scratch: Server) -> None:
+    """Write the schema file as a run on the local database does."""
+    settings = validate(RawSettings({"SCRATCH_DATABASE_URL": scratch.url()}))
+    (event,) = write_schema_file(operator.make_runner(), settings)
+    assert isinstance(event, SchemaWritten)
+    assert (event.problem, event.differences) == ("", ())
 
 
 @pytest.fixture
@@ -45,10 +53,26 @@ def test_the_schema_and_the_ledger_are_those_of_the_migrations(operator: Operato
     assert newcomer.read_tables() == []
 
 
-def test_what_came_after_the_file_is_pending(newcomer: Operator) -> None:
+def test_what_came_after_the_file_is_pending_and_named(newcomer: Operator) -> None:
     newcomer.write_tables(C)
-    list(load_schema(newcomer.make_runner()))
+    (notice,) = pick(load_schema(newcomer.make_runner()), NoticeRaised)
+    assert f"does not contain {C}: after the load, run inv db.migrate" in notice.message
     assert newcomer.read_states() == {A: "applied", B: "applied", C: "pending"}
+
+
+def test_a_file_without_migrations_is_refused_where_there_are_some(newcomer: Operator) -> None:
+    (newcomer.project.migrations / NAME).write_text(SchemaFile("").write())
+    _, error = collect_failure(load_schema(newcomer.make_runner()))
+    assert error.exit_code == 3
+    assert "contains none of the 2 migrations" in error.message
+    assert "inv db.schema" in error.hint
+
+
+def test_a_missing_file_is_refused_with_the_command_that_writes_it(newcomer: Operator) -> None:
+    (newcomer.project.migrations / NAME).unlink()
+    _, error = collect_failure(load_schema(newcomer.make_runner()))
+    assert error.exit_code == 3
+    assert "inv db.schema" in error.hint
 
 
 def test_a_database_with_something_in_it_is_refused(newcomer: Operator) -> None:
@@ -74,7 +98,7 @@ def test_a_file_that_does_not_fit_its_migrations_is_refused(newcomer: Operator, 
     _, error = collect_failure(load_schema(newcomer.make_runner()))
     assert error.exit_code == 3
     assert B in error.message
-    assert "inv db.migrate" in error.hint
+    assert "inv db.schema" in error.hint
     assert newcomer.read_tables() == []
 
 
@@ -88,6 +112,14 @@ def test_a_statement_that_fails_names_its_line_and_leaves_nothing(newcomer: Oper
     assert error.state == "Everything was rolled back."
     assert newcomer.read_tables() == []
     assert newcomer.read_applied() == []
+
+
+def test_a_role_that_the_server_does_not_have_is_explained(newcomer: Operator) -> None:
+    path = newcomer.project.migrations / NAME
+    path.write_text(path.read_text() + "ALTER DEFAULT PRIVILEGES FOR ROLE nobody_here GRANT SELECT ON TABLES TO PUBLIC;\n")
+    _, error = collect_failure(load_schema(newcomer.make_runner()))
+    assert 'role "nobody_here" does not exist' in error.message
+    assert "role" in error.hint.lower()
 
 
 @pytest.mark.parametrize(
@@ -108,8 +140,12 @@ def test_what_the_server_lacks_for_the_file_comes_with_the_next_step(newcomer: O
 
 @pytest.mark.parametrize(
     ("old", "new", "line"),
-    [("-- The schema", "<<<<<<< HEAD\n-- The schema", 1), (f"-- {B}", f"=======\n-- {B}", 3)],
-    ids=["first line", "a version's line"],
+    [
+        ("-- The schema", "<<<<<<< HEAD\n-- The schema", 1),
+        (f"-- {B}", f"=======\n-- {B}", 3),
+        ("CREATE TABLE public.b (", "<<<<<<< HEAD\nCREATE TABLE public.b (\n=======\nCREATE TABLE public.c (\n>>>>>>> C", 14),
+    ],
+    ids=["first line", "a version's line", "a statement"],
 )
 def test_a_merge_conflict_in_the_file_is_named(newcomer: Operator, old: str, new: str, line: int) -> None:
     path = newcomer.project.migrations / NAME
@@ -120,9 +156,9 @@ def test_a_merge_conflict_in_the_file_is_named(newcomer: Operator, old: str, new
     assert "conflict" in error.hint
 
 
-def test_a_migration_that_writes_rows_is_named(operator: Operator, newcomer: Operator) -> None:
+def test_a_migration_that_writes_rows_is_named(operator: Operator, newcomer: Operator, embedded: Server) -> None:
     operator.write(C, "INSERT INTO a VALUES (1);")
     operator.migrate()
-    list(write_schema_file(operator.make_runner()))
+    write_file(operator, embedded)
     (notice,) = pick(load_schema(newcomer.make_runner()), NoticeRaised)
     assert C in notice.message
