@@ -64,6 +64,14 @@ class Repository:
         """Return True if a file is in the index of git, even if it is not on disk."""
         return self.exists and bool(self._ask("ls-files", "--", str(path.absolute())))
 
+    def list_files(self) -> tuple[Path | None, list[str]]:
+        """Return the root of the work tree, and the paths that git tracks or does not ignore; None and no paths without git."""
+        root = Path(self._ask("rev-parse", "--show-toplevel") or "/nowhere")
+        if not root.is_dir():
+            return None, []
+        listed = Repository(root)._ask("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+        return (root, [name for name in listed.split("\0") if name]) if listed else (None, [])
+
     def move(self, source: Path, target: Path) -> None:
         """Move a file on the disk and in the index."""
         self._run_checked("mv", "--", str(source.absolute()), str(target.absolute()))

@@ -35,16 +35,30 @@ def cleanup_legacy(
     json: bool = False,
 ) -> None:
     """Propose names and an order for old SQL files, and which are superseded; apply it with --apply."""
-    from tasks.legacy.cleanup import clean_up, count_unread_sql, find_old_files, plan_cleanup
+    from tasks.legacy.cleanup import CleanupOptions, clean_up
+    from tasks.legacy.investigation import plan_cleanup
+    from tasks.legacy.reading.sources import count_unread_sql, find_old_files, list_sources
     from tasks.report import report
     from tasks.report.cleanup import register_messages
 
     register_messages()
     with exit_on_error(json=json):
         settings, timeout_s = load_environment("local").settings, parse_count("--timeout", timeout)
-        files = find_old_files(folder, settings.migrations_dir)
+        migrations = settings.migrations_dir
+        sources, files = list_sources(folder, migrations), find_old_files(folder, migrations)
         without = read_extensions(without_extension)
+        flags = {
+            f"--without-extension={','.join(without)}": bool(without),
+            f"--timeout={timeout}": timeout != "600",
+            "--as-superuser": as_superuser,
+            "--write-downs": write_downs,
+        }
+        options = CleanupOptions(
+            apply,
+            tuple(folder),
+            tuple(each for each, given in flags.items() if given),
+            count_unread_sql(folder, migrations, files),
+        )
         with open_scratch(settings, target=settings.database_url, without=without, as_superuser=as_superuser) as server:
-            cleanup = plan_cleanup(files, settings.migrations_dir, server, write_downs=write_downs, timeout_s=timeout_s)
-            unread = count_unread_sql(folder, settings.migrations_dir, files)
-            report(chain(clean_up(cleanup, server, apply=apply, unread=unread), note_stand_ins(server)), json=json)
+            cleanup = plan_cleanup(files, migrations, server, sources=sources, write_downs=write_downs, timeout_s=timeout_s)
+            report(chain(clean_up(cleanup, server, options), note_stand_ins(server)), json=json)

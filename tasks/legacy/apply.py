@@ -13,10 +13,10 @@ from pathlib import Path
 
 from tasks.checkout.git import Repository
 from tasks.checkout.writing import refuse_links, write_file
-from tasks.legacy.contents import OldTexts, read_down, read_texts
-from tasks.legacy.files import OldFile
 from tasks.legacy.headers import add_header, describe_version
 from tasks.legacy.proposal import Placement, Proposal
+from tasks.legacy.reading.contents import OldTexts, read_down, read_texts
+from tasks.legacy.reading.files import OldFile
 from tasks.runner.errors import FilesError
 from tasks.runner.files.checkout import show_path
 from tasks.runner.files.versions import path_of

@@ -29,6 +29,19 @@ class OldFileJudged:
     """Whether the file must be fixed before the proposal can be applied."""
 
 
+@dataclass(frozen=True, slots=True)
+class FileReference:
+    """A line that refers to a file that moves, or to its folder.
+
+    `how` is path, name (without a folder, so it may be another file), or folder (mounted or read as a whole).
+    """
+
+    path: str
+    line: int
+    refers_to: str
+    how: str
+
+
 @event("cleanup_planned")
 @dataclass(frozen=True, slots=True)
 class CleanupPlanned(Event):
@@ -44,6 +57,16 @@ class CleanupPlanned(Event):
     """The versions with a proposed down."""
     no_downs: tuple[str, ...] = ()
     """The versions for which downs were to be proposed, and none was found."""
+    references: tuple[FileReference, ...] = ()
+    """The lines of the checkout that refer to files that move."""
+    lacking: tuple[str, ...] = ()
+    """What the scratch server lacks, so that statements were not checked."""
+    ways: str = ""
+    """The ways to check them nevertheless."""
+    no_down_reasons: tuple[str, ...] = ()
+    """Why there is no down for each of `no_downs`."""
+    loses: tuple[str, ...] = ()
+    """The versions whose proposed down does not restore all rows, each with the tables and columns."""
 
 
 @event("file_changed")
@@ -66,3 +89,5 @@ class CleanupFinished(Event):
     applied: bool
     unread: tuple[str, ...] = ()
     """The sub-folders whose SQL was not read."""
+    next_command: str = ""
+    """The command to run next; empty if files must be fixed first, or everything is applied."""

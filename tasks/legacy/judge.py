@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from tasks.catalog import Difference
+from tasks.legacy.needs import Need
 from tasks.legacy.ordering import Chosen, Order, Replays
-from tasks.legacy.verdicts import Classification, Need, describe_failure, is_empty, judge_error, moves_rows, rank_causes
+from tasks.legacy.verdicts import Classification, Others, describe_failure, is_empty, judge_error, moves_rows, rank_causes
+from tasks.legacy.watching import EXACT, Seen, watch
 from tasks.rehearsal.model import Outcome, RehearsedMigration
-from tasks.rehearsal.replay.replay import replay, run_migration, state_after, try_migration
-from tasks.rehearsal.rows.contents import Contents, read_rows
 from tasks.rehearsal.scratch.roles import find_created
-from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
-from tasks.runner.database.session import connect
+from tasks.rehearsal.scratch.server import ScratchServer
+from tasks.runner.errors import RunnerError
 
-_PLATFORM_ROLES = frozenset({"anon", "authenticated", "authenticator", "service_role", "supabase_admin", "supabase_auth_admin"})
-"""The roles that only a database of Supabase has: https://supabase.com/docs/guides/database/postgres/roles"""
+_RUNS = 1500
+"""How many files are run in total to find the causes of failures."""
+_EXISTS = frozenset({"42P07", "42710", "42723", "42701", "42P06", "42P16"})
+"""Duplicate table, object, function, column, schema, or key."""
 
 
 class Judge:
-    """Classifies files by their effect on scratch."""
+    """Classifies files by their effect on scratch.
+
+    `fixed` are files that are not replayed: name, text and classification. `outside` finds a file outside the clean-up that
+    creates what is needed. `exact` reads the schema after each file, as `outcomes` need it, also if there are many.
+    """
 
     def __init__(
         self,
@@ -27,14 +32,21 @@ class Judge:
         migrations: Mapping[int, RehearsedMigration],
         replays: Replays,
         *,
+        fixed: Sequence[tuple[str, str, Classification]] = (),
+        outside: Callable[[Need], str] = lambda _: "",
+        exact: bool = False,
         timeout_s: float | None = None,
     ) -> None:
         self._server = server
         self._migrations = migrations
         self._replays = replays
+        self._fixed = fixed
+        self._outside = outside
+        self._exact = exact
         self._timeout_s = timeout_s
         self._order: Order = ()
-        self._effects: dict[int, Difference] = {}
+        self._names: dict[int, frozenset[str]] = {}
+        self._budget = _RUNS
         self._verdicts: dict[int, Classification] = {}
         self.outcomes: dict[int, Outcome] = {}
         """The outcome of each file in its order."""
@@ -42,88 +54,77 @@ class Judge:
     def judge(self, chosen: Chosen) -> dict[int, Classification]:
         """Return the classification of each file in its order."""
         self._order = chosen.order
-        outcomes = replay(self._server, [self._migrations[index] for index in chosen.order], timeout_s=self._timeout_s)
-        for index, outcome in zip(chosen.order, outcomes, strict=True):
-            self.outcomes[index] = outcome
-            if outcome.error is None:
-                self._effects[index] = outcome.effect
-            self._verdicts[index] = self._judge(index, outcome)
+        migrations = [self._migrations[index] for index in chosen.order]
+        exact = self._exact or len(migrations) <= EXACT
+        seen = watch(self._server, migrations, exact=exact, timeout_s=self._timeout_s)
+        for index, each in zip(chosen.order, seen, strict=True):
+            self.outcomes[index] = each.outcome
+            if each.outcome.error is None:
+                self._names[index] = each.names
+            self._verdicts[index] = self._judge(index, each)
         return self._verdicts
 
-    def _judge(self, index: int, outcome: Outcome) -> Classification:
-        text = self._migrations[index].up
+    def _judge(self, index: int, seen: Seen) -> Classification:
+        text, outcome = self._migrations[index].up, seen.outcome
         if is_empty(text):
             return Classification("no change", "contains no statement")
         if outcome.error is not None:
             message = describe_failure(outcome.error)
-            cause = self._find_cause(index, message, fails=True)
+            cause = self._find_cause(index, message, outcome.error)
             earlier = [
                 (self._migrations[other].name, self._migrations[other].up, self._verdicts[other])
                 for other in self._list_before(index)
             ]
-            makers = [migration.up for other, migration in self._migrations.items() if other != index]
-            return judge_error(outcome.error, text, cause, earlier, makers)
+            later = [(each.name, each.up) for other in self._list_after(index) for each in [self._migrations[other]]]
+            return judge_error(outcome.error, text, cause, Others([*self._fixed, *earlier], later, self._outside))
         if outcome.lacking:
             first = outcome.lacking[0]
             # Whatever it is, the target can have it, as with an extension: the file is not set aside.
             need = Need("extension", first.lack.name)
             return Classification("needs", f"needs {first.lack}, so this is not checked: {first.shown}", need=need)
-        roles = self._list_wanted_roles(outcome)
-        platform = next((role for role in roles if role in _PLATFORM_ROLES), "")
-        if platform:
-            need = Need("role", platform)
-            return Classification("needs", f"needs {need}: only Supabase has it, and no file creates it", need=need)
-        if outcome.effect:
+        if seen.schema:
+            roles = self._list_wanted_roles(outcome)
             return Classification("works", f"the target must have the role {', '.join(roles)}" if roles else "")
         if outcome.unchecked:
             return Classification("works", f"not checked: {outcome.unchecked[0]}")
-        return self._judge_idle(index)
+        return self._judge_idle(index, seen)
 
     def _list_wanted_roles(self, outcome: Outcome) -> list[str]:
         """Return the roles that a file names and no file creates; the rehearsal made them."""
         created = {name for each in self._migrations.values() for name in find_created(each.up)} if outcome.roles else set()
         return [role for role in outcome.roles if role not in created]
 
-    def _judge_idle(self, index: int) -> Classification:
+    def _judge_idle(self, index: int, seen: Seen) -> Classification:
         """Return the classification of a file that does not change the schema."""
-        if self._changes_rows(index):
+        if seen.rows:
             return Classification("data only", "changes rows, but not the schema")
-        cause = self._find_cause(index, "", fails=False)
+        cause = self._find_cause(index, "", None)
         if cause:
             return Classification("no change", f"has no effect after {cause}, which creates the same", cause)
         if moves_rows(self._migrations[index].up):
             return Classification("data only", "changes rows if there are any; on scratch there were none")
         return Classification("no change", "changes neither the schema nor a row")
 
-    def _changes_rows(self, index: int) -> bool:
-        done = self._list_done(self._list_before(index))
-        with state_after(self._server, done, timeout_s=self._timeout_s) as database:
-            before = _read_rows(database)
-            run_migration(database, self._migrations[index], "up", timeout_s=self._timeout_s)
-            return _read_rows(database) != before
+    def _find_cause(self, index: int, message: str, error: RunnerError | None) -> str:
+        """Return the name of the file without which this one works, or has an effect.
 
-    def _find_cause(self, index: int, message: str, *, fails: bool) -> str:
-        """Return the name of the file without which this one works, or has an effect."""
+        Each trial replays the files before. When the budget is used up, the names decide: of what exists already, or is created
+        again.
+        """
         before = self._list_before(index)
-        effects = {other: self._effects[other] for other in before if other in self._effects}
-        for other in rank_causes(self._migrations[index].up, message, effects):
+        names = {other: self._names[other] for other in before if other in self._names}
+        for other in rank_causes(self._migrations[index].up, message, names):
             left = tuple(each for each in before if each != other)
-            if self._replays.run((*left, index))[index] is None and (fails or self._does_something(left, index)):
+            if len(left) > self._budget:
+                return self._migrations[other].name if error is None or error.sqlstate in _EXISTS else ""
+            self._budget -= len(left)
+            works = self._replays.run((*left, index))[index] is None if error else self._replays.changes_schema(left, index)
+            if works:
                 return self._migrations[other].name
         return ""
-
-    def _does_something(self, before: Order, index: int) -> bool:
-        with state_after(self._server, self._list_done(before), timeout_s=self._timeout_s) as database:
-            return bool(try_migration(database, self._migrations[index], "up", timeout_s=self._timeout_s).effect)
 
     def _list_before(self, index: int) -> Order:
         return self._order[: self._order.index(index)]
 
-    def _list_done(self, order: Order) -> list[RehearsedMigration]:
-        errors = self._replays.run(order)
-        return [self._migrations[index] for index in order if errors[index] is None]
-
-
-def _read_rows(database: ScratchDatabase) -> dict[str, Contents]:
-    with connect(database.url, name="migrate-cleanup") as connection:
-        return read_rows(connection)
+    def _list_after(self, index: int) -> Order:
+        return self._order[self._order.index(index) + 1 :]

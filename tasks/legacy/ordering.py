@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
-from tasks.legacy.dates import FileDate
-from tasks.legacy.files import OldFile
+from tasks.catalog import compare
+from tasks.legacy.reading.dates import FileDate
+from tasks.legacy.reading.files import OldFile
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.rehearsal import Rehearsal
 from tasks.rehearsal.replay.replay import state_after
@@ -55,10 +56,13 @@ class Replays:
         self._server = server
         self._migrations = migrations
         self._timeout_s = timeout_s
-        self._known: dict[tuple[Order, int], RunnerError | None] = {}
+        self._known: dict[tuple[int, int], RunnerError | None] = {}
+        """By state and file: the error of the file in that state."""
+        self._states: dict[tuple[int, int], int] = {}
+        """By state and file that works in it: the state after it; 0 is the state of an empty database."""
         self._stack = ExitStack()
         self._rehearsal: Rehearsal | None = None
-        self._at: Order = ()
+        self._at = 0
 
     def __enter__(self) -> Replays:
         return self
@@ -68,31 +72,50 @@ class Replays:
 
     def run(self, order: Order) -> dict[int, RunnerError | None]:
         """Return for each file in an order its error, or None."""
-        errors: dict[int, RunnerError | None] = {}
-        done: Order = ()
-        for index in order:
-            if (done, index) not in self._known:
-                self._known[done, index] = self._try(done, index)
-            errors[index] = self._known[done, index]
-            if errors[index] is None:
-                done = (*done, index)
+        errors, _, _ = self._walk(order)
         return errors
 
-    def _try(self, done: Order, index: int) -> RunnerError | None:
-        rehearsal = self._reach(done)
+    def changes_schema(self, before: Order, index: int) -> bool:
+        """Return True if a file works after others and changes the schema."""
+        _, done, state = self._walk(before)
+        rehearsal = self._reach(done, state)
+        schema = rehearsal.read_catalog()
+        self._known[state, index] = error = self._try(done, state, index)
+        return error is None and bool(compare(schema, rehearsal.read_catalog()))
+
+    def _walk(self, order: Order) -> tuple[dict[int, RunnerError | None], list[int], int]:
+        """Return the error of each file in an order, those that work, and the state after them."""
+        errors: dict[int, RunnerError | None] = {}
+        done: list[int] = []
+        state = 0
+        for index in order:
+            if (state, index) not in self._known:
+                self._known[state, index] = self._try(done, state, index)
+            errors[index] = self._known[state, index]
+            if errors[index] is None:
+                done.append(index)
+                state = self._follow(state, index)
+        return errors, done, state
+
+    def _follow(self, state: int, index: int) -> int:
+        """Return the state after a file that works; equal sequences of such files have the same state."""
+        return self._states.setdefault((state, index), len(self._states) + 1)
+
+    def _try(self, done: Sequence[int], state: int, index: int) -> RunnerError | None:
+        rehearsal = self._reach(done, state)
         trial = rehearsal.run(self._migrations[index], "up")
         if trial.error is None:
-            self._at = (*done, index)
+            self._at = self._follow(state, index)
         elif not trial.clean:
             self._close()
         return trial.error
 
-    def _reach(self, done: Order) -> Rehearsal:
-        if self._rehearsal is None or self._at != done:
+    def _reach(self, done: Sequence[int], state: int) -> Rehearsal:
+        if self._rehearsal is None or self._at != state:
             self._close()
-            state = state_after(self._server, [self._migrations[index] for index in done], timeout_s=self._timeout_s)
-            self._rehearsal = self._stack.enter_context(Rehearsal(self._stack.enter_context(state), timeout_s=self._timeout_s))
-            self._at = done
+            database = state_after(self._server, [self._migrations[index] for index in done], timeout_s=self._timeout_s)
+            self._rehearsal = self._stack.enter_context(Rehearsal(self._stack.enter_context(database), timeout_s=self._timeout_s))
+            self._at = state
         return self._rehearsal
 
     def _close(self) -> None:
@@ -162,7 +185,7 @@ def _list_equals(files: Mapping[int, OldFile], order: Order) -> list[tuple[int, 
     groups: dict[object, list[int]] = {}
     for index in order:
         if index in files and files[index].name.kind in ("numbered", "timestamped"):
-            groups.setdefault(files[index].name.number or files[index].name.timestamp, []).append(index)
+            groups.setdefault((files[index].name.number, files[index].name.timestamp), []).append(index)
     return [tuple(group) for group in groups.values() if len(group) > 1]
 
 

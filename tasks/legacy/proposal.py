@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.legacy.dates import FileDate
-from tasks.legacy.files import OldFile
+from tasks.legacy.reading.dates import FileDate
+from tasks.legacy.reading.files import OldFile
 from tasks.runner.files.versions import VERSION_PATTERN, next_timestamp
 
 _TIMESTAMP_LENGTH = 14

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from typing import Literal
 
 from tasks.catalog import Difference
+from tasks.legacy.needs import Need, clear_platform, creates, find_need
 from tasks.postgres.tokens import COMMENTS, SPACE, WORD, is_closed, tokenize
-from tasks.rehearsal.replay.extensions import find_part
+from tasks.rehearsal.replay.extensions import find_missing
 from tasks.runner.errors import RunnerError
 from tasks.runner.parsing import ScriptError, read_script
 from tasks.runner.parsing.source_text import BYTE_ORDER_MARK
@@ -19,21 +20,8 @@ ASIDE: frozenset[Kind] = frozenset({"superseded", "no change", "repeatable"})
 """The kinds of files that are set aside, in addition to those that need what only other databases have."""
 
 _RECORD = re.compile(r'^[ \t]*insert\s+into\s+(?:"?\w+"?\s*\.\s*)?"?schema_migrations"?(?![\w"])[^;]*;', re.I | re.M)
-_NAMED = {"3F000": re.compile(r'(schema) "([^"]+)"'), "42704": re.compile(r'(role|type) "([^"]+)"')}
-_RELATION = re.compile(r'relation "([^"]+)" does not exist')
 _ROW_KINDS = frozenset({"UpdateStmt", "DeleteStmt", "MergeStmt", "DoStmt", "CallStmt", "TruncateStmt", "CopyStmt"})
 _CULPRITS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """Something that a file needs and scratch lacks: an extension, a role, a schema, a type or a table."""
-
-    kind: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"the {self.kind} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +32,32 @@ class Classification:
     reason: str = ""
     cause: str = ""
     need: Need | None = None
+    creator: str = ""
+    """The path of a file outside the clean-up that creates what is needed."""
+    waits: bool = False
+    """Whether it needs what another file of the clean-up would create, so that nothing is wrong with this one."""
 
     @property
     def goes_aside(self) -> bool:
-        """Return True if the file is set aside; an extension can be installed, what was made by hand cannot."""
-        return self.kind in ASIDE or (self.need is not None and self.need.kind != "extension")
+        """Return True if the file is set aside: it is superseded, or needs what another platform provides."""
+        return self.kind in ASIDE or (self.kind == "needs" and self.need is not None and bool(self.need.platform))
+
+    @property
+    def stops(self) -> bool:
+        """Return True if nothing can be applied with this file; a missing extension can be installed on the target."""
+        waits = self.kind == "needs" and self.need is not None and self.need.kind != "extension"
+        return self.kind == "fails" or (waits and not self.goes_aside)
 
 
-def find_need(error: RunnerError) -> Need | None:
-    """Return what an error misses, if no file creates it."""
-    message = error.message.partition("\n")[0]
-    pattern = _NAMED.get(error.sqlstate)
-    match = pattern.search(message) if pattern else None
-    if match and match[1] != "type":
-        return Need(match[1], match[2])
-    extension = find_part(error)
-    if extension:
-        return Need("extension", extension)
-    return Need("type", match[2]) if match else None
+@dataclass(frozen=True, slots=True)
+class Others:
+    """The files around one that fails: name and text of each."""
 
-
-def find_lacking_table(error: RunnerError) -> str:
-    """Return the table that an error misses."""
-    match = _RELATION.search(error.message.partition("\n")[0]) if error.sqlstate == "42P01" else None
-    return match[1].rpartition(".")[2] if match else ""
+    earlier: Sequence[tuple[str, str, Classification]] = ()
+    """Those before it, with their classifications."""
+    later: Iterable[tuple[str, str]] = ()
+    outside: Callable[[Need], str] = field(default=lambda _: "")
+    """Return the path of a file outside the clean-up that creates what is needed; empty if there is none."""
 
 
 def describe_failure(error: RunnerError) -> str:
@@ -76,10 +66,10 @@ def describe_failure(error: RunnerError) -> str:
     return f"{message} ({error.sqlstate})" if error.sqlstate else message
 
 
-def rank_causes(text: str, message: str, effects: Mapping[int, Difference]) -> list[int]:
+def rank_causes(text: str, message: str, created: Mapping[int, Set[str]]) -> list[int]:
     """Return the files that may make a text fail: those that created what it names, what the error names first."""
     words, mentioned = set(_read_words(text)), set(_read_words(message))
-    shared = {index: list_names(effect) & words for index, effect in effects.items()}
+    shared = {index: names & words for index, names in created.items()}
     ranked = sorted(
         (index for index, names in shared.items() if names),
         key=lambda index: (-len(shared[index] & mentioned), -len(shared[index]), -index),
@@ -128,29 +118,46 @@ def is_markup(text: str) -> bool:
     return text.lstrip("\ufeff \t\r\n").startswith("<")
 
 
-def judge_error(
-    error: RunnerError, text: str, cause: str, earlier: Sequence[tuple[str, str, Classification]], makers: Iterable[str]
-) -> Classification:
-    """Classify a file that fails; `earlier` has name, text and result of the files before it, `makers` all other texts."""
+def judge_error(error: RunnerError, text: str, cause: str, others: Others) -> Classification:
+    """Classify a file that fails."""
     if is_markup(text):
         return Classification("fails", f"is not SQL (looks like HTML): {text.lstrip().partition(chr(10))[0][:60].strip()}")
+    failure = describe_failure(error)
     need = find_need(error)
-    if need is not None:
-        return Classification("needs", f"needs {need}: {describe_failure(error)}", need=need)
-    if cause:
-        return Classification("superseded", f"fails after {cause}: {describe_failure(error)}", cause)
-    table = find_lacking_table(error)
-    for name, other, verdict in earlier:
-        if verdict.need is not None and table and table in _read_words(other):
-            return Classification("needs", f"needs what {name} creates, which needs {verdict.need}", need=verdict.need)
-    if table and not any(_makes(table, other) for other in makers):
-        return Classification("needs", f"needs the table {table}, which no file creates", need=Need("table", table))
-    return Classification("fails", describe_failure(error))
+    if cause and (need is None or need.kind != "extension"):
+        return Classification("superseded", f"fails after {cause}: {failure}", cause)
+    waits = _find_blocker(error, need, others.earlier)
+    if waits is not None:
+        return waits
+    if need is None:
+        return Classification("fails", failure)
+    if need.kind == "extension":
+        return Classification("needs", f"needs {need}: {failure}", need=need, creator=others.outside(need))
+    later = next((name for name, other in others.later if creates(other, need)), "")
+    if later:
+        return Classification("fails", f"needs {need}, which {later} creates, and that runs later: {failure}", need=need)
+    need = clear_platform(need, text)
+    if need.platform:
+        return Classification("needs", f"needs {need}, which {need.platform} has and no file creates: {failure}", need=need)
+    creator = others.outside(need)
+    kind: Kind = "needs" if creator else "fails"
+    return Classification(kind, f"needs {need}, which {creator or 'no file'} creates: {failure}", need=need, creator=creator)
 
 
-def _makes(table: str, text: str) -> bool:
-    pattern = rf'create\s+(?:\w+\s+)*?(?:table|view)\s+(?:if\s+not\s+exists\s+)?(?:"?\w+"?\.)?"?{re.escape(table)}"?(?!\w)'
-    return re.search(pattern, text, re.IGNORECASE) is not None
+def _find_blocker(
+    error: RunnerError, need: Need | None, earlier: Sequence[tuple[str, str, Classification]]
+) -> Classification | None:
+    """Return the classification of a file that fails because an earlier one did: it needs what that one would create."""
+    missing = set(find_missing(error))
+    for name, text, verdict in earlier:
+        if verdict.kind not in ("fails", "needs") or not missing:
+            continue
+        if creates(text, need) if need is not None else missing & set(_read_words(text)):
+            origin = verdict.need if verdict.kind == "needs" and verdict.need else Need("file", name)
+            which = "fails" if origin.kind == "file" else f"needs {origin}"
+            reason = f"needs what {origin.name if origin.kind == 'file' else name} creates, which {which}"
+            return Classification("needs", reason, need=origin, waits=True)
+    return None
 
 
 def _read_words(text: str) -> list[str]:

@@ -20,6 +20,7 @@ ORDER = (
     "tasks.options",
     "tasks.squash",
     "tasks.legacy",
+    "tasks.legacy.reading",
     "tasks.adopt",
     "tasks.installation",
     "tasks.checkout",

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from tasks.legacy.apply import apply_proposal
-from tasks.legacy.files import OldFile
-from tasks.legacy.names import read_name
 from tasks.legacy.proposal import Placement, Proposal
+from tasks.legacy.reading.files import OldFile
+from tasks.legacy.reading.names import read_name
 
 FILES = {
     "init.sql": "CREATE TABLE users (id int);\n",

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tasks.legacy.apply import apply_proposal
-from tasks.legacy.cleanup import find_old_files
-from tasks.legacy.files import OldFile
-from tasks.legacy.names import read_name
 from tasks.legacy.proposal import Placement, Proposal
+from tasks.legacy.reading.files import OldFile
+from tasks.legacy.reading.names import read_name
+from tasks.legacy.reading.sources import find_old_files
 from tasks.runner.errors import FilesError, RunnerError
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.ledger.renames import Renames, read_renames, write_renames

@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from tasks.console.formatters import format_event
+from tasks.console.lines import Style
 from tasks.legacy.apply import apply_proposal
-from tasks.legacy.cleanup import clean_up, find_old_files, plan_cleanup
+from tasks.legacy.cleanup import CleanupOptions, clean_up
 from tasks.legacy.events import CleanupFinished, CleanupPlanned, FileChanged, OldFileJudged
+from tasks.legacy.investigation import plan_cleanup
+from tasks.legacy.reading.sources import find_old_files, list_sources
 from tasks.rehearsal.scratch.server import ScratchServer
+from tasks.report.cleanup import register_messages
 from tasks.runner.errors import FilesError, UsageError
 from tasks.runner.events import Event
 from tasks.runner.files.checkout import read_migrations
@@ -43,7 +48,10 @@ def clean(root: Path, server: ScratchServer, *named: Path, apply: bool = False, 
     """Clean up the migrations folder as the command does."""
     folder = root / "migrations"
     files = find_old_files([str(path) for path in named], folder)
-    return list(clean_up(plan_cleanup(files, folder, server, write_downs=write_downs), server, apply=apply))
+    cleanup = plan_cleanup(
+        files, folder, server, sources=list_sources([str(path) for path in named], folder), write_downs=write_downs
+    )
+    return list(clean_up(cleanup, server, CleanupOptions(apply)))
 
 
 def judge(root: Path, server: ScratchServer) -> dict[str, OldFileJudged]:
@@ -76,7 +84,7 @@ def test_the_folder_of_old_files_gets_the_expected_order_and_verdicts(tmp_path: 
         assert judged[file.stem].reason.startswith("fails after 003_add_rbac_tables: ")
     assert judged["create_persona_tables"].verdict == "no change"
     assert "005_create_personas_tables" in judged["create_persona_tables"].reason
-    assert [judged[file.stem].reason.partition(":")[0] for file in UNNUMBERED] == ["needs the schema auth", "needs the role anon"]
+    assert [judged[file.stem].reason.partition(",")[0] for file in UNNUMBERED] == ["needs the schema auth", "needs the role anon"]
     assert judged["006_default_roles_and_sources"].verdict == "data only"
     working = [stem for stem, each in judged.items() if each.verdict == "works"]
     assert len(working) == 9
@@ -160,12 +168,47 @@ def test_missing_downs_are_generated_for_review_and_undo_everything(
     texts = {path.stem.partition("_")[2]: path.read_text() for path in (folder / "down").iterdir()}
     assert sorted(texts) == ["a", "kind", "mail", "more", "users"]
     assert {name for name, text in texts.items() if "-- Review: " in text} == {"kind", "mail", "more", "users"}
-    assert len(pick(events, CleanupPlanned)[0].downs) == 4
+    (planned,) = pick(events, CleanupPlanned)
+    assert len(planned.downs) == 4
+    assert [version.partition("_")[2] for version in planned.no_downs] == ["rows"]
+    assert planned.no_down_reasons == ("the file changes only rows, and their values before are not known",)
     operator.migrate(migrations_dir=folder)
     for path in (folder / "up").glob("*_rows.sql"):
         operator.database.execute("DELETE FROM schema_migrations WHERE version = %s", path.stem)
     assert len(list_done(operator.roll_back(steps=5, migrations_dir=folder))) == 5
     assert operator.read_tables() == []
+
+
+def test_a_down_that_does_not_restore_rows_says_so(tmp_path: Path, server: ScratchServer) -> None:
+    write(
+        tmp_path,
+        **{
+            "001_a": "CREATE TABLE a (id int, old int); INSERT INTO a VALUES (1, 2);",
+            "002_drop": "ALTER TABLE a DROP COLUMN old;",
+            "003_rows": "CREATE TABLE b (); DELETE FROM a;",
+        },
+    )
+    (planned,) = pick(clean(tmp_path, server, apply=True, write_downs=True), CleanupPlanned)
+    loses = {each.partition("_")[2] for each in planned.loses}
+    assert loses == {"drop: column old of public.a", "rows: table public.a"}
+    texts = {path.stem.partition("_")[2]: path.read_text() for path in (tmp_path / "migrations/down").iterdir()}
+    assert "-- Rows: it does not restore the rows of column old of public.a." in texts["drop"]
+    assert "-- Rows:" not in texts["a"]
+
+
+def test_a_file_that_was_not_replayed_completely_gets_no_down(tmp_path: Path, server: ScratchServer) -> None:
+    write(tmp_path, **{"001_a": "CREATE EXTENSION no_such; CREATE TABLE a ();"})
+    (planned,) = pick(clean(tmp_path, server, write_downs=True), CleanupPlanned)
+    assert planned.downs == ()
+    assert "the file was not replayed completely" in planned.no_down_reasons[0]
+
+
+def test_the_down_of_an_extension_drops_it(tmp_path: Path, embedded: Server) -> None:
+    write(tmp_path, **{"001_a": "CREATE EXTENSION hstore; CREATE TABLE a (h hstore);"})
+    with ScratchServer(embedded.url()) as server:
+        clean(tmp_path, server, apply=True, write_downs=True)
+    (down,) = (tmp_path / "migrations/down").iterdir()
+    assert "DROP EXTENSION hstore" in down.read_text()
 
 
 def test_a_new_file_is_ordered_after_the_existing_migrations(tmp_path: Path, server: ScratchServer) -> None:
@@ -215,14 +258,78 @@ def test_a_file_that_is_not_sql_is_refused_with_the_reason(
     assert read_tree(tmp_path) == before
 
 
-def test_a_file_that_needs_a_missing_extension_is_kept_with_its_dependents(tmp_path: Path, server: ScratchServer) -> None:
-    texts = {"001_a": "CREATE EXTENSION no_such; CREATE TABLE a (); CREATE TABLE t (n no_such_type);"}
-    write(tmp_path, **texts, **{"002_b": "ALTER TABLE a ADD x int;", "003_c": "ALTER TABLE t ADD x int;"})
-    judged = judge(tmp_path, server)
-    assert judged["001_a"].reason.startswith("needs the extension no_such")
-    assert (judged["002_b"].verdict, judged["002_b"].reason) == ("works", "")
-    assert judged["003_c"].reason.startswith("needs the extension no_such, so this is not checked: ")
+def test_a_missing_extension_decides_no_order_and_stops_no_other_file(tmp_path: Path, server: ScratchServer) -> None:
+    """The file with the extension has no number, so that it runs last unless the others need it."""
+    write(tmp_path, init="CREATE EXTENSION no_such; CREATE TABLE a (); CREATE TABLE t (n no_such_type);")
+    write(tmp_path, **{"001_b": "ALTER TABLE a ADD x int;", "002_c": "CREATE TABLE c ();", "003_d": "ALTER TABLE t ADD x int;"})
+    events = clean(tmp_path, server)
+    (planned,) = pick(events, CleanupPlanned)
+    judged = {Path(each.path).stem: each for each in planned.files}
+    assert list(judged) == ["init", "001_b", "002_c", "003_d"]
+    assert judged["init"].reason.startswith("needs the extension no_such, so this is not checked: ")
+    assert judged["003_d"].reason.startswith("needs the extension no_such, so this is not checked: ")
+    assert [each.verdict for each in judged.values()] == ["needs", "works", "works", "needs"]
     assert all(each.version for each in judged.values())
+    assert planned.lacking == ("the extension no_such",)
+    register_messages()
+    text = "\n".join(line.text for line in format_event(planned, Style()))
+    assert "SCRATCH_DATABASE_URL" in text
+    assert "--without-extension no_such" in text
+
+
+def test_a_table_of_a_neighbouring_folder_is_proposed_with_it(project: Project, server: ScratchServer) -> None:
+    write(
+        project.root,
+        **{"001_a": "ALTER TABLE users ADD x int;", "002_b": "SELECT touch();", "003_c": "ALTER TABLE nowhere ADD x int;"},
+    )
+    TestRepository(project.root).write({"db/init/01.sql": f"{USERS} CREATE FUNCTION touch() RETURNS int RETURN 1;"})
+    named = (project.migrations, project.root / "db/init")
+    events = clean(project.root, server)
+    judged = {Path(each.path).stem: each for each in pick(events, CleanupPlanned)[0].files}
+    assert [each.verdict for each in judged.values()] == ["needs", "needs", "fails"]
+    assert f"needs the table users, which {named[1]}/01.sql creates" in judged["001_a"].reason
+    assert "needs the table nowhere, which no file creates" in judged["003_c"].reason
+    assert not any(each.version for each in judged.values())
+    (finished,) = pick(events, CleanupFinished)
+    assert finished.next_command == f"inv db.cleanup-legacy --folder {named[0]} --folder {named[1]}"
+    before = read_tree(project.root)
+    with pytest.raises(FilesError, match="fix these files first") as refused:
+        clean(project.root, server, apply=True)
+    assert f"{finished.next_command} --apply" in refused.value.hint
+    assert read_tree(project.root) == before
+    (project.migrations / "003_c.sql").unlink()
+    both = pick(clean(project.root, server, *named), CleanupPlanned)[0].files
+    assert [(Path(each.path).stem, bool(each.version)) for each in both] == [("01", True), ("001_a", True), ("002_b", False)]
+
+
+def test_files_that_need_a_broken_one_are_counted_and_not_blamed(tmp_path: Path, server: ScratchServer) -> None:
+    write(tmp_path, **{"001_a": "CREATE TABLE a (;", "002_b": "ALTER TABLE a ADD x int;", "003_c": "ALTER TABLE a ADD y int;"})
+    with pytest.raises(FilesError) as refused:
+        clean(tmp_path, server, apply=True)
+    assert refused.value.message.count(".sql") == 1
+    assert "2 more files need what these create" in refused.value.message
+
+
+def test_numbered_files_in_up_are_old_files(tmp_path: Path, server: ScratchServer) -> None:
+    write(
+        tmp_path, **{"up/001_a": "CREATE TABLE a ();", "down/001_a": "DROP TABLE a;", "up/20250101000000_b": "CREATE TABLE b ();"}
+    )
+    clean(tmp_path, server, apply=True)
+    migrations = read_migrations(tmp_path / "migrations")
+    assert [version.partition("_")[2] for version in migrations.checksums] == ["b", "a"]
+    assert len(migrations.downs) == 1
+
+
+def test_nested_files_of_flyway_are_read_in_the_order_of_their_versions(tmp_path: Path, server: ScratchServer) -> None:
+    write(
+        tmp_path,
+        **{
+            "2.0/V2__b": "ALTER TABLE a ADD b int;",
+            "1.0/V1__a": "CREATE TABLE a ();",
+            "1.0/more/V1_1__c": "ALTER TABLE a ADD c int;",
+        },
+    )
+    assert [each.verdict for each in judge(tmp_path, server).values()] == ["works"] * 3
 
 
 def test_without_the_extension_the_rest_of_the_file_works(embedded: Server, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.legacy.dates import FileDate, date_files, read_header_date
-from tasks.legacy.files import read_old_files
+from tasks.legacy.reading.dates import FileDate, date_files, read_header_date
+from tasks.legacy.reading.files import read_old_files
 from tests.kit.repositories import TestRepository, isolate_git
 
 MODIFIED = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.legacy.files import read_old_files
+from tasks.legacy.reading.files import read_old_files
 from tasks.runner.errors import FilesError
 from tests.legacy.history import INIT, LEGACY, PERSONAS
 
@@ -40,6 +40,18 @@ def test_numbered_files_come_first_then_timestamps_then_all_others(tmp_path: Pat
     write(tmp_path, "R__v.sql", "z.sql", "20250101000000_t.sql", "10_b.sql", "9_a.sql", "V9_1__c.sql")
     names = [name for name, _ in list_pairs(tmp_path)]
     assert names == ["9_a.sql", "V9_1__c.sql", "10_b.sql", "20250101000000_t.sql", "z.sql", "R__v.sql"]
+
+
+def test_files_of_one_day_are_ordered_by_their_time_or_their_number(tmp_path: Path) -> None:
+    write(tmp_path, "20240105.10_c.sql", "20240105.2_b.sql", "2024-01-05_a.sql", "202401060900_e.sql", "20240105T1430_d.sql")
+    names = [name for name, _ in list_pairs(tmp_path)]
+    assert names == [
+        "2024-01-05_a.sql",
+        "20240105.2_b.sql",
+        "20240105.10_c.sql",
+        "20240105T1430_d.sql",
+        "202401060900_e.sql",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -81,8 +93,8 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     for part in (
         "have the same name",
         "is a down migration",
-        "003_folder.sql: is no file",
-        "elsewhere.sql: is no file",
+        "003_folder.sql: is not a file",
+        "elsewhere.sql: is not a file",
     ):
         assert part in problems
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.legacy.names import OldName, read_name
+from tasks.legacy.reading.names import OldName, read_name
 from tasks.runner.files.versions import VERSION_PATTERN
 
 
@@ -32,6 +32,9 @@ from tasks.runner.files.versions import VERSION_PATTERN
         ("1414549381268_x", OldName("1414549381268_x", "timestamped", None, "x", "20141029022301")),
         ("1414549381-x", OldName("1414549381-x", "timestamped", None, "x", "20141029022301")),
         ("20240230_x", OldName("20240230_x", "numbered", (20240230,), "x")),
+        ("20240105_02_init", OldName("20240105_02_init", "timestamped", (2,), "init", "20240105000000")),
+        ("20240105.2_init", OldName("20240105.2_init", "timestamped", (2,), "init", "20240105000000")),
+        ("m20240105_143000_x", OldName("m20240105_143000_x", "unnumbered", None, "m20240105_143000_x", "20240105143000")),
     ],
 )
 def test_a_name_is_parsed(stem: str, name: OldName) -> None:
@@ -49,10 +52,47 @@ def test_a_name_is_parsed(stem: str, name: OldName) -> None:
         ("003_x", ""),
         ("14145493812_x", ""),
         ("20250230140000_x", ""),
+        ("2024_01_05_1430_init", "20240105143000"),
+        ("20240105T1430", "20240105143000"),
+        ("20240105T143000Z_x", "20240105143000"),
+        ("2024-01-05T14:30:00_x", "20240105143000"),
+        ("2024-01-05_14-30-00_x", "20240105143000"),
+        ("2024-01-05T14-30-00.000Z_x", "20240105143000"),
+        ("20240105143000123_x", "20240105143000"),
+        ("2024.01.05_x", "20240105000000"),
+        ("V2024_01_05__x", "20240105000000"),
+        ("V2024.01.05.1430__x", "20240105143000"),
+        ("1704412800000-Init", "20240105000000"),
+        ("1704412800000Init", "20240105000000"),
+        ("20240229_x", "20240229000000"),
+        ("20230229_x", ""),
+        ("20241345", ""),
+        ("20201_x", ""),
+        ("001", ""),
+        ("202401_x", ""),
+        ("99991231_x", ""),
+        ("release-2024-01-05-x", "20240105000000"),
+        ("init_20240105", "20240105000000"),
+        ("add_v20241345", ""),
+        ("table_120240105", ""),
     ],
 )
 def test_a_number_is_a_timestamp_only_if_it_is_a_valid_time(stem: str, timestamp: str) -> None:
     assert read_name(stem).timestamp == timestamp
+
+
+@pytest.mark.parametrize(
+    ("stem", "number"),
+    [
+        ("20241345_x", "20241345"),
+        ("20240230140000_x", "20240230140000"),
+        ("2024-13-01_x", "2024-13-01"),
+        ("20240105_x", ""),
+        ("001_x", ""),
+    ],
+)
+def test_a_number_that_resembles_a_date_is_recognised(stem: str, number: str) -> None:
+    assert read_name(stem).wrong_date == number
 
 
 def test_a_long_description_is_truncated() -> None:

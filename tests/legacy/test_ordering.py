@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.legacy.dates import FileDate
-from tasks.legacy.files import OldFile
-from tasks.legacy.names import read_name
 from tasks.legacy.ordering import Errors, Order, Replays, choose_order, settle_dates
+from tasks.legacy.reading.dates import FileDate
+from tasks.legacy.reading.files import OldFile
+from tasks.legacy.reading.names import read_name
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import RunnerError

@@ -4,10 +4,10 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tasks.legacy.dates import FileDate
-from tasks.legacy.files import OldFile
-from tasks.legacy.names import read_name
 from tasks.legacy.proposal import propose_names
+from tasks.legacy.reading.dates import FileDate
+from tasks.legacy.reading.files import OldFile
+from tasks.legacy.reading.names import read_name
 from tasks.runner.files.versions import VERSION_PATTERN
 
 DAY = datetime(2025, 1, 1, tzinfo=UTC)

@@ -7,10 +7,12 @@ import pytest
 from tasks.catalog import Catalog, read_catalog
 from tasks.console.formatters import format_event
 from tasks.console.lines import Style
+from tasks.legacy.cleanup import CleanupOptions
 from tasks.legacy.cleanup import clean_up as clean_up_files
-from tasks.legacy.cleanup import count_unread_sql, find_old_files, plan_cleanup
-from tasks.legacy.contents import read_texts
 from tasks.legacy.events import CleanupFinished, CleanupPlanned, OldFileJudged
+from tasks.legacy.investigation import plan_cleanup
+from tasks.legacy.reading.contents import read_texts
+from tasks.legacy.reading.sources import count_unread_sql, find_old_files
 from tasks.rehearsal.events import MigrationVerified, VerifyFinished
 from tasks.rehearsal.model import read_migration_pairs
 from tasks.rehearsal.scratch.server import ScratchServer
@@ -215,7 +217,7 @@ def test_sql_in_other_folders_is_named(tmp_path: Path) -> None:
 def test_unread_sql_is_no_success(tmp_path: Path, scratch: ScratchServer) -> None:
     folder = tmp_path / "migrations"
     folder.mkdir()
-    (finished,) = clean_up_files(plan_cleanup((), folder, scratch), scratch, apply=False, unread=("2024 (2 SQL files)",))
+    (finished,) = clean_up_files(plan_cleanup((), folder, scratch), scratch, CleanupOptions(unread=("2024 (2 SQL files)",)))
     register_messages()
     (line,) = format_event(finished, Style())
     assert line.text == "⚠️  Not read: 2024 (2 SQL files); name the folder with --folder to include it"

@@ -3,14 +3,15 @@
 import pytest
 
 from tasks.catalog import Change, Difference, Key
+from tasks.legacy.needs import Need, find_need, find_platform_role
 from tasks.legacy.verdicts import (
     Classification,
-    Need,
+    Others,
     blank_records,
-    find_need,
     find_records,
     is_empty,
     judge_error,
+    list_names,
     moves_rows,
     rank_causes,
 )
@@ -28,13 +29,17 @@ NO_TABLE = fail('relation "profiles" does not exist', "42P01")
 @pytest.mark.parametrize(
     ("error", "need"),
     [
-        (NO_SCHEMA, Need("schema", "auth")),
-        (fail('role "anon" does not exist', "42704"), Need("role", "anon")),
+        (NO_SCHEMA, Need("schema", "auth", "Supabase")),
+        (fail('schema "app" does not exist', "3F000"), Need("schema", "app")),
+        (fail('role "anon" does not exist', "42704"), Need("role", "anon", "Supabase")),
+        (fail('role "reader" does not exist', "42704"), Need("role", "reader")),
         (fail('type "vector" does not exist', "42704"), Need("extension", "vector")),
         (fail('type "mood" does not exist', "42704"), Need("type", "mood")),
         (fail("function uuid_generate_v4() does not exist", "42883"), Need("extension", "uuid-ossp")),
         (fail('column "role_id" does not exist', "42703"), None),
-        (NO_TABLE, None),
+        (NO_TABLE, Need("table", "profiles")),
+        (fail("function app.touch(integer) does not exist", "42883"), Need("function", "app.touch")),
+        (fail('text search configuration "simple_de" does not exist', "42704"), Need("text search configuration", "simple_de")),
     ],
 )
 def test_the_missing_object_is_read_from_the_error(error: RunnerError, need: Need | None) -> None:
@@ -42,12 +47,12 @@ def test_the_missing_object_is_read_from_the_error(error: RunnerError, need: Nee
 
 
 def judge(error: RunnerError, text: str = "SELECT 1", cause: str = "", **others: str) -> Classification:
-    earlier = (
-        [("000_auth", "CREATE TABLE profiles ();", Classification("needs", need=Need("schema", "auth")))]
-        if "earlier" in others
-        else []
-    )
-    return judge_error(error, text, cause, earlier, others.values())
+    """Classify a file; `earlier` needs what only Supabase has, `broken` fails, `later` runs after it, `outside` is not read."""
+    needs = Classification("needs", need=Need("schema", "auth", "Supabase"))
+    earlier = [("000_auth", others["earlier"], needs)] if "earlier" in others else []
+    earlier += [("000_broken", others["broken"], Classification("fails"))] if "broken" in others else []
+    later = [("002_later", others["later"])] if "later" in others else []
+    return judge_error(error, text, cause, Others(earlier, later, lambda _: others.get("outside", "")))
 
 
 def test_a_file_that_fails_because_of_another_is_superseded() -> None:
@@ -57,23 +62,86 @@ def test_a_file_that_fails_because_of_another_is_superseded() -> None:
     assert verdict.goes_aside
 
 
-def test_a_file_inherits_the_unmet_need_of_the_file_that_it_depends_on() -> None:
-    verdict = judge(NO_TABLE, earlier="")
-    assert (verdict.kind, verdict.need) == ("needs", Need("schema", "auth"))
-    assert "000_auth" in verdict.reason
+def test_a_file_inherits_the_unmet_need_of_the_file_that_creates_what_it_needs() -> None:
+    verdict = judge(NO_TABLE, earlier="CREATE TABLE profiles ();")
+    assert verdict.need == Need("schema", "auth", "Supabase")
+    assert verdict.reason == "needs what 000_auth creates, which needs the schema auth"
+    assert verdict.goes_aside
+    assert judge(NO_TABLE, earlier="SELECT * FROM profiles").reason.startswith("needs the table profiles, which no file creates")
 
 
-def test_a_table_that_no_file_creates_is_missing() -> None:
-    assert judge(NO_TABLE, other="SELECT * FROM profiles").need == Need("table", "profiles")
+def test_a_file_that_needs_a_broken_one_waits_for_it_without_a_fault_of_its_own() -> None:
+    verdict = judge(NO_TABLE, broken="CREATE TABLE profiles (")
+    assert (verdict.kind, verdict.reason) == ("needs", "needs what 000_broken creates, which fails")
+    assert verdict.stops
+    assert not verdict.goes_aside
 
 
-def test_a_table_that_another_file_creates_is_an_error_of_order() -> None:
-    assert judge(NO_TABLE, other='CREATE UNLOGGED TABLE IF NOT EXISTS public."profiles" (id int)').kind == "fails"
+@pytest.mark.parametrize(
+    ("error", "need"),
+    [
+        (NO_TABLE, "the table profiles"),
+        (fail('type "mood" does not exist', "42704"), "the type mood"),
+        (fail('schema "app" does not exist', "3F000"), "the schema app"),
+        (fail('role "reader" does not exist', "42704"), "the role reader"),
+        (fail("function app.touch() does not exist", "42883"), "the function app.touch"),
+    ],
+)
+def test_a_file_that_needs_what_no_file_creates_fails_and_is_not_set_aside(error: RunnerError, need: str) -> None:
+    verdict = judge(error)
+    assert verdict.kind == "fails"
+    assert verdict.reason.startswith(f"needs {need}, which no file creates")
+    assert not verdict.goes_aside
+    other = judge(error, outside="scripts/init.sql")
+    assert other.reason.startswith(f"needs {need}, which scripts/init.sql creates")
+    assert other.creator == "scripts/init.sql"
+    assert other.stops
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'CREATE UNLOGGED TABLE IF NOT EXISTS public."profiles" (id int)',
+        "CREATE OR REPLACE VIEW profiles AS SELECT 1",
+        "ALTER TABLE people RENAME TO profiles",
+        "DO $$ BEGIN CREATE TABLE profiles (); END $$",
+    ],
+)
+def test_a_table_that_a_later_file_creates_is_an_error_of_order(text: str) -> None:
+    verdict = judge(NO_TABLE, later=text)
+    assert verdict.kind == "fails"
+    assert "which 002_later creates, and that runs later" in verdict.reason
+
+
+def test_a_comment_creates_nothing() -> None:
+    assert "no file creates" in judge(NO_TABLE, later="-- CREATE TABLE profiles ();\nSELECT 'create table profiles'").reason
 
 
 def test_a_file_that_lacks_only_an_extension_is_not_set_aside() -> None:
-    assert not judge(fail('type "vector" does not exist', "42704")).goes_aside
+    verdict = judge(fail('type "vector" does not exist', "42704"))
+    assert not verdict.goes_aside
+    assert not verdict.stops
     assert judge(NO_SCHEMA).goes_aside
+
+
+def test_a_schema_in_which_a_file_creates_objects_is_not_that_of_a_platform() -> None:
+    assert not judge(NO_SCHEMA, text="CREATE TABLE auth.accounts (id int)").goes_aside
+
+
+@pytest.mark.parametrize(
+    ("text", "role"),
+    [
+        ("GRANT SELECT ON a TO anon;", "anon"),
+        ("CREATE POLICY p ON a TO reader, authenticated USING (true);", "authenticated"),
+        ("-- GRANT SELECT ON a TO anon", ""),
+        ("INSERT INTO a VALUES ('to anon')", ""),
+        ("CREATE TABLE anon ();", ""),
+    ],
+)
+def test_a_role_that_only_a_platform_has_is_found_in_the_text(text: str, role: str) -> None:
+    need = find_platform_role(text, ())
+    assert (need.name if need else "") == role
+    assert find_platform_role(text, [role]) is None
 
 
 def test_html_is_not_sql() -> None:
@@ -81,19 +149,15 @@ def test_html_is_not_sql() -> None:
     assert verdict == Classification("fails", "is not SQL (looks like HTML): <!DOCTYPE html>")
 
 
-def add(*keys: Key) -> Difference:
-    return Difference(tuple(Change(key, None, "") for key in keys))
+def test_the_names_of_what_a_file_creates_are_unqualified() -> None:
+    keys = (Key("table", "public.roles"), Key("column", "id", "public.roles"), Key("function", "public.level(integer)"))
+    assert list_names(Difference(tuple(Change(key, None, "") for key in keys))) == {"roles", "id", "level"}
 
 
 def test_causes_are_ranked_by_the_objects_in_the_error_then_by_those_in_the_text() -> None:
-    effects = {
-        1: add(Key("table", "public.users")),
-        2: add(Key("table", "public.roles"), Key("column", "id", "public.roles")),
-        3: add(Key("table", "public.other")),
-        4: add(Key("function", "public.level(integer)")),
-    }
+    created = {1: {"users"}, 2: {"roles", "id"}, 3: {"other"}, 4: {"level"}}
     text = "CREATE TABLE x (u int REFERENCES users, r int REFERENCES roles (role_id)); SELECT level(1)"
-    assert rank_causes(text, 'relation "roles" does not exist', effects) == [2, 4, 1]
+    assert rank_causes(text, 'relation "roles" does not exist', created) == [2, 4, 1]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.legacy.names import OldName, is_down_name, list_down_names, read_name, read_undo_number
+from tasks.legacy.reading.names import OldName, is_down_name, list_down_names, read_name, read_undo_number
 from tasks.runner.errors import FilesError
 from tasks.runner.files.checkout import show_path
 from tasks.runner.files.versions import read_leading_number
@@ -29,9 +29,9 @@ class OldFile:
 
     @property
     def order(self) -> tuple[object, ...]:
-        """Return the sort key: by number, then by timestamp, and files with neither last."""
+        """Return the sort key: by number, then by the date in the name, and files with neither last."""
         ranks = {"numbered": 0, "timestamped": 1, "unnumbered": 2, "repeatable": 3}
-        return ranks[self.name.kind], self.name.number or (), self.name.timestamp, self.path.name
+        return ranks[self.name.kind], self.name.timestamp, self.name.number or (), self.path.name
 
 
 def read_old_files(folder: Path, *others: Path, more: Iterable[OldFile] = ()) -> tuple[OldFile, ...]:
@@ -61,6 +61,11 @@ def list_sql(folder: Path) -> list[Path]:
     """Return the SQL files of a folder, without schema.sql beside up/, which this tool writes."""
     listed = [path for path in folder.iterdir() if path.suffix.lower() == ".sql" and path.name[0] not in "_."]
     return [path for path in listed if path.name != "schema.sql" or not (folder / "up").is_dir()]
+
+
+def list_ups(folder: Path) -> list[Path]:
+    """Return the files of up/ in a migrations folder, by name."""
+    return sorted(path for path in (folder / "up").glob("*.sql") if path.is_file() and path.name[0] not in "_.")
 
 
 def pair_files(paths: Iterable[Path]) -> tuple[list[OldFile], list[Path]]:
@@ -93,7 +98,7 @@ def _pair_by_number(by_place: Mapping[tuple[Path, str], Path], downs: dict[Path,
 
 def _describe_fault(path: Path) -> str:
     if not path.is_file():
-        return "is no file"
+        return "is not a file"
     try:
         with path.open("rb"):
             return ""

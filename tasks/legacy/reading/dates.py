@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 from tasks.checkout.git import Repository
-from tasks.legacy.files import OldFile
+from tasks.legacy.reading.files import OldFile
 
 DateSource = Literal["name", "git", "header", "modification time"]
 
 _HEAD_LINES = 40
+_CLOCKS = timedelta(days=1)
+"""How far the clocks and time zones of two machines may differ."""
 _COMMENT = re.compile(r"\s*(?:--+|/?\*+)\s?(.*?)\s*(?:\*/)?\s*$")
 _DATE = r"(\d{4})[-/](\d{2})[-/](\d{2})(?:[ T](\d{2}):(\d{2})(?::(\d{2}))?)?"
 _HEADER_DATE = re.compile(rf"(?:.*\b(?:date|created|written|author(?:ed)?|added)\b.*?)?{_DATE}(?!\d)", re.IGNORECASE)
@@ -40,7 +42,18 @@ def date_files(files: Iterable[OldFile]) -> dict[Path, FileDate]:
 
 
 def date_file(file: OldFile, repository: Repository) -> FileDate:
-    """Return the date of a file from the first source that has one."""
+    """Return the date of a file from the first source that has one, with a notice if the date in its name cannot be right."""
+    date = _find_date(file, repository)
+    if file.name.wrong_date:
+        return replace(
+            date, notice=f"{file.name.wrong_date} is not a date, so it is read as a number; rename the file if it is one"
+        )
+    if date.at > datetime.now(UTC) + _CLOCKS:
+        return replace(date, notice=f"the date is in the future: every later migration gets a timestamp after it ({date.source})")
+    return date
+
+
+def _find_date(file: OldFile, repository: Repository) -> FileDate:
     if file.name.timestamp:
         named = _build_date(
             *(file.name.timestamp[start:end] for start, end in ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14)))

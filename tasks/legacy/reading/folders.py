@@ -7,18 +7,20 @@ https://docs.rs/diesel_migrations/latest/diesel_migrations/ (up.sql, down.sql, m
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tasks.legacy.files import OldFile, list_sql
-from tasks.legacy.names import read_name
+from tasks.legacy.reading.files import OldFile, list_sql
+from tasks.legacy.reading.names import read_name
 
 _OUR_FOLDERS = ("up", "down")
 _UP_FILES = ("migration.sql", "up.sql")
 """The file of a migration's folder that is its up file: of Prisma, and of diesel."""
 _DOWN_FILE = "down.sql"
+_FLYWAY = re.compile(r"(?:[VU]\d[\d._]*|R)__")
 _METADATA = "metadata.toml"
 
 
@@ -33,6 +35,15 @@ def list_folders(folder: Path) -> list[OldFile]:
                 OldFile(up, read_name(each.name), down if down.is_file() else None, no_transaction=not _has_transaction(each))
             )
     return found
+
+
+def list_nested(folder: Path) -> list[Path]:
+    """Return the files in sub-folders at any depth that have names of Flyway, which reads them there too.
+
+    https://documentation.red-gate.com/fd/flyway-locations-setting-277579008.html
+    """
+    places = [place for each in sorted(_list_subfolders(folder)) for place in _walk(each)]
+    return [path for place in places for path in sorted(list_sql(place)) if path.is_file() and _FLYWAY.match(path.name)]
 
 
 def count_unread(folders: Iterable[Path], files: Iterable[OldFile]) -> dict[Path, int]:

@@ -15,12 +15,19 @@ Kind = Literal["timestamped", "numbered", "repeatable", "unnumbered"]
 
 _DOWN_ENDINGS = (".down", ".rollback", ".undo", "_down", "_rollback", "_undo")
 _FLYWAY_UNDO = re.compile(r"U(?=\d)")
+_DATE = r"\d{4}([-_.]?)\d{2}\1\d{2}"
+_END = r"(?![0-9])"
 _TIMESTAMPS = (
-    re.compile(r"\d{4}-?\d{2}-?\d{2}[-_T]?\d{6}(?!\d)"),
-    re.compile(r"\d{4}-?\d{2}-?\d{2}[-_T]?\d{2}-?\d{2}(?!\d)"),
-    re.compile(r"\d{4}-?\d{2}-?\d{2}(?!\d)"),
+    re.compile(rf"{_DATE}[-_T. ]?\d{{2}}([-_:.]?)\d{{2}}\2\d{{2}}(?:[.,]\d{{1,6}}|\d{{3}})?Z?{_END}"),
+    re.compile(rf"{_DATE}[-_T. ]?\d{{2}}[-_:]?\d{{2}}Z?{_END}"),
+    re.compile(rf"{_DATE}{_END}"),
 )
 """A date with a time, with hours and minutes, and alone."""
+_PLACE = re.compile(r"(?<![0-9])(?=(?:19|20)\d{2}([-_.]?)\d{2}\1\d{2})")
+"""Where a date may begin inside a name."""
+_PART = re.compile(r"[-_.](\d{1,3})(?=[-_.\s]|$)")
+"""The number of a file among those of one day: 20240105_02_x, 20240105.2_x."""
+_RESEMBLES_DATE = re.compile(rf"V?((?:19|20)(?:\d{{6}}|\d{{12}}|\d{{2}}([-_.])\d{{2}}\2\d{{2}})){_END}", re.IGNORECASE)
 _EPOCH = re.compile(r"(1\d{9})(\d{3})?(?!\d)")
 """Seconds since 1970, or milliseconds, as some tools number files (node-pg-migrate, shmig); years before 2033."""
 _PREFIX = re.compile(r"(?:[VR](?=[\d_]))?(?:\d+(?:[._-]\d+)*)?(?:__|[_. -]|$)", re.IGNORECASE)
@@ -33,10 +40,17 @@ class OldName:
     stem: str
     kind: Kind
     number: LeadingNumber | None
+    """The number at the start; after a date, the number of the file among those of that day."""
     description: str
     """The words of the name as the description of a version."""
     timestamp: str = ""
     """The date in the name as the timestamp of a version; zeros for a time that it lacks."""
+
+    @property
+    def wrong_date(self) -> str:
+        """Return the number at the start of the name if it resembles a date that does not exist."""
+        match = _RESEMBLES_DATE.match(self.stem) if not self.timestamp else None
+        return match[1] if match else ""
 
 
 def read_name(stem: str) -> OldName:
@@ -45,18 +59,21 @@ def read_name(stem: str) -> OldName:
     start = 1 if re.match(r"V\d", name) else 0
     timestamp, end = _read_timestamp(name, start)
     if timestamp:
-        return OldName(name, "timestamped", None, make_description(name[end:].lstrip("_-. ")), timestamp)
+        part = _PART.match(name, end)
+        rest = name[part.end() if part else end :]
+        return OldName(name, "timestamped", (int(part[1]),) if part else None, make_description(rest.lstrip("_-. ")), timestamp)
     number = read_leading_number(name)
     kind: Kind = "numbered" if number else "repeatable" if re.match("R__", name) else "unnumbered"
     rest = name if kind == "unnumbered" else _cut_prefix(name, number)
-    return OldName(name, kind, number, make_description(rest))
+    inside = [_read_timestamp(name, match.start())[0] for match in _PLACE.finditer(name)] if kind == "unnumbered" else []
+    return OldName(name, kind, number, make_description(rest), next(filter(None, inside), ""))
 
 
 def _read_timestamp(name: str, start: int) -> tuple[str, int]:
     """Return the timestamp that a name has at a place, and its end; an empty text for a number that is no date."""
     for pattern in _TIMESTAMPS:
         match = pattern.match(name, start)
-        digits = re.sub(r"\D", "", match[0]).ljust(14, "0") if match else ""
+        digits = re.sub(r"\D", "", match[0])[:14].ljust(14, "0") if match else ""
         if match and VERSION_PATTERN.fullmatch(f"{digits}_x") and _exists(digits):
             return digits, match.end()
     match = _EPOCH.match(name, start)

@@ -6,7 +6,7 @@ import codecs
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.legacy.files import OldFile
+from tasks.legacy.reading.files import OldFile
 from tasks.runner.files.checkout import show_path
 from tasks.runner.parsing import ScriptError
 from tasks.runner.parsing.psql import needs_psql, take_copy_data

@@ -1,0 +1,1 @@
+"""Read old files: their names, dates, folders, and texts."""
