@@ -22,6 +22,7 @@ from benchmarks.timing import Sample
 from benchmarks.tools import OURS, PSQL, install_other_tools, list_tools
 from benchmarks.verifications import FIRST as FIRST_VERIFY
 from benchmarks.verifications import VerifyBenchmark
+from benchmarks.versions import measure, print_table
 from tasks.postgres.server import control, embedded
 from tests.kit.servers import Server
 
@@ -84,6 +85,11 @@ def measure_checksums(_server: Server, home: Path, runs: int) -> None:
     _print_samples("checksums of 10,000 files of 3 KB", time_checksums(home, 10_000, runs), reference=HASH)
 
 
+def measure_versions(_server: Server, home: Path, _runs: int) -> None:
+    """Count the false alarms of comparisons over all pairs of versions that are present."""
+    print_table(measure(home))
+
+
 def _read_part(name: str) -> str:
     """Return the name of a part; raises ArgumentTypeError if there is no such part."""
     if name not in _PARTS:
@@ -131,6 +137,7 @@ _PARTS: dict[str, Callable[[Server, Path, int], None]] = {
     "checksums": measure_checksums,
     "fly": measure_fly,
     "rehearsals": measure_rehearsals,
+    "versions": measure_versions,
 }
 
 

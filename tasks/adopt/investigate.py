@@ -10,7 +10,7 @@ from tasks.adopt.row_changes import list_row_changes
 from tasks.adopt.search import Effect, Graph, Search, Solution, find_effect, solve
 from tasks.adopt.trials import TIMEOUT_S, Trials
 from tasks.adopt.verdicts import Evidence, Verdict, judge_all, list_missing, list_unexplained
-from tasks.catalog import Catalog
+from tasks.catalog import Catalog, restrict, undo_upgrade
 from tasks.rehearsal.lacks import find_lack_error
 from tasks.rehearsal.model import Outcome, RehearsedMigration
 from tasks.rehearsal.replay.replay import replay
@@ -60,6 +60,10 @@ def investigate(
     ]
     made = Catalog({key: text for outcome in outcomes for key, text in outcome.after.of_kind("table")})
     live = exclude_tool_tables(live, made)
+    # The search compares texts, so they are made alike before.
+    live = restrict(live, server.version)
+    if outcomes:
+        live = undo_upgrade(outcomes[-1].after, live)
     claimed = {index: forced[migration.name] for index, migration in enumerate(migrations) if forced and migration.name in forced}
     with Trials(server, migrations, limit=_TRIALS + _TRIALS_EACH * len(migrations)) as trials:
         empty = outcomes[0].before if outcomes else trials.read_empty()

@@ -3,6 +3,7 @@
 The runner stores a fingerprint of it in the ledger; the rehearsal compares schemas.
 """
 
+from tasks.catalog.comparing import align, compare, divide, restrict, undo_upgrade
 from tasks.catalog.reading import read_catalog
 from tasks.catalog.showing import mask_difference, show_difference, write_difference
 from tasks.catalog.values import (
@@ -13,7 +14,6 @@ from tasks.catalog.values import (
     Change,
     Difference,
     Key,
-    compare,
 )
 
 __all__ = [
@@ -24,9 +24,13 @@ __all__ = [
     "Change",
     "Difference",
     "Key",
+    "align",
     "compare",
+    "divide",
     "mask_difference",
     "read_catalog",
+    "restrict",
     "show_difference",
+    "undo_upgrade",
     "write_difference",
 ]

@@ -1,13 +1,15 @@
 """What the versions of the server write differently about the same schema, and how it is written alike.
 
-15: PUBLIC may no longer CREATE in the schema public, which has another owner. Grants on it are compared with the defaults of the
-    version; its standard comment is left out. https://www.postgresql.org/docs/release/15.0/
+15: The schema public has another owner, and no longer the standard comment, which is left out. The privileges of two versions are
+    compared in tasks/catalog/comparing.py. https://www.postgresql.org/docs/release/15.0/
+15: true and false give a column no name. The name of a column is dropped where it is the type of a constant.
+    https://github.com/postgres/postgres/commit/941460fcf731a32e6a90691508d5cfa3d1f8eeaf
 16: a view that selects from one relation is written without its name before each column. The name is dropped for 14 and 15.
     https://github.com/postgres/postgres/commit/47bb9db75996232ea71fc1e1888ffb0e70579b54
 16: words such as json became keywords, so that names like them are quoted. The quotes are dropped where they are not needed.
     https://www.postgresql.org/docs/current/sql-keywords-appendix.html
-17: ALL includes a new privilege MAINTAIN. A role with all other privileges is written as having ALL.
-    https://www.postgresql.org/docs/release/17.0/
+16: XMLSERIALIZE is written with NO INDENT, its default. https://www.postgresql.org/docs/release/16.0/
+16: system_user became a reserved word. It is always quoted.
 17: a partition has the identity columns of its parent. The identity of a column of a partition is never written.
     https://www.postgresql.org/docs/release/17.0/
 17: NOT NULL of a domain is a constraint too. It is read from the domain. https://www.postgresql.org/docs/release/17.0/
@@ -20,7 +22,7 @@ from __future__ import annotations
 import re
 
 from tasks.catalog.qualifiers import drop_qualifiers
-from tasks.postgres.tokens import tokenize
+from tasks.postgres.tokens import NAME, Token, tokenize
 
 LATER_KEYWORDS = frozenset(
     {
@@ -40,6 +42,10 @@ LATER_KEYWORDS = frozenset(
 )
 """Words that pg_get_keywords() of 18 lists as neither unreserved nor reserved, and that of 14 does not list."""
 
+_NO_INDENT = (" NO INDENT)", ")")
+"""What 16 and later write for the default of XMLSERIALIZE."""
+_RESERVED, _RESERVES_IT = "system_user", 160000
+
 _TEXT_AFTER = {"function": "\nAS ", "procedure": "\nAS ", "comment": " IS '"}
 """What comes before the text that a user wrote, which is not changed."""
 
@@ -50,6 +56,33 @@ _CAST = re.compile(r"\(('(?:[^']|'')*'::character varying(?:\(\d+\))?)\)::text")
 Both are the same schema."""
 
 _VIEWS = frozenset({"view", "materialized view"})
+_QUERIES = _VIEWS | {"rule", "function", "procedure", "policy"}
+"""What may contain a query with columns whose names are not visible."""
+
+_TYPE_NAMES = {
+    "bigint": "int8",
+    "bit varying": "varbit",
+    "boolean": "bool",
+    "character": "bpchar",
+    "character varying": "varchar",
+    "double precision": "float8",
+    "integer": "int4",
+    "real": "float4",
+    "smallint": "int2",
+    "time with time zone": "timetz",
+    "time without time zone": "time",
+    "timestamp with time zone": "timestamptz",
+    "timestamp without time zone": "timestamp",
+}
+"""The names in pg_type of types that have another name in SQL."""
+_CHAIN = rf"(?:{NAME}\.)*{NAME}"
+_WORDS = r"bit\ varying|character\ varying|double\ precision"
+_NAMED_CONSTANT = re.compile(
+    rf"""(?P<constant>(?:'(?:[^']|'')*'|\bNULL)::(?P<type>{_WORDS}|{_CHAIN})(?:\(\d+(?:,\d+)?\))?"""
+    rf"""(?P<zone>\ with(?:out)?\ time\ zone)?(?:\[\])*|\b(?:true|false))\ AS\ (?P<name>{NAME})|'(?:[^']|'')*'|"(?:[^"]|"")*\"""",
+    re.VERBOSE,
+)
+"""A constant with a name, or else a string or a quoted name."""
 
 
 def normalise(kind: str, definition: str, server_version: int) -> str:
@@ -58,8 +91,14 @@ def normalise(kind: str, definition: str, server_version: int) -> str:
         definition = drop_qualifiers(definition)
     if kind in _TEXT_AFTER:
         written, mark, text = definition.partition(_TEXT_AFTER[kind])
-        return unquote_keywords(written) + mark + text
-    return join_casts(unquote_keywords(definition))
+        return _normalise_text(kind, written, server_version) + mark + text
+    return _normalise_text(kind, definition, server_version)
+
+
+def _normalise_text(kind: str, text: str, server_version: int) -> str:
+    if kind in _QUERIES:
+        text = drop_type_names(text).replace(*_NO_INDENT)
+    return join_casts(write_names(text, server_version))
 
 
 def join_casts(text: str) -> str:
@@ -69,11 +108,33 @@ def join_casts(text: str) -> str:
     return _CAST_ITEMS.sub(lambda match: "(ARRAY[" + _CAST.sub(r"\1", match[1]) + "])::text[]", text)
 
 
-def unquote_keywords(text: str) -> str:
-    """Return the text without the quotes around names that are keywords only on newer servers."""
-    if '"json' not in text and '"merge_action"' not in text:
+def drop_type_names(text: str) -> str:
+    """Return a text without the names of columns that are the type of a constant.
+
+    A constant in a query whose names are not visible has no name at first, and that of its type after its text was read again:
+    `EXISTS ( SELECT 'x'::text` becomes `EXISTS ( SELECT 'x'::text AS text`. Elsewhere the server writes every name.
+    """
+    return _NAMED_CONSTANT.sub(_drop_type_name, text) if " AS " in text else text
+
+
+def _drop_type_name(match: re.Match[str]) -> str:
+    if match["constant"] is None:
+        return match[0]
+    written = (match["type"] or "boolean") + (match["zone"] or "")
+    name = _TYPE_NAMES.get(written, written.rpartition(".")[2])
+    return match["constant"] if match["name"].strip('"') == name.strip('"') else match[0]
+
+
+def write_names(text: str, server_version: int) -> str:
+    """Return the text with names that became keywords as all versions can read them."""
+    if '"json' not in text and '"merge_action"' not in text and (_RESERVED not in text or server_version >= _RESERVES_IT):
         return text
-    return "".join(
-        token.text[1:-1] if token.kind == "identifier" and token.text[1:-1] in LATER_KEYWORDS else token.text
-        for token in tokenize(text)
-    )
+    return "".join(_write_name(token, server_version) for token in tokenize(text))
+
+
+def _write_name(token: Token, server_version: int) -> str:
+    if token.kind == "identifier" and token.text[1:-1] in LATER_KEYWORDS:
+        return token.text[1:-1]
+    if token.text == _RESERVED and token.kind == "word" and server_version < _RESERVES_IT:
+        return f'"{token.text}"'
+    return token.text

@@ -10,7 +10,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from tasks.catalog.classes import CLASSES
-from tasks.catalog.normalising import normalise, unquote_keywords
+from tasks.catalog.normalising import normalise, write_names
 from tasks.catalog.values import DERIVED, Catalog, Key
 
 SETTINGS = {
@@ -71,5 +71,5 @@ def _read_objects(connection: psycopg.Connection, version: int) -> Iterator[tupl
         while cursor.nextset():
             for kind, name, parent, definition in cursor.fetchall():
                 if definition is not None:
-                    key = Key(kind, unquote_keywords(name), unquote_keywords(parent))
+                    key = Key(kind, write_names(name, version), write_names(parent, version))
                     yield key, normalise(kind, definition, version)

@@ -111,13 +111,6 @@ class Difference:
         return Difference(tuple(change for change in self.changes if change.key.kind in kinds))
 
 
-def compare(before: Catalog, after: Catalog) -> Difference:
-    """Return what was added, removed and changed between two schemas, by kind and name."""
-    keys = sorted(before.objects.keys() | after.objects.keys())
-    pairs = ((key, before.objects.get(key), after.objects.get(key)) for key in keys)
-    return Difference(tuple(Change(key, old, new) for key, old, new in pairs if old != new))
-
-
 def _identify(item: tuple[Key, str]) -> tuple[str, str, str]:
     """Return the sort key of an object: tuples compare much faster than dataclasses."""
     key = item[0]

@@ -28,6 +28,16 @@ def _format_drift(event: DriftRead, _style: Style) -> list[Line]:
         lines += hang("⚠️  ", f"the texts and unfinished attempts in the ledger are {event.unknown}", "warn")
     for text in event.replaced:
         lines += hang("⚠️  ", f"{text}. The file of this checkout was used.", "warn")
+    if event.uncompared:
+        lines += hang(f"{INDENT}Not compared: ", f"{', '.join(event.uncompared)}.", "dim")
+    if event.mild:
+        differences = count(len(event.mild.changes), "difference")
+        lines.append(
+            Line(
+                f"⚠️  not counted as drift: {differences} in the order of columns, or that an upgrade of the server leaves", "warn"
+            )
+        )
+        lines += [format_change(text) for text in show_difference(event.mild)]
     if not event.changes:
         return [*lines, Line("✅ No drift: the schema is the same as after the applied migrations", "good")]
     number = len(event.changes.changes)

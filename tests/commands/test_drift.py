@@ -50,6 +50,19 @@ def test_a_change_outside_of_migrations_is_shown(operator: Operator, embedded: S
     assert '"By hand"' in keys
 
 
+def test_the_order_of_columns_and_what_an_upgrade_leaves_is_shown_but_no_drift(operator: Operator, embedded: Server) -> None:
+    operator.write(C, "CREATE TABLE c (x int, y int);", "DROP TABLE c;")
+    operator.migrate()
+    operator.database.execute("GRANT CREATE ON SCHEMA public TO PUBLIC; DROP TABLE c; CREATE TABLE c (y int, x int)")
+    output = find(operator, embedded)
+    assert "not counted as drift: 2 differences" in output
+    assert "+ grant PUBLIC of public" in output
+    assert "~ column order public.c" in output
+    assert "Not compared: owners, subscriptions, the settings of databases and roles" in output
+    assert "No drift" in output
+    assert "drifted" not in operator.project.inv("db.status", "--check").stdout
+
+
 def test_a_checkout_that_is_behind_or_ahead_causes_no_findings(operator: Operator, embedded: Server) -> None:
     operator.remove(B)
     operator.write_tables(C)

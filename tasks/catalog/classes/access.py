@@ -6,7 +6,14 @@ https://www.postgresql.org/docs/current/ddl-priv.html. The owner is written as O
 
 from __future__ import annotations
 
-from tasks.catalog.classes.object_class import FIRST_OWN_OID, OWNED_SEQUENCES, RELATIONS, ObjectClass, exclude_members
+from tasks.catalog.classes.object_class import (
+    FIRST_OWN_OID,
+    OWNED_SEQUENCES,
+    RELATIONS,
+    ObjectClass,
+    exclude_members,
+    exclude_parts,
+)
 
 _ROW_SECURITY = f"""
 WITH {RELATIONS}
@@ -34,6 +41,7 @@ _UNTOUCHED_SCHEMA = """acldefault('n', nspowner) || CASE WHEN nspname = 'public'
             ARRAY[('=U' || CASE WHEN current_setting('server_version_num')::integer < 150000 THEN 'C' ELSE '' END
             || '/' || nspowner::regrole)::aclitem] END"""
 
+# Not the privileges on the constructors of a range and on its multirange type: no dump has them, and since 17 the type has none.
 # Each source returns: the kind of the object; its parent; the target of the grant; the text before GRANT and the one in brackets
 # after a privilege; the code for acldefault(); the owner; the access list; and the access list of an unchanged object.
 _GRANTED = f"""
@@ -57,12 +65,12 @@ granted AS MATERIALIZED (
     SELECT 'grant', proc.oid::regprocedure::text, CASE prokind WHEN 'p' THEN 'PROCEDURE ' ELSE 'FUNCTION ' END
         || proc.oid::regprocedure, '', '', 'f', proowner, proacl, acldefault('f', proowner)
     FROM pg_proc AS proc JOIN user_schemas ON user_schemas.oid = pronamespace
-    WHERE proacl IS NOT NULL AND {exclude_members("pg_proc", "proc.oid")}
+    WHERE proacl IS NOT NULL AND {exclude_members("pg_proc", "proc.oid")} AND {exclude_parts("pg_proc", "proc.oid")}
     UNION ALL
     SELECT 'grant', type.oid::regtype::text, 'TYPE ' || type.oid::regtype, '', '', 'T', typowner, typacl,
         acldefault('T', typowner)
     FROM pg_type AS type JOIN user_schemas ON user_schemas.oid = typnamespace
-    WHERE typacl IS NOT NULL AND {exclude_members("pg_type", "type.oid")}
+    WHERE typacl IS NOT NULL AND typtype <> 'm' AND {exclude_members("pg_type", "type.oid")}
     UNION ALL
     SELECT 'grant', 'language ' || quote_ident(lanname), 'LANGUAGE ' || quote_ident(lanname), '', '', 'l', lanowner, lanacl,
         acldefault('l', lanowner)
@@ -92,7 +100,6 @@ granted AS MATERIALIZED (
     WHERE defaclnamespace = 0 OR schemas.oid IS NOT NULL
 )"""
 
-# 17 added MAINTAIN to ALL, see tasks/catalog/normalising.py.
 _GRANTS = f"""
 WITH {OWNED_SEQUENCES},
 {_GRANTED},
@@ -105,7 +112,7 @@ usual AS MATERIALIZED (
     SELECT DISTINCT number, grantee, privilege_type AS privilege FROM numbered, aclexplode(untouched)
 ),
 totals AS (
-    SELECT number, count(DISTINCT privilege_type) FILTER (WHERE privilege_type <> 'MAINTAIN') AS total
+    SELECT number, count(DISTINCT privilege_type) AS total
     FROM numbered, aclexplode(acldefault(code, owner)) GROUP BY number
 ),
 steps AS (
@@ -117,17 +124,11 @@ steps AS (
     WHERE NOT EXISTS (SELECT FROM given WHERE (usual.number, usual.grantee, usual.privilege)
         = (given.number, given.grantee, given.privilege))
 ),
-whole AS (
-    SELECT number, grantee FROM given JOIN totals USING (number) WHERE privilege <> 'MAINTAIN'
-    GROUP BY number, grantee, total HAVING count(DISTINCT privilege) = total
-),
 sentences AS (
     SELECT number, grantee, verb, grantable,
-        CASE WHEN total > 1 AND count(*) FILTER (WHERE privilege <> 'MAINTAIN') = total THEN 'ALL'
+        CASE WHEN total > 1 AND count(*) = total THEN 'ALL'
              ELSE string_agg(privilege || part, ', ' ORDER BY privilege COLLATE "C") END AS privileges
     FROM steps JOIN numbered USING (number) LEFT JOIN totals USING (number)
-    WHERE NOT (privilege = 'MAINTAIN' AND (number, grantee) IN (SELECT number, grantee FROM whole)
-        AND verb = 'REVOKE')
     GROUP BY number, grantee, verb, grantable, total, part
 ),
 worded AS (

@@ -29,6 +29,8 @@ LEFT JOIN (
 ) AS inheritance ON inhrelid = relations.oid
 WHERE relkind IN ('r', 'p', 'f')"""
 
+# The limits of the column's type are the defaults: LIKE makes a bigint sequence with these limits, a dump one of that type.
+# Sequences can be unlogged since 15: https://www.postgresql.org/docs/release/15.0/
 _COLUMNS = f"""
 WITH {OWNED_SEQUENCES},
 identities AS MATERIALIZED (
@@ -36,6 +38,7 @@ identities AS MATERIALIZED (
         CASE WHEN sequences.relname <> relations.relname || '_' || attname || '_seq'
                   OR sequences.relnamespace <> relations.relnamespace THEN 'SEQUENCE NAME ' || sequences.name END,
         CASE WHEN sequences.relpersistence <> relations.relpersistence
+                  AND current_setting('server_version_num')::integer >= 150000
              THEN CASE sequences.relpersistence WHEN 'u' THEN 'UNLOGGED' ELSE 'LOGGED' END END,
         CASE WHEN seqstart <> CASE WHEN seqincrement > 0 THEN seqmin ELSE seqmax END THEN 'START WITH ' || seqstart END,
         CASE WHEN seqincrement <> 1 THEN 'INCREMENT BY ' || seqincrement END,
@@ -45,10 +48,10 @@ identities AS MATERIALIZED (
         CASE WHEN seqcycle THEN 'CYCLE' END), '') AS options
     FROM sequences
     JOIN pg_sequence ON seqrelid = sequences.oid
-    JOIN (VALUES ('int2'::regtype, -32768::bigint), ('int4', -2147483648), ('int8', -9223372036854775808))
-        AS whole (type, least_value) ON type = seqtypid
     JOIN relations ON relations.oid = table_oid
     JOIN pg_attribute ON attrelid = table_oid AND attnum = table_column
+    JOIN (VALUES ('int2'::regtype, -32768::bigint), ('int4', -2147483648), ('int8', -9223372036854775808))
+        AS whole (type, least_value) ON type = atttypid
     WHERE deptype = 'i'
 )
 SELECT 'column', quote_ident(attname), relations.name, concat_ws(' ', format_type(atttypid, atttypmod),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tasks.catalog import COLUMN_ORDER, Catalog, Change, read_catalog, show_difference
+from tasks.catalog import COLUMN_ORDER, Catalog, Change, read_catalog, restrict, show_difference
 from tasks.rehearsal.drift.drift import Drift, MigrationWritten
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.replay import state_after
@@ -83,7 +83,7 @@ def _settle(drift: Drift, live: Catalog, server: ScratchServer, answered: Answer
             state_after(server, [*drift.migrations, renamed]) as scratch,
             connect(scratch.url, name="migrate-drift") as connection,
         ):
-            return read_catalog(connection)
+            return restrict(read_catalog(connection), server.target_version)
 
     return settle_renames(drift.expected, live, answered.answers, run, answered.ask)
 

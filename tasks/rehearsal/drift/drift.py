@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tasks.catalog import Catalog, Difference, compare, mask_difference, read_catalog
+from tasks.catalog import Catalog, Difference, align, compare, divide, mask_difference, read_catalog
 from tasks.rehearsal.drift.unfinished import PartialScript, describe_unfinished, exclude_leftovers, read_partial
 from tasks.rehearsal.lacks import NotChecked, refuse_lacks
 from tasks.rehearsal.model import RehearsedMigration, read_pair
@@ -28,6 +28,7 @@ from tasks.runner.operations.requests import Request
 from tasks.runner.operations.schema import build_catalog
 
 _MOST_NAMED = 5
+_UNCOMPARED = ("owners", "subscriptions", "the settings of databases and roles (ALTER DATABASE … SET, ALTER ROLE … SET)")
 
 
 @event("drift_read")
@@ -48,6 +49,10 @@ class DriftRead(Event):
     """Why the texts and unfinished attempts of the ledger are not known, if they may not be read."""
     replaced: tuple[str, ...] = ()
     """The migrations whose stored text may not run, and why; their files ran instead."""
+    mild: Difference = field(default_factory=Difference)
+    """The changes that are no drift: another order of columns, and what an upgrade of the server leaves."""
+    uncompared: tuple[str, ...] = ()
+    """What the comparison does not read."""
 
 
 @event("migration_written")
@@ -79,8 +84,17 @@ class Drift:
 
     @property
     def changes(self) -> Difference:
-        """Return the difference from the expected schema to the live one."""
-        return exclude_left_out(exclude_leftovers(compare(self.expected, self.live), self.partial), self.left_out)
+        """Return the difference from the expected schema to the live one, without what is no drift."""
+        return self._divide()[0]
+
+    @property
+    def mild(self) -> Difference:
+        """Return the part of the difference that is no drift: see tasks.catalog.comparing.divide."""
+        return self._divide()[1]
+
+    def _divide(self) -> tuple[Difference, Difference]:
+        found = exclude_left_out(exclude_leftovers(compare(self.expected, self.live), self.partial), self.left_out)
+        return divide(found, self.live.server_version)
 
     @property
     def unchecked(self) -> tuple[str, ...]:
@@ -105,7 +119,7 @@ def find_drift(read: CatalogRead, files: Migrations | None, server: ScratchServe
         with connect(scratch.url, name="migrate-drift") as connection:
             expected = read_catalog(connection)
     live = exclude_tool_tables(build_catalog(read), made=expected)
-    return Drift(migrations, expected, live, left_out, partial)
+    return Drift(migrations, *align(expected, live), left_out, partial)
 
 
 @contextmanager
@@ -198,6 +212,8 @@ def answer(read: CatalogRead, drift: Drift) -> Iterator[DriftRead]:
         unfinished,
         read.unknown,
         list_replaced(read.scripts),
+        mask_difference(drift.mild),
+        _UNCOMPARED,
     )
 
 

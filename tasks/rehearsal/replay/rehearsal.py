@@ -13,7 +13,7 @@ from types import TracebackType
 import psycopg
 from psycopg import sql
 
-from tasks.catalog import Catalog, read_catalog
+from tasks.catalog import Catalog, read_catalog, restrict
 from tasks.rehearsal.errors import ON_SCRATCH, LockedOutError
 from tasks.rehearsal.lacks import Lack, NotChecked
 from tasks.rehearsal.model import Direction, RehearsedMigration, Trial
@@ -64,8 +64,8 @@ class Rehearsal:
         self._scratch_run.close()
 
     def read_catalog(self) -> Catalog:
-        """Read the current schema."""
-        return read_catalog(self._scratch_run.connection)
+        """Read the current schema, as it is compared with that of the target."""
+        return restrict(read_catalog(self._scratch_run.connection), self._database.server.target_version)
 
     def run(self, migration: RehearsedMigration, direction: Direction) -> Trial:
         """Run one direction of a migration; its errors are returned, not raised."""

@@ -75,6 +75,8 @@ class ScratchServer:
         self.limited = not as_superuser
         """Whether the rehearsed SQL has no rights beyond its scratch database."""
         self.limits = limits or cache.CacheLimits()
+        self.target_version = 0
+        """The server_version of the target whose schema is compared with those on this server; 0 if there is none."""
         self._owner = owners.Owner()
         self._session: list[psycopg.Connection] = []
         self._logins: list[ScratchLogin] = []
@@ -288,9 +290,13 @@ def open_server(
 
 
 def check_version(server: ScratchServer, target_version: int) -> None:
-    """Raise RefusedError if the scratch server's major version is older than the target's, given as server_version."""
+    """Raise RefusedError if the scratch server's major version is older than the target's, given as server_version.
+
+    Otherwise the schemas that rehearsals read on it are from now on those that a server of the target's version can have.
+    """
     own, wanted = server.version // _MAJOR, target_version // _MAJOR
     if own >= wanted:
+        server.target_version = target_version
         return
     raise RefusedError(
         f"the scratch server (PostgreSQL {own}) is older than the target (PostgreSQL {wanted}): the results may differ",
