@@ -24,6 +24,8 @@ _MOUNT = re.compile(
     r"docker-entrypoint-initdb\.d|^\s*(?:COPY|ADD)\s|\bfilesystem:|\bsource:|(?:^|\s)--?(?:d|dir|path|migrations?-\w+)[ =]"
 )
 """Lines that use a folder as a whole: a mount of the image postgres, a Dockerfile, and the folder of another tool."""
+_TOOL = Path(__file__).parents[1]
+"""The package of this tool, which refers to such folders in general."""
 
 
 class _Moved:
@@ -51,7 +53,7 @@ def find_references(proposal: Proposal) -> tuple[FileReference, ...]:
     ours = (proposal.folder / RENAMES_FILE).absolute()
     found = []
     for path in files if moved.paths else ():
-        text = read_text(path, root) if path.absolute() != ours else ""
+        text = read_text(path, root) if path.absolute() != ours and not path.is_relative_to(_TOOL) else ""
         if ".sql" in text.lower() or (moved.folder_pattern and moved.folder_pattern.search(text)):
             found += list(_search(path, text, moved))
     return tuple(found)

@@ -8,6 +8,7 @@ from tasks.legacy.proposal import Placement, Proposal
 from tasks.legacy.reading.files import OldFile
 from tasks.legacy.reading.names import read_name
 from tasks.legacy.references import find_references
+from tests.kit.projects import REPOSITORY
 from tests.kit.repositories import TestRepository
 
 INIT = "scripts/init-local.sql"
@@ -99,3 +100,9 @@ def test_links_are_not_followed(root: Path, tmp_path: Path) -> None:
     (root / "folder").symlink_to(outside)
     (root / "loop").symlink_to(root)
     assert find(root) == []
+
+
+def test_the_tool_itself_does_not_refer_to_old_files() -> None:
+    old = OldFile(REPOSITORY / USERS, read_name("001_users"))
+    found = find_references(Proposal(REPOSITORY / "migrations", (Placement(old, "20250101000000_users"),)))
+    assert [each for each in found if "/tasks/" in f"/{each.path}"] == []
