@@ -16,7 +16,7 @@ from tasks.commands.elsewhere import confirm_elsewhere
 from tasks.commands.flags import JSON_HELP, ONE_ENV_HELP, REHEARSAL_HELP
 from tasks.commands.scratch import note_stand_ins, open_scratch, read_extensions
 from tasks.commands.settle import compare_and_settle
-from tasks.config.environments import Environment, load_environment
+from tasks.config.environments import LOCAL, Environment, load_environment
 from tasks.console.prompts import confirm_by_typing, explain_no_prompt
 from tasks.options import Options
 from tasks.runner.command_lines import compose_command
@@ -161,6 +161,10 @@ def _apply(case: _Adoptee, examination: Examination, options: Options, stop: Sto
     adoptions = [replace(adoption, checksum=checksums[adoption.version]) for adoption in examination.adoptions]
     request = Request("adopt", version=case.subject.seen, agree=(pack(adoptions),))
     report(open_events(case.environment, request, options, stop, seen), json=options.json)
+    if case.runner is not None and case.environment.name == LOCAL:
+        from tasks.commands.schema_file import write_schema_file
+
+        report(write_schema_file(case.runner, case.environment.settings), json=options.json)
 
 
 def _confirm(environment: Environment, what: str, options: Options, stop: Stop) -> None:

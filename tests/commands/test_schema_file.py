@@ -33,6 +33,13 @@ def test_runs_on_the_local_database_update_the_file(operator: Operator) -> None:
     assert "public.b" not in read(operator)
 
 
+def test_an_adoption_in_the_local_database_writes_the_file(operator: Operator, database: Database) -> None:
+    database.execute("CREATE TABLE a (id int)")
+    operator.project.inv("db.adopt", "--apply", "--yes", check=0)
+    assert "CREATE TABLE public.a (" in read(operator)
+    assert "public.b" not in read(operator)
+
+
 def test_a_run_with_nothing_to_do_keeps_the_file_and_creates_a_missing_one(operator: Operator) -> None:
     operator.project.inv("db.migrate", check=0)
     text = read(operator)
