@@ -1,4 +1,4 @@
-"""False alarms over all pairs of versions: what db.drift would report of a schema that nobody changed."""
+"""False alarms over all pairs of versions: what db.drift would report of a schema that was not changed."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def _means_another(text: str, target: Path, path: Path, root: Path) -> bool:
 
 
 def _is_common(path: Path) -> bool:
-    """Return True for a name that says nothing without its folder, such as those of Prisma and diesel."""
+    """Return True for a name that means nothing without its folder, such as those of Prisma and diesel."""
     return path.name in ("migration.sql", "up.sql", "down.sql")
 
 

@@ -33,7 +33,7 @@ class RehearsalFinding:
 @event("stand_ins_used")
 @dataclass(frozen=True, slots=True)
 class StandInsUsed(Event):
-    """The extensions of which a rehearsal used the embedded server's stand-in; what it proved holds for that."""
+    """The extensions of which a rehearsal used the embedded server's stand-in; what it proved applies to that."""
 
     extensions: tuple[str, ...]
 

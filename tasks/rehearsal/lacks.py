@@ -52,7 +52,7 @@ class LackError(RefusedError):
 
 
 def refuse_lacks(left_out: Sequence[NotChecked], version: int, *, embedded: bool, what: str, skippable: bool = True) -> None:
-    """Raise LackError with the ways to an answer if statements were left out that nobody asked to skip.
+    """Raise LackError with the ways to get an answer if statements were left out that are not excluded.
 
     `what` begins the message; `skippable` is False where nothing may be left out.
     """

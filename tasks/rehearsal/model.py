@@ -57,7 +57,7 @@ class Outcome:
     unchecked: tuple[str, ...] = ()
     """The statements that were not run, each as file, line and first words."""
     lacking: tuple[NotChecked, ...] = ()
-    """Those of them that were not run because the scratch server lacks something that nobody asked to skip."""
+    """Those of them that were not run because the scratch server lacks something that is not excluded."""
     roles: tuple[str, ...] = ()
     """The roles that it names, and that exist on the scratch server only because rehearsals made them."""
 

@@ -1,4 +1,4 @@
-"""No drift where only the versions of two servers differ, and drift where somebody changed something."""
+"""No drift where only the versions of two servers differ, and drift where something was changed."""
 
 import pytest
 

@@ -133,7 +133,7 @@ class _CrashTest:
             yield database
 
     def _excuse(self, database: ScratchDatabase, error: ErrorRaised) -> tuple[str, Lack | None]:
-        """Return why an error is not one of the migration, and what the server lacks if nobody asked to skip that.
+        """Return why an error is not one of the migration, and what the server lacks if it is not excluded.
 
         It needs rights, or what a statement that needs them makes, or something that the server does not have.
         """

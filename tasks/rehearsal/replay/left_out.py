@@ -30,7 +30,7 @@ class LeftOut:
     denied: bool = False
     """Whether it was left out for lack of rights, not because of an excluded extension."""
     lack: Lack | None = None
-    """What the scratch server does not have and nobody asked to skip, directly or for a statement that this one needs."""
+    """What the scratch server does not have and is not excluded, directly or for a statement that this one needs."""
 
 
 def read_left_out(connection: psycopg.Connection, ledger: Ledger) -> list[LeftOut]:

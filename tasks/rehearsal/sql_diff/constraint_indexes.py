@@ -22,7 +22,7 @@ def find_constraint(key: Key, objects: Collection[Key]) -> Key | None:
 
 
 def set_parameters(key: Key, definition: str) -> list[str]:
-    """Return the statements that give an index what its definition has beyond that of the constraint."""
+    """Return the statements for what the definition of an index has beyond that of the constraint."""
     settings, tablespace = _SETTINGS.search(definition), _TABLESPACE.search(definition)
     return [
         *([f"ALTER INDEX {key.name} SET ({settings['settings']})"] if settings else []),

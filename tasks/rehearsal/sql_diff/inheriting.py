@@ -153,7 +153,7 @@ class Inheritance:
                 yield steps if _is_invalid(owner, self.after) else steps[::-1]
 
     def _reset_state(self, key: Key) -> list[str]:
-        """Return the statement that gives a trigger of a partition the state of its parent's, unless the link is dropped."""
+        """Return the statement that sets the state of a partition's trigger to that of its parent's, unless the link is dropped."""
         if not self.family.kept.get(key.parent):
             return []
         for table in self.family.new.list_ancestors(key.parent):
@@ -169,7 +169,7 @@ class Inheritance:
         return ("drop", key) if self._list_references(key.name) - self.actions.dropped else None
 
     def _find_default(self, key: Key) -> Step | None:
-        """Return the step for the parent's default if it gives all children theirs."""
+        """Return the step for the parent's default if all children get theirs from it."""
         for parent in self.family.kept.get(key.parent, ()):
             above = replace(key, parent=parent)
             if not self._is_set(above) or self._differs(above):
@@ -186,7 +186,7 @@ class Inheritance:
         return key in self.actions.altered or (key in self.actions.created) != (key in self.actions.dropped)
 
     def _differs(self, key: Key) -> bool:
-        """Return True if a table has children in which a setting of a column is, or remains, another than after a change."""
+        """Return True if a table has children in which a setting of a column is, or stays, another than after a change."""
         for child in self.family.list_children(key.parent):
             other = replace(key, parent=child)
             if replace(other, kind="column") not in self.after.objects:
