@@ -62,7 +62,7 @@ def restrict(catalog: Catalog, server_version: int) -> Catalog:
 
 
 def divide(difference: Difference, server_version: int) -> tuple[Difference, Difference]:
-    """Return the changes that were made by hand, and the mild ones: the order of columns, and what an upgrade of the server leaves.
+    """Return the changes made by hand, and the mild ones: the order of columns, and what an upgrade of the server leaves.
 
     `server_version` is that of the server that has the changes.
     """

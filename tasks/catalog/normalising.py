@@ -2,7 +2,7 @@
 
 15: The schema public has another owner, and no longer the standard comment, which is left out. The privileges of two versions are
     compared in tasks/catalog/comparing.py. https://www.postgresql.org/docs/release/15.0/
-15: a column that is true or false has no name of its own. The name of a column is dropped where it is the type of a constant.
+15: a column of the constant true or false is named ?column?. The name of a column is dropped where it is the type of a constant.
     https://github.com/postgres/postgres/commit/941460fcf731a32e6a90691508d5cfa3d1f8eeaf
 16: a view that selects from one relation is written without its name before each column. The name is dropped for 14 and 15.
     https://github.com/postgres/postgres/commit/47bb9db75996232ea71fc1e1888ffb0e70579b54

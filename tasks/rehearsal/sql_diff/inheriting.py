@@ -153,7 +153,7 @@ class Inheritance:
                 yield steps if _is_invalid(owner, self.after) else steps[::-1]
 
     def _reset_state(self, key: Key) -> list[str]:
-        """Return the statement that sets the state of a partition's trigger to that of its parent's, unless the link is dropped."""
+        """Return the statement that sets a partition's trigger to the state of its parent's, unless the link is dropped."""
         if not self.family.kept.get(key.parent):
             return []
         for table in self.family.new.list_ancestors(key.parent):
