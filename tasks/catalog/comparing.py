@@ -16,6 +16,8 @@ from tasks.catalog.values import COLUMN_ORDER, Catalog, Change, Difference, Key
 
 PUBLIC_SCHEMA = Key("grant", "PUBLIC", "public")
 """What PUBLIC may do in the schema public."""
+_PUBLIC = Key("schema", "public")
+"""Every new database has it, and a dump of one without it does not drop it."""
 _GRANTS = frozenset({"grant", "default privilege"})
 _WITHOUT_CREATE, _WITH_MAINTAIN = 15, 17
 _MAJOR = 10000
@@ -99,6 +101,8 @@ def undo_upgrade(expected: Catalog, live: Catalog) -> Catalog:
 def _comes_from_an_upgrade(change: Change, major: int) -> bool:
     """Return True if a change may be what a dump and restore, or pg_upgrade, from an older version left."""
     before, after, kind = change.before, change.after, change.key.kind
+    if change.key == _PUBLIC and before is None:
+        return True
     if kind == "sequence" and before is not None:
         return major >= _WITHOUT_CREATE and before == f"{_UNLOGGED}{after}"
     if kind == "column" and before is not None and after is not None:

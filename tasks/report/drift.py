@@ -34,7 +34,7 @@ def _format_drift(event: DriftRead, _style: Style) -> list[Line]:
         differences = count(len(event.mild.changes), "difference")
         lines.append(
             Line(
-                f"⚠️  not counted as drift: {differences} in the order of columns, or that an upgrade of the server leaves", "warn"
+                f"⚠️  not counted as drift: {differences} in the order of columns, or that an upgrade or a restore leaves", "warn"
             )
         )
         lines += [format_change(text) for text in show_difference(event.mild)]

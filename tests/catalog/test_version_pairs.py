@@ -54,6 +54,8 @@ def test_schemas_are_the_same_on_both_servers_and_after_a_dump_and_restore(pair:
         "privileges: REVOKE DELETE, TRUNCATE ON t FROM CURRENT_USER",
         "privileges: all seven of 16",
         "privileges: CREATE in public not for all",
+        "privileges: no public",
+        "privileges: public made again, untouched",
         "privileges: constructors of a range, granted",
     ],
 )
@@ -91,6 +93,7 @@ def test_a_database_that_came_from_14_has_a_mild_difference(pair: Pair) -> None:
         ("", "REVOKE MAINTAIN ON t FROM CURRENT_USER", 1),
         ("", "GRANT CREATE ON SCHEMA public TO catalog_reader", 1),
         ("GRANT CREATE ON SCHEMA public TO PUBLIC", "", 1),
+        ("", "DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE t (a integer, b integer)", 1),
         ("", "REVOKE ALL ON SCHEMA public FROM PUBLIC; GRANT CREATE ON SCHEMA public TO PUBLIC", 1),
         ("", "ALTER TABLE t RENAME a TO c; ALTER TABLE t RENAME b TO a; ALTER TABLE t RENAME c TO b", 0),
         ("", "ALTER TABLE t DROP a; ALTER TABLE t ADD a integer; ALTER TABLE t ADD c integer", 2),

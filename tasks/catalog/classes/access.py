@@ -41,15 +41,18 @@ _UNTOUCHED_SCHEMA = """acldefault('n', nspowner) || CASE WHEN nspname = 'public'
             ARRAY[('=U' || CASE WHEN current_setting('server_version_num')::integer < 150000 THEN 'C' ELSE '' END
             || '/' || nspowner::regrole)::aclitem] END"""
 
+# A schema public that was created again has no list, and so no privileges for PUBLIC.
+_SCHEMA_LIST = "coalesce(nspacl, CASE nspname WHEN 'public' THEN acldefault('n', nspowner) END)"
+
 # Not the privileges on the constructors of a range and on its multirange type: no dump has them, and since 17 the type has none.
 # Each source returns: the kind of the object; its parent; the target of the grant; the text before GRANT and the one in brackets
 # after a privilege; the code for acldefault(); the owner; the access list; and the access list of an unchanged object.
 _GRANTED = f"""
 granted AS MATERIALIZED (
     SELECT 'grant' AS kind, name AS parent, 'SCHEMA ' || name AS target, '' AS before, '' AS part, 'n'::"char" AS code,
-        nspowner AS owner, nspacl AS acl,
+        nspowner AS owner, {_SCHEMA_LIST} AS acl,
         {_UNTOUCHED_SCHEMA} AS untouched
-    FROM schemas WHERE nspacl IS NOT NULL
+    FROM schemas WHERE {_SCHEMA_LIST} IS NOT NULL
     UNION ALL
     SELECT 'grant', name, 'TABLE ' || name, '', '', 'r', relowner, relacl, acldefault('r', relowner)
     FROM relations WHERE relacl IS NOT NULL
@@ -155,7 +158,8 @@ _ANY_GRANT = f"""FROM (
     UNION ALL SELECT FROM pg_foreign_data_wrapper WHERE fdwacl IS NOT NULL
     UNION ALL SELECT FROM pg_foreign_server WHERE srvacl IS NOT NULL
     UNION ALL SELECT FROM pg_default_acl
-    UNION ALL SELECT FROM pg_namespace WHERE (oid >= {FIRST_OWN_OID} OR nspname = 'public') AND nspacl <> {_UNTOUCHED_SCHEMA}
+    UNION ALL SELECT FROM pg_namespace
+        WHERE (oid >= {FIRST_OWN_OID} OR nspname = 'public') AND {_SCHEMA_LIST} <> {_UNTOUCHED_SCHEMA}
 ) AS granted"""
 
 CLASSES = (
