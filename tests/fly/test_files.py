@@ -194,7 +194,7 @@ def list_code() -> Iterator[Path]:
     for name in ("console", "runner", "catalog", "postgres"):
         for suffix in (".py", ".sql"):
             found = (REPOSITORY / "tasks" / name).rglob(f"*{suffix}")
-            yield from (path for path in found if path.parent.name != "server")
+            yield from (path for path in found if "server" not in path.parts)
 
 
 def copy_code(target: Path) -> None:
