@@ -17,8 +17,8 @@ _NOT_EVERYWHERE = {"a view: XMLTABLE": "XML", "a view: XML functions": "XML"}
 NOT_RESTORED = frozenset(
     {"functions with keywords as names of parameters", "comments", "privileges: public made again, untouched"}
 )
-"""Schemas that the pg_dump of an older version does not restore: it writes names that became keywords without quotes, and that of 14
-leaves out a comment on the schema public, and that it was created again."""
+"""Schemas that the pg_dump of an older version does not restore: it writes names that became keywords without quotes, and that of
+14 leaves out a comment on the schema public, and that it was created again."""
 
 
 def find_alarms(expected: Catalog, live: Catalog) -> Difference:
