@@ -21,6 +21,7 @@ from tasks.console.prompts import confirm_by_typing, explain_no_prompt
 from tasks.options import Options
 from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import RefusedError, RunnerError
+from tasks.runner.files.schema_file import NAME
 from tasks.runner.operations.requests import Request
 from tasks.runner.signals import Stop, catch_signals
 
@@ -161,7 +162,8 @@ def _apply(case: _Adoptee, examination: Examination, options: Options, stop: Sto
     adoptions = [replace(adoption, checksum=checksums[adoption.version]) for adoption in examination.adoptions]
     request = Request("adopt", version=case.subject.seen, agree=(pack(adoptions),))
     report(open_events(case.environment, request, options, stop, seen), json=options.json)
-    if case.runner is not None and case.environment.name == LOCAL:
+    # A file that exists would be out of date; the first run creates one.
+    if case.runner is not None and case.environment.name == LOCAL and (case.runner.migrations_dir / NAME).exists():
         from tasks.commands.schema_file import write_schema_file
 
         report(write_schema_file(case.runner, case.environment.settings), json=options.json)

@@ -33,11 +33,12 @@ def test_runs_on_the_local_database_update_the_file(operator: Operator) -> None:
     assert "public.b" not in read(operator)
 
 
-def test_an_adoption_in_the_local_database_writes_the_file(operator: Operator, database: Database) -> None:
-    database.execute("CREATE TABLE a (id int)")
+def test_an_adoption_in_the_local_database_updates_the_file(operator: Operator, database: Database) -> None:
+    operator.project.inv("db.migrate", f"--to={A}", check=0)
+    database.execute("CREATE TABLE b (id int)")
     operator.project.inv("db.adopt", "--apply", "--yes", check=0)
-    assert "CREATE TABLE public.a (" in read(operator)
-    assert "public.b" not in read(operator)
+    assert "CREATE TABLE public.b (" in read(operator)
+    operator.project.inv("db.status", "--check", check=0)
 
 
 def test_a_run_with_nothing_to_do_keeps_the_file_and_creates_a_missing_one(operator: Operator) -> None:
