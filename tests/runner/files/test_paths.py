@@ -32,6 +32,7 @@ CHECKED = {
     "tasks/checks/environment.py check_files",  # the name of an environment
     "tasks/config/files.py read_environment_file",  # the name of an environment, which must be that of a file in the folder
     "tasks/legacy/apply.py _plan_moves",  # the names of files and folders as the folder lists them
+    "tasks/legacy/reading/sources.py _list_strange_ups",  # the names of files as the folder lists them
     "tasks/postgres/server/cluster.py socket_folder",  # two numbers of the file system
     "tasks/postgres/server/control.py _disarm_stale_locks",  # a constant
     "tasks/postgres/server/control.py create",  # a constant
