@@ -13,6 +13,7 @@ from tasks.checkout.writing import refuse_links, write_file
 from tasks.installation.names import (
     INSTALLED_SCRIPTS,
     OTHER_PACKAGE,
+    OTHER_SCRIPTS,
     PACKAGE,
     REQUIREMENTS,
     SCRIPTS,
@@ -74,7 +75,7 @@ def _find_installed(target: Path) -> tuple[InstalledNames | None, dict[str, froz
             text = (target / package / MANIFEST).read_text()
         except (FileNotFoundError, NotADirectoryError):
             continue
-        for scripts in (f"migrations_{SCRIPTS}", SCRIPTS):
+        for scripts in (OTHER_SCRIPTS, SCRIPTS):
             names = InstalledNames(package, scripts)
             recorded = read_manifest(text, names)
             if f"{scripts}/{INSTALLED_SCRIPTS[0]}" in recorded:

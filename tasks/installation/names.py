@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 
 PACKAGE = "tasks"
 SCRIPTS = "scripts"
@@ -57,6 +58,7 @@ def rename(text: str, names: InstalledNames) -> str:
     return text
 
 
+@cache
 def _list_replacements(names: InstalledNames) -> list[tuple[re.Pattern[str], str]]:
     scripts = "|".join(map(re.escape, INSTALLED_SCRIPTS))
     return [

@@ -15,6 +15,7 @@ import pytest
 from tasks.postgres.server import cluster, control, embedded
 from tasks.postgres.server.cluster import Cluster
 from tasks.postgres.server.embedded import find_programs, find_server, start, stop
+from tasks.rehearsal.scratch.stand_ins import find_stand_ins
 from tests.kit.databases import ask
 
 DATABASE = f"CREATE DATABASE {embedded.DATABASE}"
@@ -74,6 +75,7 @@ def test_a_server_that_was_started_without_the_stand_ins_is_restarted(directory:
     control.start(find_server(directory))
     with psycopg.connect(start(directory)) as connection:
         connection.execute("CREATE EXTENSION pgcrypto")
+        assert find_stand_ins(connection) == {"pgcrypto"}
 
 
 def test_a_server_that_another_checkout_has_started_is_left_alone(directory: Path, short_path: Path) -> None:
@@ -91,6 +93,7 @@ def test_the_stand_ins_are_found_at_any_path(
     monkeypatch.setattr(embedded, "STAND_INS", Path(shutil.copytree(embedded.STAND_INS, short_path / place)))
     with psycopg.connect(start(directory)) as connection:
         connection.execute('CREATE EXTENSION pgcrypto; CREATE EXTENSION "uuid-ossp"; CREATE EXTENSION hstore')
+        assert find_stand_ins(connection) == {"pgcrypto", "uuid-ossp"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts a server as another account")
@@ -103,6 +106,7 @@ def test_the_account_of_the_server_may_read_the_stand_ins(
     monkeypatch.setattr(embedded, "STAND_INS", copy)
     with psycopg.connect(start(directory)) as connection:
         connection.execute("CREATE EXTENSION pgcrypto")
+        assert find_stand_ins(connection) == {"pgcrypto"}
 
 
 def test_at_a_path_with_a_colon_the_server_works_without_stand_ins(
