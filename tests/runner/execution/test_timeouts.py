@@ -5,17 +5,19 @@ import pytest
 from tasks.runner.errors import RunnerError
 from tasks.runner.operations.migrate import migrate
 from tasks.runner.planning.choice import MigrateGoal
+from tasks.runner.retries import RetryPolicy
 from tests.kit.databases import Database
 from tests.runner.operating import A, Operator, collect_failure, list_done
 
-SLEEP = "CREATE TABLE a ();\nSELECT pg_sleep(0.3);"
+PATIENT = RetryPolicy(lock_timeout_ms=30_000, attempts=1)
+SLEEP = "CREATE TABLE a ();\nSELECT pg_sleep(1.2);"
 
 
 @pytest.mark.parametrize(
     ("change", "origin"),
     [
-        ("ALTER DATABASE {0} SET statement_timeout = '50ms'", "ALTER DATABASE {0}"),
-        ("ALTER ROLE {1} IN DATABASE {0} SET statement_timeout = '50ms'", "ALTER ROLE {1} IN DATABASE {0}"),
+        ("ALTER DATABASE {0} SET statement_timeout = '1s'", "ALTER DATABASE {0}"),
+        ("ALTER ROLE {1} IN DATABASE {0} SET statement_timeout = '1s'", "ALTER ROLE {1} IN DATABASE {0}"),
     ],
 )
 def test_the_error_names_who_set_the_timeout(change: str, origin: str, any_operator: Operator) -> None:
@@ -24,7 +26,7 @@ def test_the_error_names_who_set_the_timeout(change: str, origin: str, any_opera
     database.execute(change.format(database.name, user))
     any_operator.write(A, SLEEP)
     _, error = collect_failure(migrate(any_operator.make_runner(), MigrateGoal()))
-    assert error.message.splitlines()[1] == f"statement_timeout = 50ms, set by {origin.format(database.name, user)}"
+    assert error.message.splitlines()[1] == f"statement_timeout = 1s, set by {origin.format(database.name, user)}"
     assert error.hint == "To run it without that limit, insert above line 2:\nSET LOCAL statement_timeout = 0;"
     any_operator.write(A, SLEEP.replace("\n", "\nSET LOCAL statement_timeout = 0;\n"))
     assert list_done(any_operator.migrate()) == [A]
@@ -32,22 +34,22 @@ def test_the_error_names_who_set_the_timeout(change: str, origin: str, any_opera
 
 def test_the_role_is_named_for_a_statement_outside_a_transaction(database: Database, operator: Operator) -> None:
     ((user,),) = database.query("SELECT quote_ident(session_user)")
-    database.execute(f"CREATE TABLE b (); ALTER ROLE {user} IN DATABASE {database.name} SET statement_timeout = '50ms'")
+    database.execute(f"CREATE TABLE b (); ALTER ROLE {user} IN DATABASE {database.name} SET statement_timeout = '1s'")
     assert f"set by ALTER ROLE {user} IN DATABASE {database.name}" in cancel_vacuum(operator, "VACUUM b;").message
 
 
 def test_the_options_of_the_url_are_named(operator: Operator) -> None:
     operator.write(A, SLEEP)
     runner = operator.make_runner()
-    runner.url += f"{'&' if '?' in runner.url else '?'}options=-cstatement_timeout%3D50"
+    runner.url += f"{'&' if '?' in runner.url else '?'}options=-cstatement_timeout%3D1000"
     _, error = collect_failure(migrate(runner, MigrateGoal()))
-    assert "statement_timeout = 50ms, set by the options of DATABASE_URL" in error.message
+    assert "statement_timeout = 1s, set by the options of DATABASE_URL" in error.message
 
 
 def test_the_files_own_timeout_is_named_with_its_line(operator: Operator) -> None:
-    operator.write(A, f"SET LOCAL statement_timeout = '50ms';\n{SLEEP}")
+    operator.write(A, f"SET LOCAL statement_timeout = '1s';\n{SLEEP}")
     _, error = collect_failure(migrate(operator.make_runner(), MigrateGoal()))
-    assert error.message.splitlines()[1] == "statement_timeout: set on line 1, SET LOCAL statement_timeout = '50ms'"
+    assert error.message.splitlines()[1] == "statement_timeout: set on line 1, SET LOCAL statement_timeout = '1s'"
 
 
 def test_a_cancellation_by_another_session_is_no_timeout(operator: Operator) -> None:
@@ -62,7 +64,7 @@ def cancel_vacuum(operator: Operator, text: str) -> RunnerError:
     operator.write(A, text)
     with operator.database.connect() as blocker:
         blocker.execute("BEGIN; LOCK TABLE b IN SHARE UPDATE EXCLUSIVE MODE")
-        _, error = collect_failure(migrate(operator.make_runner(), MigrateGoal()))
+        _, error = collect_failure(migrate(operator.make_runner(policy=PATIENT), MigrateGoal()))
     assert error.sqlstate == "57014"
     return error
 
@@ -72,7 +74,7 @@ def cancel_vacuum(operator: Operator, text: str) -> RunnerError:
 def test_the_hint_for_a_statement_outside_a_transaction_can_be_followed(
     header: str, above: str, database: Database, operator: Operator
 ) -> None:
-    database.execute(f"CREATE TABLE b (); ALTER DATABASE {database.name} SET statement_timeout = '50ms'")
+    database.execute(f"CREATE TABLE b (); ALTER DATABASE {database.name} SET statement_timeout = '1s'")
     vacuum = "VACUUM b;\nCREATE TABLE c AS SELECT current_setting('statement_timeout') AS value;"
     hint = cancel_vacuum(operator, f"{header}CREATE TABLE a ();\n{above}{vacuum}").hint
     assert "\nSET statement_timeout = 0;" in hint
@@ -83,13 +85,13 @@ def test_the_hint_for_a_statement_outside_a_transaction_can_be_followed(
 
 
 def test_the_inserted_timeout_may_stand_at_the_top(database: Database, operator: Operator) -> None:
-    database.execute(f"CREATE TABLE b (); ALTER DATABASE {database.name} SET statement_timeout = '50ms'")
+    database.execute(f"CREATE TABLE b (); ALTER DATABASE {database.name} SET statement_timeout = '1s'")
     text = "-- migrate: no-transaction\nCREATE TABLE a ();\nVACUUM b;"
     cancel_vacuum(operator, text)
     operator.write(A, text.replace("CREATE", "SET statement_timeout = 0;\nCREATE"))
     with database.connect() as blocker:
         blocker.execute("BEGIN; LOCK TABLE b IN SHARE UPDATE EXCLUSIVE MODE")
-        runner = operator.make_runner()
+        runner = operator.make_runner(policy=PATIENT)
         for event in migrate(runner, MigrateGoal()):
             if event.kind == "statement_started":
                 blocker.rollback()
