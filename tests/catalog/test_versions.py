@@ -76,19 +76,28 @@ def test_all_migrations_that_both_servers_can_run_make_the_same_schema(pair: Pai
     assert len(read(pair[0])) > 300
 
 
-def test_all_privileges_are_the_same_although_a_later_version_added_one(pair: Pair) -> None:
-    new, old = pair
-    for database in pair:
+@pytest.fixture
+def pair_before_maintain(pair: Pair) -> Pair:
+    """Return a pair whose older server does not have the privilege MAINTAIN."""
+    with pair[1].connect() as connection:
+        if connection.info.server_version >= 170000:
+            pytest.skip("PostgreSQL 17 and later have MAINTAIN")
+    return pair
+
+
+def test_all_privileges_are_the_same_although_a_later_version_added_one(pair_before_maintain: Pair) -> None:
+    new, old = pair_before_maintain
+    for database in (new, old):
         database.execute("CREATE TABLE t (id integer); CREATE TABLE u (id integer); CREATE TABLE v (id integer)")
         database.execute(f"GRANT ALL ON t TO {READER}; REVOKE ALL ON u FROM CURRENT_USER")
     old.execute(f"GRANT ALL ON v TO {READER}")
     new.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON v TO {READER}")
-    assert differ(pair) == []
+    assert differ((new, old)) == []
 
 
-def test_a_privilege_that_only_the_newer_server_has_is_no_difference(pair: Pair) -> None:
-    new, old = pair
-    for database in pair:
+def test_a_privilege_that_only_the_newer_server_has_is_no_difference(pair_before_maintain: Pair) -> None:
+    new, old = pair_before_maintain
+    for database in (new, old):
         database.execute(f"CREATE TABLE t (id integer); CREATE TABLE u (id integer); GRANT SELECT ON u TO {READER}")
     new.execute(f"GRANT MAINTAIN ON t TO {READER}; GRANT MAINTAIN ON u TO {READER}; GRANT INSERT ON t TO {READER}")
     changes = [f"- grant {READER} of public.t", f"    - GRANT INSERT ON TABLE public.t TO {READER}"]

@@ -19,12 +19,16 @@ CASES = {
     "transaction": (
         "SELECT 1;",
         f"CREATE UNLOGGED TABLE items AS {ROWS};",
-        f"{SECOND} was rolled back completely. 1 earlier migration of this run stays applied.",
+        (f"{SECOND} was rolled back completely. 1 earlier migration of this run stays applied.",),
     ),
     "index": (
         f"CREATE UNLOGGED TABLE items AS {ROWS};",
         "CREATE INDEX CONCURRENTLY items_name ON items (name);",
-        f"Nothing of {SECOND} was applied. The invalid index that it left (public.items_name) was dropped.",
+        # A drop needs space for WAL, and the server may not have any.
+        (
+            f"Nothing of {SECOND} was applied. The invalid index that it left (public.items_name) was dropped.",
+            f"Nothing of {SECOND} was applied. It left an invalid index, which the next run drops.",
+        ),
     ),
 }
 
@@ -33,7 +37,7 @@ CASES = {
 def test_a_full_disk_is_reported_and_the_next_run_resumes_once_there_is_space(
     case: str, project: Project, new_server: Callable[..., OwnServer]
 ) -> None:
-    first, second, state = CASES[case]
+    first, second, states = CASES[case]
     server = new_server(disk_megabytes=128)
     server.start()
     with fresh_database(server) as database:
@@ -49,7 +53,7 @@ def test_a_full_disk_is_reported_and_the_next_run_resumes_once_there_is_space(
         # A file that got a part of its block is reported with the number of bytes.
         assert "No space left on device" in error.message or "wrote only" in error.message
         assert error.hint.endswith("The server's disk is full. Free some space, then run the same command again.")
-        assert error.state == state
+        assert error.state in states
         failed = "SELECT version, sqlstate FROM schema_migrations_log WHERE outcome = 'failed' ORDER BY id"
         assert database.query(failed) == [(SECOND, "53100"), (None, "53100")]
         ballast.unlink()
