@@ -56,3 +56,5 @@ class AdoptionRead(Event):
     """Without a ledger: the schemas, not on search_path, that have one."""
     not_rehearsed: str = ""
     """Why the pending migrations were not rehearsed on a copy of this schema."""
+    unread: str = ""
+    """Why the rows of the other tool's version table could not be read."""

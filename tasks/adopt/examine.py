@@ -123,6 +123,7 @@ def examine(
         subject.has_ledger,
         subject.elsewhere,
         not_rehearsed,
+        _explain_unread(subject.other),
     )
     return Examination(answer, tuple(_make_adoption(row, matched) for row in rows if row.proposed))
 
@@ -179,6 +180,10 @@ def _read_claims(
     matched = {adoption.version: adoption for adoption in describe_matches(subject.other, mapped.matched)}
     claims |= dict.fromkeys(matched, subject.other.tool.name)
     return claims, matched, tuple(f"{each.row.name or each.row.version}: {each.reason}" for each in mapped.unmatched)
+
+
+def _explain_unread(other: OtherLedger | None) -> str:
+    return f"{other.schema}.{other.tool.table}: {other.unread}" if other is not None and other.unread else ""
 
 
 def _read_assumptions(assumed: Assumptions, versions: Sequence[str]) -> dict[str, bool]:

@@ -23,7 +23,10 @@ def _format_adoption(event: AdoptionRead, style: Style) -> list[Line]:
         lines += hang("⚠️  ", f"search_path reaches no ledger, but {schemas} of this database has one", "warn")
     if event.empty:
         return [*lines, Line("✅ The database is empty: nothing to adopt. Create the schema with inv db.migrate", "good")]
-    if event.tool:
+    if event.unread:
+        text = f"the version table of {clean(event.tool)} was not read ({clean(event.unread)}); only the schema decides"
+        lines += hang("⚠️  ", text, "warn")
+    elif event.tool:
         lines.append(Line(f"Found the version table of {clean(event.tool)}; it is compared with the schema", "dim"))
     lines += [Line(""), *_tabulate(event, style), Line("")]
     for row in event.rows:

@@ -1,6 +1,7 @@
 """The ledgers of other tools: recognised, read, mapped to versions, and taken over."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -332,6 +333,11 @@ def test_a_baseline_counts_for_a_squash_only_with_all_of_its_parts(baseline: str
 
 def test_a_baseline_is_the_same_on_another_machine() -> None:
     other = record("Flyway", LedgerRow("1"), LedgerRow("2", ok=False), LedgerRow("3", baseline=True))
+    assert build_record(describe_record(other)) == other
+
+
+def test_a_record_that_was_not_read_is_the_same_on_another_machine() -> None:
+    other = replace(record("Alembic"), unread="permission denied")
     assert build_record(describe_record(other)) == other
 
 

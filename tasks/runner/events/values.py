@@ -55,13 +55,14 @@ class OtherRecord:
     """The history that another tool recorded: the schema and name of its table, the tool, and its rows.
 
     Each row is version, name, time of application (empty if unknown), checksum, and `true` if it counts as applied,
-    or `baseline` if all versions up to it do.
+    or `baseline` if all versions up to it do. `unread`: why the rows could not be read.
     """
 
     schema: str
     table: str
     tool: str
     rows: tuple[tuple[str, str, str, str, str], ...]
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import psycopg
 from tasks.postgres.other_tools import OTHER_TOOLS, OtherTool, recognise
 from tasks.postgres.quoting import quote_qualified
 from tasks.runner.database.own_connection import find_schemas
-from tasks.runner.ledger.guard import compose, compose_guard
+from tasks.runner.ledger.guard import LOCK_TIMEOUT, compose, compose_guard
 from tasks.runner.ledger.ownership import IS_INERT, is_trusted, list_faults, read_ledger_owner
 from tasks.runner.ledger.refusal import refuse
 
@@ -24,6 +24,12 @@ SELECT n.nspname::text, c.relname::text, array_agg(a.attname::text),
  GROUP BY c.oid, n.oid
  ORDER BY array_position(%(schemas)s::text[], n.nspname::text), 2
 """
+
+_IS_SAFE = """
+SELECT current_setting('transaction_isolation') = 'read committed' OR NOT has_table_privilege(%(table)s, 'SELECT')
+    OR EXISTS (SELECT FROM pg_locks WHERE relation = %(table)s::regclass AND pid = pg_backend_pid() AND granted)
+"""
+"""Whether the snapshot of the transaction is not older than a lock on the table, as `begin_reading` takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,8 @@ class OtherLedger:
     tool: OtherTool
     schema: str
     rows: tuple[LedgerRow, ...]
+    unread: str = ""
+    """Why the rows could not be read; there are none then."""
 
     @property
     def is_in_the_way(self) -> bool:
@@ -63,7 +71,8 @@ def find_other_ledger(connection: psycopg.Connection) -> OtherLedger | None:
 def find_other_ledgers(connection: psycopg.Connection) -> Iterator[OtherLedger]:
     """Yield the records of other tools on the search_path, the one with the name of our ledger first.
 
-    Raises RefusedError before it reads a table through which others could run code.
+    A table that this role may not read, or that another session has locked, has no rows, and the reason in `unread`. Raises
+    RefusedError before it reads a table through which others could run code.
     """
     tables = sorted({tool.table for tool in OTHER_TOOLS})
     names = {"tables": tables, "schemas": find_schemas(connection), "owner": read_ledger_owner(connection)}
@@ -75,7 +84,23 @@ def find_other_ledgers(connection: psycopg.Connection) -> Iterator[OtherLedger]:
             faults = () if is_usual else list_faults(connection, schema, [table])
             if faults:
                 raise refuse(faults, what=f"record of {tool.name}")
-            yield OtherLedger(tool, schema, _read_rows(connection, tool, schema))
+            yield _read_record(connection, tool, schema)
+
+
+def _read_record(connection: psycopg.Connection, tool: OtherTool, schema: str) -> OtherLedger:
+    table = quote_qualified(schema, tool.table)
+    try:
+        # The rollback ends the lock_timeout.
+        with connection.transaction(force_rollback=True):
+            connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+            (is_safe,) = connection.execute(_IS_SAFE, {"table": table}).fetchone() or (False,)
+            if is_safe:
+                return OtherLedger(tool, schema, _read_rows(connection, tool, schema))
+    except psycopg.errors.InsufficientPrivilege as error:
+        return OtherLedger(tool, schema, (), str(error.diag.message_primary))
+    except psycopg.errors.LockNotAvailable:
+        pass
+    return OtherLedger(tool, schema, (), "another session has locked the table")
 
 
 def _read_rows(connection: psycopg.Connection, tool: OtherTool, schema: str) -> tuple[LedgerRow, ...]:

@@ -24,6 +24,9 @@ Mode = Literal["ACCESS SHARE", "ROW EXCLUSIVE"]
 
 FAULT_MARK = "changed tables of the ledger: "
 """The beginning of the text in the error that a guard raises: that it is not a number."""
+_READING = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
+LOCK_TIMEOUT = "1s"
+"""How long a table of another tool is waited for."""
 _QUOTES = ' "\u00ab\u00bb\u201e\u201c\u201d'
 """The quotes around it, in the languages of the server."""
 _CANDIDATES = f"""
@@ -57,11 +60,21 @@ _MAY_BE_OLD = "pg_catalog.current_setting('transaction_isolation') <> 'read comm
 
 
 def begin_reading(connection: psycopg.Connection) -> None:
-    """Begin a READ ONLY transaction with one snapshot, which is not older than the locks on the tables that are read in it."""
+    """Begin a READ ONLY transaction with one snapshot, which is not older than the locks on the tables that are read in it.
+
+    The tables of other tools are not locked if another session has locked one of them for longer than LOCK_TIMEOUT.
+    """
     tables = sorted({*TABLES, *(tool.table for tool in OTHER_TOOLS)})
     values = {"tables": tables, "schemas": find_schemas(connection), "owner": read_ledger_owner(connection)}
     found = connection.execute(compose(connection, _CANDIDATES, values)).fetchall()
-    begin_own(connection, "ISOLATION LEVEL REPEATABLE READ READ ONLY", *([_lock(found, "ACCESS SHARE")] if found else []))
+    own, others = ([each for each in found if (each[1] in TABLES) == is_own] for is_own in (True, False))
+    locks = [_lock(own, "ACCESS SHARE")] if own else []
+    limited = [f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'", _lock(others, "ACCESS SHARE"), "SET LOCAL lock_timeout = 0"]
+    try:
+        begin_own(connection, _READING, *(limited if others else ()), *locks)
+    except psycopg.errors.LockNotAvailable:
+        run_sql(connection, "ROLLBACK")
+        begin_own(connection, _READING, *locks)
 
 
 def compose_guard(schema: str, tables: Iterable[str], mode: Mode = "ROW EXCLUSIVE", *, strict: bool = False) -> str:

@@ -20,6 +20,8 @@ from tasks.runner.ledger.tool_tables import KEPT_NAME
 from tasks.runner.ledger.vouching import read_texts
 from tasks.runner.ledger.writing import Recorder
 
+_LOCK_TIMEOUT = "5s"
+
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
@@ -72,8 +74,7 @@ def record_adoptions(recorder: Recorder, adoptions: Iterable[Adoption], migratio
 def _move_away(connection: psycopg.Connection, other: OtherLedger) -> str:
     """Lock the other table, check that it is unchanged, rename it if it has our name, and return the new name."""
     table = sql.Identifier(other.schema, other.tool.table)
-    mode = "ACCESS EXCLUSIVE" if other.is_in_the_way else "SHARE"
-    connection.execute(sql.SQL(f"LOCK TABLE {{}} IN {mode} MODE").format(table))
+    _lock(connection, other, table)
     if find_other_ledger(connection) != other:
         raise RefusedError(
             f"{other.schema}.{other.tool.table} changed since it was examined",
@@ -86,6 +87,27 @@ def _move_away(connection: psycopg.Connection, other: OtherLedger) -> str:
     connection.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(table, sql.Identifier(name)))
     _rename_key(connection, sql.Identifier(other.schema, name), f"{name}_pkey")
     return name
+
+
+def _lock(connection: psycopg.Connection, other: OtherLedger, table: sql.Identifier) -> None:
+    """Lock the other table until the end of the transaction; a table that is only read is not locked without the privilege.
+
+    Raises RefusedError if another session has locked it.
+    """
+    mode = "ACCESS EXCLUSIVE" if other.is_in_the_way else "SHARE"
+    try:
+        with connection.transaction():
+            connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+            connection.execute(sql.SQL(f"LOCK TABLE {{}} IN {mode} MODE").format(table))
+    except psycopg.errors.LockNotAvailable as error:
+        raise RefusedError(
+            f"another session has locked {other.schema}.{other.tool.table}",
+            hint="Is the other tool still running? Run the command again when it has ended.",
+            state="Nothing was changed.",
+        ) from error
+    except psycopg.errors.InsufficientPrivilege:
+        if other.is_in_the_way:
+            raise
 
 
 def _rename_key(connection: psycopg.Connection, table: sql.Identifier, name: str) -> None:

@@ -136,7 +136,7 @@ def _write(
     revision, kept = read_revision(runner.migrations_dir), ""
     renames = read_renames(migrations.folder, migrations.checksums)
     with connection.transaction():
-        if other is not None:
+        if other is not None and (other.is_in_the_way or not other.unread):
             identity, readers = runner.identity, runner.ledger_readers
             kept = take_over(
                 connection, other, adoptions, migrations=migrations, identity=identity, revision=revision, readers=readers

@@ -88,7 +88,7 @@ def describe_record(other: OtherLedger) -> OtherRecord:
         (row.version, row.name, row.applied_at.isoformat() if row.applied_at else "", row.checksum, _describe_row(row))
         for row in other.rows
     )
-    return OtherRecord(other.schema, other.tool.table, other.tool.name, rows)
+    return OtherRecord(other.schema, other.tool.table, other.tool.name, rows, other.unread)
 
 
 def _describe_row(row: LedgerRow) -> str:
@@ -104,7 +104,7 @@ def build_record(record: OtherRecord | None) -> OtherLedger | None:
         LedgerRow(version, name, read_time(at), checksum, bool(ok), ok == "baseline")
         for version, name, at, checksum, ok in record.rows
     )
-    return OtherLedger(tools[0], record.schema, rows)
+    return OtherLedger(tools[0], record.schema, rows, record.unread)
 
 
 def _read_scripts(connection: psycopg.Connection, ledger: Ledger) -> tuple[StoredScript, ...]:

@@ -92,7 +92,7 @@ def _list_created(migrations: Migrations) -> Iterator[tuple[str, tuple[str, ...]
 
 
 def _read_records(connection: psycopg.Connection) -> tuple[OtherLedger, ...]:
-    """Return the records of other tools; none if this role may not read one of them."""
+    """Return the records of other tools; none if one of them has values that cannot be read."""
     try:
         with connection.transaction():
             return tuple(find_other_ledgers(connection))
