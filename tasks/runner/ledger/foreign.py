@@ -24,7 +24,7 @@ SELECT n.nspname::text, c.relname::text, array_agg(a.attname::text),
  GROUP BY c.oid, n.oid
  ORDER BY array_position(%(schemas)s::text[], n.nspname::text), 2
 """
-
+_LOCKED = "another session has locked the table"
 _IS_SAFE = """
 SELECT current_setting('transaction_isolation') = 'read committed' OR NOT has_table_privilege(%(table)s, 'SELECT')
     OR EXISTS (SELECT FROM pg_locks WHERE relation = %(table)s::regclass AND pid = pg_backend_pid() AND granted)
@@ -56,6 +56,11 @@ class OtherLedger:
     rows: tuple[LedgerRow, ...]
     unread: str = ""
     """Why the rows could not be read; there are none then."""
+
+    @property
+    def is_locked(self) -> bool:
+        """Return True if the rows were not read because another session has locked the table."""
+        return self.unread == _LOCKED
 
     @property
     def is_in_the_way(self) -> bool:
@@ -100,7 +105,7 @@ def _read_record(connection: psycopg.Connection, tool: OtherTool, schema: str) -
         return OtherLedger(tool, schema, (), str(error.diag.message_primary))
     except psycopg.errors.LockNotAvailable:
         pass
-    return OtherLedger(tool, schema, (), "another session has locked the table")
+    return OtherLedger(tool, schema, (), _LOCKED)
 
 
 def _read_rows(connection: psycopg.Connection, tool: OtherTool, schema: str) -> tuple[LedgerRow, ...]:

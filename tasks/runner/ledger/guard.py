@@ -67,14 +67,17 @@ def begin_reading(connection: psycopg.Connection) -> None:
     tables = sorted({*TABLES, *(tool.table for tool in OTHER_TOOLS)})
     values = {"tables": tables, "schemas": find_schemas(connection), "owner": read_ledger_owner(connection)}
     found = connection.execute(compose(connection, _CANDIDATES, values)).fetchall()
-    own, others = ([each for each in found if (each[1] in TABLES) == is_own] for is_own in (True, False))
+    own = [each for each in found if each[1] in TABLES]
+    others = [each for each in found if each[1] not in TABLES]
     locks = [_lock(own, "ACCESS SHARE")] if own else []
-    limited = [f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'", _lock(others, "ACCESS SHARE"), "SET LOCAL lock_timeout = 0"]
-    try:
-        begin_own(connection, _READING, *(limited if others else ()), *locks)
-    except psycopg.errors.LockNotAvailable:
-        run_sql(connection, "ROLLBACK")
-        begin_own(connection, _READING, *locks)
+    if others:
+        limited = f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; {_lock(others, 'ACCESS SHARE')}; SET LOCAL lock_timeout = 0"
+        try:
+            begin_own(connection, _READING, limited, *locks)
+            return
+        except psycopg.errors.LockNotAvailable:
+            run_sql(connection, "ROLLBACK")
+    begin_own(connection, _READING, *locks)
 
 
 def compose_guard(schema: str, tables: Iterable[str], mode: Mode = "ROW EXCLUSIVE", *, strict: bool = False) -> str:

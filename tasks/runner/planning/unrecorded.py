@@ -49,8 +49,16 @@ def find_unrecorded(connection: psycopg.Connection, migrations: Migrations) -> I
     for other in _read_records(connection):
         renames = read_renames(migrations.folder, migrations.checksums)
         matched = map_versions(other, migrations.checksums, renames).matched
+        where = f"{other.schema}.{other.tool.table}"
+        if other.is_locked:
+            yield Finding(
+                "unrecorded",
+                "",
+                f"this database has no ledger, and {where} of {other.tool.name} could not be read: {other.unread}",
+                refuses=True,
+                hint="Run the same command again when that session has ended.",
+            )
         if matched:
-            where = f"{other.schema}.{other.tool.table}"
             yield Finding(
                 "unrecorded",
                 "",

@@ -5,6 +5,7 @@ import pytest
 
 from tasks.runner import MigrationRunner
 from tasks.runner.errors import RefusedError
+from tasks.runner.ledger import foreign, guard
 from tests.runner.operating import A, B, Operator, list_done
 
 NO_LEDGER = "this database has no ledger"
@@ -87,6 +88,19 @@ def test_another_tools_record_of_these_files_refuses_the_run(operator: Operator)
     with pytest.raises(RefusedError, match=r"public.pgmigrations of node-pg-migrate records 1 of these migrations") as refused:
         operator.migrate()
     assert "inv db.adopt" in refused.value.hint
+
+
+def test_another_tools_record_that_is_locked_refuses_the_run(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (foreign, guard):
+        monkeypatch.setattr(module, "LOCK_TIMEOUT", "100ms")
+    operator.write_tables(A)
+    operator.database.execute("CREATE TABLE gorp_migrations (id text PRIMARY KEY, applied_at timestamptz)")
+    with operator.database.connect(autocommit=False) as other:
+        other.execute("LOCK TABLE gorp_migrations")
+        with pytest.raises(RefusedError, match=r"public\.gorp_migrations of sql-migrate .* another session has locked the table"):
+            operator.migrate()
+    assert operator.database.query("SELECT to_regclass('a')") == [(None,)]
+    assert list_done(operator.migrate()) == [A]
 
 
 def test_an_empty_ledger_that_was_created_on_purpose_is_the_way_past_the_refusal(operator: Operator) -> None:
