@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -32,6 +32,7 @@ _USABLE = f"""
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m WHERE m.member = r.oid)
 """
 
+_LOCK = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('migrate-scratch-roles', 0))"
 _UNUSED = f"{_MARKED} AND NOT EXISTS (SELECT FROM pg_database WHERE datname ~ '^migrate_(scratch|cache)_[0-9a-f_]+$')"
 
 
@@ -88,18 +89,18 @@ def list_usable(connection: psycopg.Connection) -> set[str]:
 def make(connection: psycopg.Connection, names: Iterable[str], member: str) -> set[str]:
     """Create the roles that do not exist, and return those that rehearsals created; `member`, if any, may act as these.
 
-    A role that cannot be created is not returned.
+    A role that cannot be created is not returned. Call it while a scratch database exists, which keeps the roles.
     """
     wanted = set(names)
-    for name in sorted(wanted - list_roles(connection)):
-        # In one transaction: another rehearsal that wants the same role waits for it, and a role without its mark would stay.
-        with suppress(psycopg.Error), connection.transaction():
-            connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
-            connection.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(name), sql.Literal(_MARK)))
-    made = list_usable(connection) & wanted
-    for name in sorted(made if member else ()):
-        with suppress(psycopg.Error):
-            connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(name), sql.Identifier(member)))
+    with _lock(connection):
+        for name in sorted(wanted - list_roles(connection)):
+            with suppress(psycopg.Error), connection.transaction():
+                connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
+                connection.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(name), sql.Literal(_MARK)))
+        made = list_usable(connection) & wanted
+        for name in sorted(made if member else ()):
+            with suppress(psycopg.Error), connection.transaction():
+                connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(name), sql.Identifier(member)))
     return made
 
 
@@ -113,6 +114,22 @@ def mark_new(connection: psycopg.Connection, before: set[str], text: str) -> Non
 
 def drop_marked(connection: psycopg.Connection) -> None:
     """Drop the roles that rehearsals created, unless a database may need them; one that owns objects stays."""
-    for (name,) in connection.execute(_UNUSED, [_MARK]).fetchall():
-        with suppress(psycopg.Error):
-            connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
+    if not connection.execute(_UNUSED, [_MARK]).rowcount:
+        return
+    with _lock(connection):
+        for (name,) in connection.execute(_UNUSED, [_MARK]).fetchall():
+            with suppress(psycopg.Error), connection.transaction():
+                connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
+
+
+@contextmanager
+def _lock(connection: psycopg.Connection) -> Iterator[None]:
+    """Open a transaction in which no other rehearsal creates or drops roles: a role that one found unused may be needed by now.
+
+    Every role can take this lock, so that the transaction continues without it after five seconds.
+    """
+    with connection.transaction():
+        with suppress(psycopg.errors.LockNotAvailable), connection.transaction():
+            connection.execute("SET LOCAL lock_timeout = '5s'")
+            connection.execute(_LOCK)
+        yield

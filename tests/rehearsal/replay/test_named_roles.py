@@ -10,11 +10,12 @@ from psycopg import sql
 
 from tasks.rehearsal.model import Outcome, RehearsedMigration
 from tasks.rehearsal.replay.replay import replay
-from tasks.rehearsal.scratch.roles import find_named
+from tasks.rehearsal.scratch import roles
 from tasks.rehearsal.scratch.server import ScratchServer
 from tests.kit.databases import Database
 from tests.kit.own_servers import OwnServer
 from tests.kit.servers import Server
+from tests.kit.waiting import wait_until
 from tests.rehearsal.conftest import Start
 
 APP, READER = f"named_app_{os.getpid()}", f"named_reader_{os.getpid()}"
@@ -130,6 +131,21 @@ def test_concurrent_rehearsals_use_the_same_role(any_database: Database) -> None
     assert [(outcome.error, outcome.unchecked) for outcome in outcomes] == [(None, ())] * 9
 
 
+def test_a_role_that_was_unused_is_kept_if_a_rehearsal_needs_it_by_now(running: OwnServer, scratch: ScratchServer) -> None:
+    waits = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    lock = "SELECT pg_advisory_xact_lock(hashtextextended('migrate-scratch-roles', 0))"
+    with psycopg.connect(running.url()) as other, psycopg.connect(running.url(), autocommit=True) as sweeping:
+        assert scratch.make_roles([READER]) == {READER}
+        other.execute(lock)
+        with ThreadPoolExecutor(1) as pool:
+            swept = pool.submit(roles.drop_marked, sweeping)
+            wait_until(lambda: scratch.administer().execute(waits).rowcount == 1)
+            with scratch.make():
+                other.commit()
+                swept.result()
+                assert READER in roles.list_usable(scratch.administer())
+
+
 def test_a_role_of_a_killed_process_is_dropped_by_the_next(running: OwnServer, start_owner: Start) -> None:
     process, _ = start_owner("t")
     with ScratchServer(running.url()) as server:
@@ -154,4 +170,4 @@ def test_a_role_of_a_killed_process_is_dropped_by_the_next(running: OwnServer, s
     ],
 )
 def test_the_roles_that_statements_name_are_found(text: str, names: list[str]) -> None:
-    assert find_named(text) == names
+    assert roles.find_named(text) == names

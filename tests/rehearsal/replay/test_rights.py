@@ -106,7 +106,9 @@ def test_a_right_that_the_rehearsal_does_not_have_is_not_used_and_accuses_no_fil
 
 
 def test_the_role_has_no_rights_and_no_password_after_the_rehearsal(any_database: Database) -> None:
-    with ScratchServer(any_database.server.url()) as server:
+    # With a role of its own, no other test uses the role of the rehearsal.
+    url = any_database.server.url()
+    with make_roles(url, f"CREATE ROLE {RIGHTS} SUPERUSER LOGIN"), ScratchServer(make_conninfo(url, user=RIGHTS)) as server:
         with server.make() as database:
             facts = (
                 "SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls, rolname = session_user,"
@@ -118,7 +120,11 @@ def test_the_role_has_no_rights_and_no_password_after_the_rehearsal(any_database
         with state_after(server, [make_table("kept_by_the_role")]):
             pass
         role = server.role
-    assert any_database.query("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", role) == [(False,)]
+        server.close()
+        assert any_database.query("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", role) == [(False,)]
+        with ScratchServer(server.url) as again:
+            assert again.role == role
+            again.drop_states()
 
 
 def test_concurrent_rehearsals_have_roles_of_their_own_and_cannot_connect_to_each_other(any_database: Database) -> None:
