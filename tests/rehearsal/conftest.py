@@ -34,6 +34,7 @@ def running(template: Cluster) -> Iterator[OwnServer]:
 def scratch(running: OwnServer) -> Iterator[ScratchServer]:
     """Yield a scratch server without cached states; fail the test that leaves a scratch database behind."""
     with ScratchServer(running.url()) as server:
+        server.drop_states()
         yield server
         server.drop_states()
         assert list_databases(running, "scratch") == set()

@@ -83,7 +83,7 @@ def reading_in_a_loop(database: Database, lock_timeout: str) -> Iterator[list[st
 def test_no_reader_waits_longer_than_the_lock_timeout(prepared: Project, database: Database) -> None:
     with database.connect(autocommit=False) as blocker:
         blocker.execute("SELECT FROM items")
-        with reading_in_a_loop(database, lock_timeout="700ms") as outcomes:
+        with reading_in_a_loop(database, lock_timeout="10s") as outcomes:
             run = running.start(prepared, **SHORT)
             for attempt in (1, 2, 3):
                 run.await_event(Retried, attempt=attempt)
