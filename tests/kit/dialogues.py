@@ -13,7 +13,7 @@ from tests.kit.forkserver import start_process
 
 QUESTION = "[y/N] "
 END_OF_INPUT = "\x04"
-_DEADLINE_S = 30
+_DEADLINE_S = 60
 
 
 def run_dialogue(

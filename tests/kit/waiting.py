@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], timeout: float = 20, what: str = "the condition") -> T:
+def wait_until(condition: Callable[[], T], timeout: float = 60, what: str = "the condition") -> T:
     """Call `condition` until its result is true, and return the result; fail after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (result := condition()):

@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.kit.forkserver import inherit_environment, start_process
 
 ROOT = Path(__file__).parents[2]
-_DEADLINE_S = 30
+_DEADLINE_S = 60
 _TOKENS = re.compile(r"\x1b\[(?P<number>[0-9;?]*)(?P<command>[A-Za-z])|(?P<text>[^\x1b\r\n]+|[\r\n])")
 
 

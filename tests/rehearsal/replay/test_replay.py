@@ -22,7 +22,7 @@ WORKING = {
     "concurrent index": "CREATE TABLE made (id int);\nCREATE INDEX CONCURRENTLY made_id ON made (id);\nSELECT 1;",
     "copied rows": "CREATE TABLE made (id int);\nCOPY made FROM stdin;\n1\n2\n\\.\nSELECT 1;",
     "own record": "CREATE TABLE made (id int);\nINSERT INTO schema_migrations (version) VALUES ('20250101000000_p ü\"''');",
-    "session settings": "SET search_path = pg_catalog; CREATE TABLE public.made (id int); SET default_transaction_read_only = on;",
+    "session settings": "SET search_path = pg_catalog; CREATE TABLE public.made (); SET default_transaction_read_only = on;",
     "odd names": 'CREATE SCHEMA "S p ü"; CREATE TABLE made ("a ""b" int); CREATE TABLE "S p ü"."T x" ("ß%s" int);',
     "byte order mark": "\ufeffCREATE TABLE made (id int);",
     "unknown to the parser": "CREATE TABLE made (id int); ALTER TABLE made ADD COLUMN y int DEFAULT 1;",
