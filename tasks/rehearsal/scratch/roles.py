@@ -94,6 +94,7 @@ def make(connection: psycopg.Connection, names: Iterable[str], member: str) -> s
     wanted = set(names)
     with _lock(connection):
         for name in sorted(wanted - list_roles(connection)):
+            # In one transaction: a role without its mark would stay.
             with suppress(psycopg.Error), connection.transaction():
                 connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
                 connection.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(name), sql.Literal(_MARK)))
