@@ -33,6 +33,7 @@ _USABLE = f"""
 """
 
 _LOCK = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('migrate-scratch-roles', 0))"
+_LOCK_TIMEOUT = "5s"
 _UNUSED = f"{_MARKED} AND NOT EXISTS (SELECT FROM pg_database WHERE datname ~ '^migrate_(scratch|cache)_[0-9a-f_]+$')"
 
 
@@ -127,10 +128,10 @@ def drop_marked(connection: psycopg.Connection) -> None:
 def _lock(connection: psycopg.Connection) -> Iterator[None]:
     """Open a transaction in which no other rehearsal creates or drops roles: a role that one found unused may be needed by now.
 
-    Every role can take this lock, so that the transaction continues without it after five seconds.
+    Every role can take this lock, so that the transaction continues without it after _LOCK_TIMEOUT.
     """
     with connection.transaction():
         with suppress(psycopg.errors.LockNotAvailable), connection.transaction():
-            connection.execute("SET LOCAL lock_timeout = '5s'")
+            connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
             connection.execute(_LOCK)
         yield

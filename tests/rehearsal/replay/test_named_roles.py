@@ -131,7 +131,10 @@ def test_concurrent_rehearsals_use_the_same_role(any_database: Database) -> None
     assert [(outcome.error, outcome.unchecked) for outcome in outcomes] == [(None, ())] * 9
 
 
-def test_a_role_that_was_unused_is_kept_if_a_rehearsal_needs_it_by_now(running: OwnServer, scratch: ScratchServer) -> None:
+def test_a_role_that_was_unused_is_kept_if_a_rehearsal_needs_it_by_now(
+    running: OwnServer, scratch: ScratchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roles, "_LOCK_TIMEOUT", "60s")
     waits = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     lock = "SELECT pg_advisory_xact_lock(hashtextextended('migrate-scratch-roles', 0))"
     with psycopg.connect(running.url()) as other, psycopg.connect(running.url(), autocommit=True) as sweeping:

@@ -106,7 +106,7 @@ def test_a_right_that_the_rehearsal_does_not_have_is_not_used_and_accuses_no_fil
 
 
 def test_the_role_has_no_rights_and_no_password_after_the_rehearsal(any_database: Database) -> None:
-    # With a role of its own, no other test uses the role of the rehearsal.
+    # Each role of a URL has rehearsal roles of its own, so that no other test uses this one.
     url = any_database.server.url()
     with make_roles(url, f"CREATE ROLE {RIGHTS} SUPERUSER LOGIN"), ScratchServer(make_conninfo(url, user=RIGHTS)) as server:
         with server.make() as database:
