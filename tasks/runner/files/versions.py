@@ -142,7 +142,7 @@ def next_timestamp(now: datetime, newest: str | None) -> str:
     """Return the timestamp of `now` in UTC, or the first one after `newest` if that is later.
 
     `now` must have a time zone. `newest` is a timestamp or a version; its date need not exist (such as February 31).
-    Raises RefusedError if there is no timestamp after `newest`.
+    Raises RefusedError if `newest` has the latest possible timestamp.
     """
     if now.tzinfo is None:
         raise ValueError("now has no time zone")
@@ -152,7 +152,7 @@ def next_timestamp(now: datetime, newest: str | None) -> str:
     following = _follow(newest[:_TIMESTAMP_LENGTH])
     if not _LEADING_TIMESTAMP.fullmatch(following):
         raise RefusedError(
-            f"There is no timestamp after {newest}.",
+            f"{newest} has the latest possible timestamp: a new file cannot be ordered after it",
             hint="Rename that file: use the time when it was written.",
             state="No file was created.",
         )

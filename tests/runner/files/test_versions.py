@@ -173,8 +173,8 @@ def test_a_time_without_a_zone_is_refused() -> None:
         next_timestamp(datetime(2025, 8, 13), None)  # noqa: DTZ001 - the case itself
 
 
-def test_there_is_no_timestamp_after_the_last_possible_one() -> None:
-    with pytest.raises(RefusedError, match="There is no timestamp after 29991231235959"):
+def test_a_file_after_the_latest_possible_timestamp_is_refused() -> None:
+    with pytest.raises(RefusedError, match="29991231235959 has the latest possible timestamp"):
         next_timestamp(datetime(2025, 8, 13, tzinfo=UTC), "29991231235959")
 
 
