@@ -5,6 +5,7 @@ from __future__ import annotations
 from invoke.context import Context
 
 from tasks.commands.adopt import adopt as adopt
+from tasks.commands.check_order import check_order as check_order
 from tasks.commands.cleanup_legacy import cleanup_legacy as cleanup_legacy
 from tasks.commands.command import command
 from tasks.commands.context import exit_on_error

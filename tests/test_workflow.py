@@ -1,9 +1,12 @@
-"""The GitHub workflow: its structure, and the steps that do not need GitHub, run as GitHub runs them."""
+"""The GitHub workflow and the action: their structure, and the step that does not need GitHub, run as GitHub runs it."""
 
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,8 @@ from tests.kit.projects import REPOSITORY, Project
 from tests.runner.operating import A, B
 
 PATH = REPOSITORY / ".github" / "workflows" / "migrations.yml"
+ACTION = REPOSITORY / "action.yml"
+CHECK = REPOSITORY / "scripts" / "check-pull-request.sh"
 ENVIRONMENTS = ["dev", "staging", "prod"]
 SECRET = "secrets."
 
@@ -26,6 +31,13 @@ def workflow() -> dict[str, Any]:
     """Return the workflow; PyYAML reads its key `on` as a boolean, as YAML 1.1 does."""
     read: dict[Any, Any] = yaml.safe_load(PATH.read_text())
     return {"on" if key is True else str(key): value for key, value in read.items()}
+
+
+@pytest.fixture(scope="module")
+def action() -> dict[str, Any]:
+    """Return the reusable action."""
+    read: dict[str, Any] = yaml.safe_load(ACTION.read_text())
+    return read
 
 
 def list_steps(workflow: dict[str, Any], *jobs: str) -> list[dict[str, Any]]:
@@ -90,8 +102,9 @@ def test_the_head_demands_branches_and_a_token_for_each_level() -> None:
 
 
 def test_third_party_actions_are_pinned_to_a_commit() -> None:
-    uses = [line.strip().removeprefix("- ") for line in PATH.read_text().splitlines() if "uses:" in line]
-    assert uses
+    text = PATH.read_text() + ACTION.read_text().partition("\nname: ")[2]
+    uses = [line.strip().removeprefix("- ") for line in text.splitlines() if "uses:" in line]
+    assert uses.pop(uses.index("uses: ./")), "the action of this repository"
     assert [line for line in uses if not re.fullmatch(r"uses: [\w./-]+@[0-9a-f]{40} # v?\d[\d.]*", line)] == []
 
 
@@ -110,12 +123,18 @@ def test_the_tests_run_on_each_python_that_the_scripts_look_for(workflow: dict[s
     assert (tools["mypy"]["python_version"], tools["ruff"]["target-version"]) == (oldest, f"py{oldest.replace('.', '')}")
 
 
-def test_no_shell_command_contains_an_expression(workflow: dict[str, Any]) -> None:
-    assert [step for step in list_steps(workflow) if "${{" in step.get("run", "")] == []
+def test_no_shell_command_contains_an_expression(workflow: dict[str, Any], action: dict[str, Any]) -> None:
+    steps = [*list_steps(workflow), *action["runs"]["steps"]]
+    assert [step for step in steps if "${{" in step.get("run", "")] == []
+
+
+def test_every_input_of_the_action_is_described_has_a_default_and_is_used(action: dict[str, Any]) -> None:
+    assert set(re.findall(r"inputs\.([\w-]+)", ACTION.read_text())) == set(action["inputs"])
+    assert all(each["description"] and "default" in each for each in action["inputs"].values())
 
 
 def test_every_command_exists(workflow: dict[str, Any], project: Project) -> None:
-    commands = "\n".join(step.get("run", "") for step in list_steps(workflow))
+    commands = "\n".join([*(step.get("run", "") for step in list_steps(workflow)), CHECK.read_text()])
     scripts = set(re.findall(r"\./(scripts/\S+)", commands))
     assert scripts == {"scripts/test.sh", "scripts/deploy.sh"}
     assert all(os.access(REPOSITORY / script, os.X_OK) for script in scripts)
@@ -125,7 +144,7 @@ def test_every_command_exists(workflow: dict[str, Any], project: Project) -> Non
 
 @dataclass(frozen=True)
 class Runner:
-    """A machine that runs the job `plan` on the merge commit of a pull request."""
+    """A machine that runs the action on the merge commit of a pull request."""
 
     checkout: Checkout
     database: Database
@@ -146,13 +165,31 @@ class Runner:
         identity = ("-c", "user.name=me", "-c", "user.email=me@example.com", "-c", "init.defaultBranch=main")
         self.checkout.run(["git", *identity, *arguments], check=0)
 
-    def run(self, step: dict[str, Any]) -> "subprocess.CompletedProcess[str]":
-        """Run a step: https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idstepsshell."""
+    def merge(self) -> None:
+        """Merge the pull request, as GitHub does before it runs the jobs."""
+        self.git("checkout", "--quiet", "main")
+        self.git("merge", "--quiet", "--no-ff", "--message=merge", "more")
+
+    def run(
+        self, action: dict[str, Any], *, tool: Path | None = None, check: int, **inputs: str
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run the action's own step: https://docs.github.com/actions/reference/workflows-and-actions/metadata-syntax."""
+        given = {name: each["default"] for name, each in action["inputs"].items()} | inputs
+        given["scratch-database-url"] = self.database.server.url()
+        step = action["runs"]["steps"][-1]
+        variables = {name: fill_in(value, given, str(tool or self.checkout.root)) for name, value in step["env"].items()}
+        variables |= {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(self.checkout.root)}
+        variables |= {"GITHUB_STEP_SUMMARY": str(self.temporary / "summary.md"), "DATABASE_URL": self.database.url}
         script = self.temporary / "step.sh"
         script.write_text(step["run"])
-        variables = {"RUNNER_TEMP": str(self.temporary), "GITHUB_STEP_SUMMARY": str(self.temporary / "summary.md")}
-        variables |= {"DATABASE_URL": self.database.url, "SCRATCH_DATABASE_URL": self.database.server.url()}
-        return self.checkout.run(["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)], env=variables)
+        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)]
+        return self.checkout.run(command, env=variables | {"PYTHON": sys.executable}, check=check)
+
+
+def fill_in(value: str, inputs: Mapping[str, str], path: str) -> str:
+    """Return a value with its expressions evaluated."""
+    filled = re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda match: inputs[match[1]], value)
+    return filled.replace("${{ github.action_path }}", path)
 
 
 @pytest.fixture
@@ -171,46 +208,67 @@ def runner(tmp_path: Path, database: Database) -> Runner:
     return runner
 
 
-def merge(runner: Runner) -> None:
-    """Merge the pull request, as GitHub does before it runs the tests."""
-    runner.git("checkout", "--quiet", "main")
-    runner.git("merge", "--quiet", "--no-ff", "--message=merge", "more")
-
-
-def test_the_summary_shows_the_plan_for_the_migrations_of_the_pull_request(workflow: dict[str, Any], runner: Runner) -> None:
-    merge(runner)
-    for step in list_steps(workflow, "plan"):
-        if "run" in step:
-            result = runner.run(step)
-            assert result.returncode == 0, (step, result.stdout, result.stderr)
-    plan, _, verified = runner.summary.partition("## Findings of verify\n")
-    head, fence, *lines, end = plan.splitlines()
-    assert (head, fence, end) == ("## Migrations of this pull request", "~~~~", "~~~~")
-    assert f"✅ {B}: up, down, up, with rows" in verified
+def test_the_summary_shows_the_order_the_plan_and_the_findings(action: dict[str, Any], runner: Runner) -> None:
+    runner.merge()
+    result = runner.run(action, check=0)
+    order, plan, verified = runner.summary.split("## ")[1:]
+    assert order.splitlines()[2] == f"    ✅ 1 new migration: newer than {A}, the newest of HEAD^1"
+    assert plan.startswith("Migrations of this pull request\n\n")
+    lines = [line.removeprefix("    ") for line in plan.splitlines()]
     assert "Dry run: 1 migration would be applied" in lines
-    assert f"  1. {B}" in lines
     assert "       line 2  VACUUM" in lines
+    assert f"    ✅ {B}: up, down, up, with rows" in verified
+    assert "::" not in result.stdout
     assert runner.database.query("SELECT version FROM schema_migrations ORDER BY 1") == [(A,), (B,)]
 
 
 def test_a_pull_request_that_edits_an_applied_migration_fails_and_shows_the_difference(
-    workflow: dict[str, Any], runner: Runner
+    action: dict[str, Any], runner: Runner
 ) -> None:
     runner.checkout.write_up(A, "CREATE TABLE a (id int);")
     runner.commit()
-    merge(runner)
-    first, second, *_ = (step for step in list_steps(workflow, "plan") if "run" in step)
-    assert runner.run(first).returncode == 0
-    assert runner.run(second).returncode == 3
+    runner.merge()
+    runner.run(action, check=3)
     assert "-CREATE TABLE a ();" in runner.summary
-    assert runner.summary.endswith("~~~~\n")
 
 
-def test_a_pull_request_whose_down_file_does_not_undo_the_up_file_fails(workflow: dict[str, Any], runner: Runner) -> None:
+def test_findings_are_annotations_on_the_lines_of_the_pull_request(action: dict[str, Any], runner: Runner) -> None:
     runner.checkout.write_down(B, "SELECT 1;")
     runner.commit()
-    merge(runner)
-    base, _, verify, _ = (step for step in list_steps(workflow, "plan") if "run" in step)
-    assert runner.run(base).returncode == 0
-    assert runner.run(verify).returncode == 4
+    runner.merge()
+    result = runner.run(action, check=4)
     assert "table public.b" in runner.summary
+    annotations = [line for line in result.stdout.splitlines() if line.startswith("::")]
+    assert annotations[0].startswith(f"::error file=migrations/down/{B}.sql,line=1,title=db.verify::down does not restore")
+    assert "::error" not in runner.summary
+    assert runner.database.query("SELECT version FROM schema_migrations ORDER BY 1") == [(A,)], "the base only"
+
+
+def test_a_migration_that_is_older_than_the_newest_one_of_the_base_fails(action: dict[str, Any], runner: Runner) -> None:
+    older = "20240101000000_older"
+    runner.checkout.write_up(older, "CREATE TABLE older ();")
+    runner.checkout.write_down(older, "DROP TABLE older;")
+    runner.commit()
+    runner.merge()
+    result = runner.run(action, check=4)
+    assert f"❌ {older} is not newer than {A}, the newest migration of HEAD^1" in runner.summary
+    assert f"::error file=migrations/up/{older}.sql,line=1,title=db.check-order::not newer than {A}" in result.stdout
+
+
+def test_the_action_checks_a_repository_that_does_not_contain_the_tool(
+    action: dict[str, Any], runner: Runner, tmp_path: Path
+) -> None:
+    runner.git("checkout", "--quiet", "main")
+    tool = make_checkout(tmp_path / "action").root
+    for name in ("tasks", "tasks.py", "scripts", "requirements.lock", ".venv", "seeds"):
+        path = runner.checkout.root / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    (runner.checkout.root / "tasks.py").write_text("raise SystemExit('not this one')")
+    runner.git("mv", "migrations", "schema")
+    runner.commit()
+    runner.git("checkout", "--quiet", "-b", "other")
+    (runner.checkout.root / "schema" / "up" / f"{B}.sql").write_text("SELECT 1 / 0;")
+    runner.commit()
+    result = runner.run(action, tool=tool, check=4, migrations="schema", base="main")
+    assert f"::error file=schema/up/{B}.sql,line=1,title=db.verify::up fails" in result.stdout
+    assert f"✅ 1 new migration: newer than {A}, the newest of main" in runner.summary

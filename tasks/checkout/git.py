@@ -64,10 +64,34 @@ class Repository:
         """Return True if a file is in the index of git, even if it is not on disk."""
         return self.exists and bool(self._ask("ls-files", "--", str(path.absolute())))
 
+    def find_root(self) -> Path | None:
+        """Return the root of the work tree; None without git."""
+        answer = self._ask("rev-parse", "--show-toplevel")
+        return Path(answer) if answer else None
+
+    def find_commit(self, revision: str) -> str:
+        """Return the commit that a revision names, or an empty text if there is none."""
+        return self._ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+
+    def find_merge_base(self, commit: str) -> str:
+        """Return the newest commit that HEAD and a commit have in common; empty if a shallow clone does not contain it."""
+        return self._ask("merge-base", "HEAD", commit)
+
+    def list_committed(self, commit: str, folder: Path) -> list[str]:
+        """Return the files of a folder in a commit, relative to the folder, which need not exist in the work tree."""
+        root = self.find_root()
+        if root is None or not folder.resolve().is_relative_to(root.resolve()):
+            return []
+        path = folder.resolve().relative_to(root.resolve()).as_posix()
+        listed = Repository(root)._ask(
+            "ls-tree", "-r", "-z", "--name-only", "--full-tree", f"{commit}:{'' if path == '.' else path}"
+        )
+        return [name for name in listed.split("\0") if name]
+
     def list_files(self) -> tuple[Path | None, list[str]]:
         """Return the root of the work tree, and the paths that git tracks or does not ignore; None and no paths without git."""
-        root = Path(self._ask("rev-parse", "--show-toplevel") or "/nowhere")
-        if not root.is_dir():
+        root = self.find_root()
+        if root is None or not root.is_dir():
             return None, []
         listed = Repository(root)._ask("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
         return (root, [name for name in listed.split("\0") if name]) if listed else (None, [])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from tasks.console.formatters import announces, format_error, format_event, format_repeated_retry
 from tasks.console.lines import Line, Style
+from tasks.console.streams import disarm, is_github_job
 from tasks.runner import events
 from tasks.runner.errors import RunnerError
 
@@ -43,9 +44,14 @@ class OutputStream:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._disarms = is_github_job()
 
     def write(self, text: str) -> None:
-        """Write a line and flush; characters that the stream cannot encode become question marks."""
+        """Write a line and flush; characters that the stream cannot encode become question marks.
+
+        In a job of GitHub Actions, workflow commands in the text are escaped.
+        """
+        text = disarm(text) if self._disarms else text
         try:
             self._stream.write(text + "\n")
         except UnicodeEncodeError:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import IO
 
 _NUMBERS = {"stdin": 0, "stdout": 1, "stderr": 2}
+
+
+_COMMAND = re.compile(r"^(\s*):(?=:)|##(?=\[)", re.MULTILINE)
+"""What GitHub Actions takes for a workflow command in the log of a job.
+
+https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
+"""
 
 
 class GuardedStream(io.TextIOWrapper):
@@ -113,6 +122,16 @@ def report_lost_output() -> bool:
     if lost:
         print(f"ERROR: {lost}. The command ran to its end; `history` shows its result.", file=sys.stderr)
     return bool(lost)
+
+
+def is_github_job(environ: Mapping[str, str] = os.environ) -> bool:
+    """Return True in a job of GitHub Actions."""
+    return environ.get("GITHUB_ACTIONS") == "true"
+
+
+def disarm(text: str) -> str:
+    """Return a text without workflow commands, which a name, a query or a file could contain; the escapes are those of JSON."""
+    return _COMMAND.sub(lambda match: r"#\u0023" if match[0] == "##" else rf"{match[1]}\u003a", text)
 
 
 def share_file() -> bool:

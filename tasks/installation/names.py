@@ -11,7 +11,15 @@ PACKAGE = "tasks"
 SCRIPTS = "scripts"
 OTHER_PACKAGE = "migrations_tool"
 OTHER_SCRIPTS = "migrations_scripts"
-INSTALLED_SCRIPTS = ("migrate.py", "venv.sh", "onboard.sh", "create-migration.sh", "deploy.sh")
+INSTALLED_SCRIPTS = (
+    "migrate.py",
+    "venv.sh",
+    "onboard.sh",
+    "create-migration.sh",
+    "deploy.sh",
+    "check-pull-request.sh",
+    "verify-changed.sh",
+)
 REQUIREMENTS = {"requirements.txt": "requirements-migrations.txt", "requirements.lock": "requirements-migrations.lock"}
 """The files of requirements here, and in every other repository: it may have files of these names, or get them later."""
 VENV = ".venv-migrations"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from tasks.console import JsonReport, PlainReport, print_events
 from tasks.console.streams import share_file
+from tasks.report.annotations import annotate_error, print_annotations
 from tasks.runner.errors import RunnerError, describe_error
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def report_error(error: RunnerError, url: str = "", *, stream: TextIO | None = N
 
         with TerminalReport(stream) as terminal:
             terminal.write_error(event, announced)
+    print_annotations([annotate_error(event)])
 
 
 def _is_terminal(stream: TextIO) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from tasks.console.cells import clean, first_line
 from tasks.console.formatters import format_error, register_formatters
@@ -17,9 +18,12 @@ from tasks.rehearsal.events import (
     VerifyFinished,
     VerifyStarted,
 )
+from tasks.report.annotations import Annotation, find_file
 from tasks.report.schema_changes import format_change
 
 _MAJOR = 10000
+_OF_THE_DOWN_FILE = frozenset({"down_fails", "down_fails_on_rows", "not_restored", "rows_lost"})
+"""The findings that are shown at the down file, where it exists."""
 
 
 def register_messages() -> None:
@@ -123,3 +127,16 @@ def _format_findings(name: str, findings: Sequence[RehearsalFinding], style: Sty
         if found.hint:
             lines += hang(f"{INDENT}Next:  ", found.hint)
     return lines
+
+
+def annotate(event: MigrationVerified | CrashResumed | CrashTestSkipped, folder: Path) -> Iterator[Annotation]:
+    """Yield an annotation for each finding of a rehearsal, at the line of its error, or else at the start of the file."""
+    for found in event.findings:
+        down = found.what in _OF_THE_DOWN_FILE
+        line = event.line if isinstance(event, CrashResumed) else 0
+        if found.error is not None and Path(found.error.file).name == f"{event.version}.sql":
+            line, down = found.error.line, Path(found.error.file).parent.name == "down"
+        path = find_file(folder, event.version, "down" if down else "up")
+        lines = [found.message, found.error.message if found.error else "", *found.diff, found.hint]
+        title = "db.verify" if isinstance(event, MigrationVerified) else "db.test-crash"
+        yield Annotation("warning" if found.mild else "error", title, "\n".join(filter(None, lines)), path, line)

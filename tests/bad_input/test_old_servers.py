@@ -28,7 +28,7 @@ COMMANDS = {
     "test-crash": (),
     "verify": (),
 }
-WITHOUT_A_DATABASE = {"cleanup-legacy", "new", "schema", "squash", "stop"}
+WITHOUT_A_DATABASE = {"check-order", "cleanup-legacy", "new", "schema", "squash", "stop"}
 """Commands that use the checkout, a scratch server or the embedded server only."""
 SCRATCH = (("schema",), ("verify", "--all"), ("test-crash", "--all"), ("squash", VERSION), ("cleanup-legacy",))
 

@@ -46,6 +46,7 @@ def test_help_prints_the_usage_and_changes_nothing(project: Path, script: str, a
         ("create-migration.sh", ()),
         ("deploy.sh", ()),
         ("download-servers.sh", ("17",)),
+        ("verify-changed.sh", ("--migration",)),
     ],
 )
 def test_wrong_arguments_print_the_usage_on_stderr_and_change_nothing(

@@ -27,7 +27,7 @@ _UNKNOWN = StatusRead("", "", (), (), 0)
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Which migrations to rehearse: one, all, or those that are pending in the environment."""
+    """Which migrations to rehearse: some (comma-separated), all, or those that are pending in the environment."""
 
     only: str = ""
     all: bool = False
@@ -41,7 +41,7 @@ class Selector:
 
 
 def pick(environment: Environment, selector: Selector, options: Options, stop: Stop, seen: list[str]) -> Selection:
-    """Read the files and return the selection; the ledger is read only if neither one nor all are selected.
+    """Read the files and return the selection; the ledger is read only if neither some nor all are selected.
 
     A file that the environment's status does not list is pending too: an image on Fly may not contain it yet. If the local
     database does not exist, all are selected. Raises RunnerError.
@@ -51,8 +51,9 @@ def pick(environment: Environment, selector: Selector, options: Options, stop: S
     versions = tuple(migrations.checksums)
     name = environment.name
     if selector.only:
-        version = find_version(selector.only, versions)
-        return Selection(rehearsed, (version,), "the one selected", environment=name, server_version=_read_version(environment))
+        chosen = tuple(sorted({find_version(each.strip(), versions) for each in selector.only.split(",")}))
+        reason = "the one selected" if len(chosen) == 1 else "those selected"
+        return Selection(rehearsed, chosen, reason, environment=name, server_version=_read_version(environment))
     if selector.all:
         return Selection(rehearsed, versions, "all", environment=name, server_version=_read_version(environment))
     if environment.name == LOCAL and not _is_running(environment):

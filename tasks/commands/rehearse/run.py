@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.exceptions import Exit
@@ -25,7 +26,7 @@ _LONGEST_S = 1e6
 CHOICE_HELP = {
     "env": "the environment whose pending migrations are selected: local (default), dev, staging, prod, or another",
     "all": "all migrations; no environment is read",
-    "only": "only this version (its timestamp is enough); no environment is read",
+    "only": "only these versions, comma-separated (a timestamp is enough); no environment is read",
     "timeout": "how many seconds a migration may take",
     **REHEARSAL_HELP,
     **JSON_HELP,
@@ -60,10 +61,22 @@ def run_rehearsal(
         with open_scratch(settings, target=settings.database_url, without=without, as_superuser=as_superuser) as server:
             seen.append(server.url)
             check_version(server, selection.server_version)
-            last = report(answer(server, selection), json=json)
+            last = report(_annotate_findings(answer(server, selection), settings.migrations_dir), json=json)
             report(note_stand_ins(server), json=json)
     if getattr(last, "found", 0):
         raise Exit(code=CHECK_FOUND)
+
+
+def _annotate_findings(events: Iterator[Event], folder: Path) -> Iterator[Event]:
+    """Yield the events; after each, print the annotations for its findings in a job of GitHub Actions."""
+    from tasks.rehearsal.events import CrashResumed, CrashTestSkipped, MigrationVerified
+    from tasks.report.annotations import print_annotations
+    from tasks.report.verification import annotate
+
+    for event in events:
+        yield event
+        if isinstance(event, MigrationVerified | CrashResumed | CrashTestSkipped):
+            print_annotations(annotate(event, folder))
 
 
 def build_selector(only: str, every: bool, timeout: str) -> Selector:
