@@ -13,6 +13,7 @@ from tasks.commands.dispatch import run_request, show_side_by_side
 from tasks.commands.flags import ENV_HELP, RUN_HELP
 from tasks.commands.overview import ALL
 from tasks.commands.rehearse.crash_test import crash_test as crash_test
+from tasks.commands.rehearse.diagram import diagram as diagram
 from tasks.commands.rehearse.drift import drift as drift
 from tasks.commands.rehearse.schema import schema as schema
 from tasks.commands.rehearse.verify import verify as verify

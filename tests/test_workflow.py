@@ -136,7 +136,7 @@ def test_every_input_of_the_action_is_described_has_a_default_and_is_used(action
 def test_every_command_exists(workflow: dict[str, Any], project: Project) -> None:
     commands = "\n".join([*(step.get("run", "") for step in list_steps(workflow)), CHECK.read_text()])
     scripts = set(re.findall(r"\./(scripts/\S+)", commands))
-    assert scripts == {"scripts/test.sh", "scripts/deploy.sh"}
+    assert scripts == {"scripts/test.sh", "scripts/deploy.sh", "scripts/check-pull-request.sh"}
     assert all(os.access(REPOSITORY / script, os.X_OK) for script in scripts)
     listed = set(re.findall(r"^  (\w+\.\w+)", project.inv("--list", check=0).stdout, re.MULTILINE))
     assert set(re.findall(r"\b(?:db|env|alerts)\.\w+", commands)) <= listed
@@ -211,12 +211,13 @@ def runner(tmp_path: Path, database: Database) -> Runner:
 def test_the_summary_shows_the_order_the_plan_and_the_findings(action: dict[str, Any], runner: Runner) -> None:
     runner.merge()
     result = runner.run(action, check=0)
-    order, plan, verified = runner.summary.split("## ")[1:]
+    order, plan, drawn, verified = runner.summary.split("## ")[1:]
     assert order.splitlines()[2] == f"    ✅ 1 new migration: newer than {A}, the newest of HEAD^1"
     assert plan.startswith("Migrations of this pull request\n\n")
     lines = [line.removeprefix("    ") for line in plan.splitlines()]
     assert "Dry run: 1 migration would be applied" in lines
     assert "       line 2  VACUUM" in lines
+    assert '```mermaid\nerDiagram\n    "b"["b (+ new)"] {\n    }\n```\n' in drawn
     assert f"    ✅ {B}: up, down, up, with rows" in verified
     assert "::" not in result.stdout
     assert runner.database.query("SELECT version FROM schema_migrations ORDER BY 1") == [(A,), (B,)]
@@ -272,3 +273,15 @@ def test_the_action_checks_a_repository_that_does_not_contain_the_tool(
     result = runner.run(action, tool=tool, check=4, migrations="schema", base="main")
     assert f"::error file=schema/up/{B}.sql,line=1,title=db.verify::up fails" in result.stdout
     assert f"✅ 1 new migration: newer than {A}, the newest of main" in runner.summary
+
+
+def test_a_diagram_that_cannot_be_drawn_is_explained_and_does_not_hide_the_findings(
+    action: dict[str, Any], runner: Runner
+) -> None:
+    runner.checkout.write_up(B, "CREATE TABLE b (id nonsense);")
+    runner.commit()
+    runner.merge()
+    result = runner.run(action, check=4)
+    assert 'type "nonsense" does not exist' in result.stdout
+    assert "could not be drawn: the log has the reason.\n\n## Findings of verify\n" in runner.summary
+    assert len([line for line in result.stdout.splitlines() if line.startswith("::error")]) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from tasks.config.environments import LOCAL, Environment, load_environment
 from tasks.console.prompts import choose_confirm
 from tasks.options import Options
 from tasks.report import report
-from tasks.runner.events import CHECK_FOUND, Event, PlanMade, StatusesRead, StatusRead, needs_attention
+from tasks.runner.events import CHECK_FOUND, Event, HistoryRead, PlanMade, StatusesRead, StatusRead, needs_attention
 from tasks.runner.operations.requests import Request, perform
 from tasks.runner.signals import Stop, catch_signals
 
@@ -102,7 +102,8 @@ def show_side_by_side(names: str, request: Request, options: Options, *, html: s
 
     Raises Exit with 4 if a check found something, or if an environment could not be reached.
     """
-    from tasks.commands.overview import choose_environments, is_well, limit_rows, read_overview
+    from tasks.commands.overview import choose_environments, is_well, limit_rows, read_histories, read_overview
+    from tasks.report.timeline.page import MOST_ROWS
 
     with exit_on_error(json=options.json), catch_signals() as stop:
         # The newest versions of one environment need not be those of another.
@@ -111,17 +112,25 @@ def show_side_by_side(names: str, request: Request, options: Options, *, html: s
         stop.check()
         shown = limit_rows(overview, request.limit)
         report([shown], json=options.json)
-        write_files(overview, shown, html, prometheus)
+        histories: tuple[HistoryRead, ...] = ()
+        if html:
+            reached = [each for each, column in zip(environments, overview.environments, strict=True) if not column.error]
+            logged = Request("history", limit=MOST_ROWS)
+            histories = read_histories(reached, lambda environment: open_events(environment, logged, options, stop, []))
+            stop.check()
+        write_files(overview, shown, html, prometheus, histories)
     if request.check and not is_well(overview):
         raise Exit(code=CHECK_FOUND)
 
 
-def write_files(overview: StatusesRead, shown: StatusesRead, html: str, prometheus: str) -> None:
-    """Write what is shown as a page, and the complete overview as gauges, where a file is named."""
+def write_files(
+    overview: StatusesRead, shown: StatusesRead, html: str, prometheus: str, histories: Sequence[HistoryRead] = ()
+) -> None:
+    """Write what is shown as a page with the history, and the complete overview as gauges, where a file is named."""
     if html:
         from tasks.report.html import write_page
 
-        write_page(shown, Path(html))
+        write_page(shown, Path(html), histories=histories)
     if prometheus:
         from tasks.report.prometheus import write_gauges
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from tasks.config.environments import LOCAL, PROJECT, Environment, list_environments, load_environment
 from tasks.postgres.server.cluster import ServerError
 from tasks.runner.errors import RunnerError, UsageError
-from tasks.runner.events import NOT_KNOWN, EnvironmentStatus, ErrorRaised, Event, StatusesRead, StatusRead
+from tasks.runner.events import NOT_KNOWN, EnvironmentStatus, ErrorRaised, Event, HistoryRead, StatusesRead, StatusRead
 from tasks.runner.redaction import redact
 
 ALL = "all"
@@ -37,6 +37,29 @@ def read_overview(environments: Sequence[Environment], open_status: Callable[[En
     with ThreadPoolExecutor(max_workers=_MOST_AT_ONCE) as pool:
         columns = tuple(pool.map(lambda environment: _read_column(environment, open_status), environments))
     return StatusesRead(columns, len(_list_versions(columns)))
+
+
+def read_histories(
+    environments: Sequence[Environment], open_history: Callable[[Environment], Iterator[Event]]
+) -> tuple[HistoryRead, ...]:
+    """Read the log of each environment in a thread of its own; an error becomes the reason why it is not known."""
+    with ThreadPoolExecutor(max_workers=_MOST_AT_ONCE) as pool:
+        return tuple(pool.map(lambda environment: _read_history(environment, open_history), environments))
+
+
+def _read_history(environment: Environment, open_history: Callable[[Environment], Iterator[Event]]) -> HistoryRead:
+    reason = "no answer"
+    try:
+        for event in open_history(environment):
+            if isinstance(event, HistoryRead):
+                return replace(event, environment=environment.name)
+            if isinstance(event, ErrorRaised):
+                reason = event.message
+    except (RunnerError, ServerError) as error:
+        reason = error.message or reason
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+    return HistoryRead(environment.name, "", (), unknown=redact(reason, environment.settings.database_url))
 
 
 def limit_rows(overview: StatusesRead, limit: int) -> StatusesRead:

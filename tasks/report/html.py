@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -10,8 +11,9 @@ from tasks.checkout.writing import write_file
 from tasks.console.cells import clean_lines
 from tasks.console.environments import Cell, format_cell, format_heading, order_rows
 from tasks.console.lines import format_time
+from tasks.report.timeline.page import TIMELINE_STYLE, render_timeline
 from tasks.runner.errors import RunnerError
-from tasks.runner.events import EnvironmentStatus, StatusesRead
+from tasks.runner.events import EnvironmentStatus, HistoryRead, StatusesRead
 
 _ADOPTED = "adopted by "
 """How the ledger marks the person who recorded a migration without running it."""
@@ -26,18 +28,19 @@ tbody th { font: 13px ui-monospace, monospace }
 .pending, .late { color: light-dark(#9a6700, #d29922) }
 .edited, .missing, .interrupted, .failed, .unreached { color: light-dark(#cf222e, #f85149) }
 .none { color: GrayText }
+h2 { font-size: 1.2rem }
 """
 
 
-def write_page(overview: StatusesRead, path: Path, *, now: datetime | None = None) -> None:
-    """Write the page to a file; raises RunnerError if the file cannot be written."""
+def write_page(overview: StatusesRead, path: Path, *, histories: Sequence[HistoryRead] = (), now: datetime | None = None) -> None:
+    """Write the page to a file, with a timeline of these logs; raises RunnerError if the file cannot be written."""
     try:
-        write_file(path, render_page(overview, now or datetime.now(UTC)).encode())
+        write_file(path, render_page(overview, now or datetime.now(UTC), histories).encode())
     except OSError as error:
         raise RunnerError(f"{path} cannot be written: {error.strerror}", hint="Name another file with --html.") from error
 
 
-def render_page(overview: StatusesRead, now: datetime) -> str:
+def render_page(overview: StatusesRead, now: datetime, histories: Sequence[HistoryRead] = ()) -> str:
     """Return the text of the page."""
     heads = "".join(f'<th scope="col">{_escape(column.environment)}</th>' for column in overview.environments)
     rows = "\n".join(_render_row(version, cells) for version, cells in order_rows(overview))
@@ -50,9 +53,11 @@ def render_page(overview: StatusesRead, now: datetime) -> str:
     about = "; ".join(line.text for line in format_heading(overview))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Migrations</title>\n'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>\n'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}{TIMELINE_STYLE}</style></head><body>\n'
         f"<h1>Migrations</h1>\n<p>{_escape(about)}. Read at {now:%Y-%m-%d %H:%M} UTC.</p>\n{errors}"
-        f'<table><thead><tr><th scope="col">version</th>{heads}</tr></thead><tbody>\n{rows}\n</tbody></table></body></html>\n'
+        f"{render_timeline(histories)}<h2>Versions</h2>\n"
+        f'<table><thead><tr><th scope="col">version</th>{heads}</tr></thead><tbody>\n'
+        f"{rows}\n</tbody></table></body></html>\n"
     )
 
 

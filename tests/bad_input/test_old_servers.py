@@ -17,6 +17,7 @@ OLD = "13.2"
 VERSION = "20250101000000_create_accounts"
 COMMANDS = {
     "adopt": (),
+    "diagram": ("--output=schema.md",),
     "drift": (),
     "history": (),
     "load": (),
@@ -30,7 +31,14 @@ COMMANDS = {
 }
 WITHOUT_A_DATABASE = {"check-order", "cleanup-legacy", "new", "schema", "squash", "stop"}
 """Commands that use the checkout, a scratch server or the embedded server only."""
-SCRATCH = (("schema",), ("verify", "--all"), ("test-crash", "--all"), ("squash", VERSION), ("cleanup-legacy",))
+SCRATCH = (
+    ("diagram", "--output=x.md"),
+    ("schema",),
+    ("verify", "--all"),
+    ("test-crash", "--all"),
+    ("squash", VERSION),
+    ("cleanup-legacy",),
+)
 
 
 @pytest.fixture

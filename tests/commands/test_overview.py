@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.commands.overview import is_well, limit_rows, read_overview
+from tasks.commands.overview import is_well, limit_rows, read_histories, read_overview
 from tasks.config.environments import Environment, load_environment
 from tasks.postgres.server.cluster import ServerError
 from tasks.runner.errors import ReportedError, RunnerError
@@ -71,7 +71,9 @@ def test_each_version_is_a_row_and_each_environment_a_column_in_the_given_order(
     assert rows[4].startswith("❌ prod could not be reached: cannot connect to gaia@127.0.0.1:1/gaia: ")
     assert any(line.startswith("   Next:  ") for line in rows[5:])
     assert "s3cret" not in result.stdout
-    assert '<td class="pending"' in (checkout.root / "page.html").read_text()
+    page = (checkout.root / "page.html").read_text()
+    assert '<td class="pending"' in page
+    assert 'aria-label="staging: 1 applied; dev: 3 applied"' in page, "the history of those that could be reached"
 
 
 def test_all_selects_the_configured_environments_and_the_check_finds_pending_migrations(
@@ -200,3 +202,16 @@ def test_an_error_in_one_environment_does_not_hide_the_others(tmp_path: Path, er
     prod, dev = read_overview(environments, open_status).environments
     assert (prod.error, dev) == (message, DEV)
     assert prod.hint == str(getattr(error, "hint", ""))
+
+
+def test_a_history_that_cannot_be_read_has_its_reason_without_the_password(checkout: Checkout) -> None:
+    checkout.write_env("dev", DATABASE_URL=UNREACHABLE)
+
+    def open_history(_environment: Environment) -> Iterator[Event]:
+        raise RunnerError(f"cannot read {UNREACHABLE}")
+
+    environment = load_environment("dev", project=checkout.root, environ={})
+    [history] = read_histories([environment], open_history)
+    assert (history.environment, history.rows) == ("dev", ())
+    assert history.unknown.startswith("cannot read postgresql://gaia:")
+    assert "s3cret" not in history.unknown

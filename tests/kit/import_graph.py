@@ -23,6 +23,7 @@ ORDER = (
     "tasks.legacy.reading",
     "tasks.adopt",
     "tasks.installation",
+    "tasks.diagram",
     "tasks.checkout",
     "tasks.rehearsal.crash_test",
     "tasks.rehearsal.verify",
