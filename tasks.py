@@ -5,6 +5,7 @@ Invoke loads this file as the module `tasks`; the path below makes the folder be
 SyntaxError.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -18,11 +19,22 @@ if sys.version_info[:2] < OLDEST_PYTHON:
 
 __path__ = [str(Path(__file__).parent / "tasks")]
 
+sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)  # Invoke turns it off, which makes each start slower
+
+if "--complete" in sys.argv:
+    from tasks.commands.shell.completion import answer
+
+    print(answer(sys.argv[1:], Path(__file__).parent, os.environ, Path(__file__).stem) or "", end="")
+    raise Exit
+
 try:
     from tasks.console.streams import guard_streams
 
     guard_streams()
     from tasks import alerts, db, env
+    from tasks.commands.shell.program import take_over
+
+    take_over()
 except ImportError as error:
     from tasks.console.boundary import explain_import
 

@@ -13,9 +13,11 @@ END
 }
 
 exit_if_help_requested "$@"
-if [[ $# -eq 0 ]]; then
+case ${1:-} in
+'' | -*)
     print_usage >&2
     exit 2
-fi
+    ;;
+esac
 ensure_venv
 exec .venv/bin/inv db.new "$@"

@@ -16,7 +16,15 @@ END
 }
 
 exit_if_help_requested "$@"
-if [[ $# -eq 0 ]]; then
+paths=0
+for argument in "$@"; do
+    case $argument in
+    --dry-run | --overwrite) ;;
+    '' | -*) paths=-1 && break ;;
+    *) paths=$((paths + 1)) ;;
+    esac
+done
+if [[ $paths -ne 1 ]]; then
     print_usage >&2
     exit 2
 fi

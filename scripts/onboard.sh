@@ -29,7 +29,7 @@ cat <<'END'
    inv db.new add_user_settings_table     create a migration (up and down file)
    inv db.migrate                         apply pending migrations
    inv db.rollback                        undo the newest migration
-   inv --list                             list all commands
+   inv                                    list all commands
 END
 if [[ -x scripts/test.sh ]]; then
     echo "   ./scripts/test.sh                      check style and types, run the tests"

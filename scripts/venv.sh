@@ -66,10 +66,31 @@ install_locked() {
         fail "The requirements could not be installed; see the error above." "Fix the cause, then run $0 again."
 }
 
-# Where the name tasks belongs to something else in the repository, replaces inv by a script that states the module to load.
+# Replaces inv by a script that states the module to load, and that answers completion without the time that Invoke's imports take.
+# Writes nothing if it is up to date.
 point_inv() {
-    [[ $entry != tasks ]] || return 0
-    printf '#!/bin/sh\nexec "%s/.venv/bin/invoke" --collection=%s "$@"\n' "$PWD" "$entry" >.venv/bin/inv
+    local quoted=\'${PWD//\'/\'\\\'\'}\' text
+    text=$(
+        cat <<END
+#!/bin/sh
+project=$quoted
+for argument; do
+    case \$argument in
+    --complete | --print-completion-script*)
+        exec "\$project/.venv/bin/python" -I -S -c 'import sys
+sys.path.insert(0, sys.argv.pop(1))
+from tasks.commands.shell.completion import main
+main()' "\$project" $entry "\$@"
+        ;;
+    -*) ;;
+    *) break ;;
+    esac
+done
+exec "\$project/.venv/bin/invoke" --collection=$entry "\$@"
+END
+    )
+    [[ $text != "$(cat .venv/bin/inv 2>/dev/null)" ]] || return 0
+    printf '%s\n' "$text" >.venv/bin/inv
 }
 
 # Creates .venv, or creates it again if it is not up to date. `ensure_venv dev` also installs what the tests and checks need.
@@ -78,6 +99,7 @@ ensure_venv() {
     local stamp=.venv/.made-from python locks=(requirements.lock) dev=${1:-} made
     made=$(cat "$stamp" 2>/dev/null) || made=""
     if [[ -n $made && $made == "$(describe_venv requirements.lock requirements-dev.lock 2>/dev/null)" ]]; then
+        point_inv
         return
     elif [[ -z $made || $made != "$(describe_venv requirements.lock)" ]]; then
         python=$(find_python)
@@ -85,6 +107,7 @@ ensure_venv() {
         rm -rf .venv
         "$python" -m venv .venv || fail "$python could not create .venv; see the error above."
     elif [[ -z $dev ]]; then
+        point_inv
         return
     else
         echo "📦 Installing the requirements of the tests into .venv"

@@ -15,7 +15,10 @@ from tasks.runner.errors import RunnerError
 
 @command(help={"env": "the environment whose alert addresses are tested"})
 def test(_context: Context, env: str = "local") -> None:  # noqa: PT028 - a task, no test
-    """Send a test message to every address of ALERT_URLS; exit with 1 if one could not be reached."""
+    """Send a test message to every address of ALERT_URLS.
+
+    Exits with 1 if one could not be reached.
+    """
     with exit_on_error():
         environment = load_environment(env)
         if not environment.alert_urls:

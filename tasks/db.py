@@ -96,7 +96,10 @@ def status(
     html: str = "",
     prometheus: str = "",
 ) -> None:
-    """Show the state of every migration: who applied it, when, how long it took; of several environments side by side."""
+    """Show the state of every migration.
+
+    Who applied it, when, and how long it took; several environments are shown side by side.
+    """
     with exit_on_error(json=json):
         request = Request("status", limit=parse_count("--limit", limit), check=check)
     options = Options(json=json, start=start)
@@ -112,7 +115,10 @@ def status(
 def history(
     _context: Context, env: str = "local", limit: str = "0", version: str = "", json: bool = False, start: bool = False
 ) -> None:
-    """Show the log: every attempt, failures included, newest first."""
+    """Show the log: every attempt, failures included.
+
+    The newest is the first.
+    """
     with exit_on_error(json=json):
         request = Request("history", limit=parse_count("--limit", limit), version=version)
     run_request(env, request, Options(json=json, start=start))
@@ -129,7 +135,10 @@ def history(
 def repair(
     _context: Context, env: str = "local", yes: bool = False, dry_run: bool = False, json: bool = False, start: bool = False
 ) -> None:
-    """Bring the ledger in line with the files: edited files, missing files, attempts that stopped. Each change is confirmed."""
+    """Bring the ledger in line with the files.
+
+    This concerns edited files, missing files and attempts that stopped. Each change is confirmed.
+    """
     run_request(env, Request("repair", dry_run=dry_run), Options(json=json, yes=yes, start=start))
 
 
@@ -153,13 +162,19 @@ def seed(
 
 @command(help={**ENV_HELP, "json": "print JSON lines on stdout", "yes": "confirm beforehand what a guarded environment asks"})
 def load(_context: Context, env: str = "local", json: bool = False, yes: bool = False, start: bool = False) -> None:
-    """Build an empty database from migrations/schema.sql, and record its migrations as applied."""
+    """Build an empty database from migrations/schema.sql.
+
+    Its migrations are recorded as applied.
+    """
     run_request(env, Request("load"), Options(json=json, yes=yes, start=start))
 
 
 @command(help={"name": "what the migration does, for example add_user_settings_table"}, positional=["name"])
 def new(_context: Context, name: str) -> None:
-    """Create the up and down file of a new migration, from the template that fits its name."""
+    """Create the up and down file of a new migration.
+
+    The name chooses the template.
+    """
     from datetime import UTC, datetime
 
     from tasks.runner.files.new import create_migration

@@ -13,7 +13,10 @@ from tasks.runner.events import CHECK_FOUND, EnvironmentsListed, ProbeRead
 
 @command(name="list", help={"json": "one JSON line on stdout"})
 def list_(_context: Context, json: bool = False) -> None:
-    """List the environments and their settings, without any connection."""
+    """List the environments and their settings.
+
+    Nothing is connected to.
+    """
     from tasks.checks.summary import describe_environment
     from tasks.report import report
 
@@ -24,7 +27,10 @@ def list_(_context: Context, json: bool = False) -> None:
 
 @command(help={"env": "the environment", "json": "one JSON line on stdout", "start": "start a machine if none is started"})
 def check(_context: Context, env: str = "local", json: bool = False, start: bool = False) -> None:
-    """Check an environment and show what is missing; exit with 4 if something is."""
+    """Check an environment and show what is missing.
+
+    Exits with 4 if something is.
+    """
     from tasks.checks.environment import check_environment
     from tasks.report import report
     from tasks.runner.signals import catch_signals

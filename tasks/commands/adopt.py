@@ -70,7 +70,10 @@ def adopt(
     json: bool = False,
     start: bool = False,
 ) -> None:
-    """Baseline an existing database: find out from its schema which migrations it has, and record them."""
+    """Record which migrations an existing database has.
+
+    A baseline: they are found out from its schema.
+    """
     from tasks.adopt.examine import Assumptions
     from tasks.report.adoption import register_messages
 

@@ -38,7 +38,10 @@ _STATE = "Nothing was changed."
     },
 )
 def check_order(_context: Context, base: str = "", json: bool = False) -> None:
-    """Check that new migrations are newer than those of the base branch; exit with 4 if not. No database is read."""
+    """Check that new migrations come after the base branch's.
+
+    Exits with 4 if one is not. No database is read.
+    """
     from tasks.report import report
     from tasks.report.annotations import print_annotations
     from tasks.report.order import register_messages

@@ -34,7 +34,10 @@ def cleanup_legacy(
     as_superuser: bool = False,
     json: bool = False,
 ) -> None:
-    """Propose names and an order for old SQL files, and which are superseded; apply it with --apply."""
+    """Propose names and an order for old SQL files.
+
+    Superseded files are named too. --apply applies the proposal.
+    """
     from tasks.legacy.cleanup import CleanupOptions, clean_up
     from tasks.legacy.investigation import plan_cleanup
     from tasks.legacy.reading.sources import count_unread_sql, find_old_files, list_sources

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from inspect import signature
-from pathlib import Path
 from typing import Any
 
 from invoke.exceptions import Exit
 from invoke.tasks import Task, task
 
 from tasks.commands.context import exit_on_error
+from tasks.commands.shell.definitions import SHORT_FLAGS
 from tasks.console.streams import report_lost_output
 from tasks.runner.errors import UsageError
 
-_SHORT_FLAGS = {"env": "e", "json": "j", "verbose": "v", "yes": "y"}
-"""The only short flags of the commands: each means the same in all of them."""
-_INVOKE_FLAGS = {"-d": "--debug", "-p": "--pty", "-w": "--warn-only"}
-"""Flags of Invoke itself that it also accepts after the name of a task, where they look like flags of the task."""
 _STATE = "Nothing was changed."
 
 
@@ -32,15 +27,14 @@ class CommandTask(Task[Any]):
     def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
         """Return the options of a flag for Invoke's parser, with the short flag that it has in all commands."""
         options: dict[str, Any] = super().arg_opts(name, default, taken_names)
-        if name in _SHORT_FLAGS:
-            options["names"].append(_SHORT_FLAGS[name])
+        if name in SHORT_FLAGS:
+            options["names"].append(SHORT_FLAGS[name])
         return options
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the task; exits with 2 for a flag of Invoke that it cannot follow, and with 1 if output was lost."""
         try:
             with exit_on_error(json=bool(kwargs.get("json"))):
-                self._refuse_invoke_flags(sys.argv)
                 if args[0].config.run.dry:
                     self._require_dry_run()
                     kwargs["dry_run"] = True
@@ -50,21 +44,6 @@ class CommandTask(Task[Any]):
         if lost:
             raise Exit(code=1)
         return result
-
-    def _refuse_invoke_flags(self, arguments: Sequence[str]) -> None:
-        """Raise UsageError for a flag of Invoke that is written after a task, as if it were a flag of the task."""
-        program, *words = arguments or [""]
-        if Path(program).name not in ("inv", "invoke") and Path(program).parent.name != "invoke":
-            return
-        first = next((index for index, word in enumerate(words) if not word.startswith("-")), len(words))
-        for flag, long in _INVOKE_FLAGS.items():
-            if flag in words[first:]:
-                dry = " For a dry run, use --dry-run." if flag == "-d" and self._has_dry_run else ""
-                raise UsageError(
-                    f"{flag} is Invoke's own flag {long}, not a flag of this command",
-                    hint=f"Write it before the command: inv {long} …{dry}",
-                    state=_STATE,
-                )
 
     def _require_dry_run(self) -> None:
         if not self._has_dry_run:

@@ -36,7 +36,10 @@ def squash(
     json: bool = False,
     verbose: bool = False,
 ) -> None:
-    """Replace all migrations up to a version by one, proved on scratch; it is not run where they are applied."""
+    """Replace all migrations up to a version by one.
+
+    It is proved on scratch, and not run where they are applied.
+    """
     from tasks.report import report
     from tasks.report.squash import register_messages
     from tasks.squash.squash import plan_squash, squash_files

@@ -16,6 +16,7 @@ from tasks.runner.errors import UsageError
 from tasks.runner.setting_names import describe_process_misspellings, find_setting
 from tasks.runner.settings import FIXED_ENVIRONMENTS, RawSettings, Settings, name_fly_app, place_folders, read_duration, validate
 from tasks.runner.settings import LOCAL as LOCAL
+from tasks.runner.spelling import propose
 
 _NAME_RULE = "; a name has letters, digits, _, . and - only"
 PROJECT = Path(__file__).resolve().parents[2]
@@ -76,14 +77,7 @@ def load_environment(
     replace the app or the URL that `--env=staging` has in a file. Without `process_url` that URL is ignored.
     Raises UsageError that lists every mistake.
     """
-    known = list_environments(project)
-    if name not in known:
-        added = f"; to add one, create the file .env.{name}" if is_environment_name(name) else _NAME_RULE if name else ""
-        raise UsageError(
-            f"there is no environment {show_name(name)}" if name else "the name of an environment is empty",
-            hint=f"Known are {', '.join(known)}{added}.",
-            state="Nothing was changed.",
-        )
+    known = check_environment_name(name, project)
     process = os.environ if environ is None else environ
     if not process_url:
         process = {key: value for key, value in process.items() if key not in _URL_NAMES}
@@ -105,6 +99,19 @@ def load_environment(
         app="" if name == LOCAL else raw.read(name_fly_app(name)),
         guarded=_is_guarded(name, raw),
     )
+
+
+def check_environment_name(name: str, project: Path = PROJECT) -> tuple[str, ...]:
+    """Return the names of the environments; raises UsageError with the nearest one if a name is not among them."""
+    known = list_environments(project)
+    if name not in known:
+        added = f"; to add one, create the file .env.{name}" if is_environment_name(name) else _NAME_RULE if name else ""
+        raise UsageError(
+            f"there is no environment {show_name(name)}" if name else "the name of an environment is empty",
+            hint=" ".join(filter(None, (propose(name, known), f"Known are {', '.join(known)}{added}."))),
+            state="Nothing was changed.",
+        )
+    return known
 
 
 def list_environments(project: Path = PROJECT) -> tuple[str, ...]:

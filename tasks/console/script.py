@@ -15,6 +15,7 @@ from typing import Any
 from tasks.console import JsonReport, PlainReport, print_events
 from tasks.console.boundary import check_packages, explain
 from tasks.console.cells import clean
+from tasks.console.command_parser import CommandParser, CommandParsers
 from tasks.console.heartbeat import send_heartbeats
 from tasks.console.prompts import choose_confirm
 from tasks.console.streams import share_file
@@ -34,7 +35,16 @@ from tasks.runner.settings import (
 )
 from tasks.runner.signals import catch_signals
 
-_HELP = ("-h", "--help")
+_INTERNAL = ("files", "adopt", "settle", "catalog", "probe", "outcome")
+"""The commands that `inv` runs on a machine; users do not type them."""
+_SWITCHES = {
+    "--atomic": "apply all files and their rows in one transaction, or refuse",
+    "--dry-run": "print the plan, in a READ ONLY transaction, and change nothing",
+    "--strict": "refuse files that are older than the newest applied one",
+    "--unmark": "remove the record instead",
+    "--yes": "confirm every change without a question",
+}
+"""The help of the flags without a value."""
 _PLAN_HELP = "run exactly the plan that --dry-run printed, or refuse"
 
 
@@ -43,8 +53,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str], project: Path) ->
 
     `project` is the folder with scripts, tasks, migrations and seeds.
     """
-    named = bool(arguments) and (not arguments[0].startswith("-") or arguments[0] in _HELP)
-    options = _build_parser().parse_args(arguments if named else ["migrate", *arguments])
+    options = _build_parser().parse(arguments)
     for warning in describe_process_misspellings(environ):
         print(clean(warning), file=sys.stderr)
     url = ""
@@ -94,8 +103,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str], project: Path) ->
         return 1
 
 
-def _build_parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+def _build_parser() -> CommandParsers:
+    common = CommandParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print JSON lines on stdout and nothing else")
     common.add_argument(
         "--verbose", action="store_true", help="list every migration that is skipped and every statement that runs"
@@ -105,15 +114,17 @@ def _build_parser() -> argparse.ArgumentParser:
     common.add_argument(
         "--heartbeat", type=_read_count, default=0, metavar="S", help="with --json: emit a heartbeat every S seconds"
     )
-    parser = argparse.ArgumentParser(
-        prog="migrate.py", description="Bring the database of DATABASE_URL to the schema of this checkout."
+    parsers = CommandParsers(
+        "migrate.py",
+        "Bring the database of DATABASE_URL to the schema of this checkout.",
+        default="migrate",
+        internal=_INTERNAL,
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    def add(name: str, text: str, *flags: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, parents=[common], help=text, description=text)
+    def add(name: str, text: str, *flags: str) -> CommandParser:
+        command = parsers.add(name, text, common)
         for flag in flags:
-            command.add_argument(flag, action="store_true")
+            command.add_argument(flag, action="store_true", help=_SWITCHES[flag])
         return command
 
     migrate = add("migrate", "apply every pending migration (the default)", "--dry-run", "--strict")
@@ -122,7 +133,7 @@ def _build_parser() -> argparse.ArgumentParser:
     rollback = add("rollback", "roll back the last migrations", "--dry-run")
     rollback.add_argument("--yes", action="store_true", help="run a stored text that cannot be verified, without a question")
     rollback.add_argument("--plan", type=_read_plan, default=argparse.SUPPRESS, metavar="ID", help=_PLAN_HELP)
-    rollback.add_argument("--steps", type=_read_count, default=1, metavar="N", help="how many (1)")
+    rollback.add_argument("--steps", type=_read_count, default=1, metavar="N", help="how many migrations to roll back (1)")
     rollback.add_argument("--to", default="", metavar="VERSION", help="roll back everything after this version; 0 rolls back all")
     status = add("status", "show the state of every migration")
     status.add_argument("--check", action="store_true", help="exit with 4 unless everything is applied")
@@ -146,7 +157,7 @@ def _build_parser() -> argparse.ArgumentParser:
     add("probe", "check the database without changing it")
     outcome = add("outcome", "read how a run ended")
     outcome.add_argument("--version", required=True, metavar="RUN", help="the run's id")
-    return parser
+    return parsers
 
 
 def _read_count(text: str) -> int:

@@ -16,6 +16,7 @@ from tasks.runner.settings import (
     Setting,
     name_fly_app,
 )
+from tasks.runner.spelling import nearest
 
 PLATFORM_NAMES = frozenset(
     {
@@ -75,7 +76,7 @@ def find_misspelling(name: str, known: Iterable[str]) -> Misspelling | None:
     if near and not _differ_in_number(name, near):
         return Misspelling(name, near)
     if name.startswith(_OWN_FIRST_PARTS):
-        return Misspelling(name, find_nearest(name, known))
+        return Misspelling(name, nearest(name, known, least=0))
     return None
 
 
@@ -131,13 +132,6 @@ def is_one_edit_away(name: str, other: str) -> bool:
     while rest and other_rest and rest[-1] == other_rest[-1]:
         rest, other_rest = rest[:-1], other_rest[:-1]
     return max(len(rest), len(other_rest)) == 1 or (len(rest) == 2 and rest == other_rest[::-1])
-
-
-def find_nearest(name: str, known: Iterable[str]) -> str:
-    """Return the most similar of the known names."""
-    from difflib import SequenceMatcher
-
-    return max(known, key=lambda other: SequenceMatcher(None, name, other, autojunk=False).ratio())
 
 
 def _is_long(name: str) -> bool:

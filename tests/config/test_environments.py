@@ -127,14 +127,18 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     assert refuse(tmp_path).message == ".env cannot be read: Permission denied"
 
 
-@pytest.mark.parametrize("name", ["stagin", "../dev", "", "Prod", "example"])
-def test_an_unknown_environment_is_refused_with_the_known_ones(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("stagin", "staging"), ("../dev", "dev"), ("", ""), ("Prod", "prod"), ("previw", "preview"), ("example", "")],
+)
+def test_an_unknown_environment_is_refused_with_the_nearest_and_all_known_ones(tmp_path: Path, name: str, meant: str) -> None:
     (tmp_path / ".env.preview").write_text("")
     (tmp_path / ".env.example").write_text("")
     error = refuse(tmp_path, name)
     shown = "'../dev'" if name == "../dev" else name
     assert error.message == (f"there is no environment {shown}" if name else "the name of an environment is empty")
-    assert error.hint.startswith("Known are local, dev, staging, prod, preview")
+    question = f"Did you mean {meant}? " if meant else ""
+    assert error.hint.startswith(f"{question}Known are local, dev, staging, prod, preview")
 
 
 @pytest.mark.parametrize("name", ["staging~", "a b", "x;id", "$(id)", "-x", "a\nb", "\u202ea"])
@@ -143,7 +147,7 @@ def test_a_file_with_another_ending_is_no_environment(tmp_path: Path, name: str)
     assert list_environments(tmp_path) == ("local", "dev", "staging", "prod")
     error = refuse(tmp_path, name)
     assert error.message == f"there is no environment {name!a}"
-    assert error.hint == "Known are local, dev, staging, prod; a name has letters, digits, _, . and - only."
+    assert error.hint.endswith("Known are local, dev, staging, prod; a name has letters, digits, _, . and - only.")
 
 
 def test_the_settings_of_fly_and_the_actor_are_read_from_all_places(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def make_checkout(root: Path) -> Checkout:
         shutil.copy2(REPOSITORY / name, root)
     for name in ("migrations/up", "migrations/down", "seeds", ".venv/bin"):
         (root / name).mkdir(parents=True)
-    for name, words in (("python", []), ("inv", ["-m", "invoke"])):
+    for name, words in (("python", []), ("inv", ["-m", "invoke"]), ("invoke", ["-m", "invoke"])):
         program = root / ".venv" / "bin" / name
         program.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, *words])} "$@"\n')
         program.chmod(0o755)

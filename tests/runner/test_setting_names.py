@@ -173,6 +173,12 @@ READS_OF_THE_PROCESS_ENVIRONMENT = {
     # The settings.
     ("runner/settings.py", "all"),
     ("config/environments.py", "all"),
+    # Completion, which imports none of the settings, so that it is quick; it reads MIGRATIONS_DIR.
+    ("commands/shell/completion.py", "all"),
+    # What CI systems set.
+    ("commands/check_order.py", "all"),
+    ("console/streams.py", "all"),
+    ("report/annotations.py", "all"),
     # What a child process inherits.
     ("checkout/git.py", "all"),
     ("fly/flyctl.py", "all"),

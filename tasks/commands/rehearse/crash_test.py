@@ -28,7 +28,10 @@ def crash_test(
     as_superuser: bool = False,
     json: bool = False,
 ) -> None:
-    """Kill runs on scratch after every statement, and prove that the next run has the same result; else exit with 4."""
+    """Kill runs on scratch, and prove that the next one resumes.
+
+    Each run is killed after another statement. Exits with 4 unless the next run has the same result.
+    """
 
     def answer(server: ScratchServer, selection: Selection) -> Iterator[Event]:
         from tasks.rehearsal.crash_test.crash_test import crash_and_resume

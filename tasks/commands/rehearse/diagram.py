@@ -61,7 +61,10 @@ def diagram(
     json: bool = False,
     start: bool = False,
 ) -> None:
-    """Draw the tables and foreign keys as Mermaid or SVG, with the changes of pending migrations marked."""
+    """Draw the tables and foreign keys as Mermaid or SVG.
+
+    The changes of pending migrations are marked.
+    """
     from tasks.diagram.choose import split_patterns
     from tasks.diagram.writing import check_output
     from tasks.report import report

@@ -59,7 +59,10 @@ def drift(
     json: bool = False,
     start: bool = False,
 ) -> None:
-    """Show what was changed in a database outside its migrations; exit with 4 if anything was."""
+    """Show what was changed outside the migrations.
+
+    Exits with 4 if anything was.
+    """
     from tasks.rehearsal.drift.drift import DriftRead
     from tasks.report import report
     from tasks.report.drift import register_messages

@@ -25,7 +25,10 @@ from tasks.runner.operations.requests import parse_count
 def schema(
     _context: Context, check: bool = False, timeout: str = str(TIMEOUT_S), as_superuser: bool = False, json: bool = False
 ) -> None:
-    """Write migrations/schema.sql from the migration files, replayed on the scratch server; no other database is read."""
+    """Write migrations/schema.sql from the migration files.
+
+    They are replayed on the scratch server; no other database is read.
+    """
     from tasks.report import report
 
     with exit_on_error(json=json, rehearses=True):

@@ -34,7 +34,10 @@ def verify(
     as_superuser: bool = False,
     json: bool = False,
 ) -> None:
-    """Prove on a scratch database that migrations go up, down and up again; exit with 4 if something is found."""
+    """Prove on scratch that migrations go up, down and up again.
+
+    Exits with 4 if something is found.
+    """
 
     def answer(server: ScratchServer, selection: Selection) -> Iterator[Event]:
         from tasks.rehearsal.verify.verify import VerifyOptions

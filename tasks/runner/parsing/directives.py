@@ -7,14 +7,18 @@ from dataclasses import dataclass
 
 from tasks.postgres.tokens import COMMENTS, SPACE, tokenize
 from tasks.runner.parsing.source_text import SqlText
+from tasks.runner.spelling import nearest, propose
 
 UNWRITTEN = "NOT WRITTEN YET"
 """The words that begin a comment in a new file whose statements are still to be written."""
 
 _UNWRITTEN = re.compile(rf"(?:--|/\*)\s*{UNWRITTEN}\b")
 _DIRECTIVE = re.compile(r"--\s*migrate\s*:\s*(.*?)\s*$", re.IGNORECASE)
+_MISSPELT = re.compile(r"--\s*(\w+)\s*:?\s*(no[-_ ]?transactions?)\s*", re.IGNORECASE)
+"""A comment that means a directive, without the colon or with another word before it."""
 _IRREVERSIBLE = re.compile(r"irreversible(?![\w-])[\s:,–—-]*(.*)", re.IGNORECASE)
 _EXAMPLE = "-- migrate: irreversible the dropped data is gone"
+_NAMES = ("no-transaction", "irreversible")
 _KNOWN = (
     "-- migrate: no-transaction (each statement commits separately)\n"
     "-- migrate: irreversible REASON (a down file without statements: the migration cannot be rolled back)"
@@ -31,6 +35,11 @@ class Header:
     at: int = 0
 
 
+def may_have_directives(lowered: str) -> bool:
+    """Return False if a text in lower case contains no directive and no misspelt one, so that it need not be read for them."""
+    return "migrate" in lowered or _MISSPELT.search(lowered) is not None
+
+
 def read_header(sql: SqlText) -> Header:
     """Read the directives; raises ScriptError for one that is unknown, lacks its reason, or follows a statement."""
     no_transaction, irreversible, at = False, None, 0
@@ -41,6 +50,8 @@ def read_header(sql: SqlText) -> Header:
             continue
         match = _DIRECTIVE.match(token.text)
         if match is None:
+            if in_head:
+                _refuse_misspelt(sql, token.start, token.text)
             continue
         name = match.group(1)
         reason = _IRREVERSIBLE.fullmatch(name)
@@ -59,9 +70,22 @@ def read_header(sql: SqlText) -> Header:
         elif known:
             no_transaction = True
         else:
-            hint = _DBMATE if re.match(r"(up|down)\b", name) else f"The directives are:\n{_KNOWN}"
+            hint = _DBMATE if re.match(r"(up|down)\b", name) else _propose_directive(name)
             raise sql.error(token.start, f"unknown directive {name!r}", hint=hint)
     return Header(no_transaction, irreversible, at)
+
+
+def _refuse_misspelt(sql: SqlText, at: int, comment: str) -> None:
+    """Raise ScriptError for a comment that would be ignored, although it means a directive."""
+    match = _MISSPELT.fullmatch(comment)
+    if match is not None and nearest(match[1], ["migrate"]):
+        raise sql.error(at, f"{comment.rstrip()!r} is not a directive", hint="Did you mean -- migrate: no-transaction?")
+
+
+def _propose_directive(name: str) -> str:
+    """Return the hint for an unknown directive: the nearest one, with another word's separator, and all of them."""
+    meant = propose(re.sub(r"[\s_]", "-", name), _NAMES) or propose(name.partition(" ")[0], _NAMES)
+    return "\n".join(filter(None, (meant, f"The directives are:\n{_KNOWN}")))
 
 
 def refuse_unwritten(sql: SqlText) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tasks.postgres.nontransactional import find_refusal, is_refusable
 from tasks.postgres.targets import Node
 from tasks.runner.parsing.checks import check_copy, check_escapes, check_index_name
-from tasks.runner.parsing.directives import UNWRITTEN, Header, read_header, refuse_unwritten
+from tasks.runner.parsing.directives import UNWRITTEN, Header, may_have_directives, read_header, refuse_unwritten
 from tasks.runner.parsing.ledger_statements import LedgerChecks, may_touch, may_write
 from tasks.runner.parsing.psql import needs_psql, refuse_variable, take_copy_data
 from tasks.runner.parsing.script import Script, Segment, Statement
@@ -45,7 +45,7 @@ def parse_script(text: str, *, file: str, version: str, ledger_schema: str) -> S
         check_escapes(sql)
         copies = {copy.start: copy.data for copy in taken}
     refuse_both_directions(sql)
-    header = read_header(sql) if "migrate" in lowered else Header()
+    header = read_header(sql) if may_have_directives(lowered) else Header()
     if header.irreversible is None and UNWRITTEN in sql.text:
         refuse_unwritten(sql)
     parsed = _parse(sql, copies)

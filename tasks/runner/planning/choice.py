@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tasks.runner.errors import UsageError
@@ -117,14 +117,22 @@ def find_version(name: str, versions: Iterable[str]) -> str:
             hint="Write more digits.",
             state="Nothing was changed.",
         )
-    import difflib
-
-    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4)
+    near = _find_similar(wanted, known)
     raise UsageError(
         f"there is no version {name}",
         hint=f"Did you mean {' or '.join(near)}?" if near else "inv db.status lists the versions.",
         state="Nothing was changed.",
     )
+
+
+def _find_similar(wanted: str, known: Sequence[str]) -> list[str]:
+    """Return up to three versions that may be meant: those with the text in their description, else the most similar ones."""
+    containing = [version for version in known if wanted and wanted.lower() in version.lower()]
+    if containing:
+        return containing[-3:]
+    import difflib
+
+    return difflib.get_close_matches(wanted, known, n=3, cutoff=0.4)
 
 
 def _choose_rollback(migrations: Migrations, ledger: Ledger, goal: RollbackGoal) -> Choice:

@@ -266,7 +266,6 @@ def test_the_directive_no_transaction_makes_each_statement_a_segment(directive: 
 @pytest.mark.parametrize(
     "text",
     [
-        "-- Migration: no-transaction\nSELECT 1; SELECT 2",
         "-- to migrate: no-transaction\nSELECT 1; SELECT 2",
         "SELECT 1; -- migrate: the rows\nSELECT 2",
         "SELECT '\n-- migrate: no-transaction\n'; SELECT 2",
@@ -275,6 +274,29 @@ def test_the_directive_no_transaction_makes_each_statement_a_segment(directive: 
 )
 def test_other_comments_are_not_directives(text: str) -> None:
     assert read(text).single_transaction
+
+
+@pytest.mark.parametrize(
+    "comment",
+    ["-- migrate no-transaction", "-- Migration: no-transaction", "--migrat:no_transaction", "-- migrates: No-Transactions"],
+)
+def test_a_comment_that_misses_a_directive_by_a_letter_is_refused(comment: str) -> None:
+    error = refuse(f"{comment}\nSELECT 1;")
+    assert "is not a directive" in error.message
+    assert error.hint == "Did you mean -- migrate: no-transaction?"
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("no-transactions", "no-transaction"),
+        ("no_transaction", "no-transaction"),
+        ("notransaction", "no-transaction"),
+        ("irreversable the rows are gone", "irreversible"),
+    ],
+)
+def test_an_unknown_directive_names_the_nearest_one(said: str, meant: str) -> None:
+    assert refuse(f"-- migrate: {said}\nSELECT 1;").hint.startswith(f"Did you mean {meant}?\nThe directives are:\n")
 
 
 @pytest.mark.parametrize("said", ["foo", "no transaction", "irreversibly", "no-transaction please", ""])

@@ -96,6 +96,7 @@ def test_an_applied_version_without_a_file_can_be_a_goal_of_a_rollback() -> None
         (MigrateGoal(to="202501"), f"202501 matches 3 versions: {A}, {B}, {C}", "Write more digits"),
         (MigrateGoal(only="20250101"), "there is no migration file 20250101.sql", "Use the name of a file in migrations/up"),
         (RollbackGoal(to="20250109000000"), "there is no version 20250109000000", "Did you mean"),
+        (MigrateGoal(to=B[14:]), f"there is no version {B[14:]}", f"Did you mean {B}?"),
         (RollbackGoal(to="2025010"), f"2025010 matches 3 versions: {A}, {B}, {C}", "Write more digits"),
     ],
 )

@@ -1,0 +1,1 @@
+"""Completion, the list of commands, and errors of the command line."""
