@@ -11,6 +11,7 @@ from tasks.commands.command import command
 from tasks.commands.context import exit_on_error
 from tasks.commands.dispatch import run_request, show_side_by_side
 from tasks.commands.flags import ENV_HELP, RUN_HELP
+from tasks.commands.history.blockers import blockers as blockers
 from tasks.commands.overview import ALL
 from tasks.commands.rehearse.crash_test import crash_test as crash_test
 from tasks.commands.rehearse.diagram import diagram as diagram

@@ -1,6 +1,7 @@
 """The db.* tasks as users run them: `inv` as a process, on a database whose URL is in the environment."""
 
 import json
+import re
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_the_daily_commands_work_together(operator: Operator) -> None:
     assert operator.database.query("TABLE a") == [(1,)]
     undone = operator.project.inv("db.rollback", "db.history", "--limit=2", check=0).stdout
     assert f"↩️  Rolled back {B}" in undone
-    assert "2 log rows, newest first" in undone
+    assert re.search(r": 2 of \d+ log rows, newest first$", undone, re.MULTILINE)
     assert operator.read_states() == {A: "applied", B: "pending"}
 
 
@@ -70,7 +71,7 @@ def test_with_json_an_error_is_the_last_event(operator: Operator) -> None:
         (("db.migrate", "--to=2024"), 2, "there is no version 2024"),
         (("db.migrate", "--env=staging"), 3, "this run is for staging, but the database belongs to local"),
         (("db.migrate", "--env=moon"), 2, "there is no environment moon"),
-        (("db.rollback", "--steps=0"), 2, "--steps=0 is too small"),
+        (("db.rollback", "--steps=0"), 2, "--steps must be a whole number of at least 1 (got 0)"),
         (("db.history", "--version=2024"), 2, "there is no version 2024"),
     ],
 )

@@ -8,7 +8,7 @@ from tasks.console.prompts import confirm_by_typing, explain_no_prompt
 from tasks.options import Options
 from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import RefusedError
-from tasks.runner.operations.requests import Request, write_arguments
+from tasks.runner.operations.requests import Request, has_dry_run, write_arguments
 from tasks.runner.signals import Stop
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ def choose_approval(environment: Environment, request: Request, options: Options
         )
     reason = explain_no_prompt(json=options.json)
     if reason:
+        check = "Check the plan first (--dry-run), then confirm it" if has_dry_run(request) else "Confirm it beforehand"
         raise RefusedError(
             f"{name} is guarded and asks for confirmation, but {reason}",
-            hint=f"Check the plan first (--dry-run), then confirm it: {again} --yes",
+            hint=f"{check}: {again} --yes",
             state=_STATE,
         )
     return lambda: confirm_by_typing(f"This will change {name}.", name, stop)

@@ -17,7 +17,7 @@ from tasks.config.environments import LOCAL, Environment, load_environment
 from tasks.console.prompts import choose_confirm
 from tasks.options import Options
 from tasks.report import report
-from tasks.runner.events import CHECK_FOUND, Event, HistoryRead, PlanMade, StatusesRead, StatusRead, needs_attention
+from tasks.runner.events import CHECK_FOUND, Event, HistoryRead, PlanMade, RunFinished, StatusesRead, StatusRead, needs_attention
 from tasks.runner.operations.requests import Request, perform
 from tasks.runner.signals import Stop, catch_signals
 
@@ -79,8 +79,11 @@ def _confirm_beforehand(approved: _Approved, options: Options, stop: Stop, seen:
 
     def keep(events: Iterator[Event]) -> Iterator[Event]:
         for event in events:
-            plans.extend([event] if isinstance(event, PlanMade) else [])
-            yield event
+            if isinstance(event, PlanMade):
+                plans.append(event)
+                yield replace(event, dry_run=False, purpose="confirm" if event.steps else "")
+            elif not isinstance(event, RunFinished):
+                yield event
 
     report(keep(open_events(approved.environment, replace(request, dry_run=True), options, stop, seen)), json=options.json)
     if plans and plans[-1].steps:

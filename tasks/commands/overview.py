@@ -101,7 +101,9 @@ def _read_column(environment: Environment, open_status: Callable[[Environment], 
             if isinstance(event, StatusRead):
                 drifted = any(finding.kind == "drifted" for finding in event.findings)
                 unknown = next((finding.message for finding in event.findings if finding.kind == NOT_KNOWN), "")
-                return EnvironmentStatus(environment.name, "", event.rows, drifted=drifted, run=event.run, unknown=unknown)
+                return EnvironmentStatus(
+                    environment.name, "", event.rows, drifted=drifted, run=event.run, unknown=unknown, counts=event.counts
+                )
             if isinstance(event, ErrorRaised):
                 message, hint = event.message, event.hint
     except (RunnerError, ServerError) as error:

@@ -56,7 +56,8 @@ def keep_schema_file(events: Iterator[Event], runner: MigrationRunner, settings:
     """Yield the events of a run, and write the schema file before the last one if the run changed something."""
     for event in events:
         if isinstance(event, RunFinished) and not event.dry_run:
-            yield from write_schema_file(runner, settings, changed=event.steps > 0 or event.renamed > 0)
+            for written in write_schema_file(runner, settings, changed=event.steps > 0 or event.renamed > 0):
+                yield replace(written, action=event.action) if isinstance(written, SchemaWritten) else written
         yield event
 
 

@@ -76,24 +76,29 @@ def format_statuses(event: StatusesRead, _style: Style) -> list[Line]:
         head, *body = align([heads, *written])
         roles = (_choose_role(cells) for _, cells in rows)
         lines += [Line(""), Line(head, "head"), *(Line(text, role) for text, role in zip(body, roles, strict=True))]
-    unreached = format_unreached(event)
+    unreached = format_below(event)
     return [*lines, Line(""), *unreached] if unreached else lines
 
 
 def format_heading(event: StatusesRead) -> list[Line]:
     """Return the heading of the side-by-side table."""
-    shown = len(order_rows(event))
-    versions = count(event.total, "version") if shown == event.total else f"the newest {shown} of {count(event.total, 'version')}"
+    shown, versions = len(order_rows(event)), count(event.total, "version")
+    if shown != event.total:
+        versions = f"{shown} of {versions} (the newest, and all that are not applied)"
     names = ", ".join(clean(column.environment) for column in event.environments)
     return [Line(f"{names}: {versions}; times are UTC", "head")]
 
 
-def format_unreached(event: StatusesRead) -> list[Line]:
-    """Return the lines for environments that have drifted, could not be reached or not be read completely."""
-    lines: list[Line] = []
+def format_below(event: StatusesRead) -> list[Line]:
+    """Return the lines below the table: how many versions are in each state of each environment, notes, and what is wrong."""
+    from tasks.console.tables import format_notes, summarize_states
+
+    counted = [(column.environment, summarize_states(column.counts, column.rows)) for column in event.environments]
+    lines = [Line(f"{clean(name)}: {states}") for name, states in counted if states]
     for column in event.environments:
+        lines += format_notes(column.rows, column.environment)
         if column.run:
-            lines.append(format_active_run(column.run, column.environment))
+            lines += format_active_run(column.run, column.environment, several=True)
         if column.drifted:
             name = clean(column.environment)
             command = compose_command("db.drift", env=column.environment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tasks.console.blockers import format_blockers, format_ended
 from tasks.console.cells import clean, clean_lines, cut, first_line, point_at
 from tasks.console.environments import format_environments, format_lost, format_outcome, format_probe, format_statuses
 from tasks.console.lines import (
@@ -263,6 +264,8 @@ FORMATTERS: dict[type, Formatter] = {
     events.AdoptionWritten: _write_adoption,
     events.StatusRead: format_status,
     events.HistoryRead: format_history,
+    events.BlockersRead: format_blockers,
+    events.SessionEnded: format_ended,
     events.RepairProposed: _repair,
     events.EnvironmentsListed: format_environments,
     events.ProbeRead: format_probe,

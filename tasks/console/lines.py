@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from tasks.console.cells import clean, clean_lines, first_line
+from tasks.runner.command_lines import compose_command
 
 if TYPE_CHECKING:
     from tasks.runner.events import ActiveRun, IndexAdvanced, Session, StatusRow
@@ -94,13 +95,25 @@ def describe_active_run(run: ActiveRun) -> str:
     """Return what a run does, who started it, and since when."""
     by = f"{clean(run.actor)}@{clean(run.host)}" if run.host else clean(run.actor)
     at = f", at {clean(run.version)}" if run.version else ""
-    return f"{clean(run.action)} by {by} since {format_time(run.since)} UTC{at}"
+    what = f"{clean(run.action)} by {by}" if run.action else f"of role {by}"
+    return f"{what} since {format_time(run.since)} UTC{at}"
 
 
-def format_active_run(run: ActiveRun, environment: str = "") -> Line:
-    """Return the line for a run in progress."""
-    where = f" in {clean(environment)}" if environment else ""
-    return Line(f"⏳ A run is in progress{where}: {describe_active_run(run)}", "warn")
+def format_active_run(run: ActiveRun, environment: str = "", *, several: bool = False) -> list[Line]:
+    """Return the lines for a run in progress, with its statement; in which environment, if there are `several`."""
+    where = f" in {clean(environment)}" if several else ""
+    head = f"⏳ A run is in progress{where}: {describe_active_run(run)}"
+    if not run.run_id:
+        since = f" since {format_time(run.since)} UTC" if run.since else ""
+        who = f"pid {run.pid} of role {clean(run.actor) or 'unknown'}{since}"
+        head = f"⏳ A session that is not a run of this tool has the lock of runs{where}: {who}"
+    lines = [Line(head, "warn")]
+    if run.statement:
+        lines.append(Line(f"{INDENT}Runs since {format_time(run.statement_since)} UTC: {clean(run.statement)}", "warn"))
+    if run.blocked_by:
+        pids = ", ".join(f"pid {pid}" if pid else "a prepared transaction" for pid in run.blocked_by)
+        lines.append(Line(f"{INDENT}Waits for {pids}: see {compose_command('db.blockers', env=environment)}", "warn"))
+    return lines
 
 
 def describe_state(row: StatusRow) -> str:

@@ -6,12 +6,23 @@ import select
 import sys
 from typing import TYPE_CHECKING
 
+from tasks.console.cells import clean
 from tasks.runner.errors import Interruption, RefusedError
 
 if TYPE_CHECKING:
     from tasks.runner.events import RepairProposed
     from tasks.runner.operations.migrate import Confirm
     from tasks.runner.signals import Stop
+
+
+_QUESTIONS = {
+    "record checksum": "Record the text of {version} as the applied one? The database itself is not changed.",
+    "drop row": "Forget {version}? The database itself is not changed, and it can no longer be rolled back.",
+    "forget attempt": "Forget the attempt on {version}? What it committed stays in the database.",
+    "run the stored down text": "Run the stored down text of {version}, which cannot be verified?",
+    "end session": "End {version}? Its open transaction is rolled back.",
+}
+"""The questions by the change that they are about; other changes are named."""
 
 
 def explain_no_prompt(*, json: bool) -> str:
@@ -59,8 +70,10 @@ def choose_confirm(stop: Stop, *, yes: bool, json: bool) -> Confirm | None:
 
 
 def ask(proposal: RepairProposed, stop: Stop) -> bool:
-    """Return True if one change of the ledger is confirmed. Raises Interruption on a signal."""
-    return read_answer(f"{proposal.change} of {proposal.version}? [y/N] ", stop).lower() in {"y", "yes"}
+    """Return True if one change is confirmed. Raises Interruption on a signal."""
+    question = _QUESTIONS.get(proposal.change, "{change} of {version}?")
+    text = question.format(change=clean(proposal.change), version=clean(proposal.version))
+    return read_answer(f"{text} [y/N] ", stop).lower() in {"y", "yes"}
 
 
 def ask_to_leave(*, json: bool) -> bool:

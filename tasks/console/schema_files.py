@@ -15,7 +15,8 @@ def format_written(event: SchemaWritten, _style: Style) -> list[Line]:
     if event.problem:
         lines = hang(f"⚠️  {path} was not written: ", event.problem, "warn")
         return [*lines, *(hang(f"{INDENT}Next:  ", event.hint) if event.hint else [])]
-    wrote = f"✅ {path} is up to date" if event.unchanged else f"📄 Wrote {path}: commit it with the migration"
+    wrote = f"📄 Updated {path}" if event.action == "rollback" else f"📄 Wrote {path}: commit it with the migration"
+    wrote = f"✅ {path} is up to date" if event.unchanged else wrote
     if not event.differences:
         taken = (hang("ℹ️  taken from the database: ", text, "dim") for text in event.unchecked)
         return [Line(wrote, "dim"), *(line for lines in taken for line in lines)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tasks.console.cells import clean, clean_lines, cut, pad, width
+from tasks.console.cells import clean, clean_lines, pad, width
 from tasks.console.lines import (
     INDENT,
     Line,
@@ -23,7 +23,7 @@ from tasks.console.plans import format_findings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tasks.runner.events import HistoryRead, HistoryRow, StatusRead, StatusRow
+    from tasks.runner.events import HistoryRead, HistoryRow, StateCount, StatusRead, StatusRow
 
 STATUS_COLUMNS = ("state", "version", "applied at (UTC)", "took", "by")
 HISTORY_COLUMNS = ("at (UTC)", "outcome", "action", "version", "segments", "took", "by", "revision", "run")
@@ -31,7 +31,6 @@ STATES = ("applied", "pending", "late", "failed", "edited", "missing", "interrup
 _GAP = "  "
 _REVISION = 10
 _RUN_ID = 8
-_ERROR_CELLS = 160
 
 
 def format_status_row(row: StatusRow) -> tuple[str, ...]:
@@ -40,12 +39,19 @@ def format_status_row(row: StatusRow) -> tuple[str, ...]:
     return (describe_state(row), clean(row.version), format_time(row.applied_at), took, clean(row.applied_by))
 
 
-def format_notes(event: StatusRead) -> list[Line]:
-    """Return the notes on the versions: lines of their own, which no table has to leave out."""
+def describe_status_row(row: StatusRow) -> str:
+    """Return what a row has besides state and version, as one line."""
+    _, _, at, took, by = format_status_row(row)
+    return ", ".join(filter(None, (at and f"{at} UTC", took, by and f"by {by}")))
+
+
+def format_notes(rows: Iterable[StatusRow], environment: str = "") -> list[Line]:
+    """Return the notes on versions, with their environment if there are several: lines that no table has to leave out."""
+    where = f"{clean(environment)}: " if environment else ""
     lines: list[Line] = []
-    for row in event.rows:
+    for row in rows:
         if row.note:
-            lines += hang(f"⚠️  {clean(row.version)}: ", row.note, "bad" if row.failed else "warn")
+            lines += hang(f"⚠️  {where}{clean(row.version)}: ", row.note, "bad" if row.failed else "warn")
     return lines
 
 
@@ -66,20 +72,32 @@ def format_history_row(row: HistoryRow) -> tuple[str, ...]:
     )
 
 
+def describe_history_row(row: HistoryRow) -> str:
+    """Return what a log row has besides outcome, version and error, as one line."""
+    at, _, action, _, segments, took, by, revision, run = format_history_row(row)
+    segments = f"segments {segments}" if row.segments_total > 1 else ""
+    facts = (action, f"{at} UTC", segments, took, by and f"by {by}")
+    return ", ".join(filter(None, (*facts, revision and f"revision {revision}", run and f"run {run}")))
+
+
 def format_log_error(row: HistoryRow, style: Style) -> list[str]:
     """Return the error of a log row: its first line, or all lines if verbose."""
     if not row.error and not row.sqlstate:
         return []
     first, *rest = clean_lines(row.error) or [""]
     head = f"{clean(row.sqlstate)} {first}".strip()
-    return [head, *rest] if style.verbose else [cut(head, _ERROR_CELLS)]
+    return [head, *rest] if style.verbose else [head]
+
+
+def summarize_states(counts: Iterable[StateCount], rows: Iterable[StatusRow]) -> str:
+    """Return the number of versions in each state; a tool that is older does not count them, but sends all rows."""
+    numbers = {each.state: each.count for each in counts} or Counter(row.state for row in rows)
+    return ", ".join(f"{numbers[state]} {state}" for state in STATES if numbers.get(state))
 
 
 def summarize(event: StatusRead) -> str:
-    """Return the number of shown versions in each state."""
-    counts = {count.state: count.count for count in event.counts} or Counter(row.state for row in event.rows)
-    known = ", ".join(f"{counts[state]} {state}" for state in STATES if counts.get(state))
-    text = known or "no migrations"
+    """Return the number of versions in each state, and how many applied ones a limit leaves out."""
+    text = summarize_states(event.counts, event.rows) or "no migrations"
     rest = event.total - len(event.rows)
     return f"{text}; {count(rest, 'applied version')} not shown" if rest > 0 else text
 
@@ -91,17 +109,25 @@ def format_status(event: StatusRead, style: Style) -> list[Line]:
         table = align([STATUS_COLUMNS, *map(format_status_row, event.rows)])
         lines += [Line(""), *map(Line, table)]
     if event.run:
-        lines.append(format_active_run(event.run))
-    below = [*format_notes(event), *format_findings(event.findings, style)]
+        lines += format_active_run(event.run, event.environment)
+    below = [*format_notes(event.rows), *format_findings(event.findings, style)]
     return [*lines, Line(""), *below] if below else lines
+
+
+def format_history_heading(event: HistoryRead) -> Line:
+    """Return the heading of the log, with the number of all rows that there are."""
+    shown = len(event.rows)
+    rows = f"{shown} of {count(event.total, 'log row')}" if event.total > shown else count(shown, "log row")
+    what = f"{rows}, newest first" if shown else f"the log is {event.unknown or 'empty'}"
+    return Line(f"{format_database(event.environment, event.database)}: {what}", "head")
 
 
 def format_history(event: HistoryRead, style: Style) -> list[Line]:
     """Return the lines for the log, each failure with its error below it."""
-    heading = format_database(event.environment, event.database)
+    lines = [format_history_heading(event)]
     if not event.rows:
-        return [Line(f"{heading}: the log is {event.unknown or 'empty'}", "head")]
-    lines = [Line(f"{heading}: {count(len(event.rows), 'log row')}, newest first", "head"), Line("")]
+        return lines
+    lines.append(Line(""))
     table = align([HISTORY_COLUMNS, *map(format_history_row, event.rows)])
     lines.append(Line(table[0]))
     for row, text in zip(event.rows, table[1:], strict=True):

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from tasks.diagram.model import shorten
 from tasks.postgres.tokens import NAMES, tokenize
 from tasks.runner.errors import UsageError
-from tasks.runner.setting_names import find_nearest
+from tasks.runner.spelling import nearest
 
 
 def choose_tables(patterns: Iterable[str], names: Collection[str], roots: Mapping[str, str]) -> frozenset[str]:
@@ -56,6 +56,6 @@ def _describe_unknown(pattern: str, names: Collection[str]) -> UsageError:
     if not names:
         hint = "The schema has no tables."
     else:
-        nearest = find_nearest(pattern, {*names, *map(shorten, names)})
-        hint = f"Did you mean {nearest}? In a pattern, * stands for any characters: --only 'user*,billing.*'."
+        found = nearest(pattern, sorted({*names, *map(shorten, names)}), least=0)
+        hint = f"Did you mean {found}? In a pattern, * stands for any characters: --only 'user*,billing.*'."
     return UsageError(f"no table matches --only {pattern}", hint=hint, state="Nothing was written.")

@@ -39,7 +39,7 @@ def confirm_changes(
     if agreed and approve is not None:
         approve()
     if shown and not agreed:
-        yield RunFinished("repair", 0, 0, proposed=shown)
+        yield RunFinished(request.command, 0, 0, proposed=shown)
     return replace(request, agree=tuple(agreed)) if agreed else None
 
 

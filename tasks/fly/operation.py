@@ -28,6 +28,7 @@ from tasks.options import Options
 from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import Interruption, ReportedError, RunInterruptedError, RunnerError
 from tasks.runner.events import (
+    BlockersRead,
     ConnectionLost,
     ErrorRaised,
     Event,
@@ -50,10 +51,12 @@ if TYPE_CHECKING:
 
 _COMPARED = frozenset({"migrate", "repair", "adopt"})
 """Operations that use the files, so that those of the image must be those of this checkout."""
+_CHANGES_ARE_CONFIRMED = frozenset({"repair", "blockers"})
+"""Operations that propose changes, each of which is confirmed."""
 _START_DEADLINE_S = 90.0
 _POLL_S = 0.5
 _UNTOUCHED = "Nothing was changed."
-_REPEATED = (RunStarted, FilesFound, Skipped, PlanMade, RepairProposed)
+_REPEATED = (RunStarted, FilesFound, Skipped, PlanMade, RepairProposed, BlockersRead)
 """The events of a run that its dry run has shown already."""
 
 
@@ -62,7 +65,7 @@ def run_remotely(
 ) -> Iterator[Event]:
     """Return the events of a request on a machine of the app; what needs confirmation is confirmed in this terminal first."""
     remote = build_remote(environment, options, stop)
-    if request.command == "repair" and not request.dry_run:
+    if request.command in _CHANGES_ARE_CONFIRMED and request.writes:
         confirm = choose_confirm(stop, yes=options.yes, json=options.json)
         return remote.run_request(request, lambda events: confirm_changes(request, events, confirm, approve))
     if approve is None:
@@ -118,7 +121,7 @@ class Remote:
                 raise RunInterruptedError(reason, hint="Run the same command again.", state=_UNTOUCHED) from interruption
         if run.complete:
             _finish(run, reported)
-        elif not request.writes or (run.exit_code is not None and not run.started):
+        elif not request.logs or (run.exit_code is not None and not run.started):
             raise self.refuse(run, untouched=not request.writes)
         else:
             if run.exit_code is None:
@@ -136,9 +139,12 @@ class Remote:
 
     def enter(self, stack: ExitStack, *, preferred: str = "") -> Connection:
         """Connect to a started machine until the stack is closed, to the preferred one if it is started."""
+        environment = self.environment
+        if sys.stderr.isatty():
+            name, app = clean(environment.name), clean(environment.fly_app)
+            print(f"⏳ Connecting to {name} (Fly app {app}) …", file=sys.stderr, flush=True)
         machine = self.find_machine(preferred)
         self.machine_id = machine.id
-        environment = self.environment
         reach = SshConnection(
             environment.fly_app, machine, environment.fly_user, environment.fly_organisation, environment.fly_timeouts
         )
@@ -257,7 +263,7 @@ class Remote:
                         yield self._name_image(event)
                 return reported
             except Interruption as interruption:
-                if not request.writes:
+                if not request.logs:
                     raise
                 yield from self.decide(interruption, tuple(steps))
                 run.end(self.stop)

@@ -19,6 +19,7 @@ from tasks.runner.events import (
     EVENT_FORMAT,
     LONGEST_LINE,
     AdoptionWritten,
+    BlockersRead,
     CatalogRead,
     ErrorRaised,
     Event,
@@ -27,7 +28,9 @@ from tasks.runner.events import (
     HistoryRead,
     OutcomeRead,
     ProbeRead,
+    RepairProposed,
     RunFinished,
+    SessionEnded,
     StatusRead,
     WrongEventError,
     from_json,
@@ -41,7 +44,19 @@ if TYPE_CHECKING:
 
 _LOST_CODES = frozenset({-1, 4294967295})
 """What paramiko returns when the server sent no exit code: https://docs.paramiko.org/en/stable/api/channel.html"""
-_LAST = (AdoptionWritten, CatalogRead, ErrorRaised, FilesRead, HistoryRead, OutcomeRead, ProbeRead, RunFinished, StatusRead)
+_LAST = (
+    AdoptionWritten,
+    BlockersRead,
+    CatalogRead,
+    ErrorRaised,
+    FilesRead,
+    HistoryRead,
+    OutcomeRead,
+    ProbeRead,
+    RunFinished,
+    SessionEnded,
+    StatusRead,
+)
 """The last events of a run."""
 _BYTES = "latin-1"
 """An encoding in which a character is a byte: Fabric decodes chunk by chunk, and a chunk may end within a character."""
@@ -113,7 +128,8 @@ class RemoteRun:
             event = self._read(line)
             if event is not None:
                 self.started = True
-                self.complete = self.complete or isinstance(event, _LAST)
+                # A proposal that follows BlockersRead has an answer of its own.
+                self.complete = isinstance(event, _LAST) or (self.complete and not isinstance(event, RepairProposed))
                 if not isinstance(event, Heartbeat):
                     yield event
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasks.adopt.events import AdoptionRead, AdoptionRow
-from tasks.console.cells import clean, cut, pad, width
+from tasks.console.cells import clean, pad, width
 from tasks.console.formatters import register_formatters
 from tasks.console.lines import INDENT, Line, Role, Style, count, format_database, hang
 
@@ -57,7 +57,9 @@ def _tabulate(event: AdoptionRead, style: Style) -> list[Line]:
         head = f"{sign} {pad(clean(row.version), versions)}  {pad(row.verdict, verdicts)}  "
         role = _ROLES.get(row.verdict, "plain")
         text = clean(row.evidence) + (" (recorded)" if row.recorded else "")
-        lines.append(Line(head + text if style.verbose else cut(head + text, max(style.width, len(head) + 20)), role))
+        fits = width(head + text) <= style.width
+        lines.append(Line(f"{head}{text}" if fits else head.rstrip(), role))
+        lines += [] if fits else [Line(f"{INDENT}  {text}", role)]
         if style.verbose:
             lines += [Line(f"{INDENT}  found: {clean(name)}", "dim") for name in row.there]
             lines += [Line(f"{INDENT}  missing or different: {clean(name)}", "dim") for name in row.lacking]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from tasks.console.cells import clean
+from tasks.console.cells import clean, width
 from tasks.console.formatters import register_formatters
 from tasks.console.lines import INDENT, Line, Role, Style, count, format_time, hang
 from tasks.console.tables import align
@@ -31,22 +31,25 @@ def register_messages() -> None:
     )
 
 
-def _plan_cleanup(event: CleanupPlanned, _style: Style) -> list[Line]:
+def _plan_cleanup(event: CleanupPlanned, style: Style) -> list[Line]:
     tried = (
         f", {count(event.orders, 'order')} tried on a scratch PostgreSQL {event.server_version // _MAJOR}" if event.orders else ""
     )
     lines = [Line(f"{count(len(event.files), 'old file')}{tried}", "head")]
     if event.without:
         lines.append(Line(f"Without {clean(', '.join(event.without))}: what needs that is not checked", "warn"))
-    lines += [*_list_files(event.files), *_list_downs(event), *_list_references(event.references)]
+    lines += [*_list_files(event.files, style), *_list_downs(event), *_list_references(event.references)]
     if event.lacking:
         lines += [Line(""), Line(f"⚠️  The scratch server does not have {clean(', '.join(event.lacking))}", "warn")]
         lines += [Line(f"{INDENT}{clean(each)}") for each in event.ways.splitlines()]
     return [*lines, Line("")]
 
 
-def _list_files(files: Sequence[OldFileJudged]) -> Iterator[Line]:
-    """Yield a table of the files; in a long one, equal verdicts in a row are counted from the third on."""
+def _list_files(files: Sequence[OldFileJudged], style: Style) -> Iterator[Line]:
+    """Yield a table of the files; in a long one, equal verdicts in a row are counted from the third on.
+
+    Where the table does not fit, what a file becomes is a line below it.
+    """
     rows = [
         (
             each.verdict,
@@ -58,12 +61,18 @@ def _list_files(files: Sequence[OldFileJudged]) -> Iterator[Line]:
         for each in files
     ]
     head, *body = align([_COLUMNS, *rows])
+    fits = max(map(width, (head, *body))) <= style.width
+    if not fits:
+        head, *body = align(row[:2] for row in [_COLUMNS, *rows])
+    becomes = ["" if fits else f"becomes {name}, written {date} UTC ({source})" for _, _, name, date, source in rows]
     yield from (Line(""), Line(head))
-    for _, group in groupby(zip(files, body, strict=True), lambda each: _describe_kind(each[0])):
+    for _, group in groupby(zip(files, body, becomes, strict=True), lambda each: _describe_kind(each[0])):
         members = list(group)
         shown = members if len(files) <= _LONG or len(members) <= _LIKE + 1 else members[:_LIKE]
-        for each, text in shown:
+        for each, text, becoming in shown:
             yield Line(text, _ROLES.get(each.verdict, "dim"))
+            if becoming:
+                yield Line(INDENT + becoming, "dim")
             yield from (Line(INDENT + clean(note), "dim") for note in (each.reason, each.order) if note)
             for note in each.notes:
                 yield from hang(f"{INDENT}⚠️  ", note, "warn")

@@ -13,6 +13,7 @@ from rich.text import Text
 from tasks.console.cells import clean, width
 from tasks.console.environments import DAY, ENVIRONMENT_COLUMNS, MINUTE, format_cell, format_environment_row, order_rows
 from tasks.console.lines import INDENT
+from tasks.report.grid import GAP, Grid, GridColumn, Styled
 from tasks.report.tables import STYLES
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 _STYLES = {**STYLES, "unreached": "red", "none": "dim"}
 _COLUMN_STYLES = {"environment": "bold", "guarded": "yellow", "alerts": "dim"}
-_GAP = 2
 _LEAST_VERSION = 24
 """The minimum width of the version column, below which a folded version is unreadable."""
 
@@ -34,11 +34,14 @@ def show_statuses(event: StatusesRead, cells: int) -> RenderableType:
     heads = [clean(column.environment) for column in event.environments]
     longest = max((width(clean(version)) for version, _ in rows), default=0)
     for length, least in ((MINUTE, longest), (DAY, longest), (DAY, min(longest, _LEAST_VERSION))):
-        columns = (
-            max(width(head), *(width(format_cell(row[index], length)) for _, row in rows)) for index, head in enumerate(heads)
-        )
-        if least + sum(column + _GAP for column in columns) <= cells:
-            return _tabulate(rows, heads, length)
+        columns = [
+            GridColumn(head, max(width(head), *(width(format_cell(row[index], length)) for _, row in rows)))
+            for index, head in enumerate(heads)
+        ]
+        room = cells - sum(column.cells + GAP for column in columns)
+        if least <= room:
+            drawn = [[[(clean(version), "")], *([_style_cell(cell, length)] for cell in row)] for version, row in rows]
+            return Grid([GridColumn("version", max(min(longest, room), width("version"))), *columns], drawn)
     return Group(*(part for version, row in rows for part in _tell_version(version, row, heads)))
 
 
@@ -55,24 +58,14 @@ def tabulate_environments(event: EnvironmentsListed) -> Table:
     return table
 
 
-def _tabulate(rows: tuple[tuple[str, tuple[Cell, ...]], ...], heads: list[str], length: int) -> Table:
-    table = _make_table()
-    table.add_column("version", overflow="fold")
-    for head in heads:
-        table.add_column(Text(head), no_wrap=True)
-    for version, row in rows:
-        table.add_row(Text(clean(version)), *(_style_cell(cell, length) for cell in row))
-    return table
-
-
 def _make_table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, header_style="bold", show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
+    return Table(box=box.SIMPLE_HEAD, header_style="bold", show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
 
 
 def _tell_version(version: str, row: tuple[Cell, ...], heads: list[str]) -> tuple[Text, Padding]:
-    written = [Text.assemble(f"{head} ", _style_cell(cell, DAY)) for head, cell in zip(heads, row, strict=True)]
+    written = [Text.assemble(f"{head} ", Text(*_style_cell(cell, DAY))) for head, cell in zip(heads, row, strict=True)]
     return Text(clean(version), style="bold"), Padding(Text(", ").join(written), (0, 0, 0, len(INDENT)))
 
 
-def _style_cell(cell: Cell, length: int) -> Text:
-    return Text(format_cell(cell, length), style=_STYLES.get(cell.kind, ""))
+def _style_cell(cell: Cell, length: int) -> Styled:
+    return format_cell(cell, length), _STYLES.get(cell.kind, "")

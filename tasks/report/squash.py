@@ -24,7 +24,7 @@ def _plan_squash(event: SquashPlanned, style: Style) -> list[Line]:
         varying = ", ".join(map(clean, event.varying))
         lines += hang("⚠️  ", f"differs between two replays, and is a constant in the new file: {varying}", "warn")
     if style.verbose:
-        lines += [Line(clean_code(line), "code") for line in event.text.splitlines()]
+        lines += [Line(clean_code(line)) for line in event.text.splitlines()]
     return lines
 
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.text import Text
 
-from tasks.console.environments import format_heading, format_unreached
+from tasks.console.environments import format_below, format_heading
 from tasks.console.formatters import format_error
 from tasks.console.lines import Line, Style, format_active_run, format_database
 from tasks.console.plans import format_findings
 from tasks.console.printer import Announcement
-from tasks.console.tables import format_notes, summarize
+from tasks.console.tables import format_history_heading, format_notes, summarize
 from tasks.report.live import LiveView, advance, draw
 from tasks.report.overview import show_statuses, tabulate_environments
 from tasks.report.tables import tabulate_history, tabulate_status
@@ -85,9 +84,8 @@ class TerminalReport:
             case events.StatusRead():
                 self._print_status(event, style)
             case events.HistoryRead() if event.rows:
-                heading = Text(format_database(event.environment, event.database), style="bold")
-                table = tabulate_history(event, self._console.width, style)
-                self._console.print(Group(heading, "", table))
+                self._print_lines([format_history_heading(event)])
+                self._console.print(Group("", tabulate_history(event, self._console.width, style)))
             case events.StatusesRead():
                 self._print_statuses(event)
             case events.EnvironmentsListed():
@@ -99,16 +97,16 @@ class TerminalReport:
         heading = f"{format_database(event.environment, event.database)}: {summarize(event)}"
         self._print_lines([Line(heading, "head")])
         if event.run:
-            self._print_lines([format_active_run(event.run)])
+            self._print_lines(format_active_run(event.run, event.environment))
         if event.rows:
             self._console.print(Group("", tabulate_status(event, self._console.width), ""))
-        self._print_lines([*format_notes(event), *format_findings(event.findings, style)])
+        self._print_lines([*format_notes(event.rows), *format_findings(event.findings, style)])
 
     def _print_statuses(self, event: events.StatusesRead) -> None:
         self._print_lines(format_heading(event))
         if any(column.rows for column in event.environments):
             self._console.print(Group("", show_statuses(event, self._console.width), ""))
-        self._print_lines(format_unreached(event))
+        self._print_lines(format_below(event))
 
     def _print_lines(self, lines: list[Line]) -> None:
         if lines:

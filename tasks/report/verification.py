@@ -95,7 +95,7 @@ def _format_crash_test_start(event: CrashTestStarted, _style: Style) -> list[Lin
 def _format_resumed(event: CrashResumed, style: Style) -> list[Line]:
     place = f"{clean(event.version)}: killed after statement {event.number} of {event.total}"
     if event.findings:
-        head = [Line(f"{INDENT}line {event.line}: {first_line(event.text)}", "code")]
+        head = [Line(f"{INDENT}line {event.line}: {first_line(event.text)}")]
         return [*_format_findings(place, event.findings, style), *head]
     return [Line(f"✅ {place} (line {event.line}), resumed: same result", "good")]
 

@@ -17,6 +17,7 @@ OLD = "13.2"
 VERSION = "20250101000000_create_accounts"
 COMMANDS = {
     "adopt": (),
+    "blockers": (),
     "diagram": ("--output=schema.md",),
     "drift": (),
     "history": (),

@@ -68,8 +68,9 @@ def test_each_version_is_a_row_and_each_environment_a_column_in_the_given_order(
     assert [row.split("  ")[0] for row in rows[:3]] == [A, B, C]
     assert "pending" in rows[1]
     assert "not reached" in rows[1]
-    assert rows[4].startswith("❌ prod could not be reached: cannot connect to gaia@127.0.0.1:1/gaia: ")
-    assert any(line.startswith("   Next:  ") for line in rows[5:])
+    assert rows[4:6] == ["staging: 1 applied, 2 pending", "dev: 3 applied"]
+    assert rows[6].startswith("❌ prod could not be reached: cannot connect to gaia@127.0.0.1:1/gaia: ")
+    assert any(line.startswith("   Next:  ") for line in rows[7:])
     assert "s3cret" not in result.stdout
     page = (checkout.root / "page.html").read_text()
     assert '<td class="pending"' in page
@@ -105,7 +106,7 @@ def test_the_overview_does_not_create_the_embedded_server(checkout: Checkout, da
         (("--env=dev,moon",), "there is no environment moon"),
         (("--env=,",), "no environment selected"),
         (("--env=all",), "no environment selected"),
-        (("--env=dev,prod", "--limit=-1"), "--limit=-1 is not a number"),
+        (("--env=dev,prod", "--limit=-1"), "--limit must be a whole number of at least 1 (got -1)"),
     ],
 )
 def test_an_invalid_selection_is_refused(checkout: Checkout, arguments: tuple[str, ...], message: str) -> None:

@@ -37,8 +37,8 @@ def test_each_repair_is_confirmed_at_a_terminal(edited: Operator, by: tuple[str,
     assert exit_code == 0
     assert f"🔧 {A}: record checksum" in output
     assert "-CREATE TABLE a (id int);" in output
-    assert f"record checksum of {A}? [y/N]" in output
-    assert f"drop row of {B}? [y/N]" in output
+    assert f"Record the text of {A} as the applied one? The database itself is not changed. [y/N]" in output
+    assert f"Forget {B}? " in output
     assert "✅ Repaired the ledger: 1 change" in output
     assert edited.read_states() == {A: "applied", B: "missing"}
 
@@ -60,7 +60,7 @@ def test_an_interrupt_at_a_question_changes_nothing(edited: Operator) -> None:
 @pytest.mark.parametrize("flags", [(), ("--json",)])
 def test_without_a_terminal_a_repair_is_refused(edited: Operator, flags: tuple[str, ...]) -> None:
     result = edited.project.migrate("repair", *flags, input="y\ny\n", check=3)
-    assert "cannot ask for confirmation" in result.stderr
+    assert "this needs confirmation, but the input is not a terminal" in result.stderr
     assert "--yes" in result.stderr
     assert edited.read_states() == {A: "edited", B: "missing"}
 

@@ -251,7 +251,7 @@ def test_a_stored_text_that_cannot_be_verified_is_confirmed_with_yes_or_not_run(
 def test_a_stored_text_that_cannot_be_verified_is_asked_about_in_a_terminal(remote: RemoteOperator) -> None:
     make_older(remote)
     with open_dialogue(remote, "db.rollback", "--env=staging") as dialogue:
-        dialogue.await_words(f"run the stored down text of {A}? [y/N] ")
+        dialogue.await_words(f"Run the stored down text of {A}, which cannot be verified? [y/N] ")
         assert "DROP TABLE a" in dialogue.output
         dialogue.answer("n")
         assert dialogue.finish() == 3

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.kit.databases import Database
 from tests.kit.fly.world import FlyWorld
 from tests.kit.projects import REPOSITORY, Project
 from tests.runner.operating import A, B, C
+from tests.stress.blocking import waiting
 
 STAGED = "--env=staging"
 _VARIABLE_PARTS = re.compile(
@@ -185,9 +187,9 @@ def test_each_change_of_a_repair_is_confirmed_at_a_terminal(remote: RemoteOperat
     remote.operator.remove(B)
     remote.deploy()
     with open_dialogue(remote, "db.repair", STAGED) as dialogue:
-        dialogue.await_words(f"record checksum of {A}? [y/N] ")
+        dialogue.await_words(f"Record the text of {A} as the applied one? ")
         dialogue.answer("y")
-        dialogue.await_words(f"drop row of {B}? [y/N] ")
+        dialogue.await_words(f"Forget {B}? ")
         dialogue.answer("n")
         assert dialogue.finish() == 0
     assert "✅ Repaired the ledger: 1 change" in dialogue.output
@@ -264,3 +266,31 @@ def test_a_misspelt_setting_of_the_machine_is_one_warning_on_stderr(remote: Remo
     warning = "WARNING: LOCK_TIMOUT in the process environment is not a setting; did you mean LOCK_TIMEOUT?"
     assert result.stderr.splitlines() == [f"{warning} (on the machine)"]
     assert all(from_json(line) for line in result.stdout.splitlines())
+
+
+def test_a_blocker_is_shown_and_ended_over_fly_after_a_question(remote: RemoteOperator) -> None:
+    remote.operator.write_tables(A)
+    remote.deploy()
+    remote.operator.migrate()
+    database = remote.operator.database
+    with database.connect(autocommit=False) as other, ExitStack() as stack:
+        other.execute("LOCK TABLE a")
+        stack.enter_context(waiting(database, "SELECT * FROM a"))
+        stack.callback(other.close)
+        pid = other.info.backend_pid
+        assert f"pid {pid} " in remote.inv("db.blockers", STAGED).stdout
+        refused = remote.inv("db.blockers", STAGED, f"--kill={pid}", check=3)
+        assert "this needs confirmation, but the input is not a terminal" in refused.stderr
+        with open_dialogue(remote, "db.blockers", STAGED, f"--kill={pid}") as dialogue:
+            dialogue.await_words("[y/N]")
+            dialogue.answer("n")
+            assert dialogue.finish() == 0
+            assert "none confirmed" in dialogue.output
+        with open_dialogue(remote, "db.blockers", STAGED, f"--kill={pid}") as dialogue:
+            dialogue.await_words("Connecting to staging")
+            dialogue.await_words("[y/N]")
+            dialogue.answer("y")
+            assert dialogue.finish() == 0
+            assert f"Ended pid {pid}" in dialogue.output
+            assert dialogue.output.count(f"pid {pid} (") == 1
+        assert database.query("SELECT FROM pg_stat_activity WHERE pid = %s", pid) == []

@@ -99,6 +99,7 @@ STREAMS: dict[str, Callable[[], Iterator[Event]]] = {
     "escapes": lambda: insert_text(ESCAPES),
     "fail": lambda: iter(FAILURE),
     "environments": lambda: iter((sample(EnvironmentsListed),)),
+    "wide": lambda: iter((replace(STATUS, rows=(StatusRow("表" * 100, "applied", "2025-07-01T10:00:00Z", "carl", 12),)),)),
     "history": lambda: iter((sample(HistoryRead),)),
     "long": emit_many,
     "markup": lambda: insert_text(MARKUP),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from tasks.runner.events import (
     AdoptionWritten,
+    BlockersRead,
     CatalogRead,
     CheckMade,
     ConnectionLost,
@@ -20,11 +21,13 @@ from tasks.runner.events import (
     HistoryRow,
     IndexAdvanced,
     LockAwaited,
+    LockSession,
     NoticeRaised,
     OutcomeRead,
     PlanMade,
     PlannedStatement,
     PlannedStep,
+    PreparedTransaction,
     ProbeRead,
     RepairProposed,
     Retried,
@@ -33,6 +36,7 @@ from tasks.runner.events import (
     SchemaChecked,
     SchemaWritten,
     Session,
+    SessionEnded,
     Skipped,
     StatementFinished,
     StatementStarted,
@@ -160,6 +164,32 @@ STATUSES = StatusesRead(
     total=9,
 )
 
+BLOCKERS = BlockersRead(
+    "prod",
+    URL,
+    "2025-11-22T12:05:00.5Z",
+    (
+        LockSession(PSQL, "2025-11-22T11:00:00.000001Z", own=True),
+        LockSession(
+            replace(PSQL, pid=124, application="app", state="active", query="ALTER TABLE users ADD name text"),
+            "2025-11-22T11:00:00.000002Z",
+            (123,),
+            "AccessExclusiveLock",
+            "public.users",
+            "2025-11-22T12:04:57.3Z",
+        ),
+        LockSession(
+            replace(PSQL, pid=125, application="app", state="active", query="<insufficient privilege>"),
+            "2025-11-22T11:00:00.000003Z",
+            (124, 0),
+            "AccessShareLock",
+            "public.users",
+            "2025-11-22T12:04:59Z",
+        ),
+    ),
+    (PreparedTransaction("transfer 'a'", "gaia", "2025-11-22T10:00:00Z", (125,)),),
+)
+
 SAMPLES: tuple[Event, ...] = (
     RunStarted(RUN_ID, "migrate", "local", URL, "carl"),
     FilesFound(12),
@@ -182,6 +212,8 @@ SAMPLES: tuple[Event, ...] = (
     CatalogRead("dev", URL, 180004, (("table", "public.users", "", ""),), (StoredScript(USERS, "abc", "SELECT 1;", None),)),
     STATUS,
     HistoryRead("prod", URL, (FAILED_ROW, FINISHED_ROW)),
+    BLOCKERS,
+    SessionEnded(123),
     RepairProposed(USERS, "record the new checksum", "The file was edited after it was applied.", DIFF),
     Heartbeat(),
     FilesRead((USERS, ASSETS), ("a" * 64, "b" * 64), "0.1.0", 1),

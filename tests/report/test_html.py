@@ -81,7 +81,8 @@ def test_every_cell_has_its_text_and_class() -> None:
         SEARCH: [("2025-11-22 12:00", "applied"), ("failed", "failed"), unreached],
     }
     assert page.paragraphs == [
-        "dev, staging, prod: the newest 6 of 9 versions; times are UTC. Read at 2025-11-22 12:34 UTC.",
+        "dev, staging, prod: 6 of 9 versions (the newest, and all that are not applied); times are UTC. "
+        "Read at 2025-11-22 12:34 UTC.",
         "prod could not be reached: cannot connect to gaia@prod/gaiaIs the network up?",
     ]
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import pytest
 
 from tasks.report import report, report_error
-from tasks.report.tables import choose_columns
 from tasks.runner.errors import RunnerError, describe_error
 from tasks.runner.events import Event, from_json
 from tests.kit.forkserver import inherit_environment, run_process
@@ -94,25 +93,3 @@ def test_rich_is_not_imported_without_a_terminal(options: list[str]) -> None:
         [sys.executable, "-c", program, *options], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
     assert result.stderr == "False\n"
-
-
-@pytest.mark.parametrize(
-    ("cells", "chosen"),
-    [
-        (100, ["state", "version", "at", "note"]),
-        (28, ["state", "version", "at", "note"]),
-        (27, ["state", "version", "at"]),
-        (21, ["state", "version", "at"]),
-        (20, ["state", "version"]),
-        (5, ["state", "version"]),
-    ],
-)
-def test_the_least_important_columns_are_dropped_first(cells: int, chosen: list[str]) -> None:
-    names = ("state", "version", "at", "by", "note")
-    rows = [("late", "1_a", "12:00", "", "hello")]
-    columns = choose_columns(names, rows, cells, ("note", "by", "at"))
-    assert [names[column] for column in columns] == chosen
-
-
-def test_a_required_column_is_kept_even_if_it_is_empty() -> None:
-    assert choose_columns(("outcome", "version"), [("started", "")], 80, ()) == [0, 1]

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.console.cells import width
 from tests.report.sample_program import MARKUP
-from tests.report.samples import ASSETS, SEARCH, USERS
+from tests.report.samples import ASSETS, SEARCH, STATUS, USERS
 from tests.report.terminals import open_terminal, show_screen
 
 SHOW_CURSOR, HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
@@ -117,21 +117,28 @@ def test_nothing_is_wider_than_the_terminal(name: str, columns: int) -> None:
     assert max(map(width, screen)) <= columns
 
 
-@pytest.mark.parametrize("columns", [60, 80, 140])
-def test_a_narrow_status_keeps_state_and_version(columns: int) -> None:
+@pytest.mark.parametrize("columns", [60, 80, 100, 120, 140])
+def test_a_status_has_everything_at_every_width(columns: int) -> None:
     _, screen = _read_screen("status", columns=columns)
+    text = " ".join(" ".join(screen).split())
     assert any(line.startswith(f"pending      {SEARCH}") for line in screen)
+    for row in STATUS.rows:
+        facts = [row.version, row.applied_at[:10], row.applied_by, row.note, "" if row.execution_time_ms is None else " ms"]
+        assert [fact for fact in facts if fact not in text] == []
     assert "⚠️  20250705080000_create_personas: 2 of 3 segments done" in screen
-    hidden = [line for line in screen if line.startswith("Not shown, because the terminal is too narrow: ")]
-    assert len(hidden) == (columns < 100)
+    assert max(map(width, screen)) <= columns
 
 
-@pytest.mark.parametrize("columns", [60, 80, 140])
-def test_a_narrow_history_keeps_outcome_version_and_error(columns: int) -> None:
+@pytest.mark.parametrize("columns", [60, 80, 100, 120, 160])
+def test_a_history_has_everything_at_every_width(columns: int) -> None:
     _, screen = _read_screen("history", columns=columns)
     row = next(index for index, line in enumerate(screen) if ASSETS in line)
     assert "failed" in screen[row]
-    assert "42601 syntax error at or near" in screen[row + 1]
+    text = " ".join(" ".join(screen).split())
+    for fact in ("2025-11-22 12:00:00", "3 ms", "carl@laptop", "2f1c9a7d5b+changes", "8f3a52c1", "migrate"):
+        assert text.count(fact) == 1 + (fact != "2f1c9a7d5b+changes")
+    assert any("42601 syntax error at or near" in line for line in screen[row + 1 : row + 5])
+    assert max(map(width, screen)) <= columns
 
 
 def test_markup_in_data_is_printed_as_it_is() -> None:
@@ -146,3 +153,11 @@ def test_escape_sequences_in_data_are_removed() -> None:
     assert "\x1b]" not in output
     assert "\x07" not in output
     assert "❌ Failed 20250101000000_evil: evil" in screen
+
+
+@pytest.mark.parametrize("columns", [80, 140])
+def test_wide_characters_and_long_names_are_folded_within_their_column(columns: int) -> None:
+    _, screen = _read_screen("wide", columns=columns)
+    assert max(map(width, screen)) <= columns
+    assert sum(line.count("表") for line in screen) == 100
+    assert len([line for line in screen if "2025-07-01 10:00:00" in line]) == 1

@@ -1,5 +1,6 @@
 """Blockers: what makes a migration wait until the test releases it."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -50,6 +51,22 @@ def await_waiting(database: Database, query: str) -> int:
     """Wait until a session waits for a lock with a query LIKE this one, and return its process id."""
     waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE %s"
     return int(wait_until(lambda: database.query(waiting, query), what=f"{query} to wait")[0][0])
+
+
+@contextmanager
+def waiting(database: Database, statement: str) -> Iterator[int]:
+    """Run a statement that waits for a lock in a thread, and yield the process id of its session."""
+
+    def work() -> None:
+        with database.connect(application_name="waits") as connection:
+            connection.execute(statement)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield await_waiting(database, statement)
+    finally:
+        thread.join()
 
 
 def find_useless_indexes(database: Database) -> list[str]:

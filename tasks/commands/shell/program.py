@@ -132,8 +132,9 @@ class CommandLine(Program):
         """Raise UsageError for an unknown environment of any command, before the first one runs."""
         for context in self.tasks:
             named = context.args["env"].value if "env" in context.args else None
-            for name in named.split(",") if named and named != ALL else ():
-                check_environment_name(name.strip())
+            for name in map(str.strip, (named or "").split(",")):
+                if name not in ("", ALL):
+                    check_environment_name(name)
 
     @contextmanager
     def _explain_errors(self) -> Iterator[None]:

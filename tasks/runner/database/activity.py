@@ -60,7 +60,12 @@ SELECT phase, CASE WHEN blocks_total > 0 THEN 100 * blocks_done / blocks_total
 def build_session(row: Sequence[Any]) -> Session:
     """Return the Session of a row of SESSION_COLUMNS: its query without secrets, and then shortened to one line."""
     session = Session(*row)
-    return replace(session, query=" ".join(mask_secrets(session.query).split())[:_LONGEST_QUERY])
+    return replace(session, query=shorten_query(session.query))
+
+
+def shorten_query(query: str) -> str:
+    """Return a query without secrets, and then shortened to one line."""
+    return " ".join(mask_secrets(query).split())[:_LONGEST_QUERY]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ from tasks.runner.events.values import (
     EnvironmentStatus,
     Finding,
     HistoryRow,
+    LockSession,
     OtherRecord,
+    PreparedTransaction,
     StateCount,
     StatusRow,
     StoredScript,
@@ -64,6 +66,31 @@ class HistoryRead(Event):
     format: int = EVENT_FORMAT
     unknown: str = ""
     """Why the log is not known, if it may not be read."""
+    total: int = 0
+    """How many rows there are, whatever the limit."""
+
+
+@event("blockers_read")
+@dataclass(frozen=True, slots=True)
+class BlockersRead(Event):
+    """The sessions of a database that wait for locks, and those that block them; `at` is the time of the server."""
+
+    environment: str
+    database: str
+    at: str
+    sessions: tuple[LockSession, ...]
+    prepared: tuple[PreparedTransaction, ...] = ()
+    run: ActiveRun | None = None
+    """The run in progress."""
+    format: int = EVENT_FORMAT
+
+
+@event("session_ended")
+@dataclass(frozen=True, slots=True)
+class SessionEnded(Event):
+    """A session that blocked others was ended."""
+
+    pid: int
 
 
 @event("catalog_read")

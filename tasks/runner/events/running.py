@@ -207,6 +207,8 @@ class SchemaWritten(Event):
     """The statements that could not be replayed: what they make was taken from the database."""
     unchanged: bool = False
     """Whether the file contained this text already."""
+    action: str = ""
+    """The operation after which it was written, if there was one."""
 
 
 @event("schema_checked")

@@ -19,6 +19,34 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class LockSession:
+    """A session that waits for a lock, or blocks one that does."""
+
+    session: Session
+    started: str
+    """When the session was opened, to the microsecond: the server uses the number of a process again."""
+    waits_for: tuple[int, ...] = ()
+    """The processes that block it; 0 is a prepared transaction."""
+    mode: str = ""
+    """The mode of the lock that it waits for."""
+    target: str = ""
+    """What that lock is on."""
+    waits_since: str = ""
+    own: bool = False
+    """Whether its role is that of the command, which may then end it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedTransaction:
+    """A prepared transaction that blocks the `blocked` processes: it has no session, and stays after a restart."""
+
+    name: str
+    owner: str
+    since: str
+    blocked: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something about the files and the ledger that needs attention.
 
@@ -169,7 +197,11 @@ class StateCount:
 
 @dataclass(frozen=True, slots=True)
 class ActiveRun:
-    """A run in progress: who started it, since when (UTC), and its current migration if the log names it."""
+    """A run in progress: who started it, since when (UTC), its current migration if the log names it, and its statement.
+
+    Without an `action`, the log could not be read, and `actor` is the role; without a `run_id`, a session that is not one of a
+    run has the lock of runs.
+    """
 
     run_id: str
     action: str
@@ -177,6 +209,13 @@ class ActiveRun:
     host: str
     since: str
     version: str = ""
+    pid: int = 0
+    """The process of the session with the lock."""
+    statement: str = ""
+    """What the server runs for it, without secrets, and since when."""
+    statement_since: str = ""
+    blocked_by: tuple[int, ...] = ()
+    """The processes that this statement waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,3 +233,5 @@ class EnvironmentStatus:
     """The run in progress."""
     unknown: str = ""
     """What the current user has no privilege to read."""
+    counts: tuple[StateCount, ...] = ()
+    """How many versions are in each state, whatever the limit."""

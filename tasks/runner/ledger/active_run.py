@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import psycopg
 from psycopg import sql
 
+from tasks.runner.database.activity import shorten_query
 from tasks.runner.database.lock_holder import LOCK_HOLDER, find_run_id
 from tasks.runner.database.own_connection import find_schemas
+from tasks.runner.database.session_settings import AT_WORK
 from tasks.runner.events import ActiveRun
 from tasks.runner.ledger.guard import compose, compose_guard
 from tasks.runner.ledger.ownership import IS_INERT, is_trusted, read_ledger_owner
@@ -31,6 +36,38 @@ SELECT run.run_id::text, run.action, run.actor, run.host,
    AND NOT EXISTS (SELECT FROM {log} ended WHERE ended.run_id = run.run_id AND ended.version IS NULL AND ended.id > run.id)
  ORDER BY run.id DESC LIMIT 1
 """
+_NOW = f"""
+SELECT a.pid, coalesce(a.usename::text, ''), a.application_name,
+       to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), w.query,
+       to_char(w.query_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), coalesce(pg_blocking_pids(w.pid), '{{}}')
+  FROM (SELECT a.* FROM {LOCK_HOLDER} LIMIT 1) a
+  LEFT JOIN pg_stat_activity w ON w.datid = a.datid AND w.usesysid = a.usesysid AND w.state = 'active'
+       AND w.application_name = replace(a.application_name, 'migrate-lock ', 'migrate-run ') || '{AT_WORK}'
+ LIMIT 1
+"""
+"""The session with the lock, and what the run does in its other session: of the same role, since any role can name its so."""
+
+
+_OWN_SETTINGS = re.compile(r"(?:(?:BEGIN|SET LOCAL)\b[^;']*;\s+)+")
+"""What a run sends in the same message before the first statement of a transaction."""
+
+
+def read_active_run(connection: psycopg.Connection) -> ActiveRun | None:
+    """Return the run in progress with its current statement; as far as it is known, if its log cannot be read."""
+    try:
+        row = connection.execute(_NOW).fetchone()
+        if row is None:
+            return None
+        pid, role, application, since, statement, statement_since, blocked_by = row
+        known = find_active_run(connection) or ActiveRun(find_run_id(application), "", role, "", since or "")
+    except psycopg.Error:
+        if connection.closed or connection.broken:
+            raise
+        return None
+    shown = shorten_query(_OWN_SETTINGS.sub("", statement or ""))
+    return replace(
+        known, pid=pid, statement=shown, statement_since=statement_since or "" if shown else "", blocked_by=tuple(blocked_by)
+    )
 
 
 def find_active_run(connection: psycopg.Connection) -> ActiveRun | None:

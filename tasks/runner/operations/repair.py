@@ -109,7 +109,7 @@ def _refuse_changed(confirmed: Iterable[str]) -> None:
 def build_unconfirmed_error() -> RefusedError:
     """Return the error for changes that need confirmation where no question can be asked."""
     return RefusedError(
-        "cannot ask for confirmation: the input is not a terminal, or --json is set",
+        "this needs confirmation, but the input is not a terminal, or --json is set",
         hint="Run the command in a terminal, or confirm every change with --yes.",
         state="Nothing was changed.",
     )

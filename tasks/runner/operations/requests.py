@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tasks.runner.operations.migrate import Approve, Confirm
 
 _WRITING = frozenset({"migrate", "rollback", "seed", "repair", "load", "adopt"})
+_DRY_RUN = frozenset({"migrate", "rollback", "seed", "repair"})
 _LONGEST_NUMBER = 9
 HISTORY_LIMIT = 50
 """How many rows of the log are shown by default."""
@@ -36,11 +37,23 @@ class Request:
     """The identity of the plan that is to be run."""
     agree: tuple[str, ...] = ()
     """The confirmed changes of a repair, each as CHANGE:VERSION:DIGEST, or the packed adoptions."""
+    kill: int = 0
+    """The process whose session is to be ended."""
 
     @property
     def writes(self) -> bool:
-        """Return True if this may change the database."""
+        """Return True if this may change the database, or end a session of it."""
+        return self.logs or bool(self.kill and not self.dry_run)
+
+    @property
+    def logs(self) -> bool:
+        """Return True if the log of the ledger shows how this ended."""
         return self.command in _WRITING and not self.dry_run
+
+
+def has_dry_run(request: Request) -> bool:
+    """Return True if the command of a request has the flag --dry-run."""
+    return request.command in _DRY_RUN
 
 
 def perform(
@@ -68,6 +81,12 @@ def perform(
         if request.agree or request.dry_run:
             return repair(runner, lambda _proposal: False, agreed=request.agree)
         return repair(runner, confirm, approve)
+    if request.command == "blockers":
+        from tasks.runner.operations.blockers import end_blocker, list_blockers
+
+        if not request.kill:
+            return list_blockers(runner)
+        return end_blocker(runner, request.kill, confirm, approve, request.agree, dry_run=request.dry_run)
     if request.command == "settle":
         from tasks.runner.operations.settle import settle
 
@@ -111,14 +130,23 @@ def _answer(request: Request, runner: MigrationRunner) -> Iterator[Event]:
     return read_status(runner, limit=request.limit)
 
 
-_NUMBER_HINT = "Use a whole number, 1 or greater."
-
-
 def parse_count(flag: str, text: str) -> int:
     """Return the number that is the value of a flag; raises UsageError for a text that is not a number."""
     if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_NUMBER:
-        raise UsageError(f"{flag}={text} is not a number", hint=_NUMBER_HINT, state="Nothing was changed.")
+        raise _build_count_error(flag, text)
     return int(text)
+
+
+def parse_pid(flag: str, text: str) -> int:
+    """Return the number of a process that is the value of a flag, 0 if it was not used; raises UsageError for any other text."""
+    number = parse_count(flag, text) if text else 0
+    if text and not number:
+        raise _build_count_error(flag, text)
+    return number
+
+
+def _build_count_error(flag: str, text: object) -> UsageError:
+    return UsageError(f"{flag} must be a whole number of at least 1 (got {text})", state="Nothing was changed.")
 
 
 def parse_plan(text: str | None) -> str:
@@ -151,6 +179,6 @@ def _check(request: Request) -> None:
     state = "Nothing was changed."
     for name, number, least in (("--steps", request.steps, 1), ("--limit", request.limit, 0)):
         if number < least:
-            raise UsageError(f"{name}={number} is too small", hint=_NUMBER_HINT, state=state)
+            raise _build_count_error(name, number)
     if request.steps > 1 and request.to:
         raise UsageError("--steps and --to contradict each other", hint="Use one of them.", state=state)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from tasks.postgres.masking import mask_secrets
 from tasks.runner.command_lines import compose_command, describe_strange_name
 from tasks.runner.database.addresses import describe_connection
 from tasks.runner.events import NOT_COMPARED, Event, Finding, HistoryRead, HistoryRow, StateCount, StatusRead, StatusRow
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.files.schema_file import WRITE_HINT, describe_staleness
-from tasks.runner.ledger.active_run import find_active_run
+from tasks.runner.ledger.active_run import read_active_run
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.expected_schema import UNCOMPARED, parse_expectation, read_sum
 from tasks.runner.ledger.line_ends import ignore_line_ends
@@ -36,7 +38,7 @@ _OPEN = frozenset({"pending", "late"})
 _HISTORY = """
 SELECT id, run_id::text, coalesce(version, ''), action, outcome, segments_done, segments_total, actor, host,
        coalesce(git_revision, ''), coalesce(git_dirty, false), tool_version, coalesce(sqlstate, ''), coalesce(error, ''),
-       to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), duration_ms
+       to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), duration_ms, count(*) OVER ()
   FROM {log} WHERE %(version)s IN ('', version) ORDER BY id DESC LIMIT %(limit)s
 """
 _DETAILS = """
@@ -60,7 +62,11 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
         findings = add_diffs(connection, ledger, migrations, found)
         states = list_states(ledger, choice.versions, findings)
         newest = set(list(states)[-limit:])
-        shown = [version for version, state in states.items() if not limit or version in newest or state != "applied"]
+        shown = [
+            version
+            for version, state in states.items()
+            if not limit or version in newest or state != "applied" or _has_failed(version, ledger)
+        ]
         details = _read_details(connection, ledger, shown)
         # These are not the state of a version.
         faults = find_faults(connection, recorded, migrations)
@@ -69,7 +75,9 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
         findings += _find_drift(connection, ledger) if runner.watch_drift else ()
         findings += find_unknown(connection, ledger)
         findings += _find_stale_file(migrations, ledger) if runner.environment in ("", LOCAL) else ()
-        run = find_active_run(connection)
+        run = read_active_run(connection)
+        if run is not None and run.action == "migrate" and run.statement and not run.version:
+            run = replace(run, version=_find_running(run.statement, migrations, choice.versions))
     rows = tuple(_build_row(version, states[version], details.get(version), ledger) for version in shown)
     yield StatusRead(
         runner.environment or ledger.environment,
@@ -81,6 +89,16 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
         counts=tuple(StateCount(state, number) for state, number in Counter(states.values()).items()),
         run=run,
     )
+
+
+def _find_running(statement: str, migrations: Migrations, pending: tuple[str, ...]) -> str:
+    """Return the pending version that contains a statement, if it is only one: the log of an open transaction is not visible."""
+    found: list[str] = []
+    for version in pending:
+        with suppress(OSError):
+            text = migrations.up_path(version).read_bytes().decode("utf-8", "replace")
+            found += [version] if statement in " ".join(mask_secrets(text).split()) else []
+    return found[0] if len(found) == 1 else ""
 
 
 def _find_drift(connection: psycopg.Connection, ledger: Ledger) -> tuple[Finding, ...]:
@@ -110,14 +128,16 @@ def read_history(runner: MigrationRunner, *, limit: int = 50, version: str = "")
         database = describe_connection(connection)
         ledger = read_ledger(connection, partial=True)
         rows: tuple[HistoryRow, ...] = ()
+        total = 0
         unknown = describe_unreadable(ledger.schema, ["_log"]) if "_log" in ledger.unreadable else ""
         if ledger.complete and not unknown:
             if version:
                 version = find_version(version, _list_logged(connection, ledger))
             query = sql.SQL(_HISTORY).format(log=ledger.table("_log"))
-            answer = connection.execute(query, {"limit": limit, "version": version})
-            rows = tuple(replace(row, error=redact_stored(row.error)) for row in (HistoryRow(*each) for each in answer))
-    yield HistoryRead(runner.environment or ledger.environment, database, rows, unknown=unknown)
+            answer = connection.execute(query, {"limit": limit, "version": version}).fetchall()
+            rows = tuple(replace(row, error=redact_stored(row.error)) for row in (HistoryRow(*each[:-1]) for each in answer))
+            total = answer[0][-1] if answer else 0
+    yield HistoryRead(runner.environment or ledger.environment, database, rows, unknown=unknown, total=total)
 
 
 def _list_logged(connection: psycopg.Connection, ledger: Ledger) -> list[str]:
@@ -152,7 +172,7 @@ def _build_row(version: str, state: str, details: tuple[Any, ...] | None, ledger
     note = ""
     if attempt is not None and state == "interrupted":
         note = f"{attempt.action}: {attempt.segments_done} of {attempt.segments_total} segments done"
-    failed = bool(attempt and attempt.error and (version in ledger.checksums) == (attempt.action == "rollback"))
+    failed = _has_failed(version, ledger)
     if attempt is not None and failed:
         note = "; ".join(filter(None, (note, f"last attempt failed: {attempt.error.splitlines()[0]}")))
     if version in ledger.absorbed:
@@ -162,3 +182,9 @@ def _build_row(version: str, state: str, details: tuple[Any, ...] | None, ledger
     if details is None:
         return StatusRow(version, state, note=note, failed=failed)
     return StatusRow(version, state, details[0] or "", details[1], details[2], note, failed)
+
+
+def _has_failed(version: str, ledger: Ledger) -> bool:
+    """Return True if the last attempt on a version failed: to migrate it if it is pending, to roll it back if it is applied."""
+    attempt = ledger.attempts.get(version)
+    return bool(attempt and attempt.error and (version in ledger.checksums) == (attempt.action == "rollback"))

@@ -76,7 +76,7 @@ def test_repair_replaces_what_calls_foreign_code(operator: Operator) -> None:
 def test_nothing_is_replaced_without_confirmation_or_if_more_was_added(operator: Operator) -> None:
     before = read_definitions(operator.database)
     operator.repair(lambda _: False)
-    with pytest.raises(RefusedError, match="cannot ask for confirmation"):
+    with pytest.raises(RefusedError, match="this needs confirmation"):
         operator.repair(None)
 
     def add(_: RepairProposed) -> bool:

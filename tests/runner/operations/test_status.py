@@ -4,10 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
+from tasks.console import describe
+from tasks.runner.database.lock_holder import LOCK_KEY
 from tasks.runner.errors import RefusedError, StatementError
-from tasks.runner.events import StatusRead, needs_attention
+from tasks.runner.events import HistoryRead, StatusRead, needs_attention
 from tasks.runner.identity import Identity
-from tests.runner.operating import A, B, C, Operator
+from tasks.runner.operations.migrate import rollback
+from tasks.runner.operations.status import read_history
+from tasks.runner.planning.choice import RollbackGoal
+from tests.runner.operating import A, B, C, Operator, collect_failure
+from tests.stress.blocking import await_waiting
 
 BREAKS_OFF = "BEGIN; CREATE TABLE c (); COMMIT; BEGIN; SELECT 1/0; COMMIT;"
 
@@ -172,3 +178,53 @@ def test_the_status_of_another_environment_refuses(operator: Operator) -> None:
     operator.migrate(environment="staging")
     with pytest.raises(RefusedError, match="this run is for prod, but the database belongs to staging"):
         operator.read_status(environment="prod")
+
+
+def test_a_run_in_progress_is_shown_with_its_migration_its_statement_and_what_it_waits_for(operator: Operator) -> None:
+    operator.write_tables(A)
+    operator.migrate()
+    operator.write(B, "CREATE TABLE b (id int);\nALTER TABLE a\n  ADD COLUMN password text DEFAULT 'geheim';")
+    with operator.database.connect(autocommit=False) as blocker:
+        blocker.execute("SELECT FROM a")
+        operator.project.start("migrate", env={"MIGRATE_ACTOR": "ada", "LOCK_TIMEOUT": "60s"})
+        await_waiting(operator.database, "ALTER TABLE a%")
+        run = operator.read_status().run
+        assert run is not None
+        assert (run.action, run.actor, run.version) == ("migrate", "ada", B)
+        assert run.statement.startswith("ALTER TABLE a ADD COLUMN password text DEFAULT ")
+        assert "geheim" not in run.statement
+        assert run.blocked_by == (blocker.info.backend_pid,)
+        shown = operator.project.inv("db.status", check=0).stdout
+        assert f"Waits for pid {blocker.info.backend_pid}: see inv db.blockers --env=local" in shown
+        blocker.rollback()
+
+
+def test_the_session_that_has_the_lock_of_runs_is_shown_if_it_is_not_a_run(operator: Operator) -> None:
+    with operator.database.connect(application_name="other", autocommit=False) as other:
+        other.execute(f"SELECT pg_advisory_xact_lock({LOCK_KEY})")
+        run = operator.read_status().run
+        assert run is not None
+        assert (run.run_id, run.action, run.actor, run.pid) == ("", "", "postgres", other.info.backend_pid)
+        shown = operator.project.migrate("status", check=0).stdout
+    assert "A session that is not a run of this tool has the lock of runs: pid " in shown
+
+
+def test_with_a_limit_an_applied_version_whose_rollback_failed_is_shown(operator: Operator) -> None:
+    operator.write(A, "CREATE TABLE a ();", "DROP TABLE missing;")
+    operator.write_tables(B, C)
+    operator.migrate()
+    operator.roll_back(steps=2)
+    collect_failure(rollback(operator.make_runner(), RollbackGoal()))
+    operator.migrate()
+    status = operator.read_status(limit=1)
+    assert [row.version for row in status.rows] == [A, C]
+    assert [(each.state, each.count) for each in status.counts] == [("applied", 3)]
+
+
+def test_the_history_counts_all_rows_whatever_the_limit(operator: Operator) -> None:
+    operator.write_tables(A, B)
+    operator.migrate()
+    (history,) = read_history(operator.make_runner(), limit=2)
+    assert isinstance(history, HistoryRead)
+    assert (len(history.rows), history.total) == (2, 4)
+    assert "2 of 4 log rows, newest first" in describe(history)[0]
