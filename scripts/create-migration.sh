@@ -5,10 +5,11 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/venv.sh"
 
 print_usage() {
     cat <<'END'
-Usage: ./scripts/create-migration.sh DESCRIPTION
+Usage: ./scripts/create-migration.sh [--edit] DESCRIPTION
 
 Creates both files of a new migration, YYYYMMDDHHMMSS_description.sql in migrations/up and in migrations/down, from the
-template that matches the description. It does the same as `inv db.new DESCRIPTION`.
+template that matches the description. With --edit, it opens them in the editor of VISUAL or EDITOR. It does the same as
+`inv db.new`.
 END
 }
 

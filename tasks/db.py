@@ -19,7 +19,6 @@ from tasks.commands.rehearse.drift import drift as drift
 from tasks.commands.rehearse.schema import schema as schema
 from tasks.commands.rehearse.verify import verify as verify
 from tasks.commands.squash import squash as squash
-from tasks.config.environments import load_environment
 from tasks.options import Options
 from tasks.runner.operations.requests import Request, parse_count, parse_plan
 
@@ -170,24 +169,22 @@ def load(_context: Context, env: str = "local", json: bool = False, yes: bool = 
     run_request(env, Request("load"), Options(json=json, yes=yes, start=start))
 
 
-@command(help={"name": "what the migration does, for example add_user_settings_table"}, positional=["name"])
-def new(_context: Context, name: str) -> None:
+@command(
+    help={
+        "name": "what the migration does, for example add_user_settings_table",
+        "edit": "open the new files in the editor of VISUAL or EDITOR",
+    },
+    positional=["name"],
+)
+def new(_context: Context, name: str, edit: bool = False) -> None:
     """Create the up and down file of a new migration.
 
-    The name chooses the template.
+    The name determines the statements, together with the tables of older migrations.
     """
-    from datetime import UTC, datetime
-
-    from tasks.runner.files.new import create_migration
+    from tasks.commands.new import create
 
     with exit_on_error():
-        made = create_migration(load_environment("local").settings.migrations_dir, name, now=datetime.now(UTC))
-        print(f"✅ Created {made.version}")
-        for path in (made.up, made.down):
-            if path is not None:
-                print(f"   {path}")
-        for note in made.notes:
-            print(f"   {note}")
+        create(name, edit=edit)
 
 
 @command

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,12 +14,15 @@ from tasks.alerting.watcher import watch
 from tasks.commands.confirm import choose_approval
 from tasks.commands.context import build_runner, exit_on_error
 from tasks.commands.elsewhere import confirm_elsewhere
-from tasks.config.environments import LOCAL, Environment, load_environment
+from tasks.config.environments import LOCAL, Environment, list_environments, load_environment
+from tasks.console.cells import clean
 from tasks.console.prompts import choose_confirm
 from tasks.options import Options
 from tasks.report import report
 from tasks.runner.events import CHECK_FOUND, Event, HistoryRead, PlanMade, RunFinished, StatusesRead, StatusRead, needs_attention
+from tasks.runner.files.seeds import describe_unknown_folders
 from tasks.runner.operations.requests import Request, perform
+from tasks.runner.setting_names import WARNING_PREFIX
 from tasks.runner.signals import Stop, catch_signals
 
 if TYPE_CHECKING:
@@ -37,6 +41,8 @@ def run_request(names: str, request: Request, options: Options) -> None:
     found = False
     with exit_on_error(json=options.json):
         environments = [load_environment(name.strip()) for name in names.split(",")]
+    if request.command == "seed":
+        _warn_of_unknown_folders(environments)
     with catch_signals() as stop:
         with exit_on_error(json=options.json) as seen:
             approved = [_approve_request(environment, request, options, stop, names) for environment in environments]
@@ -48,6 +54,14 @@ def run_request(names: str, request: Request, options: Options) -> None:
             found = found or (request.check and isinstance(last, StatusRead) and needs_attention(last))
     if found:
         raise Exit(code=CHECK_FOUND)
+
+
+def _warn_of_unknown_folders(environments: Sequence[Environment]) -> None:
+    """Print a warning on stderr for each folder of seeds that belongs to no environment."""
+    known = list_environments()
+    for folder in dict.fromkeys(environment.settings.seeds_dir for environment in environments):
+        for warning in describe_unknown_folders(folder, known):
+            print(clean(f"{WARNING_PREFIX}{warning}"), file=sys.stderr)
 
 
 @dataclass(frozen=True, slots=True)

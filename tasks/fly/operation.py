@@ -167,7 +167,7 @@ class Remote:
         settings = self.environment.settings
         if not self.options.upload:
             return self.environment.fly_folder
-        return upload_checkout(connection, PROJECT, settings.migrations_dir, settings.seeds_dir)
+        return upload_checkout(connection, PROJECT, settings.migrations_dir, settings.seeds_dir, self.environment.name)
 
     def build_run(
         self, connection: Connection, folder: str, request: Request, *, run_id: str = "", before: str = ""

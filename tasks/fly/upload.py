@@ -19,8 +19,9 @@ from paramiko import SSHException
 from tasks.checkout.writing import refuse_links
 from tasks.fly.remote_commands import wrap
 from tasks.runner.errors import RefusedError, RunnerError
-from tasks.runner.files.checkout import read_migrations, read_seed_files
+from tasks.runner.files.checkout import read_migrations
 from tasks.runner.files.schema_file import NAME
+from tasks.runner.files.seeds import read_seed_files
 from tasks.runner.ledger.renames import RENAMES_FILE
 
 if TYPE_CHECKING:
@@ -66,12 +67,12 @@ def check_same_files(here: Migrations, there: FilesRead, *, environment: str) ->
         raise RefusedError("\n".join(problems), hint="\n".join(hints), state="Nothing was changed.")
 
 
-def upload_checkout(connection: Connection, project: Path, migrations: Path, seeds: Path) -> str:
-    """Send the runner, the migrations and the seeds of this checkout to a temporary folder on the machine, and return it.
+def upload_checkout(connection: Connection, project: Path, migrations: Path, seeds: Path, environment: str) -> str:
+    """Send the runner, and this checkout's migrations and seeds for an environment, to a temporary folder, and return it.
 
     The run in it removes it. Raises RunnerError if the upload fails.
     """
-    data = _pack(project, migrations, seeds)
+    data = _pack(project, migrations, seeds, environment)
     folder = _make_folder(connection)
     try:
         _send(connection, folder, data)
@@ -119,7 +120,7 @@ def _refuse(words: str) -> RunnerError:
     )
 
 
-def _pack(project: Path, migrations: Path, seeds: Path) -> io.BytesIO:
+def _pack(project: Path, migrations: Path, seeds: Path, environment: str) -> io.BytesIO:
     """Return an archive of what a run on a machine needs, and of nothing else that lies in the folders.
 
     Raises FilesError for migrations or seeds that cannot be used, and RefusedError for one that is a link.
@@ -129,17 +130,18 @@ def _pack(project: Path, migrations: Path, seeds: Path) -> io.BytesIO:
     paths += [read.down_path(version) for version in sorted(read.downs)]
     paths += [path for name in _BESIDE_FOLDERS if os.path.lexists(path := migrations / name)]
     refuse_links(paths, migrations, done="sent")
-    seed_paths = [seed.path for seed in read_seed_files(seeds)]
-    refuse_links(seed_paths, seeds, done="sent")
+    seed_files = read_seed_files(seeds, environment)
+    refuse_links([seed.path for seed in seed_files], seeds, done="sent")
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w:gz") as archive:
         pack_code(archive, project)
-        for folder in ("migrations",) if read.flat else ("migrations", "migrations/up", "migrations/down"):
+        folders = ("migrations",) if read.flat else ("migrations", "migrations/up", "migrations/down")
+        for folder in (*folders, "seeds", *sorted({f"seeds/{seed.environment}" for seed in seed_files if seed.environment})):
             _add_folder(archive, folder)
         for path in paths:
             _add_file(archive, path, f"migrations/{path.relative_to(migrations)}")
-        for path in seed_paths:
-            _add_file(archive, path, f"seeds/{path.name}")
+        for seed in seed_files:
+            _add_file(archive, seed.path, f"seeds/{seed.path.relative_to(seeds)}")
     data.seek(0)
     return data
 

@@ -60,6 +60,9 @@ _PACKAGES = {
 _PRELOADED = {"pg_cron": "pg_cron", "pg_stat_statements": "pg_stat_statements", "pgaudit": "pgaudit"}
 """Extensions that work only if their library is in shared_preload_libraries."""
 
+EXTENSIONS = _CONTRIB | _IMAGES.keys() | _PACKAGES.keys() | {"postgis"}
+"""The extensions and languages that are known by name."""
+
 
 def compose_image(name: str, major: int) -> list[str]:
     """Return the lines of a docker compose service that choose an image which has an extension or a language."""

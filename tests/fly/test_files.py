@@ -124,9 +124,11 @@ def test_an_upload_runs_the_files_of_the_checkout_and_removes_them(remote: Remot
     machine = remote.deploy(variables={"MIGRATIONS_DIR": "/nowhere", "SEEDS_DIR": "/nowhere"})
     remote.operator.write_tables(B)
     remote.operator.project.write_seed("001_one", "INSERT INTO b VALUES (1);")
+    remote.operator.project.write_seed("staging/001_one", "INSERT INTO b VALUES (2);")
+    remote.operator.project.write_seed("prod/001_one", "INSERT INTO b VALUES (3);")
     assert remote.run_request(upload=True).error is None
     assert remote.run_request(Request("seed"), upload=True).error is None
-    assert remote.operator.database.query("TABLE b") == [(1,)]
+    assert remote.operator.database.query("TABLE b") == [(1,), (2,)]
     assert [path.name for path in (machine.app / "migrations" / "up").iterdir()] == [f"{A}.sql"]
     remote.assert_clean()
 
@@ -137,6 +139,7 @@ SENT = {
     f"migrations/up/{A}.sql",
     f"migrations/down/{A}.sql",
     "seeds/001_one.sql",
+    "seeds/staging/001_one.sql",
 }
 NOT_SENT = (
     *(".env", ".env.local", "prod_backup.dump", ".git/config"),
@@ -147,7 +150,8 @@ NOT_SENT = (
 def test_an_upload_sends_what_a_run_reads_and_nothing_else(project: Project, tmp_path: Path) -> None:
     project.write_up(A, "SELECT 1;")
     project.write_down(A, "SELECT 1;")
-    project.write_seed("001_one", "SELECT 1;")
+    for name in ("001_one", "staging/001_one", "prod/001_one"):
+        project.write_seed(name, "SELECT 1;")
     for folder in (project.migrations, project.seeds):
         for name in NOT_SENT:
             path = folder / name
@@ -164,7 +168,7 @@ def test_an_upload_sends_what_a_run_reads_and_nothing_else(project: Project, tmp
         path.write_text("secret")
     (code / "tasks" / "runner" / "link.py").symlink_to("/etc/passwd")
     (code / "tasks" / "runner" / "linked").symlink_to("/etc")
-    with tarfile.open(fileobj=_pack(code, project.migrations, project.seeds)) as archive:
+    with tarfile.open(fileobj=_pack(code, project.migrations, project.seeds, "staging")) as archive:
         files = [member for member in archive.getmembers() if not member.isdir()]
     names = {member.name for member in files}
     assert {name for name in names if name.startswith(("migrations", "seeds"))} == SENT
@@ -173,18 +177,21 @@ def test_an_upload_sends_what_a_run_reads_and_nothing_else(project: Project, tmp
     assert all(member.isreg() and (member.mode, member.uid, member.uname) == (0o644, 0, "") for member in files)
 
 
-@pytest.mark.parametrize("name", [f"up/{A}.sql", f"down/{A}.sql", "up", "renames.toml", "seed"])
+@pytest.mark.parametrize("name", [f"up/{A}.sql", f"down/{A}.sql", "up", "renames.toml", "seed", "staging"])
 def test_an_upload_through_a_link_is_refused(project: Project, tmp_path: Path, name: str) -> None:
     project.write_up(A, "SELECT 1;")
     project.write_down(A, "SELECT 1;")
     project.write_seed("001_one", "SELECT 1;")
-    path = project.seeds / "001_one.sql" if name == "seed" else project.migrations / name
+    project.write_seed("staging/001_one", "SELECT 1;")
+    seeds = {"seed": project.seeds / "001_one.sql", "staging": project.seeds / "staging"}
+    path = seeds.get(name, project.migrations / name)
     if path.exists():
         path.rename(tmp_path / "moved")
     path.symlink_to(tmp_path / "moved")
-    (tmp_path / "moved").touch()
+    if not (tmp_path / "moved").exists():
+        (tmp_path / "moved").touch()
     with pytest.raises(RefusedError, match=r"is a link to .*, and nothing is sent through a link"):
-        _pack(REPOSITORY, project.migrations, project.seeds)
+        _pack(REPOSITORY, project.migrations, project.seeds, "staging")
 
 
 def list_code() -> Iterator[Path]:

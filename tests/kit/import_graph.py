@@ -27,6 +27,7 @@ ORDER = (
     "tasks.installation",
     "tasks.diagram",
     "tasks.checkout",
+    "tasks.templates",
     "tasks.rehearsal.crash_test",
     "tasks.rehearsal.verify",
     "tasks.rehearsal.drift",

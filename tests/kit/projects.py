@@ -45,7 +45,7 @@ class Project:
         return _write(self.migrations / "down" / f"{version}.sql", text)
 
     def write_seed(self, name: str, text: str | bytes) -> Path:
-        """Write a seed."""
+        """Write a seed; the name may begin with the folder of an environment."""
         return _write(self.seeds / f"{name}.sql", text)
 
     def migrate(
@@ -129,5 +129,6 @@ def _migrate_command(arguments: tuple[str, ...]) -> list[str]:
 
 
 def _write(path: Path, text: str | bytes) -> Path:
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return path

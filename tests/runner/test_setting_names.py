@@ -179,6 +179,8 @@ READS_OF_THE_PROCESS_ENVIRONMENT = {
     ("commands/check_order.py", "all"),
     ("console/streams.py", "all"),
     ("report/annotations.py", "all"),
+    # The editor.
+    ("commands/new.py", "all"),
     # What a child process inherits.
     ("checkout/git.py", "all"),
     ("fly/flyctl.py", "all"),

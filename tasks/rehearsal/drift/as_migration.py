@@ -19,8 +19,7 @@ from tasks.rehearsal.sql_diff.renames import ObjectRename
 from tasks.runner.database.session import connect
 from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.files.checkout import show_path
-from tasks.runner.files.new import create_migration
-from tasks.runner.files.templates import MigrationText
+from tasks.runner.files.new import MigrationText, create_migration
 from tasks.runner.files.versions import to_snake_case
 
 DRAFTS = "_unproved"

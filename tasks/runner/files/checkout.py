@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-import re
 from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,6 @@ from tasks.runner.files.decoding import decode_source
 from tasks.runner.files.versions import describe_fault, path_of
 from tasks.runner.parsing.sections import read_sections
 
-_SEED_PATTERN = re.compile(r"\d{3,}_[A-Za-z0-9_-]+")
 _BLOCK = 64 * 1024
 _LONGEST_WORD = 16
 _BESIDE_FOLDERS = {"schema.sql"}
@@ -37,6 +35,13 @@ class SourceFile:
     checksum: str
     same: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    environment: str = ""
+    """The environment that a seed is for; empty for a seed of every environment."""
+
+    @property
+    def name(self) -> str:
+        """Return the name under which the ledger records a seed."""
+        return f"{self.environment}/{self.path.stem}" if self.environment else self.path.stem
 
     def matches(self, checksum: str) -> bool:
         """Return True if a checksum is that of the file, but for line ends or a byte order mark."""
@@ -103,10 +108,10 @@ def read_migrations(folder: Path) -> Migrations:
         )
     flat = not os.path.lexists(folder / "up") and not os.path.lexists(folder / "down")
     up_folder = folder if flat else folder / "up"
-    ups, problems = _list_files(up_folder)
+    ups, problems = list_sql_files(up_folder)
     downs: dict[str, os.DirEntry[str]] = {}
     if not flat:
-        downs, down_problems = _list_files(folder / "down", good=ups)
+        downs, down_problems = list_sql_files(folder / "down", good=ups)
         problems += down_problems + _find_strays(folder) + _find_lone_downs(folder, ups, downs)
     problems += _find_equal_timestamps(ups)
     if problems:
@@ -178,20 +183,6 @@ def find_both_directions(folder: Path, names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def read_seed_files(folder: Path) -> tuple[SourceFile, ...]:
-    """Read the seeds of a folder in the order of their names; none if the folder does not exist."""
-    if not os.path.lexists(folder):
-        return ()
-    files, problems = _list_files(folder, _describe_seed_fault)
-    if problems:
-        raise FilesError(
-            f"{len(problems)} file{'s' if len(problems) > 1 else ''} in {show_path(folder)} cannot be used as seeds:",
-            tuple(problems),
-            hint="Seeds are named NNN_description.sql, for example 001_users.sql. Names that begin with _ are ignored.",
-        )
-    return tuple(read_source(folder / name) for name in sorted(files))
-
-
 def read_source(path: Path) -> SourceFile:
     """Read a file as text.
 
@@ -213,7 +204,7 @@ def show_path(path: Path) -> str:
     return absolute.removeprefix(here) if absolute.startswith(here) else str(path)
 
 
-def _list_files(
+def list_sql_files(
     folder: Path, describe: Callable[[str], str | None] = describe_fault, good: Container[str] = ()
 ) -> tuple[dict[str, os.DirEntry[str]], list[str]]:
     """Return the usable files of a folder by name, and the problems of the others.
@@ -221,7 +212,7 @@ def _list_files(
     `describe` returns which rule a name without its suffix breaks, if any; the names in `good` are not checked.
     """
     files: dict[str, os.DirEntry[str]] = {}
-    entries, problems = _scan(folder)
+    entries, problems = scan_sql(folder)
     for entry in entries:
         name = entry.name
         fault = None if name in good else describe(name[: -len(".sql")])
@@ -237,11 +228,11 @@ def _list_files(
         except OSError as error:
             fault = f"cannot be read: {error.strerror}"
         if fault is not None:
-            problems.append(f"{show_path(folder)}/{_show_name(name)}: {fault}")
+            problems.append(f"{show_path(folder)}/{show_file_name(name)}: {fault}")
     return files, sorted(problems)
 
 
-def _scan(folder: Path) -> tuple[list[os.DirEntry[str]], list[str]]:
+def scan_sql(folder: Path) -> tuple[list[os.DirEntry[str]], list[str]]:
     """Return the entries of a folder that are named *.sql, and why it cannot be listed; a missing folder has no entries."""
     try:
         with os.scandir(folder) as entries:
@@ -252,19 +243,15 @@ def _scan(folder: Path) -> tuple[list[os.DirEntry[str]], list[str]]:
         return [], [f"{show_path(folder)}: cannot be read: {error.strerror}"]
 
 
-def _show_name(name: str) -> str:
+def show_file_name(name: str) -> str:
     """Return a name in which every character is printable."""
     return name if name.isprintable() else repr(name)[1:-1]
 
 
-def _describe_seed_fault(stem: str) -> str | None:
-    return None if _SEED_PATTERN.fullmatch(stem) else "seeds are named NNN_description.sql"
-
-
 def _find_strays(folder: Path) -> list[str]:
-    entries, problems = _scan(folder)
+    entries, problems = scan_sql(folder)
     return problems + [
-        f"{show_path(folder)}/{_show_name(name)}: is beside up/ and would never run; move it to up/"
+        f"{show_path(folder)}/{show_file_name(name)}: is beside up/ and would never run; move it to up/"
         for name in sorted(entry.name for entry in entries)
         if name not in _BESIDE_FOLDERS
     ]

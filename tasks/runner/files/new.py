@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from tasks.runner.errors import RunnerError
-from tasks.runner.files.templates import MigrationText, render
 from tasks.runner.files.versions import newest_timestamp, next_timestamp, path_of, to_snake_case
 
 _CLOCK_TOLERANCE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationText:
+    """The text of the two files of a new migration."""
+
+    up: str
+    down: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A migration to create: its description, and what composes its text once its version is known."""
+
+    description: str
+    compose: Callable[[str], MigrationText]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +42,23 @@ class NewMigration:
     notes: tuple[str, ...] = ()
 
 
-def create_migration(
-    directory: Path, name: str, *, now: datetime, compose: Callable[[str], MigrationText] = render
-) -> NewMigration:
-    """Create the up and down file of a new migration, dated `now` or one second after the newest file, whichever is later.
+def create_migration(directory: Path, name: str, *, now: datetime, compose: Callable[[str], MigrationText]) -> NewMigration:
+    """Create the files of one migration, as `create_migrations` does; raises UsageError for an invalid name."""
+    return create_migrations(directory, [Draft(to_snake_case(name), compose)], now=now)[0]
 
-    Missing folders are created; an existing file is never written to. A flat folder (`.sql` files, neither `up/` nor `down/`)
-    gets an up file only, because its .sql files are all up files. Several processes may do this at the same time: each gets its
-    own timestamp.
-    Raises UsageError for an invalid name, and RunnerError if the files cannot be created; then none of them is left.
+
+def create_migrations(directory: Path, drafts: Sequence[Draft], *, now: datetime) -> tuple[NewMigration, ...]:
+    """Create the up and down file of new migrations, dated `now` or one second after the newest file, whichever is later.
+
+    Each is dated one second after the one before. Missing folders are created; an existing file is never written to. A flat
+    folder (`.sql` files, neither `up/` nor `down/`) gets up files only, because its .sql files are all up files. Several
+    processes may do this at the same time: each gets its own timestamps.
+    Raises RunnerError if the files cannot be created; then none of them is left.
     """
-    description = to_snake_case(name)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with _hold_folder(directory):
-            return _create_files(directory, description, now, compose)
+            return _create_files(directory, drafts, now)
     except OSError as error:
         raise RunnerError(
             f"Cannot create a migration at {error.filename or directory}: {error.strerror}.",
@@ -63,18 +80,25 @@ def _hold_folder(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _create_files(directory: Path, description: str, now: datetime, compose: Callable[[str], MigrationText]) -> NewMigration:
+def _create_files(directory: Path, drafts: Sequence[Draft], now: datetime) -> tuple[NewMigration, ...]:
     flat = _is_flat(directory)
     folders = (directory,) if flat else (directory / "up", directory / "down")
     for folder in folders:
         folder.mkdir(exist_ok=True)
     newest = newest_timestamp(name for folder in folders for name in _list_sql(folder))
-    version = f"{next_timestamp(now, newest)}_{description}"
-    text = compose(version)
-    paths = tuple(path_of(folder, version) for folder in folders)
-    write_all_or_none(tuple(zip(paths, (text.up, text.down), strict=False)))
-    notes = _note_flat(directory, flat) + _note_clock(version, newest, now)
-    return NewMigration(version, paths[0], None if flat else paths[1], notes)
+    made: list[NewMigration] = []
+    files: list[tuple[Path, str]] = []
+    timestamp = newest
+    for draft in drafts:
+        timestamp = next_timestamp(now, timestamp)
+        version = f"{timestamp}_{draft.description}"
+        text = draft.compose(version)
+        paths = tuple(path_of(folder, version) for folder in folders)
+        files += zip(paths, (text.up, text.down), strict=False)
+        made.append(NewMigration(version, paths[0], None if flat else paths[1]))
+    write_all_or_none(tuple(files))
+    notes = _note_flat(directory, flat) + _note_clock(made[0].version, newest, now)
+    return (*made[:-1], replace(made[-1], notes=notes))
 
 
 def _is_flat(directory: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Seeds: data that every environment has; a seed runs again when its text changes."""
+"""Seeds: data that every environment has, or one of them; a seed runs again when its text changes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import psycopg
 from psycopg import sql
 
 from tasks.runner.errors import Place, RefusedError, RunnerError, StatementError
-from tasks.runner.events import Event, FilesFound, Skipped
+from tasks.runner.events import NOT_KNOWN, Event, FilesFound, Finding, Skipped
 from tasks.runner.execution.migration_runner import MigrationRunner
-from tasks.runner.files.checkout import SourceFile, read_migrations, read_seed_files
+from tasks.runner.files.checkout import SourceFile, read_migrations, show_path
+from tasks.runner.files.seeds import list_seed_folders, read_seed_files
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.renames import read_renames
@@ -43,7 +44,7 @@ class SeedPreparation:
         Raises PlanChangedError for another choice.
         """
         recorded = read_recorded_seeds(connection, ledger)
-        same = {file.path.stem: file.checksum for file in self.files if file.matches(recorded.get(file.path.stem, ""))}
+        same = {file.name: file.checksum for file in self.files if file.matches(recorded.get(file.name, ""))}
         recorded |= same
         choice = Choice("seed", choose_seeds(self.files, recorded))
         return replan(self.plan, choice, Ledger(checksums=recorded), before=Ledger(checksums=self.recorded), exact=exact)
@@ -53,15 +54,15 @@ def seed(runner: MigrationRunner, mode: RunMode = DEFAULT_MODE) -> Iterator[Even
     """Run the seeds that are new or whose text changed, each in a transaction with its row in the ledger."""
     yield start(runner, "seed")
     started_at = time.monotonic()
-    files = read_seed_files(runner.seeds_dir)
+    files = _read_files(runner)
     yield FilesFound(len(files), "seed")
     prepared = prepare_seeds(runner, files)
     chosen = {step.version for step in prepared.plan.steps}
-    skipped = tuple(file.path.stem for file in files if file.path.stem not in chosen)
+    skipped = tuple(file.name for file in files if file.name not in chosen)
     if skipped:
         yield Skipped(skipped)
     try:
-        yield from run_plan(runner, prepared, started_at, mode, lambda: prepare_seeds(runner, read_seed_files(runner.seeds_dir)))
+        yield from run_plan(runner, prepared, started_at, mode, lambda: prepare_seeds(runner, _read_files(runner)))
     except StatementError as error:
         if error.sqlstate in _MISSING:
             error.hint = "\n".join(filter(None, (_describe_pending(runner), error.hint)))
@@ -90,12 +91,26 @@ def prepare_seeds(runner: MigrationRunner, files: tuple[SourceFile, ...]) -> See
         recorded = read_recorded_seeds(connection, ledger)
         faults = find_folder_faults(connection, ledger, runner.migrations_dir)
     made = plan_seeds(files, recorded, ledger.schema)
-    return SeedPreparation(files, recorded, replace(made, findings=(*faults, *made.findings)))
+    return SeedPreparation(files, recorded, replace(made, findings=(*faults, *_find_left_out(runner), *made.findings)))
+
+
+def _read_files(runner: MigrationRunner) -> tuple[SourceFile, ...]:
+    return read_seed_files(runner.seeds_dir, runner.environment)
+
+
+def _find_left_out(runner: MigrationRunner) -> tuple[Finding, ...]:
+    """Return a finding about the folders of seeds for one environment if it is not known which environment this is."""
+    folders = () if runner.environment else list_seed_folders(runner.seeds_dir)
+    if not folders:
+        return ()
+    shown = ", ".join(f"{show_path(runner.seeds_dir / name)}/" for name in folders)
+    message = f"the environment is not known, so the seeds of one environment only do not run: {shown}"
+    return (Finding(NOT_KNOWN, "", message, hint="Name the environment: --env NAME"),)
 
 
 def choose_seeds(files: tuple[SourceFile, ...], recorded: Mapping[str, str]) -> tuple[str, ...]:
     """Return the names of the seeds that are not recorded with their current text."""
-    return tuple(file.path.stem for file in files if not file.matches(recorded.get(file.path.stem, "")))
+    return tuple(file.name for file in files if not file.matches(recorded.get(file.name, "")))
 
 
 def plan_seeds(files: tuple[SourceFile, ...], recorded: Mapping[str, str], ledger_schema: str = "public") -> Plan:
@@ -103,7 +118,7 @@ def plan_seeds(files: tuple[SourceFile, ...], recorded: Mapping[str, str], ledge
     chosen = choose_seeds(files, recorded)
     steps = []
     for file in files:
-        name = file.path.stem
+        name = file.name
         if name not in chosen:
             continue
         script = read_script(file.text, file=file.shown, version=name, ledger_schema=ledger_schema)

@@ -52,11 +52,12 @@ def list_created_tables(text: str, *, file: str, version: str) -> Iterator[Table
     for statement in script.statements:
         if statement.kind == "VariableSetStmt":
             path = _read_path(_read_node(statement), path)
-        for schema, name in _list_names(statement):
+        for schema, name in list_statement_tables(statement):
             yield TableName((schema,) if schema else path, name)
 
 
-def _list_names(statement: Statement) -> Iterator[tuple[str, str]]:
+def list_statement_tables(statement: Statement) -> Iterator[tuple[str, str]]:
+    """Yield schema, which may be empty, and name of the tables that a statement creates or renames to."""
     if statement.kind in ("DoStmt", ""):
         for first, second in _CREATE.findall(statement.text):
             yield (_unquote(first), _unquote(second)) if second else ("", _unquote(first))

@@ -7,19 +7,28 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
 
 from tasks.runner.errors import RunnerError, UsageError
+from tasks.runner.files import new
 from tasks.runner.files.checkout import read_migrations
-from tasks.runner.files.new import create_migration, write_all_or_none
-from tasks.runner.files.templates import render
+from tasks.runner.files.new import MigrationText, write_all_or_none
 
 NOW = datetime(2025, 8, 13, 14, 0, 0, tzinfo=UTC)
 PROCESSES = 4
 EACH = 20
+
+
+def render(version: str) -> MigrationText:
+    """Return a text that contains the version."""
+    return MigrationText(f"-- {version}, up\n", f"-- {version}, down\n")
+
+
+create_migration = partial(new.create_migration, compose=render)
 
 
 def list_files(directory: Path) -> list[str]:

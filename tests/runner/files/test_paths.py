@@ -30,6 +30,10 @@ CHECKED = {
     "tasks/runner/files/versions.py path_of",  # the one place for versions
     "tasks/checkout/writing.py _create_temporary",  # a digest of the name and a random number
     "tasks/checks/environment.py check_files",  # the name of an environment
+    "tasks/commands/shell/completion.py _read_script",  # the name of one of three shells
+    "tasks/commands/shell/completion.py find_entry",  # a name from the command line of our own script
+    "tasks/commands/shell/definitions.py _list_imports",  # the names of modules in our own files
+    "tasks/commands/shell/definitions.py read_commands",  # the names of modules in our own files
     "tasks/config/files.py read_environment_file",  # the name of an environment, which must be that of a file in the folder
     "tasks/legacy/apply.py _plan_moves",  # the names of files and folders as the folder lists them
     "tasks/legacy/reading/sources.py _list_strange_ups",  # the names of files as the folder lists them
