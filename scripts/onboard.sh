@@ -20,11 +20,18 @@ fi
 ensure_venv
 .venv/bin/inv db.migrate db.seed db.status
 
+printf '\n✅ Your database is ready'
+# A URL of the environment may have a password that a log of CI must not show.
+if [[ -z ${DIRECT_DATABASE_URL:-}${DATABASE_URL:-} ]]; then
+    printf '. Its URL, for the application or a GUI:\n\n   %s\n\nNext steps:\n' "$(.venv/bin/inv db.url)"
+else
+    printf '. Next steps:\n'
+fi
 cat <<'END'
 
-✅ Your database is ready. Next steps:
-
    source .venv/bin/activate              put inv on the PATH of this shell
+   inv db.psql                            connect with psql
+   inv db.url                             print the URL of the database
    inv db.status                          show applied and pending migrations
    inv db.new add_user_settings_table     create a migration (up and down file)
    inv db.migrate                         apply pending migrations

@@ -10,8 +10,13 @@ from tasks.commands.cleanup_legacy import cleanup_legacy as cleanup_legacy
 from tasks.commands.command import command
 from tasks.commands.context import exit_on_error
 from tasks.commands.dispatch import run_request, show_side_by_side
-from tasks.commands.flags import ENV_HELP, RUN_HELP
+from tasks.commands.flags import ENV_HELP, ONE_ENV_HELP, RUN_HELP
 from tasks.commands.history.blockers import blockers as blockers
+from tasks.commands.local.dump import dump as dump_database
+from tasks.commands.local.psql import run_psql
+from tasks.commands.local.restore import restore as restore_database
+from tasks.commands.local.server import print_url, start_server, stop_server
+from tasks.commands.local.wait import wait as wait_for_database
 from tasks.commands.overview import ALL
 from tasks.commands.rehearse.crash_test import crash_test as crash_test
 from tasks.commands.rehearse.diagram import diagram as diagram
@@ -188,11 +193,56 @@ def new(_context: Context, name: str, edit: bool = False) -> None:
 
 
 @command
+def start(_context: Context) -> None:
+    """Start the embedded PostgreSQL on 127.0.0.1 and its socket."""
+    start_server()
+
+
+@command
 def stop(_context: Context) -> None:
     """Stop the embedded PostgreSQL; its data stays."""
-    from tasks.config.environments import PROJECT
-    from tasks.postgres.server import embedded
+    stop_server()
 
-    with exit_on_error():
-        stopped = embedded.stop(PROJECT / ".postgres")
-    print("✅ Stopped the embedded PostgreSQL" if stopped else "✅ The embedded PostgreSQL was not running")
+
+@command(help={"env": "the environment: local (default), or another whose DATABASE_URL is set"})
+def url(_context: Context, env: str = "local") -> None:
+    """Print the URL of the database, with its password."""
+    print_url(env)
+
+
+@command(
+    help={
+        **ONE_ENV_HELP,
+        "command": "run this SQL and exit with the exit code of psql",
+        "yes": "confirm beforehand what a guarded environment asks",
+    }
+)
+def psql(_context: Context, env: str = "local", command: str | None = None, yes: bool = False, start: bool = False) -> None:
+    """Run psql: in the terminal, --command, or from stdin."""
+    run_psql(env, command, Options(yes=yes, start=start))
+
+
+@command(help={**ONE_ENV_HELP, "timeout": "seconds to wait (60)"})
+def wait(_context: Context, env: str = "local", timeout: str = "60", start: bool = False) -> None:
+    """Wait until the database accepts connections."""
+    wait_for_database(env, timeout, Options(start=start))
+
+
+@command(help={**ONE_ENV_HELP, "output": "write to this file, which only you can read, instead of stdout"})
+def dump(_context: Context, env: str = "local", output: str = "", start: bool = False) -> None:
+    """Write schema and rows as SQL, for db.restore."""
+    dump_database(env, output, Options(start=start))
+
+
+@command(
+    help={
+        "file": "the dump, as db.dump writes it",
+        "env": "the environment: local (default), or another whose database is on this machine",
+        "yes": "replace a database that is not empty without a prompt",
+        "as_superuser": "run the dump with all rights of the role of the database, which it can use for any program",
+    },
+    positional=["file"],
+)
+def restore(_context: Context, file: str, env: str = "local", yes: bool = False, as_superuser: bool = False) -> None:
+    """Replace a local database by the contents of a dump."""
+    restore_database(file, Options(yes=yes), env=env, as_superuser=as_superuser)

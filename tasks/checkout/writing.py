@@ -7,9 +7,10 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from tasks.runner.errors import RefusedError
 from tasks.runner.files.checkout import show_path
@@ -22,16 +23,26 @@ _PERMISSIONS = 0o777
 def write_file(path: Path, data: bytes, *, within: Path | None = None, mode: int | None = None) -> None:
     """Write a file through a new temporary file beside it, so that it is never seen half written.
 
-    An existing file keeps its permissions, unless there is a `mode`. What a killed process left of an earlier try is removed.
-    Raises RefusedError as `refuse_links` does, and OSError if the file cannot be written; then it is unchanged.
+    An existing file keeps its permissions, unless there is a `mode`. Raises as `replace_file` does.
+    """
+    with replace_file(path, within=within, mode=mode) as file:
+        file.write(data)
+
+
+@contextmanager
+def replace_file(path: Path, *, within: Path | None = None, mode: int | None = None) -> Iterator[BinaryIO]:
+    """Yield a temporary file beside a path, which takes its place if the block succeeds; else the path is unchanged.
+
+    What a killed process left of an earlier try is removed. Raises RefusedError as `refuse_links` does, and OSError if the file
+    cannot be written.
     """
     refuse_links([path], within)
     _remove_leftovers(path)
     temporary, descriptor = _create_temporary(path)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
             _copy_permissions(descriptor, path, mode)
+            yield file
             file.flush()
             os.fsync(descriptor)
             temporary.replace(path)

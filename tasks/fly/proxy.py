@@ -1,4 +1,4 @@
-"""`fly proxy` to a machine, which ends with the connection."""
+"""`fly proxy` to a port in the private network of an app, which ends with the connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from tasks.config.timeouts import Timeouts
 from tasks.fly.child_process import read_output
 from tasks.fly.flyctl import build_refusal, find_flyctl, hide_tokens
-from tasks.fly.machines import Machine
 from tasks.runner.errors import RunnerError
 from tasks.runner.signals import Stop
 
@@ -24,14 +23,14 @@ class TunnelError(RunnerError):
 
 
 @contextmanager
-def open_proxy(app: str, machine: Machine, stop: Stop, timeouts: Timeouts) -> Iterator[int]:
-    """Run `fly proxy` to the ssh port of a machine and yield the local port.
+def open_proxy(app: str, host: str, port: int, stop: Stop, timeouts: Timeouts) -> Iterator[int]:
+    """Run `fly proxy` to a port of a host in the private network, and yield the local port, which is on 127.0.0.1.
 
     It runs in a session of its own, so that Ctrl-C on the terminal does not reach it, and watches its standard input, so that it
     ends whenever this process does.
     """
     process = subprocess.Popen(
-        [find_flyctl(), "proxy", "0:22", machine.address, "-a", app, "--watch-stdin"],
+        [find_flyctl(), "proxy", f"0:{port}", host, "-a", app, "--watch-stdin"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

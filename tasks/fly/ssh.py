@@ -16,15 +16,16 @@ from paramiko.ssh_exception import NoValidConnectionsError
 
 from tasks.config.timeouts import DEFAULT_TIMEOUTS, Timeouts
 from tasks.fly.flyctl import find_organisation, issue_certificate
-from tasks.fly.key_folder import make_key_folder
 from tasks.fly.machines import Machine
 from tasks.fly.proxy import TunnelError, open_proxy
+from tasks.programs.temporary_folder import make_private_temporary_folder
 from tasks.runner.command_lines import quote_words
 from tasks.runner.signals import Stop
 
 # Without a handler, Python prints the tracebacks that paramiko logs for each refused connection. Its exceptions are reported.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
+_SSH_PORT = 22
 _KEEPALIVE_S = 15
 """How often a packet is sent, so that the connection stays open while a question is not answered."""
 _FIRST_PAUSE_S = 0.25
@@ -61,10 +62,10 @@ def open_connection(target: SshConnection, stop: Stop) -> Iterator[Connection]:
     The user's ssh configuration is not read: a `Host *` in it would change the address. Host keys are not checked, because they
     change with each deploy; the machine is identified by its address in the private network, which WireGuard authenticates.
     """
-    with make_key_folder() as folder:
+    with make_private_temporary_folder() as folder:
         organisation = target.organisation or find_organisation(target.app, stop, target.timeouts)
         key = issue_certificate(organisation, folder, target.user, stop, target.timeouts)
-        with open_proxy(target.app, target.machine, stop, target.timeouts) as port:
+        with open_proxy(target.app, target.machine.address, _SSH_PORT, stop, target.timeouts) as port:
             connection = _build_connection(port, key, target)
             try:
                 _enter(connection, target, stop)

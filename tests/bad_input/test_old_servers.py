@@ -20,6 +20,7 @@ COMMANDS = {
     "blockers": (),
     "diagram": ("--output=schema.md",),
     "drift": (),
+    "dump": (),
     "history": (),
     "load": (),
     "migrate": ("--yes",),
@@ -29,9 +30,10 @@ COMMANDS = {
     "status": (),
     "test-crash": (),
     "verify": (),
+    "wait": (),
 }
-WITHOUT_A_DATABASE = {"check-order", "cleanup-legacy", "new", "schema", "squash", "stop"}
-"""Commands that use the checkout, a scratch server or the embedded server only."""
+WITHOUT_A_DATABASE = {"check-order", "cleanup-legacy", "new", "psql", "restore", "schema", "squash", "start", "stop", "url"}
+"""Commands that use the checkout, a scratch server, the embedded server or psql only, or that need a file first."""
 SCRATCH = (
     ("diagram", "--output=x.md"),
     ("schema",),

@@ -12,6 +12,8 @@ _SHOWN = (
     (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d\b(?!:)"), "2025-12-01 09:30"),
     (re.compile(r"\brun [0-9a-f]{8}\b"), "run 5f0c1a7e"),
     (re.compile(r"(?<=--plan=)[0-9a-f]{12}\b"), "3f2a91c0d4e5"),
+    (re.compile(r"\bpostgres:[0-9a-f]{32}@127\.0\.0\.1:\d{5}\b"), "postgres:8d0f3c6a9be24157@127.0.0.1:15432"),
+    (re.compile(r"\b127\.0\.0\.1:\d{5}\b"), "127.0.0.1:15432"),
     (re.compile(r"(?<= )[0-9a-f]{8}$", re.MULTILINE), "5f0c1a7e"),
     (re.compile(r"\b[0-9a-f]{10}\b(?=\+changes| )"), "8c41d9e2f0"),
     (re.compile(rf"\b{ACTOR}@\S+"), f"{ACTOR}@laptop"),

@@ -18,7 +18,7 @@ from tests.docs.pages import Example, FileText
 from tests.kit.checkouts import Checkout, make_checkout
 from tests.kit.own_servers import copy_cluster, remove_server
 from tests.kit.projects import REPOSITORY
-from tests.kit.servers import Server
+from tests.kit.servers import FAST_SETTINGS, Server
 
 ENVIRONMENTS = ("staging", "prod")
 """The environments that a reader's project has beside the local one: databases on the same server."""
@@ -86,12 +86,9 @@ def open_sandbox(folder: Path, template: Cluster) -> Iterator[Sandbox]:
     checkout = make_checkout(root)
     for name in ("migrations", "seeds"):
         shutil.copytree(REPOSITORY / name, root / name, dirs_exist_ok=True)
-    # The folder of the packages, through which a page calls psql.
-    (root / ".venv/lib").symlink_to(embedded.find_programs().parents[4])
     server = copy_cluster(template, root / ".postgres")
     try:
-        server.start()
-        server.create(embedded.DATABASE)
+        embedded.start(root / ".postgres", FAST_SETTINGS)
         _onboard(checkout, server)
         yield Sandbox(checkout, server)
     finally:

@@ -12,6 +12,7 @@ fly.add_app           an app and its machines: database, org, machines=10, and t
 fly.add_machine       one more: image=Image(has_app=False), Image(packages=()), files=, variables=, starts_in_app=,
                       disk_megabytes=, region=, state=, group=, release=, host_status=
 fly.add_release_machine       the machine of a release command, which the list contains too
+fly.add_host          a database in the private network, reached through `fly proxy`
 fly.add_token         a token with fewer rights: deploy, ssh, readonly
 fly.fail, hang, garble, add_noise, limit_certificates, clear_faults     faults of `fly`
 fly.proxies, kill_proxy, freeze_proxy     the running proxies

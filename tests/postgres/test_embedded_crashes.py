@@ -36,7 +36,7 @@ def test_after_a_crash_the_server_starts_again_with_its_data(directory: Path) ->
 def reuse_pid(directory: Path, pid: int) -> None:
     """Write the id of another process to the lock files, as if it had been reused."""
     server = find_server(directory)
-    for file in (server.data / "postmaster.pid", server.socket_folder / ".s.PGSQL.5432.lock"):
+    for file in (server.data / "postmaster.pid", server.socket.with_name(f"{server.socket.name}.lock")):
         lines = file.read_text().splitlines()
         file.write_text("\n".join([str(pid), *lines[1:]]) + "\n")
 

@@ -182,6 +182,7 @@ READS_OF_THE_PROCESS_ENVIRONMENT = {
     # The editor.
     ("commands/new.py", "all"),
     # What a child process inherits.
+    ("programs/service_file.py", "all"),
     ("checkout/git.py", "all"),
     ("fly/flyctl.py", "all"),
     ("postgres/server/control.py", "PATH"),

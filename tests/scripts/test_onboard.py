@@ -39,7 +39,11 @@ def test_onboarding_creates_the_schema_and_data_and_changes_nothing_the_second_t
     assert query(clone, "SELECT name FROM personas") == [("Mu",)]
     assert "All migrations completed!" in first.stdout
     assert "Your database is ready" in first.stdout
+    assert embedded.start_for_clients(clone.root / ".postgres") in first.stdout
+    assert "inv db.psql" in first.stdout
     assert (clone.root / "migrations" / NAME).read_bytes() == (REPOSITORY / "migrations" / NAME).read_bytes()
+    assert "was already running on 127.0.0.1:" in clone.inv("db.start", check=0).stdout
+    assert clone.inv("db.url", check=0).stdout in first.stdout
     log = query(clone, "SELECT count(*) FROM schema_migrations_log")
     second = clone.run(["./scripts/onboard.sh"], check=0)
     assert "Your database is ready" in second.stdout

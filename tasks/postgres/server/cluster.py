@@ -1,7 +1,7 @@
 """A PostgreSQL data directory: its files, and the state of its server.
 
-The server listens only on a Unix socket in its data directory: the permissions of the directory decide who may connect, and the
-socket always belongs to the server of this directory.
+The server listens on a Unix socket in its data directory: the permissions of the directory decide who may connect, and the
+socket always belongs to the server of this directory. The embedded server listens on 127.0.0.1 too, see tcp.py.
 """
 
 import os
@@ -11,12 +11,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 PORT = 5432
+"""The port of a server without TCP, where it is only a part of the socket's name."""
 SUPERUSER = "postgres"
 LONGEST_SOCKET_PATH = 100
 """In bytes; Linux allows 107 and macOS 103 (sockaddr_un)."""
 
-_SOCKET = f".s.PGSQL.{PORT}"
-_STATUS_LINE = 7
+SOCKET_PREFIX = ".s.PGSQL."
+_PORT_LINE, _ADDRESS_LINE, _STATUS_LINE = 3, 5, 7
+"""Lines of postmaster.pid. https://github.com/postgres/postgres/blob/REL_18_STABLE/src/include/utils/pidfile.h"""
 _LOG_TAIL_LINES = 15
 
 
@@ -48,14 +50,27 @@ class Cluster:
 
         libpq takes a comma as the end of a host.
         """
-        if len(os.fsencode(self.data / _SOCKET)) <= LONGEST_SOCKET_PATH and "," not in str(self.data):
+        if len(os.fsencode(self.data / f"{SOCKET_PREFIX}{PORT}")) <= LONGEST_SOCKET_PATH and "," not in str(self.data):
             return self.data
         return Path("/tmp", f"gaia-postgres-{self.identity}")
 
     @property
     def socket(self) -> Path:
         """Return the socket that the server listens on."""
-        return self.socket_folder / _SOCKET
+        return self.socket_folder / f"{SOCKET_PREFIX}{self.port}"
+
+    @property
+    def port(self) -> int:
+        """Return the port of the server, or of its newest start if it is not running."""
+        lines = _read_pid_file(self)
+        text = lines[_PORT_LINE].strip() if len(lines) > _PORT_LINE else ""
+        return int(text) if text.isdigit() else PORT
+
+    @property
+    def listens(self) -> bool:
+        """Return True if the server was started with TCP."""
+        lines = _read_pid_file(self)
+        return len(lines) > _ADDRESS_LINE and bool(lines[_ADDRESS_LINE].strip())
 
     @property
     def identity(self) -> str:
@@ -72,10 +87,14 @@ class Cluster:
         return f"gaia.data={self.identity}"
 
     def url(self, database: str) -> str:
-        """Return the URL of a database on this server, for psycopg and psql."""
+        """Return the URL of a database on this server by its socket, for psycopg and psql.
+
+        The usual port is in it where the socket has a link of that name, so that the URL does not depend on the port of TCP.
+        """
         # Without the port, PGPORT would be used.
+        port = PORT if (self.socket_folder / f"{SOCKET_PREFIX}{PORT}").exists() else self.port
         host = quote(str(self.socket_folder), safe="")
-        return f"postgresql://{SUPERUSER}@/{quote(database, safe='')}?host={host}&port={PORT}"
+        return f"postgresql://{SUPERUSER}@/{quote(database, safe='')}?host={host}&port={port}"
 
 
 def is_ready(cluster: Cluster) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from tasks.postgres.server.accounts import Account, AccountError, choose_account, find_owner, open_passage, open_programs
 from tasks.postgres.server.cluster import (
     PORT,
+    SOCKET_PREFIX,
     SUPERUSER,
     Cluster,
     ServerError,
@@ -20,6 +21,7 @@ from tasks.postgres.server.cluster import (
     read_log_tail,
     read_pid,
 )
+from tasks.postgres.server.tcp import TcpAccess
 
 TIMEOUT_S = 60
 
@@ -48,12 +50,13 @@ def create(cluster: Cluster, options: Sequence[str]) -> None:
     unfinished.rename(cluster.data)
 
 
-def start(cluster: Cluster, settings: Mapping[str, str] | None = None) -> None:
+def start(cluster: Cluster, settings: Mapping[str, str] | None = None, access: TcpAccess | None = None) -> None:
     """Start the server and wait until it accepts connections; it keeps running when this process ends.
 
-    Only one process may call this at a time. Does nothing if the server is ready. Raises ServerError if it does not start.
+    It listens on 127.0.0.1 too if there is an `access`. Only one process may call this at a time. Does nothing if the server is
+    ready. Raises ServerError if it does not start.
     """
-    _await_running_server(cluster)
+    await_running(cluster)
     if is_ready(cluster):
         return
     account = find_owner(cluster.data)
@@ -65,10 +68,14 @@ def start(cluster: Cluster, settings: Mapping[str, str] | None = None) -> None:
     if folder != cluster.data:
         _make_private(folder, account)
     _disarm_stale_locks(cluster)
+    if access:
+        _link_usual_socket(cluster, access.port, account)
     # Relative to the data directory, so that its path needs no quoting in this list.
     sockets = "." if folder == cluster.data else folder
-    fixed = ["listen_addresses=", f"port={PORT}", f"unix_socket_directories={sockets}", cluster.mark]
-    own = [f"{name}={value}" for name, value in (settings or {}).items()]
+    fixed = [f"unix_socket_directories={sockets}", cluster.mark]
+    tcp = access.build_settings() if access else {"listen_addresses": ""}
+    numbered = {**(settings or {}), **tcp, "port": str(access.port if access else PORT)}
+    own = [f"{name}={value}" for name, value in numbered.items()]
     _launch(cluster, " ".join(f"-c {shlex.quote(setting)}" for setting in own + fixed), account)
 
 
@@ -99,7 +106,7 @@ def _pass_on(home: Path, account: Account) -> None:
         os.chown(home, account.uid, account.gid)
 
 
-def _await_running_server(cluster: Cluster) -> None:
+def await_running(cluster: Cluster) -> None:
     """Wait for a server that is starting or stopping."""
     deadline = time.monotonic() + TIMEOUT_S
     while not is_ready(cluster) and (pid := read_pid(cluster)) is not None and is_postmaster(pid, cluster):
@@ -119,9 +126,19 @@ def _disarm_stale_locks(cluster: Cluster) -> None:
     lock file (https://www.postgresql.org/docs/current/server-start.html). The files are kept: from the shared memory that
     postmaster.pid names, PostgreSQL detects backends that are still running.
     """
-    for path in (cluster.data / "postmaster.pid", cluster.socket.with_name(f"{cluster.socket.name}.lock")):
+    for path in (cluster.data / "postmaster.pid", *cluster.socket_folder.glob(f"{SOCKET_PREFIX}*.lock")):
         if path.exists():
             path.write_text(re.sub(r"\A\d+", str(_DEAD_PID), path.read_text()))
+
+
+def _link_usual_socket(cluster: Cluster, port: int, account: Account | None) -> None:
+    """Keep the socket reachable under the usual port, which URLs from before the server had TCP contain."""
+    link = cluster.socket_folder / f"{SOCKET_PREFIX}{PORT}"
+    link.unlink(missing_ok=True)
+    if port != PORT:
+        link.symlink_to(f"{SOCKET_PREFIX}{port}")
+        if account is not None:
+            os.chown(link, account.uid, account.gid, follow_symlinks=False)
 
 
 def _launch(cluster: Cluster, options: str, account: Account | None) -> None:

@@ -15,11 +15,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.postgres.server import cluster, control
+from tasks.postgres.server import cluster, control, tcp
 from tasks.postgres.server.accounts import find_owner, open_programs
 from tasks.postgres.server.cluster import Cluster, ServerError
 from tasks.postgres.server.folder_lock import lock
 from tasks.postgres.server.private_folder import check_owner, check_same_owner, make_private_folder
+from tasks.postgres.server.tcp import TcpAccess
 
 DATABASE = "gaia_local"
 MAJOR_VERSION = "18"
@@ -91,9 +92,36 @@ def start(directory: Path, settings: Mapping[str, str] | None = None) -> str:
                 account = find_owner(server.data)
                 if account is not None:
                     open_programs(STAND_INS, account)
-                control.start(server, {**build_settings(), **(settings or {})})
+                _start_with_tcp(server, {**build_settings(), **(settings or {})})
         _ensure_database(server)
     return server.url(DATABASE)
+
+
+def start_for_clients(directory: Path) -> str:
+    """Start the server in `directory` if needed, and return the URL of its database on 127.0.0.1, with its password.
+
+    A server that an older version of this tool started without TCP is restarted, unless it has other sessions. A password that
+    was changed in the server is set again. Raises EmbeddedServerError.
+    """
+    start(directory)
+    with _explain(directory):
+        server = find_server(directory)
+        with lock(directory):
+            if not server.listens:
+                _restart_with_tcp(server)
+            access = tcp.read_access(directory)
+            if access is None or access.port != server.port:
+                access = tcp.prepare_access(directory, find_owner(server.data), port=server.port)
+                assert access is not None
+            url = access.url(DATABASE)
+            if not _accepts(url):
+                _set_password(server, access)
+                if not _accepts(url):
+                    raise EmbeddedServerError(
+                        f"The embedded PostgreSQL does not accept a connection on {tcp.HOST}:{access.port}.",
+                        f"See the log: {server.log}",
+                    )
+    return url
 
 
 def stop(directory: Path) -> bool:
@@ -194,6 +222,77 @@ def _is_outdated(server: Cluster) -> bool:
     program, options = cluster.read_command(server)
     folders = [option.rpartition(":")[2] for option in options if option.startswith(f"{_CONTROL_PATH}=")]
     return not program.exists() or (bool(build_settings()) and not any(Path(folder).is_dir() for folder in folders))
+
+
+def _start_with_tcp(server: Cluster, settings: Mapping[str, str]) -> None:
+    """Start a server with TCP, unless it is running or no port can be used; the caller has the lock."""
+    control.await_running(server)
+    if cluster.is_ready(server):
+        return
+    home, account = server.data.parent, find_owner(server.data)
+    before = tcp.read_access(home)
+    while True:
+        access = tcp.prepare_access(home, account)
+        try:
+            control.start(server, settings, access)
+            break
+        except ServerError:
+            # Another process can have taken the port since it was chosen.
+            if access is None or tcp.is_free(access.port):
+                raise
+    if access is None:
+        _log.warning("⚠️  The embedded PostgreSQL in %s listens on its socket only: it found no free port on %s", home, tcp.HOST)
+        return
+    _set_password(server, access)
+    if before is not None and before.port != access.port:
+        _log.warning(
+            "⚠️  Another process uses port %d: the embedded PostgreSQL in %s now listens on port %d, and so its URL has changed."
+            " Print it with: inv db.url",
+            before.port,
+            home,
+            access.port,
+        )
+
+
+def _restart_with_tcp(server: Cluster) -> None:
+    """Restart a server without TCP with it; the caller has the lock. Raises EmbeddedServerError if it has other sessions."""
+    if tcp.prepare_access(server.data.parent, find_owner(server.data)) is None:
+        raise EmbeddedServerError(
+            f"The embedded PostgreSQL in {server.data.parent} cannot listen on {tcp.HOST}: there is no free port.",
+            "Connect by its socket: inv db.psql",
+        )
+    pid = cluster.read_pid(server)
+    elsewhere = pid is None or not cluster.is_postmaster(pid, server)
+    if elsewhere or _has_other_sessions(server):
+        reason = "it runs in another container" if elsewhere else "it has other sessions"
+        raise EmbeddedServerError(
+            f"The embedded PostgreSQL in {server.data.parent} was started without TCP, and was not restarted, because {reason}.",
+            "Close its sessions, or restart it, which ends them: inv db.stop db.url",
+        )
+    control.stop(server)
+    _start_with_tcp(server, build_settings())
+
+
+def _accepts(url: str) -> bool:
+    import psycopg
+
+    try:
+        psycopg.connect(url, connect_timeout=10, sslmode="disable").close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _set_password(server: Cluster, access: TcpAccess) -> None:
+    """Set the password of the superuser; the server gets only a verifier, which it may log."""
+    import psycopg
+    from psycopg import sql
+
+    with psycopg.connect(server.url("postgres"), connect_timeout=10, autocommit=True) as connection:
+        name = cluster.SUPERUSER
+        verifier = connection.pgconn.encrypt_password(access.password.encode(), name.encode(), b"scram-sha-256").decode()
+        statement = sql.SQL("ALTER ROLE {} PASSWORD {} VALID UNTIL 'infinity'")
+        connection.execute(statement.format(sql.Identifier(name), sql.Literal(verifier)))
 
 
 def _end_outdated(server: Cluster) -> None:

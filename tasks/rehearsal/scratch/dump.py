@@ -14,11 +14,11 @@ from psycopg.conninfo import make_conninfo
 
 from tasks.postgres.server import embedded
 from tasks.postgres.tokens import COMMENTS, SPACE, tokenize
+from tasks.programs.service_file import list_parameters, open_service
 from tasks.rehearsal.scratch.dump_secrets import hide_options
 from tasks.rehearsal.scratch.dump_text import settle
 from tasks.rehearsal.scratch.extensions import read_statement
 from tasks.rehearsal.scratch.policies import compose_force, list_forced
-from tasks.rehearsal.scratch.program_secrets import pass_secrets
 from tasks.rehearsal.scratch.roles import find_named
 from tasks.rehearsal.scratch.server import ScratchDatabase
 from tasks.runner.database.session import connect, run_sql
@@ -159,8 +159,8 @@ def _run_pg_dump(url: str, content: str = "--schema-only", *, timeout_s: float |
     options = [content, "--encoding=UTF8", "--no-owner", "--no-tablespaces", "--no-subscriptions", f"--exclude-table={_LEDGER}"]
     if timeout_s is not None:
         options.append(f"--lock-wait-timeout={round(timeout_s * 100)}")
-    with pass_secrets(url) as (conninfo, variables):
-        command = [str(program), *options, f"--dbname={conninfo}"]
+    with open_service(list_parameters(url)) as variables:
+        command = [str(program), *options]
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", **variables}
         try:
             result = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=timeout_s)

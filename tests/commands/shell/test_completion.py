@@ -39,7 +39,7 @@ def complete(folder: Path, *words: str, form: str = EXACT, environ: dict[str, st
     ("words", "expected"),
     [
         (("db.mig",), ["db.migrate"]),
-        (("db.migrate", "db.sta"), ["db.status"]),
+        (("db.migrate", "db.sta"), ["db.start", "db.status"]),
         (("--help", "db.mig"), ["db.migrate"]),
         (("--he",), ["--help"]),
         (("db.migrate", "--dr"), ["--dry-run"]),

@@ -130,6 +130,11 @@ class FlyState:
         return dict(read_json(self.folder / "faults.json", {}))
 
     @property
+    def hosts(self) -> dict[str, str]:
+        """Return the sockets of other hosts in the private network, by host and port."""
+        return dict(read_json(self.folder / "hosts.json", {}))
+
+    @property
     def authority(self) -> Path:
         """Return the file of the key that signs certificates; its public half is beside it."""
         return self.folder / "authority"

@@ -125,6 +125,10 @@ class FlyWorld:
         """Return the arguments of each call of `fly`."""
         return list(read_json_lines(self.state.calls))
 
+    def add_host(self, host: str, port: int, path: Path) -> None:
+        """Add a host to the private network, whose port is forwarded to a socket: that of a database, or none yet."""
+        self.state.write("hosts", {**self.state.hosts, f"{host}:{port}": str(path)})
+
     def add_token(self, kind: str, *, org: str = "gaia", app: str = "") -> str:
         """Return a new token with fewer rights: `deploy` or `ssh` for one app, `readonly` or `org` for an organisation."""
         token = f"FlyV1 fm2_{secrets.token_hex(16)}"

@@ -37,9 +37,12 @@ CHECKED = {
     "tasks/config/files.py read_environment_file",  # the name of an environment, which must be that of a file in the folder
     "tasks/legacy/apply.py _plan_moves",  # the names of files and folders as the folder lists them
     "tasks/legacy/reading/sources.py _list_strange_ups",  # the names of files as the folder lists them
+    "tasks/postgres/server/cluster.py socket",  # a number
     "tasks/postgres/server/cluster.py socket_folder",  # two numbers of the file system
-    "tasks/postgres/server/control.py _disarm_stale_locks",  # a constant
+    "tasks/postgres/server/cluster.py url",  # a constant
+    "tasks/postgres/server/control.py _link_usual_socket",  # a constant
     "tasks/postgres/server/control.py create",  # a constant
+    "tasks/postgres/server/tcp.py _write",  # a constant
 }
 """The functions that make a path of a text in which something is inserted, each with what that is."""
 

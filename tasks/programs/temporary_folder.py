@@ -1,4 +1,4 @@
-"""A private folder for the keys of one connection, which does not survive the process that made it."""
+"""A private folder for the secrets of one connection, which does not survive the process that made it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_PREFIX = "migrate-ssh-"
+_PREFIX = "migrate-private-"
 _LOCK = "in-use"
 """The file in the folder that its process keeps locked: the kernel releases the lock when the process ends, however it ends."""
 _UNLOCKED_S = 24 * 3600
@@ -20,8 +20,8 @@ _UNLOCKED_S = 24 * 3600
 
 
 @contextmanager
-def make_key_folder() -> Iterator[Path]:
-    """Yield a new folder that only this user can read, and remove it with the keys in it.
+def make_private_temporary_folder() -> Iterator[Path]:
+    """Yield a new folder that only this user can read, and remove it with what is in it.
 
     Folders of processes that were killed are removed before.
     """
@@ -36,7 +36,7 @@ def _open_private(path: str, flags: int) -> int:
 
 
 def _remove_abandoned(parent: Path) -> None:
-    """Remove the key folders of this user that no process uses; what cannot be examined or removed is left."""
+    """Remove the private folders of this user that no process uses; what cannot be examined or removed is left."""
     with suppress(OSError):
         for folder in parent.glob(f"{_PREFIX}*"):
             with suppress(OSError):
@@ -45,7 +45,7 @@ def _remove_abandoned(parent: Path) -> None:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Return True for a folder as `make_key_folder` creates it: of this user, private, and not a link."""
+    """Return True for a folder as `make_private_temporary_folder` creates it: of this user, private, and not a link."""
     found = folder.lstat()
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) == stat.S_IRWXU
 

@@ -1,0 +1,1 @@
+"""Running the programs of PostgreSQL on a laptop: psql, pg_dump."""
