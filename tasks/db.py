@@ -10,11 +10,17 @@ from tasks.commands.cleanup_legacy import cleanup_legacy as cleanup_legacy
 from tasks.commands.command import command
 from tasks.commands.context import exit_on_error
 from tasks.commands.dispatch import run_request, show_side_by_side
+from tasks.commands.dumps.dump import dump as dump_database
+from tasks.commands.dumps.restore import restore as restore_database
 from tasks.commands.flags import ENV_HELP, ONE_ENV_HELP, RUN_HELP
 from tasks.commands.history.blockers import blockers as blockers
-from tasks.commands.local.dump import dump as dump_database
+from tasks.commands.history.mark import mark as mark
+from tasks.commands.history.redo import redo as redo
+from tasks.commands.history.rollback import rollback as rollback
+from tasks.commands.local.create import create as create
+from tasks.commands.local.drop import drop as drop
 from tasks.commands.local.psql import run_psql
-from tasks.commands.local.restore import restore as restore_database
+from tasks.commands.local.reset import reset as reset
 from tasks.commands.local.server import print_url, start_server, stop_server
 from tasks.commands.local.wait import wait as wait_for_database
 from tasks.commands.overview import ALL
@@ -51,32 +57,6 @@ def migrate(
     """Apply every pending migration."""
     with exit_on_error(json=json):
         request = Request("migrate", to=to, strict=strict, dry_run=dry_run, plan=parse_plan(plan))
-    run_request(env, request, Options(json, verbose, yes, start, upload))
-
-
-@command(
-    help={
-        **RUN_HELP,
-        "steps": "how many migrations to roll back (1)",
-        "to": "roll back everything after this version; 0 rolls back all",
-    }
-)
-def rollback(
-    _context: Context,
-    env: str = "local",
-    steps: str = "1",
-    to: str = "",
-    dry_run: bool = False,
-    json: bool = False,
-    verbose: bool = False,
-    yes: bool = False,
-    start: bool = False,
-    upload: bool = False,
-    plan: str | None = None,
-) -> None:
-    """Roll back the newest migrations by their down files."""
-    with exit_on_error(json=json):
-        request = Request("rollback", to=to, steps=parse_count("--steps", steps), dry_run=dry_run, plan=parse_plan(plan))
     run_request(env, request, Options(json, verbose, yes, start, upload))
 
 

@@ -21,15 +21,12 @@ from tasks.options import Options
 from tasks.report import report
 from tasks.runner.events import CHECK_FOUND, Event, HistoryRead, PlanMade, RunFinished, StatusesRead, StatusRead, needs_attention
 from tasks.runner.files.seeds import describe_unknown_folders
-from tasks.runner.operations.requests import Request, perform
+from tasks.runner.operations.requests import PLANNED, Request, perform
 from tasks.runner.setting_names import WARNING_PREFIX
 from tasks.runner.signals import Stop, catch_signals
 
 if TYPE_CHECKING:
     from tasks.runner.operations.migrate import Approve
-
-_PLANNED = frozenset({"migrate", "rollback", "seed"})
-"""The commands that show a plan."""
 
 
 def run_request(names: str, request: Request, options: Options) -> None:
@@ -86,7 +83,7 @@ def _confirm_beforehand(approved: _Approved, options: Options, stop: Stop, seen:
     if approved.approve is None:
         return approved
     request = approved.request
-    if request.command not in _PLANNED:
+    if request.command not in PLANNED:
         approved.approve()
         return replace(approved, approve=None)
     plans: list[PlanMade] = []

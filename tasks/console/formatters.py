@@ -34,12 +34,15 @@ _RUNNING = {
     "repair": "Repairing",
     "load": "Loading",
     "adopt": "Recording",
+    "redo": "Redoing",
+    "mark": "Marking",
 }
 _DONE = {"rollback": "↩️  Rolled back", "seed": "🌱 Seeded", "repair": "🔧 Repaired"}
 _IDLE = {
     "rollback": "✅ Nothing to roll back",
     "seed": "✅ Nothing to do: the seeds are up to date",
     "repair": "✅ Nothing to repair",
+    "mark": "✅ Nothing to do: the ledger records that already",
 }
 _RUN_ID = 8
 _SOURCE_CELLS = 20
@@ -181,6 +184,10 @@ def _finish_run(event: events.RunFinished, style: Style) -> list[Line]:
         "rollback": f"✅ Rolled back {count(event.steps, 'migration')}",
         "seed": "✅ All seeds completed!",
         "repair": f"✅ Repaired the ledger: {count(event.steps, 'change')}",
+        "redo": "✅ Redone: the newest migration was rolled back and applied again"
+        if event.steps > 1
+        else "✅ Redone: the migration was applied again",
+        "mark": "✅ Changed the ledger; no statement of a migration was run",
         "load": f"✅ Loaded the schema of {count(event.steps, 'migration')}",
     }
     lines = [Line(closing.get(event.action, "✅ All migrations completed!"), "good")]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _DIFF_LINES = 60
 _HEADS = {"confirm": "The plan", "changed": "The plan now"}
-_WOULD = {"rollback": ("migration", "rolled back"), "seed": ("seed", "run")}
+_WOULD = {"rollback": ("migration", "rolled back"), "seed": ("seed", "run"), "redo": ("step", "run")}
 
 
 def format_plan(event: PlanMade, style: Style) -> list[Line]:
@@ -26,8 +26,9 @@ def format_plan(event: PlanMade, style: Style) -> list[Line]:
         return [*lines, Line(f"{head}: nothing to do", "head")]
     noun, done = _WOULD.get(event.action, ("migration", "applied"))
     lines += [Line(f"{head}: {count(len(event.steps), noun)} would be {done}", "head"), Line("")]
+    mixed = len({step.action for step in event.steps}) > 1
     for number, step in enumerate(event.steps, 1):
-        lines += [*_format_step(number, step, style), Line("")]
+        lines += [*_format_step(number, step, style, mixed=mixed), Line("")]
     if not event.plan_id or any(finding.refuses for finding in event.findings):
         return lines
     if event.purpose:
@@ -36,10 +37,11 @@ def format_plan(event: PlanMade, style: Style) -> list[Line]:
     return [*lines, Line(f"To run exactly this plan: the same command with {flag} instead of --dry-run", "dim")]
 
 
-def _format_step(number: int, step: PlannedStep, style: Style) -> list[Line]:
+def _format_step(number: int, step: PlannedStep, style: Style, *, mixed: bool) -> list[Line]:
     head = f"{number:>3}. "
+    does = {"migrate": "apply ", "rollback": "roll back "}.get(step.action, "") if mixed else ""
     lines = [
-        Line(f"{head}{clean(step.version)}", "head"),
+        Line(f"{head}{does}{clean(step.version)}", "head"),
         Line(f"{' ' * len(head)}{clean(step.file)}, {_format_transactions(step)}", "dim"),
     ]
     by_segment: dict[int, list[PlannedStatement]] = defaultdict(list)

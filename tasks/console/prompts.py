@@ -20,6 +20,8 @@ _QUESTIONS = {
     "drop row": "Forget {version}? The database itself is not changed, and it can no longer be rolled back.",
     "forget attempt": "Forget the attempt on {version}? What it committed stays in the database.",
     "run the stored down text": "Run the stored down text of {version}, which cannot be verified?",
+    "mark": "Record {version} as applied, without running it?",
+    "unmark": "Remove the record of {version}, without rolling it back?",
     "end session": "End {version}? Its open transaction is rolled back.",
 }
 """The questions by the change that they are about; other changes are named."""

@@ -49,9 +49,9 @@ from tasks.runner.signals import Stop, describe_signal
 if TYPE_CHECKING:
     from tasks.runner.operations.migrate import Approve
 
-_COMPARED = frozenset({"migrate", "repair", "adopt"})
+_COMPARED = frozenset({"migrate", "repair", "adopt", "mark"})
 """Operations that use the files, so that those of the image must be those of this checkout."""
-_CHANGES_ARE_CONFIRMED = frozenset({"repair", "blockers"})
+_CHANGES_ARE_CONFIRMED = frozenset({"repair", "blockers", "mark"})
 """Operations that propose changes, each of which is confirmed."""
 _START_DEADLINE_S = 90.0
 _POLL_S = 0.5

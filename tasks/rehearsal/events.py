@@ -131,3 +131,14 @@ class CrashTestFinished(Event):
     kills: int
     found: int
     duration_ms: int
+
+
+@event("rollback_proved")
+@dataclass(frozen=True, slots=True)
+class RollbackProved(Event):
+    """The proof that one migration can be rolled back, as if it had never been applied, though `later` ones are applied."""
+
+    version: str
+    later: tuple[str, ...]
+    unchecked: tuple[str, ...] = ()
+    """What was not tried, and why."""

@@ -15,6 +15,7 @@ from tasks.rehearsal.events import (
     CrashTestStarted,
     MigrationVerified,
     RehearsalFinding,
+    RollbackProved,
     VerifyFinished,
     VerifyStarted,
 )
@@ -37,8 +38,16 @@ def register_messages() -> None:
             CrashResumed: _format_resumed,
             CrashTestSkipped: _format_skipped,
             CrashTestFinished: _format_crash_test_end,
+            RollbackProved: _format_proof,
         }
     )
+
+
+def _format_proof(event: RollbackProved, _style: Style) -> list[Line]:
+    later = count(len(event.later), "later migration")
+    text = f"Proved on scratch: after a rollback of only {clean(event.version)}, {later} and their rows are as without it"
+    unchecked = [line for each in event.unchecked for line in hang(f"{INDENT}not checked: ", each, "dim")]
+    return [*hang("✅ ", text, "good"), *unchecked]
 
 
 def _format_verify_start(event: VerifyStarted, _style: Style) -> list[Line]:

@@ -54,7 +54,7 @@ def test_a_server_that_does_not_answer_is_named(project: Project, url: str, mess
     ("user", "name", "message", "hint"),
     [
         ("nobody_known", "postgres", 'role "nobody_known" does not exist', "Check the user in DATABASE_URL"),
-        ("postgres", "no_database", 'database "no_database" does not exist', "createdb"),
+        ("postgres", "no_database", 'database "no_database" does not exist', "inv db.create"),
     ],
 )
 def test_a_name_that_the_server_does_not_know_is_reported(

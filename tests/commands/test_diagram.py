@@ -73,7 +73,7 @@ def test_only_some_tables_or_only_what_changes_is_drawn(project: Project) -> Non
         ((), "--output is missing", "--output schema.md"),
         (("--output=schema.png",), "--output=schema.png does not end in .md or .svg", "--output schema.svg"),
         (("--output=x.md", "--only=usres"), "no table matches --only usres", "Did you mean users?"),
-        (("--output=x.md", "--timeout=soon"), "--timeout=soon is not a number", "whole number"),
+        (("--output=x.md", "--timeout=soon"), "--timeout must be a whole number", "got soon"),
     ],
 )
 def test_wrong_usage_writes_nothing(project: Project, arguments: tuple[str, ...], message: str, next_step: str) -> None:

@@ -16,7 +16,8 @@ from tasks.commands.scratch import read_extensions
 TASKS = Path(__file__).parents[2] / "tasks"
 OPENERS = {
     "open_server": {"commands/scratch.py"},
-    "ScratchServer": {"rehearsal/scratch/server.py"},
+    # A dump is read by a role without rights too, on the server of the database that it replaces.
+    "ScratchServer": {"rehearsal/scratch/server.py", "commands/dumps/restore.py"},
     # The database of the local environment is on the embedded server too.
     "embedded.start": {"config/environments.py", "rehearsal/scratch/server.py"},
 }

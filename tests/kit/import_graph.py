@@ -10,6 +10,8 @@ ORDER = (
     "tasks.db",
     "tasks.env",
     "tasks.alerts",
+    "tasks.commands.history",
+    "tasks.commands.dumps",
     "tasks.commands.local",
     "tasks.commands.rehearse",
     "tasks.commands.shell.program",

@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tests.kit.dialogues import run_dialogue
 from tests.kit.forkserver import Running, run_process, start_process
 
 REPOSITORY = Path(__file__).parents[2]
@@ -69,6 +71,10 @@ class Project:
     ) -> "subprocess.CompletedProcess[str]":
         """Run `inv` with the tasks of the repository. With `check`, fail unless it exits with that code."""
         return self._run(_inv_command(arguments), env, check, input, timeout)
+
+    def answer_inv(self, *arguments: str, answers: Sequence[str], env: dict[str, str] | None = None) -> tuple[int, str]:
+        """Run `inv` in a terminal, answer its questions, and return exit code and output."""
+        return run_dialogue(_inv_command(arguments), answers, cwd=self.root, environment=self._environment(env))
 
     def start(self, *arguments: str, env: dict[str, str] | None = None) -> Running:
         """Start `scripts/migrate.py` and return the running process. It is killed after the test if it still runs."""

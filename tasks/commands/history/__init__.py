@@ -1,1 +1,1 @@
-"""Commands about what happened in a database, and what happens in it now."""
+"""The commands on the history of a database and what runs in it now."""

@@ -30,7 +30,7 @@ _BY_SQLSTATE = {
     "28P01": "Check user and password in DATABASE_URL.",
     "28000": "Check the user in DATABASE_URL: the role does not exist, or may not log in (ALTER ROLE … LOGIN),\n"
     "or pg_hba.conf of the server does not allow it from this address.",
-    "3D000": "Check the name of the database in DATABASE_URL; `createdb NAME` creates a database.",
+    "3D000": "Check the name of the database in DATABASE_URL; inv db.create creates the one that it names.",
     "42501": "The user has no CONNECT privilege on this database: GRANT CONNECT ON DATABASE … TO … by its owner.",
     "53300": "Wait until sessions end, or raise the limit: max_connections, or CONNECTION LIMIT of the role or database.",
     "53200": "The server ran out of memory. Run the same command again when the load is lower.",

@@ -51,9 +51,10 @@ class Finding:
     """Something about the files and the ledger that needs attention.
 
     `kind` is one of late, edited, missing, renamed, partial (some versions of a squash), interrupted, loses rows, drifted, not
-    compared, not known (no privilege), both directions (of an up file with a down section), empty (no statement), encoding,
-    invisible (a character), session (what later segments may lack), unverified (a stored text that needs a confirmation) and
-    opens the ledger (to other roles). A run is refused if one of its findings `refuses`.
+    compared, not known (no privilege), redo (one that did not finish), edited down (the down file of a redo), both directions
+    (of an up file with a down section), empty (no statement), encoding, invisible (a character), session (what later segments
+    may lack), unverified (a stored text that needs a confirmation) and opens the ledger (to other roles). A run is refused if
+    one of its findings `refuses`.
     """
 
     kind: str

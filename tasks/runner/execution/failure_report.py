@@ -15,12 +15,13 @@ _TERMS = {
     "migrate": ("migration", "{}", "applied", ", or {} again if the server crashed"),
     "seed": ("seed", "{}", "applied", ", or {} again if the server crashed"),
     "rollback": ("rollback", "the rollback of {}", "in effect", ", unless the server crashed"),
+    "redo": ("step", "{}", "in effect", ", unless the server crashed"),
 }
 """By action: the word for its steps, the name of one, the state of one that is done, and what a crash of the server changes."""
 
 
-def describe_outcome(step: Step, run: SegmentRun, *, before: int, unknown: bool, lost: bool) -> str:
-    """Return what of a failed step is committed, and how many earlier steps of the run are.
+def describe_outcome(step: Step, run: SegmentRun, *, before: int, unknown: bool, lost: bool, redo: bool = False) -> str:
+    """Return what of a failed step is committed, and how many earlier steps of the run are; in a redo, that is the rollback.
 
     `unknown` means that the run did not see how its last action ended; `lost`, that the session is gone, perhaps with the server.
     """
@@ -45,7 +46,9 @@ def describe_outcome(step: Step, run: SegmentRun, *, before: int, unknown: bool,
         parts.append(f"Nothing of {name} was applied.")
     if run.leftover_note:
         parts.append(run.leftover_note)
-    if before:
+    if before and redo:
+        parts.append(_describe_pending(step))
+    elif before:
         several = before > 1
         # A synchronous commit has flushed all commits before it too.
         crash = crashed.format("run" if several else "runs") if lost and not run.synchronous else ""
@@ -62,15 +65,27 @@ def describe_finished(action: str, finished: int) -> str:
     return f"{finished} {word}s of this run are {state}." if finished > 1 else f"1 {word} of this run is {state}."
 
 
-def describe_unstarted(step: Step, *, before: int) -> str:
+def describe_unstarted(step: Step, *, before: int, redo: bool = False) -> str:
     """Return what of a run stays when it stops before a step."""
+    if redo:
+        return _describe_pending(step)
     word, _, state, _ = _TERMS[step.action]
     several = "s of this run stay" if before > 1 else " of this run stays"
     return f"{before} earlier {word}{several} {state}; {step.version} was not started."
 
 
+def _describe_pending(step: Step) -> str:
+    return f"The rollback of {step.version} stays in effect: it is pending."
+
+
 def describe_next_step(plan: Plan, run: SegmentRun, *, before: int, lost: bool) -> str:
     """Return the next step after a step failed with `before` steps done: the same rollback would count its steps from there."""
+    if plan.action == "redo" and before:
+        return "Fix the file, then run the same command again: it only applies this migration."
+    if plan.action == "redo" and plan.uncompared:
+        return (
+            "The edited down file ran. To run the text that was stored when the migration was applied: inv db.redo --stored-down"
+        )
     if plan.action != "rollback" or not (before or (lost and run.committing)):
         return RESUME_HINT
     if lost:

@@ -20,7 +20,7 @@ from tasks.runner.identity import read_revision
 from tasks.runner.ledger.active_run import find_active_run
 from tasks.runner.ledger.creation import ensure_ledger
 from tasks.runner.ledger.environment_label import check_environment, record_environment
-from tasks.runner.ledger.expected_schema import ExpectationWriter
+from tasks.runner.ledger.expected_schema import ExpectationWriter, record_uncompared
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.replaced import record_replacements
 from tasks.runner.ledger.writing import Entry, Recorder
@@ -103,6 +103,8 @@ class LockedRun:
         finally:
             failures.close()
         expecter.settle(session.connection)
+        if plan.uncompared:
+            record_uncompared(session.connection, ledger, always=settings.watch_drift)
         recorder.log(Entry(plan.action, "finished"))
 
     def _complete_ledger(self, connection: psycopg.Connection, ledger: Ledger, plan: Plan) -> Ledger:

@@ -52,7 +52,7 @@ class PlanRun:
             run_sql(self._context.connection, self._context.describe_session().begin_run())
         for position, step in enumerate(plan.steps, 1):
             self._step = step
-            self._renew_session(step)
+            self._renew_session(step, redo=plan.action == "redo")
             run = SegmentRun(self._context, step)
             start = time.monotonic()
             try:
@@ -73,7 +73,7 @@ class PlanRun:
             self._finished += 1
             yield StepFinished(step.action, step.version, count_ms(start))
 
-    def _renew_session(self, step: Step) -> None:
+    def _renew_session(self, step: Step, *, redo: bool) -> None:
         """Replace the session if a file changed what sessions start with, so that the next file runs as in a run of its own."""
         session, recorder = self._context.session, self._context.recorder
         if not self._finished or session.defaults in (None, recorder.defaults):
@@ -81,7 +81,7 @@ class PlanRun:
         try:
             session.reopen()
         except ConnectError as error:
-            error.state = describe_unstarted(step, before=self._finished)
+            error.state = describe_unstarted(step, before=self._finished, redo=redo)
             raise
         recorder.move_to(session.connection)
         run_sql(session.connection, self._context.describe_session().begin_run())
@@ -155,7 +155,8 @@ class PlanRun:
         with suppress(psycopg.Error):
             roll_back(self._context.connection)
         unknown = lost or isinstance(failure, LockLostError)
-        state = describe_outcome(step, run, before=self._finished, unknown=unknown, lost=lost)
+        redo = plan.action == "redo"
+        state = describe_outcome(step, run, before=self._finished, unknown=unknown, lost=lost, redo=redo)
         next_step = describe_next_step(plan, run, before=self._finished, lost=lost)
         if isinstance(failure, LockLostError):
             return LockLostError(failure.message, hint=f"{failure.hint} {next_step}", state=state, sqlstate=failure.sqlstate)

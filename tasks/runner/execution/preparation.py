@@ -16,10 +16,11 @@ from tasks.runner.ledger.renames import Rename, Renames, read_renames
 from tasks.runner.ledger.replaced import list_replacements, rename_back
 from tasks.runner.ledger.view import view_ledger
 from tasks.runner.planning.choice import Choice, Goal, RollbackGoal, choose
+from tasks.runner.planning.edited import offer_redo
 from tasks.runner.planning.faults import find_faults, find_unknown
 from tasks.runner.planning.half_applied import find_half_applied, merge_findings
 from tasks.runner.planning.plan import Plan, plan
-from tasks.runner.planning.renewal import build_change_error, replan
+from tasks.runner.planning.renewal import build_change_error, describe_basis, replan
 
 
 class Prepared(Protocol):
@@ -48,7 +49,9 @@ class Preparation:
 
         `exact` means that nothing may be left out. Raises PlanChangedError if the choice is another one.
         """
-        renamed, todo, choice = _choose(connection, ledger, self.renames, self.migrations, self.goal)
+        if self.plan.basis and self.plan.basis != describe_basis(ledger.checksums):
+            raise build_change_error(self.plan, tuple(step.version for step in self.plan.steps))
+        renamed, todo, choice = make_choice(connection, ledger, self.renames, self.migrations, self.goal)
         left = replan(self.plan, choice, renamed, before=self.ledger, renames=todo, exact=exact)
         if left.action == "rollback" and not left.refusals:
             _check_stored_texts(connection, renamed, self.migrations, left)
@@ -60,23 +63,26 @@ def prepare(connection: psycopg.Connection, migrations: Migrations, goal: Goal, 
     renames = read_renames(migrations.folder, migrations.checksums)
     recorded = read_ledger(connection, partial=not isinstance(goal, RollbackGoal))
     check_environment(recorded, belonging)
-    ledger, todo, choice = _choose(connection, recorded, renames, migrations, goal)
+    ledger, todo, choice = make_choice(connection, recorded, renames, migrations, goal)
     faults = (*find_faults(connection, recorded, migrations), *find_unknown(connection, recorded))
     choice = replace(choice, findings=merge_findings(faults, choice.findings))
     if not choice.versions and not choice.findings:
         return Preparation(goal, ledger, migrations, renames, Plan(choice.action, ()))
     from tasks.runner.planning.sources import add_diffs, check_syntax, read_sources
 
+    choice = replace(choice, findings=tuple(offer_redo(choice.findings, ledger)))
     choice = replace(choice, findings=add_diffs(connection, ledger, migrations, choice.findings))
     sources = read_sources(connection, ledger, migrations, choice)
     # Parsing can take longer than a transaction should be open.
     run_sql(connection, "ROLLBACK")
     made = plan(choice, sources, ledger.attempts, ledger.schema)
     check_syntax(connection, made)
-    return Preparation(goal, ledger, migrations, renames, replace(made, renames=todo, replaced=list_replacements(renames)))
+    basis = describe_basis(recorded.checksums) if isinstance(goal, RollbackGoal) and goal.only else ""
+    made = replace(made, renames=todo, replaced=list_replacements(renames), basis=basis)
+    return Preparation(goal, ledger, migrations, renames, made)
 
 
-def _choose(
+def make_choice(
     connection: psycopg.Connection, recorded: Ledger, renames: Renames, migrations: Migrations, goal: Goal
 ) -> tuple[Ledger, tuple[Rename, ...], Choice]:
     """Return the ledger under the current names, the rows to rename, and the choice of a goal."""

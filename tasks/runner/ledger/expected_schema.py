@@ -92,9 +92,9 @@ def record_expectation(connection: psycopg.Connection, ledger: Ledger, total: in
     _write_meta(connection, ledger, Expectation(offset, open=True).settle(total).write())
 
 
-def record_uncompared(connection: psycopg.Connection, ledger: Ledger) -> None:
-    """Record that what the migrations are has changed, where something was expected; the caller has the lock."""
-    if ledger.expected:
+def record_uncompared(connection: psycopg.Connection, ledger: Ledger, *, always: bool = False) -> None:
+    """Record that what the migrations are has changed, where something was expected or `always`; the caller has the lock."""
+    if ledger.expected or always:
         _write_meta(connection, ledger, UNCOMPARED)
 
 

@@ -180,7 +180,7 @@ def _refuse_nonempty(has_rows: bool, catalog: Catalog) -> None:
         content = "a ledger with applied migrations" if has_rows else objects[0]
         raise RefusedError(
             f"the database is not empty: it contains {content}",
-            hint="Load into a new database (createdb NAME), or migrate this one: inv db.migrate",
+            hint="Load into a new database (set DATABASE_URL, then inv db.create), or migrate this one: inv db.migrate",
             state=_UNCHANGED,
         )
 

@@ -73,9 +73,9 @@ def repair(
     confirmed = []
     for proposal in proposed.changes:
         yield proposal
-        if _list_words(proposal) & set(agreed) or (confirm is not None and confirm(proposal)):
+        if list_words(proposal) & set(agreed) or (confirm is not None and confirm(proposal)):
             confirmed.append(proposal)
-    _refuse_changed(set(agreed).difference(*map(_list_words, proposed.changes)))
+    refuse_changed(set(agreed).difference(*map(list_words, proposed.changes)))
     if proposed.changes and confirm is None and not agreed:
         raise build_unconfirmed_error()
     if confirmed:
@@ -90,12 +90,12 @@ def identify_proposal(proposal: RepairProposed) -> str:
     return ":".join(filter(None, (proposal.change, proposal.version, proposal.digest)))
 
 
-def _list_words(proposal: RepairProposed) -> set[str]:
+def list_words(proposal: RepairProposed) -> set[str]:
     """Return the words that confirm a proposal; the one without a digest is for people who write it."""
     return {identify_proposal(proposal), f"{proposal.change}:{proposal.version}"}
 
 
-def _refuse_changed(confirmed: Iterable[str]) -> None:
+def refuse_changed(confirmed: Iterable[str]) -> None:
     """Raise PlanChangedError if changes that were confirmed are not among those that are proposed now."""
     changed = sorted(confirmed)
     if changed:
@@ -193,7 +193,7 @@ def _apply(runner: MigrationRunner, confirmed: list[RepairProposed]) -> None:
         with connect(runner.url, name=name, ledger_owner=runner.ledger_owner) as connection:
             proposed = _propose(runner, connection)
             known = {identify_proposal(each) for each in proposed.changes}
-            _refuse_changed({identify_proposal(each) for each in confirmed} - known)
+            refuse_changed({identify_proposal(each) for each in confirmed} - known)
             if any(each.change == REPLACING for each in confirmed):
                 replace_code(connection, runner, confirmed)
                 return

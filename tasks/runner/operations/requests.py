@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from tasks.runner.errors import UsageError
+from tasks.runner.command_lines import compose_command
+from tasks.runner.errors import RefusedError, UsageError
 from tasks.runner.identity import PLAN_ID_LENGTH
 
 if TYPE_CHECKING:
@@ -14,9 +15,14 @@ if TYPE_CHECKING:
     from tasks.runner.execution.migration_runner import MigrationRunner
     from tasks.runner.operations.migrate import Approve, Confirm
 
-_WRITING = frozenset({"migrate", "rollback", "seed", "repair", "load", "adopt"})
-_DRY_RUN = frozenset({"migrate", "rollback", "seed", "repair"})
+_WRITING = frozenset({"migrate", "rollback", "seed", "repair", "load", "adopt", "redo", "mark", "create"})
+_DRY_RUN = frozenset({"migrate", "rollback", "seed", "repair", "redo", "mark"})
+_CONFIRMED = frozenset({"repair", "mark", "blockers"})
+_NAMED = frozenset({"mark"})
+"""The commands whose version is not a flag."""
 _LONGEST_NUMBER = 9
+PLANNED = frozenset({"migrate", "rollback", "seed", "redo"})
+"""The commands that show a plan."""
 HISTORY_LIMIT = 50
 """How many rows of the log are shown by default."""
 
@@ -33,10 +39,14 @@ class Request:
     check: bool = False
     limit: int = 0
     version: str = ""
+    only: str = ""
+    """The one version to roll back, though it need not be the newest."""
+    unmark: bool = False
+    stored_down: bool = False
     plan: str = ""
     """The identity of the plan that is to be run."""
     agree: tuple[str, ...] = ()
-    """The confirmed changes of a repair, each as CHANGE:VERSION:DIGEST, or the packed adoptions."""
+    """The confirmed changes of a repair or a mark, each as CHANGE:VERSION:DIGEST, or the packed adoptions."""
     kill: int = 0
     """The process whose session is to be ended."""
 
@@ -61,11 +71,11 @@ def perform(
 ) -> Iterator[Event]:
     """Return the events of the requested operation, which is imported only now.
 
-    `confirm` confirms each change of a repair and each unverified text of a rollback, `approve` everything that was shown. Raises
-    UsageError for an invalid request.
+    `confirm` confirms each change of a repair or a mark, and each unverified text of a rollback, `approve` everything that was
+    shown. Raises UsageError for an invalid request, and RefusedError for the rollback of only one version without a plan.
     """
     _check(request)
-    if request.command in ("migrate", "rollback", "seed"):
+    if request.command in PLANNED:
         return _run(request, runner, confirm, approve)
     if request.command == "load":
         from tasks.runner.operations.load import load_schema
@@ -75,23 +85,34 @@ def perform(
         from tasks.runner.operations.adopt import adopt
 
         return adopt(runner, request.version, request.agree)
+    if request.command in _CONFIRMED:
+        return _propose(request, runner, confirm, approve)
+    if request.command == "settle":
+        from tasks.runner.operations.settle import settle
+
+        return settle(runner, request.version, "".join(request.agree))
+    return _answer(request, runner)
+
+
+def _propose(request: Request, runner: MigrationRunner, confirm: Confirm | None, approve: Approve | None) -> Iterator[Event]:
+    """Return the events of an operation that proposes changes, each of which is confirmed."""
     if request.command == "repair":
         from tasks.runner.operations.repair import repair
 
         if request.agree or request.dry_run:
             return repair(runner, lambda _proposal: False, agreed=request.agree)
         return repair(runner, confirm, approve)
-    if request.command == "blockers":
-        from tasks.runner.operations.blockers import end_blocker, list_blockers
+    if request.command == "mark":
+        from tasks.runner.operations.mark import mark
 
-        if not request.kill:
-            return list_blockers(runner)
-        return end_blocker(runner, request.kill, confirm, approve, request.agree, dry_run=request.dry_run)
-    if request.command == "settle":
-        from tasks.runner.operations.settle import settle
+        if request.agree or request.dry_run:
+            confirm, approve = (lambda _proposal: False), None
+        return mark(runner, request.version, confirm, approve, unmark=request.unmark, agreed=request.agree)
+    from tasks.runner.operations.blockers import end_blocker, list_blockers
 
-        return settle(runner, request.version, "".join(request.agree))
-    return _answer(request, runner)
+    if not request.kill:
+        return list_blockers(runner)
+    return end_blocker(runner, request.kill, confirm, approve, request.agree, dry_run=request.dry_run)
 
 
 def _run(request: Request, runner: MigrationRunner, confirm: Confirm | None, approve: Approve | None) -> Iterator[Event]:
@@ -103,7 +124,11 @@ def _run(request: Request, runner: MigrationRunner, confirm: Confirm | None, app
     if request.command == "migrate":
         return migrate(runner, MigrateGoal(to=request.to, strict=request.strict), mode)
     if request.command == "rollback":
-        return rollback(runner, RollbackGoal(steps=request.steps, to=request.to), mode)
+        return rollback(runner, RollbackGoal(steps=request.steps, to=request.to, only=request.only), mode)
+    if request.command == "redo":
+        from tasks.runner.operations.redo import redo
+
+        return redo(runner, mode, stored_down=request.stored_down)
     from tasks.runner.operations.seed import seed
 
     return seed(runner, mode)
@@ -163,10 +188,11 @@ def parse_plan(text: str | None) -> str:
 def write_arguments(request: Request) -> tuple[str, ...]:
     """Return a request as arguments of scripts/migrate.py."""
     flags = {field.name: field for field in fields(Request)}
-    written = [request.command]
+    named = request.command in _NAMED
+    written = [request.command, *([request.version] if named else [])]
     for name, field in flags.items():
         value = getattr(request, name)
-        if name == "command" or value == field.default:
+        if name == "command" or value == field.default or (named and name == "version"):
             continue
         flag = f"--{name.replace('_', '-')}"
         values = value if isinstance(value, tuple) else (value,)
@@ -182,3 +208,12 @@ def _check(request: Request) -> None:
             raise _build_count_error(name, number)
     if request.steps > 1 and request.to:
         raise UsageError("--steps and --to contradict each other", hint="Use one of them.", state=state)
+    if request.only and (request.steps > 1 or request.to):
+        raise UsageError("--only contradicts --steps and --to", hint="Use one of them.", state=state)
+    if request.command == "rollback" and request.only and request.writes and not request.plan:
+        command = compose_command("db.rollback", f"--only={request.only}")
+        raise RefusedError(
+            f"a rollback of only {request.only} needs a proof that no later migration depends on it",
+            hint=f"{command} proves it on a scratch database, and runs that plan.",
+            state=state,
+        )

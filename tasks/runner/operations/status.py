@@ -27,6 +27,7 @@ from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.renames import read_renames
 from tasks.runner.ledger.view import view_ledger
 from tasks.runner.planning.choice import MigrateGoal, choose, find_version
+from tasks.runner.planning.edited import offer_redo
 from tasks.runner.planning.faults import find_faults, find_unknown
 from tasks.runner.planning.half_applied import find_absent, merge_findings
 from tasks.runner.planning.sections import KIND as BOTH_DIRECTIONS
@@ -59,7 +60,7 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
         check_environment(ledger, runner.belonging)
         choice = choose(migrations, ledger, MigrateGoal())
         found = merge_findings(find_absent(migrations, ledger), choice.findings)
-        findings = add_diffs(connection, ledger, migrations, found)
+        findings = add_diffs(connection, ledger, migrations, offer_redo(found, ledger))
         states = list_states(ledger, choice.versions, findings)
         newest = set(list(states)[-limit:])
         shown = [
@@ -106,7 +107,7 @@ def _find_drift(connection: psycopg.Connection, ledger: Ledger) -> tuple[Finding
     drift = compose_command("db.drift", env=ledger.environment)
     strange = describe_strange_name(ledger.environment)
     if ledger.expected == UNCOMPARED:
-        message = "A repair changed the ledger, and the schema has not been compared with the migrations since."
+        message = "The schema was not compared with the migrations since a repair, a mark, or a redo with an edited down file."
         return (Finding(NOT_COMPARED, "", message, hint=f"Compare them: {drift}\n{strange}".rstrip()),)
     expectation = parse_expectation(ledger.expected)
     now = None if expectation is None else read_sum(connection)

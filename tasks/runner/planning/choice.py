@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tasks.runner.errors import UsageError
+from tasks.runner.errors import RefusedError, UsageError
 from tasks.runner.events import Finding
 from tasks.runner.files.checkout import Migrations
 from tasks.runner.ledger.reading import Ledger
@@ -28,10 +28,11 @@ class MigrateGoal:
 
 @dataclass(frozen=True, slots=True)
 class RollbackGoal:
-    """The goal to roll back the last `steps` migrations, or all after version `to` ("0" for all)."""
+    """The goal to roll back the last `steps` migrations, all after version `to` ("0" for all), or `only` one."""
 
     steps: int = 1
     to: str = ""
+    only: str = ""
 
     def __post_init__(self) -> None:
         """Raise UsageError for a number below 1."""
@@ -67,17 +68,7 @@ def choose(migrations: Migrations, ledger: Ledger, goal: Goal) -> Choice:
     findings += find_both_directions(migrations, ledger, tuple(pending))
     late = [version for version in pending if version < newest]
     findings += [_describe_late(version, newest, goal.strict) for version in late]
-    findings += [
-        Finding(
-            "interrupted",
-            version,
-            f"is partly rolled back: {attempt.segments_done} of {attempt.segments_total} segments of its down file are committed",
-            refuses=True,
-            hint="Finish it first: inv db.rollback",
-        )
-        for version, attempt in ledger.attempts.items()
-        if attempt.action == "rollback" and attempt.interrupted and version in ledger.checksums
-    ]
+    findings += _refuse_partly_reverted(ledger, [])
     return Choice("migrate", tuple(pending), tuple(explain_older_checkout(findings, ledger)))
 
 
@@ -137,7 +128,9 @@ def _find_similar(wanted: str, known: Sequence[str]) -> list[str]:
 
 def _choose_rollback(migrations: Migrations, ledger: Ledger, goal: RollbackGoal) -> Choice:
     applied = list(ledger.checksums)[::-1]
-    if goal.to == "0":
+    if goal.only:
+        chosen = [_find_applied(goal.only, migrations, ledger)]
+    elif goal.to == "0":
         chosen = applied
     elif goal.to:
         limit = find_version(goal.to, sorted({*ledger.checksums, *migrations.checksums}))
@@ -155,9 +148,37 @@ def _choose_rollback(migrations: Migrations, ledger: Ledger, goal: RollbackGoal)
         for version, attempt in ledger.attempts.items()
         if attempt.action == "migrate" and attempt.interrupted and version not in ledger.checksums
     ]
+    findings += _refuse_partly_reverted(ledger, chosen) if goal.only else []
     findings += refuse_replaced(ledger, chosen)
     refused = {finding.version for finding in findings if finding.refuses}
     return Choice("rollback", tuple(version for version in chosen if version not in refused), tuple(findings))
+
+
+def _find_applied(name: str, migrations: Migrations, ledger: Ledger) -> str:
+    """Return the applied version that an argument means; raises UsageError or, for one that is not applied, RefusedError."""
+    version = find_version(name, sorted({*ledger.checksums, *migrations.checksums}))
+    if version not in ledger.checksums:
+        raise RefusedError(
+            f"{version} is not applied, so that it cannot be rolled back",
+            hint="inv db.status lists the versions.",
+            state="Nothing was changed.",
+        )
+    return version
+
+
+def _refuse_partly_reverted(ledger: Ledger, chosen: list[str]) -> list[Finding]:
+    """Return refusals of other versions that are partly rolled back: what the schema has of them is not known."""
+    return [
+        Finding(
+            "interrupted",
+            version,
+            f"is partly rolled back: {attempt.segments_done} of {attempt.segments_total} segments of its down file are committed",
+            refuses=True,
+            hint="Finish it first: inv db.rollback",
+        )
+        for version, attempt in ledger.attempts.items()
+        if attempt.action == "rollback" and attempt.interrupted and version in ledger.checksums and version not in chosen
+    ]
 
 
 def _refuse_unknown_file(version: str, migrations: Migrations) -> None:

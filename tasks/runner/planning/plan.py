@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tasks.runner.parsing import Script
     from tasks.runner.parsing.session_objects import SessionNeed
 
-CHANGES_SCHEMA = frozenset({"migrate", "rollback"})
+CHANGES_SCHEMA = frozenset({"migrate", "rollback", "redo"})
 """The actions that change the schema."""
 
 _EMPTY = {
@@ -84,6 +84,10 @@ class Plan:
     """The rows of the ledger that get their current names before the first step."""
     replaced: tuple[Replacement, ...] = ()
     """The names that the files of the checkout replaced, for the ledger to keep."""
+    basis: str = ""
+    """What a plan was proved for, beside its own texts: the applied versions, for the rollback of only one of them."""
+    uncompared: bool = False
+    """Whether the schema need not be that of the migrations afterwards, so that it must be compared with them."""
 
     @property
     def refusals(self) -> tuple[Finding, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 from tasks.runner.errors import PlanChangedError
@@ -15,14 +16,20 @@ from tasks.runner.planning.choice import Choice
 from tasks.runner.planning.plan import Plan, Step, resume
 
 _MOST_NAMED = 5
-_DOES = {"migrate": "apply", "rollback": "roll back", "seed": "run"}
+_DOES = {"migrate": "apply", "rollback": "roll back", "seed": "run", "redo": "redo"}
 
 
 def identify_plan(plan: Plan) -> str:
     """Return the identity of a plan: a digest of what it does, in order: versions, texts, where they resume, rows to rename."""
     steps = [(step.version, _digest(step.source.text), step.source.checksum, step.done) for step in plan.steps]
     renames = [(rename.recorded, rename.version, rename.drops, rename.checksum) for rename in plan.renames]
-    return _digest(json.dumps([plan.action, steps, renames]))[:PLAN_ID_LENGTH]
+    basis = [plan.basis] if plan.basis else []
+    return _digest(json.dumps([plan.action, steps, renames, *basis]))[:PLAN_ID_LENGTH]
+
+
+def describe_basis(checksums: Mapping[str, str | None]) -> str:
+    """Return a digest of the applied versions and their checksums, in the order of their history."""
+    return _digest(json.dumps([[version, checksum or ""] for version, checksum in checksums.items()]))
 
 
 def replan(
@@ -60,7 +67,7 @@ def check_choice(made: Plan, following: Plan, chosen: tuple[str, ...], *, exact:
 
 def build_change_error(made: Plan, chosen: tuple[str, ...]) -> PlanChangedError:
     """Return the error for a plan that is another one now, which names both."""
-    was = tuple(step.version for step in made.steps)
+    was, chosen = tuple(dict.fromkeys(step.version for step in made.steps)), tuple(dict.fromkeys(chosen))
     now = "it would run other texts, or begin at another statement" if was == chosen else f"now {_describe(made.action, chosen)}"
     return PlanChangedError(
         f"the plan has changed since it was made: it was {_describe(made.action, was)}; {now}",

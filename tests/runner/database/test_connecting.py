@@ -126,7 +126,7 @@ def german_server(embedded: Server) -> Iterator[OwnServer]:
 @pytest.mark.parametrize(
     ("user", "name", "sqlstate", "hint"),
     [
-        ("postgres", "nirgends", "3D000", "`createdb NAME` creates a database"),
+        ("postgres", "nirgends", "3D000", "inv db.create creates the one that it names"),
         ("niemand", "postgres", "28P01", "Check user and password"),
         ("postgres", "postgres?options=-cnonsense%3D1", "42704", "PGOPTIONS"),
         ("postgres", "postgres?options=-clock_timeout%3Dx", "22023", "PGOPTIONS"),

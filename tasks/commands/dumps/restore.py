@@ -17,9 +17,9 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from tasks.commands.context import exit_on_error
-from tasks.commands.local.dump_file import DumpFile, open_dump
+from tasks.commands.dumps.dump_file import DumpFile, open_dump
+from tasks.commands.dumps.replacement import count_tables, label_local, replace_database, take_over
 from tasks.commands.local.locality import has_objects, require_local
-from tasks.commands.local.replacement import count_tables, label_local, replace_database, take_over
 from tasks.config.environments import load_environment
 from tasks.console.prompts import confirm_by_typing, explain_no_prompt
 from tasks.options import Options

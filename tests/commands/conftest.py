@@ -1,4 +1,4 @@
-"""Fixtures of the tests of commands for the local database."""
+"""Fixtures of the tests of commands."""
 
 import pytest
 

@@ -1,0 +1,1 @@
+"""Tests of the commands on single migrations of the history."""
