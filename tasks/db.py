@@ -30,8 +30,9 @@ from tasks.commands.rehearse.drift import drift as drift
 from tasks.commands.rehearse.schema import schema as schema
 from tasks.commands.rehearse.verify import verify as verify
 from tasks.commands.squash import squash as squash
+from tasks.console.sql_files import SQL_HELP, STDOUT
 from tasks.options import Options
-from tasks.runner.operations.requests import Request, parse_count, parse_plan
+from tasks.runner.operations.requests import Request, parse_count, parse_plan, parse_sql_file
 
 
 @command(
@@ -39,6 +40,8 @@ from tasks.runner.operations.requests import Request, parse_count, parse_plan
         **RUN_HELP,
         "to": "stop after this version (its timestamp is enough)",
         "strict": "refuse files that are older than the newest applied one",
+        "sql": SQL_HELP,
+        "atomic": "run all files in one transaction: all of them or none",
     }
 )
 def migrate(
@@ -47,17 +50,22 @@ def migrate(
     dry_run: bool = False,
     to: str = "",
     strict: bool = False,
+    atomic: bool = False,
     json: bool = False,
     verbose: bool = False,
     yes: bool = False,
     start: bool = False,
     upload: bool = False,
     plan: str | None = None,
+    sql: str | None = None,
 ) -> None:
     """Apply every pending migration."""
     with exit_on_error(json=json):
-        request = Request("migrate", to=to, strict=strict, dry_run=dry_run, plan=parse_plan(plan))
-    run_request(env, request, Options(json, verbose, yes, start, upload))
+        file, chosen = parse_sql_file(sql), parse_plan(plan)
+        request = Request(
+            "migrate", to, strict, dry_run=dry_run, plan=chosen, atomic=atomic, sql=file and STDOUT, verbose=verbose
+        )
+    run_request(env, request, Options(json, verbose, yes, start, upload, file))
 
 
 @command(
@@ -141,7 +149,7 @@ def seed(
 ) -> None:
     """Run the seeds that are new or whose text changed."""
     with exit_on_error(json=json):
-        request = Request("seed", dry_run=dry_run, plan=parse_plan(plan))
+        request = Request("seed", dry_run=dry_run, plan=parse_plan(plan), verbose=verbose)
     run_request(env, request, Options(json, verbose, yes, start, upload))
 
 

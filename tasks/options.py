@@ -18,3 +18,5 @@ class Options:
     """Start a machine if none is started."""
     upload: bool = False
     """Send the files of this checkout to the machine and run those."""
+    sql: str = ""
+    """The file for the script of a plan; - is standard output."""

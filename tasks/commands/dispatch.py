@@ -17,8 +17,10 @@ from tasks.commands.elsewhere import confirm_elsewhere
 from tasks.config.environments import LOCAL, Environment, list_environments, load_environment
 from tasks.console.cells import clean
 from tasks.console.prompts import choose_confirm
+from tasks.console.sql_files import STDOUT, keep_script
 from tasks.options import Options
 from tasks.report import report
+from tasks.runner.errors import UsageError
 from tasks.runner.events import CHECK_FOUND, Event, HistoryRead, PlanMade, RunFinished, StatusesRead, StatusRead, needs_attention
 from tasks.runner.files.seeds import describe_unknown_folders
 from tasks.runner.operations.requests import PLANNED, Request, perform
@@ -38,6 +40,10 @@ def run_request(names: str, request: Request, options: Options) -> None:
     found = False
     with exit_on_error(json=options.json):
         environments = [load_environment(name.strip()) for name in names.split(",")]
+        if options.sql and len(environments) > 1:
+            raise UsageError(
+                "--sql writes the script of one environment", hint="Name one with --env.", state="Nothing was changed."
+            )
     if request.command == "seed":
         _warn_of_unknown_folders(environments)
     with catch_signals() as stop:
@@ -108,7 +114,10 @@ def _run_approved(approved: _Approved, options: Options, stop: Stop, seen: list[
     events = open_events(environment, request, options, stop, seen, approved.approve)
     if request.writes:
         events = watch(events, environment, request.command)
-    return report(events, json=options.json, verbose=options.verbose)
+    if options.sql:
+        events = keep_script(events, options.sql, json=options.json)
+    stream = sys.stderr if options.sql == STDOUT and not options.json else None
+    return report(events, stream=stream, json=options.json, verbose=options.verbose)
 
 
 def show_side_by_side(names: str, request: Request, options: Options, *, html: str = "", prometheus: str = "") -> None:

@@ -7,7 +7,7 @@ ENV_HELP = {**ONE_ENV_HELP, "env": f"{_ENV}; several comma-separated"}
 OUTPUT_HELP = {
     **ENV_HELP,
     **JSON_HELP,
-    "verbose": "list every migration that is skipped",
+    "verbose": "list every migration that is skipped, and show whole statements in a plan",
 }
 RUN_HELP = {
     **OUTPUT_HELP,

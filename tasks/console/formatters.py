@@ -24,6 +24,7 @@ from tasks.console.lines import (
 )
 from tasks.console.plans import format_plan, format_repair
 from tasks.console.schema_files import format_checked, format_written
+from tasks.console.sql_files import format_sql
 from tasks.console.tables import format_history, format_status
 from tasks.runner import events
 
@@ -266,6 +267,7 @@ FORMATTERS: dict[type, Formatter] = {
     events.StepFinished: _finish_step,
     events.StepFailed: _fail_step,
     events.RunFinished: _finish_run,
+    events.SqlWritten: format_sql,
     events.SchemaWritten: format_written,
     events.SchemaChecked: format_checked,
     events.AdoptionWritten: _write_adoption,

@@ -11,7 +11,7 @@ from tasks.runner.command_lines import compose_command
 if TYPE_CHECKING:
     from tasks.runner.events import ActiveRun, IndexAdvanced, Session, StatusRow
 
-Role = Literal["plain", "good", "bad", "warn", "dim", "head", "code", "caret", "added", "removed"]
+Role = Literal["plain", "good", "bad", "warn", "dim", "head", "code", "caret", "added", "removed", "sql"]
 
 INDENT = "   "
 _SECOND_MS = 1000

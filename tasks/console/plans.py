@@ -5,27 +5,28 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from tasks.console.cells import clean, cut, first_line
+from tasks.console.cells import clean, clean_lines, cut, first_line
 from tasks.console.lines import INDENT, Line, Role, Style, count, format_diff, hang
 
 if TYPE_CHECKING:
     from tasks.runner.events import Finding, PlanMade, PlannedStatement, PlannedStep, RepairProposed
 
 _DIFF_LINES = 60
-_HEADS = {"confirm": "The plan", "changed": "The plan now"}
+_HEADS = {"confirm": "The plan", "changed": "The plan now", "script": "The plan"}
 _WOULD = {"rollback": ("migration", "rolled back"), "seed": ("seed", "run"), "redo": ("step", "run")}
 
 
 def format_plan(event: PlanMade, style: Style) -> list[Line]:
     """Return the lines for the findings and, where the plan is to be checked, for every step and how to run exactly this plan."""
     lines = format_findings(event.findings, style, hints=event.dry_run)
-    if not event.dry_run and not event.purpose:
+    if (not event.dry_run and not event.purpose) or (event.purpose == "script" and not style.verbose):
         return lines
     head = _HEADS.get(event.purpose, "Dry run")
     if not event.steps:
         return [*lines, Line(f"{head}: nothing to do", "head")]
     noun, done = _WOULD.get(event.action, ("migration", "applied"))
-    lines += [Line(f"{head}: {count(len(event.steps), noun)} would be {done}", "head"), Line("")]
+    together = ", all in one transaction" if event.atomic else ""
+    lines += [Line(f"{head}: {count(len(event.steps), noun)} would be {done}{together}", "head"), Line("")]
     mixed = len({step.action for step in event.steps}) > 1
     for number, step in enumerate(event.steps, 1):
         lines += [*_format_step(number, step, style, mixed=mixed), Line("")]
@@ -51,11 +52,24 @@ def _format_step(number: int, step: PlannedStep, style: Style, *, mixed: bool) -
     for segment, statements in sorted(by_segment.items()):
         if len(step.segments) > 1:
             lines.append(Line(f"{' ' * len(head)}{_format_segment(step, segment)}", "dim"))
-        lines += [
-            Line(cut(f"{' ' * len(head)}  line {each.line:>{digits}}  {first_line(each.text)}", style.width), "code")
-            for each in statements
-        ]
+        for each in statements:
+            place = f"{' ' * len(head)}  line {each.line:>{digits}}"
+            if style.verbose and each.sql:
+                lines += _format_whole(place, each)
+            else:
+                lines.append(Line(cut(f"{place}  {first_line(each.text)}", style.width), "code"))
     return lines
+
+
+def _format_whole(place: str, statement: PlannedStatement) -> list[Line]:
+    """Return the lines for a whole statement, which a terminal highlights."""
+    code = clean_lines(statement.sql)
+    if not code[-1].endswith(";"):
+        code[-1] += ";"
+    if statement.copied:
+        code.append(f"-- {count(statement.copied, 'line')} of data")
+    indent = " " * (len(place) - len(place.lstrip()) + 2)
+    return [Line(place, "dim"), *(Line(f"{indent}{line}".rstrip(), "sql") for line in code)]
 
 
 def _format_transactions(step: PlannedStep) -> str:

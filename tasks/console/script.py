@@ -18,12 +18,13 @@ from tasks.console.cells import clean
 from tasks.console.command_parser import CommandParser, CommandParsers
 from tasks.console.heartbeat import send_heartbeats
 from tasks.console.prompts import choose_confirm
+from tasks.console.sql_files import SQL_HELP, STDOUT, keep_script
 from tasks.console.streams import share_file
 from tasks.runner.errors import RunnerError, UsageError, describe_error
 from tasks.runner.events import CHECK_FOUND, Event, StatusRead, needs_attention
 from tasks.runner.identity import identify
 from tasks.runner.operations.files import list_files
-from tasks.runner.operations.requests import HISTORY_LIMIT, Request, parse_plan, perform
+from tasks.runner.operations.requests import HISTORY_LIMIT, Request, parse_plan, parse_sql_file, perform
 from tasks.runner.setting_names import describe_process_misspellings
 from tasks.runner.settings import (
     DatabaseUrlMissingError,
@@ -107,7 +108,9 @@ def _build_parser() -> CommandParsers:
     common = CommandParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print JSON lines on stdout and nothing else")
     common.add_argument(
-        "--verbose", action="store_true", help="list every migration that is skipped and every statement that runs"
+        "--verbose",
+        action="store_true",
+        help="list every migration that is skipped and every statement that runs; with --dry-run, whole statements",
     )
     common.add_argument("--env", default="", metavar="NAME", help="refuse a database that belongs to another environment")
     common.add_argument("--run-id", default="", help=argparse.SUPPRESS)
@@ -127,9 +130,10 @@ def _build_parser() -> CommandParsers:
             command.add_argument(flag, action="store_true", help=_SWITCHES[flag])
         return command
 
-    migrate = add("migrate", "apply every pending migration (the default)", "--dry-run", "--strict")
+    migrate = add("migrate", "apply every pending migration (the default)", "--dry-run", "--strict", "--atomic")
     migrate.add_argument("--to", default="", metavar="VERSION", help="stop after this version")
     migrate.add_argument("--plan", type=_read_plan, default=argparse.SUPPRESS, metavar="ID", help=_PLAN_HELP)
+    migrate.add_argument("--sql", type=_read_sql_file, default=argparse.SUPPRESS, metavar="FILE", help=SQL_HELP)
     rollback = add("rollback", "roll back the last migrations", "--dry-run")
     rollback.add_argument("--yes", action="store_true", help="run a stored text that cannot be verified, without a question")
     rollback.add_argument("--plan", type=_read_plan, default=argparse.SUPPRESS, metavar="ID", help=_PLAN_HELP)
@@ -181,6 +185,13 @@ def _read_plan(text: str) -> str:
         raise argparse.ArgumentTypeError(f"{error.message}. {error.hint}") from error
 
 
+def _read_sql_file(text: str) -> str:
+    try:
+        return parse_sql_file(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(f"{error.message}. {error.hint}") from error
+
+
 def _build_request(options: argparse.Namespace) -> Request:
     known = {field.name for field in fields(Request)}
     given = {name: value for name, value in vars(options).items() if name in known}
@@ -189,7 +200,11 @@ def _build_request(options: argparse.Namespace) -> Request:
 
 
 def _print_events(events: Iterator[Event], options: argparse.Namespace) -> int:
-    report = JsonReport() if options.json else PlainReport(verbose=options.verbose, joined=share_file())
+    sql = getattr(options, "sql", "")
+    if sql:
+        events = keep_script(events, sql, json=options.json)
+    stream = sys.stderr if sql == STDOUT else sys.stdout
+    report = JsonReport() if options.json else PlainReport(stream, verbose=options.verbose, joined=share_file())
     with send_heartbeats(report.write, options.heartbeat if options.json else 0) as write:
         last = print_events(events, write)
     found = isinstance(last, StatusRead) and getattr(options, "check", False) and needs_attention(last)

@@ -17,7 +17,7 @@ from tasks.console.tables import format_history_heading, format_notes, summarize
 from tasks.report.live import LiveView, advance, draw
 from tasks.report.overview import show_statuses, tabulate_environments
 from tasks.report.tables import tabulate_history, tabulate_status
-from tasks.report.wrapping import wrap_line
+from tasks.report.wrapping import wrap_lines
 from tasks.runner import events
 
 if TYPE_CHECKING:
@@ -110,4 +110,4 @@ class TerminalReport:
 
     def _print_lines(self, lines: list[Line]) -> None:
         if lines:
-            self._console.print(Group(*(wrap_line(line, self._console) for line in lines)))
+            self._console.print(Group(*wrap_lines(lines, self._console)))

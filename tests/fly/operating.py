@@ -88,7 +88,7 @@ class RemoteOperator:
         return load_environment(name, project=self.operator.project.root, environ=folders | self.env)
 
     def run_request(
-        self, request: Request = MIGRATE, callbacks: Callbacks | None = None, *, name: str = "staging", **options: bool
+        self, request: Request = MIGRATE, callbacks: Callbacks | None = None, *, name: str = "staging", **options: Any
     ) -> OperationResult:
         """Run a request in this process, and call the callback of a kind of event after the first event of that kind."""
         pending = dict(callbacks or {})

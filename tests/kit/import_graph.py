@@ -43,6 +43,7 @@ ORDER = (
     "tasks.console",
     "tasks.runner.__init__",
     "tasks.runner.operations",
+    "tasks.runner.sql_script",
     "tasks.runner.execution",
     "tasks.runner.planning",
     "tasks.runner.ledger",

@@ -67,10 +67,18 @@ class Operator:
         return MigrationRunner(self.url or self.database.url, **{**chosen, **folders, **options})
 
     def migrate(
-        self, *, to: str = "", strict: bool = False, dry_run: bool = False, plan: str = "", **options: Any
+        self,
+        *,
+        to: str = "",
+        strict: bool = False,
+        atomic: bool = False,
+        dry_run: bool = False,
+        plan: str = "",
+        **options: Any,
     ) -> list[Event]:
         """Migrate, and return all events."""
-        return list(migrate(self.make_runner(**options), MigrateGoal(to=to, strict=strict), RunMode(dry_run, plan)))
+        goal = MigrateGoal(to=to, strict=strict, atomic=atomic)
+        return list(migrate(self.make_runner(**options), goal, RunMode(dry_run, plan)))
 
     def roll_back(self, *, steps: int = 1, to: str = "", dry_run: bool = False, plan: str = "", **options: Any) -> list[Event]:
         """Roll back, and return all events."""
@@ -123,6 +131,11 @@ def operate_as(operator: Operator, role: str, **fields: Any) -> Operator:
     """Return an operator that logs in as another role, with other fields."""
     database = use_as(operator.database, role)
     return replace(operator, project=operator.project.at(database.url), database=database, **fields)
+
+
+def operate_at(operator: Operator, database: Database) -> Operator:
+    """Return an operator of the same project on another database."""
+    return replace(operator, project=operator.project.at(database.url), database=database)
 
 
 def pick(events: Iterable[Event], kind: type[T]) -> list[T]:

@@ -41,6 +41,6 @@ def redo(
     For the local database only: the file may have been edited in between.
     """
     with exit_on_error(json=json):
-        request = Request("redo", stored_down=stored_down, dry_run=dry_run, plan=parse_plan(plan))
+        request = Request("redo", stored_down=stored_down, dry_run=dry_run, plan=parse_plan(plan), verbose=verbose)
         require_local(load_environment(env), Stop(), command="db.redo")
     run_request(env, request, Options(json=json, yes=yes, verbose=verbose))

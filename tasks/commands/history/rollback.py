@@ -69,7 +69,8 @@ def rollback(
     options = Options(json, verbose, yes, start, upload)
     with exit_on_error(json=json):
         number = parse_count("--steps", steps)
-        request = Request("rollback", to=to, steps=number, only=only, dry_run=dry_run, plan=parse_plan(plan))
+        known = parse_plan(plan)
+        request = Request("rollback", to=to, steps=number, only=only, dry_run=dry_run, plan=known, verbose=verbose)
         timeout_s = parse_count("--timeout", timeout)
     if only:
         scratch = _Scratch(read_extensions(without_extension), timeout_s, as_superuser)

@@ -34,7 +34,7 @@ _VALUES = {
     "env": "NAME", "to": "VERSION", "only": "VERSION", "version": "VERSION", "assume_present": "VERSION",
     "assume_absent": "VERSION", "steps": "N", "limit": "N", "timeout": "SECONDS", "html": "FILE", "prometheus": "FILE",
     "output": "FILE", "sql": "FILE", "plan": "ID", "folder": "PATH", "as_migration": "NAME", "without_extension": "NAME",
-    "rename": "OLD=NEW", "drop": "NAME",
+    "rename": "OLD=NEW", "drop": "NAME", "kill": "PID", "base": "REVISION",
 }  # fmt: skip
 """What the help writes for the value of a flag."""
 _ANY = "VALUE"

@@ -50,6 +50,14 @@ _DEALLOCATE = """DO $forget$ DECLARE statement pg_catalog.text; BEGIN
 FOR statement IN SELECT name FROM pg_catalog.pg_prepared_statements WHERE from_sql AND name !~ '^migrate_guard_'
 LOOP EXECUTE pg_catalog.format('DEALLOCATE %I', statement); END LOOP;
 END $forget$"""
+_RESTORE_CONSTRAINTS = """DO $restore$ DECLARE named text; BEGIN
+SELECT string_agg(format('%I.%I', n.nspname, c.conname), ', ') INTO named
+  FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace WHERE c.condeferrable AND NOT c.condeferred;
+SET CONSTRAINTS ALL DEFERRED;
+IF named <> '' THEN EXECUTE format('SET CONSTRAINTS %s IMMEDIATE', named); END IF;
+END $restore$"""
+"""There is no RESET CONSTRAINTS: those that are not initially deferred are named.
+https://www.postgresql.org/docs/current/sql-set-constraints.html"""
 _ROLE_PATH = "SET LOCAL search_path TO DEFAULT"
 """Puts the search_path in force with which the session was opened: behind a pooler, another client can have set another one."""
 
@@ -120,6 +128,15 @@ class SessionState:
         """Return the SQL that begins a transaction of a file: only SETs, because SET TRANSACTION may follow."""
         lock_timeout = f"SET LOCAL lock_timeout = {self.lock_timeout_ms}"
         return "; ".join((text or "BEGIN", lock_timeout, *self._commit_settings, *self._pooled_settings))
+
+    def begin_again(self) -> str:
+        """Return the SQL that lets the next file of the open transaction begin with the settings of a new transaction."""
+        # RESET ALL resets what SET LOCAL has set too.
+        return "; ".join(("RESET ALL", self._session_settings, f"SET LOCAL lock_timeout = {self.lock_timeout_ms}"))
+
+    def restore_constraints(self) -> str:
+        """Return the SQL that defers again what `before_ledger` has made immediate, for the next file of the transaction."""
+        return _RESTORE_CONSTRAINTS
 
     def before_ledger(self, *, ends: bool, prepares: bool) -> str:
         """Return the SQL that runs deferred checks with the file's settings, and then restores our own role and settings.

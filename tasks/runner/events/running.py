@@ -47,7 +47,8 @@ class PlanMade(Event):
     """The steps of a plan, and its findings.
 
     `plan_id` is its identity, which `--plan` takes. `purpose` is why it is shown, other than for a dry run: `confirm` before a
-    question, `changed` if it is not the plan that was to be run.
+    question, `changed` if it is not the plan that was to be run, `script` if it is written
+    as a script.
     """
 
     action: str
@@ -56,6 +57,8 @@ class PlanMade(Event):
     findings: tuple[Finding, ...]
     plan_id: str = ""
     purpose: str = ""
+    atomic: bool = False
+    """Whether all steps run in one transaction."""
 
 
 @event("lock_awaited")
@@ -190,6 +193,16 @@ class RunFinished(Event):
     dry_run: bool = False
     renamed: int = 0
     proposed: int = 0
+
+
+@event("sql_written")
+@dataclass(frozen=True, slots=True)
+class SqlWritten(Event):
+    """The script of a plan for psql; `file` is where it was written, and `sql` is empty then."""
+
+    sql: str
+    steps: int
+    file: str = ""
 
 
 @event("schema_written")

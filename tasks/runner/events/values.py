@@ -53,8 +53,8 @@ class Finding:
     `kind` is one of late, edited, missing, renamed, partial (some versions of a squash), interrupted, loses rows, drifted, not
     compared, not known (no privilege), redo (one that did not finish), edited down (the down file of a redo), both directions
     (of an up file with a down section), empty (no statement), encoding, invisible (a character), session (what later segments
-    may lack), unverified (a stored text that needs a confirmation) and opens the ledger (to other roles). A run is refused if
-    one of its findings `refuses`.
+    may lack), unverified (a stored text that needs a confirmation), not atomic (of a file that cannot be part of an atomic run)
+    and opens the ledger (to other roles). A run is refused if one of its findings `refuses`.
     """
 
     kind: str
@@ -100,7 +100,12 @@ class PlannedStatement:
 
     line: int
     text: str
+    """Its first line."""
     segment: int
+    sql: str = ""
+    """The whole statement, if it was asked for; passwords are masked in both."""
+    copied: int = 0
+    """The number of lines of data after a COPY … FROM stdin."""
 
 
 @dataclass(frozen=True, slots=True)

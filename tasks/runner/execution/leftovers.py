@@ -13,7 +13,8 @@ import psycopg
 from psycopg import sql
 
 from tasks.postgres.quoting import quote_qualified
-from tasks.runner.parsing import Target
+from tasks.postgres.tokens import tokenize
+from tasks.runner.parsing import Statement, Target
 
 _INDEX = """
 SELECT format('%%I.%%I', n.nspname, c.relname), i.indisvalid
@@ -26,7 +27,7 @@ SELECT format('%%I.%%I', n.nspname, c.relname), i.indisvalid
 
 Nor is an invalid index of a partitioned table (relkind I): it becomes valid when its partitions have theirs."""
 
-_REINDEX_LEFTOVERS = """
+REINDEX_LEFTOVERS = """
 WITH RECURSIVE target AS (
        SELECT c.oid FROM pg_class c
         WHERE CASE WHEN %(name)s <> '' THEN c.oid = (SELECT indrelid FROM pg_index WHERE indexrelid = to_regclass(%(qualified)s))
@@ -78,6 +79,13 @@ class Leftovers:
         return replace(self, objects=tuple(name for name, _ in kept), cleanup=tuple(command for _, command in kept))
 
 
+def waits_without_timeout(statement: Statement) -> bool:
+    """Return True if a statement must not be cancelled, and blocks no one while it waits; a plain REINDEX does block."""
+    if statement.target is None or statement.target.kind not in WAITING_KINDS:
+        return False
+    return statement.target.kind != "reindex" or any(token.text.lower() == "concurrently" for token in tokenize(statement.text))
+
+
 def find_leftovers(connection: psycopg.Connection, target: Target | None) -> Leftovers:
     """Return what the catalog shows of a statement: whether it is done, and its leftovers."""
     if target is None:
@@ -91,7 +99,7 @@ def find_leftovers(connection: psycopg.Connection, target: Target | None) -> Lef
         return Leftovers(any(row[1] for row in rows), invalid, _drop_indexes(invalid))
     if target.kind == "reindex":
         schema = quote_qualified(target.schema) or None
-        objects = tuple(row[0] for row in connection.execute(_REINDEX_LEFTOVERS, {**values, "schema": schema}).fetchall())
+        objects = tuple(row[0] for row in connection.execute(REINDEX_LEFTOVERS, {**values, "schema": schema}).fetchall())
         return Leftovers(False, objects, _drop_indexes(objects))
     if target.kind == "detach partition":
         rows = connection.execute(_PENDING_DETACH, {"table": table, "name": name}).fetchall()

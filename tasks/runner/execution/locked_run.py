@@ -12,6 +12,7 @@ from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.second_session import open_first, open_second
 from tasks.runner.errors import LockLostError, RunnerError
 from tasks.runner.events import Event
+from tasks.runner.execution.atomic_run import AtomicRun
 from tasks.runner.execution.context import RunContext, RunSettings
 from tasks.runner.execution.failure_log import FailureLog
 from tasks.runner.execution.plan_run import PlanRun
@@ -90,7 +91,7 @@ class LockedRun:
         context = RunContext(self._url, session, recorder, lock, watcher, failures, settings.policy, settings.stop)
         try:
             _write_history(recorder, plan)
-            yield from PlanRun(context).run(plan)
+            yield from (AtomicRun if plan.atomic else PlanRun)(context).run(plan)
         except RunnerError as error:
             text = redact(error.message, self._url)
             failures.write(Entry(plan.action, "failed", sqlstate=error.sqlstate, error=text))

@@ -11,13 +11,12 @@ import psycopg
 
 from tasks.postgres.quoting import quote_qualified
 from tasks.postgres.targets import COMMITTING, Target
-from tasks.postgres.tokens import tokenize
 from tasks.runner.database.build_blockers import find_build_blockers
 from tasks.runner.database.dead_runs import end_dead_statement
 from tasks.runner.database.names import qualify_target
 from tasks.runner.database.session import run_sql
 from tasks.runner.events import Event, NoticeRaised, Waiting
-from tasks.runner.execution.leftovers import WAITING_KINDS, Leftovers, find_leftovers
+from tasks.runner.execution.leftovers import Leftovers, find_leftovers, waits_without_timeout
 from tasks.runner.execution.statement_run import StatementRun
 from tasks.runner.parsing import Statement
 from tasks.runner.planning.failures import is_lost
@@ -52,7 +51,7 @@ class NontransactionalRun:
 
     def run(self, statement: Statement, *, unsure: bool) -> Iterator[Event]:
         """Run the statement; with `unsure`, skip it if an interrupted attempt has finished it."""
-        waits = _waits_without_timeout(statement)
+        waits = waits_without_timeout(statement)
         with self._timeouts(waits, statement.target):
             if unsure:
                 yield from end_dead_statement(self._context.connection, self._context.stop, statement.text)
@@ -166,10 +165,3 @@ class NontransactionalRun:
 
     def _build_notice(self, message: str) -> NoticeRaised:
         return NoticeRaised(self._step.version, "NOTICE", message)
-
-
-def _waits_without_timeout(statement: Statement) -> bool:
-    """Return True if a statement must not be cancelled, and blocks no one while it waits; a plain REINDEX does block."""
-    if statement.target is None or statement.target.kind not in WAITING_KINDS:
-        return False
-    return statement.target.kind != "reindex" or any(token.text.lower() == "concurrently" for token in tokenize(statement.text))

@@ -46,10 +46,7 @@ class PlanRun:
 
     def run(self, plan: Plan) -> Iterator[Event]:
         """Run the steps in order; raises RunnerError at the first that fails, after logging it."""
-        if self._context.pooled:
-            refuse_settings(plan)
-        else:
-            run_sql(self._context.connection, self._context.describe_session().begin_run())
+        self._begin_run(plan)
         for position, step in enumerate(plan.steps, 1):
             self._step = step
             self._renew_session(step, redo=plan.action == "redo")
@@ -72,6 +69,13 @@ class PlanRun:
                 raise
             self._finished += 1
             yield StepFinished(step.action, step.version, count_ms(start))
+
+    def _begin_run(self, plan: Plan) -> None:
+        """Set what the session needs for all files, or refuse what a pooler would not keep."""
+        if self._context.pooled:
+            refuse_settings(plan)
+        else:
+            run_sql(self._context.connection, self._context.describe_session().begin_run())
 
     def _renew_session(self, step: Step, *, redo: bool) -> None:
         """Replace the session if a file changed what sessions start with, so that the next file runs as in a run of its own."""
@@ -127,12 +131,16 @@ class PlanRun:
         if step.action == "seed":
             self._context.recorder.record_seeded(entry, step.source.checksum, before=before)
             return
+        self._record_applied(step, entry, before)
+
+    def _record_applied(self, step: Step, entry: Entry, before: str, *, commits: bool = True) -> None:
         self._context.recorder.record_applied(
             entry,
             FileTexts(step.source.text, step.source.checksum, step.source.down_text, step.source.down_checksum),
             own_row=step.script.records_itself,
             before=before,
             deallocates=not _MAY_DEALLOCATE.isdisjoint(statement.kind for statement in step.script.statements),
+            commits=commits,
         )
 
     def _build_entry(self, step: Step, outcome: str, done: int, *, duration_ms: int | None = None) -> Entry:

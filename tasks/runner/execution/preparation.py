@@ -15,7 +15,7 @@ from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.renames import Rename, Renames, read_renames
 from tasks.runner.ledger.replaced import list_replacements, rename_back
 from tasks.runner.ledger.view import view_ledger
-from tasks.runner.planning.choice import Choice, Goal, RollbackGoal, choose
+from tasks.runner.planning.choice import Choice, Goal, MigrateGoal, RollbackGoal, choose
 from tasks.runner.planning.edited import offer_redo
 from tasks.runner.planning.faults import find_faults, find_unknown
 from tasks.runner.planning.half_applied import find_half_applied, merge_findings
@@ -53,6 +53,8 @@ class Preparation:
             raise build_change_error(self.plan, tuple(step.version for step in self.plan.steps))
         renamed, todo, choice = make_choice(connection, ledger, self.renames, self.migrations, self.goal)
         left = replan(self.plan, choice, renamed, before=self.ledger, renames=todo, exact=exact)
+        if left.atomic:
+            left = _require_atomic(left)
         if left.action == "rollback" and not left.refusals:
             _check_stored_texts(connection, renamed, self.migrations, left)
         return left
@@ -76,10 +78,19 @@ def prepare(connection: psycopg.Connection, migrations: Migrations, goal: Goal, 
     # Parsing can take longer than a transaction should be open.
     run_sql(connection, "ROLLBACK")
     made = plan(choice, sources, ledger.attempts, ledger.schema)
+    if isinstance(goal, MigrateGoal) and goal.atomic:
+        made = _require_atomic(made)
     check_syntax(connection, made)
     basis = describe_basis(recorded.checksums) if isinstance(goal, RollbackGoal) and goal.only else ""
     made = replace(made, renames=todo, replaced=list_replacements(renames), basis=basis)
     return Preparation(goal, ledger, migrations, renames, made)
+
+
+def _require_atomic(made: Plan) -> Plan:
+    """Return the plan for one transaction, with a refusal of each file that cannot be in one."""
+    from tasks.runner.planning.atomic import find_obstacles
+
+    return replace(made, atomic=True, findings=(*made.findings, *find_obstacles(made)))
 
 
 def make_choice(

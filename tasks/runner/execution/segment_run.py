@@ -124,14 +124,33 @@ class SegmentRun:
         for statement in segment.statements:
             yield from self.statements.run(statement, begin=begin)
             begin = ""
+        self._record(record, ends=last, commits=True)
+
+    def run_within(self, record: Record, *, first: bool, last: bool) -> Iterator[Event]:
+        """Run the only segment of the step in a transaction of several steps: the `first` one begins it, the `last` one commits.
+
+        Each step begins with the settings that it has in a run of its own.
+        """
+        connection, state = self._context.connection, self._state
+        if first:
+            run_sql(connection, state.begin(self.step.script.segments[0].begin))
+        else:
+            run_sql(connection, state.restore_constraints())
+            Execution(connection, state.begin_again()).finish()
+        for statement in self.step.script.segments[0].statements:
+            yield from self.statements.run(statement)
+        self._record(record, ends=True, commits=last)
+
+    def _record(self, record: Record, *, ends: bool, commits: bool) -> None:
+        """Record what was done; `ends` means that the file has no further segment."""
         self.statements.statement = self.nontransactional
         self._context.lock.check()
-        self.committing = True
+        self.committing = commits
         try:
-            record(state.before_ledger(ends=last, prepares=self._prepares))
+            record(self._state.before_ledger(ends=ends, prepares=self._prepares))
         except psycopg.Error:
             # After an error of the server, nothing is committed.
-            self.committing = is_lost(connection)
+            self.committing = commits and is_lost(self._context.connection)
             raise
         self.committing = False
 

@@ -89,26 +89,10 @@ class StatementRun:
         self, run_attempt: Callable[[], Iterator[Event]], *, may_repeat: Callable[[], bool] = lambda: True
     ) -> Iterator[Event]:
         """Retry an attempt as the policy allows; `may_repeat` returns True if nothing of it was committed."""
-        attempt = 1
-        while True:
-            try:
-                yield from run_attempt()
-                return
-            except psycopg.Error as error:
-                if is_lost(self._context.connection) or not may_repeat():
-                    raise
-                with suppress(psycopg.Error):
-                    roll_back(self._context.connection)
-                if error.sqlstate in RETRIED_SQLSTATES and (late := self._context.watcher.await_answer(_LATE_ANSWER_S)):
-                    self.blockers = late.blockers or self.blockers
-                if is_lost(self._context.connection) or not self._context.policy.may_retry(error.sqlstate, attempt):
-                    raise
-                pause = choose_pause(attempt)
-                yield self._build_retried(error, attempt, pause)
-                self._context.stop.sleep(pause)
-                attempt += 1
+        return retry(self._context, run_attempt, find_run=lambda: self, may_repeat=may_repeat)
 
-    def _build_retried(self, error: psycopg.Error, attempt: int, pause: float) -> Retried:
+    def build_retried(self, error: psycopg.Error, attempt: int, pause: float) -> Retried:
+        """Return the event for an attempt that failed at the current statement, and is repeated after a pause."""
         return Retried(
             version=self._step.version,
             line=self.statement.line if self.statement else 0,
@@ -118,6 +102,38 @@ class StatementRun:
             pause_s=round(pause, 2),
             blockers=self.blockers,
         )
+
+
+def retry(
+    context: RunContext,
+    run_attempt: Callable[[], Iterator[Event]],
+    *,
+    find_run: Callable[[], StatementRun],
+    may_repeat: Callable[[], bool],
+) -> Iterator[Event]:
+    """Retry an attempt as the policy allows; `may_repeat` returns True if nothing of it was committed.
+
+    `find_run` returns the run of the statement that failed.
+    """
+    attempt = 1
+    while True:
+        try:
+            yield from run_attempt()
+            return
+        except psycopg.Error as error:
+            if is_lost(context.connection) or not may_repeat():
+                raise
+            with suppress(psycopg.Error):
+                roll_back(context.connection)
+            run = find_run()
+            if error.sqlstate in RETRIED_SQLSTATES and (late := context.watcher.await_answer(_LATE_ANSWER_S)):
+                run.blockers = late.blockers or run.blockers
+            if is_lost(context.connection) or not context.policy.may_retry(error.sqlstate, attempt):
+                raise
+            pause = choose_pause(attempt)
+            yield run.build_retried(error, attempt, pause)
+            context.stop.sleep(pause)
+            attempt += 1
 
 
 def _choose_interval(lock_timeout_s: float) -> float:

@@ -19,6 +19,8 @@ from tasks.runner.ledger.guard import write_guarded
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.settings import LOCAL
 
+ENVIRONMENT_KEY = "environment"
+"""The key of schema_migrations_meta."""
 FLY_NETWORK = ipaddress.ip_network("fdaa::/16")
 """The private networks of Fly. https://fly.io/docs/networking/private-networking/"""
 

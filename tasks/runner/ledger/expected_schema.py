@@ -98,6 +98,23 @@ def record_uncompared(connection: psycopg.Connection, ledger: Ledger, *, always:
         _write_meta(connection, ledger, UNCOMPARED)
 
 
+def open_expectation(connection: psycopg.Connection, ledger: Ledger, *, watch: bool) -> str | None:
+    """Return the text that a run which begins now would write, None if it would write nothing.
+
+    Where no one can settle it after the run, it stays open, as after a run that died: the next run settles it, and until then
+    only what had drifted before counts as drift.
+    """
+    if not watch:
+        return "" if ledger.expected else None
+    if ledger.expected == UNCOMPARED:
+        return None
+    known = parse_expectation(ledger.expected)
+    if known is None or known.open:
+        return (known or Expectation(0, open=True)).write()
+    now = read_sum(connection)
+    return known.begin(now).write() if now is not None else ""
+
+
 def sum_objects(objects: Iterable[tuple[str, ...]]) -> int:
     """Return the sum of the objects of a schema, each a tuple of kind, name, parent and definition."""
     digests = (hashlib.sha256("\0".join(parts).encode()).digest() for parts in objects)

@@ -20,7 +20,8 @@ from tasks.runner.ledger.guard import write_guarded
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.renames import Rename, Renames, strip_ending
 
-_KEY = "replaced"
+REPLACED_KEY = "replaced"
+"""The key of schema_migrations_meta."""
 _UPSERT = "INSERT INTO {} (key, value) VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
@@ -51,15 +52,22 @@ def list_replacements(renames: Renames) -> tuple[Replacement, ...]:
 
 def record_replacements(connection: psycopg.Connection, ledger: Ledger, replacements: Iterable[Replacement]) -> Ledger:
     """Add names to those that the ledger keeps, and return the ledger with them; the caller has the lock."""
+    text = add_replacements(ledger, replacements)
+    if text == ledger.replaced:
+        return ledger
+    query = sql.SQL(_UPSERT).format(ledger.table("_meta"))
+    write_guarded(connection, ledger.schema, ["schema_migrations_meta"], query, [REPLACED_KEY, text])
+    return replace(ledger, replaced=text)
+
+
+def add_replacements(ledger: Ledger, replacements: Iterable[Replacement]) -> str:
+    """Return the names that the ledger keeps, as it stores them, with further ones."""
     known = {(each.old, each.version): each for each in parse_replaced(ledger.replaced)}
     new = {(each.old, each.version): each for each in replacements if (each.old, each.version) not in known}
     if not new:
-        return ledger
+        return ledger.replaced
     rows = [[each.old, each.version, each.squashed, each.checksum] for each in (known | new).values()]
-    text = json.dumps(rows)  # in ASCII, whatever the encoding of the database
-    query = sql.SQL(_UPSERT).format(ledger.table("_meta"))
-    write_guarded(connection, ledger.schema, ["schema_migrations_meta"], query, [_KEY, text])
-    return replace(ledger, replaced=text)
+    return json.dumps(rows)  # in ASCII, whatever the encoding of the database
 
 
 def parse_replaced(text: str) -> tuple[Replacement, ...]:

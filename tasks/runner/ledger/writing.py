@@ -171,17 +171,19 @@ class Recorder:
         own_row: bool,
         before: str = "",
         deallocates: bool = True,
+        commits: bool = True,
     ) -> None:
         """Record a migration as applied, with its texts and its row in the log, which has their digests.
 
         `own_row`: the file inserted its own row, which is completed; otherwise an existing row raises UniqueViolation, because
-        another run applied the version. `deallocates`: the file may have deallocated prepared statements.
+        another run applied the version. `deallocates`: the file may have deallocated prepared statements. Without `commits`,
+        the transaction stays open, for the next step.
         """
         values = {"checksum": texts.up_digest, **texts.describe(), **self._describe(entry)}
         if deallocates:
             self._prepared = ""
-        if own_row or deallocates or not self._prepares:
-            self._record(f"{_APPLIED}{_COMPLETE_OWN_ROW if own_row else ''}", values, before)
+        if own_row or deallocates or not commits or not self._prepares:
+            self._record(f"{_APPLIED}{_COMPLETE_OWN_ROW if own_row else ''}", values, before, commits=commits)
             return
         values = self._fit(values)
         if not self._prepared:
@@ -203,14 +205,18 @@ class Recorder:
         """Rename rows of the ledger to the current names of their versions, and log that, in one transaction."""
         with self.connection.transaction():
             for rename in renames:
-                note = f"dropped: {rename.recorded}" if rename.drops else f"was {rename.recorded}"
-                values = self._describe(Entry("rename", "finished", rename.version, note=note))
-                values |= {"recorded": rename.recorded, "checksum": rename.checksum or None}
-                # The texts of a renamed version are still those that were applied; a squash has another one.
-                values["up_digest"] = rename.checksum if rename.squashed else None
-                self._run(_DROPPED if rename.drops else _RENAMED, values)
-                if rename.squashed:
-                    self._run("DELETE FROM {scripts} WHERE version = {version}", values)
+                self.rename(rename)
+
+    def rename(self, rename: Rename) -> None:
+        """Rename a row of the ledger, and log that; the caller has opened the transaction."""
+        note = f"dropped: {rename.recorded}" if rename.drops else f"was {rename.recorded}"
+        values = self._describe(Entry("rename", "finished", rename.version, note=note))
+        values |= {"recorded": rename.recorded, "checksum": rename.checksum or None}
+        # The texts of a renamed version are still those that were applied; a squash has another one.
+        values["up_digest"] = rename.checksum if rename.squashed else None
+        self._run(_DROPPED if rename.drops else _RENAMED, values)
+        if rename.squashed:
+            self._run("DELETE FROM {scripts} WHERE version = {version}", values)
 
     def store_texts(self, entry: Entry, texts: FileTexts) -> None:
         """Store the texts of a recorded version, and log their digests."""
@@ -249,12 +255,14 @@ class Recorder:
             raise psycopg.errors.error_from_result(result, encoding="utf-8")
         self._prepared = name
 
-    def _record(self, query: str, values: Mapping[str, object], before: str) -> None:
+    def _record(self, query: str, values: Mapping[str, object], before: str, *, commits: bool = True) -> None:
         """Run the last statement of a step, and commit."""
-        self.defaults = self._run(f"{query}{self._returning}; COMMIT", values, before)
+        self.defaults = self._run(f"{query}{self._returning}{'; COMMIT' if commits else ''}", values, before)
 
     def _run(self, query: str, values: Mapping[str, object], before: str = "") -> str | None:
-        text = self._compose(query, {name: sql.Literal(value) for name, value in self._fit(values).items()})
+        fitted = self._fit(values).items()
+        parts = {name: value if isinstance(value, sql.Composable) else sql.Literal(value) for name, value in fitted}
+        text = self._compose(query, parts)
         guard = compose_guard(self.ledger.schema, [table for place, table in _TABLES.items() if place in query])
         return self._send(f"{guard};\n{text}", before)
 

@@ -37,10 +37,12 @@ class RunMode:
     plan_id: str = ""
     approve: Approve | None = None
     confirm: Confirm | None = None
+    verbose: bool = False
+    """Whether the plan has whole statements."""
 
 
 DEFAULT_MODE = RunMode()
-_CHECK = "Check the plan above. To run it, run the same command with its id."
+CHECK_PLAN = "Check the plan above. To run it, run the same command with its id."
 
 
 def migrate(runner: MigrationRunner, goal: MigrateGoal, mode: RunMode = DEFAULT_MODE) -> Iterator[Event]:
@@ -87,11 +89,11 @@ def run_plan(
     asks = mode.approve is not None and runs
     unverified = () if asks or mode.plan_id or not runs else list_unverified(plan.findings)
     purpose = "changed" if other else "confirm" if asks or unverified else ""
-    yield PlanMade(plan.action, mode.dry_run, show_plan(plan), plan.findings, plan_id, purpose)
+    yield PlanMade(plan.action, mode.dry_run, show_plan(plan, whole=mode.verbose), plan.findings, plan_id, purpose, plan.atomic)
     plan.raise_refusals()
     if other:
         raise PlanChangedError(
-            f"the plan is no longer {mode.plan_id}: it is {plan_id} now", hint=_CHECK, state="Nothing was changed."
+            f"the plan is no longer {mode.plan_id}: it is {plan_id} now", hint=CHECK_PLAN, state="Nothing was changed."
         )
     if asks and mode.approve is not None:
         mode.approve()
@@ -104,7 +106,8 @@ def run_plan(
         except PlanChangedError:
             with suppress(RunnerError):
                 plan = prepare().plan
-                yield PlanMade(plan.action, False, show_plan(plan), plan.findings, identify_plan(plan), "changed")
+                shown = show_plan(plan, whole=mode.verbose)
+                yield PlanMade(plan.action, False, shown, plan.findings, identify_plan(plan), "changed", plan.atomic)
             raise
     renamed = 0 if mode.dry_run else len(plan.renames)
     yield RunFinished(plan.action, done, count_ms(started_at), mode.dry_run, renamed=renamed)

@@ -115,7 +115,8 @@ def _make_plan(connection: psycopg.Connection, recorded: Ledger, migrations: Mig
     ]
     changed = () if stored_down else _describe_edited_down(connection, ledger, down)
     findings = (*add_diffs(connection, ledger, migrations, edited), *changed, *down.findings, *up.findings)
-    return Plan("redo", (*down.steps, *up.steps), merge_findings(findings), todo, replaced, basis, uncompared=bool(changed))
+    steps = (*down.steps, *up.steps)
+    return Plan("redo", steps, merge_findings(findings), todo, replaced, basis=basis, uncompared=bool(changed))
 
 
 def _plan_up(connection: psycopg.Connection, ledger: Ledger, migrations: Migrations, version: str) -> Plan:

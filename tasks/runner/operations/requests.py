@@ -49,6 +49,12 @@ class Request:
     """The confirmed changes of a repair or a mark, each as CHANGE:VERSION:DIGEST, or the packed adoptions."""
     kill: int = 0
     """The process whose session is to be ended."""
+    atomic: bool = False
+    """Run all migrations in one transaction."""
+    sql: str = ""
+    """Write a script for psql to this file instead of running the plan; - is standard output."""
+    verbose: bool = False
+    """Show whole statements in the plan."""
 
     @property
     def writes(self) -> bool:
@@ -58,7 +64,7 @@ class Request:
     @property
     def logs(self) -> bool:
         """Return True if the log of the ledger shows how this ended."""
-        return self.command in _WRITING and not self.dry_run
+        return self.command in _WRITING and not self.dry_run and not self.sql
 
 
 def has_dry_run(request: Request) -> bool:
@@ -120,9 +126,14 @@ def _run(request: Request, runner: MigrationRunner, confirm: Confirm | None, app
     from tasks.runner.operations.migrate import RunMode, migrate, rollback
     from tasks.runner.planning.choice import MigrateGoal, RollbackGoal
 
-    mode = RunMode(request.dry_run, request.plan, approve, confirm)
+    mode = RunMode(request.dry_run, request.plan, approve, confirm, request.verbose)
     if request.command == "migrate":
-        return migrate(runner, MigrateGoal(to=request.to, strict=request.strict), mode)
+        goal = MigrateGoal(to=request.to, strict=request.strict, atomic=request.atomic)
+        if request.sql:
+            from tasks.runner.operations.sql_script import write_sql
+
+            return write_sql(runner, goal, mode)
+        return migrate(runner, goal, mode)
     if request.command == "rollback":
         return rollback(runner, RollbackGoal(steps=request.steps, to=request.to, only=request.only), mode)
     if request.command == "redo":
@@ -183,6 +194,13 @@ def parse_plan(text: str | None) -> str:
             f"--plan={text} is not the id of a plan", hint="Use the id that --dry-run prints.", state="Nothing was changed."
         )
     return text
+
+
+def parse_sql_file(text: str | None) -> str:
+    """Return the value of --sql, empty if it was not given; raises UsageError for an empty one, which would run the plan."""
+    if text == "":
+        raise UsageError("--sql needs the name of a file", hint="Use - for standard output.", state="Nothing was changed.")
+    return text or ""
 
 
 def write_arguments(request: Request) -> tuple[str, ...]:

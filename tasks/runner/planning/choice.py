@@ -19,11 +19,15 @@ _MISSING_HINT = "inv db.rollback can undo it from the stored text."
 
 @dataclass(frozen=True, slots=True)
 class MigrateGoal:
-    """The goal to apply all pending migrations, those up to one version, or only one; `strict` refuses late files."""
+    """The goal to apply all pending migrations, those up to one version, or only one; `strict` refuses late files.
+
+    `atomic`: in one transaction, all of them or none.
+    """
 
     to: str = ""
     only: str = ""
     strict: bool = False
+    atomic: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from tasks.runner.planning.separations import restore_separations
 from tasks.runner.planning.unverified import describe_unverified
 
 if TYPE_CHECKING:
-    from tasks.runner.parsing import Script
+    from tasks.runner.parsing import Script, Statement
     from tasks.runner.parsing.session_objects import SessionNeed
 
 CHANGES_SCHEMA = frozenset({"migrate", "rollback", "redo"})
@@ -84,6 +84,8 @@ class Plan:
     """The rows of the ledger that get their current names before the first step."""
     replaced: tuple[Replacement, ...] = ()
     """The names that the files of the checkout replaced, for the ledger to keep."""
+    atomic: bool = False
+    """Whether all steps run in one transaction."""
     basis: str = ""
     """What a plan was proved for, beside its own texts: the applied versions, for the rollback of only one of them."""
     uncompared: bool = False
@@ -177,8 +179,8 @@ def checksum_segments(script: Script, count: int, *, timeouts: bool = False) -> 
     return hashlib.sha256(text.encode()).hexdigest() if text else ""
 
 
-def show_plan(plan: Plan) -> tuple[PlannedStep, ...]:
-    """Return the steps for the report."""
+def show_plan(plan: Plan, *, whole: bool = False) -> tuple[PlannedStep, ...]:
+    """Return the steps for the report, with the first line of each statement, or with the `whole` statements too."""
     return tuple(
         PlannedStep(
             action=step.action,
@@ -187,13 +189,20 @@ def show_plan(plan: Plan) -> tuple[PlannedStep, ...]:
             segments=tuple(segment.transactional for segment in step.script.segments),
             done=step.done,
             statements=tuple(
-                PlannedStatement(statement.line, statement.label, number)
+                _show_statement(statement, number, whole=whole)
                 for number, segment in enumerate(step.script.segments, 1)
                 for statement in segment.statements
             ),
         )
         for step in plan.steps
     )
+
+
+def _show_statement(statement: Statement, segment: int, *, whole: bool) -> PlannedStatement:
+    if not whole:
+        return PlannedStatement(statement.line, statement.label, segment)
+    copied = len((statement.copy_data or "").splitlines())
+    return PlannedStatement(statement.line, statement.label, segment, statement.shown, copied)
 
 
 def _describe_need(version: str, need: SessionNeed) -> Finding:

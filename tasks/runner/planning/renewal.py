@@ -23,8 +23,8 @@ def identify_plan(plan: Plan) -> str:
     """Return the identity of a plan: a digest of what it does, in order: versions, texts, where they resume, rows to rename."""
     steps = [(step.version, _digest(step.source.text), step.source.checksum, step.done) for step in plan.steps]
     renames = [(rename.recorded, rename.version, rename.drops, rename.checksum) for rename in plan.renames]
-    basis = [plan.basis] if plan.basis else []
-    return _digest(json.dumps([plan.action, steps, renames, *basis]))[:PLAN_ID_LENGTH]
+    others = [*([plan.basis] if plan.basis else []), *(["atomic"] if plan.atomic else [])]
+    return _digest(json.dumps([plan.action, steps, renames, *others]))[:PLAN_ID_LENGTH]
 
 
 def describe_basis(checksums: Mapping[str, str | None]) -> str:

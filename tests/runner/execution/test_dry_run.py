@@ -74,6 +74,18 @@ def test_a_dry_run_shows_the_plan_that_the_run_then_executes(
     ] == [(event.version, event.line, event.text) for event in pick(done, StatementStarted)]
 
 
+@pytest.mark.parametrize("command", ["migrate", "inv"])
+def test_a_verbose_dry_run_prints_whole_statements_without_passwords(operator: Operator, command: str) -> None:
+    operator.write(
+        A, "CREATE TABLE a (\n    id int,\n    name text\n);\nCREATE USER MAPPING FOR b SERVER s OPTIONS (password 'hush');"
+    )
+    run = operator.project.migrate if command == "migrate" else operator.project.inv
+    printed = run(*(["db.migrate"] if command == "inv" else []), "--dry-run", "--verbose", check=0).stdout
+    assert "         CREATE TABLE a (\n             id int,\n             name text\n         );\n" in printed
+    assert "OPTIONS (password ***);" in printed
+    assert "hush" not in printed
+
+
 def test_a_dry_run_ends_without_a_step(operator: Operator) -> None:
     operator.write_tables(A)
     events = operator.migrate(dry_run=True)

@@ -35,6 +35,7 @@ CHECKED = {
     "tasks/commands/shell/definitions.py _list_imports",  # the names of modules in our own files
     "tasks/commands/shell/definitions.py read_commands",  # the names of modules in our own files
     "tasks/config/files.py read_environment_file",  # the name of an environment, which must be that of a file in the folder
+    "tasks/console/sql_files.py _replace",  # a random number
     "tasks/legacy/apply.py _plan_moves",  # the names of files and folders as the folder lists them
     "tasks/legacy/reading/sources.py _list_strange_ups",  # the names of files as the folder lists them
     "tasks/postgres/server/cluster.py socket",  # a number
