@@ -15,6 +15,8 @@ from benchmarks.catalogs import DUMP, READ, CatalogBenchmark
 from benchmarks.checksums import HASH, time_checksums
 from benchmarks.disks import describe_disk, time_sync
 from benchmarks.environments import ALL_AT_ONCE, ON_MACHINE, open_fly_benchmark
+from benchmarks.fixtures import OURS as OUR_FIXTURE
+from benchmarks.fixtures import TESTS, FixtureBenchmark
 from benchmarks.measures import IMPORT, RunBenchmark
 from benchmarks.replays import FIRST as FIRST_REPLAY
 from benchmarks.replays import ReplayBenchmark
@@ -80,6 +82,11 @@ def measure_rehearsals(server: Server, home: Path, runs: int) -> None:
     _print_target("reading a schema, compared with pg_dump", catalog[READ].ratio_to(catalog[DUMP]), 0.5)
 
 
+def measure_fixtures(server: Server, home: Path, runs: int) -> None:
+    """Measure what a database of its own costs a test."""
+    _print_samples(f"a database for one test of {TESTS}", FixtureBenchmark(server, home, runs).time(), reference=OUR_FIXTURE)
+
+
 def measure_checksums(_server: Server, home: Path, runs: int) -> None:
     """Measure the checksums of 10,000 files."""
     _print_samples("checksums of 10,000 files of 3 KB", time_checksums(home, 10_000, runs), reference=HASH)
@@ -135,6 +142,7 @@ def _print_target(what: str, ratio: float, target: float) -> None:
 _PARTS: dict[str, Callable[[Server, Path, int], None]] = {
     "runs": measure_runs,
     "checksums": measure_checksums,
+    "fixtures": measure_fixtures,
     "fly": measure_fly,
     "rehearsals": measure_rehearsals,
     "versions": measure_versions,

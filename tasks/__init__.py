@@ -3,6 +3,7 @@
 The packages, from top to bottom; each imports only what is below it:
 
     db env alerts    the Invoke tasks: flags and help
+    testing          the pytest plugin for the tests of an application
     commands         what a task does: environments, confirmation, dispatch
     checks           env.check, env.list
     fly              runs on Fly machines: flyctl, ssh, upload, reconnect

@@ -26,6 +26,10 @@ def list_imported(code: str, project: Project | None = None) -> set[str]:
     return {name.partition(".")[0] for name in result.stderr.splitlines()[-1].split()}
 
 
+def test_the_plugin_for_pytest_imports_the_driver_only_with_the_first_database() -> None:
+    assert list_imported("import tasks.testing") & {"psycopg", *HEAVY} == set()
+
+
 def run_script(*arguments: str) -> str:
     return f"import runpy; sys.argv = ['migrate.py', *{arguments}]; runpy.run_path('scripts/migrate.py', run_name='__main__')"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +24,8 @@ _ACTIONS = {"up": "migrate", "down": "rollback"}
 class RehearsedMigration:
     """The texts of a migration, from its files or from the ledger; `name` need not be a valid version.
 
-    `shown` and `shown_down` name the texts in errors; the default is the name.
+    `shown` and `shown_down` name the texts in errors; the default is the name. `checksum` is that of the up file's bytes; the
+    default is that of the text.
     """
 
     name: str
@@ -32,6 +33,7 @@ class RehearsedMigration:
     down: str | None = None
     shown: str = ""
     shown_down: str = ""
+    checksum: str = field(default="", compare=False)
 
     def make_step(self, direction: Direction) -> Step:
         """Return the step that a run would execute; raises RefusedError if the text is missing or cannot be run."""
@@ -41,7 +43,8 @@ class RehearsedMigration:
         if direction == "down":
             shown = self.shown_down or f"{shown} (down)"
         text = self.up if direction == "up" else self.down or ""
-        source = Source(shown, text, hashlib.sha256(self.up.encode()).hexdigest(), self.down)
+        checksum = self.checksum or hashlib.sha256(self.up.encode()).hexdigest()
+        source = Source(shown, text, checksum, self.down)
         made = plan(Choice(_ACTIONS[direction], (self.name,)), {self.name: source}, {})
         return made.steps[0]
 
@@ -100,4 +103,5 @@ def read_pair(name: str, up: Path, down: Path | None = None, *, with_down: bool 
     """
     source = read_source(up)
     text = read_source(down).text if down is not None and with_down else None
-    return RehearsedMigration(name, source.text, text, source.shown, show_path(down) if down is not None else "")
+    shown_down = show_path(down) if down is not None else ""
+    return RehearsedMigration(name, source.text, text, source.shown, shown_down, source.checksum)

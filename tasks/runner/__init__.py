@@ -1,6 +1,7 @@
 """Apply migrations to PostgreSQL databases.
 
-The public names are MigrationRunner, the errors that it raises (all of them RunnerError) and the events that it yields.
+The public names are MigrationRunner, the errors that it raises (all of them RunnerError), the events that it yields, and
+EventLogger, which logs these.
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ from tasks.runner.events import (
 )
 
 if TYPE_CHECKING:
+    from tasks.runner.event_log import EventLogger
     from tasks.runner.execution.migration_runner import MigrationRunner
 
     __version__: str
@@ -93,6 +95,7 @@ __all__ = [
     "EnvironmentsListed",
     "ErrorRaised",
     "Event",
+    "EventLogger",
     "FilesError",
     "FilesFound",
     "FilesRead",
@@ -149,11 +152,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import MigrationRunner, which needs psycopg, and the version when they are first used."""
+    """Import MigrationRunner, which needs psycopg, EventLogger and the version when they are first used."""
     if name == "MigrationRunner":
         from tasks.runner.execution.migration_runner import MigrationRunner
 
         return MigrationRunner
+    if name == "EventLogger":
+        from tasks.runner.event_log import EventLogger
+
+        return EventLogger
     if name == "__version__":
         from tasks.runner.identity import TOOL_VERSION
 

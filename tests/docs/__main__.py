@@ -1,9 +1,10 @@
-"""Rewrite the outputs that README.md and docs/getting-started.md show: python -m tests.docs --write."""
+"""Rewrite the outputs that README.md and docs/getting-started.md show, and the events' schemas: python -m tests.docs --write."""
 
 import sys
 
 from tasks.postgres.server import embedded
 from tasks.postgres.server.cluster import Cluster
+from tests.docs import event_schemas
 from tests.docs.examples import PAGES, run_page
 from tests.docs.pages import write_outputs
 from tests.docs.sandbox import open_sandbox
@@ -12,8 +13,11 @@ from tests.kit.projects import REPOSITORY
 
 
 def main(arguments: list[str]) -> int:
-    """Compare the outputs of each page, write them with --write, and return 1 if they differ and were not written."""
-    differ = False
+    """Compare the outputs of each page and the schemas; write them with --write, or return 1 if they differ."""
+    write = "--write" in arguments
+    differ = not event_schemas.rewrite(write=write)
+    if differ:
+        print("Wrote the schemas of events" if write else "The schemas of events in docs/reference.md are out of date")
     home = make_home()
     try:
         template = Cluster(home / "template" / "data", embedded.find_programs())
@@ -24,12 +28,12 @@ def main(arguments: list[str]) -> int:
                 if result.diff:
                     differ = True
                     print(result.diff)
-                    if "--write" in arguments:
+                    if write:
                         write_outputs(REPOSITORY / page, result.outputs)
                         print(f"Wrote {page}")
     finally:
         remove_home(home)
-    return int(differ and "--write" not in arguments)
+    return int(differ and not write)
 
 
 if __name__ == "__main__":

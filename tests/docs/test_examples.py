@@ -17,8 +17,8 @@ SETUP = re.compile(r"\./scripts/(onboard|test)\.sh( +#.*)?|source \.venv/bin/act
 RUN = {"console"}
 NOT_RUN = {"sql", "ini"}
 PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b|…")
-EXIT_CODES = {"inv db.load": 3}
-"""The commands that do not end with 0: a database with tables is not loaded."""
+EXIT_CODES = {"inv db.load": 3, "inv db.reset": 3, "inv db.restore staging.sql": 3}
+"""The commands that do not end with 0: a database with tables is not loaded, and not replaced without a question."""
 
 PAGE = """\
 Text with `inv db.seed` in it.

@@ -64,7 +64,8 @@ def confirm_loss(found: LocalDatabase, content: Content, options: Options, stop:
     if options.yes or not (content.tables or content.sessions):
         return
     name = clean(found.name)
-    lost = f"{count(content.tables, 'table')}, about {count(content.rows, 'row')}, {_format_size(content.size)}"
+    rows = f", about {count(content.rows, 'row')}" if content.rows else ""
+    lost = f"{count(content.tables, 'table')}{rows}, {_format_size(content.size)}"
     ended = "".join(f"\n  {format_session(session)}" for session in content.sessions)
     ends = f"\nIt also ends {count(len(content.sessions), 'session')}:{ended}" if content.sessions else ""
     message = f"{command} drops the database {name} with {lost}.{ends}"

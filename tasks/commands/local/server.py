@@ -30,11 +30,12 @@ def start_server() -> None:
 
 
 def stop_server() -> None:
-    """Stop the embedded server; its data stays."""
-    from tasks.postgres.server import embedded
+    """Stop the embedded server, and the one for tests; the data stays."""
+    from tasks.postgres.server import embedded, for_tests
 
     with exit_on_error():
-        stopped = embedded.stop(_FOLDER)
+        stopped = for_tests.stop(_FOLDER)
+        stopped = embedded.stop(_FOLDER) or stopped
         print("✅ Stopped the embedded PostgreSQL" if stopped else "✅ The embedded PostgreSQL was not running")
 
 

@@ -97,8 +97,8 @@ def start(directory: Path, settings: Mapping[str, str] | None = None) -> str:
     return server.url(DATABASE)
 
 
-def start_for_clients(directory: Path) -> str:
-    """Start the server in `directory` if needed, and return the URL of its database on 127.0.0.1, with its password.
+def start_for_clients(directory: Path, database: str = DATABASE) -> str:
+    """Start the server in `directory` if needed, and return the URL of a database on 127.0.0.1, with its password.
 
     A server that an older version of this tool started without TCP is restarted, unless it has other sessions. A password that
     was changed in the server is set again. Raises EmbeddedServerError.
@@ -113,7 +113,7 @@ def start_for_clients(directory: Path) -> str:
             if access is None or access.port != server.port:
                 access = tcp.prepare_access(directory, find_owner(server.data), port=server.port)
                 assert access is not None
-            url = access.url(DATABASE)
+            url = access.url(database)
             if not _accepts(url):
                 _set_password(server, access)
                 if not _accepts(url):

@@ -25,7 +25,7 @@ from psycopg import sql
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.runner.identity import LEDGER_FORMAT
 
-_PREFIX = "migrate_cache_"
+PREFIX = "migrate_cache_"
 _FORMAT = 3
 """Increment when the same files lead to a different state."""
 _MEGABYTE = 1 << 20
@@ -37,7 +37,7 @@ LEFT JOIN LATERAL (
     SELECT split_part(entry, '=', 2) AS state FROM pg_db_role_setting s, unnest(s.setconfig) AS entry
      WHERE s.setdatabase = d.oid AND s.setrole = d.datdba AND NOT d.datallowconn AND starts_with(entry, '{_MARK}=')
 ) m ON true
-WHERE d.datname ~ '^{_PREFIX}[0-9a-f]{{32}}$'
+WHERE d.datname ~ '^{PREFIX}[0-9a-f]{{32}}$'
 """
 _STATES = f"SELECT m.state, d.datname::text, d.oid {_OWN} AND m.state IS NOT NULL"
 _SIZES = f"""
@@ -71,7 +71,7 @@ def name_states(migrations: Sequence[RehearsedMigration], version: int, without:
     names = []
     for migration in migrations:
         chain = hashlib.sha256(chain + repr((migration.name, migration.up)).encode()).digest()
-        names.append(f"{_PREFIX}{chain.hex()[:32]}")
+        names.append(f"{PREFIX}{chain.hex()[:32]}")
     return names
 
 
@@ -117,7 +117,7 @@ def store(connection: psycopg.Connection, draft: str, name: str) -> bool:
     except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
         if name in read_cached(connection):
             return False
-        other = f"{_PREFIX}{secrets.token_hex(16)}"
+        other = f"{PREFIX}{secrets.token_hex(16)}"
         connection.execute(rename.format(sql.Identifier(draft), sql.Identifier(other)))
     return True
 

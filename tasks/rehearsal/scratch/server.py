@@ -99,13 +99,13 @@ class ScratchServer:
         """Create a scratch database, empty or as a copy, yield it, and drop it at the end; raises ScratchError."""
         name = self._owner.name_database()
         try:
-            with self._explain():
+            with self.explain():
                 self._create(name, template)
                 self._open_database(name, template)
                 self.restore_role()
             yield self.name(name)
         finally:
-            with self._explain():
+            with self.explain():
                 self._note_stand_ins(name)
                 owners.drop_database(self.administer(), name)
                 self._drop_roles()
@@ -126,19 +126,23 @@ class ScratchServer:
         stand_ins = [f"stand-ins {embedded.sum_stand_ins()}"] if self._may_have_stand_ins else []
         return (*self.without, f"role {self.role}, limited {self.limited}", *stand_ins)
 
+    def name_database(self) -> str:
+        """Return a name for another scratch database of this process."""
+        return self._owner.name_database()
+
     def name(self, database: str) -> ScratchDatabase:
         """Return a database of this server by its name."""
         return ScratchDatabase(login_url(self.url, self._login, dbname=database), database, self.without, self)
 
     def restore_role(self) -> None:
         """Undo what the rehearsed SQL changed in the password and the settings of its role, if the role is ours."""
-        with self._explain():
+        with self.explain():
             if self._login:
                 restore(self.administer(), self._login)
 
     def make_roles(self, names: Collection[str]) -> set[str]:
         """Create the roles that do not exist, without rights; return those of all names that rehearsals created."""
-        with self._explain():
+        with self.explain():
             return roles.make(self.administer(), names, self.role)
 
     def administer_extension(self, database: ScratchDatabase, statement: extensions.ExtensionStatement, schema: str) -> None:
@@ -166,13 +170,13 @@ class ScratchServer:
 
     def drop_states(self) -> None:
         """Drop all cached states on the server, and the roles that rehearsals created."""
-        with self._explain():
+        with self.explain():
             cache.evict(self.administer(), cache.CacheLimits(0, 0))
             self._drop_roles()
 
     def sweep(self) -> None:
         """Drop the scratch databases of dead processes."""
-        with self._explain():
+        with self.explain():
             owners.sweep(self.administer())
             self._drop_roles()
 
@@ -182,10 +186,11 @@ class ScratchServer:
         Rehearsed SQL may end it, if it runs as the role of the URL.
         """
         if not self._session or _was_ended(self._session[0]):
-            self._session[:] = [self._open()]
+            self._session[:] = [self.open_session()]
         return self._session[0]
 
-    def _open(self) -> psycopg.Connection:
+    def open_session(self) -> psycopg.Connection:
+        """Return a new session on the administrative database that shows, too, that this process is alive."""
         try:
             connection = connect(self.url, name=self._owner.session)
         except ConnectError as error:
@@ -255,7 +260,8 @@ class ScratchServer:
         roles.drop_marked(self.administer())
 
     @contextmanager
-    def _explain(self) -> Iterator[None]:
+    def explain(self) -> Iterator[None]:
+        """Raise ScratchError for an error of the server."""
         try:
             yield
         except psycopg.Error as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -11,14 +12,18 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from tasks.runner.database.session import connect
-from tasks.runner.errors import RunnerError
+from tasks.runner.errors import RunnerError, describe_error
 from tasks.runner.execution.preparation import Preparation, Prepared, prepare
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.identity import Identity
-from tasks.runner.ledger.environment_label import Belonging
+from tasks.runner.ledger.environment_label import Belonging, check_environment
 from tasks.runner.ledger.guard import begin_reading
+from tasks.runner.ledger.line_ends import ignore_line_ends
 from tasks.runner.ledger.reading import read_ledger
+from tasks.runner.ledger.renames import read_renames
+from tasks.runner.ledger.view import view_ledger
 from tasks.runner.planning.choice import Goal, MigrateGoal, RollbackGoal
+from tasks.runner.planning.currency import is_current
 from tasks.runner.planning.plan import Plan
 from tasks.runner.planning.unverified import build_unverified_error, list_unverified
 from tasks.runner.retries import RetryPolicy
@@ -29,6 +34,9 @@ if TYPE_CHECKING:
     from tasks.runner.events import Event
     from tasks.runner.execution.locked_run import Renew
 
+HEALTH_CHECK_S = 5.0
+"""How long a health check waits by default: that of Kubernetes, Fly or a load balancer has a limit too."""
+
 
 class MigrationRunner:
     """The runner of a folder of migrations on one database.
@@ -36,7 +44,8 @@ class MigrationRunner:
     `environment` (or `fly_app`, its Fly app) is compared with the label of the database; `confirmed`: a user confirmed
     a local environment on another machine; `stop` lets a signal end a run at a safe point; with `watch_drift`, the ledger stores
     the expected schema; `ledger_owner` is a role that may own the ledger, beside those that always may; `ledger_readers` are the
-    roles that may read the log of a ledger that this runner creates or repairs.
+    roles that may read the log of a ledger that this runner creates or repairs; `on_event` is called with each event of the
+    methods that return when the run has ended.
     """
 
     def __init__(
@@ -54,6 +63,7 @@ class MigrationRunner:
         watch_drift: bool = True,
         ledger_owner: str = "",
         ledger_readers: tuple[str, ...] = (),
+        on_event: Callable[[Event], None] | None = None,
     ) -> None:
         self.url = database_url
         self.migrations_dir = Path(migrations_dir)
@@ -66,6 +76,7 @@ class MigrationRunner:
         self.watch_drift = watch_drift
         self.ledger_owner = ledger_owner
         self.ledger_readers = ledger_readers
+        self.on_event = on_event
 
     def ensure_migration_table(self) -> None:
         """Create the ledger's tables if they do not exist; waits for a run that is in progress."""
@@ -89,6 +100,28 @@ class MigrationRunner:
         with self.read() as connection:
             return sorted(read_ledger(connection, partial=True).checksums)
 
+    def is_current(self, *, timeout_s: float = HEALTH_CHECK_S) -> bool:
+        """Return True if each migration of the folder is applied completely, with the text of its file.
+
+        For the start or the health check of an application: it only reads, waits for no run and creates nothing. Migrations that
+        only the database has do not count, so that the older release stays healthy during a rolling deployment. `timeout_s` is
+        the limit for connecting and for each query. Raises RunnerError if the answer is not known, for example if the database
+        cannot be reached.
+        """
+        migrations = read_migrations(self.migrations_dir)
+        with self.read(limit_s=timeout_s) as connection:
+            recorded = read_ledger(connection, partial=True)
+            check_environment(recorded, self.belonging)
+            renames = read_renames(migrations.folder, migrations.checksums)
+            ledger, _, _ = view_ledger(recorded, renames, migrations.checksums)
+            return is_current(migrations, ignore_line_ends(connection, ledger, migrations))
+
+    async def is_current_async(self, *, timeout_s: float = HEALTH_CHECK_S) -> bool:
+        """Return what `is_current` does, without blocking the event loop of asyncio: it runs in a thread."""
+        import asyncio
+
+        return await asyncio.to_thread(self.is_current, timeout_s=timeout_s)
+
     def apply_migration(self, path: str | Path) -> bool:
         """Apply the migration of a file if it is pending; return True if it was."""
         file = Path(path)
@@ -104,11 +137,12 @@ class MigrationRunner:
         return self._finish(RollbackGoal(steps=steps, to=to), self.migrations_dir)
 
     @contextmanager
-    def read(self) -> Iterator[psycopg.Connection]:
-        """Yield a connection in a READ ONLY transaction with one snapshot."""
-        connection = connect(self.url, name=f"migrate-read {self.identity.run_id}", ledger_owner=self.ledger_owner)
+    def read(self, *, limit_s: float = math.inf) -> Iterator[psycopg.Connection]:
+        """Yield a connection in a READ ONLY transaction with one snapshot; `limit_s` limits connecting and each statement."""
+        name = f"migrate-read {self.identity.run_id}"
+        connection = connect(self.url, name=name, ledger_owner=self.ledger_owner, limit_s=limit_s)
         try:
-            begin_reading(connection)
+            begin_reading(connection, limit_s=limit_s)
             yield connection
         except psycopg.Error as error:
             raise self.explain(error, "Nothing was changed.", connection) from error
@@ -162,17 +196,35 @@ class MigrationRunner:
             raise self.explain(error, describe_finished(action, finished)) from error
 
     def _finish(self, goal: Goal, folder: Path) -> list[str]:
-        """Prepare and run a goal, and return the versions of its finished steps."""
+        """Prepare and run a goal, pass on its events, and return the versions of its finished steps."""
         from tasks.runner.events import StepFinished
 
-        prepared = self.prepare(goal, folder)
-        prepared.plan.raise_refusals()
-        unverified = list_unverified(prepared.plan.findings)
-        if unverified:
-            raise build_unverified_error(unverified)
-        if not prepared.plan.steps and not prepared.plan.renames:
-            return []
-        return [event.version for event in self.run(prepared) if isinstance(event, StepFinished)]
+        try:
+            prepared = self.prepare(goal, folder)
+            prepared.plan.raise_refusals()
+            unverified = list_unverified(prepared.plan.findings)
+            if unverified:
+                raise build_unverified_error(unverified)
+            if not prepared.plan.steps and not prepared.plan.renames:
+                return []
+            finished = []
+            for event in self.run(prepared):
+                self._pass_on(event)
+                finished += [event.version] if isinstance(event, StepFinished) else []
+            return finished
+        except RunnerError as error:
+            self._pass_on(describe_error(error, self.url))
+            raise
+
+    def _pass_on(self, event: Event) -> None:
+        """Call `on_event`, whose failure does not end the run."""
+        if self.on_event is not None:
+            try:
+                self.on_event(event)
+            except Exception:
+                import logging
+
+                logging.getLogger(__name__).exception("on_event failed for the event %s", event.kind)
 
     def explain(self, error: psycopg.Error, state: str, connection: psycopg.Connection | None = None) -> RunnerError:
         """Return the error for one that the server raised outside any statement of a file.

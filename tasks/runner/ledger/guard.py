@@ -7,6 +7,7 @@ https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -59,11 +60,13 @@ _MAY_BE_OLD = "pg_catalog.current_setting('transaction_isolation') <> 'read comm
 """Whether the snapshot of a transaction can be older than its lock."""
 
 
-def begin_reading(connection: psycopg.Connection) -> None:
+def begin_reading(connection: psycopg.Connection, *, limit_s: float = math.inf) -> None:
     """Begin a READ ONLY transaction with one snapshot, which is not older than the locks on the tables that are read in it.
 
-    The tables of other tools are not locked if another session has locked one of them for longer than LOCK_TIMEOUT.
+    The tables of other tools are not locked if another session has locked one of them for longer than LOCK_TIMEOUT. `limit_s`
+    limits each statement of the transaction, waiting for locks included.
     """
+    limit = [f"SET LOCAL statement_timeout = {math.ceil(limit_s * 1000)}"] if limit_s < math.inf else []
     tables = sorted({*TABLES, *(tool.table for tool in OTHER_TOOLS)})
     values = {"tables": tables, "schemas": find_schemas(connection), "owner": read_ledger_owner(connection)}
     found = connection.execute(compose(connection, _CANDIDATES, values)).fetchall()
@@ -73,11 +76,11 @@ def begin_reading(connection: psycopg.Connection) -> None:
     if others:
         limited = f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; {_lock(others, 'ACCESS SHARE')}; SET LOCAL lock_timeout = 0"
         try:
-            begin_own(connection, _READING, limited, *locks)
+            begin_own(connection, _READING, *limit, limited, *locks)
             return
         except psycopg.errors.LockNotAvailable:
             run_sql(connection, "ROLLBACK")
-    begin_own(connection, _READING, *locks)
+    begin_own(connection, _READING, *limit, *locks)
 
 
 def compose_guard(schema: str, tables: Iterable[str], mode: Mode = "ROW EXCLUSIVE", *, strict: bool = False) -> str:

@@ -1,0 +1,18 @@
+"""Whether a database has what the files of a checkout expect."""
+
+from __future__ import annotations
+
+from tasks.runner.files.checkout import Migrations
+from tasks.runner.ledger.reading import Ledger
+from tasks.runner.planning.choice import find_differences
+
+
+def is_current(migrations: Migrations, ledger: Ledger) -> bool:
+    """Return True if each migration of the checkout is applied completely, with the text of its file.
+
+    Versions that only the database has are left out: during a rolling deployment, the older release runs beside the newer schema.
+    """
+    pending = migrations.checksums.keys() - ledger.checksums.keys()
+    edited = any(finding.kind == "edited" for finding in find_differences(migrations, ledger))
+    unfinished = any(attempt.interrupted and version in migrations.checksums for version, attempt in ledger.attempts.items())
+    return not (pending or edited or unfinished)

@@ -1,0 +1,170 @@
+"""A pytest plugin for the tests of an application: each test gets a database of its own with the current schema.
+
+In the conftest.py beside the application's tests:
+
+    pytest_plugins = ["tasks.testing"]
+
+and in a test:
+
+    def test_a_user_can_be_created(migrated_database: str) -> None:
+        engine = create_engine(migrated_database.replace("postgresql://", "postgresql+psycopg://"))
+
+The databases are copies of a template, which is made once for the same files of MIGRATIONS_DIR. With `@pytest.mark.seeds`, the
+database also has the rows of SEEDS_DIR. They are on the server of SCRATCH_DATABASE_URL, or on the embedded one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+if TYPE_CHECKING:
+    from tasks.rehearsal.copies.databases import DatabaseCopies
+    from tasks.rehearsal.scratch.server import ScratchServer
+    from tasks.runner.settings import Settings
+
+MARKER = "seeds"
+_FAILED = "the database for this test could not be made"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line("markers", f"{MARKER}: the migrated_database of the test also has the rows of the seeds")
+
+
+@pytest.fixture
+def migrated_database(request: pytest.FixtureRequest, _migrated_databases: _Databases) -> Iterator[str]:
+    """Yield the URL of a database for this test only, with the current schema; with the marker `seeds`, with their rows too.
+
+    It is dropped after the test, together with the sessions in it. If it cannot be made, the first test that needs it fails with
+    the reason, and the others are skipped.
+    """
+    with _migrated_databases.make(seeded=request.node.get_closest_marker(MARKER) is not None) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _migrated_databases(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[_Databases]:
+    """Yield the databases of this process; the server is only started when a test needs one."""
+    folder = tmp_path_factory.getbasetemp()
+    # The workers of pytest-xdist have folders of their own in a common one.
+    databases = _Databases(folder.parent if hasattr(pytestconfig, "workerinput") else folder)
+    yield databases
+    databases.close()
+
+
+class _Databases:
+    """The databases of one pytest process, and the failures to make them; `run` is a folder that all processes of a run share."""
+
+    def __init__(self, run: Path) -> None:
+        self._run = run
+        self._settings: Settings | None = None
+        self._server: ScratchServer | None = None
+        self._copies: DatabaseCopies | None = None
+        self._failures: dict[bool, str] = {}
+        self._works: set[bool] = set()
+
+    @contextmanager
+    def make(self, *, seeded: bool) -> Iterator[str]:
+        """Yield the URL of a new database, and drop it in the end."""
+        if seeded in self._failures:
+            pytest.skip(self._failures[seeded])
+        try:
+            url, name, copies = self._take(seeded=seeded)
+            self._works.add(seeded)
+            reason = None
+        except Exception as error:
+            reason = _describe(error)
+            if reason is None:
+                raise
+        if reason is not None:
+            self._fail(reason, seeded=seeded)
+        try:
+            yield url
+        finally:
+            copies.drop(name)
+
+    def close(self) -> None:
+        """Drop what is left, and close the sessions."""
+        if self._copies:
+            self._copies.close()
+        if self._server:
+            self._server.close()
+
+    def _take(self, *, seeded: bool) -> tuple[str, str, DatabaseCopies]:
+        from psycopg.conninfo import make_conninfo
+
+        from tasks.commands.local.client_url import compose_client_url
+        from tasks.rehearsal.copies.templates import TemplateFiles
+
+        settings, server, copies = self._open()
+        name = copies.take(TemplateFiles(settings.migrations_dir, settings.seeds_dir, seeded))
+        return compose_client_url(make_conninfo(server.url, dbname=name)), name, copies
+
+    def _open(self) -> tuple[Settings, ScratchServer, DatabaseCopies]:
+        from tasks.config.environments import LOCAL, load_environment
+        from tasks.rehearsal.copies.databases import DatabaseCopies
+
+        self._settings = self._settings or load_environment(LOCAL).settings
+        self._server = self._server or _open_server(self._settings.scratch_url)
+        self._copies = self._copies or DatabaseCopies(self._server)
+        return self._settings, self._server, self._copies
+
+    def _fail(self, reason: str, *, seeded: bool) -> NoReturn:
+        """Fail the first test of the run with the reason, and skip the others.
+
+        Once a database was made, a failure may be that of the moment, and only fails its test.
+        """
+        if seeded in self._works:
+            pytest.fail(f"{_FAILED}\n{reason}", pytrace=False)
+        self._failures[seeded] = f"there is no migrated database: {reason.splitlines()[0].removeprefix('❌ ')}"
+        try:
+            (self._run / f"no-migrated-database-{sha256(reason.encode()).hexdigest()}").touch(exist_ok=False)
+        except FileExistsError:
+            reported = True
+        else:
+            reported = False
+        if reported:
+            pytest.skip(self._failures[seeded])
+        pytest.fail(f"{_FAILED}\n{reason}", pytrace=False)
+
+
+def _open_server(url: str) -> ScratchServer:
+    """Open the server of SCRATCH_DATABASE_URL, or else the embedded one for tests; raises RunnerError.
+
+    The tests run any code of the checkout: to run its SQL with fewer rights than theirs would protect nothing.
+    """
+    from tasks.config.environments import PROJECT
+    from tasks.postgres.server import for_tests
+    from tasks.postgres.server.cluster import ServerError
+    from tasks.rehearsal.copies.templates import LIMITS
+    from tasks.rehearsal.errors import ScratchError
+    from tasks.rehearsal.scratch.server import ScratchServer
+
+    if url:
+        return ScratchServer(url, as_superuser=True, limits=LIMITS)
+    try:
+        started = for_tests.start(PROJECT / ".postgres")
+    except ServerError as error:
+        raise ScratchError(error.message, hint=error.hint) from error
+    return ScratchServer(started, embedded=True, as_superuser=True, limits=LIMITS)
+
+
+def _describe(error: Exception) -> str | None:
+    """Return an error as the commands print it; None for a fault of this plugin."""
+    from tasks.console import PlainReport
+    from tasks.console.boundary import explain
+    from tasks.runner.errors import RunnerError, describe_error
+
+    known = error if isinstance(error, RunnerError) else explain(error)
+    if known is None:
+        return None
+    stream = StringIO()
+    PlainReport(stream).write_error(describe_error(known, ""), known.announced)
+    return stream.getvalue().rstrip()
