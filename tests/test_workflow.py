@@ -19,9 +19,12 @@ from tests.kit.databases import Database
 from tests.kit.projects import REPOSITORY, Project
 from tests.runner.operating import A, B
 
+pytestmark = pytest.mark.timeout(300)
 PATH = REPOSITORY / ".github" / "workflows" / "migrations.yml"
 ACTION = REPOSITORY / "action.yml"
 CHECK = REPOSITORY / "scripts" / "check-pull-request.sh"
+_TIMEOUT_S = 240
+"""For the action, which runs seven commands."""
 ENVIRONMENTS = ["dev", "staging", "prod"]
 SECRET = "secrets."
 
@@ -183,7 +186,7 @@ class Runner:
         script = self.temporary / "step.sh"
         script.write_text(step["run"])
         command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)]
-        return self.checkout.run(command, env=variables | {"PYTHON": sys.executable}, check=check)
+        return self.checkout.run(command, env=variables | {"PYTHON": sys.executable}, check=check, timeout=_TIMEOUT_S)
 
 
 def fill_in(value: str, inputs: Mapping[str, str], path: str) -> str:

@@ -40,7 +40,7 @@ def format_status_row(row: StatusRow) -> tuple[str, ...]:
 
 
 def describe_status_row(row: StatusRow) -> str:
-    """Return what a row has besides state and version, as one line."""
+    """Return what a row has beside state and version, as one line."""
     _, _, at, took, by = format_status_row(row)
     return ", ".join(filter(None, (at and f"{at} UTC", took, by and f"by {by}")))
 
@@ -73,7 +73,7 @@ def format_history_row(row: HistoryRow) -> tuple[str, ...]:
 
 
 def describe_history_row(row: HistoryRow) -> str:
-    """Return what a log row has besides outcome, version and error, as one line."""
+    """Return what a log row has beside outcome, version and error, as one line."""
     at, _, action, _, segments, took, by, revision, run = format_history_row(row)
     segments = f"segments {segments}" if row.segments_total > 1 else ""
     facts = (action, f"{at} UTC", segments, took, by and f"by {by}")

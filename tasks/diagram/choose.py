@@ -57,5 +57,5 @@ def _describe_unknown(pattern: str, names: Collection[str]) -> UsageError:
         hint = "The schema has no tables."
     else:
         found = nearest(pattern, sorted({*names, *map(shorten, names)}), least=0)
-        hint = f"Did you mean {found}? In a pattern, * stands for any characters: --only 'user*,billing.*'."
+        hint = f"Did you mean {found}? In a pattern, * matches any characters: --only 'user*,billing.*'."
     return UsageError(f"no table matches --only {pattern}", hint=hint, state="Nothing was written.")

@@ -92,10 +92,19 @@ def test_a_file_that_cannot_be_written_is_named(project: Project) -> None:
     assert "link.md is a link to precious" in project.inv("db.diagram", "--output=link.md", check=3).stderr
 
 
-def test_a_pending_migration_that_fails_is_named_and_nothing_is_written(project: Project) -> None:
+def test_a_pending_migration_that_fails_is_named_and_what_exists_is_drawn(project: Project) -> None:
     project.write_up(C, "ALTER TABLE users ADD COLUMN id text;")
-    result = project.inv("db.diagram", "--output=x.md", check=1)
-    assert 'column "id" of relation "users" already exists' in result.stderr
+    result = project.inv("db.diagram", "--output=x.md", check=0)
+    warning, *_ = result.stdout.splitlines()
+    assert warning.startswith("⚠️  not drawn: the changes of pending migrations, because ")
+    assert f"{C}.sql:1: " in warning
+    assert 'column "id" of relation "users" already exists' in result.stdout
+    assert "erDiagram" in (project.root / "x.md").read_text()
+
+
+def test_only_the_changes_of_a_migration_that_fails_are_not_drawn(project: Project) -> None:
+    project.write_up(C, "ALTER TABLE users ADD COLUMN id text;")
+    result = project.inv("db.diagram", "--output=x.md", "--changed", check=1)
     assert C in result.stderr
     assert not (project.root / "x.md").exists()
 

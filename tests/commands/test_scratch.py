@@ -16,10 +16,10 @@ from tasks.commands.scratch import read_extensions
 TASKS = Path(__file__).parents[2] / "tasks"
 OPENERS = {
     "open_server": {"commands/scratch.py"},
-    # A dump is read by a role without rights too, on the server of the database that it replaces.
-    "ScratchServer": {"rehearsal/scratch/server.py", "commands/dumps/restore.py"},
+    # A dump is read by a role without rights too, on the server of the database that it replaces. Tests copy databases of theirs.
+    "ScratchServer": {"rehearsal/scratch/server.py", "commands/dumps/restore.py", "testing.py"},
     # The database of the local environment is on the embedded server too.
-    "embedded.start": {"config/environments.py", "rehearsal/scratch/server.py"},
+    "embedded.start": {"config/environments.py", "postgres/server/for_tests.py", "rehearsal/scratch/server.py"},
 }
 """By what opens a server: the modules that may call it."""
 FLAGS = {"without_extension", "as_superuser", "json"}

@@ -48,12 +48,17 @@ class Checkout:
         return self.run([sys.executable, "-m", "invoke", *arguments], env=env, check=check)
 
     def run(
-        self, command: Sequence[str], *, env: Mapping[str, str] | None = None, check: int | None = None
+        self,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        check: int | None = None,
+        timeout: float = TIMEOUT_S,
     ) -> "subprocess.CompletedProcess[str]":
         """Run a command in the checkout, in an almost empty environment."""
         clean = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.root), "LC_ALL": "C.UTF-8"}
         clean |= {"TMPDIR": tempfile.gettempdir(), "WATCH_DRIFT": "off"}
-        result = run_process(command, cwd=self.root, environment=clean | dict(env or {}), timeout=TIMEOUT_S, own_tool=True)
+        result = run_process(command, cwd=self.root, environment=clean | dict(env or {}), timeout=timeout, own_tool=True)
         assert check is None or result.returncode == check, (result.returncode, result.stdout, result.stderr)
         return result
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pglast
+import psycopg
 import pytest
 
 from tasks.catalog import COLUMN_ORDER, Catalog, compare, read_catalog
@@ -137,7 +138,7 @@ def test_the_foreign_key_refuses_new_rows_before_rows_that_exist_are_checked(ope
     operator.database.execute(orphan)
     first, _ = create(operator, "add_fk_api_keys_user_id")
     operator.migrate(to=first.version)
-    with pytest.raises(Exception, match="violates foreign key constraint"):
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
         operator.database.execute(orphan)
 
 

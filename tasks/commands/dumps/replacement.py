@@ -48,7 +48,7 @@ def take_over(connection: psycopg.Connection, role: str) -> None:
 
 
 def replace_database(connection: psycopg.Connection, *, old: str, new: str) -> None:
-    """Give one database the name and the owner of another, and drop that; both names change in one transaction.
+    """Rename one database to the name of another, with its owner, and drop that; both names change in one transaction.
 
     Sessions in the old database are ended. If the names cannot be changed, it is as before.
     """

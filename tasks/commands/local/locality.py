@@ -39,7 +39,7 @@ SELECT EXISTS (
 
 
 def require_local(environment: Environment, stop: Stop, *, command: str) -> str:
-    """Return the URL of a database that is local; raise RefusedError for any other, whatever --yes says.
+    """Return the URL of a database that is local; raise RefusedError for any other, with or without --yes.
 
     Local is the embedded server, which is started if necessary. A database at a URL is local if it is reached on this machine,
     and has the label `local` or is empty. `command` is the task that asks, for the messages. Raises ConnectError if the database

@@ -95,7 +95,7 @@ def prepare(connection: psycopg.Connection, name: str) -> str:
 
 
 def replace(connection: psycopg.Connection, name: str, spare: str) -> None:
-    """Drop a database with its sessions, and give its name to the prepared one.
+    """Drop a database with its sessions, and rename the prepared one to its name.
 
     Another command can have created the database in between: the embedded server's is created where it is absent.
     """
@@ -116,7 +116,7 @@ def replace(connection: psycopg.Connection, name: str, spare: str) -> None:
 
 
 def finish(connection: psycopg.Connection, name: str, spare: str) -> None:
-    """Give its name to the prepared database, and let it accept connections, in one transaction."""
+    """Rename the prepared database, and let it accept connections, in one transaction."""
     names = {"name": sql.Identifier(name), "spare": sql.Identifier(spare)}
     with connection.transaction():
         connection.execute(sql.SQL("ALTER DATABASE {spare} RENAME TO {name}").format(**names))
@@ -183,7 +183,7 @@ def _compose_database(connection: psycopg.Connection, name: str, spare: str) -> 
 
 
 def _compose_settings(connection: psycopg.Connection, name: str, spare: str) -> Iterator[sql.Composed]:
-    """Yield the statements that give a database the settings of another, also those of roles in it."""
+    """Yield the statements that set the settings of another database, also those of roles in it."""
     for role, setting in connection.execute(_SETTINGS, [name]).fetchall():
         key, _, value = setting.partition("=")
         values = [value]

@@ -17,7 +17,7 @@ from tasks.commands.scratch import note_stand_ins, open_scratch, read_extensions
 from tasks.config.environments import LOCAL, PROJECT, Environment, find_database_url, load_environment
 from tasks.options import Options
 from tasks.runner.command_lines import compose_command
-from tasks.runner.errors import RunnerError
+from tasks.runner.errors import RunnerError, describe_error
 from tasks.runner.events import CatalogRead, Event
 from tasks.runner.operations.requests import Request, parse_count
 from tasks.runner.signals import Stop
@@ -82,8 +82,9 @@ def diagram(
 
 def _draw(environment: Environment, options: Options, seen: list[str], flags: _DrawingFlags) -> Iterator[Event]:
     """Draw the schema of the database with the effect of its pending migrations; without a database, what the files make."""
-    from tasks.catalog import Difference
+    from tasks.catalog import Catalog, Difference
     from tasks.commands.rehearse.choose import Selector, pick
+    from tasks.diagram.effect import Effect
     from tasks.diagram.writing import Drawing, write_drawing
     from tasks.runner.ledger.tool_tables import exclude_tool_tables
     from tasks.runner.operations.schema import build_catalog
@@ -91,13 +92,26 @@ def _draw(environment: Environment, options: Options, seen: list[str], flags: _D
     stop = Stop()  # Ctrl-C ends the command at once: only scratch databases can be left, and they are dropped on the way out.
     selection = pick(environment, Selector(), options, stop, seen)
     read = _read_catalog(environment, options, stop, seen) if selection.environment else None
-    effect = yield from _rehearse(environment, read, selection, seen[-1] if seen else "", flags)
+    pending = selection.chosen
+    try:
+        effect = yield from _rehearse(environment, read, selection, seen[-1] if seen else "", flags)
+    except RunnerError as error:
+        # The tables that exist can be drawn, unless only the changes were asked for.
+        if read is None or not read.has_ledger or flags.changed:
+            raise
+        pending, effect = (), Effect(Catalog(), Difference(), (_explain_failure(error, seen),))
     if read is None or (_is_embedded(environment) and not read.has_ledger):
         drawing = Drawing(effect.after, Difference(), (), effect.unchecked)
     else:
         live = exclude_tool_tables(build_catalog(read), made=effect.after)
-        drawing = Drawing(live, effect.changes, selection.chosen, effect.unchecked)
+        drawing = Drawing(live, effect.changes, pending, effect.unchecked)
     yield write_drawing(drawing, flags.output, only=flags.only, changed=flags.changed)
+
+
+def _explain_failure(error: RunnerError, urls: Sequence[str]) -> str:
+    """Return why the changes of pending migrations are not in the drawing."""
+    place = f"{error.place}: " if error.place else ""
+    return f"the changes of pending migrations, because {place}{describe_error(error, urls[-1] if urls else '').message}"
 
 
 def _is_embedded(environment: Environment) -> bool:

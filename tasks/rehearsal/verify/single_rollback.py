@@ -164,8 +164,9 @@ class SingleRollback:
 
     def _refuse(self, needed_by: str, problem: str) -> RefusedError:
         version = self._target.name
+        reason = problem.replace(f"{needed_by} fails", "it fails")
         return RefusedError(
-            f"{version} cannot be rolled back alone: {needed_by} was applied after it and needs it: {problem}",
+            f"{version} cannot be rolled back alone: {needed_by} was applied after it and needs it: {reason}",
             hint=f"Roll back {needed_by} first, or write a new migration that undoes {version}: inv db.new NAME",
             state=_UNCHANGED,
         )

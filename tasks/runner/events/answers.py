@@ -28,7 +28,9 @@ NOT_KNOWN = "not known"
 """The kind of a finding for what the current user has no privilege to read."""
 NO_PRIVILEGE = "not known: no privilege"
 """The reason for what is not known because the current user has no privilege to read it."""
-_NO_FINDING = frozenset({NOT_COMPARED, NOT_KNOWN})
+NOT_WRITTEN = "not written"
+"""The kind of a finding for a schema file that lacks what a script for psql applied, which writes no file."""
+_NO_FINDING = frozenset({NOT_COMPARED, NOT_KNOWN, NOT_WRITTEN})
 CHECK_FOUND = 4
 """The exit code of a check that found something."""
 

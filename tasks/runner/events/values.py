@@ -51,10 +51,11 @@ class Finding:
     """Something about the files and the ledger that needs attention.
 
     `kind` is one of late, edited, missing, renamed, partial (some versions of a squash), interrupted, loses rows, drifted, not
-    compared, not known (no privilege), redo (one that did not finish), edited down (the down file of a redo), both directions
-    (of an up file with a down section), empty (no statement), encoding, invisible (a character), session (what later segments
-    may lack), unverified (a stored text that needs a confirmation), not atomic (of a file that cannot be part of an atomic run)
-    and opens the ledger (to other roles). A run is refused if one of its findings `refuses`.
+    compared, not known (no privilege), not written (of a schema file), redo (one that did not finish), edited down (the down
+    file of a redo), both directions (of an up file with a down section), empty (no statement), encoding, invisible (a
+    character), session (what later segments may lack), unverified (a stored text that needs a confirmation), not atomic (of a
+    file that cannot be part of an atomic run) and opens the ledger (to other roles). A run is refused if one of its findings
+    `refuses`.
     """
 
     kind: str

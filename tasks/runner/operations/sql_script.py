@@ -95,8 +95,9 @@ def _compose(connection: psycopg.Connection, runner: MigrationRunner, prepared: 
         readers=runner.ledger_readers,
     )
     commit = f", commit {revision.commit}{' with changes' if revision.dirty else ''}" if revision.commit else ""
+    migrations = "1 migration" if len(plan.steps) == 1 else f"{len(plan.steps)} migrations"
     heading = (
-        f"Plan {plan_id}: {len(plan.steps)} migrations for the database {database} on PostgreSQL {version}{commit}.\n"
+        f"Plan {plan_id}: {migrations} for the database {database} on PostgreSQL {version}{commit}.\n"
         f"Written by {runner.identity.actor}. Apply it with: psql --file=THIS_FILE URL\n"
         "Each transaction takes the lock of runs and checks that the ledger is as it was planned. If the script stops, fix the\n"
         "cause and run it again: it continues where it stopped. Use a direct connection, not a pooler in transaction mode."

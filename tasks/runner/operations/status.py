@@ -14,7 +14,17 @@ from psycopg import sql
 from tasks.postgres.masking import mask_secrets
 from tasks.runner.command_lines import compose_command, describe_strange_name
 from tasks.runner.database.addresses import describe_connection
-from tasks.runner.events import NOT_COMPARED, Event, Finding, HistoryRead, HistoryRow, StateCount, StatusRead, StatusRow
+from tasks.runner.events import (
+    NOT_COMPARED,
+    NOT_WRITTEN,
+    Event,
+    Finding,
+    HistoryRead,
+    HistoryRow,
+    StateCount,
+    StatusRead,
+    StatusRow,
+)
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.files.schema_file import WRITE_HINT, describe_staleness
@@ -25,6 +35,7 @@ from tasks.runner.ledger.line_ends import ignore_line_ends
 from tasks.runner.ledger.privileges import describe_unreadable
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.renames import read_renames
+from tasks.runner.ledger.tables import BY_SCRIPT
 from tasks.runner.ledger.view import view_ledger
 from tasks.runner.planning.choice import MigrateGoal, choose, find_version
 from tasks.runner.planning.edited import offer_redo
@@ -75,7 +86,7 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
         findings = merge_findings(faults, findings, named)
         findings += _find_drift(connection, ledger) if runner.watch_drift else ()
         findings += find_unknown(connection, ledger)
-        findings += _find_stale_file(migrations, ledger) if runner.environment in ("", LOCAL) else ()
+        findings += _find_stale_file(migrations, ledger, details) if runner.environment in ("", LOCAL) else ()
         run = read_active_run(connection)
         if run is not None and run.action == "migrate" and run.statement and not run.version:
             run = replace(run, version=_find_running(run.statement, migrations, choice.versions))
@@ -117,10 +128,12 @@ def _find_drift(connection: psycopg.Connection, ledger: Ledger) -> tuple[Finding
     return (Finding("drifted", "", "The schema has drifted: it was changed outside the migrations.", hint=hint),)
 
 
-def _find_stale_file(migrations: Migrations, ledger: Ledger) -> tuple[Finding, ...]:
+def _find_stale_file(migrations: Migrations, ledger: Ledger, details: Mapping[str, tuple[Any, ...]]) -> tuple[Finding, ...]:
     """Return a finding if the schema file is out of date: of the checkout, so it is none of the other environments."""
+    by_script = {version for version, (_, applied_by, _) in details.items() if BY_SCRIPT in applied_by}
     stale = describe_staleness(migrations, ledger.checksums)
-    return (Finding("schema_file", "", stale, hint=WRITE_HINT),) if stale else ()
+    kind = "schema_file" if describe_staleness(migrations, ledger.checksums.keys() - by_script) else NOT_WRITTEN
+    return (Finding(kind, "", stale, hint=WRITE_HINT),) if stale else ()
 
 
 def read_history(runner: MigrationRunner, *, limit: int = 50, version: str = "") -> Iterator[Event]:

@@ -12,6 +12,7 @@ from tasks.postgres.representable import fit_name
 from tasks.runner.database.session import read_encoding
 from tasks.runner.identity import Identity, Revision
 from tasks.runner.ledger.reading import Ledger
+from tasks.runner.ledger.tables import BY_SCRIPT
 from tasks.runner.ledger.writing import Entry, Recorder
 from tasks.runner.sql_script.psql_text import quote_text
 
@@ -47,7 +48,7 @@ class ScriptRecorder(Recorder):
         return None
 
     def _describe(self, entry: Entry) -> dict[str, object]:
-        written_by = fit_name(f" with the script of {self.identity.actor}", read_encoding(self.connection))
+        written_by = fit_name(f"{BY_SCRIPT}{self.identity.actor}", read_encoding(self.connection))
         values = super()._describe(entry)
         if entry.outcome == "finished" and entry.duration_ms is not None:
             values["duration_ms"] = sql.SQL(_DURATION)

@@ -56,7 +56,7 @@ def test_a_dry_run_proves_it_and_changes_nothing(operator: Operator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
+    ("arguments", "code", "message"),
     [
         (("--only=20990101000000_x",), 2, "there is no version"),
         ((f"--only={A}", "--steps=2"), 2, "contradicts"),
@@ -66,9 +66,9 @@ def test_a_dry_run_proves_it_and_changes_nothing(operator: Operator) -> None:
         (("--only=20250105",), 3, "is not applied"),
     ],
 )
-def test_wrong_usage_is_refused(operator: Operator, arguments: tuple[str, ...], code: int, says: str) -> None:
+def test_wrong_usage_is_refused(operator: Operator, arguments: tuple[str, ...], code: int, message: str) -> None:
     operator.write_tables("20250105000000_create_e")
-    assert says in run(operator, *arguments, check=code).stderr
+    assert message in run(operator, *arguments, check=code).stderr
 
 
 def test_a_plan_that_was_proved_for_other_migrations_is_refused(operator: Operator) -> None:

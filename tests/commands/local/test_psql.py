@@ -133,7 +133,7 @@ def test_a_pg_dump_that_is_older_than_the_server_is_not_used(monkeypatch: pytest
 
 
 def test_the_embedded_programs_are_known_to_lack_tls() -> None:
-    # If this fails, the embedded programs have TLS, and what is said about them is out of date.
+    # If this fails, the embedded programs have TLS, and what the documentation describes is out of date.
     assert not Program(embedded.find_programs() / "psql", 18, embedded=True).has_tls
 
 
