@@ -22,7 +22,7 @@ from invoke.util import helpline
 from tasks.commands.context import exit_on_error
 from tasks.commands.overview import ALL
 from tasks.commands.shell.groups import WIDTH, show_groups
-from tasks.commands.shell.usage import explain_parse_error, refuse_flags_as_values
+from tasks.commands.shell.usage import explain_parse_error, name_value, refuse_flags_as_values
 from tasks.config.environments import check_environment_name, list_environments
 from tasks.runner.errors import UsageError
 
@@ -30,14 +30,6 @@ _FLAGS_AFTER_COMMANDS = ("help", "dry", "list")
 """The flags of Invoke that have an effect after a command."""
 _HELP = ("-h", "--help")
 _FORMATS = ("flat", "nested", "json")
-_VALUES = {
-    "env": "NAME", "to": "VERSION", "only": "VERSION", "version": "VERSION", "assume_present": "VERSION",
-    "assume_absent": "VERSION", "steps": "N", "limit": "N", "timeout": "SECONDS", "html": "FILE", "prometheus": "FILE",
-    "output": "FILE", "sql": "FILE", "plan": "ID", "folder": "PATH", "as_migration": "NAME", "without_extension": "NAME",
-    "rename": "OLD=NEW", "drop": "NAME", "kill": "PID", "base": "REVISION",
-}  # fmt: skip
-"""What the help writes for the value of a flag."""
-_ANY = "VALUE"
 
 
 class CommandLine(Program):
@@ -150,7 +142,7 @@ class CommandLine(Program):
 def _show_flag(argument: Argument) -> str:
     name = argument.attr_name or argument.name or ""
     short = next((f"-{each}, " for each in argument.names if len(each) == 1), "    ")
-    return f"{short}--{name.replace('_', '-')}{f'={_VALUES.get(name, _ANY)}' if argument.takes_value else ''}"
+    return f"{short}--{name.replace('_', '-')}{f'={name_value(name)}' if argument.takes_value else ''}"
 
 
 def take_over() -> None:

@@ -21,6 +21,14 @@ _SHORT = re.compile(r"-[A-Za-z]")
 _STATE = "Nothing was changed."
 _LIST = "inv lists the commands."
 
+_VALUES = {
+    "env": "NAME", "to": "VERSION", "only": "VERSION", "version": "VERSION", "assume_present": "VERSION",
+    "assume_absent": "VERSION", "steps": "N", "limit": "N", "timeout": "SECONDS", "html": "FILE", "prometheus": "FILE",
+    "output": "FILE", "sql": "FILE", "plan": "ID", "folder": "PATH", "as_migration": "NAME", "without_extension": "NAME",
+    "rename": "OLD=NEW", "drop": "NAME", "kill": "PID", "base": "REVISION",
+}  # fmt: skip
+"""What the help and the errors write for the value of a flag."""
+_ANY = "VALUE"
 _OTHER_NAMES = {
     "db.migrate": ("up", "upgrade", "update", "apply", "deploy", "run", "push"),
     "db.rollback": ("down", "downgrade", "undo", "revert"),
@@ -35,6 +43,11 @@ _OTHER_NAMES = {
     "db.reset": ("recreate", "refresh", "fresh"),
 }
 """What other tools call the same, for names that are not similar."""
+
+
+def name_value(parameter: str) -> str:
+    """Return the word for the value of a parameter, as in --to=VERSION."""
+    return _VALUES.get(parameter, _ANY)
 
 
 def explain_parse_error(
@@ -66,7 +79,7 @@ def explain_parse_error(
         flag = f"--{match['name'].replace('_', '-')}"
         found = context.flags.get(flag) if context is not None else None
         meaning = f": {found.help}" if found is not None and found.help else "."
-        return _refuse(f"{flag} needs a value", f"Write {flag}=VALUE{meaning}")
+        return _refuse(f"{flag} needs a value", f"Write {flag}={name_value(match['name'].replace('-', '_'))}{meaning}")
     return _refuse(message, _LIST)
 
 

@@ -87,7 +87,7 @@ def test_the_help_names_what_a_flag_is_followed_by(project: Project) -> None:
         (("db.migrate", "--zzzzz"), "db.migrate has no flag --zzzzz", "inv --help db.migrate explains its flags."),
         (("--strict", "db.migrate"), "inv has no flag --strict", "Write flags after the command: inv db.migrate --strict"),
         (("--zzzzz", "db.migrate"), "inv has no flag --zzzzz", "inv --help lists the flags"),
-        (("db.migrate", "--to"), "--to needs a value", "Write --to=VALUE: stop after this version"),
+        (("db.migrate", "--to"), "--to needs a value", "Write --to=VERSION: stop after this version"),
         (("db.migrate", "--dry-run=yes"), "--dry-run takes no value", "Write it without =yes."),
         (("db.migrate", "staging"), "db.migrate takes no argument staging", "Did you mean --env=staging?"),
         (("db.migrate", "dev,prod"), "db.migrate takes no argument dev,prod", "Did you mean --env=dev,prod?"),
