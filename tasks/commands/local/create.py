@@ -53,6 +53,6 @@ def _create(environment: Environment, options: Options, stop: Stop, seen: list[s
         approve = choose_approval(environment, Request("create"), options, stop)
         if approve is not None:
             approve()
-        databases.reserve(connection, found.name)
-        created = databases.create(connection, found.name)
+        with databases.reserve(found):
+            created = databases.create(connection, found.name)
     yield found.describe("created" if created else "exists")

@@ -31,6 +31,7 @@ from tasks.runner.redaction import redact
 from tasks.runner.signals import Stop
 
 UNCHANGED = "Nothing was changed."
+_AGAIN = "Run the same command again when it has ended."
 _MAINTENANCE = ("postgres", "template1")
 """https://www.postgresql.org/docs/current/manage-ag-createdb.html"""
 _EXISTS = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)"
@@ -111,6 +112,7 @@ def find_local(environment: Environment, stop: Stop, *, command: str) -> LocalDa
         url = environment.settings.database_url
         with administer(url) as connection:
             if exists(connection, find_name(url)):
+                _reserve(connection, find_name(url))
                 raise
             if not is_on_this_machine(connection):
                 raise RefusedError(
@@ -151,16 +153,32 @@ def administer(url: str) -> Iterator[psycopg.Connection]:
         connection.close()
 
 
-def reserve(connection: psycopg.Connection, name: str) -> None:
-    """Exclude other commands that create or drop this database, until the session ends; raises RefusedError if one is running."""
+@contextmanager
+def reserve(found: LocalDatabase) -> Iterator[None]:
+    """Exclude other commands that create or drop this database; raises RefusedError if one is running."""
+    with administer(found.url) as connection:
+        _reserve(connection, found.name)
+        yield
+
+
+def _reserve(connection: psycopg.Connection, name: str) -> None:
     key = int.from_bytes(hashlib.sha256(f"migrate-database {name}".encode()).digest()[:8], signed=True)
     row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
     if row is None or not row[0]:
         raise RefusedError(
-            f"another command is creating or dropping the database {show_identifier(name)}",
-            hint="Run the same command again when it has ended.",
-            state=UNCHANGED,
+            f"another command is creating or dropping the database {show_identifier(name)}", hint=_AGAIN, state=UNCHANGED
         )
+
+
+@contextmanager
+def refuse_ended_sessions() -> Iterator[None]:
+    """Raise RefusedError if a session in the database was ended, before anything was changed: another command drops it."""
+    try:
+        yield
+    except psycopg.errors.AdminShutdown as error:
+        raise RefusedError(
+            "a session of this command was ended: another command dropped the database", hint=_AGAIN, state=UNCHANGED
+        ) from error
 
 
 def exists(connection: psycopg.Connection, name: str) -> bool:

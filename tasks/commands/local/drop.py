@@ -40,12 +40,14 @@ def drop(_context: Context, env: str = "local", yes: bool = False, json: bool = 
 
 
 def _drop(environment: Environment, options: Options, stop: Stop, seen: list[str]) -> Iterator[Event]:
-    found = databases.find_local(environment, stop, command="db.drop")
+    with databases.refuse_ended_sessions():
+        found = databases.find_local(environment, stop, command="db.drop")
     seen.append(found.url)
-    with databases.administer(found.url) as connection:
-        databases.reserve(connection, found.name)
+    with databases.reserve(found), databases.administer(found.url) as connection:
         if found.exists:
-            confirm_loss(found, databases.read_content(found.url, connection, found.name), options, stop, command="db.drop")
+            with databases.refuse_ended_sessions():
+                content = databases.read_content(found.url, connection, found.name)
+            confirm_loss(found, content, options, stop, command="db.drop")
             lock = build_runner(environment, stop).make_lock()
             try:
                 yield from lock.acquire()

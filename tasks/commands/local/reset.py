@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -34,23 +35,28 @@ def reset(
     """
     databases.register_messages()
     options = Options(json=json, yes=yes, verbose=verbose)
-    with catch_signals() as stop, exit_on_error(json=json) as seen:
-        report(_replace(load_environment(env), options, stop, seen), json=json)
-    try:
-        run_request(env, Request("migrate"), options)
-        if not no_seed:
-            run_request(env, Request("seed"), options)
-    except Exit:
-        print(_UNFINISHED, file=sys.stderr)
-        raise
+    with ExitStack() as reservation:
+        with catch_signals() as stop, exit_on_error(json=json) as seen:
+            report(_replace(load_environment(env), options, stop, seen, reservation), json=json)
+        try:
+            run_request(env, Request("migrate"), options)
+            if not no_seed:
+                run_request(env, Request("seed"), options)
+        except Exit:
+            print(_UNFINISHED, file=sys.stderr)
+            raise
 
 
-def _replace(environment: Environment, options: Options, stop: Stop, seen: list[str]) -> Iterator[Event]:
-    """Replace the database by an empty one, or create it if it does not exist; complete a reset that was interrupted."""
-    found = databases.find_local(environment, stop, command="db.reset")
+def _replace(environment: Environment, options: Options, stop: Stop, seen: list[str], reservation: ExitStack) -> Iterator[Event]:
+    """Replace the database by an empty one, or create it if it does not exist; complete a reset that was interrupted.
+
+    No other command drops the new one until `reservation` is closed.
+    """
+    with databases.refuse_ended_sessions():
+        found = databases.find_local(environment, stop, command="db.reset")
     seen.append(found.url)
+    reservation.enter_context(databases.reserve(found))
     with databases.administer(found.url) as connection:
-        databases.reserve(connection, found.name)
         if not databases.exists(connection, found.name):
             spare = replacing.find_prepared(connection, found.name)
             if spare:
@@ -60,9 +66,11 @@ def _replace(environment: Environment, options: Options, stop: Stop, seen: list[
             yield found.describe("created")
             return
         runner = build_runner(environment, stop)
-        with runner.read() as session:
-            replacing.refuse_extensions(session)
-        confirm_loss(found, databases.read_content(found.url, connection, found.name), options, stop, command="db.reset")
+        with databases.refuse_ended_sessions():
+            with runner.read() as session:
+                replacing.refuse_extensions(session)
+            content = databases.read_content(found.url, connection, found.name)
+        confirm_loss(found, content, options, stop, command="db.reset")
         lock = runner.make_lock()
         try:
             yield from lock.acquire()
