@@ -64,7 +64,8 @@ class Repository:
         """Return True if a file is in the index of git, even if it is not on disk."""
         return self.exists and bool(self._ask("ls-files", "--", str(path.absolute())))
 
-    def find_root(self) -> Path | None:
+    @cached_property
+    def root(self) -> Path | None:
         """Return the root of the work tree; None without git."""
         answer = self._ask("rev-parse", "--show-toplevel")
         return Path(answer) if answer else None
@@ -79,7 +80,7 @@ class Repository:
 
     def list_committed(self, commit: str, folder: Path) -> list[str]:
         """Return the files of a folder in a commit, relative to the folder, which need not exist in the work tree."""
-        root = self.find_root()
+        root = self.root
         if root is None or not folder.resolve().is_relative_to(root.resolve()):
             return []
         path = folder.resolve().relative_to(root.resolve()).as_posix()
@@ -90,7 +91,7 @@ class Repository:
 
     def list_files(self) -> tuple[Path | None, list[str]]:
         """Return the root of the work tree, and the paths that git tracks or does not ignore; None and no paths without git."""
-        root = self.find_root()
+        root = self.root
         if root is None or not root.is_dir():
             return None, []
         listed = Repository(root)._ask("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.console.prompts import confirm_by_typing, explain_no_prompt
+from tasks.console.prompts import confirm_by_typing, require_prompt
 from tasks.options import Options
 from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import RefusedError
@@ -35,12 +35,6 @@ def choose_approval(environment: Environment, request: Request, options: Options
             hint=f"Deploy first. Or check the plan (--dry-run), then confirm it: {again} --upload --yes",
             state=_STATE,
         )
-    reason = explain_no_prompt(json=options.json)
-    if reason:
-        check = "Check the plan first (--dry-run), then confirm it" if has_dry_run(request) else "Confirm it beforehand"
-        raise RefusedError(
-            f"{name} is guarded and asks for confirmation, but {reason}",
-            hint=f"{check}: {again} --yes",
-            state=_STATE,
-        )
+    check = "Check the plan first (--dry-run), then confirm it" if has_dry_run(request) else "Confirm it beforehand"
+    require_prompt(f"{name} is guarded and asks for confirmation", f"{check}: {again} --yes", json=options.json)
     return lambda: confirm_by_typing(f"This will change {name}.", name, stop)

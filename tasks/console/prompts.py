@@ -36,6 +36,13 @@ def explain_no_prompt(*, json: bool) -> str:
     return ""
 
 
+def require_prompt(what: str, hint: str, *, json: bool) -> None:
+    """Raise RefusedError if no question can be asked; `what` is the first part of its message: what asks for confirmation."""
+    reason = explain_no_prompt(json=json)
+    if reason:
+        raise RefusedError(f"{what}, but {reason}", hint=hint, state="Nothing was changed.")
+
+
 def read_answer(question: str, stop: Stop) -> str:
     """Ask on stderr and return the line that is typed, empty at the end of the input. Raises Interruption on a signal."""
     print(question, end="", file=sys.stderr, flush=True)

@@ -21,7 +21,7 @@ from tasks.commands.dumps.dump_file import DumpFile, open_dump
 from tasks.commands.dumps.replacement import count_tables, label_local, replace_database, take_over
 from tasks.commands.local.locality import has_objects, require_local
 from tasks.config.environments import load_environment
-from tasks.console.prompts import confirm_by_typing, explain_no_prompt
+from tasks.console.prompts import confirm_by_typing, require_prompt
 from tasks.options import Options
 from tasks.programs.finding import find_embedded_psql
 from tasks.programs.running import read_exit_code, start_program
@@ -29,7 +29,7 @@ from tasks.programs.service_file import build_environment, list_parameters, open
 from tasks.runner.command_lines import compose_command, quote_words
 from tasks.runner.database.addresses import describe_database, resolve
 from tasks.runner.database.session import connect
-from tasks.runner.errors import RefusedError, RunnerError
+from tasks.runner.errors import RunnerError
 from tasks.runner.files.checkout import show_path
 from tasks.runner.signals import Stop, catch_signals
 
@@ -70,13 +70,8 @@ def _confirm(url: str, file: str, options: Options, stop: Stop) -> None:
         return
     name = resolve(url).database
     what = f"{name} is not empty ({_show(tables)}), and {quote_words(file)} replaces it with all its rows"
-    reason = explain_no_prompt(json=options.json)
-    if reason:
-        raise RefusedError(
-            f"{what}: that asks for confirmation, but {reason}",
-            hint=f"Confirm it beforehand: {compose_command('db.restore', file, '--yes')}",
-            state="Nothing was changed.",
-        )
+    hint = f"Confirm it beforehand: {compose_command('db.restore', file, '--yes')}"
+    require_prompt(f"{what}: that asks for confirmation", hint, json=options.json)
     confirm_by_typing(f"{what}.", name, stop)
 
 

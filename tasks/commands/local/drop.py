@@ -16,7 +16,7 @@ from tasks.commands.local.replacing import find_prepared
 from tasks.config.environments import Environment, load_environment
 from tasks.console.cells import clean
 from tasks.console.lines import count, format_session
-from tasks.console.prompts import explain_no_prompt, read_answer
+from tasks.console.prompts import read_answer, require_prompt
 from tasks.options import Options
 from tasks.report import report
 from tasks.runner.errors import RefusedError
@@ -71,13 +71,7 @@ def confirm_loss(found: LocalDatabase, content: Content, options: Options, stop:
     ended = "".join(f"\n  {format_session(session)}" for session in content.sessions)
     ends = f"\nIt also ends {count(len(content.sessions), 'session')}:{ended}" if content.sessions else ""
     message = f"{command} drops the database {name} with {lost}.{ends}"
-    reason = explain_no_prompt(json=options.json)
-    if reason:
-        raise RefusedError(
-            f"{message}\nThis needs confirmation, but {reason}",
-            hint=f"Confirm it beforehand: inv {command} --yes",
-            state=databases.UNCHANGED,
-        )
+    require_prompt(f"{message}\nThis needs confirmation", f"Confirm it beforehand: inv {command} --yes", json=options.json)
     if read_answer(f"{message}\nContinue? [y/N] ", stop).lower() not in {"y", "yes"}:
         raise RefusedError("not confirmed", hint="Run the same command again to be asked again.", state=databases.UNCHANGED)
 

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from tasks.config.environments import find_database_url
 from tasks.console.cells import clean
-from tasks.console.prompts import confirm_by_typing, explain_no_prompt
+from tasks.console.prompts import confirm_by_typing, require_prompt
 from tasks.programs.service_file import list_parameters
 from tasks.runner.command_lines import show_name
 from tasks.runner.database.addresses import describe_database, resolve
-from tasks.runner.errors import RefusedError
 from tasks.runner.ledger.environment_label import is_loopback
 from tasks.runner.settings import LOCAL
 from tasks.runner.signals import catch_signals
@@ -57,11 +56,7 @@ def confirm_guarded(environment: Environment, options: Options, again: str) -> N
     print(f"⚠️  {name} is guarded", file=sys.stderr, flush=True)
     if options.yes:
         return
-    reason = explain_no_prompt(json=options.json)
-    if reason:
-        raise RefusedError(
-            f"{name} is guarded and asks for confirmation, but {reason}", hint=f"Confirm it beforehand: {again}", state=_STATE
-        )
+    require_prompt(f"{name} is guarded and asks for confirmation", f"Confirm it beforehand: {again}", json=options.json)
     with catch_signals() as stop:
         confirm_by_typing(f"The statements may change {name}.", name, stop)
 
