@@ -33,5 +33,9 @@ class StatementForecast(Event):
     waits_for: tuple[int, ...]
     source: str
     not_known: tuple[str, ...]
+    blocked_seconds: tuple[float, float] | None = None
+    """How long what it keeps out is kept out: from the lock to the end of the transaction. `seconds` is its own duration."""
+    number: int = 0
+    """Its number in the file, from 1."""
     disk_bytes: int | None = None
     """The disk that it needs while it runs."""

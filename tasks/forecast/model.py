@@ -24,6 +24,8 @@ class ObservedStatement:
     """
 
     version: str
+    number: int
+    """Its number in the file, from 1; two statements may begin on one line."""
     line: int
     statement: str
     """The text of the statement, with passwords masked."""
