@@ -42,6 +42,7 @@ from tasks.runner.operations.requests import Request, parse_count, parse_plan, p
         "strict": "refuse files that are older than the newest applied one",
         "sql": SQL_HELP,
         "atomic": "run all files in one transaction: all of them or none",
+        "before_deploy": "leave the files marked after-deploy pending",
     }
 )
 def migrate(
@@ -51,6 +52,7 @@ def migrate(
     to: str = "",
     strict: bool = False,
     atomic: bool = False,
+    before_deploy: bool = False,
     json: bool = False,
     verbose: bool = False,
     yes: bool = False,
@@ -63,7 +65,15 @@ def migrate(
     with exit_on_error(json=json):
         file, chosen = parse_sql_file(sql), parse_plan(plan)
         request = Request(
-            "migrate", to, strict, dry_run=dry_run, plan=chosen, atomic=atomic, sql=file and STDOUT, verbose=verbose
+            "migrate",
+            to,
+            strict,
+            dry_run=dry_run,
+            plan=chosen,
+            atomic=atomic,
+            before_deploy=before_deploy,
+            sql=file and STDOUT,
+            verbose=verbose,
         )
     run_request(env, request, Options(json, verbose, yes, start, upload, file))
 

@@ -70,8 +70,11 @@ def test_only_the_job_that_github_has_approved_confirms_in_advance(workflow: dic
     commands = [step["run"] for step in list_steps(workflow, *ENVIRONMENTS) if "deploy.sh" in step.get("run", "")]
     assert commands == [
         "./scripts/deploy.sh dev --upload",
+        "./scripts/deploy.sh dev --after-deploy",
         "./scripts/deploy.sh staging --upload",
+        "./scripts/deploy.sh staging --after-deploy",
         "./scripts/deploy.sh prod --upload --yes",
+        "./scripts/deploy.sh prod --after-deploy --yes",
     ]
 
 
@@ -84,7 +87,7 @@ def test_the_token_may_only_read_and_secrets_are_for_the_deploying_steps(workflo
     assert workflow["permissions"] == {"contents": "read"}
     assert not any("permissions" in job for job in workflow["jobs"].values())
     with_secrets = [step for step in list_steps(workflow) if SECRET in str(step)]
-    assert [step["run"].split()[0] for step in with_secrets] == ["./scripts/deploy.sh"] * 3
+    assert [step["run"].split()[0] for step in with_secrets] == ["./scripts/deploy.sh", "flyctl", "./scripts/deploy.sh"] * 3
     assert PATH.read_text().count(SECRET) == sum(str(step).count(SECRET) for step in with_secrets)
     checkouts = [step for step in list_steps(workflow) if "checkout" in step.get("uses", "")]
     assert [step["with"]["persist-credentials"] for step in checkouts] == [False] * len(workflow["jobs"])
@@ -92,10 +95,18 @@ def test_the_token_may_only_read_and_secrets_are_for_the_deploying_steps(workflo
 
 def test_requirements_are_installed_before_the_step_with_secrets(workflow: dict[str, Any]) -> None:
     for job in ENVIRONMENTS:
-        *_, installing, deploying = list_steps(workflow, job)
+        *_, installing, before, deploying, after = list_steps(workflow, job)
         assert installing["run"] == "source scripts/venv.sh && ensure_venv"
-        assert SECRET in str(deploying)
+        assert all(SECRET in str(step) for step in (before, deploying, after))
         assert SECRET not in str(installing)
+
+
+def test_the_app_is_deployed_between_the_two_migrations_if_the_checkout_has_one(workflow: dict[str, Any]) -> None:
+    for job in ENVIRONMENTS:
+        *_, before, deploying, after = list_steps(workflow, job)
+        assert "if" not in before
+        assert deploying["if"] == after["if"] == "hashFiles('fly.toml') != ''"
+        assert deploying["run"].startswith("flyctl deploy ")
 
 
 def test_the_head_demands_branches_and_a_token_for_each_level() -> None:

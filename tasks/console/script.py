@@ -39,6 +39,7 @@ from tasks.runner.signals import catch_signals
 _INTERNAL = ("files", "adopt", "settle", "catalog", "probe", "outcome")
 """The commands that `inv` runs on a machine; users do not type them."""
 _SWITCHES = {
+    "--before-deploy": "leave the files marked after-deploy pending, for a release command",
     "--atomic": "apply all files and their rows in one transaction, or refuse",
     "--dry-run": "print the plan, in a READ ONLY transaction, and change nothing",
     "--strict": "refuse files that are older than the newest applied one",
@@ -130,7 +131,9 @@ def _build_parser() -> CommandParsers:
             command.add_argument(flag, action="store_true", help=_SWITCHES[flag])
         return command
 
-    migrate = add("migrate", "apply every pending migration (the default)", "--dry-run", "--strict", "--atomic")
+    migrate = add(
+        "migrate", "apply every pending migration (the default)", "--dry-run", "--strict", "--atomic", "--before-deploy"
+    )
     migrate.add_argument("--to", default="", metavar="VERSION", help="stop after this version")
     migrate.add_argument("--plan", type=_read_plan, default=argparse.SUPPRESS, metavar="ID", help=_PLAN_HELP)
     migrate.add_argument("--sql", type=_read_sql_file, default=argparse.SUPPRESS, metavar="FILE", help=SQL_HELP)

@@ -72,6 +72,8 @@ class MigrationVerified(Event):
     findings: tuple[RehearsalFinding, ...]
     unchecked: tuple[str, ...]
     duration_ms: int
+    deferred: bool = False
+    """Whether it runs after the deployment, which makes it late for those behind it."""
 
 
 @event("verify_finished")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +34,8 @@ class RehearsedMigration:
     shown: str = ""
     shown_down: str = ""
     checksum: str = field(default="", compare=False)
+    after_deploy: bool = False
+    """Whether it runs after the deployment, and perhaps after migrations behind it."""
 
     def make_step(self, direction: Direction) -> Step:
         """Return the step that a run would execute; raises RefusedError if the text is missing or cannot be run."""
@@ -86,11 +88,14 @@ def read_migration_pairs(
 ) -> tuple[RehearsedMigration, ...]:
     """Read the texts of some versions of a checkout, by default of all; raises FilesError for a file that cannot be read."""
     return tuple(
-        read_pair(
-            version,
-            migrations.up_path(version),
-            migrations.down_path(version),
-            with_down=with_downs and version in migrations.downs,
+        replace(
+            read_pair(
+                version,
+                migrations.up_path(version),
+                migrations.down_path(version),
+                with_down=with_downs and version in migrations.downs,
+            ),
+            after_deploy=version in migrations.after_deploy,
         )
         for version in (migrations.checksums if versions is None else versions)
     )

@@ -37,11 +37,20 @@ class Selection:
         """Return True if a version is not applied, and older than the newest applied one."""
         return version not in self.applied and version < max(self.applied, default="")
 
+    def is_deferred(self, version: str) -> bool:
+        """Return True if a version runs after the deployment, and a run before it applies others behind this version."""
+        behind = (each for each in self.migrations if each.name > version and each.name not in self.applied)
+        marked = any(each.name == version and each.after_deploy for each in self.migrations)
+        return marked and bool(self.applied) and version not in self.applied and not all(each.after_deploy for each in behind)
+
     def list_orders(self, version: str) -> tuple[list[RehearsedMigration], list[RehearsedMigration]]:
         """Return the applied migrations with a late version in its place, and with it after all of them.
 
-        Other late versions before it are in both lists: in their places, and just before it.
+        Other late versions before it are in both lists: in their places, and just before it. With one that is deferred, all
+        migrations are in both lists: by name, and those that run after the deployment at the end.
         """
+        if self.is_deferred(version):
+            return list(self.migrations), sorted(self.migrations, key=lambda each: (self.is_deferred(each.name), each.name))
         late = [migration for migration in self.migrations if migration.name <= version and self.is_late(migration.name)]
         applied = [migration for migration in self.migrations if migration.name in self.applied]
         return sorted([*applied, *late], key=lambda migration: migration.name), [*applied, *late]

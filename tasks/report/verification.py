@@ -79,7 +79,8 @@ def _format_verified(event: MigrationVerified, style: Style) -> list[Line]:
     if event.irreversible and event.works:
         lines += hang(f"{INDENT}irreversible: ", event.irreversible, "dim")
     if event.late == "safe":
-        lines.append(Line(f"{INDENT}late, but safe: the schema is the same as when it runs in order", "dim"))
+        when = "after the deployment, and" if event.deferred else "late, but"
+        lines.append(Line(f"{INDENT}{when} safe: the schema is the same as when it runs in order", "dim"))
     lines += _format_findings(event.version, event.findings, style)
     for text in event.unchecked:
         lines += hang(f"{INDENT}not checked: ", text, "warn")

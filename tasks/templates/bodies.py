@@ -29,6 +29,13 @@ _CHECK_TYPE = "-- Check the type: it is guessed from the column's name.\n"
 _CONCURRENTLY = "-- CONCURRENTLY does not block writes. It cannot run in a transaction; the tool runs it outside of one.\n"
 _NOT_VALID = "-- NOT VALID: rows that exist are checked in the next migration, without a lock that blocks writes.\n"
 _VALIDATE = "-- Reads the whole table, and blocks neither reads nor writes.\n"
+_AFTER_DEPLOY = (
+    "-- migrate: after-deploy\n"
+    "-- The code that runs until the deployment may still use this. Delete the line above if none of it does.\n\n"
+)
+_RENAMED = (
+    f"{_AFTER_DEPLOY}-- The application must know both names: the new one is there from this moment on, the old one until then.\n"
+)
 _NOT_VALIDATED = "-- No statement makes a constraint not valid again, so it is created again, without a scan.\n"
 
 _TYPES = (
@@ -160,15 +167,14 @@ def _write_dropped_columns(reading: Reading, _known: KnownSchema) -> tuple[Body,
     examples = [f"ALTER TABLE {table.sql} ADD COLUMN {quote_identifier(name)} …;" for name in reading.columns]
     subject = "the types of the columns" if len(reading.columns) > 1 else "the type of the column"
     what = f"{subject} {_join(reading.columns)}, and {'their' if len(reading.columns) > 1 else 'its'} values cannot be restored"
-    return (Body(up, describe_unwritten_down(f"the name does not determine {what}.", examples)),)
+    return (Body(_AFTER_DEPLOY + up, describe_unwritten_down(f"the name does not determine {what}.", examples)),)
 
 
 def _write_renamed_column(reading: Reading, _known: KnownSchema) -> tuple[Body, ...]:
     table, (old,), (new,) = _take_table(reading), reading.columns, reading.new_names
-    note = "-- The application that runs must know the new name from this moment on; the old one is gone.\n"
     return (
         Body(
-            f"{note}ALTER TABLE {table.sql} RENAME COLUMN {quote_identifier(old)} TO {quote_identifier(new)};\n",
+            f"{_RENAMED}ALTER TABLE {table.sql} RENAME COLUMN {quote_identifier(old)} TO {quote_identifier(new)};\n",
             f"ALTER TABLE {table.sql} RENAME COLUMN {quote_identifier(new)} TO {quote_identifier(old)};\n",
         ),
     )
@@ -176,11 +182,10 @@ def _write_renamed_column(reading: Reading, _known: KnownSchema) -> tuple[Body, 
 
 def _write_renamed_table(reading: Reading, _known: KnownSchema) -> tuple[Body, ...]:
     table, new = _take_table(reading), reading.new_names[-1]
-    note = "-- The application that runs must know the new name from this moment on; the old one is gone.\n"
     renamed = quote_qualified(table.schema, new)
     return (
         Body(
-            f"{note}ALTER TABLE {table.sql} RENAME TO {quote_identifier(new)};\n",
+            f"{_RENAMED}ALTER TABLE {table.sql} RENAME TO {quote_identifier(new)};\n",
             f"ALTER TABLE {renamed} RENAME TO {quote_identifier(table.name)};\n",
         ),
     )
@@ -226,7 +231,7 @@ def _compose_trigger(table: KnownTable, known: KnownSchema) -> str:
 def _write_dropped_table(reading: Reading, _known: KnownSchema) -> tuple[Body, ...]:
     table = _take_table(reading)
     what = f"the name does not determine the columns of the table {table.sql}, and its rows cannot be restored."
-    return (Body(f"DROP TABLE {table.sql};\n", describe_unwritten_down(what, [f"CREATE TABLE {table.sql} (…);"])),)
+    return (Body(f"{_AFTER_DEPLOY}DROP TABLE {table.sql};\n", describe_unwritten_down(what, [f"CREATE TABLE {table.sql} (…);"])),)
 
 
 def _write_extension(reading: Reading, known: KnownSchema) -> tuple[Body, ...]:
@@ -240,7 +245,7 @@ def _write_extension(reading: Reading, known: KnownSchema) -> tuple[Body, ...]:
 
 def _write_dropped_extension(reading: Reading, _known: KnownSchema) -> tuple[Body, ...]:
     name = quote_identifier(reading.extension)
-    return (Body(f"DROP EXTENSION {name};\n", f"CREATE EXTENSION {name};\n"),)
+    return (Body(f"{_AFTER_DEPLOY}DROP EXTENSION {name};\n", f"CREATE EXTENSION {name};\n"),)
 
 
 def _write_row_security(reading: Reading, _known: KnownSchema) -> tuple[Body, ...]:

@@ -10,6 +10,7 @@ import pytest
 from tests.fly.operating import STAGING
 from tests.kit.checkouts import Checkout, make_checkout
 from tests.kit.databases import Database
+from tests.kit.fly.images import copy_files
 from tests.kit.fly.world import FlyWorld
 
 VERSIONS = [f"2025010{number}000000_create_t{number}" for number in range(1, 8)]
@@ -78,6 +79,45 @@ def test_deploy_accepts_the_name_of_an_app_and_passes_flags_to_the_migration(dep
     deployer.deploy("prod", "--upload", "--yes", check=0, APP_NAME=PROD)
     assert database.query("SELECT count(*) FROM schema_migrations") == [(8,)]
     assert {call[call.index("-a") + 1] for call in deployer.fly.calls if "-a" in call} == {PROD}
+
+
+def write_marked(deployer: Deployer) -> None:
+    """Add a migration that runs after the deployment, and one behind it."""
+    deployer.checkout.write_up("20250109000000_drop_t1", "-- migrate: after-deploy\nDROP TABLE t1;")
+    deployer.checkout.write_up("20250110000000_create_t9", "CREATE TABLE t9 ();")
+
+
+def count_tables(database: Database, *names: str) -> int:
+    """Return how many of these tables exist."""
+    ((found,),) = database.query("SELECT count(*) FROM pg_class WHERE relname = ANY (%s)", [list(names)])
+    return int(found)
+
+
+def test_an_upload_leaves_what_runs_after_the_deployment_to_the_second_step(deployer: Deployer, database: Database) -> None:
+    (machine,) = deployer.fly.add_app(STAGING, database, files=deployer.checkout.root)
+    write_marked(deployer)
+    before = deployer.deploy("staging", "--upload", check=0)
+    assert "is left pending: it runs after the deployment" in before.stdout
+    assert count_tables(database, "t1", "t9") == 2
+    early = deployer.deploy("staging", "--after-deploy", check=3)
+    assert "lacks 2 migrations that this checkout has" in early.stderr
+    copy_files(machine.folder, deployer.checkout.root)
+    deployer.deploy("staging", "--after-deploy", check=0)
+    assert count_tables(database, "t1", "t9") == 1
+
+
+def test_upload_and_after_deploy_contradict_each_other(deployer: Deployer) -> None:
+    result = deployer.deploy("staging", "--upload", "--after-deploy", check=2)
+    assert "use one of them" in result.stderr
+    assert deployer.fly.calls == []
+
+
+def test_a_release_command_leaves_what_runs_after_the_deployment_pending(deployer: Deployer, database: Database) -> None:
+    write_marked(deployer)
+    (machine,) = deployer.fly.add_app(STAGING, database, files=deployer.checkout.root, starts_in_app=True)
+    released = machine.run_command("python scripts/migrate.py --before-deploy")
+    assert released.returncode == 0
+    assert count_tables(database, "t1", "t9") == 2
 
 
 def test_the_documented_release_command_works(deployer: Deployer, database: Database) -> None:

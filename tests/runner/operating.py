@@ -72,12 +72,13 @@ class Operator:
         to: str = "",
         strict: bool = False,
         atomic: bool = False,
+        before_deploy: bool = False,
         dry_run: bool = False,
         plan: str = "",
         **options: Any,
     ) -> list[Event]:
         """Migrate, and return all events."""
-        goal = MigrateGoal(to=to, strict=strict, atomic=atomic)
+        goal = MigrateGoal(to=to, strict=strict, atomic=atomic, before_deploy=before_deploy)
         return list(migrate(self.make_runner(**options), goal, RunMode(dry_run, plan)))
 
     def roll_back(self, *, steps: int = 1, to: str = "", dry_run: bool = False, plan: str = "", **options: Any) -> list[Event]:

@@ -164,6 +164,21 @@ def test_a_drop_runs_and_its_unwritten_down_is_refused(operator: Operator, name:
     assert parse(made.down.read_text() + directive).irreversible == "REASON"
 
 
+@pytest.mark.parametrize(
+    ("name", "marked"),
+    [
+        *((name, True) for name in UNDOCUMENTED_DOWN),
+        ("rename_email_to_contact_in_users", True),
+        ("rename_order_to_purchases", True),
+        ("add_phone_and_team_name_to_users", False),
+        ("create_badges", False),
+    ],
+)
+def test_drops_and_renames_run_after_the_deployment(operator: Operator, name: str, marked: bool) -> None:
+    (made,) = create(operator, name)
+    assert parse(made.up.read_text()).after_deploy == marked
+
+
 def test_an_empty_body_is_refused_until_it_is_written(operator: Operator) -> None:
     (made,) = create(operator, "merge_duplicate_roles")
     for path in (made.up, made.down):

@@ -78,7 +78,7 @@ def _verify_one(
             before = selection.list_before(migration.name)
             rows = try_with_rows(server, before, migration, down=down, timeout_s=options.timeout_s)
             findings, unchecked = findings + rows.findings, unchecked + rows.unfilled
-        if trial.works and selection.is_late(migration.name):
+        if trial.works and (selection.is_late(migration.name) or selection.is_deferred(migration.name)):
             found = tuple(try_out_of_order(server, selection, migration.name, timeout_s=options.timeout_s))
             findings += found
             late = "differs" if any(counts(finding) for finding in found) else "safe"
@@ -95,6 +95,7 @@ def _verify_one(
         findings,
         tuple(dict.fromkeys(unchecked)),
         count_ms(begun),
+        selection.is_deferred(migration.name),
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Collection, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from tasks.runner.errors import FilesError, Place, RefusedError
 from tasks.runner.files.checksums import list_checksums
 from tasks.runner.files.decoding import decode_source
 from tasks.runner.files.versions import describe_fault, path_of
+from tasks.runner.parsing.directives import AFTER_DEPLOY, read_header
 from tasks.runner.parsing.sections import read_sections
+from tasks.runner.parsing.source_text import ScriptError, take_text
 
 _BLOCK = 64 * 1024
 _LONGEST_WORD = 16
@@ -58,6 +61,8 @@ class Migrations:
     downs: frozenset[str]
     both_directions: Mapping[str, str] = field(default_factory=dict)
     """The up files that another tool's marks divide into up and down: by version, where the down section begins."""
+    after_deploy: frozenset[str] = frozenset()
+    """The versions that are marked to run when the application of before is gone."""
 
     @property
     def up_folder(self) -> Path:
@@ -125,11 +130,15 @@ def read_migrations(folder: Path) -> Migrations:
     checksums = read_checksums(up_folder, ups, marked)
     stems = frozenset(name[: -len(".sql")] for name in downs)
     versions = {name[: -len(".sql")]: checksum for name, checksum in checksums.items()}
-    return Migrations(folder, flat, versions, stems, find_both_directions(up_folder, marked))
+    sources = dict(_read_marked(up_folder, marked))
+    after_deploy = frozenset(version for version, source in sources.items() if _runs_after_deploy(source))
+    return Migrations(folder, flat, versions, stems, find_both_directions(sources), after_deploy)
 
 
 def read_checksums(folder: Path, names: Collection[str], marked: set[str] | None = None) -> dict[str, str]:
-    """Return the SHA-256 checksums of files of a folder, sorted by name; add to `marked` those that may have section marks.
+    """Return the SHA-256 checksums of files of a folder, sorted by name.
+
+    Those that may have section marks of another tool, or the directive after-deploy, are added to `marked`.
 
     Raises FilesError that lists all files that cannot be read.
     """
@@ -162,25 +171,39 @@ def _hash_file(name: str, folder_descriptor: int) -> tuple[str, bool]:
     try:
         while block := os.read(file, _BLOCK):
             checksum.update(block)
-            has_marks = has_marks or may_have_marks_in(before[-_LONGEST_WORD:] + block)
+            has_marks = has_marks or _may_have_marks(before[-_LONGEST_WORD:] + block)
             before = block
     finally:
         os.close(file)
     return checksum.hexdigest(), has_marks
 
 
-def find_both_directions(folder: Path, names: Iterable[str]) -> dict[str, str]:
+def _may_have_marks(data: bytes) -> bool:
+    return may_have_marks_in(data) or AFTER_DEPLOY.encode() in data.lower()
+
+
+def _read_marked(folder: Path, names: Iterable[str]) -> Iterator[tuple[str, SourceFile]]:
+    for name in sorted(names):
+        # A file that cannot be read is reported where its text is needed.
+        with suppress(FilesError):
+            yield name[: -len(".sql")], read_source(folder / name)
+
+
+def find_both_directions(sources: Mapping[str, SourceFile]) -> dict[str, str]:
     """Return the files with statements in both sections of another tool: by version, where the down section begins."""
     found = {}
-    for name in sorted(names):
-        try:
-            source = read_source(folder / name)
-        except FilesError:
-            continue  # It is reported where the text is needed.
+    for version, source in sources.items():
         sections = read_sections(source.text) if may_have_marks(source.text.lower()) else None
         if sections is not None and sections.has_up and sections.has_down:
-            found[name[: -len(".sql")]] = f"{source.shown}:{sections.down_line} begins a down section of {sections.tool}"
+            found[version] = f"{source.shown}:{sections.down_line} begins a down section of {sections.tool}"
     return found
+
+
+def _runs_after_deploy(source: SourceFile) -> bool:
+    """Return True for a file with the directive; one with a wrong directive is reported where it is parsed."""
+    with suppress(ScriptError):
+        return read_header(take_text(source.text, source.shown)).after_deploy
+    return False
 
 
 def read_source(path: Path) -> SourceFile:

@@ -51,6 +51,8 @@ class Request:
     """The process whose session is to be ended."""
     atomic: bool = False
     """Run all migrations in one transaction."""
+    before_deploy: bool = False
+    """Leave the migrations pending that run after the deployment."""
     sql: str = ""
     """Write a script for psql to this file instead of running the plan; - is standard output."""
     verbose: bool = False
@@ -128,7 +130,7 @@ def _run(request: Request, runner: MigrationRunner, confirm: Confirm | None, app
 
     mode = RunMode(request.dry_run, request.plan, approve, confirm, request.verbose)
     if request.command == "migrate":
-        goal = MigrateGoal(to=request.to, strict=request.strict, atomic=request.atomic)
+        goal = MigrateGoal(to=request.to, strict=request.strict, atomic=request.atomic, before_deploy=request.before_deploy)
         if request.sql:
             from tasks.runner.operations.sql_script import write_sql
 

@@ -47,6 +47,7 @@ from tasks.runner.redaction import redact_stored
 from tasks.runner.settings import LOCAL
 
 _OPEN = frozenset({"pending", "late"})
+_AFTER_DEPLOY = "runs after the deployment"
 _HISTORY = """
 SELECT id, run_id::text, coalesce(version, ''), action, outcome, segments_done, segments_total, actor, host,
        coalesce(git_revision, ''), coalesce(git_dirty, false), tool_version, coalesce(sqlstate, ''), coalesce(error, ''),
@@ -90,7 +91,7 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
         run = read_active_run(connection)
         if run is not None and run.action == "migrate" and run.statement and not run.version:
             run = replace(run, version=_find_running(run.statement, migrations, choice.versions))
-    rows = tuple(_build_row(version, states[version], details.get(version), ledger) for version in shown)
+    rows = tuple(_build_row(version, states[version], details.get(version), ledger, migrations) for version in shown)
     yield StatusRead(
         runner.environment or ledger.environment,
         database,
@@ -181,7 +182,7 @@ def _read_details(connection: psycopg.Connection, ledger: Ledger, versions: list
     return {recorded[row[0]]: row[1:] for row in connection.execute(query, [list(recorded)])}
 
 
-def _build_row(version: str, state: str, details: tuple[Any, ...] | None, ledger: Ledger) -> StatusRow:
+def _build_row(version: str, state: str, details: tuple[Any, ...] | None, ledger: Ledger, migrations: Migrations) -> StatusRow:
     attempt = ledger.attempts.get(version)
     note = ""
     if attempt is not None and state == "interrupted":
@@ -193,6 +194,8 @@ def _build_row(version: str, state: str, details: tuple[Any, ...] | None, ledger
         note = f"absorbed by {ledger.absorbed[version]}"
     elif state == "applied" and ledger.checksums.get(version) is None and version not in ledger.newer_names:
         note = "recorded without a checksum"
+    if version in migrations.after_deploy and version not in ledger.checksums:
+        note = "; ".join(filter(None, (_AFTER_DEPLOY, note)))
     if details is None:
         return StatusRow(version, state, note=note, failed=failed)
     return StatusRow(version, state, details[0] or "", details[1], details[2], note, failed)

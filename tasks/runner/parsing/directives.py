@@ -14,14 +14,20 @@ UNWRITTEN = "NOT WRITTEN YET"
 
 _UNWRITTEN = re.compile(rf"(?:--|/\*)\s*{UNWRITTEN}\b")
 _DIRECTIVE = re.compile(r"--\s*migrate\s*:\s*(.*?)\s*$", re.IGNORECASE)
-_MISSPELT = re.compile(r"--\s*(\w+)\s*:?\s*(no[-_ ]?transactions?)\s*", re.IGNORECASE)
+_MISSPELT = re.compile(r"--\s*(\w+)\s*:?\s*(no[-_ ]?transactions?|after[-_ ]?deploy(?:ment)?)\s*", re.IGNORECASE)
 """A comment that means a directive, without the colon or with another word before it."""
 _IRREVERSIBLE = re.compile(r"irreversible(?![\w-])[\s:,–—-]*(.*)", re.IGNORECASE)
 _EXAMPLE = "-- migrate: irreversible the dropped data is gone"
-_NAMES = ("no-transaction", "irreversible")
+_NO_TRANSACTION = "no-transaction"
+AFTER_DEPLOY = "after-deploy"
+"""The directive of a migration that runs when the application of before is gone."""
+_SWITCHES = (_NO_TRANSACTION, AFTER_DEPLOY)
+"""The directives without a value."""
+_NAMES = (*_SWITCHES, "irreversible")
 _KNOWN = (
     "-- migrate: no-transaction (each statement commits separately)\n"
-    "-- migrate: irreversible REASON (a down file without statements: the migration cannot be rolled back)"
+    "-- migrate: irreversible REASON (a down file without statements: the migration cannot be rolled back)\n"
+    f"-- migrate: {AFTER_DEPLOY} (it runs when the application of before is gone; --before-deploy leaves it pending)"
 )
 _DBMATE = "It is a mark of dbmate, which inv db.cleanup-legacy replaces."
 
@@ -33,6 +39,7 @@ class Header:
     no_transaction: bool = False
     irreversible: str | None = None
     at: int = 0
+    after_deploy: bool = False
 
 
 def may_have_directives(lowered: str) -> bool:
@@ -42,7 +49,7 @@ def may_have_directives(lowered: str) -> bool:
 
 def read_header(sql: SqlText) -> Header:
     """Read the directives; raises ScriptError for one that is unknown, lacks its reason, or follows a statement."""
-    no_transaction, irreversible, at = False, None, 0
+    switches, irreversible, at = set[str](), None, 0
     in_head = True
     for token in tokenize(sql.text, skip=SPACE):
         if token.kind not in COMMENTS:
@@ -55,7 +62,7 @@ def read_header(sql: SqlText) -> Header:
             continue
         name = match.group(1)
         reason = _IRREVERSIBLE.fullmatch(name)
-        known = name.lower() == "no-transaction" or reason is not None
+        known = name.lower() in _SWITCHES or reason is not None
         if not in_head:
             if known:
                 raise sql.error(
@@ -68,18 +75,19 @@ def read_header(sql: SqlText) -> Header:
             if not irreversible:
                 raise sql.error(at, "the directive irreversible needs a reason", hint=_EXAMPLE)
         elif known:
-            no_transaction = True
+            switches.add(name.lower())
         else:
             hint = _DBMATE if re.match(r"(up|down)\b", name) else _propose_directive(name)
             raise sql.error(token.start, f"unknown directive {name!r}", hint=hint)
-    return Header(no_transaction, irreversible, at)
+    return Header(_NO_TRANSACTION in switches, irreversible, at, AFTER_DEPLOY in switches)
 
 
 def _refuse_misspelt(sql: SqlText, at: int, comment: str) -> None:
     """Raise ScriptError for a comment that would be ignored, although it means a directive."""
     match = _MISSPELT.fullmatch(comment)
     if match is not None and nearest(match[1], ["migrate"]):
-        raise sql.error(at, f"{comment.rstrip()!r} is not a directive", hint="Did you mean -- migrate: no-transaction?")
+        meant = AFTER_DEPLOY if match[2].lower().startswith("after") else _NO_TRANSACTION
+        raise sql.error(at, f"{comment.rstrip()!r} is not a directive", hint=f"Did you mean -- migrate: {meant}?")
 
 
 def _propose_directive(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from tasks.postgres.nontransactional import find_refusal, is_refusable
@@ -53,14 +54,15 @@ def parse_script(text: str, *, file: str, version: str, ledger_schema: str) -> S
         if header.irreversible is not None:
             raise _refuse_content(sql, header)
         refuse_variable(sql, parsed.offset)
-        return keep_unparsed(sql, parsed, has_copy_data=bool(copies), transactional=not header.no_transaction)
+        kept = keep_unparsed(sql, parsed, has_copy_data=bool(copies), transactional=not header.no_transaction)
+        return replace(kept, after_deploy=header.after_deploy)
     if header.irreversible is not None:
         if parsed:
             raise _refuse_content(sql, header)
-        return Script((), irreversible=header.irreversible)
+        return Script((), irreversible=header.irreversible, after_deploy=header.after_deploy)
     records_itself = _check(parsed, sql, LedgerChecks(version, ledger_schema))
     segments = group(parsed, sql, no_transaction=header.no_transaction)
-    return Script(segments or (Segment((), True),), records_itself)
+    return Script(segments or (Segment((), True),), records_itself, after_deploy=header.after_deploy)
 
 
 def _check(items: Iterable[tuple[Statement, Node]], sql: SqlText, ledger: LedgerChecks) -> bool:

@@ -96,6 +96,8 @@ class Script:
     """Whether it inserts its own version into schema_migrations."""
     irreversible: str | None = None
     """The reason why it cannot be rolled back, where the file contains only that directive."""
+    after_deploy: bool = False
+    """Whether it is marked to run when the application of before is gone."""
     parsed: bool = True
     """Whether the parser knows the text; if not, it is one statement that only the server can judge."""
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import RefusedError, UsageError
 from tasks.runner.events import Finding
 from tasks.runner.files.checkout import Migrations
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.replaced import explain_older_checkout, refuse_replaced
+from tasks.runner.parsing.directives import AFTER_DEPLOY
 from tasks.runner.planning.sections import find_both_directions
 
 _RUNS_ANYWAY = "; it runs anyway (--strict refuses it)"
@@ -21,13 +23,14 @@ _MISSING_HINT = "inv db.rollback can undo it from the stored text."
 class MigrateGoal:
     """The goal to apply all pending migrations, those up to one version, or only one; `strict` refuses late files.
 
-    `atomic`: in one transaction, all of them or none.
+    `atomic`: in one transaction, all of them or none. `before_deploy`: without those that are marked to run after the deployment.
     """
 
     to: str = ""
     only: str = ""
     strict: bool = False
     atomic: bool = False
+    before_deploy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,12 @@ def choose(migrations: Migrations, ledger: Ledger, goal: Goal) -> Choice:
     if goal.only:
         _refuse_unknown_file(goal.only, migrations)
         pending = [version for version in pending if version == goal.only]
+    if goal.before_deploy:
+        findings += [_describe_left(version, ledger.environment) for version in pending if version in migrations.after_deploy]
+        pending = [version for version in pending if version not in migrations.after_deploy]
     findings += find_both_directions(migrations, ledger, tuple(pending))
-    late = [version for version in pending if version < newest]
+    # A run before the deployment applies files behind one that is marked, so its place is no mistake.
+    late = [version for version in pending if version < newest and version not in migrations.after_deploy]
     findings += [_describe_late(version, newest, goal.strict) for version in late]
     findings += _refuse_partly_reverted(ledger, [])
     return Choice("migrate", tuple(pending), tuple(explain_older_checkout(findings, ledger)))
@@ -192,6 +199,15 @@ def _refuse_unknown_file(version: str, migrations: Migrations) -> None:
             hint=f"Use the name of a file in {migrations.up_folder}.",
             state="Nothing was changed.",
         )
+
+
+def _describe_left(version: str, environment: str) -> Finding:
+    return Finding(
+        AFTER_DEPLOY,
+        version,
+        "is left pending: it runs after the deployment of the application",
+        hint=f"After the deployment: {compose_command('db.migrate', env=environment)}",
+    )
 
 
 def _describe_late(version: str, newest: str, strict: bool) -> Finding:

@@ -117,7 +117,7 @@ def plan(choice: Choice, sources: Mapping[str, Source], attempts: Mapping[str, A
     for version in choice.versions:
         source = sources[version]
         script = read_script(source.text, file=source.shown, version=version, ledger_schema=ledger_schema)
-        _refuse_irreversible(choice.action, version, source, script)
+        _refuse_misplaced(choice.action, version, source, script)
         refuse_other_direction(choice.action, version, source.text, source.shown, source.down_text)
         step = Step(choice.action, version, source, script)
         findings += find_notes(step)
@@ -227,7 +227,14 @@ def describe_changed(version: str, attempt: Attempt, shown: str) -> Finding:
     )
 
 
-def _refuse_irreversible(action: str, version: str, source: Source, script: Script) -> None:
+def _refuse_misplaced(action: str, version: str, source: Source, script: Script) -> None:
+    """Raise RefusedError for a directive that belongs in the other file of the migration, and for an irreversible one."""
+    if script.after_deploy and action == "rollback":
+        raise RefusedError(
+            f"{source.shown} is marked as after-deploy, but is a down file",
+            hint="`-- migrate: after-deploy` belongs in the up file.",
+            state="Nothing was changed.",
+        )
     if script.irreversible is None:
         return
     if action == "rollback":

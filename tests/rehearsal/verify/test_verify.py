@@ -1,5 +1,7 @@
 """Each migration goes up, down and up again on scratch, and problems are found."""
 
+from dataclasses import replace
+
 import pytest
 
 from tasks.rehearsal.scratch.server import ScratchServer
@@ -132,6 +134,26 @@ def test_a_late_migration_that_makes_later_ones_fail_is_found(scratch: ScratchSe
     migrations = make_migrations(A, LATE["fails"], ("ALTER TABLE a DROP COLUMN x;", "ALTER TABLE a ADD COLUMN x int;"))
     (verified,) = verify_migrations(scratch, migrations, chosen=[VERSIONS[1]], applied=[VERSIONS[0], VERSIONS[2]])
     assert (verified.late, list_found(verified)) == ("differs", ["late_fails", "late_fails"])
+
+
+@pytest.mark.parametrize(
+    ("behind", "late", "found"),
+    [
+        (B, "safe", []),
+        (("CREATE VIEW v AS SELECT count(y) FROM a;", "DROP VIEW v;"), "differs", ["late_fails", "late_fails"]),
+        (("ALTER TABLE a ADD COLUMN y text;", "ALTER TABLE a DROP COLUMN y;"), "differs", ["late_fails"]),
+        (("CREATE TABLE c AS SELECT * FROM a;", "DROP TABLE c;"), "differs", ["late_differs", "late_differs"]),
+    ],
+    ids=["safe", "needs what it drops", "makes what it drops", "copies what it drops"],
+)
+def test_one_that_runs_after_the_deployment_runs_behind_the_others_too(
+    scratch: ScratchServer, behind: tuple[str, str], late: str, found: list[str]
+) -> None:
+    first, second, *others = make_migrations(A, ("ALTER TABLE a DROP COLUMN y;", "ALTER TABLE a ADD COLUMN y int;"), behind)
+    migrations = (first, replace(second, after_deploy=True), *others)
+    (verified,) = verify_migrations(scratch, migrations, chosen=[VERSIONS[1]], applied=[VERSIONS[0]])
+    assert verified.deferred
+    assert (verified.late, list_found(verified)) == (late, found)
 
 
 def test_a_migration_in_order_is_not_late(scratch: ScratchServer) -> None:

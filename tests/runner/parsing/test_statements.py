@@ -293,10 +293,30 @@ def test_a_comment_that_misses_a_directive_by_a_letter_is_refused(comment: str) 
         ("no_transaction", "no-transaction"),
         ("notransaction", "no-transaction"),
         ("irreversable the rows are gone", "irreversible"),
+        ("after deploy", "after-deploy"),
+        ("afterdeploy", "after-deploy"),
     ],
 )
 def test_an_unknown_directive_names_the_nearest_one(said: str, meant: str) -> None:
     assert refuse(f"-- migrate: {said}\nSELECT 1;").hint.startswith(f"Did you mean {meant}?\nThe directives are:\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-- migrate: after-deploy\nDROP TABLE a;",
+        "-- x\n--Migrate: After-Deploy \nDROP TABLE a;",
+        "-- migrate: no-transaction\n-- migrate: after-deploy\nVACUUM;",
+    ],
+)
+def test_a_file_may_be_marked_to_run_after_the_deployment(text: str) -> None:
+    assert read(text).after_deploy
+    assert not read("DROP TABLE a; -- after-deploy").after_deploy
+
+
+@pytest.mark.parametrize("said", ["-- migrate after-deploy", "-- migrat: after deploy", "-- migrate: after_deployment"])
+def test_a_misspelt_mark_of_after_deploy_is_an_error(said: str) -> None:
+    assert "Did you mean" in refuse(f"{said}\nDROP TABLE a;").hint
 
 
 @pytest.mark.parametrize("said", ["foo", "no transaction", "irreversibly", "no-transaction please", ""])
