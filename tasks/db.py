@@ -24,6 +24,8 @@ from tasks.commands.local.reset import reset as reset
 from tasks.commands.local.server import print_url, start_server, stop_server
 from tasks.commands.local.wait import wait as wait_for_database
 from tasks.commands.overview import ALL
+from tasks.commands.rehearse.compat import compat as compat
+from tasks.commands.rehearse.compat import describe_compat
 from tasks.commands.rehearse.crash_test import crash_test as crash_test
 from tasks.commands.rehearse.diagram import diagram as diagram
 from tasks.commands.rehearse.drift import drift as drift
@@ -75,7 +77,7 @@ def migrate(
             sql=file and STDOUT,
             verbose=verbose,
         )
-    run_request(env, request, Options(json, verbose, yes, start, upload, file))
+    run_request(env, request, Options(json, verbose, yes, start, upload, file), describe_compat)
 
 
 @command(

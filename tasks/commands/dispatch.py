@@ -28,14 +28,15 @@ from tasks.runner.setting_names import WARNING_PREFIX
 from tasks.runner.signals import Stop, catch_signals
 
 if TYPE_CHECKING:
+    from tasks.commands.confirm import Remark
     from tasks.runner.operations.migrate import Approve
 
 
-def run_request(names: str, request: Request, options: Options) -> None:
+def run_request(names: str, request: Request, options: Options, remark: Remark | None = None) -> None:
     """Run a request in one environment, or in several one after the other, and print its events.
 
-    All environments are loaded, and all guarded ones confirmed, before the first is changed. Raises Exit with the exit code of
-    the first error, or with 4 if a check found something.
+    All environments are loaded, and all guarded ones confirmed, before the first is changed. `remark` returns what such a
+    confirmation has to mention. Raises Exit with the exit code of the first error, or with 4 if a check found something.
     """
     found = False
     with exit_on_error(json=options.json):
@@ -48,7 +49,7 @@ def run_request(names: str, request: Request, options: Options) -> None:
         _warn_of_unknown_folders(environments)
     with catch_signals() as stop:
         with exit_on_error(json=options.json) as seen:
-            approved = [_approve_request(environment, request, options, stop, names) for environment in environments]
+            approved = [_approve_request(environment, request, options, stop, names, remark) for environment in environments]
             if len(environments) > 1:
                 approved = [_confirm_beforehand(each, options, stop, seen) for each in approved]
         for each in approved:
@@ -76,9 +77,11 @@ class _Approved:
     approve: Approve | None
 
 
-def _approve_request(environment: Environment, request: Request, options: Options, stop: Stop, names: str) -> _Approved:
+def _approve_request(
+    environment: Environment, request: Request, options: Options, stop: Stop, names: str, remark: Remark | None
+) -> _Approved:
     """Return a request with the way to approve it; raises RefusedError if it cannot be approved."""
-    approve = choose_approval(environment, request, options, stop, names)
+    approve = choose_approval(environment, request, options, stop, names, remark)
     if request.writes:
         environment = confirm_elsewhere(environment, options, stop)
     return _Approved(environment, request, approve)

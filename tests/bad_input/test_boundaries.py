@@ -23,7 +23,20 @@ INVOKED = (
     ("db.verify",),
     ("env.check",),
 )
-SCRIPTED = ("migrate", "rollback", "status", "history", "repair", "seed", "load", "catalog", "probe", "outcome", "adopt")
+SCRIPTED = (
+    "migrate",
+    "rollback",
+    "status",
+    "history",
+    "repair",
+    "seed",
+    "load",
+    "catalog",
+    "queries",
+    "probe",
+    "outcome",
+    "adopt",
+)
 _ARGUMENTS = {"repair": ("--yes",), "outcome": ("--version=none",), "adopt": ("--version=none",)}
 
 

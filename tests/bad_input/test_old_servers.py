@@ -18,6 +18,7 @@ VERSION = "20250101000000_create_accounts"
 COMMANDS = {
     "adopt": (),
     "blockers": (),
+    "compat": (),
     "create": (),
     "diagram": ("--output=schema.md",),
     "drift": (),

@@ -55,12 +55,12 @@ def test_typing_the_name_after_the_plan_confirms_the_change(remote: RemoteOperat
     assert remote.operator.read_tables() == ["a"]
 
 
-def test_the_plan_is_made_once_and_one_connection_serves_for_its_confirmation_and_its_run(remote: RemoteOperator) -> None:
+def test_the_plan_is_made_once_on_one_connection_and_another_one_reads_the_running_queries(remote: RemoteOperator) -> None:
     with open_dialogue(remote, *TASK) as dialogue:
         dialogue.await_words(QUESTION)
         dialogue.answer("prod")
         assert dialogue.finish() == 0
-    assert [call[:2] for call in remote.fly.calls].count(["ssh", "issue"]) == 1
+    assert [call[:2] for call in remote.fly.calls].count(["ssh", "issue"]) == 2
     assert [dialogue.output.count(words) for words in ("The plan: ", "Found 1 migration file", f"Applied {A}")] == [1, 1, 1]
 
 
@@ -116,7 +116,7 @@ def test_a_repair_asks_for_each_change_and_then_for_the_name(remote: RemoteOpera
         assert remote.operator.database.query("SELECT checksum FROM schema_migrations") == [(None,)]
         dialogue.answer("prod")
         assert dialogue.finish() == 0
-    assert [call[:2] for call in remote.fly.calls].count(["ssh", "issue"]) == 1
+    assert [call[:2] for call in remote.fly.calls].count(["ssh", "issue"]) == 2
     assert remote.operator.database.query("SELECT checksum IS NULL FROM schema_migrations") == [(False,)]
 
 

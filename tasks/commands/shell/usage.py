@@ -25,7 +25,7 @@ _VALUES = {
     "env": "NAME", "to": "VERSION", "only": "VERSION", "version": "VERSION", "assume_present": "VERSION",
     "assume_absent": "VERSION", "steps": "N", "limit": "N", "timeout": "SECONDS", "html": "FILE", "prometheus": "FILE",
     "output": "FILE", "sql": "FILE", "plan": "ID", "folder": "PATH", "as_migration": "NAME", "without_extension": "NAME",
-    "rename": "OLD=NEW", "drop": "NAME", "kill": "PID", "base": "REVISION",
+    "rename": "OLD=NEW", "drop": "NAME", "kill": "PID", "base": "REVISION", "queries": "FILE",
 }  # fmt: skip
 """What the help and the errors write for the value of a flag."""
 _ANY = "VALUE"

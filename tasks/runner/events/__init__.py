@@ -8,6 +8,7 @@ Durations in milliseconds end in `_ms`, in seconds in `_s`; points in time are I
 from tasks.runner.events.answers import *  # noqa: F403
 from tasks.runner.events.json_lines import *  # noqa: F403
 from tasks.runner.events.numbers import *  # noqa: F403
+from tasks.runner.events.queries import *  # noqa: F403
 from tasks.runner.events.registry import *  # noqa: F403
 from tasks.runner.events.running import *  # noqa: F403
 from tasks.runner.events.values import *  # noqa: F403

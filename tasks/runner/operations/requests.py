@@ -153,6 +153,10 @@ def _answer(request: Request, runner: MigrationRunner) -> Iterator[Event]:
         from tasks.runner.operations.schema import read_schema
 
         return read_schema(runner)
+    if request.command == "queries":
+        from tasks.runner.operations.queries import read_queries
+
+        return read_queries(runner)
     if request.command == "probe":
         from tasks.runner.operations.probe import probe
 

@@ -24,8 +24,9 @@ ALLOWED = {
     },
     "send_query": {"runner/database/session.py", "runner/database/limited_session.py", "runner/database/run_lock.py"},
     "exec_": {"runner/database/session.py"},
-    # A text of several statements, which the server refuses to prepare; and the record of a step, after our own settings.
-    "prepare": {"runner/planning/sources.py", "runner/ledger/writing.py"},
+    # A text of several statements, which the server refuses to prepare; the record of a step, after our own settings; and the
+    # queries of an application on scratch, under the search_path that they have in their database.
+    "prepare": {"runner/planning/sources.py", "runner/ledger/writing.py", "compat/preparing.py"},
     # What runs the statements of files; in rehearsals also what asks a DO block what it would do.
     "Execution": {
         "rehearsal/replay/scratch_run.py",

@@ -28,6 +28,7 @@ COMMANDS: tuple[tuple[tuple[str, ...], int], ...] = (
     (("status", "--check"), 4),
     (("history",), 0),
     (("catalog",), 0),
+    (("queries",), 3),
     (("settle", "--version=0", "--agree=0"), 0),
     (("outcome", "--version=00000000-0000-0000-0000-000000000000"), 0),
     (("seed", "--dry-run"), 0),
