@@ -19,8 +19,9 @@ class ObservedStatement:
 
     Relations are qualified with their schemas and quoted where SQL needs it. `line` is the line of the first word of the
     statement, from 1. `held_to` is the line of the statement at whose end the locks are released: the last one of the
-    transaction, or the statement itself; None if it has no locks. `drops` are the relations that existed before and that it
-    drops, `empties` those that it truncates; `deletes` is the share of the rows of a table that a DELETE removes on scratch.
+    transaction, or the statement itself; None if it has no locks and keeps nothing out. `drops` are the relations that existed
+    before and that it drops, `empties` those that it truncates; `deletes` is the share of the rows of a table that a DELETE
+    removes on scratch.
     """
 
     version: str
@@ -44,6 +45,10 @@ class ObservedStatement:
     """Whether it waits for older transactions of the database before it can finish, as CREATE INDEX CONCURRENTLY does."""
     source: ForecastSource = "observed"
     not_known: tuple[str, ...] = ()
+    dropped_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The columns that it drops, by table; their names are as in pg_attribute, not quoted."""
+    briefly: tuple[RelationLock, ...] = ()
+    """Stronger locks that a statement outside a transaction has only for a moment, as DETACH PARTITION CONCURRENTLY has."""
 
 
 @dataclass(frozen=True, slots=True)

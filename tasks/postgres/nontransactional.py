@@ -54,7 +54,7 @@ def is_refusable(node_name: str) -> bool:
     return node_name in _BY_NODE
 
 
-def _is_on(node: Node, option: str, field: str = "options", *, default: bool) -> bool:
+def is_on(node: Node, option: str, field: str = "options", *, default: bool) -> bool:
     """Return the value of a Boolean option, which is on if it has no value."""
     for item in node.get(field, ()):
         element = item["DefElem"]
@@ -85,7 +85,7 @@ def _refreshes(node: Node) -> bool:
         "ALTER_SUBSCRIPTION_ADD_PUBLICATION",
         "ALTER_SUBSCRIPTION_DROP_PUBLICATION",
     )
-    return node.get("kind") in kinds and _is_on(node, "refresh", default=True)
+    return node.get("kind") in kinds and is_on(node, "refresh", default=True)
 
 
 REFUSALS = (
@@ -113,7 +113,7 @@ REFUSALS = (
         "sql-reindex",
         refused="REINDEX TABLE CONCURRENTLY items",
         accepted="REINDEX TABLE items",
-        applies=lambda node: _is_on(node, "concurrently", "params", default=False),
+        applies=lambda node: is_on(node, "concurrently", "params", default=False),
         target=read_reindexed,
     ),
     Refusal(
@@ -201,7 +201,7 @@ REFUSALS = (
         "sql-createsubscription",
         refused="CREATE SUBSCRIPTION refused CONNECTION 'dbname=nowhere' PUBLICATION news",
         accepted="CREATE SUBSCRIPTION fresh CONNECTION 'dbname=nowhere' PUBLICATION news WITH (connect = false)",
-        applies=lambda node: _is_on(node, "connect", default=True) and _is_on(node, "create_slot", default=True),
+        applies=lambda node: is_on(node, "connect", default=True) and is_on(node, "create_slot", default=True),
         target=read_target("create subscription", "subname"),
     ),
     Refusal(
@@ -238,7 +238,7 @@ REFUSALS = (
         refused="ALTER SUBSCRIPTION orders SET (two_phase = false)",
         accepted="ALTER SUBSCRIPTION orders SET (two_phase = true)",
         since=18,
-        applies=lambda node: not _is_on(node, "two_phase", default=True),
+        applies=lambda node: not is_on(node, "two_phase", default=True),
     ),
     Refusal(
         "DropSubscriptionStmt",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -23,7 +23,7 @@ from tasks.rehearsal.replay.hints import explain
 from tasks.rehearsal.replay.left_out import LeftOut, find_cause, read_left_out, write_left_out
 from tasks.rehearsal.replay.missing import find_lack, find_wanted_role
 from tasks.rehearsal.replay.privileges import find_denial, find_owner
-from tasks.rehearsal.replay.scratch_run import TIME_LIMIT, Failure, ScratchRun
+from tasks.rehearsal.replay.scratch_run import TIME_LIMIT, Failure, ScratchRun, StatementObserver
 from tasks.rehearsal.replay.server_wide import creates_one_of, describe, find_roles, leave_out, skip_server_wide
 from tasks.rehearsal.scratch import roles
 from tasks.rehearsal.scratch.server import ScratchDatabase
@@ -42,12 +42,15 @@ class Rehearsal:
     """A session that runs migrations on one scratch database; to be used in a `with`.
 
     `timeout_s` is the time limit of each migration, in seconds. A migration that fails is rolled back, except for what it
-    committed before.
+    committed before. `reshape` may change each step before it runs.
     """
 
-    def __init__(self, database: ScratchDatabase, *, timeout_s: float | None = None) -> None:
+    def __init__(
+        self, database: ScratchDatabase, *, timeout_s: float | None = None, reshape: Callable[[Step], Step] | None = None
+    ) -> None:
         self._database = database
         self._timeout_s = timeout_s
+        self._reshape = reshape
         self._scratch_run = _open(database)
         self._administration = Administration(database, self._scratch_run)
         self._limited = database.server.limited
@@ -67,6 +70,10 @@ class Rehearsal:
         """Read the current schema, as it is compared with that of the target."""
         return restrict(read_catalog(self._scratch_run.connection), self._database.server.target_version)
 
+    def observe(self, observer: StatementObserver | None) -> None:
+        """Call an observer before and after each statement from now on."""
+        self._scratch_run.observer = observer
+
     def run(self, migration: RehearsedMigration, direction: Direction) -> Trial:
         """Run one direction of a migration; its errors are returned, not raised."""
         connection = self._scratch_run.connection
@@ -76,6 +83,8 @@ class Rehearsal:
         self._roles.clear()
         try:
             step = migration.make_step(direction)
+            if self._reshape:
+                step = self._reshape(step)
             check_syntax(connection, Plan(step.action, (step,)))
             # A role that a rehearsal creates has no rights, whatever options the statement has.
             made = self._database.server.make_roles([*find_roles(step), *named]) if creates_role or named else set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import psycopg
 
@@ -13,7 +14,7 @@ from tasks.runner.database.activity import Watcher
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session import Execution, connect, roll_back
 from tasks.runner.errors import RunnerError
-from tasks.runner.events import StatementStarted
+from tasks.runner.events import StatementFinished, StatementStarted
 from tasks.runner.execution.context import RunContext
 from tasks.runner.execution.failure_log import FailureLog
 from tasks.runner.execution.plan_run import PlanRun
@@ -61,14 +62,25 @@ class NoopLock(RunLock):
         """Do nothing."""
 
 
+class StatementObserver(Protocol):
+    """What looks at the database before and after each statement of a step."""
+
+    def before(self, run: ScratchRun, statement: Statement) -> None:
+        """Look before a statement, at whose start its transaction need not have begun."""
+
+    def after(self, run: ScratchRun, statement: Statement) -> None:
+        """Look after a statement, while its transaction, if any, is open."""
+
+
 class ScratchRun:
     """A session that runs steps on a scratch database, whose ledger is created if it is missing.
 
     `known` are the versions that may be in the ledger.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, observer: StatementObserver | None = None) -> None:
         self._url = url
+        self.observer = observer
         self._identity = Identity()
         self._running: Statement | None = None
         self._without_effect: dict[int, tuple[Statement, str]] = {}
@@ -88,6 +100,10 @@ class ScratchRun:
             for event in self._plan_run.run(Plan(step.action, (step,))):
                 if isinstance(event, StatementStarted):
                     self._running = step.script.statements[event.number - 1]
+                    if self.observer:
+                        self.observer.before(self, self._running)
+                elif isinstance(event, StatementFinished) and self.observer:
+                    self.observer.after(self, step.script.statements[event.number - 1])
         except RunnerError as error:
             statement = self._running
             timed_out = self.stop.signal_name == TIME_LIMIT
@@ -109,6 +125,12 @@ class ScratchRun:
     def read_schema(self, settings: Iterable[Statement] = ()) -> str:
         """Return the schema in which the files' statements create objects after these settings; "" if there is none."""
         return self._execute("SELECT pg_catalog.current_schema()", settings, end="ROLLBACK") or ""
+
+    def read_between(self, query: str) -> str | None:
+        """Return the first value of a query under the settings of the file, which stay as they are, in its open transaction."""
+        execution = Execution(self.connection, query)
+        execution.finish()
+        return execution.value
 
     def ask(self, block: str, settings: Iterable[Statement] = ()) -> list[str]:
         """Run a rewritten block after these settings, and return what it asks for."""

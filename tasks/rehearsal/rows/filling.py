@@ -110,6 +110,13 @@ class Filling:
             reason = reason or problem
         return "" if filled else reason
 
+    def add_first_row(self, table: TableToFill, later: Sequence[Reference] = ()) -> str:
+        """Add the row that has a value in every column; return the reason if that is not possible, else ""."""
+        try:
+            return self._add_row(table, later, 0)
+        except UnfillableError as error:
+            return str(error)
+
     def _add_row(self, table: TableToFill, later: Sequence[Reference], index: int) -> str:
         recipe = self._make_recipe(table, later)
         inserter = Inserter(self._connection, recipe, privileged=self._privileged)

@@ -1,0 +1,166 @@
+"""Look at a scratch database after each statement: locks from a second session, relations from the session of the statement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from psycopg import pq
+
+from tasks.forecast.observing.outside import KnownLocks, find_counted_locks, find_known_locks
+from tasks.forecast.observing.relations import (
+    INDEXES,
+    Counts,
+    Detail,
+    ScratchSchema,
+    compose_details,
+    compose_resolving,
+    read_details,
+)
+from tasks.postgres.targets import COMMITTING
+from tasks.rehearsal.replay.scratch_run import ScratchRun
+from tasks.rehearsal.scratch.server import ScratchDatabase
+from tasks.runner.parsing import Statement
+
+_LOCKS = """
+SELECT l.relation::int8, l.mode FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+ WHERE l.pid = %s AND d.datname = %s AND l.locktype = 'relation' AND l.granted
+"""
+_FLUSH = "SELECT pg_catalog.pg_stat_force_next_flush()"
+_FLUSHES_SINCE = 150000
+"""https://www.postgresql.org/docs/15/monitoring-stats.html#MONITORING-STATS-FUNCTIONS"""
+_NOTHING = Counts()
+
+Lock = tuple[int, str]
+"""The oid of a relation and a mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatementEffects:
+    """What a statement did, by oids: relations that existed before its file, and `locks` that its transaction did not have.
+
+    `held` are all locks of its transaction; `transactional` is False if there is none after the statement.
+    """
+
+    transactional: bool
+    locks: frozenset[Lock] = frozenset()
+    held: frozenset[Lock] = frozenset()
+    rewritten: frozenset[int] = frozenset()
+    counts: dict[int, Counts] = field(default_factory=dict)
+    gone: frozenset[int] = frozenset()
+    dropped_columns: dict[int, frozenset[int]] = field(default_factory=dict)
+    changed: frozenset[int] = frozenset()
+    """The relations whose rows in pg_class its transaction wrote."""
+    known: KnownLocks = field(default_factory=KnownLocks)
+    """For a statement outside a transaction: its locks are from the table of facts."""
+
+
+class EffectObserver:
+    """The observer of the statements of one file on one scratch database; `effects` are by the offsets of the statements."""
+
+    def __init__(self, database: ScratchDatabase, schema: ScratchSchema) -> None:
+        self._database = database
+        self._schema = schema
+        self._by_name = {relation.name: relation for relation in schema.relations.values() if relation.kind in INDEXES}
+        self._filenodes = {oid: relation.filenode for oid, relation in schema.relations.items()}
+        self._counts: dict[int, Counts] = {}
+        self._held: frozenset[Lock] = frozenset()
+        self._changed: set[int] = set()
+        self._gone: set[int] = set()
+        self._replaces: dict[int, int] = {}
+        self._dropped: dict[int, frozenset[int]] = {}
+        self._known = KnownLocks()
+        self.effects: dict[int, StatementEffects] = {}
+
+    def before(self, run: ScratchRun, statement: Statement) -> None:
+        """Look before a statement."""
+        if run.connection.info.transaction_status != pq.TransactionStatus.IDLE:
+            return
+        # What the session did before must not count for this statement.
+        self._flush(run)
+        self._held, self._counts, self._changed = frozenset(), {}, set()
+        if not statement.transactional:
+            details = self._read(run, None, own=False)
+            self._counts = {oid: detail.counts for oid, detail in details.items()}
+            self._known = find_known_locks(self._schema, statement, lambda name: self._resolve(run, name))
+
+    def after(self, run: ScratchRun, statement: Statement) -> None:
+        """Look after a statement."""
+        if run.connection.info.transaction_status == pq.TransactionStatus.IDLE:
+            self._flush(run)
+            self._note(statement, None, run, own=False, held=frozenset())
+            return
+        held = self._read_locks(run)
+        self._note(statement, frozenset(oid for oid, _ in held), run, own=True, held=held)
+
+    def _note(
+        self, statement: Statement, oids: frozenset[int] | None, run: ScratchRun, *, own: bool, held: frozenset[Lock]
+    ) -> None:
+        found = self._read(run, oids, own=own)
+        known = self._schema.relations.keys()
+        looked_at = known if oids is None else known & {self._replaces.get(oid, oid) for oid in oids}
+        gone = looked_at - {self._replaces.get(oid, oid) for oid in found} - self._gone
+        self._gone |= gone
+        self._find_replacements(found)
+        details = {self._replaces.get(oid, oid): detail for oid, detail in found.items()}
+        held = frozenset((self._replaces.get(oid, oid), mode) for oid, mode in held)
+        changed = {oid for oid, detail in details.items() if detail.changed and oid in known}
+        self.effects[statement.offset] = StatementEffects(
+            own,
+            frozenset(lock for lock in held - self._held if lock[0] in known),
+            frozenset(lock for lock in held if lock[0] in known),
+            frozenset(oid for oid, detail in details.items() if self._is_rewritten(oid, detail)),
+            {oid: each.counts.since(self._counts.get(oid, _NOTHING)) for oid, each in details.items() if oid in known},
+            frozenset(gone & self._gone),
+            dict(self._find_dropped(details)),
+            frozenset(changed - self._changed),
+        )
+        if not own:
+            self._add_known(statement)
+        self._filenodes |= {oid: detail.filenode for oid, detail in details.items()}
+        self._held, self._changed = held, changed
+        self._counts = {oid: detail.counts for oid, detail in details.items()}
+
+    def _find_replacements(self, found: dict[int, Detail]) -> None:
+        """Find the indexes that were built anew, as another object of the same name: by ALTER COLUMN TYPE, for example."""
+        for oid, detail in found.items():
+            replaced = self._by_name.get(detail.name) if detail.kind in INDEXES and oid not in self._filenodes else None
+            if replaced is not None and replaced.oid in self._gone and oid not in self._replaces:
+                self._replaces = {new: old for new, old in self._replaces.items() if old != replaced.oid} | {oid: replaced.oid}
+                self._gone.discard(replaced.oid)
+
+    def _is_rewritten(self, oid: int, detail: Detail) -> bool:
+        return detail.kind in "rmi" and oid in self._schema.relations and detail.filenode != self._filenodes[oid]
+
+    def _add_known(self, statement: Statement) -> None:
+        """Add the known locks of a statement outside a transaction, on the relations that existed before its file."""
+        effects, relations = self.effects[statement.offset], self._schema.relations
+        counted = find_counted_locks(self._schema, effects.counts) if statement.target == COMMITTING else frozenset()
+        locks = frozenset(lock for lock in self._known.locks | counted if lock[0] in relations)
+        briefly = frozenset(lock for lock in self._known.briefly if lock[0] in relations)
+        self.effects[statement.offset] = replace(effects, locks=locks, held=locks, known=replace(self._known, briefly=briefly))
+
+    def _find_dropped(self, details: dict[int, Detail]) -> dict[int, frozenset[int]]:
+        found: dict[int, frozenset[int]] = {}
+        for oid, detail in details.items():
+            columns = self._schema.columns.get(oid)
+            new = detail.dropped & columns.keys() - self._dropped.get(oid, frozenset()) if columns else frozenset()
+            if new:
+                found[oid] = new
+                self._dropped[oid] = detail.dropped
+        return found
+
+    def _read(self, run: ScratchRun, oids: frozenset[int] | None, *, own: bool) -> dict[int, Detail]:
+        return read_details(run.read_between(compose_details(oids, own=own)))
+
+    def _read_locks(self, run: ScratchRun) -> frozenset[Lock]:
+        pid = run.connection.info.backend_pid
+        rows = self._database.server.administer().execute(_LOCKS, [pid, self._database.name])
+        return frozenset((oid, mode) for oid, mode in rows)
+
+    def _resolve(self, run: ScratchRun, name: str) -> int:
+        oid = int(run.read_between(compose_resolving(name)) or 0)
+        return self._replaces.get(oid, oid)
+
+    def _flush(self, run: ScratchRun) -> None:
+        if run.connection.info.server_version >= _FLUSHES_SINCE:
+            run.read_between(_FLUSH)

@@ -1,0 +1,233 @@
+"""The relations of a scratch database before a file runs, and what connects them."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import psycopg
+
+from tasks.forecast.model import Operation
+from tasks.postgres.quoting import show_literal
+
+TABLES = frozenset("rpmf")
+"""The kinds of relations, as in pg_class.relkind, on which INSERT, UPDATE and CREATE INDEX make sense, if not all of them."""
+INDEXES = frozenset("iI")
+_FIRST_OID = 16384
+"""The first oid that is not reserved for initdb (access/transam.h)."""
+_OF_USERS = """
+c.relkind IN ('r', 'p', 'v', 'm', 'S', 'i', 'I', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND c.relname !~ '^schema_migrations($|_)'
+"""
+"""Without TOAST, system catalogs, temporary relations, and the tool's own ledger."""
+_RELATIONS = f"""
+SELECT c.oid::int8, quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind::text, c.relfilenode::int8,
+       coalesce(i.indrelid, 0)::int8, c.reltuples::float8
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_index i ON i.indexrelid = c.oid
+ WHERE {_OF_USERS}
+"""
+_COLUMNS = f"""
+SELECT c.oid::int8, json_object_agg(a.attnum, a.attname)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+ WHERE {_OF_USERS} AND c.relkind IN ('r', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped GROUP BY c.oid
+"""
+_FOREIGN_KEYS = """
+SELECT DISTINCT conrelid::int8, confrelid::int8, confdeltype NOT IN ('a', 'r') FROM pg_constraint WHERE contype = 'f'
+"""
+_PARENTS = "SELECT inhrelid::int8, inhparent::int8 FROM pg_inherits"
+_CLUSTERED = "SELECT indexrelid::int8 FROM pg_index WHERE indisclustered"
+_BASES = """
+SELECT r.ev_class::int8, d.refobjid::int8 FROM pg_rewrite r
+  JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+ WHERE d.refobjid <> r.ev_class
+"""
+_TRIGGERS = """
+SELECT t.tgrelid::int8, t.tgtype & 4 > 0, t.tgtype & 16 > 0, t.tgtype & 8 > 0, lower(p.prosrc)
+  FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+"""
+"""The bits of tgtype: https://github.com/postgres/postgres/blob/REL_18_STABLE/src/include/catalog/pg_trigger.h"""
+_SEQUENCES = """
+SELECT d.refobjid::int8, a.adrelid::int8
+  FROM pg_depend d JOIN pg_attrdef a ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid
+  JOIN pg_class s ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid AND s.relkind = 'S'
+ UNION
+SELECT d.objid::int8, d.refobjid::int8
+  FROM pg_depend d JOIN pg_class s ON d.classid = 'pg_class'::regclass AND d.objid = s.oid AND s.relkind = 'S'
+ WHERE d.refclassid = 'pg_class'::regclass AND d.deptype = 'i'
+"""
+_DETAILS = """
+SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+         c.oid::pg_catalog.int8, pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) '.'::pg_catalog.text
+           OPERATOR(pg_catalog.||) pg_catalog.quote_ident(c.relname), c.relkind, c.relfilenode::pg_catalog.int8,
+         CASE WHEN c.relkind OPERATOR(pg_catalog.=) ANY ('{{r,m}}'::pg_catalog."char"[])
+              THEN pg_catalog.json_build_array(
+                     pg_catalog.pg_stat_get_{counter}numscans(c.oid), pg_catalog.pg_stat_get_{counter}tuples_returned(c.oid),
+                     pg_catalog.pg_stat_get_{counter}tuples_inserted(c.oid),
+                     pg_catalog.pg_stat_get_{counter}tuples_updated(c.oid),
+                     pg_catalog.pg_stat_get_{counter}tuples_deleted(c.oid)) END,
+         CASE WHEN c.relkind OPERATOR(pg_catalog.=) ANY ('{{r,p,f}}'::pg_catalog."char"[])
+              THEN (SELECT pg_catalog.json_agg(a.attnum) FROM pg_catalog.pg_attribute a
+                     WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attisdropped) END,
+         c.xmin OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid))
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+ WHERE {condition}
+"""
+"""Every name has its schema, because it runs under the search_path of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScratchRelation:
+    """A relation of a scratch database: `table` is the oid of an index's table, `rows` an estimate, -1 if there is none."""
+
+    oid: int
+    name: str
+    kind: str
+    filenode: int
+    table: int = 0
+    rows: float = -1
+
+
+@dataclass(frozen=True, slots=True)
+class ScratchForeignKey:
+    """A foreign key: the oids of its table and of the referenced one, and whether a DELETE there writes to its table."""
+
+    table: int
+    referenced: int
+    cascades: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TableTrigger:
+    """A trigger: its table, the operations that fire it, and the text of its function in lower case."""
+
+    table: int
+    operations: tuple[Operation, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScratchSchema:
+    """The relations of users by oid, the columns of tables, the foreign keys, and the tables that use a sequence as a default.
+
+    `children` are the partitions and inheriting tables of a relation, `indexes` those of a table, `clustered` the indexes by
+    which a table was clustered, `bases` the relations that a view reads.
+    """
+
+    relations: Mapping[int, ScratchRelation] = field(default_factory=dict)
+    columns: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
+    foreign_keys: tuple[ScratchForeignKey, ...] = ()
+    sequences: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    children: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    indexes: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    clustered: frozenset[int] = frozenset()
+    bases: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    triggers: tuple[TableTrigger, ...] = ()
+
+    def list_indexes(self, table: int) -> tuple[int, ...]:
+        """Return the indexes of a table."""
+        return self.indexes.get(table, ())
+
+    def list_leaves(self, relation: int) -> list[int]:
+        """Return the partitions of a relation that have no partitions; the relation itself if it is not partitioned."""
+        if relation not in self.relations or self.relations[relation].kind not in "pI":
+            return [relation]
+        return [leaf for child in self.children.get(relation, ()) for leaf in self.list_leaves(child)]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a statement did with the rows of a table, by the statistics of its session."""
+
+    scans: int = 0
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    def since(self, before: Counts) -> Counts:
+        """Return what was added since other counts."""
+        return Counts(
+            self.scans - before.scans,
+            self.read - before.read,
+            self.inserted - before.inserted,
+            self.updated - before.updated,
+            self.deleted - before.deleted,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """The state of a relation after a statement; `dropped` are the numbers of its dropped columns.
+
+    `changed` is whether the open transaction wrote its row in pg_class, for which CREATE INDEX waits.
+    """
+
+    name: str
+    kind: str
+    filenode: int
+    counts: Counts
+    dropped: frozenset[int]
+    changed: bool = False
+
+
+def read_scratch_schema(connection: psycopg.Connection) -> ScratchSchema:
+    """Read the relations of a scratch database, with one query per kind of fact."""
+    relations = {row[0]: ScratchRelation(*row) for row in connection.execute(_RELATIONS)}
+    columns = {oid: {int(number): name for number, name in found.items()} for oid, found in connection.execute(_COLUMNS)}
+    keys = tuple(ScratchForeignKey(*row) for row in connection.execute(_FOREIGN_KEYS))
+    return ScratchSchema(
+        relations,
+        columns,
+        keys,
+        _group(connection.execute(_SEQUENCES)),
+        _group((parent, child) for child, parent in connection.execute(_PARENTS)),
+        _group((relation.table, oid) for oid, relation in relations.items() if relation.table),
+        frozenset(oid for (oid,) in connection.execute(_CLUSTERED)),
+        _group(connection.execute(_BASES)),
+        tuple(_read_trigger(*row) for row in connection.execute(_TRIGGERS)),
+    )
+
+
+def _read_trigger(table: int, insert: bool, update: bool, delete: bool, text: str) -> TableTrigger:
+    fires: dict[Operation, bool] = {"insert": insert, "update": update, "delete": delete}
+    return TableTrigger(table, tuple(operation for operation, on in fires.items() if on), text)
+
+
+def _group(pairs: Iterable[tuple[int, int]]) -> dict[int, tuple[int, ...]]:
+    """Return the second values by the first ones."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for one, other in pairs:
+        found[one].append(other)
+    return {one: tuple(others) for one, others in found.items()}
+
+
+def compose_details(oids: frozenset[int] | None, *, own: bool) -> str:
+    """Return a query for the state of some relations and of those whose rows the open transaction wrote, as one JSON value.
+
+    None stands for all that initdb has not made.
+
+    The counts are those that the session has not yet reported if `own`, else those of all sessions.
+    https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-STATS-VIEWS
+    """
+    if oids is None:
+        condition = f"c.oid OPERATOR(pg_catalog.>=) '{_FIRST_OID}'::pg_catalog.oid"
+    else:
+        condition = f"""c.oid OPERATOR(pg_catalog.=) ANY ('{{{",".join(map(str, sorted(oids)))}}}'::pg_catalog.oid[])
+    OR (c.oid OPERATOR(pg_catalog.>=) '{_FIRST_OID}'::pg_catalog.oid
+        AND c.xmin OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid)"""
+    return _DETAILS.format(counter="xact_" if own else "", condition=condition)
+
+
+def compose_resolving(name: str) -> str:
+    """Return a query for the oid of the relation that a quoted name means under the search_path in force."""
+    return f"SELECT pg_catalog.to_regclass({show_literal(name)})::pg_catalog.oid"
+
+
+def read_details(text: str | None) -> dict[int, Detail]:
+    """Return the state of relations by oid, from the value of the query."""
+    return {
+        oid: Detail(name, kind, filenode, Counts(*counts) if counts else Counts(), frozenset(dropped or ()), bool(changed))
+        for oid, name, kind, filenode, counts, dropped, changed in json.loads(text or "[]") or ()
+    }

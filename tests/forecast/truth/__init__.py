@@ -1,0 +1,1 @@
+"""Common statements, measured with other sessions."""

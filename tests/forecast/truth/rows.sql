@@ -1,0 +1,10 @@
+INSERT INTO customers (id, name, email, city) SELECT n, 'name ' || n, 'mail' || n, 'city ' || n % 50 FROM generate_series(1, 2000) n;
+INSERT INTO orders (customer_id, amount) SELECT n, n FROM generate_series(1, 2000) n;
+INSERT INTO lines SELECT n, 1, n FROM generate_series(1, 2000) n;
+INSERT INTO products SELECT n, n::text, n FROM generate_series(1, 2000) n;
+INSERT INTO tickets (title) SELECT 'title ' || n FROM generate_series(1, 2000) n;
+INSERT INTO events SELECT date '2024-01-01' + n, 'kind' FROM generate_series(0, 700) n;
+INSERT INTO events_2026 SELECT date '2026-01-01' + n, 'kind' FROM generate_series(0, 300) n;
+INSERT INTO audit (what) SELECT 'what ' || n FROM generate_series(1, 2000) n;
+REFRESH MATERIALIZED VIEW totals;
+ANALYZE;
