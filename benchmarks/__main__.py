@@ -17,6 +17,7 @@ from benchmarks.disks import describe_disk, time_sync
 from benchmarks.environments import ALL_AT_ONCE, ON_MACHINE, open_fly_benchmark
 from benchmarks.fixtures import OURS as OUR_FIXTURE
 from benchmarks.fixtures import TESTS, FixtureBenchmark
+from benchmarks.forecasts import print_forecasts
 from benchmarks.measures import IMPORT, RunBenchmark
 from benchmarks.replays import FIRST as FIRST_REPLAY
 from benchmarks.replays import ReplayBenchmark
@@ -87,6 +88,11 @@ def measure_fixtures(server: Server, home: Path, runs: int) -> None:
     _print_samples(f"a database for one test of {TESTS}", FixtureBenchmark(server, home, runs).time(), reference=OUR_FIXTURE)
 
 
+def measure_forecasts(server: Server, _home: Path, _runs: int) -> None:
+    """Compare the durations that a forecast expects with those that are measured."""
+    print_forecasts(server)
+
+
 def measure_checksums(_server: Server, home: Path, runs: int) -> None:
     """Measure the checksums of 10,000 files."""
     _print_samples("checksums of 10,000 files of 3 KB", time_checksums(home, 10_000, runs), reference=HASH)
@@ -144,6 +150,7 @@ _PARTS: dict[str, Callable[[Server, Path, int], None]] = {
     "checksums": measure_checksums,
     "fixtures": measure_fixtures,
     "fly": measure_fly,
+    "forecast": measure_forecasts,
     "rehearsals": measure_rehearsals,
     "versions": measure_versions,
 }

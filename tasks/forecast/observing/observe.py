@@ -38,7 +38,7 @@ def observe(
     `timeout_s` is the time limit of each migration, in seconds. Raises RunnerError if something other than a selected migration
     fails: one before them, or the scratch server.
     """
-    before, following = _arrange(selection)
+    before, following = arrange(selection)
     notes = describe_versions(server.version, selection.server_version, selection.environment)
     try:
         with ReplayPair(server, before, timeout_s) as pair:
@@ -63,7 +63,7 @@ def describe_versions(observed: int, target: int, environment: str) -> tuple[str
     return (f"what PostgreSQL {target // _MAJOR} does, which {named} runs: it was observed on PostgreSQL {observed // _MAJOR}",)
 
 
-def _arrange(selection: Selection) -> tuple[list[RehearsedMigration], list[RehearsedMigration]]:
+def arrange(selection: Selection) -> tuple[list[RehearsedMigration], list[RehearsedMigration]]:
     """Return the migrations that are applied before the selected ones, and those from the first selected one on.
 
     Pending migrations run after the applied ones. Where applied ones are selected too, all run in the order of their names.

@@ -11,13 +11,10 @@ from psycopg import errors, sql
 from tasks.rehearsal.rows.literals import read_literals
 from tasks.rehearsal.rows.recipe import Recipe, Row
 from tasks.rehearsal.rows.shapes import Check, TableToFill
+from tasks.rehearsal.rows.triggers import without_triggers
 
 _TRIES = 400
 _CANDIDATES = 24
-_FIRING = """
-SELECT tgname::text, CASE tgenabled WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE' END FROM pg_catalog.pg_trigger
- WHERE tgrelid = %s AND NOT tgisinternal AND tgenabled IN ('O', 'A')
-"""
 _TRIED_ON = ("22", "23514")
 """Errors for which other values may help: invalid input for a type, or a violated check constraint."""
 
@@ -93,21 +90,12 @@ class Inserter:
 
     def _insert_without_triggers(self, row: Row) -> psycopg.Error | None:
         """Insert a row while the table's triggers are disabled, which its owner may do."""
-        triggers = self._connection.execute(_FIRING, [self._table.oid]).fetchall()
         try:
-            with self._connection.transaction():
-                for name, _ in triggers:
-                    self._set_trigger("DISABLE", name)
+            with self._connection.transaction(), without_triggers(self._connection, self._table.oid, self._table.name):
                 self._connection.execute(compose_insert(self._table, row), list(row.values()))
-                for name, word in triggers:
-                    self._set_trigger(word, name)
         except psycopg.Error as error:
             return error
         return None
-
-    def _set_trigger(self, word: str, name: str) -> None:
-        table = sql.SQL(self._table.name)
-        self._connection.execute(sql.SQL("ALTER TABLE {} " + word + " TRIGGER {}").format(table, sql.Identifier(name)))
 
     def _insert(self, row: Row) -> psycopg.Error | None:
         try:

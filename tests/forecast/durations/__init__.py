@@ -1,0 +1,1 @@
+"""Tests of the durations of a forecast."""

@@ -1,0 +1,1 @@
+"""Tests of tasks/forecast/durations/rows."""
