@@ -21,6 +21,7 @@ from benchmarks.forecasts import print_forecasts
 from benchmarks.measures import IMPORT, RunBenchmark
 from benchmarks.replays import FIRST as FIRST_REPLAY
 from benchmarks.replays import ReplayBenchmark
+from benchmarks.stalls import HELD_S, LOCK_TIMEOUT_S, StallBenchmark
 from benchmarks.timing import Sample
 from benchmarks.tools import OURS, PSQL, install_other_tools, list_tools
 from benchmarks.verifications import FIRST as FIRST_VERIFY
@@ -103,6 +104,17 @@ def measure_versions(_server: Server, home: Path, _runs: int) -> None:
     print_table(measure(home))
 
 
+def measure_stalls(server: Server, home: Path, _runs: int) -> None:
+    """Measure how long a load is stalled by an ALTER TABLE behind a long transaction."""
+    others = install_other_tools()
+    tools = [tool for tool in list_tools(server.cluster.programs, others) if tool.name in (OURS, PSQL, "dbmate")]
+    print(f"\n{_ROW.format(f'ALTER TABLE behind {HELD_S:.0f} s, in s', 'longest', 'total', 'run', '')}")
+    for name, stall in StallBenchmark(server, home, tools).measure().items():
+        print(_ROW.format(f"  {name}", *(f"{seconds:.1f}" for seconds in (stall.longest_s, stall.total_s, stall.run_s)), ""))
+        if name.startswith(OURS):
+            _print_target("total stall, compared with LOCK_TIMEOUT", stall.total_s / LOCK_TIMEOUT_S, 1.0)
+
+
 def _read_part(name: str) -> str:
     """Return the name of a part; raises ArgumentTypeError if there is no such part."""
     if name not in _PARTS:
@@ -152,6 +164,7 @@ _PARTS: dict[str, Callable[[Server, Path, int], None]] = {
     "fly": measure_fly,
     "forecast": measure_forecasts,
     "rehearsals": measure_rehearsals,
+    "stall": measure_stalls,
     "versions": measure_versions,
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,13 +22,17 @@ class Folders:
 
 def write_folders(home: Path, count: int, *, tables: bool) -> Folders:
     """Write `count` migrations of two statements, which create a table and its index or, without `tables`, only select."""
+    return write_migrations(home, [_write_statements(number, tables=tables) for number in range(count)])
+
+
+def write_migrations(home: Path, texts: Iterable[tuple[str, str]]) -> Folders:
+    """Write migrations with these up and down texts."""
     folders = Folders(home / "own", home / "all.sql", home / "dbmate", home / "yoyo")
     for folder in (folders.own / "up", folders.own / "down", folders.dbmate, folders.yoyo):
         folder.mkdir(parents=True)
     transactions = []
-    for number in range(count):
+    for number, (up, down) in enumerate(texts):
         version = f"{_FIRST + timedelta(minutes=number):%Y%m%d%H%M%S}_table_{number}"
-        up, down = _write_statements(number, tables=tables)
         (folders.own / "up" / f"{version}.sql").write_text(up)
         (folders.own / "down" / f"{version}.sql").write_text(down)
         (folders.dbmate / f"{version}.sql").write_text(f"-- migrate:up\n{up}-- migrate:down\n{down}")

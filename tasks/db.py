@@ -115,17 +115,29 @@ def status(
 
 
 @command(
-    help={**ENV_HELP, "json": "one JSON line on stdout", "limit": "only the newest N rows (50)", "version": "only this version"}
+    help={
+        **ENV_HELP,
+        "json": "one JSON line on stdout",
+        "limit": "only the newest N rows (50)",
+        "version": "only this version",
+        "locks": "only how long each statement waited for locks and had them",
+    }
 )
 def history(
-    _context: Context, env: str = "local", limit: str = "0", version: str = "", json: bool = False, start: bool = False
+    _context: Context,
+    env: str = "local",
+    limit: str = "0",
+    version: str = "",
+    locks: bool = False,
+    json: bool = False,
+    start: bool = False,
 ) -> None:
     """Show the log: every attempt, failures included.
 
-    The newest is the first.
+    The newest is the first. --locks shows the forecast, if one was confirmed, beside what happened.
     """
     with exit_on_error(json=json):
-        request = Request("history", limit=parse_count("--limit", limit), version=version)
+        request = Request("history", limit=parse_count("--limit", limit), version=version, locks=locks)
     run_request(env, request, Options(json=json, start=start))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from tasks.runner.events import (
     ErrorRaised,
     Event,
+    HeldBack,
     LockAwaited,
     Retried,
     RunStarted,
@@ -71,6 +72,8 @@ def _update_wait(progress: RunProgress, event: Event, now: float) -> LockWait | 
         blockers = (event.holder,) if event.holder else ()
         return LockWait(now - event.seconds_s, blockers, stranger=event.stranger)
     if isinstance(event, Waiting) and event.blockers:
+        return _extend_wait(wait, event.blockers, progress.number, now - event.seconds_s)
+    if isinstance(event, HeldBack):
         return _extend_wait(wait, event.blockers, progress.number, now - event.seconds_s)
     if isinstance(event, Retried):
         return _extend_wait(wait, event.blockers, progress.number, now)

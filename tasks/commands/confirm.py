@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks.console.cells import clean
@@ -36,7 +37,7 @@ def choose_approval(
     if not environment.guarded or not request.writes or options.yes:
         return None
     name = environment.name
-    command, *flags = write_arguments(request)
+    command, *flags = write_arguments(replace(request, forecast=""))
     again = compose_command(f"db.{command}", f"--env={names or name}", *flags)
     if options.upload:
         raise RefusedError(

@@ -135,9 +135,20 @@ def _advance_index(event: events.IndexAdvanced, _style: Style) -> list[Line]:
     return [Line(f"🔨 {format_place(event.version, event.line)} {format_progress(event)}", "dim")]
 
 
+def _hold_back(event: events.HeldBack, _style: Style) -> list[Line]:
+    """Return the lines for a transaction that is held back: who has which locks, and how long it waits at most."""
+    on = f" with locks on {', '.join(map(clean, event.relations))}" if event.relations else ""
+    spent = f"{format_seconds(event.seconds_s)} of at most {format_seconds(event.patience_s)}"
+    place = format_place(event.version, event.line)
+    several = f"{count(len(event.blockers), 'transaction')}{on} to end"
+    lines = [Line(f"✋ {place} is held back ({spent}), so that nobody queues behind it: it waits for {several}", "warn")]
+    return [*lines, *(Line(f"{INDENT}{format_session(blocker)}", "warn") for blocker in event.blockers)]
+
+
 def _retry(event: events.Retried, _style: Style) -> list[Line]:
     head = f"🔁 {format_place(event.version, event.line)} was rolled back (attempt {event.attempt} of {event.attempts}): "
-    again = f"{INDENT}The transaction is retried in {format_seconds(event.pause_s)}"
+    when = "when those that blocked it have ended" if event.holds_back else f"in {format_seconds(event.pause_s)}"
+    again = f"{INDENT}The transaction is retried {when}"
     lines = [*hang(head, event.reason, "warn"), Line(again, "warn")]
     return [*lines, *_name_blockers(f"{INDENT}Blocked by ", event.blockers)] if event.blockers else lines
 
@@ -145,7 +156,8 @@ def _retry(event: events.Retried, _style: Style) -> list[Line]:
 def format_repeated_retry(event: events.Retried) -> list[Line]:
     """Return the line for a retry with the same reason and the same blockers as the one before."""
     head = f"🔁 {format_place(event.version, event.line)} was rolled back again"
-    return [Line(f"{head} (attempt {event.attempt} of {event.attempts}); retried in {format_seconds(event.pause_s)}", "warn")]
+    when = "when those that blocked it have ended" if event.holds_back else f"in {format_seconds(event.pause_s)}"
+    return [Line(f"{head} (attempt {event.attempt} of {event.attempts}); retried {when}", "warn")]
 
 
 def _notice(event: events.NoticeRaised, _style: Style) -> list[Line]:
@@ -262,6 +274,7 @@ FORMATTERS: dict[type, Formatter] = {
     events.StatementFinished: _finish_statement,
     events.Waiting: _wait,
     events.IndexAdvanced: _advance_index,
+    events.HeldBack: _hold_back,
     events.Retried: _retry,
     events.NoticeRaised: _notice,
     events.StepFinished: _finish_step,

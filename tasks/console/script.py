@@ -148,6 +148,9 @@ def _build_parser() -> CommandParsers:
     history = add("history", "show the log, failures included")
     history.add_argument("--limit", type=_read_count, default=0, metavar="N", help=f"only the newest N rows ({HISTORY_LIMIT})")
     history.add_argument("--version", default="", help="only this version")
+    history.add_argument("--locks", action="store_true", help="only how long each statement waited for locks and had them")
+    for command in (migrate, rollback):
+        command.add_argument("--forecast", default="", help=argparse.SUPPRESS)
     add("load", "build an empty database from migrations/schema.sql")
     seed = add("seed", "run the seeds that are new or changed", "--dry-run")
     seed.add_argument("--plan", type=_read_plan, default=argparse.SUPPRESS, metavar="ID", help=_PLAN_HELP)

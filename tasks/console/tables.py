@@ -23,7 +23,7 @@ from tasks.console.plans import format_findings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tasks.runner.events import HistoryRead, HistoryRow, StateCount, StatusRead, StatusRow
+    from tasks.runner.events import HistoryRead, HistoryRow, StateCount, StatementLocks, StatusRead, StatusRow
 
 STATUS_COLUMNS = ("state", "version", "applied at (UTC)", "took", "by")
 HISTORY_COLUMNS = ("at (UTC)", "outcome", "action", "version", "segments", "took", "by", "revision", "run")
@@ -122,8 +122,29 @@ def format_history_heading(event: HistoryRead) -> Line:
     return Line(f"{format_database(event.environment, event.database)}: {what}", "head")
 
 
+_LOCK_COLUMNS = ("line", "attempt", "waited", "held", "forecast", "error")
+
+
+def format_lock_times(event: HistoryRead) -> list[Line]:
+    """Return the lines for how long statements waited for locks and had them: a table for each row of the log."""
+    lines = [format_history_heading(event)]
+    for row in event.rows:
+        lines += [Line(""), Line(f"{clean(row.version)}: {clean(row.outcome)}, {describe_history_row(row)}")]
+        lines += map(Line, align([_LOCK_COLUMNS, *map(_format_statement_locks, row.locks)]) if row.locks else ())
+    return lines
+
+
+def _format_statement_locks(locks: StatementLocks) -> tuple[str, ...]:
+    held = "" if locks.held_ms is None else format_duration(locks.held_ms)
+    spread = "" if locks.low is None or locks.high is None else f" {locks.low:.3g} to {locks.high:.3g} s"
+    forecast = f"{clean(locks.verdict).replace('_', ' ')}{spread}"
+    return str(locks.line), str(locks.attempt), format_duration(locks.waited_ms), held, forecast, clean(locks.sqlstate)
+
+
 def format_history(event: HistoryRead, style: Style) -> list[Line]:
     """Return the lines for the log, each failure with its error below it."""
+    if event.locks:
+        return format_lock_times(event)
     lines = [format_history_heading(event)]
     if not event.rows:
         return lines

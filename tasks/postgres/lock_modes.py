@@ -33,8 +33,11 @@ CONFLICTS: Final = {
 
 
 def conflict(one: str, other: str) -> bool:
-    """Return True if two sessions cannot have locks of these modes on one relation at the same time."""
-    return other in CONFLICTS[one]
+    """Return True if two sessions cannot have locks of these modes on one relation at the same time.
+
+    Modes of other locks, as the SIReadLock of a serializable transaction, conflict with none.
+    """
+    return other in CONFLICTS.get(one, ())
 
 
 def find_strongest(modes: Iterable[str]) -> str:

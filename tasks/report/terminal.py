@@ -83,7 +83,7 @@ class TerminalReport:
                 return
             case events.StatusRead():
                 self._print_status(event, style)
-            case events.HistoryRead() if event.rows:
+            case events.HistoryRead() if event.rows and not event.locks:
                 self._print_lines([format_history_heading(event)])
                 self._console.print(Group("", tabulate_history(event, self._console.width, style)))
             case events.StatusesRead():

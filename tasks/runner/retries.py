@@ -5,17 +5,22 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-RETRIED_SQLSTATES = {"55P03": "lock not available", "40P01": "deadlock", "40001": "serialization failure"}
+LOCK_TIMED_OUT = "55P03"
+RETRIED_SQLSTATES = {LOCK_TIMED_OUT: "lock not available", "40P01": "deadlock", "40001": "serialization failure"}
 """The errors after which the same transaction may succeed: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """The limits of waiting: the lock_timeout, how often a transaction is attempted, and how long to wait for another run."""
+    """The limits of waiting: the lock_timeout, how often a transaction is attempted, and how long to wait for another run.
+
+    `patience_ms` is how long a segment is held back in total, while other transactions have its locks; with 0, it never is.
+    """
 
     lock_timeout_ms: int = 5000
     attempts: int = 10
     run_wait_ms: int = 30 * 60_000
+    patience_ms: int = 10 * 60_000
 
     def may_retry(self, sqlstate: str | None, attempt: int) -> bool:
         """Return True if attempt number `attempt` (from 1) may be followed by another."""

@@ -63,6 +63,7 @@ SETTINGS = (
     Setting("WATCH_DRIFT", "on or off", "record the expected schema after each run, and compare it in db.status", "on"),
     Setting("LOCK_TIMEOUT", "duration", "how long a statement waits for a table lock", "5s"),
     Setting("LOCK_ATTEMPTS", "number", "how often a transaction is attempted if it cannot get its locks", "10"),
+    Setting("LOCK_PATIENCE", "duration", "how long a transaction is held back in total while others have its locks", "10min"),
     Setting("RUN_WAIT", "duration", "how long to wait for the end of another run", "30min"),
     Setting(
         "LEDGER_OWNER",
@@ -173,6 +174,7 @@ def validate(raw: RawSettings, problems: Iterable[str] = ()) -> Settings:
     lock_timeout_ms = read_duration(raw, "LOCK_TIMEOUT", problems)
     attempts = _read_attempts(raw, problems)
     run_wait_ms = read_duration(raw, "RUN_WAIT", problems)
+    patience_ms = read_duration(raw, "LOCK_PATIENCE", problems)
     watch_drift = raw.read("WATCH_DRIFT").lower()
     if watch_drift not in ("on", "off"):
         problems.append(f"WATCH_DRIFT={watch_drift}: write on or off")
@@ -182,7 +184,7 @@ def validate(raw: RawSettings, problems: Iterable[str] = ()) -> Settings:
         database_url=raw.read_written("DIRECT_DATABASE_URL") or raw.read_written("DATABASE_URL"),
         migrations_dir=Path(raw.read("MIGRATIONS_DIR")),
         seeds_dir=Path(raw.read("SEEDS_DIR")),
-        policy=RetryPolicy(lock_timeout_ms, attempts, run_wait_ms),
+        policy=RetryPolicy(lock_timeout_ms, attempts, run_wait_ms, patience_ms),
         scratch_url=raw.read_written("SCRATCH_DATABASE_URL"),
         watch_drift=watch_drift == "on",
         ledger_owner=read_text(raw, "LEDGER_OWNER"),

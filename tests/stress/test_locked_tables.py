@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from tasks.runner.events import Retried, StepFinished
+from tasks.runner.events import HeldBack, Retried, StepFinished
 from tests.kit.databases import Database
 from tests.kit.projects import Project
 from tests.kit.waiting import wait_until
@@ -32,27 +32,26 @@ def test_a_statement_succeeds_once_the_lock_is_released(prepared: Project, datab
     with database.connect(autocommit=False) as reader:
         reader.execute("SELECT FROM items")
         run = running.start(prepared, **SHORT)
-        retried = run.await_event(Retried, attempt=2)
-    assert (retried.line, retried.attempts) == (2, 10)
-    assert retried.reason == "lock not available: canceling statement due to lock timeout"
+        held = run.await_event(HeldBack)
+    assert (held.line, held.relations) == (2, ("public.items",))
     assert [event.version for event in run.succeed().pick(StepFinished)] == [SECOND]
     assert database.query("SELECT step FROM trace") == [("before",), ("after",)]
 
 
-def test_after_the_last_attempt_the_blocker_is_named(prepared: Project, database: Database) -> None:
+def test_after_lock_patience_the_blocker_is_named(prepared: Project, database: Database) -> None:
     with database.connect(autocommit=False, application_name="report of the month") as reader:
         reader.execute("SELECT 'who', count(*) FROM items")
-        run = running.start(prepared, **SHORT, LOCK_ATTEMPTS="3")
+        run = running.start(prepared, **SHORT, LOCK_PATIENCE="1s")
         error = run.fail()
         pid = reader.info.backend_pid
-    assert [event.attempt for event in run.pick(Retried)] == [1, 2]
+    assert len(run.pick(Retried)) <= 1
     assert error.sqlstate == "55P03"
     assert (error.file, error.line) == (f"migrations/up/{SECOND}.sql", 2)
     _, blocker = error.message.split("blocked by ")
     assert blocker.startswith(f"pid {pid} (postgres, report of the month, idle in transaction since 20")
     assert blocker.endswith(" UTC): SELECT 'who', count(*) FROM items")
     assert error.state == f"{SECOND} was rolled back completely."
-    assert "LOCK_TIMEOUT and LOCK_ATTEMPTS" in error.hint
+    assert "LOCK_TIMEOUT, LOCK_ATTEMPTS and LOCK_PATIENCE" in error.hint
     assert database.query("SELECT FROM trace") == []
 
 
@@ -85,10 +84,9 @@ def test_no_reader_waits_longer_than_the_lock_timeout(prepared: Project, databas
         blocker.execute("SELECT FROM items")
         with reading_in_a_loop(database, lock_timeout="10s") as outcomes:
             run = running.start(prepared, **SHORT)
-            for attempt in (1, 2, 3):
-                run.await_event(Retried, attempt=attempt)
-                before = len(outcomes)
-                wait_until(lambda: len(outcomes) > before + 1, what="the reader's turn")  # noqa: B023
+            run.await_event(HeldBack)
+            before = len(outcomes)
+            wait_until(lambda: len(outcomes) > before + 10, what="the reader's turns")
             blocker.rollback()
             run.succeed()
     assert set(outcomes) == {"read"}
@@ -126,22 +124,25 @@ def test_a_statement_that_committed_a_part_is_not_retried(prepared: Project, dat
     assert database.query("SELECT step FROM trace") == [("committed",)]
 
 
-def test_a_nontransactional_statement_is_retried(prepared: Project, database: Database) -> None:
+def test_a_nontransactional_statement_is_held_back(prepared: Project, database: Database) -> None:
     prepared.write_up(SECOND, "VACUUM FULL items;")
     with database.connect(autocommit=False) as reader:
         reader.execute("SELECT FROM items")
         run = running.start(prepared, LOCK_TIMEOUT="20ms")
-        retried = run.await_event(Retried, attempt=2)
+        held = run.await_event(HeldBack)
         reader.rollback()
-    assert (retried.line, retried.reason) == (1, "lock not available: canceling statement due to lock timeout")
+    assert (held.line, held.relations) == (1, ("public.items",))
     assert [event.version for event in run.succeed().pick(StepFinished)] == [SECOND]
 
 
-def test_waiting_for_a_locked_ledger_is_limited_as_for_a_table(prepared: Project, database: Database) -> None:
+def test_a_transaction_that_has_the_ledger_blocks_the_run_only_once(prepared: Project, database: Database) -> None:
+    prepared.write_up(SECOND, "INSERT INTO trace VALUES ('before');")
     with database.connect(autocommit=False) as other:
         other.execute("LOCK TABLE schema_migrations IN SHARE MODE")
         run = running.start(prepared, LOCK_TIMEOUT="20ms")
-        run.await_event(Retried, attempt=2)
+        retried = run.await_event(Retried)
+        run.await_event(HeldBack)
         other.rollback()
-    run.succeed()
-    assert database.query("SELECT step FROM trace") == [("before",), ("after",)]
+    assert (retried.attempt, retried.holds_back) == (1, True)
+    assert len(run.succeed().pick(Retried)) == 1
+    assert database.query("SELECT step FROM trace") == [("before",)]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.runner.database.lock_holder import LOCK_KEY
-from tasks.runner.events import LockAwaited, Retried, StatementStarted, StepFinished, Waiting
+from tasks.runner.events import HeldBack, LockAwaited, StatementStarted, StepFinished, Waiting
 from tests.kit.databases import Database, fresh_database
 from tests.kit.own_servers import OwnServer
 from tests.kit.processes import freeze, thaw
@@ -122,14 +122,14 @@ def test_a_run_that_waits_for_the_index_of_a_dead_one_stops(project: Project, da
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_run_that_pauses_between_tries_stops(number: signal.Signals, project: Project, database: Database) -> None:
+def test_a_run_that_is_held_back_stops(number: signal.Signals, project: Project, database: Database) -> None:
     project.write_up(FIRST, CREATE_SLOW)
     project.migrate(check=0)
     project.write_up(SECOND, "ALTER TABLE items ADD COLUMN age int;")
     with database.connect(autocommit=False) as reader:
         reader.execute("SELECT FROM items")
-        run = running.start(project, LOCK_TIMEOUT="20ms", LOCK_ATTEMPTS="10000")
-        run.await_event(Retried, attempt=4)
+        run = running.start(project, LOCK_TIMEOUT="20ms")
+        run.await_event(HeldBack)
         run.send(number)
         error = run.fail()
     assert error.message == f"stopped by {SIGNALS[number]}"

@@ -33,6 +33,8 @@ TIME_LIMIT = "the time limit"
 """Replaces the name of a signal when a time limit stops a migration."""
 
 _BLOCK_S = 60
+_POLICY = RetryPolicy(patience_ms=0)
+"""Nobody else works in a scratch database: a look at its locks before each segment would only take time."""
 _END_OTHERS = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
  WHERE datname = current_database() AND pid = %s AND pid <> pg_backend_pid()
@@ -172,7 +174,7 @@ class ScratchRun:
     def _open(self) -> None:
         name = f"migrate-run {self._identity.run_id}"
         self.stop = Stop()
-        self._session = WorkSession(self._url, identity=self._identity, policy=RetryPolicy(), stop=self.stop)
+        self._session = WorkSession(self._url, identity=self._identity, policy=_POLICY, stop=self.stop)
         self._session.add_notice_handler(self._check_notice)
         self._watcher = Watcher(self._url, run_id=self._identity.run_id, watched=name)
         try:
@@ -183,7 +185,7 @@ class ScratchRun:
         recorder = Recorder(self.connection, self.ledger, self._identity, Revision(), prepare=True, reads_defaults=True)
         lock = NoopLock()
         self._failures = FailureLog(self._url, recorder, lock)
-        context = RunContext(self._url, self._session, recorder, lock, self._watcher, self._failures, RetryPolicy(), self.stop)
+        context = RunContext(self._url, self._session, recorder, lock, self._watcher, self._failures, _POLICY, self.stop)
         self._plan_run = PlanRun(context)
 
     def _check_notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:

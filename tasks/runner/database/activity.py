@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from tasks.postgres.lock_modes import MODES, conflict
 from tasks.postgres.masking import mask_secrets
 from tasks.runner.database.limited_session import LimitedSession
 from tasks.runner.database.session_settings import AT_WORK
@@ -18,6 +19,15 @@ from tasks.runner.errors import Interruption
 from tasks.runner.events import IndexAdvanced, Session, Waiting
 from tasks.runner.signals import Stop
 
+CONFLICTS = ", ".join(f"('{mode}', '{other}')" for mode in MODES for other in MODES if conflict(mode, other))
+"""The pairs of modes that conflict, as rows of VALUES."""
+PREPARED_OF = """
+SELECT t.* FROM pg_locks x JOIN pg_prepared_xacts t ON t.transaction = x.transactionid
+ WHERE {0}.pid IS NULL AND x.pid IS NULL AND x.locktype = 'transactionid' AND x.virtualtransaction = {0}.virtualtransaction
+"""
+"""The prepared transaction of a lock, which has no process; one of its locks is on its own number."""
+PREPARED = "prepared"
+"""The state of a Session that stands for a prepared transaction, which has no process: its pid is 0."""
 REPORT_AFTER_S = 2.0
 """How long a statement may run before its waiting is reported."""
 
@@ -48,6 +58,25 @@ SELECT {SESSION_COLUMNS} FROM pg_stat_activity a
  WHERE a.pid IN (SELECT unnest(pg_blocking_pids(pid)) FROM watched)
  ORDER BY a.xact_start
 """
+_AWAITED = f"""
+WITH {_WATCHED},
+conflicts (mode, other) AS (VALUES {CONFLICTS}),
+waits AS (SELECT w.*, pg_blocking_pids(w.pid) AS blockers FROM pg_locks w JOIN watched USING (pid) WHERE NOT w.granted LIMIT 1),
+blocking AS (
+    SELECT h.pid, h.virtualtransaction, h.granted FROM waits w JOIN pg_locks h
+        ON (h.locktype, h.database, h.relation, h.page, h.tuple, h.virtualxid, h.transactionid, h.classid, h.objid, h.objsubid)
+           IS NOT DISTINCT FROM
+           (w.locktype, w.database, w.relation, w.page, w.tuple, w.virtualxid, w.transactionid, w.classid, w.objid, w.objsubid)
+      JOIN conflicts c ON c.mode = w.mode AND c.other = h.mode
+     WHERE h.pid IS DISTINCT FROM w.pid AND (h.granted OR h.pid = ANY (w.blockers)))
+SELECT CASE WHEN w.locktype = 'relation' AND w.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            THEN w.relation ELSE 0 END, w.mode,
+       coalesce(extract(epoch FROM clock_timestamp() - w.waitstart), 0), b.pid, b.virtualtransaction, b.granted, p.gid, p.owner,
+       to_char(p.prepared AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+  FROM waits w LEFT JOIN blocking b ON true
+  LEFT JOIN LATERAL ({PREPARED_OF.format("b")}) p ON true
+"""
+"""The lock that the session waits for, with each transaction that has a conflicting one, or queues for one before it."""
 _PROGRESS = f"""
 WITH {_WATCHED}
 SELECT phase, CASE WHEN blocks_total > 0 THEN 100 * blocks_done / blocks_total
@@ -68,6 +97,26 @@ def shorten_query(query: str) -> str:
     return " ".join(mask_secrets(query).split())[:_LONGEST_QUERY]
 
 
+def show_prepared(name: str, owner: str, since: str) -> Session:
+    """Return the Session that stands for a prepared transaction."""
+    return Session(0, owner, f"prepared transaction {name}", "", PREPARED, since, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """The lock that a statement was seen waiting for, and the transactions that blocked it: those that have a conflicting lock.
+
+    Where none has one, they are those that queue before it. `oid` is 0 if the lock is not on a relation of the database.
+    """
+
+    oid: int = 0
+    mode: str = ""
+    seconds: float = 0.0
+    """How long it had waited for this lock."""
+    transactions: tuple[tuple[int, str], ...] = ()
+    """The process and the virtual id of each; a prepared transaction has the process 0."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """What was seen of a running statement: the sessions that it waits for, and the progress of the index that it builds."""
@@ -75,6 +124,9 @@ class Observation:
     blockers: tuple[Session, ...] = ()
     phase: str = ""
     percent: int = -1
+    awaited: Awaited | None = None
+    at: float = 0.0
+    """When the answer arrived, by the monotonic clock."""
 
     def describe(self, version: str, line: int, seconds: float) -> Iterator[Waiting | IndexAdvanced]:
         """Yield the events of a statement that has run for some seconds."""
@@ -167,9 +219,21 @@ class Watcher:
                 session.close()
 
     def _look(self, session: LimitedSession) -> Observation:
-        progress, blockers = session.query((_PROGRESS, _BLOCKERS), watched=self._watched)
+        progress, blockers, awaited = session.query((_PROGRESS, _BLOCKERS, _AWAITED), watched=self._watched)
         phase, percent = progress[0] if progress else ("", "-1")
-        return Observation(tuple(build_session((int(pid), *columns)) for pid, *columns in blockers), phase, int(percent))
+        sessions = [build_session((int(pid), *columns)) for pid, *columns in blockers]
+        sessions += [show_prepared(*row[-3:]) for row in awaited if row[-3]]
+        return Observation(tuple(sessions), phase, int(percent), _read_awaited(awaited), time.monotonic())
+
+
+def _read_awaited(rows: Sequence[tuple[str, ...]]) -> Awaited | None:
+    """Return what the rows of _AWAITED describe; None if the session waits for no lock."""
+    if not rows:
+        return None
+    oid, mode, seconds = rows[0][:3]
+    granted = [row for row in rows if row[5] == "t"]
+    transactions = tuple(dict.fromkeys((int(row[3] or 0), row[4]) for row in granted or rows if row[4]))
+    return Awaited(int(oid), mode, float(seconds), transactions)
 
 
 def _start_without_signals(thread: threading.Thread) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from tasks.postgres.quoting import quote_qualified
 from tasks.postgres.targets import Target
@@ -17,6 +18,19 @@ _SCHEMA = """
    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
   WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(%s))
 """
+
+RELATIONS = "migrate.relations"
+"""The setting in which `compose_relations` leaves the OIDs of relations, for the rest of its transaction."""
+
+
+def compose_relations(names: Iterable[str]) -> str:
+    """Return SQL that looks up relations as the file would, and sets RELATIONS to their OIDs, 0 for one that does not exist."""
+    found = ", ".join(
+        f"coalesce(pg_catalog.to_regclass({sql.Literal(name).as_string()})::pg_catalog.oid::pg_catalog.text, '0')"
+        for name in names
+    )
+    value = f"pg_catalog.concat_ws(',', {found})" if found else "''"
+    return f"SELECT pg_catalog.set_config('{RELATIONS}', {value}, true)"
 
 
 def read_as_file(connection: psycopg.Connection, query: str, values: Sequence[str | None] = ()) -> tuple[Any, ...] | None:

@@ -7,6 +7,7 @@ Durations in milliseconds end in `_ms`, in seconds in `_s`; points in time are I
 # The public names of these modules are the names of this package, so that an event is listed nowhere but where it is defined.
 from tasks.runner.events.answers import *  # noqa: F403
 from tasks.runner.events.json_lines import *  # noqa: F403
+from tasks.runner.events.locking import *  # noqa: F403
 from tasks.runner.events.numbers import *  # noqa: F403
 from tasks.runner.events.queries import *  # noqa: F403
 from tasks.runner.events.registry import *  # noqa: F403

@@ -70,6 +70,8 @@ class HistoryRead(Event):
     """Why the log is not known, if it may not be read."""
     total: int = 0
     """How many rows there are, whatever the limit."""
+    locks: bool = False
+    """Whether the rows are those with the times of locks."""
 
 
 @event("blockers_read")

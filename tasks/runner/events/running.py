@@ -146,6 +146,8 @@ class Retried(Event):
     reason: str
     pause_s: float
     blockers: tuple[Session, ...] = ()
+    holds_back: bool = False
+    """Whether it is retried when the transactions that blocked it have ended, rather than after a pause."""
 
 
 @event("notice_raised")

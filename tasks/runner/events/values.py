@@ -140,6 +140,25 @@ class StatusRow:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementLocks:
+    """How long a statement waited for locks and had them, in one attempt, beside the forecast that was shown before.
+
+    `held_ms` is from the end of its wait to the end of the transaction, None if the transaction was open when this was recorded.
+    `sqlstate` is that of the error that ended the attempt at this statement. `verdict` is empty without a forecast.
+    """
+
+    number: int
+    line: int
+    attempt: int
+    waited_ms: int
+    held_ms: int | None
+    sqlstate: str = ""
+    verdict: str = ""
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryRow:
     """A row of the ledger's log."""
 
@@ -159,6 +178,8 @@ class HistoryRow:
     error: str
     at: str
     duration_ms: int | None
+    locks: tuple[StatementLocks, ...] = ()
+    """How long its statements waited for locks and had them, if that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,11 @@ from tasks.runner.clock import count_ms
 from tasks.runner.database.session import roll_back
 from tasks.runner.errors import Interruption, LockLostError, Place, RefusedError, RunnerError
 from tasks.runner.events import Event, StepFailed, StepFinished, StepStarted
+from tasks.runner.execution.hold_back import HoldBack
 from tasks.runner.execution.plan_run import PlanRun
 from tasks.runner.execution.segment_run import SegmentRun
-from tasks.runner.execution.statement_run import retry
+from tasks.runner.execution.statement_run import StatementRun, retry
+from tasks.runner.parsing.requested_locks import list_requested_locks
 from tasks.runner.planning.atomic import IN_STEPS, find_first
 from tasks.runner.planning.failures import is_lost
 from tasks.runner.planning.plan import Plan, Step
@@ -44,8 +46,9 @@ class AtomicRun(PlanRun):
         try:
             yield from retry(
                 self._context,
+                self._make_hold_back(plan),
                 partial(self._attempt, plan, durations),
-                find_run=lambda: self._current.statements,
+                find_run=self._find_run,
                 may_repeat=lambda: not self._current.committing,
             )
         except (psycopg.Error, LockLostError, Interruption, RefusedError) as failure:
@@ -61,6 +64,18 @@ class AtomicRun(PlanRun):
         self._finished = len(plan.steps)
         for step, duration in zip(plan.steps, durations, strict=True):
             yield StepFinished(step.action, step.version, duration)
+
+    def _make_hold_back(self, plan: Plan) -> HoldBack:
+        """Return what holds the run back while others have locks that one of its files needs."""
+        places = {id(each): (step, each) for step in plan.steps for each in step.script.statements}
+        requests = list_requested_locks(statement for _, statement in places.values())
+        timeouts = [self._context.find_lock_timeout_ms(step.script) / 1000 for step in plan.steps]
+        return HoldBack(self._context, plan.steps[0], [(places[id(each)], request) for each, request in requests], min(timeouts))
+
+    def _find_run(self, step: Step | None) -> StatementRun:
+        if step is not None and step != self._current.step:
+            self._take_step(step)
+        return self._current.statements
 
     def _take_step(self, step: Step) -> None:
         self._step = step
@@ -82,6 +97,7 @@ class AtomicRun(PlanRun):
                 self._refuse_new_defaults(step)
 
     def _record_in_transaction(self, step: Step, start: float, before: str, *, commits: bool) -> None:
+        self._is_open = not commits
         entry = self._build_entry(step, "finished", len(step.script.segments), duration_ms=count_ms(start))
         self._record_applied(step, entry, before, commits=commits)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -10,11 +10,14 @@ import psycopg
 from tasks.runner.database.activity import Watcher
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.session_settings import SessionState
+from tasks.runner.events import StatementVerdict
 from tasks.runner.execution.failure_log import FailureLog
+from tasks.runner.execution.lock_times import LockTimes
 from tasks.runner.execution.work_session import WorkSession
 from tasks.runner.identity import Identity
 from tasks.runner.ledger.environment_label import Belonging
 from tasks.runner.ledger.writing import Recorder
+from tasks.runner.parsing import Script
 from tasks.runner.retries import RetryPolicy
 from tasks.runner.signals import Stop
 
@@ -32,6 +35,8 @@ class RunSettings:
     watch_drift: bool
     ledger_owner: str = ""
     ledger_readers: tuple[str, ...] = ()
+    forecast: tuple[StatementVerdict, ...] = ()
+    """What was shown before the run, for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class RunContext:
     failures: FailureLog
     policy: RetryPolicy
     stop: Stop
+    times: LockTimes = field(default_factory=LockTimes)
 
     @property
     def connection(self) -> psycopg.Connection:
@@ -57,8 +63,12 @@ class RunContext:
         """Return True if the connection goes through a pooler."""
         return self.session.pooled
 
-    def describe_session(self, *, synchronous: bool = True) -> SessionState:
-        """Return the state that the session needs."""
+    def find_lock_timeout_ms(self, script: Script | None = None) -> int:
+        """Return how long the statements of a script wait for a lock: what the file sets, or the setting."""
+        return (script.lock_timeout_ms if script else None) or self.policy.lock_timeout_ms
+
+    def describe_session(self, script: Script | None = None, *, synchronous: bool = True) -> SessionState:
+        """Return the state that the session needs for a script."""
         name = f"migrate-run {self.recorder.identity.run_id}"
         version, path = self.connection.info.server_version, self.session.connection.path
-        return SessionState(name, self.pooled, version, self.policy.lock_timeout_ms, path, synchronous)
+        return SessionState(name, self.pooled, version, self.find_lock_timeout_ms(script), path, synchronous)

@@ -15,6 +15,7 @@ from tasks.runner.events import Event
 from tasks.runner.execution.atomic_run import AtomicRun
 from tasks.runner.execution.context import RunContext, RunSettings
 from tasks.runner.execution.failure_log import FailureLog
+from tasks.runner.execution.lock_times import LockTimes
 from tasks.runner.execution.plan_run import PlanRun
 from tasks.runner.execution.work_session import WorkSession
 from tasks.runner.identity import read_revision
@@ -88,7 +89,8 @@ class LockedRun:
         if plan.action in CHANGES_SCHEMA:
             expecter.begin(connection)
         failures = FailureLog(self._url, recorder, lock)
-        context = RunContext(self._url, session, recorder, lock, watcher, failures, settings.policy, settings.stop)
+        times = LockTimes(settings.forecast)
+        context = RunContext(self._url, session, recorder, lock, watcher, failures, settings.policy, settings.stop, times)
         try:
             _write_history(recorder, plan)
             yield from (AtomicRun if plan.atomic else PlanRun)(context).run(plan)

@@ -31,7 +31,7 @@ from tasks.runner.signals import Stop
 
 if TYPE_CHECKING:
     from tasks.runner.database.run_lock import RunLock
-    from tasks.runner.events import Event
+    from tasks.runner.events import Event, StatementVerdict
     from tasks.runner.execution.locked_run import Renew
 
 HEALTH_CHECK_S = 5.0
@@ -77,6 +77,8 @@ class MigrationRunner:
         self.ledger_owner = ledger_owner
         self.ledger_readers = ledger_readers
         self.on_event = on_event
+        self.forecast: tuple[StatementVerdict, ...] = ()
+        """The forecast that was shown before the run: it is logged beside what the statements did."""
 
     def ensure_migration_table(self) -> None:
         """Create the ledger's tables if they do not exist; waits for a run that is in progress."""
@@ -186,6 +188,7 @@ class MigrationRunner:
             self.watch_drift,
             self.ledger_owner,
             self.ledger_readers,
+            self.forecast,
         )
         finished = 0
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -91,7 +92,11 @@ class NontransactionalRun:
         repeatable = not waits and statement.kind not in _NOT_REPEATED
         self._started = True
         try:
-            yield from self._statements.retry(lambda: self._statements.run(statement), may_repeat=lambda: repeatable)
+            attempt = partial(self._statements.run, statement)
+            yield from self._statements.retry(
+                attempt, (statement,), may_repeat=lambda: repeatable, qualified=self._context.pooled
+            )
+            self._context.times.end_transaction()
             self._check_index()
         except psycopg.Error:
             self.clear_leftovers(statement)
@@ -107,7 +112,7 @@ class NontransactionalRun:
             self._target = self._target or qualify_target(self._context.connection, target)[0]
             yield
             return
-        lock = "0" if waits else f"{self._context.policy.lock_timeout_ms}ms"
+        lock = "0" if waits else f"{self._context.find_lock_timeout_ms(self._step.script)}ms"
         before = self._swap_timeouts(lock, "0" if waits else None, target)
         try:
             yield

@@ -42,6 +42,8 @@ class PlanRun:
         self._finished = 0
         self._notices: list[NoticeRaised] = []
         self._step: Step | None = None
+        self._is_open = False
+        """Whether the transaction continues after the row of a step."""
         context.session.add_notice_handler(self._add_notice)
 
     def run(self, plan: Plan) -> Iterator[Event]:
@@ -154,6 +156,7 @@ class PlanRun:
             "" if outcome == "finished" else checksum_segments(step.script, done),
             duration_ms=duration_ms,
             note=describe_separations(step.script, step.separated),
+            locks=self._context.times.write(step.version, commits=not self._is_open),
         )
 
     def _build_error(self, plan: Plan, run: SegmentRun, failure: BaseException) -> RunnerError:

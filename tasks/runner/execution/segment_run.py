@@ -49,7 +49,7 @@ class SegmentRun:
     def _take(self, step: Step) -> None:
         self.step = step
         self.synchronous = not step.script.single_transaction
-        self._state = self._context.describe_session(synchronous=self.synchronous)
+        self._state = self._context.describe_session(step.script, synchronous=self.synchronous)
         self.statements = StatementRun(self._context, step)
 
     def restore_settings(self) -> None:
@@ -109,7 +109,10 @@ class SegmentRun:
 
     def _run_transaction(self, segment: Segment, record: Record, *, last: bool) -> Iterator[Event]:
         yield from self.statements.retry(
-            lambda: self._try_transaction(segment, record, last), may_repeat=lambda: not self.committing
+            lambda: self._try_transaction(segment, record, last),
+            segment.statements,
+            may_repeat=lambda: not self.committing,
+            qualified=self._context.pooled and bool(self.step.script.settings_before(self.done)),
         )
 
     def _try_transaction(self, segment: Segment, record: Record, last: bool) -> Iterator[Event]:

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psycopg
 
+from tasks.postgres.lock_modes import SHARE_UPDATE_EXCLUSIVE
+from tasks.postgres.lock_requests import LockRequest
 from tasks.runner.clock import count_ms
-from tasks.runner.database.activity import REPORT_AFTER_S, Observation
+from tasks.runner.database.activity import REPORT_AFTER_S, Awaited, Observation
 from tasks.runner.database.session import Execution, roll_back
 from tasks.runner.events import Event, Retried, Session, StatementFinished, StatementStarted
+from tasks.runner.execution.hold_back import HoldBack, PatienceError
+from tasks.runner.execution.lock_times import WaitClock
 from tasks.runner.parsing import Statement
+from tasks.runner.parsing.requested_locks import list_requested_locks
 from tasks.runner.planning.failures import is_lost
 from tasks.runner.planning.plan import Step
 from tasks.runner.planning.server_texts import describe_reason
-from tasks.runner.retries import RETRIED_SQLSTATES, choose_pause
+from tasks.runner.retries import LOCK_TIMED_OUT, RETRIED_SQLSTATES, choose_pause
 
 if TYPE_CHECKING:
     from tasks.runner.execution.context import RunContext
 
 _REPORT_OFTEN_S = 10.0
 _REPORT_EVERY_S = 5.0
+_LOOK_EVERY_S = 1.0
+"""How often to look once a statement takes longer than the lock_timeout: it may wait for another lock at any time."""
 _LATE_ANSWER_S = 0.5
 """How long to wait after a rollback for who blocked the statement."""
 
@@ -31,8 +38,8 @@ _LATE_ANSWER_S = 0.5
 class StatementRun:
     """The run of statements, with what the report of a failure needs.
 
-    `statement` is the current or the failed one, `shift` the number of characters that were sent before it in one message, and
-    `blockers` are the sessions that it waited for.
+    `statement` is the current or the failed one, `shift` the number of characters that were sent before it in one message,
+    `blockers` are the sessions that it waited for, and `awaited` is the lock for which they did.
     """
 
     def __init__(self, context: RunContext, step: Step) -> None:
@@ -42,7 +49,19 @@ class StatementRun:
         self.statement: Statement | None = None
         self.shift = 0
         self.blockers: tuple[Session, ...] = ()
+        self.awaited: Awaited | None = None
         self._sent_at = 0.0
+        self._waits = WaitClock()
+
+    @property
+    def step(self) -> Step:
+        """Return the step whose statements run."""
+        return self._step
+
+    @property
+    def lock_timeout_s(self) -> float:
+        """Return how long a statement of the step waits for a lock."""
+        return self._context.find_lock_timeout_ms(self._step.script) / 1000
 
     @property
     def elapsed_ms(self) -> int:
@@ -56,21 +75,29 @@ class StatementRun:
         """
         version, line = self._step.version, statement.line
         number, total = self._numbers[id(statement)], len(self._numbers)
-        self.statement, self.blockers = statement, ()
+        self.statement, self.blockers, self.awaited = statement, (), None
         yield StatementStarted(version, line, statement.label, number, total)
         start = time.monotonic()
         opening = f"{begin};\n" if begin else ""
         self.shift = len(opening)
-        yield from self.run_sql(opening + statement.text, copy_data=statement.copy_data)
-        self.blockers = ()
+        times = self._context.times
+        times.begin(version, number, line)
+        try:
+            yield from self.run_sql(opening + statement.text, copy_data=statement.copy_data)
+        except psycopg.Error as error:
+            times.end_statement(version, self._count_wait(error.sqlstate), error.sqlstate or "")
+            raise
+        times.end_statement(version, self._count_wait())
+        self.blockers, self.awaited = (), None
         yield StatementFinished(version, line, number, total, count_ms(start))
 
     def run_sql(self, text: str, *, copy_data: str | None = None) -> Iterator[Event]:
         """Run SQL for the current statement, and yield what it waits for."""
         line = self.statement.line if self.statement else 0
-        watcher, lock_timeout_s = self._context.watcher, self._context.policy.lock_timeout_ms / 1000
+        watcher, lock_timeout_s = self._context.watcher, self.lock_timeout_s
         interval_s = _choose_interval(lock_timeout_s)
-        reported_at = 0.0
+        reported_at = requested_at = 0.0
+        self._waits = WaitClock()
         watcher.begin()
         self._sent_at = time.monotonic()
         for seconds in Execution(
@@ -78,20 +105,49 @@ class StatementRun:
         ):
             seen, period = watcher.latest, 1.0 if seconds < _REPORT_OFTEN_S else _REPORT_EVERY_S
             if seen is not None:
-                self.blockers = seen.blockers
+                self._take(seen)
             if seconds >= REPORT_AFTER_S and seconds - reported_at >= period:
                 reported_at = seconds
                 yield from (seen or Observation()).describe(self._step.version, line, seconds)
-            if seconds <= lock_timeout_s or seconds + interval_s - reported_at >= period:
+            if seconds <= lock_timeout_s or seconds - requested_at >= _LOOK_EVERY_S:
+                requested_at = seconds
                 watcher.request()
 
-    def retry(
-        self, run_attempt: Callable[[], Iterator[Event]], *, may_repeat: Callable[[], bool] = lambda: True
-    ) -> Iterator[Event]:
-        """Retry an attempt as the policy allows; `may_repeat` returns True if nothing of it was committed."""
-        return retry(self._context, run_attempt, find_run=lambda: self, may_repeat=may_repeat)
+    def take_late(self, seen: Observation | None) -> None:
+        """Take the answer to a look while the statement ran, which may have arrived after it failed."""
+        if seen is not None and seen.blockers:
+            self._take(seen)
 
-    def build_retried(self, error: psycopg.Error, attempt: int, pause: float) -> Retried:
+    def _take(self, seen: Observation) -> None:
+        self.blockers, self.awaited = seen.blockers, seen.awaited
+        self._waits.take(seen)
+
+    def _count_wait(self, sqlstate: str | None = None) -> float:
+        """Return how long the current statement waited for locks, in seconds.
+
+        One that timed out has waited for the lock_timeout in the end, also if no look saw that.
+        """
+        now = time.monotonic()
+        waited = self._waits.end(now)
+        if sqlstate == LOCK_TIMED_OUT and not waited:
+            waited = min(now - self._sent_at, self.lock_timeout_s)
+        return waited
+
+    def retry(
+        self,
+        run_attempt: Callable[[], Iterator[Event]],
+        statements: Iterable[Statement],
+        *,
+        may_repeat: Callable[[], bool] = lambda: True,
+        qualified: bool = False,
+    ) -> Iterator[Event]:
+        """Retry an attempt to run statements; see `retry`. `qualified`: what names without a schema mean is not known."""
+        known = list_requested_locks(statements, qualified=qualified) if self._context.policy.patience_ms else ()
+        requests = [((self._step, each), request) for each, request in known if _stalls_others(each, request)]
+        hold_back = HoldBack(self._context, self._step, requests, self.lock_timeout_s)
+        return retry(self._context, hold_back, run_attempt, find_run=lambda _step: self, may_repeat=may_repeat)
+
+    def build_retried(self, error: psycopg.Error, attempt: int, pause: float, *, holds_back: bool) -> Retried:
         """Return the event for an attempt that failed at the current statement, and is repeated after a pause."""
         return Retried(
             version=self._step.version,
@@ -101,22 +157,31 @@ class StatementRun:
             reason=f"{RETRIED_SQLSTATES.get(error.sqlstate or '', '')}: {describe_reason(error, self.statement)}",
             pause_s=round(pause, 2),
             blockers=self.blockers,
+            holds_back=holds_back,
         )
 
 
 def retry(
     context: RunContext,
+    hold_back: HoldBack,
     run_attempt: Callable[[], Iterator[Event]],
     *,
-    find_run: Callable[[], StatementRun],
+    find_run: Callable[[Step | None], StatementRun],
     may_repeat: Callable[[], bool],
 ) -> Iterator[Event]:
     """Retry an attempt as the policy allows; `may_repeat` returns True if nothing of it was committed.
 
-    `find_run` returns the run of the statement that failed.
+    Each attempt is held back while others have its locks. After one that timed out, the next one waits only for that, if it is
+    known who blocked it, and else at least as long as the attempt has waited. `find_run` returns the run of the statement that
+    failed, or of a step.
     """
     attempt = 1
     while True:
+        try:
+            yield from hold_back.wait()
+        except PatienceError:
+            _point_to_place(hold_back, find_run)
+            raise
         try:
             yield from run_attempt()
             return
@@ -125,15 +190,46 @@ def retry(
                 raise
             with suppress(psycopg.Error):
                 roll_back(context.connection)
-            run = find_run()
-            if error.sqlstate in RETRIED_SQLSTATES and (late := context.watcher.await_answer(_LATE_ANSWER_S)):
-                run.blockers = late.blockers or run.blockers
+            run = find_run(None)
+            context.times.end_transaction(failed=True)
+            if error.sqlstate in RETRIED_SQLSTATES:
+                run.take_late(context.watcher.await_answer(_LATE_ANSWER_S))
             if is_lost(context.connection) or not context.policy.may_retry(error.sqlstate, attempt):
                 raise
-            pause = choose_pause(attempt)
-            yield run.build_retried(error, attempt, pause)
+            pause = _choose_pause(hold_back, run, error, attempt)
+            yield run.build_retried(error, attempt, pause, holds_back=not pause)
             context.stop.sleep(pause)
             attempt += 1
+
+
+def _stalls_others(statement: Statement, request: LockRequest) -> bool:
+    """Return True if queries of others may wait while a request waits.
+
+    SHARE UPDATE EXCLUSIVE conflicts with no query, but in a transaction, the locks of earlier statements are kept meanwhile.
+    """
+    return statement.transactional or request.mode != SHARE_UPDATE_EXCLUSIVE
+
+
+def _choose_pause(hold_back: HoldBack, run: StatementRun, error: psycopg.Error, attempt: int) -> float:
+    """Return the seconds before the next attempt: none where it is held back until those that blocked this one have ended."""
+    pause = choose_pause(attempt)
+    if error.sqlstate != LOCK_TIMED_OUT:
+        return pause
+    place = (run.step, run.statement)
+    if run.statement is not None and hold_back.add(run.awaited, place):
+        return 0.0
+    if hold_back.suspect(place):
+        run.blockers = run.blockers or hold_back.blockers
+        return 0.0
+    return max(pause, min(run.elapsed_ms / 1000, run.lock_timeout_s))
+
+
+def _point_to_place(hold_back: HoldBack, find_run: Callable[[Step | None], StatementRun]) -> None:
+    """Let the report of an error name the statement that needs the locks, and who has them."""
+    if hold_back.place is not None:
+        step, statement = hold_back.place
+        run = find_run(step)
+        run.statement, run.blockers = statement, hold_back.blockers
 
 
 def _choose_interval(lock_timeout_s: float) -> float:

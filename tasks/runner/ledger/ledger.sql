@@ -67,6 +67,8 @@ ALTER TABLE :"schema".schema_migrations_log
     ADD COLUMN IF NOT EXISTS down_digest VARCHAR(64),
     ADD COLUMN IF NOT EXISTS up_text_digest VARCHAR(64),
     ADD COLUMN IF NOT EXISTS down_text_digest VARCHAR(64);
+-- JSON: how long each statement waited for locks and had them, and what was forecast.
+ALTER TABLE :"schema".schema_migrations_log ADD COLUMN IF NOT EXISTS locks pg_catalog.text;
 ALTER TABLE :"schema".schema_migrations_log
     DROP CONSTRAINT IF EXISTS schema_migrations_log_action_check,
     ADD CONSTRAINT schema_migrations_log_action_check CHECK (action OPERATOR(pg_catalog.~) '^[a-z]+$'),
@@ -74,7 +76,7 @@ ALTER TABLE :"schema".schema_migrations_log
     ADD CONSTRAINT schema_migrations_log_outcome_check CHECK (outcome OPERATOR(pg_catalog.~) '^[a-z]+$');
 
 -- `format` changes when older tools can no longer use the ledger, `additions` when they can.
-INSERT INTO :"schema".schema_migrations_meta AS meta (key, value) VALUES ('format', '2'), ('additions', '2') ON CONFLICT (key)
+INSERT INTO :"schema".schema_migrations_meta AS meta (key, value) VALUES ('format', '2'), ('additions', '3') ON CONFLICT (key)
     DO UPDATE SET value = excluded.value
     WHERE CASE WHEN meta.value OPERATOR(pg_catalog.~) '^[0-9]{1,9}$'
                THEN meta.value::INTEGER OPERATOR(pg_catalog.<) excluded.value::INTEGER ELSE true END;

@@ -23,11 +23,11 @@ from tasks.runner.ledger.vouching import DIGESTS, FileTexts, mask_text
 
 _LOG_COLUMNS = (
     "run_id, version, action, outcome, segments_done, segments_total, segments_checksum,"
-    " actor, host, git_revision, git_dirty, tool_version, sqlstate, error, duration_ms, note"
+    " actor, host, git_revision, git_dirty, tool_version, sqlstate, error, duration_ms, note, locks"
 )
 _LOG_VALUES = (
     "{run_id}, {version}, {action}, {outcome}, {done}, {total}, {segments_checksum},"
-    " {actor}, {host}, {commit}, {dirty}, {tool}, {sqlstate}, {error}, {duration_ms}, {note}"
+    " {actor}, {host}, {commit}, {dirty}, {tool}, {sqlstate}, {error}, {duration_ms}, {note}, {locks}"
 )
 _LOG = f"INSERT INTO {{log}} ({_LOG_COLUMNS}) VALUES ({_LOG_VALUES})"
 _WITH_LOG = f"WITH log AS ({_LOG})"
@@ -41,7 +41,7 @@ _APPLIED = f"""
 INSERT INTO {{ledger}} AS row (version, applied_at, applied_by, checksum, execution_time_ms)
 VALUES ({{version}}, clock_timestamp() AT TIME ZONE 'UTC', {{actor}}, {{checksum}}, {{duration_ms}})
 """
-_VARIES = ("version", "done", "total", "duration_ms", "checksum", "up_text", "down_text", *DIGESTS)
+_VARIES = ("version", "done", "total", "duration_ms", "locks", "checksum", "up_text", "down_text", *DIGESTS)
 """The values that differ between the rows of applied migrations; the others are constant during a run."""
 _TABLES = {"{ledger}": "schema_migrations", "{log}": "schema_migrations_log"} | {
     f"{{{name}}}": f"schema_migrations_{name}" for name in ("scripts", "seeds")
@@ -112,6 +112,8 @@ class Entry:
     duration_ms: int | None = None
     note: str = ""
     """The old name of a rename, the evidence of an adoption, or the statements that run outside a transaction."""
+    locks: str = ""
+    """How long its statements waited for locks and had them, as tasks.runner.execution.lock_times writes it."""
 
 
 class Recorder:
@@ -311,4 +313,5 @@ class Recorder:
             "error": entry.error or None,
             "duration_ms": entry.duration_ms,
             "note": entry.note or None,
+            "locks": entry.locks or None,
         }

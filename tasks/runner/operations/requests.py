@@ -57,6 +57,10 @@ class Request:
     """Write a script for psql to this file instead of running the plan; - is standard output."""
     verbose: bool = False
     """Show whole statements in the plan."""
+    forecast: str = ""
+    """The forecast that was shown before the run, as `pack_forecast` writes it, for the log."""
+    locks: bool = False
+    """Show how long each statement waited for locks and had them."""
 
     @property
     def writes(self) -> bool:
@@ -83,6 +87,10 @@ def perform(
     shown. Raises UsageError for an invalid request, and RefusedError for the rollback of only one version without a plan.
     """
     _check(request)
+    if request.forecast:
+        from tasks.runner.operations.forecast_text import unpack_forecast
+
+        runner.forecast = unpack_forecast(request.forecast)
     if request.command in PLANNED:
         return _run(request, runner, confirm, approve)
     if request.command == "load":
@@ -168,7 +176,7 @@ def _answer(request: Request, runner: MigrationRunner) -> Iterator[Event]:
     from tasks.runner.operations.status import read_history, read_status
 
     if request.command == "history":
-        return read_history(runner, limit=request.limit or HISTORY_LIMIT, version=request.version)
+        return read_history(runner, limit=request.limit or HISTORY_LIMIT, version=request.version, locks=request.locks)
     return read_status(runner, limit=request.limit)
 
 

@@ -25,6 +25,7 @@ from tasks.runner.events import (
     StatusRead,
     StatusRow,
 )
+from tasks.runner.execution.lock_times import read_lock_times
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.files.schema_file import WRITE_HINT, describe_staleness
@@ -51,8 +52,10 @@ _AFTER_DEPLOY = "runs after the deployment"
 _HISTORY = """
 SELECT id, run_id::text, coalesce(version, ''), action, outcome, segments_done, segments_total, actor, host,
        coalesce(git_revision, ''), coalesce(git_dirty, false), tool_version, coalesce(sqlstate, ''), coalesce(error, ''),
-       to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), duration_ms, count(*) OVER ()
-  FROM {log} WHERE %(version)s IN ('', version) ORDER BY id DESC LIMIT %(limit)s
+       to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), duration_ms, to_jsonb(l) ->> 'locks', count(*) OVER ()
+  FROM {log} l
+ WHERE %(version)s IN ('', version) AND (NOT %(locks)s OR to_jsonb(l) ->> 'locks' IS NOT NULL)
+ ORDER BY id DESC LIMIT %(limit)s
 """
 _DETAILS = """
 SELECT version, to_char(applied_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), coalesce(applied_by, ''), execution_time_ms
@@ -137,8 +140,11 @@ def _find_stale_file(migrations: Migrations, ledger: Ledger, details: Mapping[st
     return (Finding(kind, "", stale, hint=WRITE_HINT),) if stale else ()
 
 
-def read_history(runner: MigrationRunner, *, limit: int = 50, version: str = "") -> Iterator[Event]:
-    """Yield the newest rows of the log, failures included, newest first; raises UsageError for an unknown version."""
+def read_history(runner: MigrationRunner, *, limit: int = 50, version: str = "", locks: bool = False) -> Iterator[Event]:
+    """Yield the newest rows of the log, failures included, newest first; raises UsageError for an unknown version.
+
+    `locks`: only the rows with the times of locks, and these times.
+    """
     with runner.read() as connection:
         database = describe_connection(connection)
         ledger = read_ledger(connection, partial=True)
@@ -149,10 +155,16 @@ def read_history(runner: MigrationRunner, *, limit: int = 50, version: str = "")
             if version:
                 version = find_version(version, _list_logged(connection, ledger))
             query = sql.SQL(_HISTORY).format(log=ledger.table("_log"))
-            answer = connection.execute(query, {"limit": limit, "version": version}).fetchall()
-            rows = tuple(replace(row, error=redact_stored(row.error)) for row in (HistoryRow(*each[:-1]) for each in answer))
+            answer = connection.execute(query, {"limit": limit, "version": version, "locks": locks}).fetchall()
+            rows = tuple(_build_history_row(each, locks=locks) for each in answer)
             total = answer[0][-1] if answer else 0
-    yield HistoryRead(runner.environment or ledger.environment, database, rows, unknown=unknown, total=total)
+    yield HistoryRead(runner.environment or ledger.environment, database, rows, unknown=unknown, total=total, locks=locks)
+
+
+def _build_history_row(row: tuple[Any, ...], *, locks: bool) -> HistoryRow:
+    *columns, times, _ = row
+    found = HistoryRow(*columns)
+    return replace(found, error=redact_stored(found.error), locks=read_lock_times(times) if locks and times else ())
 
 
 def _list_logged(connection: psycopg.Connection, ledger: Ledger) -> list[str]:

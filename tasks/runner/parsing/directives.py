@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from tasks.postgres.tokens import COMMENTS, SPACE, tokenize
-from tasks.runner.parsing.source_text import SqlText
+from tasks.runner.parsing.source_text import ScriptError, SqlText
 from tasks.runner.spelling import nearest, propose
 
 UNWRITTEN = "NOT WRITTEN YET"
@@ -23,10 +23,18 @@ AFTER_DEPLOY = "after-deploy"
 """The directive of a migration that runs when the application of before is gone."""
 _SWITCHES = (_NO_TRANSACTION, AFTER_DEPLOY)
 """The directives without a value."""
-_NAMES = (*_SWITCHES, "irreversible")
+_LOCK_TIMEOUT = re.compile(r"lock[-_]timeout(?![\w-])[\s:=]*(.*)", re.IGNORECASE)
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(us|ms|s|min|h|d)?")
+_UNITS_MS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+"""The units of PostgreSQL; a number without one is in milliseconds.
+https://www.postgresql.org/docs/current/config-setting.html#CONFIG-SETTING-NAMES-VALUES"""
+_LONGEST_MS = 2**31 - 1
+"""The largest lock_timeout. https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT"""
+_NAMES = (*_SWITCHES, "irreversible", "lock-timeout")
 _KNOWN = (
     "-- migrate: no-transaction (each statement commits separately)\n"
     "-- migrate: irreversible REASON (a down file without statements: the migration cannot be rolled back)\n"
+    "-- migrate: lock-timeout 2s (how long a statement of this file waits for a lock)\n"
     f"-- migrate: {AFTER_DEPLOY} (it runs when the application of before is gone; --before-deploy leaves it pending)"
 )
 _DBMATE = "It is a mark of dbmate, which inv db.cleanup-legacy replaces."
@@ -40,6 +48,7 @@ class Header:
     irreversible: str | None = None
     at: int = 0
     after_deploy: bool = False
+    lock_timeout_ms: int | None = None
 
 
 def may_have_directives(lowered: str) -> bool:
@@ -49,7 +58,7 @@ def may_have_directives(lowered: str) -> bool:
 
 def read_header(sql: SqlText) -> Header:
     """Read the directives; raises ScriptError for one that is unknown, lacks its reason, or follows a statement."""
-    switches, irreversible, at = set[str](), None, 0
+    switches, irreversible, at, lock_timeout_ms = set[str](), None, 0, None
     in_head = True
     for token in tokenize(sql.text, skip=SPACE):
         if token.kind not in COMMENTS:
@@ -62,7 +71,8 @@ def read_header(sql: SqlText) -> Header:
             continue
         name = match.group(1)
         reason = _IRREVERSIBLE.fullmatch(name)
-        known = name.lower() in _SWITCHES or reason is not None
+        timeout = _LOCK_TIMEOUT.fullmatch(name)
+        known = name.lower() in _SWITCHES or reason is not None or timeout is not None
         if not in_head:
             if known:
                 raise sql.error(
@@ -71,15 +81,38 @@ def read_header(sql: SqlText) -> Header:
                     hint="Move it to the top of the file.",
                 )
         elif reason is not None:
-            irreversible, at = reason.group(1), token.start
-            if not irreversible:
-                raise sql.error(at, "the directive irreversible needs a reason", hint=_EXAMPLE)
+            irreversible, at = _read_reason(sql, token.start, reason[1]), token.start
+        elif timeout is not None:
+            lock_timeout_ms = _read_lock_timeout(sql, token.start, timeout[1])
         elif known:
             switches.add(name.lower())
         else:
-            hint = _DBMATE if re.match(r"(up|down)\b", name) else _propose_directive(name)
-            raise sql.error(token.start, f"unknown directive {name!r}", hint=hint)
-    return Header(_NO_TRANSACTION in switches, irreversible, at, AFTER_DEPLOY in switches)
+            raise _refuse_unknown(sql, token.start, name)
+    return Header(_NO_TRANSACTION in switches, irreversible, at, AFTER_DEPLOY in switches, lock_timeout_ms)
+
+
+def _read_reason(sql: SqlText, at: int, reason: str) -> str:
+    if not reason:
+        raise sql.error(at, "the directive irreversible needs a reason", hint=_EXAMPLE)
+    return reason
+
+
+def _refuse_unknown(sql: SqlText, at: int, name: str) -> ScriptError:
+    hint = _DBMATE if re.match(r"(up|down)\b", name) else _propose_directive(name)
+    return sql.error(at, f"unknown directive {name!r}", hint=hint)
+
+
+def _read_lock_timeout(sql: SqlText, at: int, text: str) -> int:
+    """Return a lock_timeout in milliseconds; raises ScriptError for 0 (no limit), and for any other text."""
+    match = _DURATION.fullmatch(text.strip("'"))
+    milliseconds = round(float(match[1]) * _UNITS_MS[match[2] or "ms"]) if match else 0
+    if not 0 < milliseconds <= _LONGEST_MS:
+        raise sql.error(
+            at,
+            f"the directive lock-timeout needs a duration (got {text or 'nothing'})",
+            hint="Write a number with a unit of PostgreSQL (ms, s, min), from 1 ms to 24 days: -- migrate: lock-timeout 2s",
+        )
+    return milliseconds
 
 
 def _refuse_misspelt(sql: SqlText, at: int, comment: str) -> None:

@@ -55,14 +55,19 @@ def parse_script(text: str, *, file: str, version: str, ledger_schema: str) -> S
             raise _refuse_content(sql, header)
         refuse_variable(sql, parsed.offset)
         kept = keep_unparsed(sql, parsed, has_copy_data=bool(copies), transactional=not header.no_transaction)
-        return replace(kept, after_deploy=header.after_deploy)
+        return replace(kept, after_deploy=header.after_deploy, lock_timeout_ms=header.lock_timeout_ms)
     if header.irreversible is not None:
         if parsed:
             raise _refuse_content(sql, header)
         return Script((), irreversible=header.irreversible, after_deploy=header.after_deploy)
     records_itself = _check(parsed, sql, LedgerChecks(version, ledger_schema))
     segments = group(parsed, sql, no_transaction=header.no_transaction)
-    return Script(segments or (Segment((), True),), records_itself, after_deploy=header.after_deploy)
+    return Script(
+        segments or (Segment((), True),),
+        records_itself,
+        after_deploy=header.after_deploy,
+        lock_timeout_ms=header.lock_timeout_ms,
+    )
 
 
 def _check(items: Iterable[tuple[Statement, Node]], sql: SqlText, ledger: LedgerChecks) -> bool:

@@ -98,6 +98,8 @@ class Script:
     """The reason why it cannot be rolled back, where the file contains only that directive."""
     after_deploy: bool = False
     """Whether it is marked to run when the application of before is gone."""
+    lock_timeout_ms: int | None = None
+    """How long its statements wait for a lock, if the file sets that."""
     parsed: bool = True
     """Whether the parser knows the text; if not, it is one statement that only the server can judge."""
 

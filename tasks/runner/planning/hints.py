@@ -74,7 +74,7 @@ def _hint_lock(fault: ServerFault) -> str:
     )
 
 
-_LOCK_SETTINGS = "LOCK_TIMEOUT and LOCK_ATTEMPTS set how long to wait."
+_LOCK_SETTINGS = "LOCK_TIMEOUT, LOCK_ATTEMPTS and LOCK_PATIENCE set how long to wait."
 
 
 def _hint_exists(fault: ServerFault) -> str:

@@ -43,6 +43,9 @@ class StepWriter:
 
     def write(self, step: Step, expected: str) -> list[str]:
         """Return the lines of a step, before which the rows of the ledger must have the digest `expected`."""
+        own_ms = step.script.lock_timeout_ms
+        if own_ms not in (None, self.state.lock_timeout_ms):
+            return replace(self, state=replace(self.state, lock_timeout_ms=own_ms)).write(step, expected)
         head = ["", f"-- {step.version}: {step.source.shown.encode('ascii', 'replace').decode()}"]
         if step.script.single_transaction and not step.separated and not step.done:
             return [*head, STARTED_AT, *self._write_single(step, expected)]

@@ -49,6 +49,7 @@ UNPINNED = {
     "opening": session_settings.compose_opening("", session_settings.list_start_settings(180000, runs_files=False), -1),
     "discarding": session_settings._DISCARD,
     "schemas": f"SELECT {names._SCHEMA}",
+    "relations": names.compose_relations(["a", "b.c"]),
     "timeouts": f"SELECT {nontransactional_run._SWAP_TIMEOUTS}",
     "sources of settings": setting_sources._QUERY,
     "ledger": (TASKS / "runner/ledger/ledger.sql").read_text(encoding="utf-8").replace(':"schema"', "public"),

@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from tasks.runner import MigrationRunner
-from tasks.runner.events import Retried
+from tasks.runner.events import HeldBack
 from tasks.runner.operations.migrate import migrate
 from tasks.runner.planning.choice import MigrateGoal
 from tasks.runner.retries import RetryPolicy
@@ -60,7 +60,7 @@ def test_the_limits_of_an_application_end_no_session_of_a_run(way: str, operator
     assert list_done(migrate(runner, MigrateGoal())) == [A, B]
 
 
-def test_a_pause_between_two_attempts_outlasts_idle_session_timeout(operator: Operator) -> None:
+def test_a_run_that_is_held_back_outlasts_idle_session_timeout(operator: Operator) -> None:
     set_default(operator.database, idle_session_timeout="'150ms'")
     operator.database.execute("CREATE TABLE a ()")
     operator.write(A, "ALTER TABLE a ADD n int;")
@@ -68,7 +68,8 @@ def test_a_pause_between_two_attempts_outlasts_idle_session_timeout(operator: Op
         blocker.execute("SET idle_session_timeout = 0; BEGIN; LOCK TABLE a")
         done = []
         for event in migrate(operator.make_runner(policy=RetryPolicy(50, 10)), MigrateGoal()):
-            if isinstance(event, Retried) and event.pause_s > 0.3:
+            if isinstance(event, HeldBack):
+                blocker.execute("SELECT pg_sleep(0.3)")
                 blocker.rollback()
             done.append(event)
     assert list_done(done) == [A]

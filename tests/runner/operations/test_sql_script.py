@@ -138,6 +138,11 @@ FILES: dict[str, list[Any]] = {
         "PREPARE p AS SELECT 1; LISTEN x; DECLARE c CURSOR WITH HOLD FOR SELECT 1; RESET ALL;"
         "CREATE TABLE c AS SELECT '\u00e4' AS x;",
     ],
+    "own lock timeouts": [
+        "-- migrate: lock-timeout 2s\nCREATE TABLE a AS SELECT current_setting('lock_timeout') AS l;",
+        "-- migrate: lock-timeout 1h\nVACUUM a;\nCREATE TABLE b AS SELECT current_setting('lock_timeout') AS l;",
+        "CREATE TABLE c AS SELECT current_setting('lock_timeout') AS l;",
+    ],
     "deferred constraints": [
         "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a int REFERENCES a DEFERRABLE INITIALLY DEFERRED);",
         "INSERT INTO b VALUES (1); INSERT INTO a VALUES (1);",

@@ -319,6 +319,21 @@ def test_a_misspelt_mark_of_after_deploy_is_an_error(said: str) -> None:
     assert "Did you mean" in refuse(f"{said}\nDROP TABLE a;").hint
 
 
+@pytest.mark.parametrize(
+    ("said", "milliseconds"),
+    [("2s", 2000), ("250", 250), ("250 ms", 250), ("1.5min", 90_000), ("1h", 3_600_000), ("'3s'", 3000), ("5000us", 5)],
+)
+def test_a_file_may_set_its_lock_timeout(said: str, milliseconds: float) -> None:
+    assert read(f"-- migrate: Lock-Timeout {said}\nALTER TABLE a ADD n int;").lock_timeout_ms == milliseconds
+
+
+@pytest.mark.parametrize("said", ["", "0", "0s", "-1s", "soon", "2 seconds", "1e3", "30d", "2s please"])
+def test_a_lock_timeout_that_is_no_limit_or_no_duration_is_refused(said: str) -> None:
+    error = refuse(f"-- head\n-- migrate: lock-timeout {said}\nSELECT 1;")
+    assert f"needs a duration (got {said or 'nothing'})" in error.message
+    assert str(error.place) == "f.sql:2"
+
+
 @pytest.mark.parametrize("said", ["foo", "no transaction", "irreversibly", "no-transaction please", ""])
 def test_an_unknown_directive_is_an_error_that_lists_the_known_ones(said: str) -> None:
     error = refuse(f"-- head\n-- migrate: {said}\nSELECT 1;")
