@@ -12,7 +12,7 @@ from tasks.commands.context import exit_on_error
 from tasks.commands.dispatch import run_request, show_side_by_side
 from tasks.commands.dumps.dump import dump as dump_database
 from tasks.commands.dumps.restore import restore as restore_database
-from tasks.commands.flags import ENV_HELP, ONE_ENV_HELP, RUN_HELP
+from tasks.commands.flags import BLOCKING_HELP, ENV_HELP, ONE_ENV_HELP, RUN_HELP
 from tasks.commands.history.blockers import blockers as blockers
 from tasks.commands.history.mark import mark as mark
 from tasks.commands.history.redo import redo as redo
@@ -29,6 +29,8 @@ from tasks.commands.rehearse.compat import describe_compat
 from tasks.commands.rehearse.crash_test import crash_test as crash_test
 from tasks.commands.rehearse.diagram import diagram as diagram
 from tasks.commands.rehearse.drift import drift as drift
+from tasks.commands.rehearse.foresight import foresee
+from tasks.commands.rehearse.plan import plan as plan
 from tasks.commands.rehearse.schema import schema as schema
 from tasks.commands.rehearse.verify import verify as verify
 from tasks.commands.squash import squash as squash
@@ -40,6 +42,7 @@ from tasks.runner.operations.requests import Request, parse_count, parse_plan, p
 @command(
     help={
         **RUN_HELP,
+        **BLOCKING_HELP,
         "to": "stop after this version (its timestamp is enough)",
         "strict": "refuse files that are older than the newest applied one",
         "sql": SQL_HELP,
@@ -62,6 +65,7 @@ def migrate(
     upload: bool = False,
     plan: str | None = None,
     sql: str | None = None,
+    allow_blocking: bool = False,
 ) -> None:
     """Apply every pending migration."""
     with exit_on_error(json=json):
@@ -77,7 +81,7 @@ def migrate(
             sql=file and STDOUT,
             verbose=verbose,
         )
-    run_request(env, request, Options(json, verbose, yes, start, upload, file), describe_compat)
+    run_request(env, request, Options(json, verbose, yes, start, upload, file, allow_blocking), foresee, describe_compat)
 
 
 @command(

@@ -20,3 +20,5 @@ class Options:
     """Send the files of this checkout to the machine and run those."""
     sql: str = ""
     """The file for the script of a plan; - is standard output."""
+    allow_blocking: bool = False
+    """Run what is forecast to block everything for longer than MAX_BLOCKING."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from invoke.exceptions import Exit
 
@@ -23,20 +23,43 @@ from tasks.report import report
 from tasks.runner.errors import UsageError
 from tasks.runner.events import CHECK_FOUND, Event, HistoryRead, PlanMade, RunFinished, StatusesRead, StatusRead, needs_attention
 from tasks.runner.files.seeds import describe_unknown_folders
+from tasks.runner.operations.forecast_text import pack_forecast
 from tasks.runner.operations.requests import PLANNED, Request, perform
 from tasks.runner.setting_names import WARNING_PREFIX
 from tasks.runner.signals import Stop, catch_signals
 
 if TYPE_CHECKING:
     from tasks.commands.confirm import Remark
+    from tasks.runner.events import StatementVerdict
+    from tasks.runner.execution.migration_runner import MigrationRunner
     from tasks.runner.operations.migrate import Approve
 
 
-def run_request(names: str, request: Request, options: Options, remark: Remark | None = None) -> None:
+Ask = Callable[[Request], Iterator[Event]]
+"""Return the events of a request that only reads, on a connection that is open."""
+
+
+class Foresight(Protocol):
+    """The forecast of a request for a guarded environment."""
+
+    verdicts: tuple[StatementVerdict, ...]
+    """What was forecast, once the plan was shown."""
+
+    def watch(self, events: Iterator[Event], ask: Ask | None = None) -> Iterator[Event]:
+        """Yield the events of a run, with those of the forecast after its plan; raises RefusedError to prevent the run."""
+
+
+Foresee = Callable[[Environment, Request, Options, Stop, str], Foresight]
+
+
+def run_request(
+    names: str, request: Request, options: Options, foresee: Foresee | None = None, remark: Remark | None = None
+) -> None:
     """Run a request in one environment, or in several one after the other, and print its events.
 
-    All environments are loaded, and all guarded ones confirmed, before the first is changed. `remark` returns what such a
-    confirmation has to mention. Raises Exit with the exit code of the first error, or with 4 if a check found something.
+    `foresee` forecasts it for guarded environments, and `remark` returns what a confirmation has to mention. All environments are
+    loaded, and all guarded ones confirmed, before the first is changed. Raises Exit with the exit code of the first error, or
+    with 4 if a check found something.
     """
     found = False
     with exit_on_error(json=options.json):
@@ -49,7 +72,9 @@ def run_request(names: str, request: Request, options: Options, remark: Remark |
         _warn_of_unknown_folders(environments)
     with catch_signals() as stop:
         with exit_on_error(json=options.json) as seen:
-            approved = [_approve_request(environment, request, options, stop, names, remark) for environment in environments]
+            approved = [
+                _approve_request(environment, request, options, stop, names, foresee, remark) for environment in environments
+            ]
             if len(environments) > 1:
                 approved = [_confirm_beforehand(each, options, stop, seen) for each in approved]
         for each in approved:
@@ -75,24 +100,37 @@ class _Approved:
     environment: Environment
     request: Request
     approve: Approve | None
+    foresight: Foresight | None = None
+    """Its forecast, which is shown before; None if there is none, or if it was shown."""
 
 
 def _approve_request(
-    environment: Environment, request: Request, options: Options, stop: Stop, names: str, remark: Remark | None
+    environment: Environment,
+    request: Request,
+    options: Options,
+    stop: Stop,
+    names: str,
+    foresee: Foresee | None,
+    remark: Remark | None,
 ) -> _Approved:
     """Return a request with the way to approve it; raises RefusedError if it cannot be approved."""
     approve = choose_approval(environment, request, options, stop, names, remark)
     if request.writes:
         environment = confirm_elsewhere(environment, options, stop)
-    return _Approved(environment, request, approve)
+    if foresee is None or not environment.guarded or not request.writes:
+        return _Approved(environment, request, approve)
+    return _Approved(environment, request, approve, foresee(environment, request, options, stop, names))
 
 
 def _confirm_beforehand(approved: _Approved, options: Options, stop: Stop, seen: list[str]) -> _Approved:
-    """Show the plan of a guarded environment, ask for its name, and return the request for exactly this plan."""
-    if approved.approve is None:
+    """Show the plan of a guarded environment, ask for its name, and return the request for exactly this plan.
+
+    With --yes nothing is asked, and any plan is run; but all forecasts are made before the first environment is changed.
+    """
+    if approved.approve is None and approved.foresight is None:
         return approved
     request = approved.request
-    if request.command not in PLANNED:
+    if request.command not in PLANNED and approved.approve is not None:
         approved.approve()
         return replace(approved, approve=None)
     plans: list[PlanMade] = []
@@ -101,20 +139,25 @@ def _confirm_beforehand(approved: _Approved, options: Options, stop: Stop, seen:
         for event in events:
             if isinstance(event, PlanMade):
                 plans.append(event)
-                yield replace(event, dry_run=False, purpose="confirm" if event.steps else "")
+                yield replace(event, dry_run=False, purpose="confirm" if event.steps and approved.approve else "")
             elif not isinstance(event, RunFinished):
                 yield event
 
-    report(keep(open_events(approved.environment, replace(request, dry_run=True), options, stop, seen)), json=options.json)
-    if plans and plans[-1].steps:
-        approved.approve()
-    return replace(approved, approve=None, request=replace(request, plan=plans[-1].plan_id if plans else ""))
+    events = keep(open_events(approved.environment, replace(request, dry_run=True), options, stop, seen))
+    report(approved.foresight.watch(events) if approved.foresight else events, json=options.json)
+    if approved.foresight:
+        request = replace(request, forecast=pack_forecast(approved.foresight.verdicts))
+    if approved.approve is not None:
+        request = replace(request, plan=plans[-1].plan_id if plans else "")
+        if plans and plans[-1].steps:
+            approved.approve()
+    return replace(approved, approve=None, request=request, foresight=None)
 
 
 def _run_approved(approved: _Approved, options: Options, stop: Stop, seen: list[str]) -> Event | None:
     """Run a request in one environment, print its events, and return the last one."""
     environment, request = approved.environment, approved.request
-    events = open_events(environment, request, options, stop, seen, approved.approve)
+    events = open_events(environment, request, options, stop, seen, approved.approve, approved.foresight)
     if request.writes:
         events = watch(events, environment, request.command)
     if options.sql:
@@ -164,19 +207,29 @@ def write_files(
 
 
 def open_events(
-    environment: Environment, request: Request, options: Options, stop: Stop, seen: list[str], approve: Approve | None = None
+    environment: Environment,
+    request: Request,
+    options: Options,
+    stop: Stop,
+    seen: list[str],
+    approve: Approve | None = None,
+    foresight: Foresight | None = None,
 ) -> Iterator[Event]:
-    """Return the events of a request, run by this process or on a machine on Fly, once its plan is approved.
+    """Return the events of a request, run by this process or on a machine on Fly, once its plan is forecast and approved.
 
     The URL whose password must be redacted is appended to `seen`.
     """
     if environment.fly_app:
         from tasks.fly.operation import run_remotely
 
-        return run_remotely(environment, request, options, stop, approve)
+        if foresight is None:
+            return run_remotely(environment, request, options, stop, approve)
+        return run_remotely(environment, request, options, stop, approve, foresight.watch, lambda: foresight.verdicts)
     runner = build_runner(environment, stop)
     seen.append(runner.url)
     events = perform(request, runner, choose_confirm(stop, yes=options.yes, json=options.json), approve)
+    if foresight is not None:
+        events = _forecast_first(events, runner, foresight)
     if environment.name == LOCAL and request.writes:
         from tasks.commands.schema_file import keep_schema_file
         from tasks.runner.planning.plan import CHANGES_SCHEMA
@@ -184,3 +237,10 @@ def open_events(
         if request.command in CHANGES_SCHEMA:
             return keep_schema_file(events, runner, environment.settings)
     return events
+
+
+def _forecast_first(events: Iterator[Event], runner: MigrationRunner, foresight: Foresight) -> Iterator[Event]:
+    """Yield the events of a run with its forecast, which the runner gets for the log before the run begins."""
+    for event in foresight.watch(events):
+        yield event
+        runner.forecast = foresight.verdicts

@@ -16,6 +16,7 @@ RUN_HELP = {
     "yes": "confirm beforehand what a guarded environment asks",
     "upload": "send the files of this checkout to the Fly machine and run those",
 }
+BLOCKING_HELP = {"allow_blocking": "run what is forecast to block a guarded environment for longer than MAX_BLOCKING"}
 SUPERUSER_HELP = {"as_superuser": "rehearse with all rights of the scratch server's role, which the SQL under test can use"}
 REHEARSAL_HELP = {
     **SUPERUSER_HELP,

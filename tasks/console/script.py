@@ -36,7 +36,7 @@ from tasks.runner.settings import (
 )
 from tasks.runner.signals import catch_signals
 
-_INTERNAL = ("files", "adopt", "settle", "catalog", "queries", "probe", "outcome")
+_INTERNAL = ("files", "adopt", "settle", "catalog", "numbers", "queries", "probe", "outcome")
 """The commands that `inv` runs on a machine; users do not type them."""
 _SWITCHES = {
     "--before-deploy": "leave the files marked after-deploy pending, for a release command",
@@ -172,6 +172,7 @@ def _build_parser() -> CommandParsers:
     settle.add_argument("--version", required=True, metavar="SUM", help="the sum of the schema that was compared")
     settle.add_argument("--agree", action="append", default=[], metavar="SUM", help="the sum of its difference")
     add("catalog", "read the schema and the texts that were applied")
+    add("numbers", "read sizes, activity and locks for a forecast")
     add("queries", "read the queries of pg_stat_statements")
     add("probe", "check the database without changing it")
     outcome = add("outcome", "read how a run ended")

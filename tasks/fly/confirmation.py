@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from tasks.runner.errors import RefusedError
 from tasks.runner.events import Event, PlanMade, RepairProposed, RunFinished
+from tasks.runner.operations.forecast_text import pack_forecast
 from tasks.runner.operations.migrate import confirm_unverified
 from tasks.runner.operations.repair import build_unconfirmed_error, identify_proposal
 from tasks.runner.operations.requests import Request
 from tasks.runner.planning.unverified import list_unverified
 
 if TYPE_CHECKING:
+    from tasks.runner.events import StatementVerdict
     from tasks.runner.operations.migrate import Approve, Confirm
 
 ConfirmRequest = Callable[[Iterator[Event]], Generator[Event, None, Request | None]]
@@ -43,18 +45,29 @@ def confirm_changes(
     return replace(request, agree=tuple(agreed)) if agreed else None
 
 
-def confirm_plan(request: Request, events: Iterator[Event], approve: Approve) -> Generator[Event, None, Request | None]:
-    """Yield the plan, ask for its confirmation, and return the request of exactly this plan, if there is something to run."""
+def confirm_plan(
+    request: Request,
+    events: Iterator[Event],
+    approve: Approve | None,
+    get_verdicts: Callable[[], tuple[StatementVerdict, ...]] = tuple,
+) -> Generator[Event, None, Request | None]:
+    """Yield the plan, ask for its confirmation, and return the request of exactly this plan, if there is something to run.
+
+    Without `approve`, nothing is asked, and any plan is run, as with --yes. `get_verdicts` returns the forecast that was shown.
+    """
     made: PlanMade | None = None
     for event in events:
         if isinstance(event, PlanMade):
-            asks = event.steps and not any(finding.refuses for finding in event.findings)
-            made = replace(event, dry_run=False, purpose="confirm" if asks else "")
+            asks = approve is not None and event.steps and not any(finding.refuses for finding in event.findings)
+            changed = "" if approve else event.purpose
+            made = replace(event, dry_run=False, purpose="confirm" if asks else changed)
             yield made
         elif not isinstance(event, RunFinished):
             yield event
-        elif made is None or not _does_something(made):
+        elif approve is not None and (made is None or not _does_something(made)):
             yield replace(event, dry_run=False)
+    if approve is None:
+        return replace(request, forecast=pack_forecast(get_verdicts()))
     if made is None or not _does_something(made):
         return None
     if not made.plan_id:
@@ -65,7 +78,7 @@ def confirm_plan(request: Request, events: Iterator[Event], approve: Approve) ->
         )
     if made.steps:
         approve()
-    return replace(request, plan=made.plan_id)
+    return replace(request, plan=made.plan_id, forecast=pack_forecast(get_verdicts()))
 
 
 def confirm_texts(request: Request, events: Iterator[Event], confirm: Confirm) -> Generator[Event, None, Request]:

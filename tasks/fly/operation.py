@@ -47,6 +47,7 @@ from tasks.runner.operations.requests import Request, write_arguments
 from tasks.runner.signals import Stop, describe_signal
 
 if TYPE_CHECKING:
+    from tasks.runner.events import StatementVerdict
     from tasks.runner.operations.migrate import Approve
 
 _COMPARED = frozenset({"migrate", "repair", "adopt", "mark"})
@@ -61,10 +62,24 @@ _REPEATED = (RunStarted, FilesFound, Skipped, PlanMade, RepairProposed, Blockers
 
 
 def run_remotely(
-    environment: Environment, request: Request, options: Options, stop: Stop, approve: Approve | None = None
+    environment: Environment,
+    request: Request,
+    options: Options,
+    stop: Stop,
+    approve: Approve | None = None,
+    foresee: Callable[[Iterator[Event], Callable[[Request], Iterator[Event]]], Iterator[Event]] | None = None,
+    get_verdicts: Callable[[], tuple[StatementVerdict, ...]] = tuple,
 ) -> Iterator[Event]:
-    """Return the events of a request on a machine of the app; what needs confirmation is confirmed in this terminal first."""
+    """Return the events of a request on a machine of the app; what needs confirmation is confirmed in this terminal first.
+
+    `foresee` adds a forecast to the events of a dry run, for which it reads on the same connection; `get_verdicts` returns what
+    was forecast, for the log of the run.
+    """
     remote = build_remote(environment, options, stop)
+    if foresee is not None:
+        return remote.run_request(
+            request, lambda events: confirm_plan(request, foresee(events, remote.ask), approve, get_verdicts)
+        )
     if request.command in _CHANGES_ARE_CONFIRMED and request.writes:
         confirm = choose_confirm(stop, yes=options.yes, json=options.json)
         return remote.run_request(request, lambda events: confirm_changes(request, events, confirm, approve))
@@ -96,6 +111,8 @@ class Remote:
     machine_id: str = ""
     """The machine of the last connection."""
     _warned: set[str] = field(default_factory=set)
+    _open: tuple[Connection, str] | None = None
+    """The connection of the run that is being confirmed, and the folder of its files."""
 
     def run_request(self, request: Request, confirm: ConfirmRequest | None = None) -> Iterator[Event]:
         """Run a request and yield its events; raises ReportedError for an error that an event has reported.
@@ -109,6 +126,7 @@ class Remote:
                 if not self.options.upload and (request.writes or request.command in _COMPARED):
                     yield from self._compare_files(connection, request)
                 if confirm is not None:
+                    self._open = connection, folder
                     confirmed = yield from confirm(self._show(connection, folder, replace(request, dry_run=True)))
                     if confirmed is None:
                         return
@@ -127,6 +145,11 @@ class Remote:
             if run.exit_code is None:
                 yield ConnectionLost(self.identity.run_id, run.reason)
             yield from follow(self, LostRun(self.machine_id, run, request.command))
+
+    def ask(self, request: Request) -> Iterator[Event]:
+        """Yield the events of a request that only reads, while another one is being confirmed, on the connection of that one."""
+        assert self._open is not None
+        yield from self._show(*self._open, request)
 
     def _show(self, connection: Connection, folder: str, request: Request) -> Iterator[Event]:
         """Yield the events of a dry run; raises ReportedError for an error that an event has reported."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tasks.runner.events import Event, event
-from tasks.runner.events.numbers import RelationLock
+from tasks.runner.events import ErrorRaised, Event, event
+from tasks.runner.events.numbers import OpenTransaction, RelationLock
 
 
 @event("statement_forecast")
@@ -39,3 +39,79 @@ class StatementForecast(Event):
     """Its number in the file, from 1."""
     disk_bytes: int | None = None
     """The disk that it needs while it runs."""
+    needs_old_transactions_to_end: bool = False
+    """Whether it can finish only when the older transactions of the database have ended."""
+    briefly: tuple[RelationLock, ...] = ()
+    """Stronger locks that it has only for a moment."""
+
+
+@event("forecast_started")
+@dataclass(frozen=True, slots=True)
+class ForecastStarted(Event):
+    """The start of a forecast: how many migrations, why these, on which scratch server, and without which extensions.
+
+    `not_known` are the reasons for what is known of no statement, as sentences.
+    """
+
+    count: int
+    total: int
+    reason: str
+    server_version: int
+    without: tuple[str, ...] = ()
+    environment: str = ""
+    environment_version: int = 0
+    """The version of the environment's server; 0 if it is not known."""
+    not_known: tuple[str, ...] = ()
+
+
+@event("forecast_failed")
+@dataclass(frozen=True, slots=True)
+class ForecastFailed(Event):
+    """A migration that fails on scratch, with the error; it and the `left_out` migrations after it have no forecast."""
+
+    version: str
+    error: ErrorRaised
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RelationFacts:
+    """What is known of a relation that a forecast names: its size in the environment, and the table of which it is a partition.
+
+    `rows` and `bytes` are None if they are not known. `bytes` includes TOAST, and the indexes of a table.
+    """
+
+    relation: str
+    rows: int | None = None
+    bytes: int | None = None
+    partition_of: str = ""
+
+
+@event("forecast_finished")
+@dataclass(frozen=True, slots=True)
+class ForecastFinished(Event):
+    """The end of a forecast: how many migrations and statements have one, and how many migrations failed."""
+
+    count: int
+    statements: int
+    found: int
+    duration_ms: int
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+    """How many statements have each verdict."""
+    disk_bytes: int | None = None
+    """The most disk that one statement needs while it runs."""
+    free_bytes: int | None = None
+    """The free disk of the environment's server, where that is known."""
+    relations: tuple[RelationFacts, ...] = ()
+    """The relations that the statements lock, rewrite or scan."""
+    sessions: tuple[OpenTransaction, ...] = ()
+    """The open transactions of the environment for which a statement would wait now."""
+
+
+@event("forecast_not_made")
+@dataclass(frozen=True, slots=True)
+class ForecastNotMade(Event):
+    """Before a run on a guarded environment no forecast could be made, for this reason; the run is not prevented."""
+
+    environment: str
+    reason: str

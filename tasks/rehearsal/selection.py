@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from tasks.rehearsal.model import RehearsedMigration
 
@@ -24,6 +24,8 @@ class Selection:
     """The environment for which they are rehearsed."""
     server_version: int = 0
     """The version of its server, as libpq reports it (150004); 0 if that is not known."""
+    differing: Mapping[str, str] = field(default_factory=dict)
+    """The applied versions whose text is not that of the checkout, each with its state: edited or missing."""
 
     def list_chosen(self) -> list[RehearsedMigration]:
         """Return the migrations to rehearse."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from tasks.console.cells import clean, first_line
 from tasks.console.formatters import format_error, register_formatters
 from tasks.console.lines import INDENT, Line, Style, count, format_duration, hang
+from tasks.forecast.events import ForecastStarted
 from tasks.rehearsal.events import (
     CrashResumed,
     CrashTestFinished,
@@ -55,10 +56,10 @@ def _format_verify_start(event: VerifyStarted, _style: Style) -> list[Line]:
     lines = [Line(f"{text} on a scratch PostgreSQL {event.server_version // _MAJOR} server", "dim")]
     if event.without:
         lines.append(Line(f"Without {clean(', '.join(event.without))}: statements that need it are not checked", "warn"))
-    return [*lines, *_warn_of_version(event)]
+    return [*lines, *warn_of_version(event)]
 
 
-def _warn_of_version(event: VerifyStarted | CrashTestStarted) -> list[Line]:
+def warn_of_version(event: VerifyStarted | CrashTestStarted | ForecastStarted) -> list[Line]:
     """Return a warning if the environment's server has another major version than the scratch server: SQL may differ."""
     scratch, theirs = event.server_version // _MAJOR, event.environment_version // _MAJOR
     if not theirs or theirs == scratch:
@@ -99,7 +100,7 @@ def _format_verify_end(event: VerifyFinished, _style: Style) -> list[Line]:
 def _format_crash_test_start(event: CrashTestStarted, _style: Style) -> list[Line]:
     text = f"Killing runs of {event.count} of {count(event.total, 'migration')} ({clean(event.reason)}) after each statement"
     line = Line(f"{text}, on a scratch PostgreSQL {event.server_version // _MAJOR} server", "dim")
-    return [line, *_warn_of_version(event)]
+    return [line, *warn_of_version(event)]
 
 
 def _format_resumed(event: CrashResumed, style: Style) -> list[Line]:

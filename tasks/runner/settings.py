@@ -63,6 +63,7 @@ SETTINGS = (
     Setting("WATCH_DRIFT", "on or off", "record the expected schema after each run, and compare it in db.status", "on"),
     Setting("LOCK_TIMEOUT", "duration", "how long a statement waits for a table lock", "5s"),
     Setting("LOCK_ATTEMPTS", "number", "how often a transaction is attempted if it cannot get its locks", "10"),
+    Setting("MAX_BLOCKING", "duration", "how long inv may keep all queries out of a table of a guarded environment", "30s"),
     Setting("LOCK_PATIENCE", "duration", "how long a transaction is held back in total while others have its locks", "10min"),
     Setting("RUN_WAIT", "duration", "how long to wait for the end of another run", "30min"),
     Setting(
@@ -136,6 +137,8 @@ class Settings:
     """Who runs the command; empty for the operating system's user."""
     ledger_readers: tuple[str, ...] = ()
     """The roles that may read the log and the metadata of the ledger."""
+    max_blocking_s: float = 30.0
+    """How long a statement may keep all queries out of a table of a guarded environment, by its forecast."""
 
 
 URL_MISSING = "DATABASE_URL not set"
@@ -174,6 +177,7 @@ def validate(raw: RawSettings, problems: Iterable[str] = ()) -> Settings:
     lock_timeout_ms = read_duration(raw, "LOCK_TIMEOUT", problems)
     attempts = _read_attempts(raw, problems)
     run_wait_ms = read_duration(raw, "RUN_WAIT", problems)
+    max_blocking_ms = read_duration(raw, "MAX_BLOCKING", problems)
     patience_ms = read_duration(raw, "LOCK_PATIENCE", problems)
     watch_drift = raw.read("WATCH_DRIFT").lower()
     if watch_drift not in ("on", "off"):
@@ -190,6 +194,7 @@ def validate(raw: RawSettings, problems: Iterable[str] = ()) -> Settings:
         ledger_owner=read_text(raw, "LEDGER_OWNER"),
         actor=read_actor(raw),
         ledger_readers=read_names(raw, "LEDGER_READERS"),
+        max_blocking_s=max_blocking_ms / 1000,
     )
 
 

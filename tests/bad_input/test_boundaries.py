@@ -32,6 +32,7 @@ SCRIPTED = (
     "seed",
     "load",
     "catalog",
+    "numbers",
     "queries",
     "probe",
     "outcome",

@@ -28,6 +28,7 @@ COMMANDS = {
     "load": (),
     "mark": (VERSION, "--yes"),
     "migrate": ("--yes",),
+    "plan": (),
     "redo": (),
     "repair": (),
     "reset": ("--yes",),

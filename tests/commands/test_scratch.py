@@ -28,7 +28,10 @@ COMPLETE = {"schema"}
 REHEARSING = {
     name: task
     for name, task in Collection.from_module(tasks.db).tasks.items()
-    if any(call in inspect.getsource(inspect.getmodule(task.body) or tasks) for call in ("open_scratch", "run_rehearsal"))
+    if any(
+        call in inspect.getsource(inspect.getmodule(task.body) or tasks)
+        for call in ("open_scratch", "run_rehearsal", "forecast_environment")
+    )
 }
 """The commands whose module opens a scratch server."""
 HELP = {name: set(task.help) for name, task in REHEARSING.items()}
@@ -49,7 +52,7 @@ def test_only_one_place_opens_the_scratch_server() -> None:
 
 
 def test_the_commands_that_rehearse_are_found() -> None:
-    assert {"adopt", "cleanup-legacy", "drift", "squash", "test-crash", "verify"} <= REHEARSING.keys()
+    assert {"adopt", "cleanup-legacy", "drift", "plan", "squash", "test-crash", "verify"} <= REHEARSING.keys()
 
 
 @pytest.mark.parametrize("task", REHEARSING.values(), ids=REHEARSING.keys())

@@ -78,6 +78,7 @@ def run_commands(project: Project) -> Iterator[str]:
         ("rollback", "--to=0"),
         ("files",),
         ("catalog",),
+        ("numbers",),
         ("probe",),
     ):
         yield from project.migrate(*arguments, "--json").stdout.splitlines()

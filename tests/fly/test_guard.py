@@ -116,7 +116,7 @@ def test_a_repair_asks_for_each_change_and_then_for_the_name(remote: RemoteOpera
         assert remote.operator.database.query("SELECT checksum FROM schema_migrations") == [(None,)]
         dialogue.answer("prod")
         assert dialogue.finish() == 0
-    assert [call[:2] for call in remote.fly.calls].count(["ssh", "issue"]) == 2
+    assert [call[:2] for call in remote.fly.calls].count(["ssh", "issue"]) == 1
     assert remote.operator.database.query("SELECT checksum IS NULL FROM schema_migrations") == [(False,)]
 
 
@@ -258,3 +258,30 @@ def test_a_stored_text_that_cannot_be_verified_is_asked_about_in_a_terminal(remo
     assert remote.operator.read_tables() == ["a"]
     assert "Rolled back" in remote.operator.project.migrate("rollback", "--yes").stdout
     assert remote.operator.read_tables() == []
+
+
+@pytest.fixture
+def rewriting(remote: RemoteOperator) -> RemoteOperator:
+    """Return a remote operator whose pending migration rewrites a table with rows."""
+    remote.operator.migrate(environment="prod", fly_app=PROD)
+    remote.operator.database.execute("INSERT INTO a SELECT generate_series(1, 200000); ANALYZE a")
+    remote.operator.write(B, "ALTER TABLE a ALTER COLUMN id TYPE bigint;")
+    remote.deploy(PROD)
+    return remote
+
+
+def test_the_forecast_of_an_app_has_its_numbers_and_is_shown_before_the_question(rewriting: RemoteOperator) -> None:
+    with open_dialogue(rewriting, *TASK) as dialogue:
+        dialogue.await_words(QUESTION)
+        assert "Forecast for prod:" in dialogue.output
+        assert f"{B}.sql:1" in dialogue.output
+        assert "sizes, activity and durations" not in dialogue.output
+        dialogue.answer("prod")
+        assert dialogue.finish() == 0
+
+
+def test_long_blocking_of_an_app_is_refused_with_yes_too(rewriting: RemoteOperator) -> None:
+    refused = rewriting.inv(*TASK, "--yes", check=3, MAX_BLOCKING="1ms")
+    assert "would keep all queries out of public.a" in refused.stderr
+    assert "inv db.migrate --env=prod --yes --allow-blocking" in refused.stderr
+    rewriting.inv(*TASK, "--yes", "--allow-blocking", check=0, MAX_BLOCKING="1ms")

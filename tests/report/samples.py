@@ -7,6 +7,7 @@ from tasks.runner.events import (
     BlockersRead,
     CatalogRead,
     CheckMade,
+    ColumnNumbers,
     ConnectionLost,
     EnvironmentKnown,
     EnvironmentsListed,
@@ -25,6 +26,8 @@ from tasks.runner.events import (
     LockAwaited,
     LockSession,
     NoticeRaised,
+    NumbersRead,
+    OpenTransaction,
     OutcomeRead,
     PlanMade,
     PlannedStatement,
@@ -32,7 +35,10 @@ from tasks.runner.events import (
     PreparedTransaction,
     ProbeRead,
     QueriesRead,
+    RelationLock,
+    RelationNumbers,
     RepairProposed,
+    ReplicaNumbers,
     Retried,
     RunFinished,
     RunningQuery,
@@ -113,6 +119,20 @@ SEARCH_STEP = PlannedStep(
         PlannedStatement(line=102, text="ANALYZE chunks", segment=3),
     ),
 )
+NUMBERS = NumbersRead(
+    180004,
+    (
+        RelationNumbers(
+            "public.users", "r", rows=1_000_000, heap_bytes=150_000_000, index_bytes=40_000_000, reads=80.0, writes=2.5,
+            columns=(ColumnNumbers("email", 0.0, 24, -1.0, None),), without_statistics=("note",),
+        ),
+        RelationNumbers("public.users_pkey", "i", "public.users", rows=1_000_000, heap_bytes=40_000_000, reads=0.0, writes=0.0),
+    ),
+    (OpenTransaction(4711, "web", "gunicorn", "active", 12.5, True, (RelationLock("public.users", "RowExclusiveLock"),)),),
+    (ReplicaNumbers("standby", "streaming", 0.2, 16_384),),
+    database_bytes=190_000_000,
+    not_known=("the free disk of the server is not known: its data directory is not on this machine",),
+)  # fmt: skip
 ERROR = ErrorRaised(
     message='syntax error at or near "TABEL"',
     hint="fix the file and run the command again.",
@@ -241,6 +261,7 @@ SAMPLES: tuple[Event, ...] = (
             CheckMade("ledger", False, "no table schema_migrations", "inv db.migrate makes it"),
         )
     ),
+    NUMBERS,
     STATUSES,
     ERROR,
 )

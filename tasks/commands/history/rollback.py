@@ -11,7 +11,8 @@ from invoke.context import Context
 from tasks.commands.command import command
 from tasks.commands.context import exit_on_error
 from tasks.commands.dispatch import open_events, run_request
-from tasks.commands.flags import REHEARSAL_HELP, RUN_HELP
+from tasks.commands.flags import BLOCKING_HELP, REHEARSAL_HELP, RUN_HELP
+from tasks.commands.rehearse.foresight import foresee
 from tasks.commands.scratch import note_stand_ins, open_scratch, read_extensions
 from tasks.config.environments import Environment, load_environment
 from tasks.options import Options
@@ -37,6 +38,7 @@ _UNCHANGED = "Nothing was changed."
 @command(
     help={
         **RUN_HELP,
+        **BLOCKING_HELP,
         "steps": "how many migrations to roll back (1)",
         "to": "roll back everything after this version; 0 rolls back all",
         "only": "roll back only this version, once a scratch database has proved that no later migration needs it",
@@ -61,12 +63,13 @@ def rollback(
     plan: str | None = None,
     timeout: str = "600",
     as_superuser: bool = False,
+    allow_blocking: bool = False,
 ) -> None:
     """Roll back the newest migrations, or only one.
 
     Their down files run. One that is older than others is proved on a scratch database first.
     """
-    options = Options(json, verbose, yes, start, upload)
+    options = Options(json, verbose, yes, start, upload, allow_blocking=allow_blocking)
     with exit_on_error(json=json):
         number = parse_count("--steps", steps)
         known = parse_plan(plan)
@@ -75,7 +78,7 @@ def rollback(
     if only:
         scratch = _Scratch(read_extensions(without_extension), timeout_s, as_superuser)
         request = _prove(env, request, options, scratch)
-    run_request(env, request, options)
+    run_request(env, request, options, foresee)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.commands.dispatch import open_events
+from tasks.commands.dispatch import Ask, open_events
 from tasks.config.environments import LOCAL, PROJECT, Environment
 from tasks.options import Options
 from tasks.rehearsal.model import read_migration_pairs
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _APPLIED = frozenset({"applied", "edited", "missing"})
 """The states of applied versions; an image on Fly may lack the file of one."""
+_DIFFERING = frozenset({"edited", "missing"})
 _UNKNOWN = StatusRead("", "", (), (), 0)
 
 
@@ -40,9 +41,12 @@ class Selector:
             )
 
 
-def pick(environment: Environment, selector: Selector, options: Options, stop: Stop, seen: list[str]) -> Selection:
+def pick(
+    environment: Environment, selector: Selector, options: Options, stop: Stop, seen: list[str], ask: Ask | None = None
+) -> Selection:
     """Read the files and return the selection; the ledger is read only if neither some nor all are selected.
 
+    It is read with `ask` if a connection to the environment is open.
     A file that the environment's status does not list is pending too: an image on Fly may not contain it yet. If the local
     database does not exist, all are selected. Raises RunnerError.
     """
@@ -56,10 +60,11 @@ def pick(environment: Environment, selector: Selector, options: Options, stop: S
         return Selection(rehearsed, chosen, reason, environment=name, server_version=_read_version(environment))
     if selector.all:
         return Selection(rehearsed, versions, "all", environment=name, server_version=_read_version(environment))
-    if environment.name == LOCAL and not _is_running(environment):
+    if environment.name == LOCAL and not is_running(environment):
         return Selection(rehearsed, versions, "all, since there is no local database that says which are pending")
     try:
-        status = _read_status(environment, options, stop, seen)
+        events = ask(Request("status")) if ask else open_events(environment, Request("status"), options, stop, seen)
+        status = next((event for event in events if isinstance(event, StatusRead)), _UNKNOWN)
     except ConnectError:
         if environment.name != LOCAL:
             raise
@@ -67,19 +72,15 @@ def pick(environment: Environment, selector: Selector, options: Options, stop: S
     states = {row.version: row.state for row in status.rows}
     applied = frozenset(version for version in versions if states.get(version) in _APPLIED)
     chosen = tuple(version for version in versions if version not in applied)
-    return Selection(rehearsed, chosen, f"pending in {name}", applied, name, status.server_version)
+    differing = {row.version: row.state for row in status.rows if row.state in _DIFFERING}
+    return Selection(rehearsed, chosen, f"pending in {name}", applied, name, status.server_version, differing)
 
 
-def _is_running(environment: Environment) -> bool:
+def is_running(environment: Environment) -> bool:
     """Return True if the local environment has a database, without starting one."""
     from tasks.postgres.server import embedded
 
     return bool(environment.settings.database_url) or embedded.find_running(PROJECT / ".postgres") is not None
-
-
-def _read_status(environment: Environment, options: Options, stop: Stop, seen: list[str]) -> StatusRead:
-    events = open_events(environment, Request("status"), options, stop, seen)
-    return next((event for event in events if isinstance(event, StatusRead)), _UNKNOWN)
 
 
 def _read_version(environment: Environment) -> int:

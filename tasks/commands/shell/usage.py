@@ -38,6 +38,7 @@ _OTHER_NAMES = {
     "db.mark": ("stamp", "fake", "resolve"),
     "db.adopt": ("baseline", "init", "import"),
     "db.verify": ("validate", "test", "lint", "check"),
+    "db.plan": ("forecast", "preview", "explain", "impact", "locks"),
     "db.repair": ("fix", "clean"),
     "db.psql": ("shell", "console", "connect", "sql"),
     "db.reset": ("recreate", "refresh", "fresh"),

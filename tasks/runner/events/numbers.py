@@ -22,8 +22,8 @@ class ColumnNumbers:
 class RelationNumbers:
     """The size and the activity of a relation: a table, partition, materialized view or index.
 
-    `relation` is qualified and quoted as SQL; `table` is the table of an index, else "". `rows` is -1 if the relation was never
-    vacuumed or analysed. `heap_bytes` is that of the relation with its TOAST table, `index_bytes` that of its indexes. The rates
+    `relation` is qualified and quoted as SQL; `table` is the table of an index, else "". `rows` is -1 if nothing has
+    counted them. `heap_bytes` is that of the relation with its TOAST table, `index_bytes` that of its indexes. The rates
     are per second between two looks, None if they are not known.
     """
 
@@ -39,6 +39,11 @@ class RelationNumbers:
     autovacuum: bool = False
     """Whether an autovacuum of it is running."""
     columns: tuple[ColumnNumbers, ...] = ()
+    parent: str = ""
+    """The partitioned table of a partition, or the partitioned index of its index. The bytes and the rates of
+    a partitioned table are 0: those are in its partitions, which are listed too."""
+    without_statistics: tuple[str, ...] = ()
+    """The columns that were not analysed, or whose statistics the role must not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,9 @@ class RelationLock:
 class OpenTransaction:
     """An open transaction: its session, its age in seconds, and its locks on the relations of the database.
 
-    `snapshot` is whether it keeps a snapshot or a transaction id, for which
-    CREATE INDEX CONCURRENTLY waits. `prepared` is the name of a prepared transaction, which has no session: its `pid` is 0.
+    `age_s` is -1 if the role must not read it. `locks` includes the lock that it waits for: who comes later waits behind it.
+    `snapshot` is whether it keeps a snapshot, for which CREATE INDEX CONCURRENTLY waits. `prepared` is the name of a prepared
+    transaction, which has no session: its `pid` is 0.
     """
 
     pid: int
@@ -66,6 +72,8 @@ class OpenTransaction:
     locks: tuple[RelationLock, ...] = ()
     prepared: str = ""
     autovacuum: bool = False
+    wraparound: bool = False
+    """Whether it is an autovacuum to prevent wraparound, which PostgreSQL does not cancel for a lock that waits for it."""
 
 
 @dataclass(frozen=True, slots=True)

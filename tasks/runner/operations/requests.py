@@ -161,6 +161,10 @@ def _answer(request: Request, runner: MigrationRunner) -> Iterator[Event]:
         from tasks.runner.operations.schema import read_schema
 
         return read_schema(runner)
+    if request.command == "numbers":
+        from tasks.runner.operations.numbers import read_numbers
+
+        return read_numbers(runner)
     if request.command == "queries":
         from tasks.runner.operations.queries import read_queries
 

@@ -41,10 +41,14 @@ def _read_step(step: Step) -> Iterator[Loss]:
         return
     for segment in step.script.segments[step.done :]:
         for statement in segment.statements:
-            if statement.kind in _KINDS:
-                node = _parse(statement.text, statement.kind)
-                for words, schema, table, column in _READERS[statement.kind](node):
-                    yield Loss(step.version, words, statement.line, schema, table, column)
+            yield from read_statement_losses(step.version, statement.text, statement.kind, statement.line)
+
+
+def read_statement_losses(version: str, text: str, kind: str, line: int) -> Iterator[Loss]:
+    """Yield the losses of one statement that PostgreSQL's parser knows; `kind` is the name of its parse node."""
+    if kind in _KINDS:
+        for words, schema, table, column in _READERS[kind](_parse(text, kind)):
+            yield Loss(version, words, line, schema, table, column)
 
 
 def _parse(text: str, kind: str) -> Node:

@@ -1,0 +1,1 @@
+"""A forecast for people: lines of text, a timeline of locks, and an HTML page."""

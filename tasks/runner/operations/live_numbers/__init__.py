@@ -1,0 +1,1 @@
+"""What the numbers of a live database are read from: catalogs, cumulative statistics, locks, and the disk."""
