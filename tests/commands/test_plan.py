@@ -25,6 +25,7 @@ def test_the_pending_files_are_forecast_with_the_worst_first_and_exit_code_0(ope
     operator.write(B, "ALTER TABLE a ADD COLUMN b text;\nCREATE INDEX a_b ON a (b);")
     operator.write(C, "COMMENT ON TABLE a IS 'rows';\nDROP TABLE a;")
     operator.database.execute("INSERT INTO a VALUES (1)")
+    operator.database.execute("SELECT pg_stat_force_next_flush()")
     operator.database.execute("ANALYZE a")
     page = tmp_path / "forecast.html"
     result = run(operator, "db.plan", f"--html={page}", check=0)

@@ -21,6 +21,7 @@ def remote(fly: FlyWorld, project: Project, database: Database) -> Iterator[Remo
         remote.operator.migrate(environment="staging")
         remote.operator.write(B, "DROP TABLE a;")
         remote.operator.database.execute("INSERT INTO a SELECT generate_series(1, 5000)")
+        remote.operator.database.execute("SELECT pg_stat_force_next_flush()")
         remote.operator.database.execute("ANALYZE a")
         yield remote
 
