@@ -11,7 +11,7 @@ Usage: ./scripts/check-pull-request.sh [--base=REVISION] [--migrations=DIR] [--s
 
 Run it in the root of the repository. It compares the order of the new migrations with the base, migrates an empty database as
 the base does, prints the plan for the pending migrations, draws the tables that they change (in the job's summary), verifies
-them (inv db.verify, with these options), and if everything was right applies them with the seeds. The database is the embedded
+them (inv db.verify, with these options) and reviews them (inv db.lint), and if everything was right applies them with the seeds. The database is the embedded
 PostgreSQL, or that of DATABASE_URL.
 REVISION is the base branch (HEAD^1, which it is on the merge commit of a pull request on GitHub). DIR are the folders of the
 migrations and the seeds (migrations, seeds). The exit code is that of the first check that failed.
@@ -77,6 +77,7 @@ fi
 check "Migrations of this pull request" db.migrate --dry-run
 draw
 check "Findings of verify" db.verify "$@"
+check "Findings of lint" db.lint
 if [[ $code -eq 0 ]]; then
     inv db.migrate db.seed db.status
 fi

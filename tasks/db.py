@@ -30,6 +30,7 @@ from tasks.commands.rehearse.crash_test import crash_test as crash_test
 from tasks.commands.rehearse.diagram import diagram as diagram
 from tasks.commands.rehearse.drift import drift as drift
 from tasks.commands.rehearse.foresight import foresee
+from tasks.commands.rehearse.lint import lint as lint
 from tasks.commands.rehearse.plan import plan as plan
 from tasks.commands.rehearse.schema import schema as schema
 from tasks.commands.rehearse.verify import verify as verify

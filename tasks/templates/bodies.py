@@ -27,6 +27,7 @@ class Body:
 _CHECK_NAMES = "-- Check the table and the columns: they are taken from the file's name.\n"
 _CHECK_TYPE = "-- Check the type: it is guessed from the column's name.\n"
 _CONCURRENTLY = "-- CONCURRENTLY does not block writes. It cannot run in a transaction; the tool runs it outside of one.\n"
+_KEY_INDEX = "-- Without an index on the column, each change of a key in the other table reads this whole table.\n"
 _NOT_VALID = "-- NOT VALID: rows that exist are checked in the next migration, without a lock that blocks writes.\n"
 _VALIDATE = "-- Reads the whole table, and blocks neither reads nor writes.\n"
 _AFTER_DEPLOY = (
@@ -107,8 +108,7 @@ def _write_not_null(reading: Reading, _known: KnownSchema) -> tuple[Body, ...]:
 
 def _write_foreign_key(reading: Reading, _known: KnownSchema) -> tuple[Body, ...]:
     first, second = _compose_foreign_key(reading, reading.columns[0])
-    hint = "-- An index on the column makes changes of the other table fast.\n"
-    return (Body(_CHECK_NAMES + hint + first.up, first.down), second)
+    return (Body(_CHECK_NAMES + first.up, first.down), second)
 
 
 def _write_reference(reading: Reading, _known: KnownSchema) -> tuple[Body, ...]:
@@ -130,7 +130,12 @@ def _compose_foreign_key(reading: Reading, column: str) -> tuple[Body, Body]:
         f"        FOREIGN KEY ({quote_identifier(column)}) REFERENCES {other.sql} ({_join(other.key)}) NOT VALID"
     )
     drop = f"ALTER TABLE {table.sql} DROP CONSTRAINT {name};\n"
-    first = Body(f"{_NOT_VALID}ALTER TABLE {table.sql}\n    {add};\n", drop)
+    index = name_index(table.name, column)
+    build = f"CREATE INDEX CONCURRENTLY {quote_identifier(index)} ON {table.sql} ({quote_identifier(column)});\n"
+    first = Body(
+        f"{_KEY_INDEX}{_CONCURRENTLY}{build}\n{_NOT_VALID}ALTER TABLE {table.sql}\n    {add};\n",
+        f"{drop}DROP INDEX CONCURRENTLY {quote_qualified(table.schema, index)};\n",
+    )
     second = Body(
         f"{_VALIDATE}ALTER TABLE {table.sql} VALIDATE CONSTRAINT {name};\n",
         f"{_NOT_VALIDATED}ALTER TABLE {table.sql}\n    DROP CONSTRAINT {name},\n    {add};\n",

@@ -25,6 +25,7 @@ COMMANDS = {
     "drop": ("--yes",),
     "dump": (),
     "history": (),
+    "lint": ("--env=local",),
     "load": (),
     "mark": (VERSION, "--yes"),
     "migrate": ("--yes",),

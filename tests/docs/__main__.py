@@ -4,7 +4,7 @@ import sys
 
 from tasks.postgres.server import embedded
 from tasks.postgres.server.cluster import Cluster
-from tests.docs import event_schemas
+from tests.docs import event_schemas, lint_page
 from tests.docs.examples import PAGES, run_page
 from tests.docs.pages import write_outputs
 from tests.docs.sandbox import open_sandbox
@@ -18,6 +18,9 @@ def main(arguments: list[str]) -> int:
     differ = not event_schemas.rewrite(write=write)
     if differ:
         print("Wrote the schemas of events" if write else "The schemas of events in docs/reference.md are out of date")
+    if not lint_page.rewrite(write=write):
+        differ = True
+        print("Wrote docs/lint.md" if write else "The rules in docs/lint.md are out of date")
     home = make_home()
     try:
         template = Cluster(home / "template" / "data", embedded.find_programs())

@@ -14,7 +14,10 @@ USERS_KEY = (
 )
 USERS_COLUMN = "ALTER TABLE users ADD COLUMN nickname text;"
 NOT_NULL = "ALTER TABLE users ADD CONSTRAINT users_email_is_not_null CHECK (email IS NOT NULL) NOT VALID;"
-FOREIGN_KEY = "ALTER TABLE api_keys ADD CONSTRAINT api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) NOT VALID;"
+FOREIGN_KEY = (
+    "CREATE INDEX CONCURRENTLY idx_api_keys_user_id ON api_keys (user_id);\n"
+    "ALTER TABLE api_keys ADD CONSTRAINT api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) NOT VALID;"
+)
 VECTOR = "CREATE EXTENSION IF NOT EXISTS vector;"
 
 WITHOUT_A_SCHEMA = {
@@ -113,18 +116,22 @@ WITH_A_SCHEMA = {
     "add_foreign_key_constraint_on_user_id_to_api_keys": FOREIGN_KEY,
     "create_foreign_key_api_keys_user_id": FOREIGN_KEY,
     "add_fk_users_team_id": (
+        "CREATE INDEX CONCURRENTLY idx_users_team_id ON users (team_id);\n"
         "ALTER TABLE users ADD CONSTRAINT users_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams (id) NOT VALID;"
     ),
     "add_user_ref_to_chat_messages": (
-        "ALTER TABLE chat_messages ADD COLUMN user_id uuid;\nALTER TABLE chat_messages"
+        "ALTER TABLE chat_messages ADD COLUMN user_id uuid;\n"
+        "CREATE INDEX CONCURRENTLY idx_chat_messages_user_id ON chat_messages (user_id);\nALTER TABLE chat_messages"
         " ADD CONSTRAINT chat_messages_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) NOT VALID;"
     ),
     "add_reference_to_team_to_chat_messages": (
-        "ALTER TABLE chat_messages ADD COLUMN team_id bigint;\nALTER TABLE chat_messages"
+        "ALTER TABLE chat_messages ADD COLUMN team_id bigint;\n"
+        "CREATE INDEX CONCURRENTLY idx_chat_messages_team_id ON chat_messages (team_id);\nALTER TABLE chat_messages"
         " ADD CONSTRAINT chat_messages_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams (id) NOT VALID;"
     ),
     "add_category_ref_to_users": (
-        "ALTER TABLE users ADD COLUMN category_id integer;\nALTER TABLE users"
+        "ALTER TABLE users ADD COLUMN category_id integer;\n"
+        "CREATE INDEX CONCURRENTLY idx_users_category_id ON users (category_id);\nALTER TABLE users"
         ' ADD CONSTRAINT users_category_id_fkey FOREIGN KEY (category_id) REFERENCES "Categories" ("Id") NOT VALID;'
     ),
     "add_team_id_to_chat_messages": "ALTER TABLE chat_messages ADD COLUMN team_id bigint;",

@@ -1,0 +1,152 @@
+"""Rules about statements that share a transaction: each lock is kept until its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tasks.lint.model import LintContext, LintedStatement, LintFinding
+from tasks.lint.moot import is_busy, is_locked, is_new, is_small
+from tasks.lint.trees import list_commands, list_targets, qualify_range, walk
+from tasks.postgres.lock_modes import MODES
+
+_EXCLUSIVE = 8
+_BLOCKS_WRITES = 5
+_ROWS = frozenset({"UpdateStmt", "DeleteStmt"})
+_NO_SCHEMA_CHANGE = frozenset({"LockStmt", "InsertStmt", "SelectStmt", "MergeStmt", "DoStmt", "CallStmt", "CopyStmt", *_ROWS})
+_LIGHT = frozenset(
+    {
+        "AT_AddOf",
+        "AT_AttachPartition",
+        "AT_ClusterOn",
+        "AT_DropCluster",
+        "AT_ResetOptions",
+        "AT_ResetRelOptions",
+        "AT_SetOptions",
+        "AT_SetRelOptions",
+        "AT_SetStatistics",
+        "AT_ValidateConstraint",
+    }
+)
+"""The commands with SHARE UPDATE EXCLUSIVE: https://www.postgresql.org/docs/current/sql-altertable.html"""
+
+
+def find_several_locks(context: LintContext) -> Iterator[LintFinding]:
+    """Yield a finding for each transaction that gets ACCESS EXCLUSIVE on a second busy table, at that statement."""
+    for segment in sorted({each.segment for each in context.file.statements if each.transactional}):
+        locked: list[str] = []
+        for statement in context.file.statements:
+            if statement.segment != segment:
+                continue
+            new = [each for each in _list_exclusive(context, statement) if each not in locked]
+            if locked and new:
+                message = (
+                    f"the transaction locks {new[0]} while it keeps its ACCESS EXCLUSIVE lock on {locked[0]}: "
+                    "whoever waits for one table waits for both"
+                )
+                yield _describe(context, statement, "several-exclusive-locks", message, new[0])
+                break
+            locked += new
+
+
+def _list_exclusive(context: LintContext, statement: LintedStatement) -> list[str]:
+    """Return the busy tables on which a statement gets ACCESS EXCLUSIVE; those of a partitioned table count as one."""
+    tables = [name for name, mode in list_locks(context, statement) if mode == _EXCLUSIVE]
+    if statement.kind == "DropStmt" and context.file.after_deploy:
+        return []
+    return [
+        name
+        for name in dict.fromkeys(_find_root(context, table) for table in tables)
+        if is_busy(context, name)
+        and not is_new(context, name, statement.number)
+        and not is_locked(context, statement, name, _EXCLUSIVE)
+    ]
+
+
+def _find_root(context: LintContext, relation: str) -> str:
+    table = context.schema.tables.get(relation) if context.schema else None
+    return _find_root(context, table.parents[0]) if table is not None and table.parents else relation
+
+
+def list_locks(context: LintContext, statement: LintedStatement) -> list[tuple[str, int]]:
+    """Return the tables that a statement locks, with the number of the lock: as observed, else as the syntax shows."""
+    if statement.kind == "LockStmt" or not statement.transactional:
+        return []
+    tables = context.schema.tables if context.schema else {}
+    observed = next((each for each in context.observed or () if each.number == statement.number), None)
+    if observed is not None:
+        locks = [(lock.relation, MODES.index(lock.mode) + 1) for lock in observed.locks if lock.mode in MODES]
+        return [(name, mode) for name, mode in locks if name in tables and tables[name].kind in "rpm"]
+    return [(name, _guess_lock(statement)) for name in list_targets(statement, context.schema)]
+
+
+def _guess_lock(statement: LintedStatement) -> int:
+    if statement.kind == "IndexStmt":
+        return _BLOCKS_WRITES
+    if statement.kind in ("CreateTrigStmt", "AlterTableStmt"):
+        commands = list_commands(statement)
+        return _EXCLUSIVE if any(each.get("subtype") not in _LIGHT for each in commands) else 0
+    return _EXCLUSIVE if statement.kind in ("DropStmt", "RenameStmt", "TruncateStmt") else 0
+
+
+def find_shared_update(context: LintContext) -> Iterator[LintFinding]:
+    """Yield a finding for each UPDATE or DELETE of many rows that shares a transaction with a schema change."""
+    for statement in context.file.statements:
+        if statement.kind not in _ROWS or not statement.transactional or not _is_large(context, statement):
+            continue
+        relation = qualify_range(statement.node["relation"], context.schema)
+        for other in context.file.statements:
+            change = _find_change(context, statement, other) if other.segment == statement.segment else ""
+            if change:
+                verb = "UPDATE" if statement.kind == "UpdateStmt" else "DELETE"
+                message = (
+                    f"this {verb} of many rows shares a transaction with the schema change of {change} in line {other.line}: "
+                    "the locks of both are kept until both have ended"
+                )
+                yield _describe(context, statement, "update-with-schema-change", message, relation)
+                break
+
+
+def _find_change(context: LintContext, statement: LintedStatement, other: LintedStatement) -> str:
+    """Return a table whose schema another statement changes under a lock that keeps out writers, or "" if there is none."""
+    if other.kind in _NO_SCHEMA_CHANGE:
+        return ""
+    for name, mode in list_locks(context, other):
+        if mode >= _BLOCKS_WRITES and not is_new(context, name, max(other.number, statement.number)):
+            locked = [is_locked(context, each, name, _BLOCKS_WRITES) for each in (statement, other)]
+            if not all(locked):
+                return name
+    return ""
+
+
+def _is_large(context: LintContext, statement: LintedStatement) -> bool:
+    """Return True unless few rows are written: those of a small or new table, or those with given values of a unique key."""
+    relation = qualify_range(statement.node["relation"], context.schema)
+    if is_new(context, relation, statement.number) or is_small(context, relation):
+        return False
+    table = context.schema.tables.get(relation) if context.schema else None
+    fixed = _list_fixed(statement.node.get("whereClause", {}))
+    keys = [set(each.columns) for each in (table.indexes if table else ()) if each.unique and not each.predicate]
+    return not any(key <= fixed for key in keys if "" not in key)
+
+
+def _list_fixed(where: object) -> set[str]:
+    """Return the columns that a condition compares with constants: a = 1, a IN (1, 2), or several such with AND."""
+    if not isinstance(where, dict):
+        return set()
+    if "BoolExpr" in where and where["BoolExpr"].get("boolop") == "AND_EXPR":
+        return {name for each in where["BoolExpr"].get("args", ()) for name in _list_fixed(each)}
+    found = where.get("A_Expr", {})
+    operator = [each["String"]["sval"] for each in found.get("name", ())]
+    if found.get("kind") not in ("AEXPR_OP", "AEXPR_IN") or operator != ["="] or _has_column(found.get("rexpr")):
+        return set()
+    fields = found.get("lexpr", {}).get("ColumnRef", {}).get("fields", ())
+    return {fields[-1]["String"]["sval"]} if fields and "String" in fields[-1] else set()
+
+
+def _has_column(node: object) -> bool:
+    """Return True if an expression reads a column or a table."""
+    return any(key in ("ColumnRef", "SubLink") for key, _ in walk(node))
+
+
+def _describe(context: LintContext, statement: LintedStatement, rule: str, message: str, relation: str) -> LintFinding:
+    return LintFinding(context.file.shown, statement.line, rule, message, context.file.version, statement.number, relation)

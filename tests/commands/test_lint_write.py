@@ -1,0 +1,75 @@
+"""`inv db.lint --write`: a pending file is replaced by its safe migration, unless it is applied somewhere."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.kit.databases import Database
+from tests.kit.projects import Project
+
+TABLES, KEY, LATER = "20250101000000_tables", "20250102000000_add_key", "20250103000000_later"
+
+
+@pytest.fixture
+def pending(project: Project, database: Database) -> Project:
+    """Return a project in which a foreign key is pending, with the shared server as the scratch server."""
+    project = replace(project, scratch_url=database.server.url())
+    project.write_up(
+        TABLES, "CREATE TABLE authors (id int PRIMARY KEY);\nCREATE TABLE poems (id int PRIMARY KEY, author_id int);\n"
+    )
+    project.write_down(TABLES, "DROP TABLE poems;\nDROP TABLE authors;\n")
+    project.migrate("migrate", check=0)
+    project.write_up(
+        KEY, "-- Description: Poems have authors\n\nALTER TABLE poems ADD FOREIGN KEY (author_id) REFERENCES authors (id);\n"
+    )
+    project.write_down(KEY, "ALTER TABLE poems DROP CONSTRAINT poems_author_id_fkey;\n")
+    project.write_up(LATER, "CREATE TABLE later (id int);\n")
+    project.write_down(LATER, "DROP TABLE later;\n")
+    return project
+
+
+def read_files(project: Project) -> dict[str, bytes]:
+    """Return the bytes of all migrations."""
+    paths = sorted(project.migrations.rglob("*.sql"))
+    return {str(path.relative_to(project.migrations)): path.read_bytes() for path in paths}
+
+
+def test_a_pending_file_is_replaced_by_files_that_lint_clean_and_run(pending: Project, database: Database) -> None:
+    result = pending.inv("db.lint", "--write", check=0)
+    assert "20250102000000_add_key.sql is now 3 migrations:" in result.stdout
+    files = read_files(pending)
+    ups = sorted(Path(name).stem for name in files if name.startswith("up/"))
+    assert ups == [
+        TABLES,
+        KEY,
+        "20250102000001_add_poems_author_id_fkey",
+        "20250102000002_validate_poems_author_id_fkey",
+        LATER,
+    ]
+    assert files[f"up/{KEY}.sql"] == (
+        b"-- Description: Poems have authors\n\nCREATE INDEX CONCURRENTLY poems_author_id_idx ON poems (author_id);\n"
+    )
+    assert {name.removeprefix("down/") for name in files if "down" in name} == {f"{each}.sql" for each in ups}
+    pending.inv("db.lint", "--write", check=0)
+    assert read_files(pending) == files
+    pending.migrate("migrate", check=0)
+    assert database.query("SELECT convalidated FROM pg_constraint WHERE conname = 'poems_author_id_fkey'") == [(True,)]
+
+
+def test_a_file_that_an_environment_has_applied_is_not_replaced(pending: Project, database: Database) -> None:
+    pending.migrate("migrate", check=0)
+    before = read_files(pending)
+    result = pending.inv("db.lint", "--write", "--all", check=3)
+    assert f"up/{KEY}.sql is applied in local" in result.stderr
+    assert read_files(pending) == before
+
+
+def test_a_file_without_a_safe_form_is_kept_and_counts_as_found(pending: Project) -> None:
+    pending.write_up(LATER, "ALTER TABLE poems ADD COLUMN title text NOT NULL;\n")
+    pending.write_down(LATER, "ALTER TABLE poems DROP COLUMN title;\n")
+    before = (pending.migrations / "up" / f"{LATER}.sql").read_bytes()
+    result = pending.inv("db.lint", "--write", check=4)
+    assert f"up/{LATER}.sql is kept as it is: the value of title in the existing rows is not known" in result.stdout
+    assert (pending.migrations / "up" / f"{LATER}.sql").read_bytes() == before
+    assert (pending.migrations / "up" / "20250102000001_add_poems_author_id_fkey.sql").exists()

@@ -1,0 +1,1 @@
+"""The safe migrations of a lint."""
