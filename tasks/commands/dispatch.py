@@ -240,7 +240,11 @@ def open_events(
 
 
 def _forecast_first(events: Iterator[Event], runner: MigrationRunner, foresight: Foresight) -> Iterator[Event]:
-    """Yield the events of a run with its forecast, which the runner gets for the log before the run begins."""
-    for event in foresight.watch(events):
-        yield event
-        runner.forecast = foresight.verdicts
+    """Return the events of a run with its forecast, which the runner gets for the log before it continues after the plan."""
+
+    def pass_on() -> Iterator[Event]:
+        for event in events:
+            yield event
+            runner.forecast = foresight.verdicts
+
+    return foresight.watch(pass_on())

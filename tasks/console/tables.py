@@ -118,10 +118,13 @@ def format_history_heading(event: HistoryRead) -> Line:
     """Return the heading of the log, with the number of all rows that there are."""
     shown = len(event.rows)
     rows = f"{shown} of {count(event.total, 'log row')}" if event.total > shown else count(shown, "log row")
-    what = f"{rows}, newest first" if shown else f"the log is {event.unknown or 'empty'}"
+    nothing = "the log has no times of locks" if event.locks and not event.unknown else f"the log is {event.unknown or 'empty'}"
+    what = f"{rows}, newest first" if shown else nothing
     return Line(f"{format_database(event.environment, event.database)}: {what}", "head")
 
 
+_VERDICTS = {"blocks_all": "blocks everything"}
+"""The verdicts whose words differ from their names."""
 _LOCK_COLUMNS = ("line", "attempt", "waited", "held", "forecast", "error")
 
 
@@ -137,7 +140,7 @@ def format_lock_times(event: HistoryRead) -> list[Line]:
 def _format_statement_locks(locks: StatementLocks) -> tuple[str, ...]:
     held = "" if locks.held_ms is None else format_duration(locks.held_ms)
     spread = "" if locks.low is None or locks.high is None else f" {locks.low:.3g} to {locks.high:.3g} s"
-    forecast = f"{clean(locks.verdict).replace('_', ' ')}{spread}"
+    forecast = f"{_VERDICTS.get(locks.verdict) or clean(locks.verdict).replace('_', ' ')}{spread}"
     return str(locks.line), str(locks.attempt), format_duration(locks.waited_ms), held, forecast, clean(locks.sqlstate)
 
 

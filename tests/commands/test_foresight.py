@@ -65,6 +65,22 @@ def test_long_blocking_is_allowed_by_a_flag(operator: Operator) -> None:
     assert read_type(operator) == "bigint"
 
 
+def test_the_verdicts_that_were_shown_are_in_the_log_beside_what_happened(operator: Operator) -> None:
+    operator.write(B, f"{REWRITE}\nCREATE TABLE b ();")
+    result = operator.project.inv("db.migrate", "--env=dev", "--yes", "--json", env=guard(operator), check=0)
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    forecast = [event for event in events if event["kind"] == "statement_forecast"]
+    told = [(each["line"], each["verdict"], *(each["blocked_seconds"] or (None, None))) for each in forecast]
+    history = operator.project.inv("db.history", "--env=dev", "--locks", "--json", env=guard(operator), check=0)
+    (read,) = map(json.loads, history.stdout.splitlines())
+    (logged,) = (row["locks"] for row in read["rows"] if row["version"] == B)
+    assert [(each["line"], each["verdict"], each["low"], each["high"]) for each in logged] == [
+        (line, verdict, pytest.approx(low, abs=0.001), pytest.approx(high, abs=0.001)) for line, verdict, low, high in told
+    ]
+    assert [each["attempt"] for each in logged] == [1, 1]
+    assert all(each["held_ms"] >= 0 for each in logged)
+
+
 def test_a_rollback_is_forecast_from_its_down_files(operator: Operator) -> None:
     operator.migrate(environment="dev")
     settings = guard(operator, MAX_BLOCKING="1ms")

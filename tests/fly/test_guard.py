@@ -278,6 +278,8 @@ def test_the_forecast_of_an_app_has_its_numbers_and_is_shown_before_the_question
         assert "sizes, activity and durations" not in dialogue.output
         dialogue.answer("prod")
         assert dialogue.finish() == 0
+    shown = rewriting.inv("db.history", "--env=prod", "--locks").stdout.splitlines()
+    assert any("forecast" in line.split() for line in shown), shown
 
 
 def test_long_blocking_of_an_app_is_refused_with_yes_too(rewriting: RemoteOperator) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tasks.fly.operation import build_remote
 from tasks.options import Options
 from tasks.runner.errors import ReportedError, RunInterruptedError
-from tasks.runner.events import OutcomeRead, RunFinished
+from tasks.runner.events import HeldBack, OutcomeRead, Retried, RunFinished
 from tasks.runner.operations.requests import Request
 from tasks.runner.signals import Stop
 from tests.fly.operating import RemoteOperator, operate_remotely
@@ -84,6 +84,37 @@ def test_ctrl_c_asks_and_leaves_the_run_on_the_machine(slow: RemoteOperator) -> 
         assert "inv db.history --env=staging" in dialogue.output
         gate.close()
         wait_until(lambda: slow.operator.read_tables() == ["a", "b"], what="the run to finish on the machine")
+
+
+def test_ctrl_c_stops_a_run_that_is_held_back_on_the_machine(remote: RemoteOperator) -> None:
+    remote.operator.write_tables(A)
+    remote.operator.write(B, "CREATE TABLE b ();\nALTER TABLE a ADD n int;")
+    remote.operator.migrate(to=A, environment="staging")
+    remote.deploy(variables={"LOCK_TIMEOUT": "100ms"})
+    with remote.operator.database.connect(application_name="a report") as blocker, open_dialogue(remote, *TASK) as dialogue:
+        blocker.execute("BEGIN; TABLE a")
+        dialogue.await_words("is held back")
+        dialogue.await_words("a report")
+        dialogue.interrupt()
+        dialogue.await_words(QUESTION)
+        dialogue.answer("s")
+        assert dialogue.finish() == 1
+        assert_stopped(remote)
+
+
+def test_the_events_of_a_run_that_is_held_back_on_the_machine_arrive(remote: RemoteOperator) -> None:
+    remote.operator.write_tables(A)
+    remote.operator.write(B, "ALTER TABLE a ADD n int;")
+    remote.operator.migrate(to=A, environment="staging")
+    remote.deploy(variables={"LOCK_TIMEOUT": "100ms"})
+    with remote.operator.database.connect(application_name="a report") as blocker:
+        blocker.execute("BEGIN; TABLE a")
+        result = remote.run_request(callbacks={HeldBack: blocker.rollback})
+    held, *_ = result.pick(HeldBack)
+    assert (held.version, held.line, held.relations) == (B, 1, ("public.a",))
+    assert [session.application for session in held.blockers] == ["a report"]
+    assert len(result.pick(Retried)) <= 1
+    assert remote.operator.read_applied() == [A, B]
 
 
 def test_a_detached_run_keeps_its_uploaded_files_until_it_ends(remote: RemoteOperator) -> None:

@@ -61,9 +61,13 @@ class WaitClock:
 
 @dataclass(slots=True)
 class LockTimes:
-    """The times of the statements of a run that are not in the log yet, by version."""
+    """The times of the statements of a run that are not in the log yet, by version.
+
+    `open_wait_s` is how long the statements of the open transaction waited for locks.
+    """
 
     forecast: tuple[StatementVerdict, ...] = ()
+    open_wait_s: float = 0.0
     _timings: dict[str, list[_Timing]] = field(default_factory=dict)
     _attempts: dict[str, int] = field(default_factory=dict)
 
@@ -76,10 +80,11 @@ class LockTimes:
         """Record how long the current statement waited, and the error if one has ended it."""
         timing = self._timings[version][-1]
         timing.waited_s, timing.sqlstate = waited_s, sqlstate
+        self.open_wait_s += waited_s
 
     def end_transaction(self, *, failed: bool = False) -> None:
         """Record that the statements so far have no locks any more."""
-        now = time.monotonic()
+        now, self.open_wait_s = time.monotonic(), 0.0
         for version, timings in self._timings.items():
             ended = [timing for timing in timings if timing.is_open]
             for timing in ended:

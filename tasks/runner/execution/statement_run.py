@@ -31,6 +31,8 @@ _REPORT_OFTEN_S = 10.0
 _REPORT_EVERY_S = 5.0
 _LOOK_EVERY_S = 1.0
 """How often to look once a statement takes longer than the lock_timeout: it may wait for another lock at any time."""
+_SHORTEST_LIMIT_S = 0.05
+"""The lock_timeout of a statement whose transaction has no time left to wait: 0 would disable it."""
 _LATE_ANSWER_S = 0.5
 """How long to wait after a rollback for who blocked the statement."""
 
@@ -52,6 +54,8 @@ class StatementRun:
         self.awaited: Awaited | None = None
         self._sent_at = 0.0
         self._waits = WaitClock()
+        self._limit_s = self.lock_timeout_s
+        self._sets_limit = any("lock_timeout" in each.text.lower() for each in step.script.statements)
 
     @property
     def step(self) -> Step:
@@ -78,9 +82,9 @@ class StatementRun:
         self.statement, self.blockers, self.awaited = statement, (), None
         yield StatementStarted(version, line, statement.label, number, total)
         start = time.monotonic()
-        opening = f"{begin};\n" if begin else ""
-        self.shift = len(opening)
         times = self._context.times
+        opening = "".join(f"{text};\n" for text in (begin, self._limit_wait(statement)) if text)
+        self.shift = len(opening)
         times.begin(version, number, line)
         try:
             yield from self.run_sql(opening + statement.text, copy_data=statement.copy_data)
@@ -91,10 +95,22 @@ class StatementRun:
         self.blockers, self.awaited = (), None
         yield StatementFinished(version, line, number, total, count_ms(start))
 
+    def _limit_wait(self, statement: Statement) -> str:
+        """Return SQL that limits the wait of a statement to what earlier ones of its transaction have left of the lock_timeout.
+
+        Their locks stall others meanwhile, so the transaction as a whole must not wait longer. A file that sets its own limits
+        keeps them.
+        """
+        self._limit_s, spent_s = self.lock_timeout_s, self._context.times.open_wait_s
+        if not spent_s or not self._limit_s or self._sets_limit or not statement.transactional:
+            return ""
+        self._limit_s = max(self._limit_s - spent_s, _SHORTEST_LIMIT_S)
+        return f"SET LOCAL lock_timeout = {round(self._limit_s * 1000)}"
+
     def run_sql(self, text: str, *, copy_data: str | None = None) -> Iterator[Event]:
         """Run SQL for the current statement, and yield what it waits for."""
         line = self.statement.line if self.statement else 0
-        watcher, lock_timeout_s = self._context.watcher, self.lock_timeout_s
+        watcher, lock_timeout_s = self._context.watcher, self._limit_s
         interval_s = _choose_interval(lock_timeout_s)
         reported_at = requested_at = 0.0
         self._waits = WaitClock()
@@ -127,10 +143,12 @@ class StatementRun:
 
         One that timed out has waited for the lock_timeout in the end, also if no look saw that.
         """
-        now = time.monotonic()
+        now, seen = time.monotonic(), self._context.watcher.latest
+        if seen is not None:
+            self._waits.take(seen)
         waited = self._waits.end(now)
         if sqlstate == LOCK_TIMED_OUT and not waited:
-            waited = min(now - self._sent_at, self.lock_timeout_s)
+            waited = min(now - self._sent_at, self._limit_s)
         return waited
 
     def retry(

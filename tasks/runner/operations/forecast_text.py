@@ -13,8 +13,8 @@ from tasks.runner.errors import UsageError
 from tasks.runner.events.locking import StatementVerdict
 from tasks.runner.files.versions import VERSION_PATTERN
 
-_VERDICTS = ("loses_rows", "blocks_all", "blocks_writes", "brief")
-"""The verdicts that are passed on, the worst first; a harmless statement is left out."""
+_VERDICTS = ("loses_rows", "blocks_all", "blocks_writes", "brief", "harmless")
+"""The verdicts that are passed on, the worst first."""
 _LONGEST = 60_000
 """The most characters of a packed forecast: Linux limits an argument to 128 KiB, and ssh sends the command as one argument.
 https://man7.org/linux/man-pages/man2/execve.2.html"""
@@ -25,7 +25,7 @@ _LONGEST_S = 1e9
 
 
 def pack_forecast(verdicts: Iterable[StatementVerdict]) -> str:
-    """Return the verdicts as one argument, without characters that a shell would change; empty if all are harmless.
+    """Return the verdicts as one argument, without characters that a shell would change; empty if there are none.
 
     If there are more than an argument can contain, the least severe ones are left out.
     """

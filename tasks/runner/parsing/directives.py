@@ -83,7 +83,7 @@ def read_header(sql: SqlText) -> Header:
         elif reason is not None:
             irreversible, at = _read_reason(sql, token.start, reason[1]), token.start
         elif timeout is not None:
-            lock_timeout_ms = _read_lock_timeout(sql, token.start, timeout[1])
+            lock_timeout_ms = _read_lock_timeout(sql, token.start, timeout[1], lock_timeout_ms)
         elif known:
             switches.add(name.lower())
         else:
@@ -102,8 +102,10 @@ def _refuse_unknown(sql: SqlText, at: int, name: str) -> ScriptError:
     return sql.error(at, f"unknown directive {name!r}", hint=hint)
 
 
-def _read_lock_timeout(sql: SqlText, at: int, text: str) -> int:
-    """Return a lock_timeout in milliseconds; raises ScriptError for 0 (no limit), and for any other text."""
+def _read_lock_timeout(sql: SqlText, at: int, text: str, before: int | None) -> int:
+    """Return a lock_timeout in milliseconds; raises ScriptError for 0 (no limit), another text, or a second one."""
+    if before is not None:
+        raise sql.error(at, "the directive lock-timeout is repeated", hint="Keep one of them: it is for the whole file.")
     match = _DURATION.fullmatch(text.strip("'"))
     milliseconds = round(float(match[1]) * _UNITS_MS[match[2] or "ms"]) if match else 0
     if not 0 < milliseconds <= _LONGEST_MS:

@@ -8,9 +8,10 @@ import psycopg
 import pytest
 
 from tasks.runner.errors import RunInterruptedError, StatementError
-from tasks.runner.events import Event, HeldBack, Retried, StatementStarted, StepStarted
+from tasks.runner.events import Event, HeldBack, Retried, StatementStarted, StepStarted, Waiting
 from tasks.runner.operations.migrate import migrate, rollback
 from tasks.runner.operations.redo import redo
+from tasks.runner.operations.seed import seed
 from tasks.runner.planning.choice import MigrateGoal, RollbackGoal
 from tasks.runner.retries import RetryPolicy
 from tasks.runner.signals import Stop
@@ -198,6 +199,24 @@ def test_a_prepared_transaction_is_waited_for(new_server: Callable[..., OwnServe
     assert list_done(events) == [B]
 
 
+def test_the_statements_of_a_transaction_wait_for_the_lock_timeout_together(operator: Operator) -> None:
+    """While a later statement waits, the locks of the earlier ones stall others too. A wait is seen after some time only."""
+    operator.write(A, "CREATE TABLE a (id int); CREATE VIEW limits AS SELECT current_setting('lock_timeout')::interval AS l;")
+    operator.migrate()
+    operator.write(B, "ALTER TABLE a ADD n int;\nCREATE TABLE seen AS TABLE limits;")
+    operator.write(C, "CREATE TABLE later AS TABLE limits;")
+    events: list[Event] = []
+    with operator.database.connect() as blocker:
+        blocker.execute("BEGIN; TABLE a")
+        for event in go_up(operator, RetryPolicy(lock_timeout_ms=60_000, attempts=1)):
+            events.append(event)
+            if isinstance(event, Waiting):
+                blocker.rollback()
+    assert list_done(events) == [B, C]
+    assert operator.database.query("SELECT l < '59s' AND l > '50ms' FROM seen") == [(True,)]
+    assert operator.database.query("SELECT l = '60s' FROM later") == [(True,)]
+
+
 def test_after_lock_patience_the_run_gives_up_and_names_who_has_the_locks(operator: Operator) -> None:
     operator.write(A, "CREATE TABLE a (id int);")
     operator.migrate()
@@ -348,3 +367,40 @@ def test_a_file_has_the_lock_timeout_that_it_sets(operator: Operator) -> None:
     operator.migrate(policy=PATIENT)
     assert operator.database.query("TABLE a") == [("1500ms",), ("1500ms",)]
     assert operator.database.query("TABLE b") == [(f"{LOCK_TIMEOUT_MS}ms",)]
+
+
+def test_each_file_of_an_atomic_run_has_the_lock_timeout_that_it_sets(operator: Operator) -> None:
+    seen = "SELECT current_setting('lock_timeout')"
+    operator.write(A, f"-- migrate: lock-timeout 9s\nCREATE TABLE a AS {seen};")
+    operator.write(B, f"CREATE TABLE b AS {seen};")
+    operator.write(C, f"-- migrate: lock-timeout 500ms\nCREATE TABLE c AS {seen};")
+    operator.migrate(policy=PATIENT, atomic=True)
+    found = [operator.database.query(f"TABLE {table}") for table in "abc"]
+    assert found == [[("9s",)], [(f"{LOCK_TIMEOUT_MS}ms",)], [("500ms",)]]
+
+
+def test_a_down_file_and_a_seed_have_the_lock_timeout_that_they_set(operator: Operator) -> None:
+    seen = "SELECT current_setting('lock_timeout')"
+    operator.write(A, "CREATE TABLE a (l text);", f"-- migrate: lock-timeout 9s\nCREATE TABLE down AS {seen};\nDROP TABLE a;")
+    operator.project.write_seed("001_a", f"-- migrate: lock-timeout 1min\nINSERT INTO a {seen};")
+    operator.migrate()
+    operator.seed()
+    assert operator.database.query("TABLE a") == [("1min",)]
+    operator.roll_back()
+    assert operator.database.query("TABLE down") == [("9s",)]
+
+
+def test_a_seed_is_held_back_too(operator: Operator) -> None:
+    operator.write(A, "CREATE TABLE a (id int);")
+    operator.migrate()
+    operator.project.write_seed("001_a", "TRUNCATE a;")
+    events: list[Event] = []
+    with operator.database.connect() as blocker:
+        open_transaction(blocker)
+        for event in seed(operator.make_runner(policy=PATIENT)):
+            events.append(event)
+            if isinstance(event, HeldBack):
+                check_nobody_waits(operator.database)
+                blocker.rollback()
+    assert pick(events, Retried) == []
+    assert list_done(events) == ["001_a"]

@@ -7,7 +7,7 @@ import pytest
 from tasks.runner.database.activity import Awaited, Observation
 from tasks.runner.errors import StatementError
 from tasks.runner.events import Event, HeldBack, HistoryRead, StatementLocks, StatementStarted, StatementVerdict
-from tasks.runner.execution.lock_times import WaitClock, read_lock_times
+from tasks.runner.execution.lock_times import LockTimes, WaitClock, read_lock_times
 from tasks.runner.operations.forecast_text import pack_forecast
 from tasks.runner.operations.requests import Request, perform
 from tasks.runner.retries import RetryPolicy
@@ -119,3 +119,14 @@ def test_a_wait_ends_between_two_looks_or_with_the_statement(looks: list[tuple[f
     for at, waited in looks:
         clock.take(observe(at, waited))
     assert clock.end(10.0) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("commits", "expected"), [(False, 3.0), (True, 1.0)])
+def test_the_waits_of_a_transaction_count_until_it_ends(commits: bool, expected: float) -> None:
+    times = LockTimes()
+    times.begin(A, 1, 1)
+    times.end_statement(A, 2.0)
+    times.write(A, commits=commits)
+    times.begin(B, 1, 1)
+    times.end_statement(B, 1.0)
+    assert times.open_wait_s == expected

@@ -7,11 +7,12 @@ import pytest
 from psycopg import sql
 
 from tasks.adopt.examine import read_subject
-from tasks.runner.events import RepairProposed
+from tasks.runner.events import HistoryRead, RepairProposed
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.identity import LEDGER_ADDITIONS, LEDGER_FORMAT
 from tasks.runner.ledger.takeover import Adoption
 from tasks.runner.operations.adopt import adopt, pack
+from tasks.runner.operations.requests import Request, perform
 from tests.kit.databases import Database
 from tests.runner.ledger import format_2
 from tests.runner.operating import A, B, C, Operator, list_done, pick
@@ -127,6 +128,26 @@ def test_the_ledger_of_the_old_tool_is_read_as_it_is_and_completed_by_the_next_r
     assert list_done(operator.migrate()) == [B]
     assert read_meta(operator) == {"format": str(LEDGER_FORMAT), "additions": str(LEDGER_ADDITIONS)}
     assert list(old.read()[0]) == [A, B]
+
+
+def read_timed(operator: Operator) -> list[str]:
+    """Return the versions of the rows of the log that have times of locks."""
+    (history,) = perform(Request("history", locks=True), operator.make_runner(), None)
+    assert isinstance(history, HistoryRead)
+    return [row.version for row in history.rows]
+
+
+def test_a_ledger_without_the_times_of_locks_gets_them_with_the_next_run(operator: Operator, old: OldTool) -> None:
+    operator.write_tables(A, B)
+    operator.migrate(to=A)
+    operator.database.execute("ALTER TABLE schema_migrations_log DROP COLUMN locks")
+    operator.database.execute("UPDATE schema_migrations_meta SET value = '2' WHERE key = 'additions'")
+    assert [row.version for row in operator.read_history() if row.version] == [A]
+    assert read_timed(operator) == []
+    assert list_done(operator.migrate()) == [B]
+    assert read_meta(operator)["additions"] == str(LEDGER_ADDITIONS)
+    old.write(format_2.APPLIED, C)
+    assert read_timed(operator) == [B]
 
 
 def test_later_additions_are_ignored_and_kept(operator: Operator) -> None:

@@ -20,10 +20,11 @@ def compress(rows: object) -> str:
     return base64.urlsafe_b64encode(zlib.compress(json.dumps(rows).encode())).decode()
 
 
-def test_what_is_not_harmless_is_passed_on_in_the_order_of_the_files() -> None:
+def test_verdicts_are_passed_on_in_the_order_of_the_files() -> None:
     harmless = StatementVerdict(A, 2, "harmless", 0.0, 0.1)
-    assert unpack_forecast(pack_forecast([WORST, harmless, BRIEF])) == (BRIEF, WORST)
-    assert pack_forecast([harmless]) == ""
+    unknown = StatementVerdict(A, 3, "of a later version", None, None)
+    assert unpack_forecast(pack_forecast([WORST, unknown, harmless, BRIEF])) == (BRIEF, harmless, WORST)
+    assert pack_forecast([unknown]) == pack_forecast([]) == ""
     assert unpack_forecast("") == ()
 
 

@@ -321,16 +321,31 @@ def test_a_misspelt_mark_of_after_deploy_is_an_error(said: str) -> None:
 
 @pytest.mark.parametrize(
     ("said", "milliseconds"),
-    [("2s", 2000), ("250", 250), ("250 ms", 250), ("1.5min", 90_000), ("1h", 3_600_000), ("'3s'", 3000), ("5000us", 5)],
+    [
+        ("2s", 2000),
+        ("250", 250),
+        ("250 ms", 250),
+        ("1.5min", 90_000),
+        ("1h", 3_600_000),
+        ("2d", 172_800_000),
+        ("'3s'", 3000),
+        ("5000us", 5),
+    ],
 )
 def test_a_file_may_set_its_lock_timeout(said: str, milliseconds: float) -> None:
     assert read(f"-- migrate: Lock-Timeout {said}\nALTER TABLE a ADD n int;").lock_timeout_ms == milliseconds
 
 
-@pytest.mark.parametrize("said", ["", "0", "0s", "-1s", "soon", "2 seconds", "1e3", "30d", "2s please"])
+@pytest.mark.parametrize("said", ["", "0", "0s", "-1s", "400us", "soon", "2 seconds", "2S", "1e3", "30d", "2s please"])
 def test_a_lock_timeout_that_is_no_limit_or_no_duration_is_refused(said: str) -> None:
     error = refuse(f"-- head\n-- migrate: lock-timeout {said}\nSELECT 1;")
     assert f"needs a duration (got {said or 'nothing'})" in error.message
+    assert str(error.place) == "f.sql:2"
+
+
+def test_a_second_lock_timeout_is_refused() -> None:
+    error = refuse("-- migrate: lock-timeout 2s\n-- migrate: lock-timeout 2s\nSELECT 1;")
+    assert "repeated" in error.message
     assert str(error.place) == "f.sql:2"
 
 
