@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from tasks.lint.dynamic import read_dynamic
 from tasks.lint.model import Node
 from tasks.lint.schema import RoutineFacts, SchemaFacts
 from tasks.lint.trees import qualify_range, read_names, walk
@@ -15,6 +16,14 @@ from tasks.lint.trees import qualify_range, read_names, walk
 _OF_TYPE = re.compile(r"^(.+?)(?:\.(\"[^\"]+\"|\w+))?%(?:TYPE|ROWTYPE)$", re.IGNORECASE)
 _ASSIGNED = re.compile(r"^\s*(.+?)\s*:?=\s*(.*)$", re.DOTALL)
 _ROW_VARIABLES = frozenset({"new", "old"})
+_DYNAMIC = {
+    "PLpgSQL_stmt_dynexecute": ("query",),
+    "PLpgSQL_stmt_dynfors": ("query",),
+    "PLpgSQL_stmt_return_query": ("dynquery",),
+    "PLpgSQL_stmt_open": ("dynquery",),
+    "PLpgSQL_stmt_forc": ("dynquery",),
+}
+"""The statements of PL/pgSQL that run a text, and where it is in them."""
 _STRUCTURAL = frozenset({"name", "colname", "subname", "newname"})
 
 
@@ -98,6 +107,9 @@ def list_queries(routine: RoutineFacts) -> tuple[str, ...]:
 
 
 def _read_part(key: str, value: object) -> Iterator[str]:
+    for name in _DYNAMIC.get(key, ()):
+        if isinstance(value, dict) and name in value:
+            yield from read_dynamic(value[name]["PLpgSQL_expr"]["query"])
     if key == "PLpgSQL_expr" and isinstance(value, dict):
         yield _complete(value.get("query", ""), int(value.get("parseMode", 0)))
     elif key == "typname" and isinstance(value, str):

@@ -10,7 +10,9 @@ from psycopg.rows import tuple_row
 
 from tasks.lint.schema import ColumnFacts, IndexFacts, RoutineFacts, SchemaFacts, TableConstraint, TableFacts, UseFacts
 from tasks.postgres.quoting import quote_qualified
+from tasks.runner.database.own_connection import find_schemas
 
+_NO_PATH = ("public",)
 _OWN = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 _NAME = "quote_ident(n.nspname) || '.' || quote_ident(c.relname)"
 _COLUMN_NAMES = """ARRAY(
@@ -115,6 +117,7 @@ def read_schema(connection: psycopg.Connection) -> SchemaFacts:
             tuple(_build_routine(row) for row in cursor.execute(_ROUTINES)),
             {name: tuple(labels) for name, labels in cursor.execute(_ENUMS)},
             tables_of,
+            tuple(find_schemas(connection)) or _NO_PATH,
         )
 
 

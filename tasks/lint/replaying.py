@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -10,9 +11,12 @@ import psycopg
 from tasks.forecast.model import ObservedStatement
 from tasks.forecast.observing.observe import observe
 from tasks.lint.engine import LintKnowledge
+from tasks.lint.files import read_file
 from tasks.lint.reading import read_schema
 from tasks.lint.schema import SchemaFacts
+from tasks.lint.trees import list_commands
 from tasks.rehearsal.errors import ScratchError
+from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.rehearsal import Rehearsal
 from tasks.rehearsal.replay.replay import state_after
 from tasks.rehearsal.scratch.server import ScratchServer
@@ -20,6 +24,10 @@ from tasks.rehearsal.selection import Selection
 from tasks.runner.database.session import connect
 from tasks.runner.errors import RunnerError, describe_error
 from tasks.runner.redaction import redact
+
+_REWRITING = frozenset({"AT_AddColumn", "AT_AlterColumnType"})
+_CHANGING_ROWS = frozenset({"UpdateStmt", "DeleteStmt"})
+_WITHOUT_LOCKS = frozenset({"VariableSetStmt", "CommentStmt", "SelectStmt"})
 
 
 def replay_files(server: ScratchServer, selection: Selection, *, timeout_s: float | None = None) -> LintKnowledge:
@@ -36,7 +44,8 @@ def replay_files(server: ScratchServer, selection: Selection, *, timeout_s: floa
             schemas[name] = schema
             if error is not None:
                 notes += _explain(name, error, [each for each in chosen if each > name], server.url)
-        for each in observe(server, selection, timeout_s=timeout_s):
+        only = {migration.name for migration in selection.list_chosen() if _depends_on_effects(migration)}
+        for each in observe(server, selection, only=only, timeout_s=timeout_s) if only else ():
             if isinstance(each, ObservedStatement):
                 observed.setdefault(each.version, []).append(each)
     except ScratchError:
@@ -44,7 +53,8 @@ def replay_files(server: ScratchServer, selection: Selection, *, timeout_s: floa
     except psycopg.Error as error:
         notes.append(f"the schema could not be read on scratch: {redact(str(error), server.url)}")
     except RunnerError as error:
-        notes += _explain("a file before them", error, [each for each in chosen if each not in schemas], server.url)
+        # A file that fails is in the notes already, once its schema was to be read.
+        notes = notes or _explain("a file before them", error, [each for each in chosen if each not in schemas], server.url)
     version = selection.server_version or server.version
     return LintKnowledge(version, schemas, observed, not_checked=tuple(dict.fromkeys(notes)))
 
@@ -67,6 +77,21 @@ def _read_schemas(
             yield migration.name, schema, trial.error
             if trial.error is not None:
                 return
+
+
+def _depends_on_effects(migration: RehearsedMigration) -> bool:
+    """Return True if a rule looks at what a statement of the file did on scratch.
+
+    That is a change of a column or of rows, or several statements in a transaction, whose locks add up.
+    """
+    try:
+        file = read_file(migration)
+    except RunnerError:
+        return True
+    segments = Counter(each.segment for each in file.statements if each.transactional and each.kind not in _WITHOUT_LOCKS)
+    changes = {command.get("subtype") for each in file.statements for command in list_commands(each)}
+    kinds = {each.kind for each in file.statements}
+    return bool(changes & _REWRITING or kinds & _CHANGING_ROWS) or any(count > 1 for count in segments.values())
 
 
 def _runs_before(selection: Selection, version: str) -> bool:

@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.databases import Database
+from tasks.runner.execution.migration_runner import MigrationRunner
+from tasks.runner.operations.migrate import migrate
+from tasks.runner.planning.choice import MigrateGoal
+from tests.kit.checkouts import make_checkout
+from tests.kit.databases import Database, fresh_database
 from tests.kit.projects import Project
+from tests.kit.servers import Server
 
 TABLES, KEY, LATER = "20250101000000_tables", "20250102000000_add_key", "20250103000000_later"
 
@@ -73,3 +78,27 @@ def test_a_file_without_a_safe_form_is_kept_and_counts_as_found(pending: Project
     assert f"up/{LATER}.sql is kept as it is: the value of title in the existing rows is not known" in result.stdout
     assert (pending.migrations / "up" / f"{LATER}.sql").read_bytes() == before
     assert (pending.migrations / "up" / "20250102000001_add_poems_author_id_fkey.sql").exists()
+
+
+def test_a_file_whose_safe_form_does_not_prove_to_be_one_is_not_replaced(pending: Project) -> None:
+    pending.write_up(LATER, "ALTER TABLE poems ADD COLUMN title text;\nCREATE INDEX poems_title ON poems (title);\n")
+    pending.write_down(LATER, "DROP INDEX poems_title;\n")
+    before = read_files(pending)
+    result = pending.inv("db.lint", "--write", check=1)
+    assert f"the safe migration for migrations/up/{LATER}.sql does not prove to be one" in result.stderr
+    assert "does not undo its up" in result.stderr
+    assert read_files(pending) == before
+
+
+def test_a_file_that_another_environment_has_applied_is_not_replaced(tmp_path: Path, embedded: Server) -> None:
+    checkout = make_checkout(tmp_path / "checkout")
+    with fresh_database(embedded) as local, fresh_database(embedded) as staging:
+        checkout.write_env("", DATABASE_URL=local.url, SCRATCH_DATABASE_URL=embedded.url())
+        checkout.write_env("staging", DATABASE_URL=staging.url)
+        path = checkout.write_up(KEY, "CREATE TABLE poems (id int);\n")
+        before = path.read_bytes()
+        runner = MigrationRunner(staging.url, migrations_dir=checkout.root / "migrations", environment="staging")
+        assert list(migrate(runner, MigrateGoal()))
+        result = checkout.inv("db.lint", "--write", "--env=local,staging", check=3)
+        assert f"up/{KEY}.sql is applied in staging, and an applied file must not change" in result.stderr
+        assert path.read_bytes() == before

@@ -13,6 +13,10 @@ CREATE TYPE status AS ENUM ('open');
 CREATE TABLE t (id bigint PRIMARY KEY, a int, b varchar(10), c text, s status, UNIQUE (a));
 CREATE TABLE u (id bigint PRIMARY KEY, t_id bigint);
 CREATE INDEX t_b ON t (b);
+CREATE TABLE w (a int NOT NULL, b int);
+CREATE UNIQUE INDEX w_b ON w (b);
+CREATE TABLE p (id bigint, a int) PARTITION BY HASH (id);
+CREATE TABLE p_0 PARTITION OF p FOR VALUES WITH (MODULUS 1, REMAINDER 0);
 CREATE TABLE "Odd table" ("a b" int, "x{y}" int);
 """
 INDEX = "require-concurrent-index-creation"
@@ -49,6 +53,21 @@ FOUND = {
         [(2, "constraint-missing-not-valid"), (3, "adding-not-nullable-field")],
     ),
     "two tables": ("ALTER TABLE t ADD COLUMN d int;\nALTER TABLE u ADD COLUMN d int;", [(2, "several-exclusive-locks")]),
+    "an update alone": ("UPDATE t SET c = 'x';", [(1, "update-of-many-rows")]),
+    "a delete alone": ("DELETE FROM t WHERE c IS NULL;", [(1, "update-of-many-rows")]),
+    "an update of all partitions": ("UPDATE p SET a = 1;", [(1, "update-of-many-rows")]),
+    "an update in a file without a transaction": (
+        "-- migrate: no-transaction\nUPDATE t SET c = 'x';\nALTER TABLE t ADD COLUMN d int;",
+        [(2, "update-of-many-rows")],
+    ),
+    "a primary key of columns that may be null": (
+        "CREATE UNIQUE INDEX CONCURRENTLY w_pkey ON w (a, b);\nALTER TABLE w ADD PRIMARY KEY USING INDEX w_pkey;",
+        [(2, "adding-not-nullable-field")],
+    ),
+    "a primary key with an index that exists": (
+        "ALTER TABLE w ADD CONSTRAINT k PRIMARY KEY USING INDEX w_b;",
+        [(1, "adding-not-nullable-field")],
+    ),
     "a drop before the deployment": ("ALTER TABLE t DROP COLUMN c;", [(1, "ban-drop-column")]),
     "a rename before the deployment": ("ALTER TABLE t RENAME TO v;", [(1, "renaming-table")]),
 }
@@ -61,6 +80,9 @@ NONE = {
     "text": "ALTER TABLE t ALTER COLUMN b TYPE text;",
     "a stable default": "ALTER TABLE t ADD COLUMN d timestamptz DEFAULT now();",
     "a column that is not null": "ALTER TABLE t ALTER COLUMN id SET NOT NULL;",
+    "a primary key of columns that are not null": (
+        "CREATE UNIQUE INDEX CONCURRENTLY w_pkey ON w (a);\nALTER TABLE w ADD PRIMARY KEY USING INDEX w_pkey;"
+    ),
     "an index for the foreign key": (
         "ALTER TABLE u ADD FOREIGN KEY (t_id) REFERENCES t NOT VALID;\nCREATE INDEX CONCURRENTLY i ON u (t_id, id);"
     ),
@@ -70,7 +92,8 @@ NONE = {
     ),
     "an update of one row": "ALTER TABLE t ADD COLUMN d int;\nUPDATE t SET d = 1 WHERE id = 3;",
     "an update of some rows": "ALTER TABLE t ADD COLUMN d int;\nUPDATE t SET d = 1 WHERE id IN (1, 2) AND c = 'x';",
-    "an update alone": "UPDATE t SET c = 'x';",
+    "an update of rows that an index finds": "UPDATE t SET c = 'x' WHERE b = 'y';\nDELETE FROM t WHERE b = 'z';",
+    "an update of a new table": "CREATE TABLE n (a int);\nUPDATE n SET a = 1;",
     "a new type with its values": "CREATE TYPE e AS ENUM ('a');\nCREATE TABLE n (e e DEFAULT 'a');",
     "a value in two transactions": (
         "-- migrate: no-transaction\nALTER TYPE status ADD VALUE 'x';\nUPDATE t SET s = 'x' WHERE id = 1;"
@@ -112,6 +135,11 @@ def test_a_table_that_the_environment_does_not_have_is_new(scratch: ScratchServe
     assert lint_up(scratch, SETUP, "CREATE INDEX ON t (c);", make_numbers(u=300_000)) == []
 
 
+def test_an_update_of_a_small_table_is_no_finding(scratch: ScratchServer) -> None:
+    up = "UPDATE t SET c = 'x';\nUPDATE u SET t_id = 3;"
+    assert lint_up(scratch, SETUP, up, make_numbers(t=300, u=300_000)) == [(2, "update-of-many-rows")]
+
+
 def test_a_small_table_does_not_hide_what_breaks_the_application(scratch: ScratchServer) -> None:
     found = lint_up(scratch, SETUP, "ALTER TABLE t DROP COLUMN c;", make_numbers(t=3))
     assert found == [(1, "ban-drop-column")]
@@ -142,6 +170,15 @@ USERS = {
         "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ DECLARE x text; BEGIN UPDATE t SET c = x; END $$;",
         "function public.f",
     ),
+    "a text that a function executes": (
+        "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'UPDATE t SET c = 1'; END $$;",
+        "function public.f",
+    ),
+    "a text that is put together": (
+        "CREATE FUNCTION f(x text) RETURNS SETOF text LANGUAGE plpgsql AS "
+        "$$ BEGIN RETURN QUERY EXECUTE format('SELECT c FROM %I WHERE b = ', 't') || quote_literal(x); END $$;",
+        "function public.f",
+    ),
     "the type of a variable": (
         "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ DECLARE x t.c%TYPE; BEGIN END $$;",
         "function public.f",
@@ -167,6 +204,13 @@ def test_a_column_of_the_same_name_in_another_table_is_not_used(scratch: Scratch
     assert lint_up(scratch, f"{SETUP}{other}", "-- migrate: after-deploy\nALTER TABLE t DROP COLUMN c;") == []
 
 
+def test_names_are_looked_up_in_the_schemas_of_the_role(scratch: ScratchServer) -> None:
+    path = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = app, public', current_database()); END $$;"
+    setup = f"CREATE SCHEMA app;\nCREATE TABLE app.t (id bigint PRIMARY KEY, c text);\nCREATE TABLE public.t (id bigint);\n{path}"
+    found, _ = lint_all(scratch, setup, [LintExample("CREATE INDEX ON t (c);", "SELECT 1;")])
+    assert [each.message for each in found] == ["CREATE INDEX keeps out the writers of app.t until the index is built"]
+
+
 def test_a_function_that_the_file_replaces_does_not_count(scratch: ScratchServer) -> None:
     made = "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS 'SELECT c FROM t';"
     up = (
@@ -178,7 +222,9 @@ def test_a_function_that_the_file_replaces_does_not_count(scratch: ScratchServer
 
 def test_a_rename_of_what_a_later_file_uses_names_that_file(scratch: ScratchServer) -> None:
     rename = LintExample("-- migrate: after-deploy\nALTER TABLE t RENAME COLUMN c TO d;", "SELECT 1;")
-    found, finished = lint_all(scratch, SETUP, [rename, LintExample("SELECT 1;\nUPDATE t SET c = 'x';", "SELECT 1;")])
+    found, finished = lint_all(
+        scratch, SETUP, [rename, LintExample("SELECT 1;\nUPDATE t SET c = 'x' WHERE id = 1;", "SELECT 1;")]
+    )
     assert [(each.rule, "up/v2.sql:2" in each.message) for each in found] == [("drop-in-use", True)]
     assert "fails on scratch" in finished.not_checked[0]
 

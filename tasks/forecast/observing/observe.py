@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -31,19 +31,19 @@ class FileFailed:
 
 
 def observe(
-    server: ScratchServer, selection: Selection, *, timeout_s: float | None = None
+    server: ScratchServer, selection: Selection, *, only: Collection[str] | None = None, timeout_s: float | None = None
 ) -> Iterator[ObservedStatement | FileFailed]:
     """Yield what each statement of the selected migrations does, in their order, up to the first file that fails.
 
-    `timeout_s` is the time limit of each migration, in seconds. Raises RunnerError if something other than a selected migration
-    fails: one before them, or the scratch server.
+    `only` are the versions to observe, if not all: the others only run. `timeout_s` is the time limit of each migration, in
+    seconds. Raises RunnerError if something other than an observed migration fails: one before it, or the scratch server.
     """
     before, following = arrange(selection)
     notes = describe_versions(server.version, selection.server_version, selection.environment)
     try:
         with ReplayPair(server, before, timeout_s) as pair:
             for migration in following:
-                if migration.name in selection.chosen:
+                if migration.name in (selection.chosen if only is None else only):
                     observed = pair.observe(migration)
                     if observed.error is not None:
                         yield FileFailed(migration.name, observed.error, observed.error.place)

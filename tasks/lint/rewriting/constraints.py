@@ -33,7 +33,7 @@ def add_constraint(table: TableTarget, node: Node, body: str, column: str = "") 
         return validate_later(table, name, body)
     if kind in ("CONSTR_UNIQUE", "CONSTR_PRIMARY") and not node.get("indexname"):
         return _add_key(table, node, column)
-    return None
+    return _use_index(table, node, body) if kind == "CONSTR_PRIMARY" else None
 
 
 def validate_later(table: TableTarget, name: str, body: str) -> list[SafeStep]:
@@ -159,6 +159,18 @@ def _add_key(table: TableTarget, node: Node, column: str) -> list[SafeStep]:
     else:
         up = _key_with_index(table.sql, name, kind, keys, attributes)
     return [*steps, SafeStep(f"add {name}", up, undo, touched=touched)]
+
+
+def _use_index(table: TableTarget, node: Node, body: str) -> list[SafeStep] | None:
+    """Return the steps for PRIMARY KEY USING INDEX, which makes the columns of the index NOT NULL; None if they are."""
+    index = table.find_named_index(node["indexname"])
+    needed = [each for each in index.columns if not table.column(each).not_null] if index else []
+    steps = [step for each in needed for step in require_value(table, each)]
+    if not steps:
+        return None
+    name = node.get("conname") or node["indexname"]
+    up = f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote_identifier(name)} {body};\n"
+    return [*steps, SafeStep(f"add {name}", up, touched=frozenset({("constraint", table.name, name)}))]
 
 
 def _key_with_index(table: str, name: str, kind: str, keys: str, attributes: str) -> str:

@@ -89,6 +89,10 @@ class TableTarget:
                 return index
         return None
 
+    def find_named_index(self, name: str) -> IndexFacts | None:
+        """Return the index of the table with this name."""
+        return next((index for index in (self.facts.indexes if self.facts else ()) if read_name(index.name) == name), None)
+
     def list_partitions(self) -> list[TableFacts]:
         """Return the direct partitions, in order of their names."""
         tables = self.context.schema.tables.values() if self.context.schema else ()

@@ -9,6 +9,7 @@ from tasks.lint.model import LintContext, LintedStatement, LintFinding, Node
 from tasks.lint.rules.reported import was_rewritten
 from tasks.lint.schema import TableFacts
 from tasks.lint.trees import find_line, list_commands, qualify, qualify_range, read_names, walk
+from tasks.postgres.quoting import quote_identifier
 
 _CHECK = re.compile(r"CHECK \(\((.*)\)\)(?: NOT VALID)?$", re.DOTALL)
 
@@ -28,18 +29,40 @@ def find_rewriting_type(context: LintContext) -> Iterator[LintFinding]:
 
 
 def find_scanning_not_null(context: LintContext) -> Iterator[LintFinding]:
-    """Yield a finding for each SET NOT NULL that has to read the table, because no valid CHECK proves it."""
+    """Yield a finding for each SET NOT NULL that has to read the table, because no valid CHECK proves it.
+
+    PRIMARY KEY USING INDEX does the same: https://www.postgresql.org/docs/current/sql-altertable.html
+    """
     for statement in context.file.statements:
         if statement.kind != "AlterTableStmt":
             continue
         for number, command in enumerate(list_commands(statement)):
-            if command.get("subtype") != "AT_SetNotNull" or _is_proved(context, statement, command["name"]):
+            required = _list_required(context, statement, command)
+            unproved = next((column for column in required if not _is_proved(context, statement, column)), "")
+            if not unproved:
                 continue
+            cause = "SET NOT NULL" if command["subtype"] == "AT_SetNotNull" else "the primary key"
             message = (
-                f"SET NOT NULL of {command['name']} reads the whole table {{relation}} while readers and writers wait, "
+                f"{cause} of {unproved} reads the whole table {{relation}} while readers and writers wait, "
                 "because no validated CHECK (… IS NOT NULL) proves it"
             )
-            yield _describe(context, statement, number, command["name"], "adding-not-nullable-field", message)
+            yield _describe(context, statement, number, unproved, "adding-not-nullable-field", message)
+
+
+def _list_required(context: LintContext, statement: LintedStatement, command: Node) -> tuple[str, ...]:
+    """Return the columns that a command makes NOT NULL: of SET NOT NULL, or of the index that becomes a primary key."""
+    constraint: Node = command.get("def", {}).get("Constraint", {})
+    if command.get("subtype") == "AT_SetNotNull":
+        return (command["name"],)
+    if constraint.get("contype") != "CONSTR_PRIMARY" or not constraint.get("indexname"):
+        return ()
+    for each in context.file.statements[: statement.number - 1]:
+        if each.kind == "IndexStmt" and each.node.get("idxname") == constraint["indexname"]:
+            return tuple(part["IndexElem"].get("name", "") for part in each.node.get("indexParams", ()))
+    schema, relation = context.schema, qualify_range(statement.node["relation"], context.schema)
+    indexes = schema.tables[relation].indexes if schema and relation in schema.tables else ()
+    name = quote_identifier(constraint["indexname"])
+    return next((each.columns for each in indexes if each.name.endswith(f".{name}")), ())
 
 
 def _is_proved(context: LintContext, statement: LintedStatement, column: str) -> bool:

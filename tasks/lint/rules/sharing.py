@@ -1,17 +1,18 @@
-"""Rules about statements that share a transaction: each lock is kept until its end."""
+"""Rules about what a transaction keeps until its end: the locks on tables, and those of the rows that it changes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from tasks.lint.model import LintContext, LintedStatement, LintFinding
-from tasks.lint.moot import is_busy, is_locked, is_new, is_small
-from tasks.lint.trees import list_commands, list_targets, qualify_range, walk
+from tasks.lint.moot import is_busy, is_locked, is_new
+from tasks.lint.rules.rows import is_large
+from tasks.lint.trees import list_commands, list_targets, qualify_range
 from tasks.postgres.lock_modes import MODES
 
 _EXCLUSIVE = 8
 _BLOCKS_WRITES = 5
-_ROWS = frozenset({"UpdateStmt", "DeleteStmt"})
+_ROWS = {"UpdateStmt": "UPDATE", "DeleteStmt": "DELETE"}
 _NO_SCHEMA_CHANGE = frozenset({"LockStmt", "InsertStmt", "SelectStmt", "MergeStmt", "DoStmt", "CallStmt", "CopyStmt", *_ROWS})
 _LIGHT = frozenset(
     {
@@ -91,19 +92,35 @@ def _guess_lock(statement: LintedStatement) -> int:
 def find_shared_update(context: LintContext) -> Iterator[LintFinding]:
     """Yield a finding for each UPDATE or DELETE of many rows that shares a transaction with a schema change."""
     for statement in context.file.statements:
-        if statement.kind not in _ROWS or not statement.transactional or not _is_large(context, statement):
+        if statement.kind not in _ROWS or not is_large(context, statement):
             continue
         relation = qualify_range(statement.node["relation"], context.schema)
-        for other in context.file.statements:
-            change = _find_change(context, statement, other) if other.segment == statement.segment else ""
-            if change:
-                verb = "UPDATE" if statement.kind == "UpdateStmt" else "DELETE"
-                message = (
-                    f"this {verb} of many rows shares a transaction with the schema change of {change} in line {other.line}: "
-                    "the locks of both are kept until both have ended"
-                )
-                yield _describe(context, statement, "update-with-schema-change", message, relation)
-                break
+        change, line = _find_shared(context, statement)
+        if change:
+            message = (
+                f"this {_ROWS[statement.kind]} of many rows shares a transaction with the schema change of {change} in line "
+                f"{line}: the locks of both are kept until both have ended"
+            )
+            yield _describe(context, statement, "update-with-schema-change", message, relation)
+
+
+def find_large_change(context: LintContext) -> Iterator[LintFinding]:
+    """Yield a finding for each UPDATE or DELETE of many rows, unless its transaction changes the schema too."""
+    for statement in context.file.statements:
+        if statement.kind in _ROWS and is_large(context, statement) and not _find_shared(context, statement)[0]:
+            relation = qualify_range(statement.node["relation"], context.schema)
+            message = (
+                f"this {_ROWS[statement.kind]} of many rows of {relation} is one transaction: each row that it changes stays "
+                "locked until it has changed all of them"
+            )
+            yield _describe(context, statement, "update-of-many-rows", message, relation)
+
+
+def _find_shared(context: LintContext, statement: LintedStatement) -> tuple[str, int]:
+    """Return a table whose schema the transaction of a statement changes, and the line; an empty name if there is none."""
+    others = [each for each in context.file.statements if each.segment == statement.segment and statement.transactional]
+    changes = ((_find_change(context, statement, other), other.line) for other in others)
+    return next((change for change in changes if change[0]), ("", 0))
 
 
 def _find_change(context: LintContext, statement: LintedStatement, other: LintedStatement) -> str:
@@ -116,36 +133,6 @@ def _find_change(context: LintContext, statement: LintedStatement, other: Linted
             if not all(locked):
                 return name
     return ""
-
-
-def _is_large(context: LintContext, statement: LintedStatement) -> bool:
-    """Return True unless few rows are written: those of a small or new table, or those with given values of a unique key."""
-    relation = qualify_range(statement.node["relation"], context.schema)
-    if is_new(context, relation, statement.number) or is_small(context, relation):
-        return False
-    table = context.schema.tables.get(relation) if context.schema else None
-    fixed = _list_fixed(statement.node.get("whereClause", {}))
-    keys = [set(each.columns) for each in (table.indexes if table else ()) if each.unique and not each.predicate]
-    return not any(key <= fixed for key in keys if "" not in key)
-
-
-def _list_fixed(where: object) -> set[str]:
-    """Return the columns that a condition compares with constants: a = 1, a IN (1, 2), or several such with AND."""
-    if not isinstance(where, dict):
-        return set()
-    if "BoolExpr" in where and where["BoolExpr"].get("boolop") == "AND_EXPR":
-        return {name for each in where["BoolExpr"].get("args", ()) for name in _list_fixed(each)}
-    found = where.get("A_Expr", {})
-    operator = [each["String"]["sval"] for each in found.get("name", ())]
-    if found.get("kind") not in ("AEXPR_OP", "AEXPR_IN") or operator != ["="] or _has_column(found.get("rexpr")):
-        return set()
-    fields = found.get("lexpr", {}).get("ColumnRef", {}).get("fields", ())
-    return {fields[-1]["String"]["sval"]} if fields and "String" in fields[-1] else set()
-
-
-def _has_column(node: object) -> bool:
-    """Return True if an expression reads a column or a table."""
-    return any(key in ("ColumnRef", "SubLink") for key, _ in walk(node))
 
 
 def _describe(context: LintContext, statement: LintedStatement, rule: str, message: str, relation: str) -> LintFinding:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tasks.lint.model import LintExample, LintRule
+from tasks.lint.rules.breaking import BREAKING_RULES, FAILING_RULES
 from tasks.lint.rules.columns import find_rewriting_type, find_scanning_not_null, find_used_enum_value
-from tasks.lint.rules.sharing import find_several_locks, find_shared_update
-from tasks.lint.rules.squawk_rules import SQUAWK_RULES
+from tasks.lint.rules.locking import LOCKING_RULES
+from tasks.lint.rules.sharing import find_large_change, find_several_locks, find_shared_update
 from tasks.lint.rules.structure import find_full_rewrite, find_kept_invalid_index, find_missing_down, find_unindexed_foreign_key
 from tasks.lint.rules.uses import find_used
 
@@ -113,6 +114,28 @@ OWN_RULES = (
         ),
         _SETUP,
         lock=0,
+    ),
+    LintRule(
+        "update-of-many-rows",
+        "All rows that one UPDATE or DELETE changes stay locked until it has ended, and VACUUM cannot remove their old "
+        "versions before; a block that commits after some thousand rows keeps no one out for long.",
+        _DOCS + "explicit-locking.html#LOCKING-ROWS",
+        find_large_change,
+        LintExample(
+            "UPDATE orders SET note = '' WHERE note IS NULL;\n",
+            "-- Nothing to undo: which rows had no note is not known.\n",
+        ),
+        (
+            LintExample(
+                "DO $$\nBEGIN\n    LOOP\n"
+                "        UPDATE orders SET note = ''\n"
+                "        WHERE id IN (SELECT id FROM orders WHERE note IS NULL LIMIT 5000);\n"
+                "        EXIT WHEN NOT FOUND;\n        COMMIT;\n    END LOOP;\nEND $$;\n",
+                "-- Nothing to undo: which rows had no note is not known.\n",
+            ),
+        ),
+        _SETUP,
+        lock=5,
     ),
     LintRule(
         "drop-in-use",
@@ -233,5 +256,5 @@ OWN_RULES = (
     ),
 )
 
-RULES = OWN_RULES + SQUAWK_RULES
+RULES = OWN_RULES + LOCKING_RULES + BREAKING_RULES + FAILING_RULES
 RULE_NAMES = frozenset(rule.name for rule in RULES)

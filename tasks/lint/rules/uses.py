@@ -136,7 +136,7 @@ def _list_gone(file: LintedFile, until: LintedStatement, schema: SchemaFacts) ->
 
 def _is_gone(user: str, gone: set[str]) -> bool:
     """Return True if an object, as pg_describe_object names it, is dropped: by its name, or with its table."""
-    return any(user.endswith((f" {name}", f" on table {name}", f" of table {name}")) for name in gone) or (
+    return any(user == name or user.endswith((f" {name}", f" on table {name}", f" of table {name}")) for name in gone) or (
         user.partition("(")[0].rpartition(" ")[2] in gone
     )
 

@@ -25,24 +25,39 @@ def prove(
     *,
     timeout_s: float | None = None,
 ) -> None:
-    """Run the files of a safe migration on scratch in the state after `base`, and the pending files after them.
+    """Run the files of a safe migration on scratch in the state after `base`: up, down and up; then the pending files after them.
 
     Raises NotRewritableError with the reason if one fails, if a down does not undo its up, or if the schema in the end is not
     that of the replaced file: it may have more indexes, and columns in another order.
     """
     whole = sorted([*made, *following], key=lambda migration: migration.name)
+    count = 1 + max(whole.index(migration) for migration in made)
     wanted = _find_wanted(server, base, (replaced, *following), timeout_s)
     with state_after(server, base, timeout_s=timeout_s) as database:
-        outcomes = [_run(database, migration, "up", timeout_s) for migration in whole]
+        outcomes = [_run(database, migration, "up", timeout_s) for migration in whole[:count]]
+        last = outcomes[-1]
+        for migration in _undo(database, outcomes, timeout_s):
+            last = _run(database, migration, "up", timeout_s)
+        _compare(outcomes[-1].after, last.after, "up after down has another result")
+        for migration in whole[count:]:
+            last = _run(database, migration, "up", timeout_s)
         if wanted is not None:
-            _compare(wanted, outcomes[-1].after, "the schema after the safe migration is another one", more_indexes=True)
-        for outcome in reversed(outcomes):
-            if not _is_reversible(outcome.migration):
-                return
-            undone = _run(database, outcome.migration, "down", timeout_s)
-            _compare(outcome.before, undone.after, f"the down of {outcome.migration.name} does not undo its up")
-        again = [_run(database, migration, "up", timeout_s) for migration in whole]
-        _compare(outcomes[-1].after, again[-1].after, "up after down has another result")
+            _compare(wanted, last.after, "the schema after the safe migration is another one", more_indexes=True)
+
+
+def _undo(database: ScratchDatabase, outcomes: Sequence[Outcome], timeout_s: float | None) -> list[RehearsedMigration]:
+    """Roll back the migrations from the last one on, down to one that is irreversible, and return them in their order.
+
+    Raises NotRewritableError if a down does not restore the schema.
+    """
+    undone: list[RehearsedMigration] = []
+    for outcome in reversed(outcomes):
+        if not _is_reversible(outcome.migration):
+            break
+        after = _run(database, outcome.migration, "down", timeout_s).after
+        _compare(outcome.before, after, f"the down of {outcome.migration.name} does not undo its up")
+        undone.insert(0, outcome.migration)
+    return undone
 
 
 def _find_wanted(
