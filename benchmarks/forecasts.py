@@ -1,4 +1,4 @@
-"""How often the measured time of a statement is in the range that the forecast gives, and how wide the ranges are."""
+"""How often the measured time of a statement is in the forecast range, and how wide the ranges are."""
 
 from __future__ import annotations
 

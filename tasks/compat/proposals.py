@@ -22,7 +22,7 @@ def propose(found: QueryBreak, culprit: Culprit, *, alone: bool) -> str:
         return f"{again} Put both changes into one file, so that they take effect in one transaction."
     if problem.sqlstate == NOT_NULL:
         return (
-            "Give the column a default, or add it without NOT NULL, and set NOT NULL in a later file, when the code that fills it"
+            "Add the column with a default, or without NOT NULL, and set NOT NULL in a later file, when the code that fills it"
             f" is deployed ({AFTER_DEPLOY})."
         )
     if problem.sqlstate == NO_ARBITER:

@@ -141,7 +141,9 @@ def _hold_back(event: events.HeldBack, _style: Style) -> list[Line]:
     spent = f"{format_seconds(event.seconds_s)} of at most {format_seconds(event.patience_s)}"
     place = format_place(event.version, event.line)
     several = f"{count(len(event.blockers), 'transaction')}{on} to end"
-    lines = [Line(f"✋ {place} is held back ({spent}), so that nobody queues behind it: it waits for {several}", "warn")]
+    lines = [
+        Line(f"✋ {place} is held back ({spent}), so that no other session queues behind it: it waits for {several}", "warn")
+    ]
     return [*lines, *(Line(f"{INDENT}{format_session(blocker)}", "warn") for blocker in event.blockers)]
 
 

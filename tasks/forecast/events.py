@@ -85,6 +85,8 @@ class RelationFacts:
     rows: int | None = None
     bytes: int | None = None
     partition_of: str = ""
+    index_of: str = ""
+    """The table of an index."""
 
 
 @event("forecast_finished")

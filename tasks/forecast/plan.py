@@ -136,7 +136,8 @@ def _list_facts(statements: Sequence[StatementForecast], numbers: NumbersRead | 
             leaves = live.list_leaves([name])
             rows = [leaf.rows for leaf in leaves]
             size = sum(leaf.heap_bytes + leaf.index_bytes for leaf in leaves)
-            yield RelationFacts(name, None if -1 in rows else sum(rows), size, found.parent)
+            counted = None if found.table or -1 in rows else sum(rows)
+            yield RelationFacts(name, counted, size, found.parent, found.table)
 
 
 def _list_sessions(statements: Sequence[StatementForecast], numbers: NumbersRead | None) -> tuple[OpenTransaction, ...]:

@@ -44,7 +44,8 @@ def _list_unrequested(statement: ObservedStatement) -> Iterator[RelationLock]:
 def _is_in_the_way(transaction: OpenTransaction, statement: ObservedStatement, requests: set[RelationLock]) -> bool:
     """Return True if a statement waits for a transaction: for a lock, or for its snapshot.
 
-    An autovacuum is cancelled by who waits for its lock, unless it prevents wraparound, and its snapshot is waited for by nobody:
+    An autovacuum is cancelled for a session that waits for its lock, unless it prevents wraparound. No statement waits for its
+    snapshot:
     https://www.postgresql.org/docs/current/routine-vacuuming.html#AUTOVACUUM
     """
     if transaction.autovacuum and not transaction.wraparound:

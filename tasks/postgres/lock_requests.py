@@ -1,8 +1,8 @@
 """The locks that a statement certainly requests on relations that it names, from the facts of PostgreSQL 14 to 18.
 
 Only what is certain is here: a run looks for transactions that have a conflicting lock before it queues behind them, and must not
-hold back without a reason. https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES names most of them; the
-subcommands of ALTER TABLE are in AlterTableGetLockLevel (src/backend/commands/tablecmds.c). A test compares each example with
+be held back without a reason. Most of them are in https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES,
+the subcommands of ALTER TABLE in AlterTableGetLockLevel (src/backend/commands/tablecmds.c). A test compares each example with
 pg_locks.
 """
 

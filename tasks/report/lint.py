@@ -49,7 +49,7 @@ def _format_finding(event: LintFound, _style: Style) -> list[Line]:
 
 def _format_sql(text: str) -> Iterator[Line]:
     for line in clean_lines(text.rstrip("\n")):
-        yield Line(f"{INDENT}{line}".rstrip(), "code")
+        yield Line(f"{INDENT}{line}".rstrip(), "sql")
 
 
 def _format_end(event: LintFinished, _style: Style) -> list[Line]:

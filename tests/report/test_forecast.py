@@ -9,7 +9,7 @@ from rich.console import Console
 from tasks.console.cells import width
 from tasks.console.lines import Style
 from tasks.console.printer import describe
-from tasks.forecast.events import StatementForecast
+from tasks.forecast.events import RelationFacts, StatementForecast
 from tasks.report.forecast.collecting import CompleteForecast, collect
 from tasks.report.forecast.text import annotate, format_forecast, register_messages
 from tasks.report.forecast.words import describe_kept_out, describe_verdict, format_bytes, format_range, format_rows
@@ -23,6 +23,7 @@ from tests.report.forecasts import (
     COMMENT,
     DROP_OLD,
     EVERYTHING,
+    FACTS,
     FAILED,
     FORECAST,
     INDEX_ORDERS,
@@ -66,6 +67,14 @@ def cut_out(lines: list[str], head: str) -> list[str]:
 )
 def test_a_range_of_time_is_rounded_to_what_is_known(seconds: tuple[float, float], text: str) -> None:
     assert format_range(seconds) == text
+
+
+def test_an_index_is_not_counted_beside_its_table() -> None:
+    rewritten = replace(INDEX_ORDERS, scans=(), rewrites=("public.orders", "public.orders_pkey"))
+    made = make_forecast(
+        [rewritten], relations=(*FACTS, RelationFacts("public.orders_pkey", None, 20_000_000, "", "public.orders"))
+    )
+    assert "rewrites public.orders, public.orders_pkey (64 MB, about 120,000 rows)" in " ".join(show(made, 200))
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def forecast_environment(
 def show_forecast(
     events: Iterator[Event], environment: Environment, options: Options, *, html: str = ""
 ) -> ForecastFinished | None:
-    """Print a forecast, write the page to `html` if it is given, and return its end."""
+    """Print a forecast, write the page to the file `html` unless that is empty, and return its end."""
     from tasks.report.forecast.collecting import collect
     from tasks.report.forecast.text import register_messages
 

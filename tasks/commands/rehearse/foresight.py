@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tasks.runner.signals import Stop
 
 _TIMEOUT_S = 60.0
-"""How long one migration may take on scratch: somebody waits for the question."""
+"""How long one migration may take on scratch: the question comes after it."""
 _DOWN = " (down)"
 """What follows the version in the name of a down file on scratch."""
 _BLOCKING = frozenset({"brief", "blocks_all", "loses_rows"})

@@ -116,7 +116,7 @@ class Estimation:
         return _sum(self._sizes.measure(table) for table in tables)
 
     def _count_rewritten(self, statement: ObservedStatement) -> int:
-        """Return the bytes of what a statement writes anew: tables with their indexes, and indexes of others."""
+        """Return the bytes of what a statement rewrites: tables with their indexes, and indexes of others."""
         if statement.empties:
             return 0
         tables = [name for name in statement.rewrites if self._sizes.find_table(name) == name]

@@ -104,7 +104,7 @@ def grows(measured: Measured) -> bool:
 
 
 def estimate_disk(measured: Measured, scale: Scale, rewritten_bytes: int) -> int | None:
-    """Return the disk that a statement needs while it runs, in bytes: what it writes anew, and the sort of a large index."""
+    """Return the disk that a statement needs while it runs, in bytes: what it rewrites, and the sort of a large index."""
     grown = int(max(measured.grown_bytes, 0) * scale.high)
     needed = max(grown, rewritten_bytes)
     return needed + (grown if grown > _SPILL_BYTES and not rewritten_bytes else 0) or None

@@ -121,7 +121,7 @@ class EffectObserver:
         self._counts = {oid: detail.counts for oid, detail in details.items()}
 
     def _find_replacements(self, found: dict[int, Detail]) -> None:
-        """Find the indexes that were built anew, as another object of the same name: by ALTER COLUMN TYPE, for example."""
+        """Find the indexes that were rebuilt as another object of the same name: by ALTER COLUMN TYPE, for example."""
         for oid, detail in found.items():
             replaced = self._by_name.get(detail.name) if detail.kind in INDEXES and oid not in self._filenodes else None
             if replaced is not None and replaced.oid in self._gone and oid not in self._replaces:

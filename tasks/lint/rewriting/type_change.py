@@ -187,7 +187,7 @@ def _build_constraints(exchange: _Exchange) -> Iterator[SafeStep]:
 
 
 def _exchange(exchange: _Exchange) -> str:
-    """Return the statements that drop the old column and give its name to the new one, with its indexes and constraints."""
+    """Return the statements that drop the old column and rename the new one and its indexes and constraints."""
     head, new = exchange.head, quote_identifier(exchange.new)
     name = _name_copying(exchange)
     parts = [_drop_copying(exchange, name), *(_own(exchange, exchange.new)), f"{head} DROP COLUMN {exchange.old};\n",
@@ -198,7 +198,7 @@ def _exchange(exchange: _Exchange) -> str:
 
 
 def _rename_all(exchange: _Exchange, *, back: bool) -> Iterator[str]:
-    """Yield the statements that give the names of the old indexes and constraints to the new ones, or take them back."""
+    """Yield the statements that rename the new indexes and constraints to the names of the old ones, or back."""
     table, head = exchange.table, exchange.head
     for index, name in exchange.indexes:
         old = quote_identifier(read_name(index.name))

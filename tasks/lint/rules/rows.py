@@ -12,7 +12,7 @@ from tasks.lint.trees import qualify_range, walk
 def is_large(context: LintContext, statement: LintedStatement) -> bool:
     """Return True unless an UPDATE or DELETE concerns few rows.
 
-    These are: those of a small or new table, those with given values of a unique key, and those that an index finds on scratch.
+    These are: those of a small or new table, those with certain values of a unique key, and those that an index finds on scratch.
     """
     relation = qualify_range(statement.node["relation"], context.schema)
     if is_new(context, relation, statement.number) or is_small(context, relation):

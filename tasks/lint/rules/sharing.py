@@ -42,7 +42,7 @@ def find_several_locks(context: LintContext) -> Iterator[LintFinding]:
             if locked and new:
                 message = (
                     f"the transaction locks {new[0]} while it keeps its ACCESS EXCLUSIVE lock on {locked[0]}: "
-                    "whoever waits for one table waits for both"
+                    "a session that waits for one table waits for both"
                 )
                 yield _describe(context, statement, "several-exclusive-locks", message, new[0])
                 break

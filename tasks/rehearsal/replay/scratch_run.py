@@ -34,7 +34,7 @@ TIME_LIMIT = "the time limit"
 
 _BLOCK_S = 60
 _POLICY = RetryPolicy(patience_ms=0)
-"""Nobody else works in a scratch database: a look at its locks before each segment would only take time."""
+"""No other session uses a scratch database: a look at its locks before each segment would only take time."""
 _END_OTHERS = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
  WHERE datname = current_database() AND pid = %s AND pid <> pg_backend_pid()

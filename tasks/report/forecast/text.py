@@ -188,7 +188,8 @@ def describe_work(event: CompleteForecast, statement: StatementForecast) -> Iter
 
 def _measure(event: CompleteForecast, names: Sequence[str]) -> str:
     """Return the names of relations with the sum of their sizes, as far as it is known."""
-    facts = [event.facts[name] for name in names if name in event.facts]
+    # The size of a table includes its indexes.
+    facts = [event.facts[name] for name in names if name in event.facts and event.facts[name].index_of not in names]
     sizes = [each.bytes for each in facts if each.bytes is not None]
     rows = [each.rows for each in facts if each.rows is not None]
     known = [*([format_bytes(sum(sizes))] if sizes else []), *([format_rows(sum(rows))] if rows else [])]

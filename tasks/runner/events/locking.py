@@ -26,7 +26,7 @@ class StatementVerdict:
 @event("held_back")
 @dataclass(frozen=True, slots=True)
 class HeldBack(Event):
-    """A transaction is not begun, so that nobody queues behind it, because others have locks that it would wait for.
+    """A transaction is not begun, so that no other session queues behind it, because others have locks that it would wait for.
 
     `line` is that of the statement that needs the lock; `relations` are what the locks are on, as far as that is known;
     `seconds_s` is how long the segment has been held back, of at most `patience_s`.

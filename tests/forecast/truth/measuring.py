@@ -97,7 +97,7 @@ def _read_relations(session: psycopg.Connection[Any]) -> dict[int, tuple[str, st
 
 
 def _find_rewritten(before: Mapping[int, tuple[str, str, int]], after: Mapping[int, tuple[str, str, int]]) -> Iterator[str]:
-    """Yield the relations whose file is another one, and the indexes that were built anew under their names."""
+    """Yield the relations whose file is another one, and the indexes that were rebuilt under their names."""
     anew = {name: filenode for oid, (name, kind, filenode) in after.items() if kind == "i" and oid not in before}
     for oid, (name, kind, filenode) in before.items():
         if kind in "rmi" and filenode != (after[oid][2] if oid in after else anew.get(name, filenode)):

@@ -64,7 +64,7 @@ def test_the_forecast_of_a_statement_is_what_other_sessions_meet(
     truth = measure(any_database, case.before, case.statement)
     found = describe(forecast(open_scratch(any_database.server), case))
     if "public.totals" in found.keeps_out:
-        # Nobody writes to a materialized view.
+        # No statement writes to a materialized view.
         found.keeps_out["public.totals"] -= {"insert", "update", "delete"}
         truth.keeps_out.setdefault("public.totals", set())
     assert found == truth

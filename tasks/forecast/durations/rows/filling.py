@@ -193,7 +193,7 @@ def _choose_unique(table: TableToFill, columns: Mapping[str, ColumnNumbers], ref
 
 
 def _widen(table: TableToFill, forms: dict[int, ColumnForm], width: int, live: LiveSize) -> int:
-    """Give the widest text the bytes that the live rows have beyond their columns: values that are stored elsewhere (TOAST).
+    """Add to the widest text the bytes that the live rows have beyond their columns: values that are stored elsewhere (TOAST).
 
     pg_stats counts only the pointer to such a value: https://www.postgresql.org/docs/current/storage-toast.html
     """

@@ -1,4 +1,4 @@
-"""Values of partition keys that lead to given partitions."""
+"""Values of partition keys that lead to certain partitions."""
 
 from __future__ import annotations
 
