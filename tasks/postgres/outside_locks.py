@@ -105,6 +105,10 @@ def _vacuums(*, full: bool) -> Callable[[Node], bool]:
     return lambda node: bool(node.get("is_vacuumcmd")) and is_on(node, "full", default=False) == full
 
 
+_REBUILT = (
+    "Partitions are listed under a lock on each of them (commands/indexcmds.c, ReindexPartitions); the old index is dropped when "
+    "no query uses it any more (ReindexRelationConcurrently)."
+)
 OUTSIDE_LOCKS = (
     OutsideLocks(
         "IndexStmt",
@@ -131,11 +135,11 @@ OUTSIDE_LOCKS = (
         "sql-reindex",
         "REINDEX INDEX CONCURRENTLY items_slow_idx",
         {"table": SHARE_UPDATE_EXCLUSIVE, "index": SHARE_UPDATE_EXCLUSIVE},
-        {"tree": SHARE},
+        {"tree": SHARE, "index": ACCESS_EXCLUSIVE},
         waits_for_snapshots=True,
         applies=_reindexes(True, concurrently=True),
         names=_name_reindexed,
-        why_briefly="Partitions are listed under a lock on each of them (commands/indexcmds.c, ReindexPartitions).",
+        why_briefly=_REBUILT,
     ),
     OutsideLocks(
         "ReindexStmt",
@@ -143,11 +147,11 @@ OUTSIDE_LOCKS = (
         "sql-reindex",
         "REINDEX TABLE CONCURRENTLY items",
         {"table": SHARE_UPDATE_EXCLUSIVE, "indexes": SHARE_UPDATE_EXCLUSIVE},
-        {"tree": SHARE},
+        {"tree": SHARE, "indexes": ACCESS_EXCLUSIVE},
         waits_for_snapshots=True,
         applies=_reindexes(False, concurrently=True),
         names=_name_reindexed,
-        why_briefly="Partitions are listed under a lock on each of them (commands/indexcmds.c, ReindexPartitions).",
+        why_briefly=_REBUILT,
     ),
     OutsideLocks(
         "ReindexStmt",
@@ -177,8 +181,10 @@ OUTSIDE_LOCKS = (
         "sql-vacuum",
         "VACUUM FULL items",
         {"table": ACCESS_EXCLUSIVE, "indexes": ACCESS_EXCLUSIVE},
+        {"tree": ACCESS_EXCLUSIVE},
         applies=_vacuums(full=True),
         names=_name_vacuumed,
+        why_briefly="A partitioned table is locked before its partitions (commands/vacuum.c, vacuum_rel).",
     ),
     OutsideLocks(
         "VacuumStmt",
@@ -186,7 +192,7 @@ OUTSIDE_LOCKS = (
         "sql-vacuum",
         "VACUUM items",
         {"table": SHARE_UPDATE_EXCLUSIVE, "indexes": ROW_EXCLUSIVE},
-        {"table": ACCESS_EXCLUSIVE},
+        {"table": ACCESS_EXCLUSIVE, "tree": SHARE_UPDATE_EXCLUSIVE},
         applies=_vacuums(full=False),
         names=_name_vacuumed,
         why_briefly="Empty pages at the end of a table are truncated, unless another session needs the table.",
@@ -197,7 +203,9 @@ OUTSIDE_LOCKS = (
         "sql-cluster",
         "CLUSTER",
         {"table": ACCESS_EXCLUSIVE, "indexes": ACCESS_EXCLUSIVE},
+        {"tree": ACCESS_EXCLUSIVE},
         names=_name_relation,
+        why_briefly="A partitioned table is locked while its partitions are listed (commands/cluster.c, cluster).",
     ),
     OutsideLocks(
         "AlterTableStmt",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import psycopg
 from psycopg import pq
 
-from tasks.forecast.observing.outside import KnownLocks, find_counted_locks, find_known_locks
+from tasks.forecast.observing.outside import COMMITTING, KnownLocks, find_counted_locks, find_known_locks
 from tasks.forecast.observing.relations import (
     INDEXES,
     Counts,
@@ -16,7 +17,7 @@ from tasks.forecast.observing.relations import (
     compose_resolving,
     read_details,
 )
-from tasks.postgres.targets import COMMITTING
+from tasks.forecast.observing.sampling import BEGIN_SAMPLE, END_SAMPLE, FewRows, find_sample
 from tasks.rehearsal.replay.scratch_run import ScratchRun
 from tasks.rehearsal.scratch.server import ScratchDatabase
 from tasks.runner.parsing import Statement
@@ -29,6 +30,8 @@ _FLUSH = "SELECT pg_catalog.pg_stat_force_next_flush()"
 _FLUSHES_SINCE = 150000
 """https://www.postgresql.org/docs/15/monitoring-stats.html#MONITORING-STATS-FUNCTIONS"""
 _NOTHING = Counts()
+_MAY_BE_REFUSED = frozenset({"ReindexStmt", "ClusterStmt", *COMMITTING})
+"""Statements whose text does not always show that the server refuses them in a transaction: that of a partitioned table."""
 
 Lock = tuple[int, str]
 """The oid of a relation and a mode."""
@@ -52,6 +55,19 @@ class StatementEffects:
     """The relations whose rows in pg_class its transaction wrote."""
     known: KnownLocks = field(default_factory=KnownLocks)
     """For a statement outside a transaction: its locks are from the table of facts."""
+    sampled: dict[int, Counts] = field(default_factory=dict)
+    """What it did to a few rows, if it changed none: its conditions match no generated row."""
+
+    @property
+    def rows(self) -> dict[int, Counts]:
+        """Return what it does to rows where its conditions match some."""
+        return self.sampled or self.counts
+
+    @property
+    def scanned(self) -> set[int]:
+        """Return the relations that it scans, those for a few rows only if it does not use them otherwise."""
+        added = {oid: each for oid, each in self.sampled.items() if oid not in self.counts}
+        return {oid for oid, each in (self.counts | added).items() if each.scans > 0}
 
 
 class EffectObserver:
@@ -63,6 +79,7 @@ class EffectObserver:
         self._by_name = {relation.name: relation for relation in schema.relations.values() if relation.kind in INDEXES}
         self._filenodes = {oid: relation.filenode for oid, relation in schema.relations.items()}
         self._counts: dict[int, Counts] = {}
+        self._outside: dict[int, Counts] = {}
         self._held: frozenset[Lock] = frozenset()
         self._changed: set[int] = set()
         self._gone: set[int] = set()
@@ -78,9 +95,10 @@ class EffectObserver:
         # What the session did before must not count for this statement.
         self._flush(run)
         self._held, self._counts, self._changed = frozenset(), {}, set()
-        if not statement.transactional:
+        self._outside, self._known = {}, KnownLocks()
+        if not statement.transactional or statement.kind in _MAY_BE_REFUSED:
             details = self._read(run, None, own=False)
-            self._counts = {oid: detail.counts for oid, detail in details.items()}
+            self._outside = {oid: detail.counts for oid, detail in details.items()}
             self._known = find_known_locks(self._schema, statement, lambda name: self._resolve(run, name))
 
     def after(self, run: ScratchRun, statement: Statement) -> None:
@@ -91,11 +109,15 @@ class EffectObserver:
             return
         held = self._read_locks(run)
         self._note(statement, frozenset(oid for oid, _ in held), run, own=True, held=held)
+        sample = find_sample(statement)
+        if sample is not None and self._changed_nothing(run, statement, sample):
+            self._try(run, statement, sample)
 
     def _note(
         self, statement: Statement, oids: frozenset[int] | None, run: ScratchRun, *, own: bool, held: frozenset[Lock]
     ) -> None:
         found = self._read(run, oids, own=own)
+        before = self._counts if own else self._outside
         known = self._schema.relations.keys()
         looked_at = known if oids is None else known & {self._replaces.get(oid, oid) for oid in oids}
         gone = looked_at - {self._replaces.get(oid, oid) for oid in found} - self._gone
@@ -109,7 +131,7 @@ class EffectObserver:
             frozenset(lock for lock in held - self._held if lock[0] in known),
             frozenset(lock for lock in held if lock[0] in known),
             frozenset(oid for oid, detail in details.items() if self._is_rewritten(oid, detail)),
-            {oid: each.counts.since(self._counts.get(oid, _NOTHING)) for oid, each in details.items() if oid in known},
+            {oid: each.counts.since(before.get(oid, _NOTHING)) for oid, each in details.items() if oid in known},
             frozenset(gone & self._gone),
             dict(self._find_dropped(details)),
             frozenset(changed - self._changed),
@@ -119,6 +141,42 @@ class EffectObserver:
         self._filenodes |= {oid: detail.filenode for oid, detail in details.items()}
         self._held, self._changed = held, changed
         self._counts = {oid: detail.counts for oid, detail in details.items()}
+
+    def _changed_nothing(self, run: ScratchRun, statement: Statement, sample: FewRows) -> bool:
+        """Return True if a statement changed no row of its target, which existed before its file."""
+        target = self._resolve(run, sample.target)
+        counts = self.effects[statement.offset].counts
+        written = (counts.get(oid, _NOTHING).written for oid in self._schema.list_tree(target))
+        return target in self._schema.relations and not any(written)
+
+    def _try(self, run: ScratchRun, statement: Statement, sample: FewRows) -> None:
+        """Run a statement on a few rows, note what that locks and reads in addition, and roll it back.
+
+        It may fail, on a constraint for example: then nothing is noted.
+        """
+        run.read_between(BEGIN_SAMPLE)
+        try:
+            text = sample.compose(run.read_between(sample.rows) if sample.rows else None)
+            before = self._read_counts(run, frozenset())
+            run.read_between(text)
+            held = self._read_locks(run)
+            after = self._read_counts(run, held)
+            counts = {oid: each.since(before.get(oid, _NOTHING)) for oid, each in after.items() if oid in self._schema.relations}
+        except psycopg.Error:
+            held, counts = frozenset(), {}
+        finally:
+            run.read_between(END_SAMPLE)
+        effects = self.effects[statement.offset]
+        known = frozenset((self._replaces.get(oid, oid), mode) for oid, mode in held)
+        known = frozenset(lock for lock in known if lock[0] in self._schema.relations)
+        self.effects[statement.offset] = replace(
+            effects, locks=effects.locks | known - self._held, held=effects.held | known, sampled=counts
+        )
+        self._counts = self._read_counts(run, frozenset())
+
+    def _read_counts(self, run: ScratchRun, locks: frozenset[Lock]) -> dict[int, Counts]:
+        details = self._read(run, frozenset(oid for oid, _ in locks or self._read_locks(run)), own=True)
+        return {self._replaces.get(oid, oid): detail.counts for oid, detail in details.items()}
 
     def _find_replacements(self, found: dict[int, Detail]) -> None:
         """Find the indexes that were rebuilt as another object of the same name: by ALTER COLUMN TYPE, for example."""
@@ -134,7 +192,7 @@ class EffectObserver:
     def _add_known(self, statement: Statement) -> None:
         """Add the known locks of a statement outside a transaction, on the relations that existed before its file."""
         effects, relations = self.effects[statement.offset], self._schema.relations
-        counted = find_counted_locks(self._schema, effects.counts) if statement.target == COMMITTING else frozenset()
+        counted = find_counted_locks(self._schema, effects.counts) if statement.kind in COMMITTING else frozenset()
         locks = frozenset(lock for lock in self._known.locks | counted if lock[0] in relations)
         briefly = frozenset(lock for lock in self._known.briefly if lock[0] in relations)
         self.effects[statement.offset] = replace(effects, locks=locks, held=locks, known=replace(self._known, briefly=briefly))

@@ -25,6 +25,8 @@ _ON_TABLE: Mapping[Operation, str] = {
     "ddl": SHARE,
 }
 _ON_INDEX: Mapping[Operation, str] = {name: mode for name, mode in _ON_TABLE.items() if name != "ddl"}
+_POSSIBLE: Mapping[str, set[Operation]] = {"m": {"select", "ddl"}}
+"""The operations that a kind of relation has: nobody writes to the rows of a materialized view."""
 _WRITES = re.compile(r"\b(?:insert\s+into|update|delete\s+from|merge\s+into)\b")
 _WEAK = re.compile(r"\bfor\s+(key\s+share|share|no\s+key\s+update)\b")
 _LOCKING = re.compile(r"\bfor\s+(?:no\s+key\s+)?update\b|\bfor\s+(?:key\s+)?share\b")
@@ -43,8 +45,24 @@ def find_kept_out(schema: ScratchSchema, effects: StatementEffects, words: str, 
     for oid in effects.changed:
         if schema.relations[oid].kind in "rpm":
             found[oid].add("ddl")
-    named = {schema.relations[oid].name: operations for oid, operations in found.items() if oid in schema.relations}
-    return {name: tuple(each for each in OPERATIONS if each in named[name]) for name in sorted(named)}
+    _add_cascades(schema, found)
+    named = {
+        schema.relations[oid].name: operations & _POSSIBLE.get(schema.relations[oid].kind, operations)
+        for oid, operations in found.items()
+        if oid in schema.relations
+    }
+    return {name: tuple(each for each in OPERATIONS if each in named[name]) for name in sorted(named) if named[name]}
+
+
+def _add_cascades(schema: ScratchSchema, found: dict[int, set[Operation]]) -> None:
+    """Add the deletes that wait because they delete from a table whose deletes wait."""
+    waiting = [oid for oid, operations in found.items() if "delete" in operations]
+    while waiting:
+        oid = waiting.pop()
+        for key in schema.foreign_keys:
+            if key.deletes and key.table == oid and "delete" not in found[key.referenced]:
+                found[key.referenced].add("delete")
+                waiting.append(key.referenced)
 
 
 def _list_kept_out(schema: ScratchSchema, oid: int, mode: str) -> Iterator[Kept]:
@@ -97,8 +115,8 @@ def _list_kept_by_rows(schema: ScratchSchema, effects: StatementEffects, words: 
             yield key.referenced, "delete"
         if key.referenced in keys:
             yield key.table, "insert"
-        written = effects.counts.get(key.table, Counts())
-        if written.inserted and (key.referenced, ROW_SHARE) in effects.locks:
+        written = effects.rows.get(key.table, Counts())
+        if written.inserted + written.updated and (key.referenced, ROW_SHARE) in effects.locks:
             yield key.referenced, "delete"
 
 
@@ -107,10 +125,10 @@ def _find_rows(schema: ScratchSchema, effects: StatementEffects, words: str, kin
 
     One that found none of its rows on scratch finds them elsewhere: then its target counts.
     """
-    updated = {oid for oid, each in effects.counts.items() if each.updated > 0}
-    deleted = {oid for oid, each in effects.counts.items() if each.deleted > 0}
+    updated = {oid for oid, each in effects.rows.items() if each.updated > 0}
+    deleted = {oid for oid, each in effects.rows.items() if each.deleted > 0}
     tables = [lock for lock in effects.locks if schema.relations[lock[0]].kind in "rpm"]
-    if not updated | deleted and not any(each.inserted > 0 for each in effects.counts.values()):
+    if not updated | deleted and not any(each.inserted > 0 for each in effects.rows.values()):
         targets = {oid for oid, mode in tables if mode == ROW_EXCLUSIVE}
         if kind == "UpdateStmt" or (kind in ("InsertStmt", "MergeStmt") and "update" in words):
             updated = targets

@@ -12,7 +12,8 @@ from tasks.postgres.outside_locks import NO_RELATION, NamedRelations, OutsideLoc
 from tasks.postgres.quoting import quote_qualified
 from tasks.runner.parsing import Statement
 
-_COMMITTING = frozenset({"CallStmt", "DoStmt"})
+COMMITTING = frozenset({"CallStmt", "DoStmt"})
+"""The statements that may commit."""
 Resolve = Callable[[str], int]
 """Return the oid of the relation that a name means in the session of the statement, 0 if there is none."""
 
@@ -33,7 +34,7 @@ def find_known_locks(schema: ScratchSchema, statement: Statement, resolve: Resol
 
     if statement.kind in NO_RELATION or not statement.kind:
         return KnownLocks(not_known=() if statement.kind else ("its locks: the parser does not know it",))
-    if statement.kind in _COMMITTING:
+    if statement.kind in COMMITTING:
         return KnownLocks(not_known=("the locks of statements in it that neither read nor write rows",))
     node = json.loads(parse_sql_json(statement.text))["stmts"][0]["stmt"][statement.kind]
     row = find_outside_locks(statement.kind, node)
@@ -55,9 +56,8 @@ def find_counted_locks(schema: ScratchSchema, counts: dict[int, Counts]) -> froz
     """Return the locks without which a block or a procedure could not have read and written the rows that it did."""
     found: set[tuple[int, str]] = set()
     for oid, each in counts.items():
-        written = each.inserted + each.updated + each.deleted > 0
-        if written or each.scans > 0:
-            mode = ROW_EXCLUSIVE if written else ACCESS_SHARE
+        if each.written or each.scans > 0:
+            mode = ROW_EXCLUSIVE if each.written else ACCESS_SHARE
             found |= {(other, mode) for other in (oid, *schema.list_indexes(oid))}
     return frozenset(found)
 

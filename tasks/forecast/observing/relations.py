@@ -34,7 +34,8 @@ SELECT c.oid::int8, json_object_agg(a.attnum, a.attname)
  WHERE {_OF_USERS} AND c.relkind IN ('r', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped GROUP BY c.oid
 """
 _FOREIGN_KEYS = """
-SELECT DISTINCT conrelid::int8, confrelid::int8, confdeltype NOT IN ('a', 'r') FROM pg_constraint WHERE contype = 'f'
+SELECT DISTINCT conrelid::int8, confrelid::int8, confdeltype NOT IN ('a', 'r'), confdeltype = 'c'
+  FROM pg_constraint WHERE contype = 'f'
 """
 _PARENTS = "SELECT inhrelid::int8, inhparent::int8 FROM pg_inherits"
 _CLUSTERED = "SELECT indexrelid::int8 FROM pg_index WHERE indisclustered"
@@ -48,6 +49,11 @@ SELECT t.tgrelid::int8, t.tgtype & 4 > 0, t.tgtype & 16 > 0, t.tgtype & 8 > 0, l
   FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
 """
 """The bits of tgtype: https://github.com/postgres/postgres/blob/REL_18_STABLE/src/include/catalog/pg_trigger.h"""
+_FUNCTIONS = """
+SELECT lower(p.proname), string_agg(coalesce(pg_get_function_sqlbody(p.oid), p.prosrc), ' ')
+  FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang JOIN pg_namespace n ON n.oid = p.pronamespace
+ WHERE l.lanname NOT IN ('c', 'internal') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' GROUP BY 1
+"""
 _SEQUENCES = """
 SELECT d.refobjid::int8, a.adrelid::int8
   FROM pg_depend d JOIN pg_attrdef a ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid
@@ -91,11 +97,12 @@ class ScratchRelation:
 
 @dataclass(frozen=True, slots=True)
 class ScratchForeignKey:
-    """A foreign key: the oids of its table and of the referenced one, and whether a DELETE there writes to its table."""
+    """A foreign key: the oids of its table and of the referenced one, and whether a DELETE there writes to it, or deletes."""
 
     table: int
     referenced: int
     cascades: bool
+    deletes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,8 @@ class ScratchSchema:
     clustered: frozenset[int] = frozenset()
     bases: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     triggers: tuple[TableTrigger, ...] = ()
+    functions: Mapping[str, str] = field(default_factory=dict)
+    """The texts of the functions and procedures by their names in lower case."""
 
     def list_indexes(self, table: int) -> tuple[int, ...]:
         """Return the indexes of a table."""
@@ -135,6 +144,10 @@ class ScratchSchema:
             return [relation]
         return [leaf for child in self.children.get(relation, ()) for leaf in self.list_leaves(child)]
 
+    def list_tree(self, relation: int) -> list[int]:
+        """Return a relation with its partitions, the tables that inherit from it, and theirs."""
+        return [relation, *(each for child in self.children.get(relation, ()) for each in self.list_tree(child))]
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -145,6 +158,11 @@ class Counts:
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
+
+    @property
+    def written(self) -> int:
+        """Return how many rows were written."""
+        return self.inserted + self.updated + self.deleted
 
     def since(self, before: Counts) -> Counts:
         """Return what was added since other counts."""
@@ -187,6 +205,7 @@ def read_scratch_schema(connection: psycopg.Connection) -> ScratchSchema:
         frozenset(oid for (oid,) in connection.execute(_CLUSTERED)),
         _group(connection.execute(_BASES)),
         tuple(_read_trigger(*row) for row in connection.execute(_TRIGGERS)),
+        dict(connection.execute(_FUNCTIONS).fetchall()),
     )
 
 

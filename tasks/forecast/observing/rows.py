@@ -6,7 +6,7 @@ Numbers count from 1 in every table, so that keys match, also those of foreign k
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import psycopg
@@ -21,10 +21,13 @@ from tasks.rehearsal.rows.values import suggest
 from tasks.rehearsal.scratch.policies import without_policies
 
 ROWS = 2000
+_UNREFERENCED = 20
+"""How many rows of a table no row of another table refers to: they can be deleted."""
 _PARTITIONS = 12
 """The number of partitions of a table that get rows."""
 _SETTINGS = "SET LOCAL statement_timeout = '10s'; SET LOCAL row_security = on; SET LOCAL search_path TO DEFAULT"
 _WORD = re.compile(r"\w+")
+_DELETE = re.compile(r"\bDELETE\s+FROM\b", re.IGNORECASE)
 _EXPRESSIONS = {
     "int2": "g % 30000",
     "int4": "g",
@@ -73,16 +76,19 @@ _STEPS = {
 def find_touched(schema: ScratchSchema, text: str) -> set[int]:
     """Return the tables that a file may touch: those whose names occur in it, and those that foreign keys connect with them.
 
-    A name is found within a quoted name or a string too. Of a partition, the topmost table counts.
+    A name is found within a quoted name, a string, or the text of a function that the file names too. Of a partition, the topmost
+    table counts. If the file deletes rows, what only refers to them stays empty, unless the key cascades: a DELETE of a row that
+    is referred to fails.
     """
-    words = {word.lower() for word in _WORD.findall(text)}
+    deletes = bool(_DELETE.search(text))
+    words = _list_words(schema, text)
     parents = {child: parent for parent, children in schema.children.items() for child in children}
     named: set[int] = set()
     for oid, relation in schema.relations.items():
         name = relation.name.partition(".")[2] or relation.name
         if words.issuperset(_WORD.findall(name.lower())):
             named.add(relation.table or oid)
-    named |= {key.table for key in schema.foreign_keys if key.referenced in named}
+    named |= {key.table for key in schema.foreign_keys if key.referenced in named and (key.cascades or not deletes)}
     pending = list(named)
     while pending:
         oid = pending.pop()
@@ -92,6 +98,17 @@ def find_touched(schema: ScratchSchema, text: str) -> set[int]:
         pending += more - named
         named |= more
     return named
+
+
+def _list_words(schema: ScratchSchema, text: str) -> set[str]:
+    """Return the words of a file, with those of the functions that it names, and of those that these name."""
+    found: set[str] = set()
+    waiting = [text]
+    while waiting:
+        new = {word.lower() for word in _WORD.findall(waiting.pop())} - found
+        found |= new
+        waiting += [schema.functions[name] for name in new & schema.functions.keys()]
+    return found
 
 
 def fill(connection: psycopg.Connection, schema: ScratchSchema, touched: Collection[int]) -> list[str]:
@@ -125,21 +142,23 @@ class _Filler:
         """Fill the tables in the order of their foreign keys, advance their sequences, and yield the tables without rows."""
         if self._privileged:
             self._connection.execute("SET LOCAL session_replication_role = replica")
-        for table, later in order_tables(self._shapes):
-            if not self._has_rows(table) and not self._fill_table(table, later):
+        ordered = list(order_tables(self._shapes))
+        rows = _count_rows(ordered)
+        for table, later in ordered:
+            if not self._has_rows(table) and not self._fill_table(table, later, rows[table.oid]):
                 yield table.name
         for sequence, tables in self._schema.sequences.items():
             if any(table in self._shapes.tables for table in tables) and sequence in self._schema.relations:
                 self._advance(self._schema.relations[sequence].name)
 
     def _advance(self, sequence: str) -> None:
-        query = f"SELECT setval({{}}::regclass, {ROWS}) FROM {sequence} WHERE last_value < {ROWS}"
+        query = f"SELECT setval({{}}::regclass, {2 * ROWS}) FROM {sequence} WHERE last_value < {2 * ROWS}"
         self._try(sql.SQL(query).format(sql.Literal(sequence)))
 
     def _has_rows(self, table: TableToFill) -> bool:
         return self._connection.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(sql.SQL(table.name))).fetchone() is not None
 
-    def _fill_table(self, table: TableToFill, later: tuple[Reference, ...]) -> bool:
+    def _fill_table(self, table: TableToFill, later: tuple[Reference, ...], rows: int) -> bool:
         """Fill a table with values of its types, else with copies of a row that its constraints accept."""
         values = {
             column.number: expression
@@ -148,15 +167,15 @@ class _Filler:
         }
         parts = list(self._list_partitions(table))
         if parts:
-            filled = [self._insert(table, values | bound, ROWS // len(parts)) for bound in parts]
+            filled = [self._insert(table, values | bound, rows // len(parts)) for bound in parts]
             return any(filled)
-        if self._insert(table, values, ROWS):
+        if self._insert(table, values, rows):
             return True
         if self._filling.add_first_row(table, later):
             return False
         unique = {number for key in table.uniques for number in key}
         copied = {number: text if number in unique else f"r.{_quote(table, number)}" for number, text in values.items()}
-        self._insert(table, copied, ROWS, f"(SELECT * FROM {table.name} LIMIT 1) r, ", start=2)
+        self._insert(table, copied, rows, f"(SELECT * FROM {table.name} LIMIT 1) r, ", start=2)
         return True
 
     def _is_left(self, column: ColumnToFill, table: TableToFill, later: tuple[Reference, ...]) -> bool:
@@ -213,6 +232,16 @@ class _Filler:
                 return self._connection.execute(query).rowcount != 0
         except psycopg.Error:
             return False
+
+
+def _count_rows(ordered: Sequence[tuple[TableToFill, tuple[Reference, ...]]]) -> dict[int, int]:
+    """Return how many rows each table gets: those that others refer to get more."""
+    rows = {table.oid: ROWS for table, _ in ordered}
+    for table, _ in reversed(ordered):
+        for reference in table.references:
+            if reference.target in rows and reference.target != table.oid:
+                rows[reference.target] = max(rows[reference.target], min(rows[table.oid] + _UNREFERENCED, 2 * ROWS))
+    return rows
 
 
 def _quote(table: TableToFill, number: int) -> str:

@@ -100,7 +100,7 @@ def _describe(
     names = {oid: relation.name for oid, relation in schema.relations.items()}
     keeps_out = find_kept_out(schema, effects, statement.text.lower(), statement.kind)
     rewrites = tuple(sorted(names[oid] for oid in effects.rewritten))
-    scanned = {names[oid] for oid, counts in effects.counts.items() if counts.scans > 0}
+    scanned = {names[oid] for oid in effects.scanned if oid in names}
     return ObservedStatement(
         version,
         number,

@@ -1,8 +1,10 @@
 """What is observed of files with several statements, transactions and faults."""
 
+import pytest
+
 from tasks.forecast.observing.observe import FileFailed, describe_versions
 from tasks.rehearsal.scratch.server import ScratchServer
-from tests.forecast.observing.watching import list_locks, observe_files, observe_statements
+from tests.forecast.observing.watching import TABLES, list_locks, observe_files, observe_statements
 
 
 def test_a_lock_that_the_transaction_has_is_listed_for_the_statement_that_takes_it_again(scratch: ScratchServer) -> None:
@@ -124,6 +126,71 @@ def test_a_block_that_commits_has_the_locks_that_its_rows_need(scratch: ScratchS
     assert list_locks(block) == {"orders": "RowExclusive", "orders_pkey": "RowExclusive"}
     assert block.keeps_out == {"public.orders": ("update", "delete", "ddl")}
     assert block.not_known == ("the locks of statements in it that neither read nor write rows",)
+
+
+def test_a_procedure_that_commits_has_the_locks_that_its_rows_need(scratch: ScratchServer) -> None:
+    body = "BEGIN UPDATE orders SET id = -id; COMMIT; END"
+    (call,) = observe_statements(
+        scratch, "CALL flip();", tables=f"{TABLES} CREATE PROCEDURE flip() LANGUAGE plpgsql AS '{body}';"
+    )
+    assert (call.transactional, list_locks(call)) == (False, {"orders": "RowExclusive", "orders_pkey": "RowExclusive"})
+    assert call.keeps_out == {"public.orders": ("update", "delete", "ddl")}
+
+
+@pytest.mark.parametrize(
+    ("statement", "locks"),
+    [
+        ("REINDEX TABLE parts", {"part": "Share", "part_a_idx": "AccessExclusive"}),
+        ("REINDEX INDEX parts_a_idx", {"part": "Share", "part_a_idx": "AccessExclusive"}),
+        ("CLUSTER parts USING parts_a_idx", {"part": "AccessExclusive", "part_a_idx": "AccessExclusive"}),
+    ],
+)
+def test_what_the_server_refuses_in_a_transaction_for_partitions_is_known(
+    scratch: ScratchServer, statement: str, locks: dict[str, str]
+) -> None:
+    tables = """
+    CREATE TABLE parts (a int) PARTITION BY RANGE (a);
+    CREATE TABLE part PARTITION OF parts FOR VALUES FROM (0) TO (1000000);
+    CREATE INDEX parts_a_idx ON parts (a);
+    """
+    (seen,) = observe_statements(scratch, f"{statement};", tables=tables)
+    assert (seen.source, seen.transactional, list_locks(seen)) == ("known", False, locks)
+    assert "select" in seen.keeps_out["public.part"]
+
+
+def test_a_condition_that_no_generated_row_meets_hides_no_check_and_no_trigger(scratch: ScratchServer) -> None:
+    tables = f"""
+    {TABLES} CREATE TABLE audit (what text);
+    CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO audit VALUES (TG_OP); RETURN NULL; END';
+    CREATE TRIGGER noted AFTER DELETE ON customers FOR EACH ROW EXECUTE FUNCTION note();
+    """
+    first, second = observe_statements(
+        scratch, "DELETE FROM customers c WHERE note = 'x';\nUPDATE orders SET id = id WHERE id < 0;", tables=tables
+    )
+    assert list_locks(first) == {
+        "audit": "RowExclusive",
+        "customers": "RowExclusive",
+        "customers_name_idx": "RowExclusive",
+        "customers_pkey": "RowExclusive",
+        "orders": "RowShare",
+        "orders_pkey": "RowShare",
+    }
+    assert (first.scans, first.deletes) == (("public.customers", "public.orders"), {})
+    assert list_locks(second) == {"orders": "RowExclusive", "orders_pkey": "RowExclusive"}
+
+
+def test_a_delete_that_cascades_waits_for_the_table_at_the_end(scratch: ScratchServer) -> None:
+    tables = """
+    CREATE TABLE users (id int PRIMARY KEY);
+    CREATE TABLE posts (id int PRIMARY KEY, user_id int REFERENCES users ON DELETE CASCADE);
+    CREATE TABLE notes (post_id int REFERENCES posts ON DELETE SET NULL);
+    """
+    (locked,) = observe_statements(scratch, "LOCK TABLE notes IN SHARE MODE;", tables=tables)
+    assert locked.keeps_out == {
+        "public.notes": ("insert", "update", "delete"),
+        "public.posts": ("delete",),
+        "public.users": ("delete",),
+    }
 
 
 def test_a_statement_that_scratch_cannot_run_is_not_known(scratch: ScratchServer) -> None:
