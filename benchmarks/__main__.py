@@ -19,6 +19,7 @@ from benchmarks.fixtures import OURS as OUR_FIXTURE
 from benchmarks.fixtures import TESTS, FixtureBenchmark
 from benchmarks.forecasts import print_forecasts
 from benchmarks.measures import IMPORT, RunBenchmark
+from benchmarks.plans import print_plans
 from benchmarks.replays import FIRST as FIRST_REPLAY
 from benchmarks.replays import ReplayBenchmark
 from benchmarks.stalls import HELD_S, LOCK_TIMEOUT_S, StallBenchmark
@@ -94,6 +95,11 @@ def measure_forecasts(server: Server, _home: Path, _runs: int) -> None:
     print_forecasts(server)
 
 
+def measure_plans(server: Server, _home: Path, _runs: int) -> None:
+    """Measure forecasts: of Gaia's last migrations, of one on a large schema, of many."""
+    print_plans(server)
+
+
 def measure_checksums(_server: Server, home: Path, runs: int) -> None:
     """Measure the checksums of 10,000 files."""
     _print_samples("checksums of 10,000 files of 3 KB", time_checksums(home, 10_000, runs), reference=HASH)
@@ -163,6 +169,7 @@ _PARTS: dict[str, Callable[[Server, Path, int], None]] = {
     "fixtures": measure_fixtures,
     "fly": measure_fly,
     "forecast": measure_forecasts,
+    "plan": measure_plans,
     "rehearsals": measure_rehearsals,
     "stall": measure_stalls,
     "versions": measure_versions,

@@ -52,12 +52,12 @@ class CatalogBenchmark:
         with psycopg.connect(self.server.url(_DATABASE), autocommit=True) as connection:
             for first in range(1, tables + 1, _TABLES_IN_A_TRANSACTION):
                 numbers = range(first, min(first + _TABLES_IN_A_TRANSACTION, tables + 1))
-                connection.execute("".join(map(_write_table, numbers)))
+                connection.execute("".join(map(write_table, numbers)))
             connection.execute("VACUUM ANALYZE")
         self.server.administer(sql.SQL("CHECKPOINT").format())
 
 
-def _write_table(number: int) -> str:
+def write_table(number: int) -> str:
     """Return the SQL of a typical table: a key, a reference to the previous table, a check and defaults."""
     table = f"table_{number:05}"
     reference = f" REFERENCES table_{number - 1:05} (id)" if number > 1 else ""

@@ -45,6 +45,18 @@ class StatementForecast(Event):
     """Stronger locks that it has only for a moment."""
 
 
+@dataclass(frozen=True, slots=True)
+class FileObserved(Event):
+    """The observation of a migration begins, of the one with this number; without a version, all of them are observed.
+
+    It is for a terminal: programs do not get it.
+    """
+
+    version: str
+    number: int
+    count: int
+
+
 @event("forecast_started")
 @dataclass(frozen=True, slots=True)
 class ForecastStarted(Event):

@@ -9,7 +9,17 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from tasks.forecast.durations import estimate
-from tasks.forecast.events import ForecastFailed, ForecastFinished, ForecastStarted, RelationFacts, StatementForecast
+from tasks.forecast.durations.estimating import BUDGET_S
+from tasks.forecast.events import (
+    FileObserved,
+    ForecastFailed,
+    ForecastFinished,
+    ForecastNotMade,
+    ForecastStarted,
+    RelationFacts,
+    StatementForecast,
+)
+from tasks.forecast.limits import Limit, TimeUsedUpError
 from tasks.forecast.live_relations import LiveRelations
 from tasks.forecast.model import ObservedStatement
 from tasks.forecast.observing.observe import FileFailed, observe
@@ -22,6 +32,9 @@ from tasks.runner.errors import describe_error
 from tasks.runner.events import Event
 from tasks.runner.events.numbers import NumbersRead, OpenTransaction
 
+_SHORTEST_S = 5.0
+"""How long the measurements may take, if observing has used up the time."""
+
 
 def forecast(
     server: ScratchServer,
@@ -30,25 +43,35 @@ def forecast(
     *,
     not_known: Sequence[str] = (),
     timeout_s: float | None = None,
+    limit: Limit | None = None,
 ) -> Iterator[Event]:
     """Yield ForecastStarted, a StatementForecast for each statement, the worst first, ForecastFailed, and ForecastFinished.
 
     `numbers` are those of the environment, None if they could not be read. `not_known` are sentences about what the caller does
     not know. ForecastFailed names the first migration that fails on scratch: those before it have forecasts, those after it do
-    not. `timeout_s` is the time limit of each migration. Raises RunnerError if something other than a migration fails.
+    not. `timeout_s` is the time limit of each migration, `limit` that of all: ForecastNotMade is about those that did not fit
+    into it. Raises RunnerError if something other than a migration fails.
     """
+    limit = limit or Limit()
     begun = time.monotonic()
     if numbers and not selection.server_version:
         selection = replace(selection, server_version=numbers.server_version)
     chosen = [migration.name for migration in selection.list_chosen()]
     yield start(selection, numbers, server_version=server.version, without=server.without, not_known=not_known)
-    replayed = _replay(server, selection, timeout_s)
-    statements = _judge_files(server, selection, replayed.statements, numbers)
+    replayed = _ObservedFiles()
+    yield from _replay(server, selection, timeout_s, limit, replayed)
+    if replayed.remaining and not replayed.statements:
+        raise TimeUsedUpError("it would take too long")
+    statements = _judge_files(server, selection, replayed.statements, numbers, limit)
     yield from sorted(statements, key=rank)
     for failed in replayed.failures:
         left_out = len([version for version in chosen if version > failed.version])
         yield ForecastFailed(failed.version, describe_error(failed.error, server.url), left_out)
-    count = len(chosen) - sum(version >= replayed.failures[0].version for version in chosen) if replayed.failures else len(chosen)
+    if replayed.remaining:
+        yield ForecastNotMade(selection.environment, f"of the last {replayed.remaining} migrations: it would take too long")
+    count = len(chosen) - replayed.remaining
+    if replayed.failures:
+        count = sum(version < replayed.failures[0].version for version in chosen)
     yield finish(statements, numbers, count=count, found=len(replayed.failures), duration_ms=count_ms(begun))
 
 
@@ -95,23 +118,38 @@ def finish(
 class _ObservedFiles:
     statements: list[ObservedStatement] = field(default_factory=list)
     failures: list[FileFailed] = field(default_factory=list)
+    remaining: int = 0
+    """How many of the selected files were not observed, because the time was used up."""
 
 
-def _replay(server: ScratchServer, selection: Selection, timeout_s: float | None) -> _ObservedFiles:
-    """Return what the selected files do on scratch, and the file that fails there."""
-    replayed = _ObservedFiles()
-    for each in observe(server, selection, timeout_s=timeout_s):
-        if isinstance(each, FileFailed):
-            replayed.failures.append(each)
-        else:
+def _replay(
+    server: ScratchServer, selection: Selection, timeout_s: float | None, limit: Limit, replayed: _ObservedFiles
+) -> Iterator[FileObserved]:
+    """Observe the selected files, note what they do and the file that fails, and yield which one is observed next."""
+    waiting = [migration.name for migration in selection.list_chosen()]
+    count = len(waiting)
+    yield FileObserved(waiting[0] if waiting else "", 1, count)
+    try:
+        for each in observe(server, selection, timeout_s=timeout_s, limit=limit):
+            if isinstance(each, FileFailed):
+                replayed.failures.append(each)
+                continue
             replayed.statements.append(each)
-    return replayed
+            if each.version in waiting:
+                del waiting[: waiting.index(each.version) + 1]
+                yield FileObserved(waiting[0] if waiting else "", count - len(waiting) + 1, count)
+    except TimeUsedUpError:
+        replayed.remaining = len(waiting)
 
 
 def _judge_files(
-    server: ScratchServer, selection: Selection, observed: Sequence[ObservedStatement], numbers: NumbersRead | None
+    server: ScratchServer,
+    selection: Selection,
+    observed: Sequence[ObservedStatement],
+    numbers: NumbersRead | None,
+    limit: Limit,
 ) -> list[StatementForecast]:
-    durations = estimate(server, selection, observed, numbers)
+    durations = estimate(server, selection, observed, numbers, budget_s=min(BUDGET_S, max(limit.left_s, _SHORTEST_S)))
     judged: list[StatementForecast] = []
     for version, group in groupby(observed, key=lambda each: each.version):
         file = list(group)

@@ -13,6 +13,7 @@ from rich.text import Text
 from tasks.console.cells import clean, first_line
 from tasks.console.formatters import format_event
 from tasks.console.lines import INDENT, Line, Style, count, format_progress, format_seconds, format_session
+from tasks.forecast.events import FileObserved
 from tasks.report.wrapping import wrap_line
 from tasks.runner import events
 
@@ -36,10 +37,17 @@ class LiveView:
     progress: events.IndexAdvanced | None = None
     waiting: events.Waiting | None = None
     lock: events.LockAwaited | None = None
+    observed: FileObserved | None = None
 
 
 def advance(view: LiveView, event: events.Event, now: float) -> LiveView | None:
     """Return the view after an event, None if nothing is running any more."""
+    if isinstance(event, FileObserved):
+        return LiveView(observed=event, step_since=now)
+    return None if view.observed else _advance_run(view, event, now)
+
+
+def _advance_run(view: LiveView, event: events.Event, now: float) -> LiveView | None:
     following: LiveView | None = view
     match event:
         case events.LockAwaited():
@@ -66,6 +74,10 @@ def draw(view: LiveView, now: float, console: Console) -> Group:
     rows: list[Table | Text] = []
     if view.step:
         rows.append(_draw_bar(view, view.step, now, console.width))
+    if view.observed:
+        text = f"Observing {clean(view.observed.version)}" if view.observed.version else "Measuring durations"
+        place = Text(f"{min(view.observed.number, view.observed.count)}/{view.observed.count}", style="dim")
+        rows.append(_draw_row(place, Text(text), _write_clock(now - view.step_since)))
     if view.statement:
         seconds = _write_clock(now - view.statement_since)
         label = Text(f"{INDENT}line {view.statement.line}:", style="dim")

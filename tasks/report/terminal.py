@@ -14,6 +14,7 @@ from tasks.console.lines import Line, Style, format_active_run, format_database
 from tasks.console.plans import format_findings
 from tasks.console.printer import Announcement
 from tasks.console.tables import format_history_heading, format_notes, summarize
+from tasks.forecast.events import FileObserved
 from tasks.report.live import LiveView, advance, draw
 from tasks.report.overview import show_statuses, tabulate_environments
 from tasks.report.tables import tabulate_history, tabulate_status
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _REFRESHES = 8
-_STARTS = (events.LockAwaited, events.StepStarted, events.Waiting)
+_STARTS = (FileObserved, events.LockAwaited, events.StepStarted, events.Waiting)
 
 
 class TerminalReport:

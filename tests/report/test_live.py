@@ -10,6 +10,7 @@ from rich.console import Console, Group
 
 from tasks.console.cells import width
 from tasks.console.lines import Line
+from tasks.forecast.events import FileObserved
 from tasks.report.live import LiveView, advance, draw
 from tasks.report.wrapping import wrap_line
 from tasks.runner.events import (
@@ -127,3 +128,13 @@ def test_a_long_line_is_wrapped_with_indentation(line: Line, wrapped: list[str])
     with console.capture() as capture:
         console.print(Group(wrap_line(line, console)))
     assert [each.rstrip() for each in capture.get().splitlines()] == wrapped
+
+
+def test_the_file_that_is_observed_is_shown_until_the_forecast_is_printed() -> None:
+    view = advance(LiveView(), FileObserved(SEARCH, 2, 3), 0.0)
+    assert view is not None
+    console = _console(80)
+    console.print(draw(view, 1.5, console))
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().split() == ["2/3", "Observing", SEARCH, "1.5", "s"]
+    assert advance(view, sample(RunFinished), 2.0) is None

@@ -11,7 +11,8 @@ from tasks.commands.dispatch import Ask, open_events
 from tasks.commands.rehearse.choose import is_running
 from tasks.commands.scratch import note_stand_ins, open_scratch
 from tasks.config.environments import LOCAL, Environment
-from tasks.forecast.events import ForecastFailed, ForecastFinished, StatementForecast
+from tasks.forecast.events import FileObserved, ForecastFailed, ForecastFinished, StatementForecast
+from tasks.forecast.limits import Limit
 from tasks.forecast.plan import finish, forecast, start
 from tasks.options import Options
 from tasks.report import report
@@ -74,10 +75,13 @@ def forecast_environment(
     without: Sequence[str] = (),
     as_superuser: bool = False,
     timeout_s: float | None = None,
+    limit: Limit | None = None,
+    progress: bool = False,
 ) -> Iterator[Event]:
     """Yield the events of the forecast of some migrations; without any, no scratch server is opened.
 
-    `timeout_s` is the time limit of each migration on scratch. Raises RunnerError.
+    `timeout_s` is the time limit of each migration on scratch, `limit` that of all. With `progress`, FileObserved is
+    yielded too. Raises RunnerError.
     """
     numbers = live.numbers if live else None
     if not selection.chosen:
@@ -88,7 +92,9 @@ def forecast_environment(
     not_known = (*_list_doubts(selection), *([live.reason] if live and live.reason else []))
     with open_scratch(settings, target=settings.database_url, without=without, as_superuser=as_superuser) as server:
         seen.append(server.url)
-        yield from forecast(server, selection, numbers, not_known=not_known, timeout_s=timeout_s)
+        for event in forecast(server, selection, numbers, not_known=not_known, timeout_s=timeout_s, limit=limit):
+            if progress or not isinstance(event, FileObserved):
+                yield event
         yield from note_stand_ins(server)
 
 

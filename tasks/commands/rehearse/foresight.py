@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from tasks.commands.dispatch import Ask, Foresight
 from tasks.config.environments import Environment
 from tasks.forecast.events import ForecastFailed, ForecastNotMade, StatementForecast
+from tasks.forecast.limits import Limit
 from tasks.options import Options
 from tasks.runner.command_lines import compose_command, show_name
 from tasks.runner.errors import Place, RefusedError, RunnerError, describe_error
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S = 60.0
 """How long one migration may take on scratch: the question comes after it."""
+_TOTAL_S = 120.0
+"""How long all of them may take: those that do not fit have no forecast."""
 _DOWN = " (down)"
 """What follows the version in the name of a down file on scratch."""
 _BLOCKING = frozenset({"brief", "blocks_all", "loses_rows"})
@@ -80,12 +84,16 @@ class ForecastBeforeRun:
         from tasks.commands.rehearse.forecasting import forecast_environment, read_numbers
 
         urls: list[str] = []
+        limit = Limit(time.monotonic() + _TOTAL_S, self.stop)
         try:
             selection = self._select(plan, urls, ask)
             live = read_numbers(self.environment, self._reading, self.stop, urls, reached=True, ask=ask)
             # An image that does not know the numbers knows no forecast either.
             self._passes_on = bool(live.numbers or not self.environment.fly_app or self.options.upload)
-            for made in forecast_environment(self.environment, selection, live, urls, timeout_s=_TIMEOUT_S):
+            events = forecast_environment(
+                self.environment, selection, live, urls, timeout_s=_TIMEOUT_S, limit=limit, progress=not self.options.json
+            )
+            for made in events:
                 event = _rename(made)
                 self._statements += [event] if isinstance(event, StatementForecast) else []
                 yield event

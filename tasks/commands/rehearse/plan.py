@@ -58,7 +58,14 @@ def plan(
         reached = bool(selection.server_version)
         live = read_numbers(environment, options, stop, seen, reached=reached) if selection.chosen else None
         events = forecast_environment(
-            environment, selection, live, seen, without=without, as_superuser=as_superuser, timeout_s=timeout_s
+            environment,
+            selection,
+            live,
+            seen,
+            without=without,
+            as_superuser=as_superuser,
+            timeout_s=timeout_s,
+            progress=not json,
         )
         finished = show_forecast(events, environment, options, html=html)
     if finished is not None and finished.found:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from tasks.forecast.limits import Limit
 from tasks.forecast.model import ObservedStatement
 from tasks.forecast.observing.replaying import ObservedFile, ReplayPair
 from tasks.forecast.observing.statements import build_statements
@@ -31,18 +32,26 @@ class FileFailed:
 
 
 def observe(
-    server: ScratchServer, selection: Selection, *, only: Collection[str] | None = None, timeout_s: float | None = None
+    server: ScratchServer,
+    selection: Selection,
+    *,
+    only: Collection[str] | None = None,
+    timeout_s: float | None = None,
+    limit: Limit | None = None,
 ) -> Iterator[ObservedStatement | FileFailed]:
     """Yield what each statement of the selected migrations does, in their order, up to the first file that fails.
 
     `only` are the versions to observe, if not all: the others only run. `timeout_s` is the time limit of each migration, in
-    seconds. Raises RunnerError if something other than an observed migration fails: one before it, or the scratch server.
+    seconds, `limit` that of all, which is checked before each. Raises RunnerError if something other than an observed migration
+    fails: one before it, or the scratch server; or the limit.
     """
+    limit = limit or Limit()
     before, following = arrange(selection)
     notes = describe_versions(server.version, selection.server_version, selection.environment)
     try:
-        with ReplayPair(server, before, timeout_s) as pair:
+        with ReplayPair(server, before, timeout_s, limit) as pair:
             for migration in following:
+                limit.check()
                 if migration.name in (selection.chosen if only is None else only):
                     observed = pair.observe(migration)
                     if observed.error is not None:

@@ -17,22 +17,22 @@ TABLES = frozenset("rpmf")
 INDEXES = frozenset("iI")
 _FIRST_OID = 16384
 """The first oid that is not reserved for initdb (access/transam.h)."""
-_OF_USERS = """
-c.relkind IN ('r', 'p', 'v', 'm', 'S', 'i', 'I', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-   AND c.relname !~ '^schema_migrations($|_)'
-"""
-"""Without TOAST, system catalogs, temporary relations, and the tool's own ledger."""
-_RELATIONS = f"""
+_RELATIONS = """
 SELECT c.oid::int8, quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind::text, c.relfilenode::int8,
        coalesce(i.indrelid, 0)::int8, c.reltuples::float8
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_index i ON i.indexrelid = c.oid
- WHERE {_OF_USERS}
+  FROM (SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' OFFSET 0) n
+  JOIN pg_class c ON c.relnamespace = n.oid LEFT JOIN pg_index i ON i.indexrelid = c.oid
+ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'i', 'I', 'f')
+   AND NOT (starts_with(c.relname, 'schema_migrations') AND c.relname ~ '^schema_migrations($|_)')
 """
+"""Without TOAST, system catalogs, temporary relations, and the tool's own ledger."""
+_NEXT = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text"
 _COLUMNS = f"""
-SELECT c.oid::int8, json_object_agg(a.attnum, a.attname)
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
- WHERE {_OF_USERS} AND c.relkind IN ('r', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped GROUP BY c.oid
+SELECT attrelid::int8, attnum::int, CASE WHEN NOT attisdropped THEN attname::text END FROM pg_attribute
+ WHERE attrelid >= '{_FIRST_OID}'::oid AND attnum > 0
 """
+_SINCE = "AND age(xmin) <= age(%s::xid8::xid)"
+"""Only rows of transactions from one on: https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT"""
 _FOREIGN_KEYS = """
 SELECT DISTINCT conrelid::int8, confrelid::int8, confdeltype NOT IN ('a', 'r'), confdeltype = 'c'
   FROM pg_constraint WHERE contype = 'f'
@@ -55,12 +55,13 @@ SELECT lower(p.proname), string_agg(coalesce(pg_get_function_sqlbody(p.oid), p.p
  WHERE l.lanname NOT IN ('c', 'internal') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' GROUP BY 1
 """
 _SEQUENCES = """
+WITH s AS MATERIALIZED (SELECT oid FROM pg_class WHERE relkind = 'S')
 SELECT d.refobjid::int8, a.adrelid::int8
-  FROM pg_depend d JOIN pg_attrdef a ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid
-  JOIN pg_class s ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid AND s.relkind = 'S'
+  FROM s JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid AND d.classid = 'pg_attrdef'::regclass
+  JOIN pg_attrdef a ON a.oid = d.objid
  UNION
 SELECT d.objid::int8, d.refobjid::int8
-  FROM pg_depend d JOIN pg_class s ON d.classid = 'pg_class'::regclass AND d.objid = s.oid AND s.relkind = 'S'
+  FROM s JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = s.oid
  WHERE d.refclassid = 'pg_class'::regclass AND d.deptype = 'i'
 """
 _DETAILS = """
@@ -131,6 +132,8 @@ class ScratchSchema:
     clustered: frozenset[int] = frozenset()
     bases: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     triggers: tuple[TableTrigger, ...] = ()
+    next_transaction: str = ""
+    """The first transaction that was not over when it was read."""
     functions: Mapping[str, str] = field(default_factory=dict)
     """The texts of the functions and procedures by their names in lower case."""
 
@@ -190,23 +193,48 @@ class Detail:
     changed: bool = False
 
 
-def read_scratch_schema(connection: psycopg.Connection) -> ScratchSchema:
-    """Read the relations of a scratch database, with one query per kind of fact."""
+def read_scratch_schema(connection: psycopg.Connection, before: ScratchSchema | None = None) -> ScratchSchema:
+    """Read the relations of a scratch database, with one query per kind of fact.
+
+    `before` is what was read of the same database before; then only the columns that changed since are read.
+    """
+    before = before or ScratchSchema()
+    following = connection.execute(_NEXT).fetchone()
     relations = {row[0]: ScratchRelation(*row) for row in connection.execute(_RELATIONS)}
-    columns = {oid: {int(number): name for number, name in found.items()} for oid, found in connection.execute(_COLUMNS)}
+    sequences = any(relation.kind == "S" for relation in relations.values())
     keys = tuple(ScratchForeignKey(*row) for row in connection.execute(_FOREIGN_KEYS))
     return ScratchSchema(
         relations,
-        columns,
+        _read_columns(connection, relations, before),
         keys,
-        _group(connection.execute(_SEQUENCES)),
+        _group(connection.execute(_SEQUENCES)) if sequences else {},
         _group((parent, child) for child, parent in connection.execute(_PARENTS)),
         _group((relation.table, oid) for oid, relation in relations.items() if relation.table),
         frozenset(oid for (oid,) in connection.execute(_CLUSTERED)),
         _group(connection.execute(_BASES)),
         tuple(_read_trigger(*row) for row in connection.execute(_TRIGGERS)),
+        str(following[0]) if following else "",
         dict(connection.execute(_FUNCTIONS).fetchall()),
     )
+
+
+def _read_columns(
+    connection: psycopg.Connection, relations: Mapping[int, ScratchRelation], before: ScratchSchema
+) -> dict[int, Mapping[int, str]]:
+    """Return the names of the columns of tables by their numbers, read as far as they changed."""
+    since = before.next_transaction
+    rows = connection.execute(f"{_COLUMNS} {_SINCE}", [since]) if since else connection.execute(_COLUMNS)
+    changed: dict[int, dict[int, str | None]] = defaultdict(dict)
+    for table, number, name in rows:
+        changed[table][number] = name
+    tables = (oid for oid, relation in relations.items() if relation.kind in "rpf")
+    return {oid: _update(before.columns.get(oid, {}), changed.get(oid, {})) for oid in tables}
+
+
+def _update(names: Mapping[int, str], changed: Mapping[int, str | None]) -> Mapping[int, str]:
+    if not changed:
+        return names
+    return {number: name for number, name in {**names, **changed}.items() if name is not None}
 
 
 def _read_trigger(table: int, insert: bool, update: bool, delete: bool, text: str) -> TableTrigger:

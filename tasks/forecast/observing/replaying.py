@@ -6,17 +6,20 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import sql
 
+from tasks.forecast.limits import Limit
 from tasks.forecast.observing.effects import EffectObserver
-from tasks.forecast.observing.relations import read_scratch_schema
+from tasks.forecast.observing.relations import ScratchSchema, read_scratch_schema
+from tasks.forecast.observing.row_readers import may_read_rows
 from tasks.forecast.observing.rows import fill, find_touched
 from tasks.forecast.observing.separating import needs_separation, separate
 from tasks.forecast.observing.statements import ObservedRun
 from tasks.rehearsal.model import RehearsedMigration, Trial
 from tasks.rehearsal.replay.rehearsal import Rehearsal
 from tasks.rehearsal.replay.replay import state_after
-from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
+from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer, is_ended
 from tasks.runner.database.session import connect
 from tasks.runner.errors import RunnerError
 
@@ -42,8 +45,11 @@ class ReplayPair:
     The second one is made when a file has several statements in a transaction, whose locks add up there.
     """
 
-    def __init__(self, server: ScratchServer, before: Sequence[RehearsedMigration], timeout_s: float | None) -> None:
+    def __init__(
+        self, server: ScratchServer, before: Sequence[RehearsedMigration], timeout_s: float | None, limit: Limit
+    ) -> None:
         self._server = server
+        self._limit = limit
         self._done = list(before)
         self._timeout_s = timeout_s
         self._together: _Replay | None = None
@@ -58,7 +64,7 @@ class ReplayPair:
     def run(self, migration: RehearsedMigration) -> None:
         """Run a migration that is not observed; raises its error."""
         for replay in filter(None, (self._open(), self._apart)):
-            trial = replay.rehearsal.run(migration, "up")
+            trial = replay.run(migration)
             if trial.error is not None:
                 raise trial.error
         self._done.append(migration)
@@ -72,8 +78,9 @@ class ReplayPair:
         together = self._open()
         if separated:
             self._copy(together)
-        for replay in filter(None, (together, self._apart)):
-            replay.fill(migration)
+        if _may_read_rows(migration):
+            for replay in filter(None, (together, self._apart)):
+                replay.fill(migration)
         trial, seen = together.observe(migration)
         failed_on_rows = ""
         if trial.error is not None and together.filled:
@@ -105,7 +112,8 @@ class ReplayPair:
         if self._together is None:
             stack = ExitStack()
             try:
-                database = stack.enter_context(state_after(self._server, self._done, timeout_s=self._timeout_s))
+                state = state_after(self._server, self._done, timeout_s=self._timeout_s, check=self._limit.check)
+                database = stack.enter_context(state)
                 self._together = _Replay(database, stack, self._timeout_s)
             except BaseException:
                 stack.close()
@@ -148,44 +156,77 @@ class _Replay:
         self._stack = stack
         self._timeout_s = timeout_s
         self._apart = apart
+        self._schema = ScratchSchema()
+        self._is_current = False
+        self._beside: psycopg.Connection | None = None
         _forbid_workers(database)
         self.rehearsal = self._begin()
 
     def close(self) -> None:
-        """End the session, and drop the database."""
-        self.rehearsal.__exit__(None, None, None)
+        """End the sessions, and drop the database."""
+        self._end()
         self._stack.close()
 
     @contextmanager
     def without_session(self) -> Iterator[None]:
-        """End the session while the database is copied."""
-        self.rehearsal.__exit__(None, None, None)
+        """End the sessions while the database is copied."""
+        self._end()
         yield
         self.rehearsal = self._begin()
 
     def fill(self, migration: RehearsedMigration) -> None:
-        """Fill the tables that a migration touches."""
-        with connect(self.database.url, name="migrate-observe") as connection:
-            schema = read_scratch_schema(connection)
-            named = {oid: schema.relations[oid].name for oid in find_touched(schema, migration.up) if oid in schema.relations}
-            new = {oid for oid, name in named.items() if name not in self.filled}
-            if new:
-                fill(connection, schema, new)
+        """Fill the tables that a migration touches, if one of its statements may read rows."""
+        schema = self._read_schema()
+        named = {oid: schema.relations[oid].name for oid in find_touched(schema, migration.up) if oid in schema.relations}
+        new = {oid for oid, name in named.items() if name not in self.filled}
+        if new:
+            fill(self._connect(), schema, new)
+            self._is_current = False
         self.filled.update(named.values())
 
     def observe(self, migration: RehearsedMigration) -> tuple[Trial, ObservedRun]:
         """Run a migration, and look at the database after each of its statements."""
-        with connect(self.database.url, name="migrate-observe") as connection:
-            schema = read_scratch_schema(connection)
+        schema = self._read_schema()
         observer = EffectObserver(self.database, schema)
         self.rehearsal.observe(observer)
         try:
-            return self.rehearsal.run(migration, "up"), ObservedRun(schema, observer.effects)
+            return self.run(migration), ObservedRun(schema, observer.effects)
         finally:
             self.rehearsal.observe(None)
 
+    def run(self, migration: RehearsedMigration) -> Trial:
+        """Run a migration."""
+        self._is_current = False
+        return self.rehearsal.run(migration, "up")
+
+    def _read_schema(self) -> ScratchSchema:
+        """Return the relations of the database, which are read again if something ran since."""
+        if not self._is_current:
+            self._schema = read_scratch_schema(self._connect(), self._schema)
+            self._is_current = True
+        return self._schema
+
+    def _connect(self) -> psycopg.Connection:
+        """Return a session beside that of the rehearsal; a new one if a migration ended it."""
+        if self._beside is not None and not is_ended(self._beside):
+            return self._beside
+        self._beside = connect(self.database.url, name="migrate-observe")
+        return self._beside
+
+    def _end(self) -> None:
+        self.rehearsal.__exit__(None, None, None)
+        if self._beside is not None:
+            self._beside.close()
+
     def _begin(self) -> Rehearsal:
         return Rehearsal(self.database, timeout_s=self._timeout_s, reshape=separate if self._apart else None)
+
+
+def _may_read_rows(migration: RehearsedMigration) -> bool:
+    try:
+        return may_read_rows(migration.make_step("up").script)
+    except RunnerError:
+        return False
 
 
 def _needs_separation(migration: RehearsedMigration) -> bool:

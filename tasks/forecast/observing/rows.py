@@ -6,8 +6,11 @@ Numbers count from 1 in every table, so that keys match, also those of foreign k
 from __future__ import annotations
 
 import re
+import time
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import psycopg
 from psycopg import sql
@@ -25,10 +28,17 @@ _UNREFERENCED = 20
 """How many rows of a table no row of another table refers to: they can be deleted."""
 _PARTITIONS = 12
 """The number of partitions of a table that get rows."""
+_FEW_ROWS = 200
+_COSTLY_TYPES = frozenset({"vector", "halfvec", "sparsevec"})
+"""Types of pgvector, whose indexes take milliseconds for each row; a table with such a column gets few rows."""
+_MOST_RELATED = 50
+"""How many tables get rows beside those that a file names, the nearest ones first."""
+_FILL_S = 20.0
+"""How long the tables of one file are filled, in seconds; those after that stay empty."""
 _SETTINGS = "SET LOCAL statement_timeout = '10s'; SET LOCAL row_security = on; SET LOCAL search_path TO DEFAULT"
 _WORD = re.compile(r"\w+")
 _DELETE = re.compile(r"\bDELETE\s+FROM\b", re.IGNORECASE)
-_EXPRESSIONS = {
+EXPRESSIONS = {
     "int2": "g % 30000",
     "int4": "g",
     "int8": "g",
@@ -80,24 +90,38 @@ def find_touched(schema: ScratchSchema, text: str) -> set[int]:
     table counts. If the file deletes rows, what only refers to them stays empty, unless the key cascades: a DELETE of a row that
     is referred to fails.
     """
-    deletes = bool(_DELETE.search(text))
     words = _list_words(schema, text)
-    parents = {child: parent for parent, children in schema.children.items() for child in children}
     named: set[int] = set()
     for oid, relation in schema.relations.items():
         name = relation.name.partition(".")[2] or relation.name
         if words.issuperset(_WORD.findall(name.lower())):
             named.add(relation.table or oid)
-    named |= {key.table for key in schema.foreign_keys if key.referenced in named and (key.cascades or not deletes)}
-    pending = list(named)
+    if not named:
+        return named
+    deletes = bool(_DELETE.search(text))
+    referring = {key.table for key in schema.foreign_keys if key.referenced in named and (key.cascades or not deletes)}
+    return named | set(islice(_list_related(schema, named, referring), _MOST_RELATED))
+
+
+def _list_related(schema: ScratchSchema, named: Collection[int], referring: Collection[int]) -> Iterator[int]:
+    """Yield the tables on whose rows those of the named ones depend, and those that refer to them, the nearest ones first."""
+    related: dict[int, set[int]] = defaultdict(set)
+    for parent, children in schema.children.items():
+        for child in children:
+            related[child].add(parent)
+    for key in schema.foreign_keys:
+        related[key.table].add(key.referenced)
+    seen = set(named)
+    new = sorted(set(referring) - seen)
+    yield from new
+    seen.update(new)
+    pending = deque([*named, *new])
     while pending:
-        oid = pending.pop()
-        top = parents.get(oid)
-        more = {key.referenced for key in schema.foreign_keys if key.table == oid} | ({top} if top else set())
-        more.update(schema.bases.get(oid, ()))
-        pending += more - named
-        named |= more
-    return named
+        oid = pending.popleft()
+        found = sorted((related[oid] | set(schema.bases.get(oid, ()))) - seen)
+        yield from found
+        seen.update(found)
+        pending.extend(found)
 
 
 def _list_words(schema: ScratchSchema, text: str) -> set[str]:
@@ -113,18 +137,17 @@ def _list_words(schema: ScratchSchema, text: str) -> set[str]:
 
 def fill(connection: psycopg.Connection, schema: ScratchSchema, touched: Collection[int]) -> list[str]:
     """Fill tables with rows, in one transaction, and return those that got none."""
-    shapes = read_shapes(connection)
-    chosen = Shapes({oid: table for oid, table in shapes.tables.items() if oid in touched}, shapes.types)
-    if not chosen.tables:
+    shapes = read_shapes(connection, touched)
+    if not shapes.tables:
         return []
     try:
         with without_policies(connection):
             connection.execute(_SETTINGS)
-            empty = list(_Filler(connection, schema, chosen).fill())
-        for table in chosen.tables.values():
+            empty = list(_Filler(connection, schema, shapes).fill())
+        for table in shapes.tables.values():
             connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(table.name)))
     except psycopg.Error:
-        return [table.name for table in chosen.tables.values()]
+        return [table.name for table in shapes.tables.values()]
     return empty
 
 
@@ -142,10 +165,11 @@ class _Filler:
         """Fill the tables in the order of their foreign keys, advance their sequences, and yield the tables without rows."""
         if self._privileged:
             self._connection.execute("SET LOCAL session_replication_role = replica")
+        until = time.monotonic() + _FILL_S
         ordered = list(order_tables(self._shapes))
         rows = _count_rows(ordered)
         for table, later in ordered:
-            if not self._has_rows(table) and not self._fill_table(table, later, rows[table.oid]):
+            if not self._has_rows(table) and (time.monotonic() > until or not self._fill_table(table, later, rows[table.oid])):
                 yield table.name
         for sequence, tables in self._schema.sequences.items():
             if any(table in self._shapes.tables for table in tables) and sequence in self._schema.relations:
@@ -192,7 +216,7 @@ class _Filler:
         if type_.kind == "e" and type_.labels:
             labels = ",".join(sql.Literal(label).as_string(self._connection) for label in type_.labels)
             return f"(ARRAY[{labels}])[1 + g % {len(type_.labels)}]"
-        expression = _EXPRESSIONS.get(type_.name, "")
+        expression = EXPRESSIONS.get(type_.name, "")
         if expression == "g" and type_.name in ("varchar", "bpchar") and modifier >= 0:
             return f"right(g::text, {modifier - 4})"
         if expression:
@@ -235,11 +259,16 @@ class _Filler:
 
 
 def _count_rows(ordered: Sequence[tuple[TableToFill, tuple[Reference, ...]]]) -> dict[int, int]:
-    """Return how many rows each table gets: those that others refer to get more."""
-    rows = {table.oid: ROWS for table, _ in ordered}
+    """Return how many rows each table gets: those that others refer to get more, and those with costly indexes few."""
+    costly = {table.oid for table, _ in ordered if any(each.type.name in _COSTLY_TYPES for each in table.columns.values())}
+    rows = {table.oid: _FEW_ROWS if table.oid in costly else ROWS for table, _ in ordered}
+    for table, _ in ordered:
+        for reference in table.references:
+            if reference.target in costly and reference.target != table.oid:
+                rows[table.oid] = min(rows[table.oid], rows[reference.target] - _UNREFERENCED)
     for table, _ in reversed(ordered):
         for reference in table.references:
-            if reference.target in rows and reference.target != table.oid:
+            if reference.target in rows and reference.target not in costly | {table.oid}:
                 rows[reference.target] = max(rows[reference.target], min(rows[table.oid] + _UNREFERENCED, 2 * ROWS))
     return rows
 

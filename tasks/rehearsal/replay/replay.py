@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from tasks.catalog import Catalog
@@ -56,11 +56,16 @@ def replay(
 
 @contextmanager
 def state_after(
-    server: ScratchServer, migrations: Sequence[RehearsedMigration], *, timeout_s: float | None = None
+    server: ScratchServer,
+    migrations: Sequence[RehearsedMigration],
+    *,
+    timeout_s: float | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Iterator[ScratchDatabase]:
     """Yield a scratch database in the state after the migrations; start from the longest cached prefix, and cache the result.
 
     Raises the error of the first migration that fails; then the state before it is cached, unless the migration left changes.
+    `check` is called before each migration, and may raise RunnerError to end the replay.
     """
     names = cache.name_states(migrations, server.version, server.state_key)
     with ExitStack() as stack:
@@ -70,8 +75,7 @@ def state_after(
         if count < len(migrations):
             with Rehearsal(database, timeout_s=timeout_s) as rehearsal:
                 for migration in migrations[count:]:
-                    trial = rehearsal.run(migration, "up")
-                    error, clean = trial.error, trial.clean
+                    error, clean = _run_one(rehearsal, migration, check)
                     if error is not None:
                         break
                     done += 1
@@ -80,6 +84,16 @@ def state_after(
         if error is not None:
             raise error
         yield database
+
+
+def _run_one(rehearsal: Rehearsal, migration: RehearsedMigration, check: Callable[[], None]) -> tuple[RunnerError | None, bool]:
+    """Run a migration if the check raises nothing; return the error, and whether a failed run left no changes."""
+    try:
+        check()
+    except RunnerError as error:
+        return error, True
+    trial = rehearsal.run(migration, "up")
+    return trial.error, trial.clean
 
 
 def try_migration(

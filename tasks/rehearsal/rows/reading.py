@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import psycopg
@@ -21,15 +21,26 @@ SELECT t.oid::int8, t.typname::text, CASE WHEN t.typcategory = 'A' AND t.typelem
        ARRAY(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder), t.typnotnull,
        ARRAY(SELECT ARRAY[conname::text, pg_get_constraintdef(oid)] FROM pg_constraint WHERE contypid = t.oid)
   FROM pg_type t
- WHERE t.typtype <> 'c' OR (SELECT relkind FROM pg_class WHERE oid = t.typrelid) = 'c'
+ WHERE (t.typtype <> 'c' OR (SELECT relkind FROM pg_class WHERE oid = t.typrelid) = 'c')
+"""
+_NEEDED_TYPES = f"""
+WITH RECURSIVE needed (oid) AS (
+  SELECT atttypid FROM pg_attribute WHERE attrelid = ANY (%s) AND attnum > 0 AND NOT attisdropped
+   UNION
+  SELECT part.oid FROM needed JOIN pg_type t ON t.oid = needed.oid CROSS JOIN LATERAL (
+           SELECT t.typbasetype UNION ALL SELECT t.typelem
+            UNION ALL SELECT rngsubtype FROM pg_range WHERE rngtypid = t.oid
+            UNION ALL SELECT rngtypid FROM pg_range WHERE rngmultitypid = t.oid
+            UNION ALL SELECT atttypid FROM pg_attribute WHERE attrelid = t.typrelid AND attnum > 0 AND NOT attisdropped
+         ) part (oid))
+{_TYPES} AND t.oid IN (SELECT oid FROM needed)
 """
 _TABLES = """
 SELECT c.oid::int8, quote_ident(n.nspname) || '.' || quote_ident(c.relname)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
-   AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' AND c.relname NOT LIKE 'schema\\_migrations%'
+   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relname !~ '^schema_migrations'
    AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
- ORDER BY 2
 """
 _COLUMNS = """
 SELECT a.attrelid::int8, a.attnum::int, a.attname::text, a.atttypid::int8, a.atttypmod, a.attnotnull,
@@ -63,11 +74,14 @@ SELECT i.indrelid::int8, ARRAY(
 """
 
 
-def read_shapes(connection: psycopg.Connection) -> Shapes:
-    """Return the user tables, without those of extensions, the ledger, and partitions."""
-    types = {row[0]: _build_type(row) for row in connection.execute(_TYPES)}
-    names: dict[int, str] = dict(connection.execute(_TABLES).fetchall())
+def read_shapes(connection: psycopg.Connection, only: Collection[int] | None = None) -> Shapes:
+    """Return the user tables, without those of extensions, the ledger, and partitions; `only` those of some oids, if given."""
+    wanted = f"{_TABLES} AND c.oid = ANY (%s) ORDER BY 2"
+    found = connection.execute(f"{_TABLES} ORDER BY 2") if only is None else connection.execute(wanted, [list(only)])
+    names: dict[int, str] = dict(found.fetchall())
     oids = list(names)
+    rows = connection.execute(_TYPES) if only is None else connection.execute(_NEEDED_TYPES, [oids])
+    types = {row[0]: _build_type(row) for row in rows}
     columns: dict[int, dict[int, ColumnToFill]] = defaultdict(dict)
     for table, number, name, type_, modifier, required, default, generated in connection.execute(_COLUMNS, [oids]):
         chain = _list_domains(types, type_)

@@ -185,7 +185,7 @@ class ScratchServer:
 
         Rehearsed SQL may end it, if it runs as the role of the URL.
         """
-        if not self._session or _was_ended(self._session[0]):
+        if not self._session or is_ended(self._session[0]):
             self._session[:] = [self.open_session()]
         return self._session[0]
 
@@ -311,7 +311,7 @@ def check_version(server: ScratchServer, target_version: int) -> None:
     )
 
 
-def _was_ended(connection: psycopg.Connection) -> bool:
+def is_ended(connection: psycopg.Connection) -> bool:
     """Return True if a session is gone, also if the server ended it while it was idle."""
     try:
         # The first call reads the server's last message, the second one the end of the connection.

@@ -2,8 +2,14 @@
 
 import pytest
 
-from tasks.forecast.observing.observe import FileFailed, describe_versions
+from tasks.forecast.limits import Limit, TimeUsedUpError
+from tasks.forecast.model import ObservedStatement
+from tasks.forecast.observing.observe import FileFailed, describe_versions, observe
+from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.scratch.server import ScratchServer
+from tasks.rehearsal.selection import Selection
+from tasks.runner.errors import Interruption
+from tasks.runner.signals import Stop
 from tests.forecast.observing.watching import TABLES, list_locks, observe_files, observe_statements
 
 
@@ -62,6 +68,29 @@ def test_an_index_that_is_built_anew_under_its_name_is_rewritten(scratch: Scratc
     )
     assert created.rewrites == ("public.customers_name_idx",)
     assert widened.rewrites == ("public.customers", "public.customers_name_idx", "public.customers_pkey")
+
+
+def test_dropped_columns_have_the_names_that_earlier_files_left(scratch: ScratchServer) -> None:
+    files = (
+        "ALTER TABLE customers ADD made int;",
+        "ALTER TABLE customers RENAME note TO remark;",
+        "ALTER TABLE customers DROP name;",
+        "ALTER TABLE customers DROP remark, DROP made;",
+    )
+    *_, first, second = observe_statements(scratch, *files)
+    assert first.dropped_columns == {"public.customers": ("name",)}
+    assert second.dropped_columns == {"public.customers": ("remark", "made")}
+
+
+def test_a_file_whose_foreign_keys_lead_to_hundreds_of_tables_is_observed_with_rows_in_the_named_ones(
+    scratch: ScratchServer,
+) -> None:
+    tables = "CREATE TABLE t0 (id int PRIMARY KEY, n text);" + "".join(
+        f"CREATE TABLE t{number} (id int PRIMARY KEY, parent int REFERENCES t{number - 1}, n text);" for number in range(1, 120)
+    )
+    (update,) = observe_statements(scratch, "UPDATE t119 SET n = 'x' WHERE id <= 1000;", tables=tables)
+    assert update.scans == ("public.t119", "public.t119_pkey") or update.scans == ("public.t119",)
+    assert "update" in update.keeps_out["public.t119"]
 
 
 def test_drops_and_emptied_tables_are_named(scratch: ScratchServer) -> None:
@@ -204,3 +233,16 @@ def test_another_major_version_of_the_environment_is_not_known() -> None:
         "what PostgreSQL 15 does, which prod runs: it was observed on PostgreSQL 18",
     )
     assert describe_versions(180000, 180002, "prod") == describe_versions(180000, 0, "prod") == ()
+
+
+def test_a_stop_or_a_used_up_time_ends_the_observation_before_the_next_file(scratch: ScratchServer) -> None:
+    files = tuple(RehearsedMigration(f"v{number}", f"CREATE TABLE t{number} (a int);") for number in range(3))
+    selection = Selection(files, ("v1", "v2"), "pending", frozenset({"v0"}))
+    stop = Stop()
+    observed = observe(scratch, selection, limit=Limit(stop=stop))
+    assert isinstance(next(observed), ObservedStatement)
+    stop.request("SIGINT")
+    with pytest.raises(Interruption):
+        next(observed)
+    with pytest.raises(TimeUsedUpError):
+        next(observe(scratch, selection, limit=Limit(until=0)))
