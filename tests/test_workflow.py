@@ -225,7 +225,7 @@ def runner(tmp_path: Path, database: Database) -> Runner:
 def test_the_summary_shows_the_order_the_plan_and_the_findings(action: dict[str, Any], runner: Runner) -> None:
     runner.merge()
     result = runner.run(action, check=0)
-    order, plan, drawn, verified = runner.summary.split("## ")[1:]
+    order, plan, drawn, verified, linted = runner.summary.split("## ")[1:]
     assert order.splitlines()[2] == f"    ✅ 1 new migration: newer than {A}, the newest of HEAD^1"
     assert plan.startswith("Migrations of this pull request\n\n")
     lines = [line.removeprefix("    ") for line in plan.splitlines()]
@@ -233,6 +233,7 @@ def test_the_summary_shows_the_order_the_plan_and_the_findings(action: dict[str,
     assert "       line 2  VACUUM" in lines
     assert '```mermaid\nerDiagram\n    "b"["b (+ new)"] {\n    }\n```\n' in drawn
     assert f"    ✅ {B}: up, down, up, with rows" in verified
+    assert "No findings in 1 migration" in linted
     assert "::" not in result.stdout
     assert runner.database.query("SELECT version FROM schema_migrations ORDER BY 1") == [(A,), (B,)]
 

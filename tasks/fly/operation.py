@@ -23,7 +23,7 @@ from tasks.fly.reconnect import LostRun, follow
 from tasks.fly.remote_commands import build_script, build_temporary_script
 from tasks.fly.ssh import SshConnection, open_connection
 from tasks.fly.stream import RemoteRun
-from tasks.fly.upload import check_same_files, upload_checkout
+from tasks.fly.upload import check_same_files, remove_upload, upload_checkout
 from tasks.options import Options
 from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import Interruption, ReportedError, RunInterruptedError, RunnerError
@@ -127,7 +127,7 @@ class Remote:
                     yield from self._compare_files(connection, request)
                 if confirm is not None:
                     self._open = connection, folder
-                    confirmed = yield from confirm(self._show(connection, folder, replace(request, dry_run=True)))
+                    confirmed = yield from self._confirm(connection, folder, request, confirm)
                     if confirmed is None:
                         return
                     request = confirmed
@@ -146,6 +146,18 @@ class Remote:
                 yield ConnectionLost(self.identity.run_id, run.reason)
             yield from follow(self, LostRun(self.machine_id, run, request.command))
 
+    def _confirm(
+        self, connection: Connection, folder: str, request: Request, confirm: ConfirmRequest
+    ) -> Generator[Event, None, Request | None]:
+        """Yield what a request would do, and return what is confirmed; uploaded files that will not run are removed."""
+        confirmed: Request | None = None
+        try:
+            confirmed = yield from confirm(self._show(connection, folder, replace(request, dry_run=True)))
+        finally:
+            if confirmed is None and self.options.upload:
+                remove_upload(connection, folder)
+        return confirmed
+
     def ask(self, request: Request) -> Iterator[Event]:
         """Yield the events of a request that only reads, while another one is being confirmed, on the connection of that one."""
         assert self._open is not None
@@ -153,7 +165,7 @@ class Remote:
 
     def _show(self, connection: Connection, folder: str, request: Request) -> Iterator[Event]:
         """Yield the events of a dry run; raises ReportedError for an error that an event has reported."""
-        run = self.build_run(connection, folder, request, run_id=Identity().run_id)
+        run = self.build_run(connection, folder, request, run_id=Identity().run_id, keeps_files=True)
         reported = yield from self._forward(run, request)
         self.print_warnings(run)
         if not run.complete:
@@ -193,9 +205,19 @@ class Remote:
         return upload_checkout(connection, PROJECT, settings.migrations_dir, settings.seeds_dir, self.environment.name)
 
     def build_run(
-        self, connection: Connection, folder: str, request: Request, *, run_id: str = "", before: str = ""
+        self,
+        connection: Connection,
+        folder: str,
+        request: Request,
+        *,
+        run_id: str = "",
+        before: str = "",
+        keeps_files: bool = False,
     ) -> RemoteRun:
-        """Return the run of a request in a folder on the machine; `before` is shell script that runs first."""
+        """Return the run of a request in a folder on the machine; `before` is shell script that runs first.
+
+        Uploaded files are removed after the run, unless it `keeps_files` for the next one.
+        """
         settings = {"MIGRATE_ACTOR": self.identity.actor}
         if self.options.upload:
             settings |= {"MIGRATIONS_DIR": f"{folder}/migrations", "SEEDS_DIR": f"{folder}/seeds"}
@@ -207,7 +229,7 @@ class Remote:
             f"--env={self.environment.name}",
             f"--run-id={run_id or self.identity.run_id}",
         )
-        build = build_temporary_script if self.options.upload else build_script
+        build = build_temporary_script if self.options.upload and not keeps_files else build_script
         script = build(folder, arguments, settings)
         whole = f"{before}; {script}" if before else script
         timeouts = self.environment.fly_timeouts

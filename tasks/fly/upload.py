@@ -77,10 +77,15 @@ def upload_checkout(connection: Connection, project: Path, migrations: Path, see
     try:
         _send(connection, folder, data)
     except BaseException:
-        with suppress(Exception):
-            _run(connection, f"rm -rf {shlex.quote(folder)}")
+        remove_upload(connection, folder)
         raise
     return folder
+
+
+def remove_upload(connection: Connection, folder: str) -> None:
+    """Remove an uploaded folder that no run removes, if the connection still allows it."""
+    with suppress(Exception):
+        _run(connection, f"rm -rf {shlex.quote(folder)}")
 
 
 def _make_folder(connection: Connection) -> str:

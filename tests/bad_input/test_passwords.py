@@ -126,9 +126,9 @@ def test_a_password_in_the_query_of_a_blocker_is_never_shown(project: Project, d
     database.execute("CREATE TABLE held ()")
     with database.connect(autocommit=False) as holder:
         holder.execute("LOCK TABLE held; COMMENT ON TABLE held IS 'postgresql://me:geheim-92@h/db'")
-        env = {"LOCK_TIMEOUT": "100ms", "LOCK_ATTEMPTS": "2"}
+        env = {"LOCK_TIMEOUT": "100ms", "LOCK_PATIENCE": "1s"}
         refusal = refuse(project, code=1, env=env)
-    assert '"retried"' in refusal.stdout
+    assert '"held_back"' in refusal.stdout
     assert "postgresql://me:***@h/db" in refusal.stdout
     assert "geheim" not in refusal.stdout + refusal.stderr
 
@@ -218,6 +218,6 @@ def test_the_query_of_a_blocker_is_masked_before_it_is_cut(project: Project, dat
     database.execute("CREATE TABLE held ()")
     with database.connect(autocommit=False) as holder:
         holder.execute(f"LOCK TABLE held; DO $$ DECLARE v text := 'geheim-91'; BEGIN /* {'x' * 300} */ v := 'password'; END $$")
-        refusal = refuse(project, code=1, env={"LOCK_TIMEOUT": "100ms", "LOCK_ATTEMPTS": "2"})
+        refusal = refuse(project, code=1, env={"LOCK_TIMEOUT": "100ms", "LOCK_PATIENCE": "1s"})
     assert "DECLARE v text := ***" in refusal.stdout
     assert "heim" not in refusal.stdout + refusal.stderr

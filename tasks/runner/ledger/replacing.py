@@ -40,9 +40,13 @@ def is_replaceable(fault: TableFault) -> bool:
 
 
 def compose_replacing(schema: str, objects: Iterable[tuple[str, str, str]]) -> str:
-    """Return the SQL that drops these objects, all of them first, and creates them again; it plans no query of the tables."""
+    """Return the SQL that drops these objects, all of them first, and creates them again; it plans no query of the tables.
+
+    The log gets the column that the row about this has, which the log of an older version lacks.
+    """
     known = list(dict.fromkeys(objects))
-    return "\n".join([*(_drop(schema, *each) for each in known), *(_create(schema, *each) for each in known)])
+    column = f"ALTER TABLE IF EXISTS {quote_qualified(schema, _LOG)} ADD COLUMN IF NOT EXISTS locks pg_catalog.text;"
+    return "\n".join([column, *(_drop(schema, *each) for each in known), *(_create(schema, *each) for each in known)])
 
 
 def list_objects(faults: Sequence[TableFault]) -> list[tuple[str, str, str]]:
