@@ -287,3 +287,10 @@ def test_long_blocking_of_an_app_is_refused_with_yes_too(rewriting: RemoteOperat
     assert "would keep all queries out of public.a" in refused.stderr
     assert "inv db.migrate --env=prod --yes --allow-blocking" in refused.stderr
     rewriting.inv(*TASK, "--yes", "--allow-blocking", check=0, MAX_BLOCKING="1ms")
+
+
+def test_uploaded_files_are_forecast_and_removed_whether_they_run_or_not(rewriting: RemoteOperator) -> None:
+    for exit_code, flags in ((3, ()), (0, ("--allow-blocking",))):
+        done = rewriting.inv(*TASK, "--yes", "--upload", *flags, check=exit_code, MAX_BLOCKING="1ms")
+        assert "Forecast for prod:" in done.stdout
+        rewriting.assert_clean()
