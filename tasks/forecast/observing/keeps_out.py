@@ -26,7 +26,7 @@ _ON_TABLE: Mapping[Operation, str] = {
 }
 _ON_INDEX: Mapping[Operation, str] = {name: mode for name, mode in _ON_TABLE.items() if name != "ddl"}
 _POSSIBLE: Mapping[str, set[Operation]] = {"m": {"select", "ddl"}}
-"""The operations that a kind of relation has: nobody writes to the rows of a materialized view."""
+"""The operations that a kind of relation has: no statement writes to the rows of a materialized view."""
 _WRITES = re.compile(r"\b(?:insert\s+into|update|delete\s+from|merge\s+into)\b")
 _WEAK = re.compile(r"\bfor\s+(key\s+share|share|no\s+key\s+update)\b")
 _LOCKING = re.compile(r"\bfor\s+(?:no\s+key\s+)?update\b|\bfor\s+(?:key\s+)?share\b")

@@ -253,7 +253,7 @@ def _group(pairs: Iterable[tuple[int, int]]) -> dict[int, tuple[int, ...]]:
 def compose_details(oids: frozenset[int] | None, *, own: bool) -> str:
     """Return a query for the state of some relations and of those whose rows the open transaction wrote, as one JSON value.
 
-    None stands for all that initdb has not made.
+    None means all that initdb has not made.
 
     The counts are those that the session has not yet reported if `own`, else those of all sessions.
     https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-STATS-VIEWS

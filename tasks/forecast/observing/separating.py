@@ -1,4 +1,4 @@
-"""Give each statement of a file a transaction of its own, so that its locks are seen apart from those before it."""
+"""Run each statement of a file in a transaction of its own, so that its locks are seen apart from those before it."""
 
 from __future__ import annotations
 

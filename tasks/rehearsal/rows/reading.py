@@ -75,7 +75,7 @@ SELECT i.indrelid::int8, ARRAY(
 
 
 def read_shapes(connection: psycopg.Connection, only: Collection[int] | None = None) -> Shapes:
-    """Return the user tables, without those of extensions, the ledger, and partitions; `only` those of some oids, if given."""
+    """Return the user tables, without those of extensions, the ledger, and partitions; with `only`, those with these oids."""
     wanted = f"{_TABLES} AND c.oid = ANY (%s) ORDER BY 2"
     found = connection.execute(f"{_TABLES} ORDER BY 2") if only is None else connection.execute(wanted, [list(only)])
     names: dict[int, str] = dict(found.fetchall())

@@ -27,7 +27,7 @@ SELECT t.* FROM pg_locks x JOIN pg_prepared_xacts t ON t.transaction = x.transac
 """
 """The prepared transaction of a lock, which has no process; one of its locks is on its own number."""
 PREPARED = "prepared"
-"""The state of a Session that stands for a prepared transaction, which has no process: its pid is 0."""
+"""The state of a Session for a prepared transaction, which has no process: its pid is 0."""
 REPORT_AFTER_S = 2.0
 """How long a statement may run before its waiting is reported."""
 
@@ -98,7 +98,7 @@ def shorten_query(query: str) -> str:
 
 
 def show_prepared(name: str, owner: str, since: str) -> Session:
-    """Return the Session that stands for a prepared transaction."""
+    """Return the Session for a prepared transaction."""
     return Session(0, owner, f"prepared transaction {name}", "", PREPARED, since, "")
 
 

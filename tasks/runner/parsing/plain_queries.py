@@ -87,7 +87,7 @@ def read_query(text: str) -> PlainQuery:
 def restore_syntax(text: str) -> str:
     """Return a query without comments, in which a parameter is at no place where only a constant may be.
 
-    `interval $1` becomes `CAST($1 AS interval)`, and `EXTRACT($1 FROM x)` a call of the function that it stands for.
+    `interval $1` becomes `CAST($1 AS interval)`, and `EXTRACT($1 FROM x)` a call of its function.
     """
     pieces = [token if token.kind not in COMMENTS else token._replace(kind="space", text=" ") for token in tokenize(text)]
     words = [number for number, token in enumerate(pieces) if token.kind != "space"]
