@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tasks.postgres.lock_modes import ACCESS_EXCLUSIVE, EXCLUSIVE, MODES, SHARE, SHARE_ROW_EXCLUSIVE, SHARE_UPDATE_EXCLUSIVE
 from tasks.postgres.quoting import quote_qualified
-from tasks.postgres.targets import Node
+from tasks.postgres.targets import Node, read_relation_name
 
 CHILDREN = "children"
 """The request includes all tables below the named one: its partitions, and the tables that inherit from it."""
@@ -51,10 +51,6 @@ def has_requests(kind: str) -> bool:
     return kind in _READERS
 
 
-def _name(relation: Node) -> tuple[str, str]:
-    return relation.get("schemaname", ""), relation["relname"]
-
-
 def _name_parts(parts: Iterable[Node]) -> tuple[str, str]:
     """Return the name of a list of strings; one of three begins with the database."""
     names = [part["String"]["sval"] for part in parts]
@@ -90,7 +86,7 @@ _RECURSIVE = frozenset({"AT_AddColumn", "AT_DropColumn", "AT_AlterColumnType", "
 
 def _alter(node: Node) -> Iterator[LockRequest]:
     """Yield the strongest lock of the subcommands, which is requested first, and those on other tables."""
-    name = _name(node["relation"])
+    name = read_relation_name(node["relation"])
     found: list[tuple[str, str]] = []
     others: list[LockRequest] = []
     for item in node.get("cmds", ()):
@@ -127,7 +123,7 @@ def _read_others(command: Node) -> Iterator[LockRequest]:
     """Yield the locks of a subcommand on other tables: partitions, and those that a foreign key references."""
     definition = command.get("def", {})
     if "PartitionCmd" in definition and "name" in definition["PartitionCmd"]:
-        yield LockRequest(_name(definition["PartitionCmd"]["name"]), ACCESS_EXCLUSIVE)
+        yield LockRequest(read_relation_name(definition["PartitionCmd"]["name"]), ACCESS_EXCLUSIVE)
     if not command.get("missing_ok"):
         yield from _read_references((definition,))
 
@@ -138,7 +134,7 @@ def _read_references(elements: Iterable[Node]) -> Iterator[LockRequest]:
         for item in constraints:
             table = item.get("Constraint", {}).get("pktable")
             if table:
-                yield LockRequest(_name(table), SHARE_ROW_EXCLUSIVE)
+                yield LockRequest(read_relation_name(table), SHARE_ROW_EXCLUSIVE)
 
 
 def _create(node: Node) -> Iterator[LockRequest]:
@@ -147,7 +143,7 @@ def _create(node: Node) -> Iterator[LockRequest]:
     own = node["relation"]["relname"]
     parent = ACCESS_EXCLUSIVE if "partbound" in node else SHARE_UPDATE_EXCLUSIVE
     for item in node.get("inhRelations", ()):
-        yield LockRequest(_name(item["RangeVar"]), parent)
+        yield LockRequest(read_relation_name(item["RangeVar"]), parent)
     yield from (each for each in _read_references(node.get("tableElts", ())) if each.name[1] != own)
 
 
@@ -177,20 +173,20 @@ def _rename(node: Node) -> Iterator[LockRequest]:
     kind = node["renameType"]
     mode = SHARE_UPDATE_EXCLUSIVE if kind == "OBJECT_INDEX" else ACCESS_EXCLUSIVE
     recurses = kind == "OBJECT_COLUMN" and node.get("relationType") == "OBJECT_TABLE" and node["relation"].get("inh")
-    yield LockRequest(_name(node["relation"]), mode, CHILDREN if recurses else "")
+    yield LockRequest(read_relation_name(node["relation"]), mode, CHILDREN if recurses else "")
 
 
 def _index(node: Node) -> Iterator[LockRequest]:
     if node.get("concurrent"):
-        yield LockRequest(_name(node["relation"]), SHARE_UPDATE_EXCLUSIVE)
+        yield LockRequest(read_relation_name(node["relation"]), SHARE_UPDATE_EXCLUSIVE)
     else:
-        yield LockRequest(_name(node["relation"]), SHARE, PARTITIONS if node["relation"].get("inh") else "")
+        yield LockRequest(read_relation_name(node["relation"]), SHARE, PARTITIONS if node["relation"].get("inh") else "")
 
 
 def _reindex(node: Node) -> Iterator[LockRequest]:
     if "relation" not in node:
         return
-    name = _name(node["relation"])
+    name = read_relation_name(node["relation"])
     concurrent = any(each["DefElem"]["defname"] == "concurrently" for each in node.get("params", ()))
     strong, weak = (SHARE_UPDATE_EXCLUSIVE, SHARE_UPDATE_EXCLUSIVE) if concurrent else (ACCESS_EXCLUSIVE, SHARE)
     if node["kind"] == "REINDEX_OBJECT_INDEX":
@@ -209,19 +205,19 @@ def _vacuum(node: Node) -> Iterator[LockRequest]:
     for item in node.get("rels", ()):
         relation = item["VacuumRelation"].get("relation")
         if relation:
-            yield LockRequest(_name(relation), mode)
+            yield LockRequest(read_relation_name(relation), mode)
 
 
 def _lock(node: Node) -> Iterator[LockRequest]:
     for item in node["relations"]:
         relation = item["RangeVar"]
-        yield LockRequest(_name(relation), MODES[node["mode"] - 1], CHILDREN if relation.get("inh") else "")
+        yield LockRequest(read_relation_name(relation), MODES[node["mode"] - 1], CHILDREN if relation.get("inh") else "")
 
 
 def _truncate(node: Node) -> Iterator[LockRequest]:
     for item in node["relations"]:
         relation = item["RangeVar"]
-        yield LockRequest(_name(relation), ACCESS_EXCLUSIVE, CHILDREN if relation.get("inh") else "")
+        yield LockRequest(read_relation_name(relation), ACCESS_EXCLUSIVE, CHILDREN if relation.get("inh") else "")
 
 
 def _comment(node: Node) -> Iterator[LockRequest]:
@@ -237,28 +233,28 @@ def _of(field: str, mode: str) -> Callable[[Node], Iterator[LockRequest]]:
 
     def read(node: Node) -> Iterator[LockRequest]:
         if field in node:
-            yield LockRequest(_name(node[field]), mode)
+            yield LockRequest(read_relation_name(node[field]), mode)
 
     return read
 
 
 def _trigger(node: Node) -> Iterator[LockRequest]:
-    yield LockRequest(_name(node["relation"]), SHARE_ROW_EXCLUSIVE, PARTITIONS if node.get("row") else "")
+    yield LockRequest(read_relation_name(node["relation"]), SHARE_ROW_EXCLUSIVE, PARTITIONS if node.get("row") else "")
 
 
 def _refresh(node: Node) -> Iterator[LockRequest]:
-    yield LockRequest(_name(node["relation"]), EXCLUSIVE if node.get("concurrent") else ACCESS_EXCLUSIVE)
+    yield LockRequest(read_relation_name(node["relation"]), EXCLUSIVE if node.get("concurrent") else ACCESS_EXCLUSIVE)
 
 
 def _view(node: Node) -> Iterator[LockRequest]:
     if node.get("replace"):
-        yield LockRequest(_name(node["view"]), ACCESS_EXCLUSIVE)
+        yield LockRequest(read_relation_name(node["view"]), ACCESS_EXCLUSIVE)
 
 
 def _statistics(node: Node) -> Iterator[LockRequest]:
     for item in node.get("relations", ()):
         if "RangeVar" in item:
-            yield LockRequest(_name(item["RangeVar"]), SHARE_UPDATE_EXCLUSIVE)
+            yield LockRequest(read_relation_name(item["RangeVar"]), SHARE_UPDATE_EXCLUSIVE)
 
 
 _READERS: dict[str, Callable[[Node], Iterator[LockRequest]]] = {

@@ -12,7 +12,7 @@ from typing import Literal
 
 from tasks.postgres.lock_modes import ACCESS_EXCLUSIVE, ROW_EXCLUSIVE, SHARE, SHARE_UPDATE_EXCLUSIVE
 from tasks.postgres.nontransactional import is_on
-from tasks.postgres.targets import Node, find_detached
+from tasks.postgres.targets import Node, find_detached, read_relation_name
 
 Role = Literal["table", "index", "indexes", "tree", "parent", "partition"]
 """What a lock is on: the tables that a statement works on (its partitions, if it is partitioned), the index that it names, the
@@ -65,12 +65,8 @@ def find_outside_locks(node_name: str, node: Node) -> OutsideLocks | None:
     return next((row for row in OUTSIDE_LOCKS if row.node == node_name and row.applies(node)), None)
 
 
-def _read(relation: Node) -> tuple[str, str]:
-    return relation.get("schemaname", ""), relation["relname"]
-
-
 def _name_relation(node: Node) -> NamedRelations:
-    return NamedRelations((_read(node["relation"]),)) if "relation" in node else NamedRelations(clustered=True)
+    return NamedRelations((read_relation_name(node["relation"]),)) if "relation" in node else NamedRelations(clustered=True)
 
 
 def _name_dropped(node: Node) -> NamedRelations:
@@ -80,17 +76,17 @@ def _name_dropped(node: Node) -> NamedRelations:
 
 def _name_reindexed(node: Node) -> NamedRelations:
     if "relation" in node:
-        return NamedRelations((_read(node["relation"]),))
+        return NamedRelations((read_relation_name(node["relation"]),))
     return NamedRelations(schema=node.get("name", "") if node["kind"] == "REINDEX_OBJECT_SCHEMA" else "")
 
 
 def _name_vacuumed(node: Node) -> NamedRelations:
-    return NamedRelations(tuple(_read(each["VacuumRelation"]["relation"]) for each in node.get("rels", ())))
+    return NamedRelations(tuple(read_relation_name(each["VacuumRelation"]["relation"]) for each in node.get("rels", ())))
 
 
 def _name_detached(node: Node) -> NamedRelations:
     partition = find_detached(node) or {}
-    return NamedRelations((_read(partition["name"]), _read(node["relation"])))
+    return NamedRelations((read_relation_name(partition["name"]), read_relation_name(node["relation"])))
 
 
 def _reindexes(index: bool, *, concurrently: bool) -> Callable[[Node], bool]:

@@ -29,6 +29,11 @@ class Target:
 COMMITTING = Target("commits")
 
 
+def read_relation_name(relation: Node) -> tuple[str, str]:
+    """Return schema and name of a relation as a statement names it; the schema is empty if it is not named."""
+    return relation.get("schemaname", ""), relation["relname"]
+
+
 def _read_relation(node: Node, field: str = "relation") -> tuple[str, str]:
     relation = node.get(field, {})
     return relation.get("schemaname", ""), relation.get("relname", "")

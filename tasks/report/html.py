@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 
 from tasks.checkout.writing import write_file
-from tasks.console.cells import clean_lines
 from tasks.console.environments import Cell, format_cell, format_heading, order_rows
 from tasks.console.lines import format_time
+from tasks.report.escaping import to_html
 from tasks.report.timeline.page import TIMELINE_STYLE, render_timeline
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import EnvironmentStatus, HistoryRead, StatusesRead
@@ -42,11 +41,11 @@ def write_page(overview: StatusesRead, path: Path, *, histories: Sequence[Histor
 
 def render_page(overview: StatusesRead, now: datetime, histories: Sequence[HistoryRead] = ()) -> str:
     """Return the text of the page."""
-    heads = "".join(f'<th scope="col">{_escape(column.environment)}</th>' for column in overview.environments)
+    heads = "".join(f'<th scope="col">{to_html(column.environment)}</th>' for column in overview.environments)
     rows = "\n".join(_render_row(version, cells) for version, cells in order_rows(overview))
     errors = "".join(f"{_render_error(column)}\n" for column in overview.environments if column.error)
     errors += "".join(
-        f'<p><b class="late">{_escape(column.environment)} has drifted:</b> its schema was changed outside the migrations.</p>\n'
+        f'<p><b class="late">{to_html(column.environment)} has drifted:</b> its schema was changed outside the migrations.</p>\n'
         for column in overview.environments
         if column.drifted
     )
@@ -54,7 +53,7 @@ def render_page(overview: StatusesRead, now: datetime, histories: Sequence[Histo
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Migrations</title>\n'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}{TIMELINE_STYLE}</style></head><body>\n'
-        f"<h1>Migrations</h1>\n<p>{_escape(about)}. Read at {now:%Y-%m-%d %H:%M} UTC.</p>\n{errors}"
+        f"<h1>Migrations</h1>\n<p>{to_html(about)}. Read at {now:%Y-%m-%d %H:%M} UTC.</p>\n{errors}"
         f"{render_timeline(histories)}<h2>Versions</h2>\n"
         f'<table><thead><tr><th scope="col">version</th>{heads}</tr></thead><tbody>\n'
         f"{rows}\n</tbody></table></body></html>\n"
@@ -62,12 +61,12 @@ def render_page(overview: StatusesRead, now: datetime, histories: Sequence[Histo
 
 
 def _render_error(column: EnvironmentStatus) -> str:
-    hint = f"<br>{_escape(column.hint)}" if column.hint else ""
-    return f'<p><b class="unreached">{_escape(column.environment)} could not be reached:</b> {_escape(column.error)}{hint}</p>'
+    hint = f"<br>{to_html(column.hint)}" if column.hint else ""
+    return f'<p><b class="unreached">{to_html(column.environment)} could not be reached:</b> {to_html(column.error)}{hint}</p>'
 
 
 def _render_row(version: str, cells: tuple[Cell, ...]) -> str:
-    return f'<tr><th scope="row">{_escape(version)}</th>{"".join(map(_render_cell, cells))}</tr>'
+    return f'<tr><th scope="row">{to_html(version)}</th>{"".join(map(_render_cell, cells))}</tr>'
 
 
 def _render_cell(cell: Cell) -> str:
@@ -75,8 +74,4 @@ def _render_cell(cell: Cell) -> str:
     if row is not None:
         by = row.applied_by if row.applied_by.startswith(_ADOPTED) else f"by {row.applied_by}" if row.applied_by else ""
         title = "; ".join(part for part in (row.state, format_time(row.applied_at), by, row.note) if part)
-    return f'<td class="{_escape(cell.kind)}" title="{_escape(title)}">{_escape(format_cell(cell))}</td>'
-
-
-def _escape(text: str) -> str:
-    return escape("\n".join(clean_lines(text)))
+    return f'<td class="{to_html(cell.kind)}" title="{to_html(title)}">{to_html(format_cell(cell))}</td>'

@@ -237,7 +237,7 @@ def _needs_separation(migration: RehearsedMigration) -> bool:
 
 
 def _forbid_workers(database: ScratchDatabase) -> None:
-    """Let no statement use parallel workers, whose scans do not count for its session."""
+    """Disable parallel workers, whose scans do not count for the session of a statement."""
     for name in ("max_parallel_workers_per_gather", "max_parallel_maintenance_workers"):
         query = sql.SQL("ALTER DATABASE {} SET {} = 0").format(sql.Identifier(database.name), sql.Identifier(name))
         database.server.administer().execute(query)

@@ -57,7 +57,7 @@ def find_sample(statement: Statement) -> FewRows | None:
 
 
 def _shorten(query: Any) -> bool:
-    """Let a query return a few rows without a condition; return False if it has no condition or is too complex."""
+    """Replace the condition of a query by a limit of a few rows; return False if it has no condition or is too complex."""
     if query is None or query.withClause or query.larg or query.valuesLists or not query.whereClause:
         return False
     limited = _parse(f"SELECT LIMIT {_ROWS}")

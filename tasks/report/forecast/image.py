@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from html import escape
 from itertools import groupby
 
 from tasks.console.cells import clean, cut, first_line
 from tasks.console.lines import format_place
 from tasks.forecast.events import StatementForecast
 from tasks.forecast.timeline import LockLane, LockSpan, make_timeline
+from tasks.report.escaping import to_svg
 from tasks.report.forecast.collecting import CompleteForecast
 from tasks.report.forecast.words import describe_kept_out, describe_verdict, find_worst_operation, format_range, name_group
 
@@ -88,14 +88,14 @@ def _draw_files(columns: Sequence[StatementForecast], edges: Sequence[tuple[int,
         start, end = edges[index][0], edges[index + len(file) - 1][1]
         room = int((end - start) / _LABEL_CELL)
         label = cut(clean(version.partition("_")[2] or version), min(room, _MOST_LABEL_CELLS)) if room >= _FEWEST_CELLS else ""
-        yield f'<g><title>{_escape(format_place(version, 0))}</title><path class="file" d="M{start} 4V{high}"/>'
-        yield f'<text class="muted" x="{start + 2}" y="16">{_escape(label)}</text></g>'
+        yield f'<g><title>{to_svg(format_place(version, 0))}</title><path class="file" d="M{start} 4V{high}"/>'
+        yield f'<text class="muted" x="{start + 2}" y="16">{to_svg(label)}</text></g>'
         for statement, (x, right) in zip(file, edges[index:], strict=False):
             number = str(statement.line)
             shown = (
                 f'<text class="muted" x="{x + 3}" y="34">{number}</text>' if len(number) * _LABEL_CELL <= right - x - 1 else ""
             )
-            yield f"<g><title>{_escape(_describe(statement))}</title>{shown}</g>" if shown else ""
+            yield f"<g><title>{to_svg(_describe(statement))}</title>{shown}</g>" if shown else ""
         index += len(file)
 
 
@@ -108,14 +108,14 @@ def _describe(statement: StatementForecast) -> str:
 def _draw_lane(
     name: str, lane: LockLane, columns: Sequence[StatementForecast], edges: Sequence[tuple[int, int]], y: int
 ) -> Iterator[str]:
-    yield f'<g><title>{_escape(name_group(lane.group))}</title><text class="name" x="0" y="{y + 15}">{_escape(name)}</text></g>'
+    yield f'<g><title>{to_svg(name_group(lane.group))}</title><text class="name" x="0" y="{y + 15}">{to_svg(name)}</text></g>'
     yield f'<path class="lane" d="M0 {y + _ROW - 1}H{edges[-1][1]}"/>'
     for span in sorted(lane.spans, key=_weigh):
         letter = find_worst_operation(span.keeps_out)
         x, right = edges[span.first][0], edges[span.last][1]
         until = format_place(columns[span.last].version, columns[span.last].line)
         title = f"{describe_kept_out(span.keeps_out)} wait, to the end of {until}\n{_describe(columns[span.first])}"
-        yield f'<g class="span"><title>{_escape(title)}</title>'
+        yield f'<g class="span"><title>{to_svg(title)}</title>'
         yield f'<rect class="{letter}" x="{x + 1}" y="{y + 3}" width="{right - x - 2}" height="{_ROW - 6}" rx="3"/>'
         yield "</g>"
     for index, letter in _find_labels(lane):
@@ -137,7 +137,3 @@ def _find_labels(lane: LockLane) -> Iterator[tuple[int, str]]:
         if letter not in {"", before}:
             yield column, letter
         before = letter
-
-
-def _escape(text: str) -> str:
-    return escape("\n".join(clean(line) for line in text.split("\n")))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 
 from tasks.checkout.writing import write_file
-from tasks.console.cells import clean, clean_lines
+from tasks.console.cells import clean
 from tasks.console.lines import Style, format_place
 from tasks.forecast.events import ForecastFailed, StatementForecast
+from tasks.report.escaping import to_html
 from tasks.report.forecast.collecting import CompleteForecast
 from tasks.report.forecast.image import IMAGE_STYLE, render_image
 from tasks.report.forecast.text import describe_blockers, describe_locks, describe_work, list_failure, list_not_known, summarize
@@ -47,13 +47,13 @@ def write_page(event: CompleteForecast, path: Path, *, now: datetime | None = No
 def render_page(event: CompleteForecast, now: datetime) -> str:
     """Return the text of the page."""
     environment = f" for {event.started.environment}" if event.started.environment else ""
-    summary = "".join(f"<p>{_escape(line.text)}</p>\n" for line in summarize(event))
+    summary = "".join(f"<p>{to_html(line.text)}</p>\n" for line in summarize(event))
     image = render_image(event)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Forecast</title>\n'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}{IMAGE_STYLE}</style></head><body>\n'
-        f"<h1>Forecast{_escape(environment)}</h1>\n{summary}"
-        f"<p>Migrations: {_escape(event.started.reason)}. Made at {now:%Y-%m-%d %H:%M} UTC.</p>\n"
+        f"<h1>Forecast{to_html(environment)}</h1>\n{summary}"
+        f"<p>Migrations: {to_html(event.started.reason)}. Made at {now:%Y-%m-%d %H:%M} UTC.</p>\n"
         f"{''.join(map(_render_failure, event.failures))}"
         f"{f'<h2>What is locked when</h2>{image}' if image else ''}"
         f"{''.join(_render_statements(event))}{''.join(_render_not_known(event))}</body></html>\n"
@@ -62,7 +62,7 @@ def render_page(event: CompleteForecast, now: datetime) -> str:
 
 def _render_failure(failure: ForecastFailed) -> str:
     lines = "\n".join(line.text for line in list_failure(failure, Style()) if line.text)
-    return f'<h2 class="failed">A migration fails on scratch</h2><pre>{_escape(lines)}</pre>\n'
+    return f'<h2 class="failed">A migration fails on scratch</h2><pre>{to_html(lines)}</pre>\n'
 
 
 def _render_statements(event: CompleteForecast) -> Iterator[str]:
@@ -87,17 +87,13 @@ def _render_row(event: CompleteForecast, statement: StatementForecast) -> str:
     place = format_place(statement.version, statement.line)
     text = statement.statement if len(statement.statement) <= _MOST_TEXT else f"{statement.statement[:_MOST_TEXT]} …"
     return (
-        f'<tr><th scope="row">{_escape(place)}</th><td class="verdict {_escape(statement.verdict)}">'
-        f"{_escape(describe_verdict(statement))}</td><td><pre>{_escape(text)}</pre></td>"
-        f"<td>{'<br>'.join(map(_escape, texts))}</td></tr>"
+        f'<tr><th scope="row">{to_html(place)}</th><td class="verdict {to_html(statement.verdict)}">'
+        f"{to_html(describe_verdict(statement))}</td><td><pre>{to_html(text)}</pre></td>"
+        f"<td>{'<br>'.join(map(to_html, texts))}</td></tr>"
     )
 
 
 def _render_not_known(event: CompleteForecast) -> Iterator[str]:
     texts = list(list_not_known(event))
     if texts:
-        yield f"<h2>Not known</h2>\n<ul>{''.join(f'<li>{_escape(clean(text))}</li>' for text in texts)}</ul>\n"
-
-
-def _escape(text: str) -> str:
-    return escape("\n".join(clean_lines(text)))
+        yield f"<h2>Not known</h2>\n<ul>{''.join(f'<li>{to_html(clean(text))}</li>' for text in texts)}</ul>\n"

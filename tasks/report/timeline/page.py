@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from html import escape
 
 from tasks.console.cells import clean, cut, first_line
 from tasks.console.lines import format_duration, format_time
+from tasks.report.escaping import to_svg
 from tasks.report.timeline.moments import KINDS, Group, Moment, Span, group_moments, list_moments, make_span
 from tasks.runner.events import HistoryRead
 
@@ -44,12 +44,12 @@ def render_timeline(histories: Sequence[HistoryRead]) -> str:
     lanes = [(history, list_moments(history)) for history in histories]
     moments = [moment for _, found in lanes for moment in found]
     notes = [
-        f"<p>{_escape(history.environment)}: the history is not shown: {_escape(history.unknown)}</p>"
+        f"<p>{to_svg(history.environment)}: the history is not shown: {to_svg(history.unknown)}</p>"
         for history in histories
         if history.unknown
     ]
     notes += [
-        f"<p>{_escape(history.environment)}: only the newest {len(history.rows)} entries of the log were read.</p>"
+        f"<p>{to_svg(history.environment)}: only the newest {len(history.rows)} entries of the log were read.</p>"
         for history in histories
         if len(history.rows) >= MOST_ROWS
     ]
@@ -65,7 +65,7 @@ def _draw(lanes: Sequence[tuple[str, Sequence[Moment]]], span: Span) -> Iterator
     drawn: list[str] = []
     y = _AXIS
     for environment, moments in lanes:
-        drawn.append(f'<text class="lane" x="0" y="{y + 18}">{_escape(cut(clean(environment), _MOST_LANE_CELLS))}</text>')
+        drawn.append(f'<text class="lane" x="0" y="{y + 18}">{to_svg(cut(clean(environment), _MOST_LANE_CELLS))}</text>')
         y += _LANE_HEAD
         if not moments:
             drawn.append(f'<text class="kind" x="0" y="{y + 15}">no entries</text>')
@@ -79,7 +79,7 @@ def _draw(lanes: Sequence[tuple[str, Sequence[Moment]]], span: Span) -> Iterator
     wide = _LEFT + _SLOTS * _SLOT + _MARGIN
     about = "; ".join(f"{clean(environment)}: {_count_kinds(moments)}" for environment, moments in lanes)
     yield '<div class="scroll" tabindex="0" role="region" aria-label="Timeline">'
-    yield f'<svg class="timeline" width="{wide}" height="{y}" viewBox="0 0 {wide} {y}" role="img" aria-label="{_escape(about)}">'
+    yield f'<svg class="timeline" width="{wide}" height="{y}" viewBox="0 0 {wide} {y}" role="img" aria-label="{to_svg(about)}">'
     yield from _draw_axis(span, y)
     yield from drawn
     yield "</svg></div>"
@@ -107,7 +107,7 @@ def _draw_row(kind: str, y: int, groups: Sequence[Group]) -> Iterator[str]:
     for group in groups:
         x = _LEFT + group.slot * _SLOT + _SLOT // 2
         number = len(group.moments)
-        yield f'<g class="mark"><title>{_escape(_describe(kind, group))}</title>'
+        yield f'<g class="mark"><title>{to_svg(_describe(kind, group))}</title>'
         if number == 1:
             yield f'<circle class="{name}" cx="{x}" cy="{y + 11}" r="6"/>'
         else:
@@ -149,9 +149,5 @@ def _list_entries(lanes: Sequence[tuple[str, Sequence[Moment]]]) -> Iterator[str
     for moment, environment in entries:
         took = "" if moment.row.duration_ms is None else format_duration(moment.row.duration_ms)
         cells = (format_time(moment.row.at), environment, moment.kind, moment.row.version, _name(moment), took, moment.row.error)
-        yield f"<tr>{''.join(f'<td>{_escape(first_line(cell))}</td>' for cell in cells)}</tr>"
+        yield f"<tr>{''.join(f'<td>{to_svg(first_line(cell))}</td>' for cell in cells)}</tr>"
     yield "</tbody></table></details>"
-
-
-def _escape(text: str) -> str:
-    return escape("\n".join(clean(line) for line in text.split("\n")))

@@ -243,7 +243,7 @@ def _choose_pause(hold_back: HoldBack, run: StatementRun, error: psycopg.Error, 
 
 
 def _point_to_place(hold_back: HoldBack, find_run: Callable[[Step | None], StatementRun]) -> None:
-    """Let the report of an error name the statement that needs the locks, and who has them."""
+    """Set the statement and the blockers for the report of an error: what needs the locks, and who has them."""
     if hold_back.place is not None:
         step, statement = hold_back.place
         run = find_run(step)
