@@ -62,6 +62,21 @@ def test_a_reset_that_is_killed_is_completed_by_the_next(operator: Operator, see
     assert ask(operator, f"SELECT count(*) FROM pg_database WHERE datname = '{name}_reset'") == 0
 
 
+@pytest.mark.parametrize("command", ["db.reset", "db.drop"])
+def test_a_session_that_another_command_ended_is_refused(operator: Operator, command: str) -> None:
+    name = operator.database.name
+    with operator.database.connect() as connection, connection.transaction():
+        connection.execute("LOCK TABLE schema_migrations")
+        process = operator.project.start_inv(command, "--yes")
+        waits = f"datname = '{name}' AND application_name LIKE 'migrate-read %' AND wait_event_type = 'Lock'"
+        wait_until(lambda: count_sessions(operator, waits) == 1)
+        count_sessions(operator, f"{waits} AND pg_terminate_backend(pid)")
+    printed = process.communicate()
+    assert process.returncode == 3, printed
+    assert "a session of this command was ended: another command dropped the database" in printed[1]
+    assert operator.read_states() == {A: "applied", B: "applied"}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("db.reset", "--yes"), ("db.redo",), ("db.mark", B, "--unmark", "--yes"), ("db.drop", "--yes")],

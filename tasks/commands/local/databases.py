@@ -34,6 +34,7 @@ UNCHANGED = "Nothing was changed."
 _AGAIN = "Run the same command again when it has ended."
 _MAINTENANCE = ("postgres", "template1")
 """https://www.postgresql.org/docs/current/manage-ag-createdb.html"""
+_ENDED = psycopg.errors.AdminShutdown.sqlstate
 _EXISTS = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)"
 _SESSIONS = f"""
 SELECT {SESSION_COLUMNS} FROM pg_stat_activity a
@@ -175,7 +176,9 @@ def refuse_ended_sessions() -> Iterator[None]:
     """Raise RefusedError if a session in the database was ended, before anything was changed: another command drops it."""
     try:
         yield
-    except psycopg.errors.AdminShutdown as error:
+    except (psycopg.Error, RunnerError) as error:
+        if error.sqlstate != _ENDED:
+            raise
         raise RefusedError(
             "a session of this command was ended: another command dropped the database", hint=_AGAIN, state=UNCHANGED
         ) from error
