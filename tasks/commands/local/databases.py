@@ -34,7 +34,8 @@ UNCHANGED = "Nothing was changed."
 _AGAIN = "Run the same command again when it has ended."
 _MAINTENANCE = ("postgres", "template1")
 """https://www.postgresql.org/docs/current/manage-ag-createdb.html"""
-_ENDED = psycopg.errors.AdminShutdown.sqlstate
+_ENDED = frozenset({None, psycopg.errors.AdminShutdown.sqlstate})
+"""The errors of a session that was ended: the server's message does not always arrive."""
 _EXISTS = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)"
 _SESSIONS = f"""
 SELECT {SESSION_COLUMNS} FROM pg_stat_activity a
@@ -173,14 +174,17 @@ def _reserve(connection: psycopg.Connection, name: str) -> None:
 
 @contextmanager
 def refuse_ended_sessions() -> Iterator[None]:
-    """Raise RefusedError if a session in the database was ended, before anything was changed: another command drops it."""
+    """Raise RefusedError if a session in the database was ended, before anything was changed: another command may drop it."""
     try:
         yield
-    except (psycopg.Error, RunnerError) as error:
-        if error.sqlstate != _ENDED:
+    except ConnectError:
+        raise
+    except (psycopg.OperationalError, RunnerError) as error:
+        cause = error.__cause__ if isinstance(error, RunnerError) else error
+        if not isinstance(cause, psycopg.OperationalError) or cause.sqlstate not in _ENDED:
             raise
         raise RefusedError(
-            "a session of this command was ended: another command dropped the database", hint=_AGAIN, state=UNCHANGED
+            "a session of this command was ended; another command may have dropped the database", hint=_AGAIN, state=UNCHANGED
         ) from error
 
 
