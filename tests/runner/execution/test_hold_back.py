@@ -70,6 +70,24 @@ def open_transaction(connection: psycopg.Connection[Any], statement: str = "TABL
     connection.execute(GRACE)
 
 
+def run_behind(
+    database: Database, blocker: psycopg.Connection[Any], events: Iterator[Event], *, late: bool = True
+) -> list[Event]:
+    """Run while a session has a lock on the table a, until the run is held back and no session waits; return the events.
+
+    If it is `late`, it gets the lock when the first statement starts.
+    """
+    seen: list[Event] = []
+    for event in events:
+        if late and isinstance(event, StatementStarted) and not pick(seen, StatementStarted):
+            blocker.execute("BEGIN; TABLE a")
+        seen.append(event)
+        if isinstance(event, HeldBack):
+            check_nobody_waits(database)
+            blocker.rollback()
+    return seen
+
+
 def count_tries(events: list[Event]) -> int:
     """Return how often the first statement was started."""
     return len([event for event in pick(events, StatementStarted) if event.number == 1])
@@ -86,16 +104,9 @@ def busy(any_operator: Operator) -> Operator:
 
 
 def test_behind_a_long_transaction_the_application_is_stalled_only_once(busy: Operator) -> None:
-    events: list[Event] = []
     with busy.database.connect() as blocker:
         pid = blocker.info.backend_pid
-        for event in go_up(busy, PATIENT):
-            if isinstance(event, StatementStarted) and not pick(events, StatementStarted):
-                blocker.execute("BEGIN; TABLE a")
-            events.append(event)
-            if isinstance(event, HeldBack):
-                check_nobody_waits(busy.database)
-                blocker.rollback()
+        events = run_behind(busy.database, blocker, go_up(busy, PATIENT))
     ((retried),) = pick(events, Retried)
     assert (retried.holds_back, retried.pause_s) == (True, 0.0)
     assert [session.pid for session in retried.blockers] == [pid]
@@ -161,14 +172,14 @@ def test_a_blocker_of_another_role_whose_age_is_hidden(busy: Operator, make_role
     busy.database.execute(f'ALTER TABLE a OWNER TO "{role}"')
     for (table,) in busy.database.query("SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'schema_mig%%'"):
         busy.database.execute(f'ALTER TABLE {table} OWNER TO "{role}"')
-    events: list[Event] = []
     with busy.database.connect() as blocker:
         open_transaction(blocker)
-        for event in go_up(Operator(busy.project, busy.database, url=use_as(busy.database, role).url), PATIENT):
-            events.append(event)
-            if isinstance(event, HeldBack):
-                check_nobody_waits(busy.database)
-                blocker.rollback()
+        events = run_behind(
+            busy.database,
+            blocker,
+            go_up(Operator(busy.project, busy.database, url=use_as(busy.database, role).url), PATIENT),
+            late=False,
+        )
     assert count_tries(events) == 2
     ((retried),) = pick(events, Retried)
     assert retried.holds_back
@@ -281,15 +292,10 @@ def test_behind_a_pooler_it_is_held_back_too(operator: Operator, pgbouncer: Pool
     operator.write(A, "CREATE TABLE a (id int);")
     operator.migrate()
     operator.write(B, "ALTER TABLE a ADD n int;")
-    events: list[Event] = []
     with operator.database.connect() as blocker:
-        for event in go_up(Operator(operator.project, operator.database, url=pgbouncer.url), PATIENT):
-            if isinstance(event, StatementStarted) and not pick(events, StatementStarted):
-                blocker.execute("BEGIN; TABLE a")
-            events.append(event)
-            if isinstance(event, HeldBack):
-                check_nobody_waits(operator.database)
-                blocker.rollback()
+        events = run_behind(
+            operator.database, blocker, go_up(Operator(operator.project, operator.database, url=pgbouncer.url), PATIENT)
+        )
     assert count_tries(events) == 2
     assert list_done(events) == [B]
 
@@ -299,14 +305,9 @@ def test_a_statement_outside_a_transaction_is_held_back(operator: Operator, stat
     operator.write(A, "CREATE TABLE a (id int); CREATE INDEX a_id ON a (id);")
     operator.migrate()
     operator.write(B, f"-- migrate: no-transaction\n{statement};")
-    events: list[Event] = []
     with operator.database.connect() as blocker:
         open_transaction(blocker)
-        for event in go_up(operator, PATIENT):
-            events.append(event)
-            if isinstance(event, HeldBack):
-                check_nobody_waits(operator.database)
-                blocker.rollback()
+        events = run_behind(operator.database, blocker, go_up(operator, PATIENT), late=False)
     assert pick(events, Retried) == []
     assert len(pick(events, HeldBack)) == 1
 
@@ -317,15 +318,8 @@ def test_an_unseen_blocker_is_looked_for_after_the_timeout(operator: Operator) -
     operator.migrate()
     operator.write(B, "SET lock_timeout = '10ms';\nALTER TABLE a ADD n int;\nLOCK TABLE a NOWAIT;")
     policy = RetryPolicy(lock_timeout_ms=20_000, attempts=3)
-    events: list[Event] = []
     with operator.database.connect() as blocker:
-        for event in go_up(operator, policy):
-            if isinstance(event, StatementStarted) and not pick(events, StatementStarted):
-                blocker.execute("BEGIN; TABLE a")
-            events.append(event)
-            if isinstance(event, HeldBack):
-                check_nobody_waits(operator.database)
-                blocker.rollback()
+        events = run_behind(operator.database, blocker, go_up(operator, policy))
     assert [event.holds_back for event in pick(events, Retried)] == [True]
     assert list_done(events) == [B]
 
@@ -394,13 +388,8 @@ def test_a_seed_is_held_back_too(operator: Operator) -> None:
     operator.write(A, "CREATE TABLE a (id int);")
     operator.migrate()
     operator.project.write_seed("001_a", "TRUNCATE a;")
-    events: list[Event] = []
     with operator.database.connect() as blocker:
         open_transaction(blocker)
-        for event in seed(operator.make_runner(policy=PATIENT)):
-            events.append(event)
-            if isinstance(event, HeldBack):
-                check_nobody_waits(operator.database)
-                blocker.rollback()
+        events = run_behind(operator.database, blocker, seed(operator.make_runner(policy=PATIENT)), late=False)
     assert pick(events, Retried) == []
     assert list_done(events) == ["001_a"]
