@@ -16,7 +16,7 @@ import psycopg
 from tasks.postgres.lock_requests import LockRequest
 from tasks.runner.clock import show_moment
 from tasks.runner.database.activity import Awaited
-from tasks.runner.database.blocking_transactions import BlockingTransaction, SegmentRequests
+from tasks.runner.database.blocking_transactions import BlockingTransaction, SegmentRequests, list_sessions
 from tasks.runner.events import HeldBack, Session
 from tasks.runner.ledger.tables import TABLE
 from tasks.runner.parsing import Statement
@@ -78,7 +78,7 @@ class HoldBack:
         if not numbers or not self._patience_s:
             return False
         found = [each for each in self._look() if each.number in numbers]
-        self.blockers = tuple(dict.fromkeys(each.session for each in found))
+        self.blockers = list_sessions(found)
         return self.add(Awaited(transactions=tuple((each.session.pid, each.virtual_id) for each in found)), place)
 
     def wait(self) -> Iterator[HeldBack]:
@@ -112,7 +112,7 @@ class HoldBack:
         if reasons:
             numbers = [each.number for each in reasons if each.number]
             self.place = self._places[min(numbers) - 1] if numbers else self.place
-            self.blockers = tuple(dict.fromkeys(each.session for each in reasons))
+            self.blockers = list_sessions(reasons)
         return reasons
 
     def _look(self) -> tuple[BlockingTransaction, ...]:

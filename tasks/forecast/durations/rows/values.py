@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -189,12 +189,3 @@ _SIMPLE: dict[str, str] = {
     "point": "point(({k})::float8, 1)",
     "xml": "'<a>' || ({k}) || '</a>'",
 }
-
-
-def list_passing(candidates: Sequence[str], passes: Callable[[str], bool], *, most: int) -> tuple[str, ...]:
-    """Return the first candidates that pass, at most so many."""
-    found: list[str] = []
-    for candidate in candidates:
-        if len(found) < most and passes(candidate):
-            found.append(candidate)
-    return tuple(found)
