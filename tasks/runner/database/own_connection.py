@@ -49,7 +49,8 @@ class OwnConnection(psycopg.Connection[TupleRow]):
     search_path that exist, in its order, when the session was opened; `path`: the SQL that puts that search_path in force for a
     transaction behind a pooler; `own_settings`: the SQL that puts our own settings in force for a transaction, empty if the
     session has them anyway; `is_own`: whether they are in force in the open transaction; `ledger_owner`: the setting
-    LEDGER_OWNER.
+    LEDGER_OWNER; `probed`: the answer to the query that was sent with the settings; `ahead`: what the message that began the
+    open transaction has read.
     """
 
     pooled = False
@@ -58,6 +59,8 @@ class OwnConnection(psycopg.Connection[TupleRow]):
     own_settings = ""
     is_own = False
     ledger_owner = ""
+    probed: Any = None
+    ahead: object = None
 
     def load_any_bytes(self) -> None:
         """Accept texts of a database that stores any bytes, in names too."""
@@ -66,14 +69,10 @@ class OwnConnection(psycopg.Connection[TupleRow]):
 
     @contextmanager
     def transaction(self, savepoint_name: str | None = None, force_rollback: bool = False) -> Iterator[psycopg.Transaction]:
-        """Open a transaction under our own settings, or a savepoint in the open one."""
-        missing = find_missing_settings(self)
+        """Open a transaction under our own settings, which precede its first statement, or a savepoint in the open one."""
         before = self.is_own
         try:
             with super().transaction(savepoint_name, force_rollback) as transaction:
-                if missing:
-                    psycopg.ClientCursor(self).execute(missing)
-                    self.is_own = True
                 yield transaction
         finally:
             # A rollback resets the settings.

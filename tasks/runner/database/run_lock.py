@@ -119,9 +119,9 @@ class RunLock:
             self._connection.close()
 
     def _try_lock(self) -> bool:
-        begin_own(self._connection, "ISOLATION LEVEL READ COMMITTED")
-        row = self._connection.execute(f"SELECT pg_try_advisory_xact_lock({LOCK_KEY})").fetchone()
-        if row is not None and row[0]:
+        attempt = f"SELECT pg_catalog.pg_try_advisory_xact_lock({LOCK_KEY})"
+        if begin_own(self._connection, "ISOLATION LEVEL READ COMMITTED", attempt) == "t":
+            self._answered_at = time.monotonic()
             return True
         run_sql(self._connection, "ROLLBACK")
         return False

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -48,9 +47,6 @@ _HOSTS = ("host", "hostaddr", "port")
 _COPY_CHUNK = 65536
 _HANDLED = frozenset({pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH})
 _CANCEL_TIMEOUT_S = 10.0
-_SPIN_S = 0.0005 if (os.cpu_count() or 1) > 1 else 0.0
-"""How long to poll for an answer before blocking: to sleep and be woken takes longer than many statements.
-On a single processor, polling would keep the server from working."""
 _COMMANDS = re.compile("BEGIN|COMMIT|ROLLBACK|RESET |SET CONSTRAINTS |SET application_name |DROP INDEX CONCURRENTLY ")
 """The beginnings of what `run_sql` sends as it is: it begins or ends what our own settings apply to, or needs no transaction."""
 
@@ -63,12 +59,14 @@ def connect(
     lock_timeout_ms: int = 0,
     limit_s: float = math.inf,
     ledger_owner: str = "",
+    compose_probe: Callable[[OwnConnection], str] | None = None,
 ) -> OwnConnection:
     """Return an autocommit connection with `name` as its application_name, under our own settings.
 
     If it `runs_files`, their statements get the settings of the role and the database instead, and only our own SQL gets ours,
     with this lock_timeout. Nothing is prepared implicitly: a file may deallocate it, a pooler may not have it, and the portal of
     a prepared statement keeps a snapshot, for which CREATE INDEX CONCURRENTLY waits. `ledger_owner`: the setting LEDGER_OWNER.
+    `compose_probe`: returns a query of one JSON value, which is sent with the settings; the answer is in `probed`.
 
     Raises ConnectError with the server's reason and what to check; it never contains the password. Raises RefusedError if the
     server is older than OLDEST_VERSION.
@@ -94,7 +92,8 @@ def connect(
         connection.ledger_owner = ledger_owner
         # Our own transactions see what was committed before their locks, whatever default_transaction_isolation is.
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-        _settle(connection, options, runs_files=runs_files, lock_timeout_ms=lock_timeout_ms, limit_s=limit_s)
+        probe = compose_probe(connection) if compose_probe else ""
+        _settle(connection, options, probe, runs_files=runs_files, lock_timeout_ms=lock_timeout_ms, limit_s=limit_s)
     except (psycopg.Error, UnicodeError) as error:
         raise build_connect_error(error, url, parameters) from error
     if read_encoding(connection) == SQL_ASCII:
@@ -102,13 +101,17 @@ def connect(
     return connection
 
 
-def _settle(connection: OwnConnection, options: str, *, runs_files: bool, lock_timeout_ms: int, limit_s: float) -> None:
+def _settle(
+    connection: OwnConnection, options: str, probe: str, *, runs_files: bool, lock_timeout_ms: int, limit_s: float
+) -> None:
     """Put our own settings in force for the session, in one round trip; behind a pooler, prepare that for each transaction."""
     version = connection.info.server_version
     settings = list_start_settings(version, runs_files=runs_files)
     try:
-        answer = run_sql(connection, compose_opening(options, settings, connection.pgconn.backend_pid), limit_s=limit_s)
-        found = json.loads(answer or "{}")
+        opening = compose_opening(options, settings, connection.pgconn.backend_pid, probe)
+        found = json.loads(run_sql(connection, opening, limit_s=limit_s) or "{}")
+        if probe:
+            found, connection.probed = found["opened"], found["probed"]
         connection.pooled = bool(found["pooled"])
         connection.schemas = tuple(name for name in found["schemas"] if not name.startswith("pg_temp_"))
     except BaseException:
@@ -121,9 +124,12 @@ def _settle(connection: OwnConnection, options: str, *, runs_files: bool, lock_t
         connection.cursor_factory = OwnCursor
 
 
-def begin_own(connection: psycopg.Connection, mode: str, *following: str) -> None:
-    """Begin a transaction under our own settings, with options as in BEGIN, and run what follows, other settings at first."""
-    run_sql(connection, "; ".join(filter(None, (f"BEGIN {mode}", find_own_settings(connection), *following))))
+def begin_own(connection: psycopg.Connection, mode: str, *following: str) -> str | None:
+    """Begin a transaction under our own settings, with options as in BEGIN, and run what follows, other settings at first.
+
+    Return the first value of the last result.
+    """
+    return run_sql(connection, "; ".join(filter(None, (f"BEGIN {mode}", find_own_settings(connection), *following))))
 
 
 def read_encoding(connection: psycopg.Connection) -> str:
@@ -211,20 +217,8 @@ class Execution:
         if self._pgconn.parameter_status(b"client_encoding") not in (None, UTF8.encode()):
             self._pgconn.exec_(f"SET client_encoding = '{UTF8}'".encode())
 
-    def _spin(self) -> bool:
-        """Poll for an answer for a moment; return True if it arrived."""
-        is_busy, consume_input, now = self._pgconn.is_busy, self._pgconn.consume_input, time.monotonic
-        until = now() + _SPIN_S
-        while is_busy():
-            if now() > until:
-                return False
-            consume_input()
-        return True
-
     def _wait(self, start: float) -> Iterator[float]:
         """Wait for an answer; yield at each interval, raise Interruption on a stop."""
-        if not self._pgconn.flush() and self._spin():
-            return
         readers: list[int | Stop] = [self._pgconn.socket, *([self._stop] if self._stop else [])]
         while True:
             unsent = self._pgconn.flush()

@@ -38,6 +38,11 @@ SESSION_DEFAULTS = """
 
 https://www.postgresql.org/docs/current/catalog-pg-db-role-setting.html
 """
+_OPENED = "migrate.opened"
+"""A setting of one transaction, in which the first statement of a message leaves its result for the next one."""
+_READ_OPENED = f"pg_catalog.current_setting('{_OPENED}')::pg_catalog.json"
+PROBED_SCHEMAS = f"ARRAY(SELECT pg_catalog.json_array_elements_text({_READ_OPENED} OPERATOR(pg_catalog.->) 'schemas'))"
+"""SQL for the schemas of the role's own search_path, in a query that is sent with the settings of a session."""
 _OWN_ROLE = "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL role TO DEFAULT"
 _CHECKS_CONNECTION_SINCE = 140000
 _CHECK_CONNECTION = {"client_connection_check_interval": "5s"}
@@ -71,21 +76,29 @@ def compose_role_path(options: str) -> str:
     return "" if "search_path" in options else _ROLE_PATH
 
 
-def compose_opening(options: str, settings: Mapping[str, str], backend_pid: int) -> str:
+def compose_opening(options: str, settings: Mapping[str, str], backend_pid: int, probe: str = "") -> str:
     """Return the SQL that sets the start settings, unless behind a pooler, and returns as JSON what the session is.
 
     It runs under the role's own search_path, which it reads, so it names every schema. The server sends its process id at the
     start of a session (BackendKeyData); a pooler sends an invented one.
     https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
+    `probe`: a query of one JSON value, which runs under our own settings; both are then in one JSON value.
     """
     own = f"pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) '{backend_pid}'"
     calls = ", ".join(f"pg_catalog.set_config('{name}', '{value}', false)" for name, value in settings.items())
+    found = f"pg_catalog.json_build_object('pooled', NOT {own}, 'schemas', role.schemas)"
+    if probe:
+        found = f"pg_catalog.set_config('{_OPENED}', {found}::pg_catalog.text, true)"
     # The schemas are read first: without MATERIALIZED, they could be read when search_path is set.
     query = f"""
 WITH role AS MATERIALIZED (SELECT pg_catalog.array_to_json(pg_catalog.current_schemas(false)) AS schemas)
-SELECT pg_catalog.json_build_object('pooled', NOT {own}, 'schemas', role.schemas), CASE WHEN {own} THEN ROW({calls}) END FROM role
+SELECT {found}, CASE WHEN {own} THEN ROW({calls}) END FROM role
 """
-    return "; ".join(filter(None, (compose_role_path(options), query)))
+    parts = [compose_role_path(options), query]
+    if probe:
+        both = f"pg_catalog.json_build_object('opened', {_READ_OPENED}, 'probed', ({probe}))"
+        parts += [*_compose_pinned(), f"SELECT {both}"]
+    return "; ".join(filter(None, parts))
 
 
 def list_start_settings(server_version: int, *, runs_files: bool) -> dict[str, str]:
@@ -183,6 +196,11 @@ class SessionState:
     @property
     def _commit_settings(self) -> tuple[str, ...]:
         return () if self.synchronous else ("SET LOCAL synchronous_commit = off",)
+
+
+def _compose_pinned() -> list[str]:
+    """Return the SQL that puts our own settings in force for a message, whatever the session has."""
+    return [f"SET LOCAL {name} = {value}" for name, value in _OWN.items()]
 
 
 def _list_limits(server_version: int) -> list[str]:

@@ -92,7 +92,7 @@ class LockedRun:
         times = LockTimes(settings.forecast)
         context = RunContext(self._url, session, recorder, lock, watcher, failures, settings.policy, settings.stop, times)
         try:
-            _write_history(recorder, plan)
+            _write_history(recorder, ledger, plan)
             yield from (AtomicRun if plan.atomic else PlanRun)(context).run(plan)
         except RunnerError as error:
             text = redact(error.message, self._url)
@@ -124,10 +124,10 @@ class LockedRun:
         return Recorder(session.connection, ledger, identity, revision, prepare, reads_defaults=reads_defaults)
 
 
-def _write_history(recorder: Recorder, plan: Plan) -> None:
+def _write_history(recorder: Recorder, ledger: Ledger, plan: Plan) -> None:
     """Rename the rows of the ledger, and before new migrations are applied, log the rows that the log does not know."""
     if plan.renames:
         recorder.record_renames(plan.renames)
-    unlogged = read_ledger(recorder.connection).unlogged if plan.action == "migrate" and plan.steps else ()
-    if unlogged:
-        recorder.record_found(unlogged)
+        ledger = read_ledger(recorder.connection)
+    if ledger.unlogged and plan.action == "migrate" and plan.steps:
+        recorder.record_found(ledger.unlogged)

@@ -17,10 +17,10 @@ from tasks.runner.execution.preparation import Preparation, Prepared, prepare
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.identity import Identity
 from tasks.runner.ledger.environment_label import Belonging, check_environment
-from tasks.runner.ledger.guard import begin_reading
 from tasks.runner.ledger.line_ends import ignore_line_ends
 from tasks.runner.ledger.reading import read_ledger
 from tasks.runner.ledger.renames import read_renames
+from tasks.runner.ledger.snapshot import begin_reading, compose_probe
 from tasks.runner.ledger.view import view_ledger
 from tasks.runner.planning.choice import Goal, MigrateGoal, RollbackGoal
 from tasks.runner.planning.currency import is_current
@@ -142,7 +142,8 @@ class MigrationRunner:
     def read(self, *, limit_s: float = math.inf) -> Iterator[psycopg.Connection]:
         """Yield a connection in a READ ONLY transaction with one snapshot; `limit_s` limits connecting and each statement."""
         name = f"migrate-read {self.identity.run_id}"
-        connection = connect(self.url, name=name, ledger_owner=self.ledger_owner, limit_s=limit_s)
+        owner = self.ledger_owner
+        connection = connect(self.url, name=name, ledger_owner=owner, limit_s=limit_s, compose_probe=compose_probe)
         try:
             begin_reading(connection, limit_s=limit_s)
             yield connection

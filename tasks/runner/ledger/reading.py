@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
@@ -12,12 +12,12 @@ from psycopg import sql
 
 from tasks.postgres.other_tools import recognise
 from tasks.postgres.quoting import quote_identifier, show_identifier, show_qualified
-from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.errors import RefusedError
 from tasks.runner.identity import LEDGER_ADDITIONS, LEDGER_FORMAT
 from tasks.runner.ledger.guard import compose, compose_guard
 from tasks.runner.ledger.history import build_records, compose_records, needs_trace
-from tasks.runner.ledger.ownership import IS_INERT, is_trusted, list_faults, read_ledger_owner
+from tasks.runner.ledger.layout import Layout, Rows, read_layout, take_ahead
+from tasks.runner.ledger.ownership import list_faults, read_ledger_owner
 from tasks.runner.ledger.privileges import compose_select
 from tasks.runner.ledger.refusal import refuse
 from tasks.runner.ledger.tables import HELPER_TABLES, TABLE, TABLES
@@ -29,33 +29,6 @@ https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 _NUMBER = re.compile("[0-9]{1,9}")
 _REQUIRED = ("version", "applied_at", "applied_by", "checksum", "execution_time_ms")
-_LAYOUT = f"""
-WITH place AS (
-       SELECT n.nspname, n.oid, n.nspowner, s.number,
-              (SELECT c.oid FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'schema_migrations') AS ledger,
-              EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'schema_migrations_log') AS log
-         FROM unnest(%(schemas)s::text[]) WITH ORDINALITY s (name, number) JOIN pg_namespace n ON n.nspname = s.name),
-     chosen AS (SELECT * FROM place ORDER BY ledger IS NULL, NOT log, number LIMIT 1)
-SELECT t.nspname,
-       (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
-         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-       ARRAY(SELECT beside FROM unnest(%(helpers)s::text[]) beside
-              WHERE EXISTS (SELECT FROM pg_class h WHERE h.relnamespace = t.oid AND h.relname = 'schema_migrations' || beside)),
-       c.relkind IN ('r', 'p') AND EXISTS (
-         SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-           JOIN pg_type y ON y.oid = a.atttypid
-          WHERE i.indrelid = c.oid AND i.indisunique AND i.indnkeyatts = 1 AND i.indpred IS NULL
-            AND a.attname = 'version' AND a.attnotnull AND y.typcategory = 'S'),
-       ARRAY(SELECT part FROM unnest(ARRAY[''] || %(helpers)s::text[]) part
-               JOIN pg_class own ON own.relnamespace = t.oid AND own.relname = 'schema_migrations' || part
-              WHERE NOT has_table_privilege(own.oid, 'SELECT')),
-       EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = t.oid AND c.relname = ANY (%(tables)s::text[])
-                  AND NOT coalesce({IS_INERT} AND {is_trusted("c.relowner", "%(owner)s")}, false))
-       OR NOT {is_trusted("t.nspowner", "%(owner)s")}
-  FROM chosen t LEFT JOIN pg_class c ON c.oid = t.ledger
-"""
-"""The schema is the first of the role's search_path that has schema_migrations, else that has its log, else the first. The last
-column: whether the short check of the schema and the tables is not enough."""
 _OWNER = """
 SELECT current_user::text, r.rolname::text, r.rolsuper FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_roles r ON r.oid = c.relowner WHERE n.nspname = %(schema)s AND c.relname = %(table)s
@@ -171,73 +144,83 @@ def read_ledger(connection: psycopg.Connection, *, partial: bool = False) -> Led
     the ledger: a change of the database must know all of it. Raises RefusedError if others could run code through its tables,
     before a row of them is read; or if schema_migrations is not the table of this tool, has a newer format, or may not be read.
     """
-    values = {
-        "schemas": find_schemas(connection),
-        "helpers": list(HELPER_TABLES),
-        "tables": list(TABLES),
-        "owner": read_ledger_owner(connection),
-    }
-    layout = connection.execute(compose(connection, _LAYOUT, values)).fetchone()
+    ahead = take_ahead(connection)
+    layout = read_layout(connection) if ahead is None else ahead.layout
     if layout is None:
         raise RefusedError(
             "no schema for the ledger: search_path contains none that exists",
             hint="CREATE SCHEMA public; or set search_path in DATABASE_URL (?options=-csearch_path%3Dmyschema).",
             state="Nothing was changed.",
         )
-    schema, columns, helpers, keyed, unreadable, doubtful = layout
-    if doubtful:
-        faults = list_faults(connection, schema, TABLES)
+    if layout.doubtful:
+        faults = list_faults(connection, layout.schema, TABLES)
         if faults:
             raise refuse(faults)
-    ledger = Ledger(
-        schema=schema,
-        helpers=frozenset(helpers),
-        doubtful=doubtful,
-        owner=read_ledger_owner(connection),
-        unreadable=frozenset(unreadable),
-    )
-    if columns is not None:
-        _check_shape(schema, columns, keyed=keyed)
+    if layout.columns is not None:
+        _check_shape(layout.schema, layout.columns, keyed=bool(layout.keyed))
+    unreadable = layout.unreadable
     if unreadable and ("" in unreadable or not partial):
-        _refuse_reading(connection, schema, [""] if partial else unreadable, changes=not partial)
-    if columns is not None:
-        ledger = replace(ledger, exists=True, complete=len(helpers) == len(HELPER_TABLES))
-    return _read_tables(connection, ledger) if ledger.exists or ledger.helpers else ledger
-
-
-def _read_tables(connection: psycopg.Connection, ledger: Ledger) -> Ledger:
-    """Return the ledger with what those of its tables contain that exist."""
-    ours, log = ledger.table(), ledger.table("_log") if ledger.may_read("_log") else None
-    records = [compose_records(ours, log)] if ledger.exists else []
-    parts = [part for suffix, part in _PARTS.items() if ledger.may_read(suffix)]
-    tables = {suffix: ledger.table(suffix) for suffix in HELPER_TABLES}
-    helpers = [sql.SQL("UNION ALL".join(parts)).format(**tables)] if parts else []
-    if not records and not helpers:
+        _refuse_reading(connection, layout.schema, [""] if partial else unreadable, changes=not partial)
+    ledger = build_empty(layout, read_ledger_owner(connection))
+    if not ledger.exists and not ledger.helpers:
         return ledger
-    answers = _query(connection, ledger, *records, *helpers)
-    rows = answers.pop(0) if records else []
-    if needs_trace(rows):
-        rows = _query(connection, ledger, compose_records(ours, log, traced=True))[0]
-    found = build_records(rows)
-    ledger = replace(
-        ledger,
-        checksums={record.version: record.checksum for record in found},
-        unlogged=tuple(record.version for record in found if record.log_id is None),
+    answers = ahead.answers if ahead is not None else ()
+    return _build(connection, ledger, answers or _query(connection, ledger))
+
+
+def build_empty(layout: Layout, owner: str) -> Ledger:
+    """Return the ledger with what its layout shows, without a row of its tables."""
+    exists = layout.columns is not None
+    return Ledger(
+        schema=layout.schema,
+        exists=exists,
+        complete=exists and len(layout.helpers) == len(HELPER_TABLES),
+        helpers=frozenset(layout.helpers),
+        doubtful=layout.doubtful,
+        owner=owner,
+        unreadable=frozenset(layout.unreadable),
     )
-    return _add_helpers(ledger, answers[0]) if parts else ledger
 
 
-def _query(connection: psycopg.Connection, ledger: Ledger, *queries: sql.Composed) -> list[list[tuple[Any, ...]]]:
-    """Return the rows of several queries of the ledger's tables, which are sent in one message, under a lock."""
+def compose_queries(connection: psycopg.Connection, ledger: Ledger, *, traced: bool = False) -> tuple[str, ...]:
+    """Return what reads the tables of a ledger: the guard first, then each query, which has an answer of its own."""
     suffixes = [*([""] if ledger.exists else []), *sorted(ledger.helpers - ledger.unreadable)]
     guard = compose_guard(ledger.schema, [f"schema_migrations{suffix}" for suffix in suffixes], "ACCESS SHARE")
-    cursor = connection.execute(";\n".join((guard, *(query.as_string(connection) for query in queries))).encode())
+    log = ledger.table("_log") if ledger.may_read("_log") else None
+    queries = [compose_records(ledger.table(), log, traced=traced)] if ledger.exists else []
+    parts = [part for suffix, part in _PARTS.items() if ledger.may_read(suffix)]
+    tables = {suffix: ledger.table(suffix) for suffix in HELPER_TABLES}
+    queries += [sql.SQL("UNION ALL".join(parts)).format(**tables)] if parts and not traced else []
+    return (guard, *(query.as_string(connection) for query in queries))
+
+
+def _query(connection: psycopg.Connection, ledger: Ledger, *, traced: bool = False) -> list[Rows]:
+    """Return the rows of the queries of the ledger's tables, which are sent in one message, under a lock."""
+    guard, *queries = compose_queries(connection, ledger, traced=traced)
+    if not queries:
+        return []
+    cursor = connection.execute(";\n".join((guard, *queries)).encode())
     cursor.nextset()  # of the guard
     answers = []
     for _ in queries:
         cursor.nextset()
         answers.append(cursor.fetchall())
     return answers
+
+
+def _build(connection: psycopg.Connection, ledger: Ledger, answers: Sequence[Rows]) -> Ledger:
+    """Return the ledger with what those of its tables contain that exist."""
+    remaining = list(answers)
+    rows = remaining.pop(0) if ledger.exists and remaining else []
+    if needs_trace(rows):
+        rows = _query(connection, ledger, traced=True)[0]
+    found = build_records(rows)
+    ledger = replace(
+        ledger,
+        checksums={record.version: record.checksum for record in found},
+        unlogged=tuple(record.version for record in found if record.log_id is None),
+    )
+    return _add_helpers(ledger, remaining[0]) if remaining else ledger
 
 
 def _add_helpers(ledger: Ledger, found: Iterable[tuple[Any, ...]]) -> Ledger:
