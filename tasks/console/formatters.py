@@ -52,15 +52,15 @@ _WARNINGS = {"WARNING", "ERROR", "FATAL", "PANIC"}
 Formatter = Callable[[Any, Style], list[Line]]
 
 
-def register_formatters(formatters: Mapping[type, Formatter]) -> None:
+def register_formatters(formatters: Mapping[type[events.Event], Formatter]) -> None:
     """Add the formatters for the events of a package that is imported only by the commands that need it."""
-    FORMATTERS.update(formatters)
+    FORMATTERS.update({event.kind: formatter for event, formatter in formatters.items()})
 
 
 def format_event(event: events.Event, style: Style) -> list[Line]:
     """Return the lines for an event; none for an event that prints nothing."""
-    formatters = FORMATTERS.get(type(event))
-    return formatters(event, style) if formatters else []
+    formatter = FORMATTERS.get(event.kind)
+    return formatter(event, style) if formatter else []
 
 
 def _start_run(event: events.RunStarted, style: Style) -> list[Line]:
@@ -265,36 +265,37 @@ def _show_source(event: events.ErrorRaised, style: Style) -> list[Line]:
     return [*lines, Line(f"{'| ':>{len(number)}}{caret}", "caret")] if caret else lines
 
 
-FORMATTERS: dict[type, Formatter] = {
-    events.RunStarted: _start_run,
-    events.FilesFound: _find_files,
-    events.Skipped: _skip,
-    events.PlanMade: format_plan,
-    events.LockAwaited: _await_lock,
-    events.StepStarted: _start_step,
-    events.StatementStarted: _start_statement,
-    events.StatementFinished: _finish_statement,
-    events.Waiting: _wait,
-    events.IndexAdvanced: _advance_index,
-    events.HeldBack: _hold_back,
-    events.Retried: _retry,
-    events.NoticeRaised: _notice,
-    events.StepFinished: _finish_step,
-    events.StepFailed: _fail_step,
-    events.RunFinished: _finish_run,
-    events.SqlWritten: format_sql,
-    events.SchemaWritten: format_written,
-    events.SchemaChecked: format_checked,
-    events.AdoptionWritten: _write_adoption,
-    events.StatusRead: format_status,
-    events.HistoryRead: format_history,
-    events.BlockersRead: format_blockers,
-    events.SessionEnded: format_ended,
-    events.RepairProposed: _repair,
-    events.EnvironmentsListed: format_environments,
-    events.ProbeRead: format_probe,
-    events.StatusesRead: format_statuses,
-    events.ConnectionLost: format_lost,
-    events.OutcomeRead: format_outcome,
-    events.ErrorRaised: format_error,
+FORMATTERS: dict[str, Formatter] = {
+    "run_started": _start_run,
+    "files_found": _find_files,
+    "skipped": _skip,
+    "plan_made": format_plan,
+    "lock_awaited": _await_lock,
+    "step_started": _start_step,
+    "statement_started": _start_statement,
+    "statement_finished": _finish_statement,
+    "waiting": _wait,
+    "index_advanced": _advance_index,
+    "held_back": _hold_back,
+    "retried": _retry,
+    "notice_raised": _notice,
+    "step_finished": _finish_step,
+    "step_failed": _fail_step,
+    "run_finished": _finish_run,
+    "sql_written": format_sql,
+    "schema_written": format_written,
+    "schema_checked": format_checked,
+    "adoption_written": _write_adoption,
+    "status_read": format_status,
+    "history_read": format_history,
+    "blockers_read": format_blockers,
+    "session_ended": format_ended,
+    "repair_proposed": _repair,
+    "environments_listed": format_environments,
+    "probe_read": format_probe,
+    "statuses_read": format_statuses,
+    "connection_lost": format_lost,
+    "outcome_read": format_outcome,
+    "error_raised": format_error,
 }
+"""The formatters by the kinds of the events."""

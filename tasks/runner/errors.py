@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tasks.runner.events import ErrorRaised, Event
 from tasks.runner.redaction import redact, redact_line
+
+if TYPE_CHECKING:
+    from tasks.runner.events import ErrorRaised, Event
 
 RESUME_HINT = "Run the same command again: it resumes where this run stopped."
 STEPS_ARE_RECOUNTED = "Check the current state first, because a rollback counts its steps from there:"
@@ -103,6 +106,8 @@ class Interruption(KeyboardInterrupt):
 
 def describe_error(error: RunnerError, url: str) -> ErrorRaised:
     """Return an error as the event that the report prints, with passwords redacted."""
+    from tasks.runner.events import ErrorRaised
+
     place = error.place or Place("")
     source, column = redact_line(place.source, place.column, url)
     return ErrorRaised(

@@ -70,6 +70,7 @@ class OwnConnection(psycopg.Connection[TupleRow]):
     @contextmanager
     def transaction(self, savepoint_name: str | None = None, force_rollback: bool = False) -> Iterator[psycopg.Transaction]:
         """Open a transaction under our own settings, which precede its first statement, or a savepoint in the open one."""
+        find_missing_settings(self)
         before = self.is_own
         try:
             with super().transaction(savepoint_name, force_rollback) as transaction:

@@ -1,60 +1,25 @@
-"""Events that answer a question completely: status, history, files, checks."""
+"""Events that answer a question completely: history, files, checks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tasks.runner.events.registry import Event, event
-from tasks.runner.events.running import EVENT_FORMAT
-from tasks.runner.events.values import (
-    ActiveRun,
-    CheckMade,
-    EnvironmentKnown,
-    EnvironmentStatus,
-    Finding,
-    HistoryRow,
-    LockSession,
-    OtherRecord,
-    PreparedTransaction,
-    StateCount,
-    StatusRow,
-    StoredScript,
-    UnfinishedAttempt,
-)
+from tasks.runner.events.registry import EVENT_FORMAT, Event, event
 
-NOT_COMPARED = "not compared"
-"""The kind of a finding for a schema of which it is not known whether it has drifted."""
-NOT_KNOWN = "not known"
-"""The kind of a finding for what the current user has no privilege to read."""
-NO_PRIVILEGE = "not known: no privilege"
-"""The reason for what is not known because the current user has no privilege to read it."""
-NOT_WRITTEN = "not written"
-"""The kind of a finding for a schema file that lacks what a script for psql applied, which writes no file."""
-_NO_FINDING = frozenset({NOT_COMPARED, NOT_KNOWN, NOT_WRITTEN})
-CHECK_FOUND = 4
-"""The exit code of a check that found something."""
-
-
-@event("status_read")
-@dataclass(frozen=True, slots=True)
-class StatusRead(Event):
-    """The state of every version, with the findings; `total` counts the rows before any limit.
-
-    The applied versions come in the order of their history, then the others by name. A limit leaves out applied versions only.
-    """
-
-    environment: str
-    database: str
-    rows: tuple[StatusRow, ...]
-    findings: tuple[Finding, ...]
-    total: int
-    format: int = EVENT_FORMAT
-    server_version: int = 0
-    """The server's version, as libpq reports it (150004); 0 from a tool that does not report it."""
-    counts: tuple[StateCount, ...] = ()
-    """How many versions are in each state, whatever the limit."""
-    run: ActiveRun | None = None
-    """The run in progress."""
+if TYPE_CHECKING:
+    from tasks.runner.events.status import StateCount, StatusRow
+    from tasks.runner.events.values import (
+        ActiveRun,
+        CheckMade,
+        EnvironmentKnown,
+        HistoryRow,
+        LockSession,
+        OtherRecord,
+        PreparedTransaction,
+        StoredScript,
+        UnfinishedAttempt,
+    )
 
 
 @event("history_read")
@@ -190,6 +155,25 @@ class EnvironmentsListed(Event):
     environments: tuple[EnvironmentKnown, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class EnvironmentStatus:
+    """The status of one environment, or the `error` for which there is none."""
+
+    environment: str
+    error: str
+    rows: tuple[StatusRow, ...]
+    hint: str = ""
+    """What to do about the error."""
+    drifted: bool = False
+    """Whether the schema differs from what the runs made."""
+    run: ActiveRun | None = None
+    """The run in progress."""
+    unknown: str = ""
+    """What the current user has no privilege to read."""
+    counts: tuple[StateCount, ...] = ()
+    """How many versions are in each state, whatever the limit."""
+
+
 @event("statuses_read")
 @dataclass(frozen=True, slots=True)
 class StatusesRead(Event):
@@ -198,13 +182,3 @@ class StatusesRead(Event):
     environments: tuple[EnvironmentStatus, ...]
     total: int
     format: int = EVENT_FORMAT
-
-
-def needs_attention(status: StatusRead) -> bool:
-    """Return True if a status has findings, or versions that are not applied.
-
-    That the schema was not compared, or that something may not be read, is no finding of a check.
-    """
-    return any(finding.kind not in _NO_FINDING for finding in status.findings) or any(
-        row.state != "applied" for row in status.rows
-    )

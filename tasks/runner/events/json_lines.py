@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from tasks.runner.events.registry import EVENTS, Event
+from tasks.runner.events.registry import EVENT_MODULES, Event, load_events
 
 LONGEST_LINE = 64 * 1024 * 1024
 """The characters that a line may have at most: enough for the schema and the scripts of 10 000 migrations."""
@@ -62,11 +63,12 @@ def from_json(line: str) -> Event:
     except ValueError as error:
         raise ValueError(f"not JSON: {line[:_SHOWN]!r}") from error
     kind = data.get("kind") if isinstance(data, dict) else None
-    if not isinstance(kind, str) or kind not in EVENTS:
+    known = load_events()
+    if not isinstance(kind, str) or kind not in known:
         raise ValueError(f"not an event: {line[:_SHOWN]!r}")
     if oddities:
         raise WrongEventError(f"{kind}: {oddities[0]}")
-    event: Event = _build(EVENTS[kind], data, kind)
+    event: Event = _build(known[kind], data, kind)
     return event
 
 
@@ -79,7 +81,9 @@ def _build_object(pairs: list[tuple[str, Any]], oddities: list[str]) -> dict[str
 
 @cache
 def _read_hints(cls: type) -> dict[str, Any]:
-    return get_type_hints(cls)
+    # The modules import the types of each other's fields only for the type checker.
+    names = {name: value for module in EVENT_MODULES for name, value in vars(sys.modules[module]).items()}
+    return get_type_hints(cls, localns=names)
 
 
 def _build(hint: Any, value: Any, where: str) -> Any:

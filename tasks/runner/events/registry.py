@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import ClassVar, TypeVar
+
+EVENT_FORMAT = 1
+"""The version of the events. The first event of a run carries it, and a reader refuses a newer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,30 @@ E = TypeVar("E", bound=Event)
 
 EVENTS: dict[str, type[Event]] = {}
 """The events of all modules imported so far, by kind."""
+EVENT_MODULES = tuple(
+    f"tasks.runner.events.{name}"
+    for name in (
+        "registry",
+        "runs",
+        "findings",
+        "status",
+        "json_lines",
+        "running",
+        "values",
+        "answers",
+        "locking",
+        "queries",
+        "numbers",
+    )
+)
+"""The modules of this package, those that most commands need first."""
+
+
+def load_events() -> Mapping[str, type[Event]]:
+    """Return the events by kind: those of this package, and those of the other modules that are imported."""
+    for module in EVENT_MODULES:
+        import_module(module)
+    return EVENTS
 
 
 def event(kind: str) -> Callable[[type[E]], type[E]]:

@@ -1,64 +1,14 @@
-"""Events of a run, from its start to its end."""
+"""Events between the start and the end of a run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tasks.runner.events.registry import Event, event
-from tasks.runner.events.values import ActiveRun, Finding, PlannedStep, Session
 
-EVENT_FORMAT = 1
-"""The version of the events. The first event of a run carries it, and a reader refuses a newer one."""
-
-
-@event("run_started")
-@dataclass(frozen=True, slots=True)
-class RunStarted(Event):
-    """The first event of a run."""
-
-    run_id: str
-    action: str
-    environment: str
-    database: str
-    actor: str
-    format: int = EVENT_FORMAT
-
-
-@event("files_found")
-@dataclass(frozen=True, slots=True)
-class FilesFound(Event):
-    """The number of files: migrations or seeds."""
-
-    count: int
-    what: str = "migration"
-
-
-@event("skipped")
-@dataclass(frozen=True, slots=True)
-class Skipped(Event):
-    """The versions that are skipped because they are already applied."""
-
-    versions: tuple[str, ...]
-
-
-@event("plan_made")
-@dataclass(frozen=True, slots=True)
-class PlanMade(Event):
-    """The steps of a plan, and its findings.
-
-    `plan_id` is its identity, which `--plan` takes. `purpose` is why it is shown, other than for a dry run: `confirm` before a
-    question, `changed` if it is not the plan that was to be run, `script` if it is written
-    as a script.
-    """
-
-    action: str
-    dry_run: bool
-    steps: tuple[PlannedStep, ...]
-    findings: tuple[Finding, ...]
-    plan_id: str = ""
-    purpose: str = ""
-    atomic: bool = False
-    """Whether all steps run in one transaction."""
+if TYPE_CHECKING:
+    from tasks.runner.events.values import ActiveRun, Session
 
 
 @event("lock_awaited")
@@ -178,23 +128,6 @@ class StepFailed(Event):
     action: str
     version: str
     message: str
-
-
-@event("run_finished")
-@dataclass(frozen=True, slots=True)
-class RunFinished(Event):
-    """The last event of a run that succeeded; `steps` is the number of steps it ran.
-
-    `renamed` is the number of rows of the ledger that got the current name of their version, `proposed` the number of changes
-    that a repair showed.
-    """
-
-    action: str
-    steps: int
-    duration_ms: int
-    dry_run: bool = False
-    renamed: int = 0
-    proposed: int = 0
 
 
 @event("sql_written")

@@ -47,26 +47,6 @@ class PreparedTransaction:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """Something about the files and the ledger that needs attention.
-
-    `kind` is one of late, edited, missing, renamed, partial (some versions of a squash), interrupted, loses rows, drifted, not
-    compared, not known (no privilege), not written (of a schema file), redo (one that did not finish), edited down (the down
-    file of a redo), both directions (of an up file with a down section), empty (no statement), encoding, invisible (a
-    character), session (what later segments may lack), unverified (a stored text that needs a confirmation), not atomic (of a
-    file that cannot be part of an atomic run) and opens the ledger (to other roles). A run is refused if one of its findings
-    `refuses`.
-    """
-
-    kind: str
-    version: str
-    message: str
-    refuses: bool = False
-    hint: str = ""
-    diff: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class StoredScript:
     """The stored scripts of an applied version; a text is None if the ledger has none that may run, with the `reason`."""
 
@@ -120,23 +100,6 @@ class PlannedStep:
     """For each segment, whether it runs in a transaction."""
     done: int
     statements: tuple[PlannedStatement, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StatusRow:
-    """The state of a version, from the files and the ledger.
-
-    `state` is one of applied, pending, late, failed (pending, and the last attempt failed), edited, missing, interrupted.
-    """
-
-    version: str
-    state: str
-    applied_at: str = ""
-    applied_by: str = ""
-    execution_time_ms: int | None = None
-    note: str = ""
-    failed: bool = False
-    """Whether the last attempt failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,14 +179,6 @@ class UnfinishedAttempt:
 
 
 @dataclass(frozen=True, slots=True)
-class StateCount:
-    """How many versions are in a state."""
-
-    state: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
 class ActiveRun:
     """A run in progress: who started it, since when (UTC), its current migration if the log names it, and its statement.
 
@@ -244,22 +199,3 @@ class ActiveRun:
     statement_since: str = ""
     blocked_by: tuple[int, ...] = ()
     """The processes that this statement waits for."""
-
-
-@dataclass(frozen=True, slots=True)
-class EnvironmentStatus:
-    """The status of one environment, or the `error` for which there is none."""
-
-    environment: str
-    error: str
-    rows: tuple[StatusRow, ...]
-    hint: str = ""
-    """What to do about the error."""
-    drifted: bool = False
-    """Whether the schema differs from what the runs made."""
-    run: ActiveRun | None = None
-    """The run in progress."""
-    unknown: str = ""
-    """What the current user has no privilege to read."""
-    counts: tuple[StateCount, ...] = ()
-    """How many versions are in each state, whatever the limit."""

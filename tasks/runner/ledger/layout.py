@@ -48,7 +48,7 @@ Rows = list[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class LedgerLayout:
     """The schema of the ledger, the columns of schema_migrations and the tables beside it.
 
     `columns` is None if schema_migrations does not exist; `keyed`: its version is a text and its key; `unreadable`: the tables
@@ -72,7 +72,7 @@ class Layout:
 class ReadAhead:
     """What the message that began a transaction has read of the ledger: its layout, and the answers about a plain one."""
 
-    layout: Layout | None
+    layout: LedgerLayout | None
     answers: Sequence[Rows] = ()
 
 
@@ -99,7 +99,7 @@ def compose_layout(connection: psycopg.Connection, schemas: str = "%(schemas)s",
     return compose(connection, _CERTAIN.format(layout=query) if certain else query, values).decode()
 
 
-def read_layout(connection: psycopg.Connection) -> Layout | None:
+def read_layout(connection: psycopg.Connection) -> LedgerLayout | None:
     """Return the layout of the ledger, None if no schema of search_path exists."""
     row = connection.execute(compose_layout(connection).encode()).fetchone()
-    return None if row is None else Layout(*row)
+    return None if row is None else LedgerLayout(*row)

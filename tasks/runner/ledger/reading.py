@@ -16,7 +16,7 @@ from tasks.runner.errors import RefusedError
 from tasks.runner.identity import LEDGER_ADDITIONS, LEDGER_FORMAT
 from tasks.runner.ledger.guard import compose, compose_guard
 from tasks.runner.ledger.history import build_records, compose_records, needs_trace
-from tasks.runner.ledger.layout import Layout, Rows, read_layout, take_ahead
+from tasks.runner.ledger.layout import LedgerLayout, Rows, read_layout, take_ahead
 from tasks.runner.ledger.ownership import list_faults, read_ledger_owner
 from tasks.runner.ledger.privileges import compose_select
 from tasks.runner.ledger.refusal import refuse
@@ -168,7 +168,7 @@ def read_ledger(connection: psycopg.Connection, *, partial: bool = False) -> Led
     return _build(connection, ledger, answers or _query(connection, ledger))
 
 
-def build_empty(layout: Layout, owner: str) -> Ledger:
+def build_empty(layout: LedgerLayout, owner: str) -> Ledger:
     """Return the ledger with what its layout shows, without a row of its tables."""
     exists = layout.columns is not None
     return Ledger(

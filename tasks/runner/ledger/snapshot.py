@@ -13,7 +13,7 @@ from tasks.runner.database.own_connection import OwnConnection, find_own_setting
 from tasks.runner.database.session import run_sql
 from tasks.runner.database.session_settings import PROBED_SCHEMAS
 from tasks.runner.ledger.guard import LOCK_TIMEOUT, compose, compose_lock
-from tasks.runner.ledger.layout import Layout, ReadAhead, Rows, compose_layout
+from tasks.runner.ledger.layout import LedgerLayout, ReadAhead, Rows, compose_layout
 from tasks.runner.ledger.ownership import is_trusted, read_ledger_owner
 from tasks.runner.ledger.reading import build_empty, compose_queries
 from tasks.runner.ledger.tables import TABLES
@@ -62,7 +62,7 @@ def begin_reading(connection: psycopg.Connection, *, limit_s: float = math.inf) 
     _begin(connection, connection.execute(query.encode()).fetchall(), None, limit_s)
 
 
-def _begin(connection: psycopg.Connection, tables: Sequence[Table], layout: Layout | None, limit_s: float) -> None:
+def _begin(connection: psycopg.Connection, tables: Sequence[Table], layout: LedgerLayout | None, limit_s: float) -> None:
     """Begin the transaction, without the tables of other tools if one of them is locked for too long."""
     try:
         _send(connection, tables, layout, limit_s)
@@ -71,7 +71,7 @@ def _begin(connection: psycopg.Connection, tables: Sequence[Table], layout: Layo
         _send(connection, [each for each in tables if each[1] in TABLES], layout, limit_s)
 
 
-def _send(connection: psycopg.Connection, tables: Sequence[Table], layout: Layout | None, limit_s: float) -> None:
+def _send(connection: psycopg.Connection, tables: Sequence[Table], layout: LedgerLayout | None, limit_s: float) -> None:
     """Begin the transaction and lock the tables, in one message, which also reads the ledger if its layout is plain."""
     own = [each for each in tables if each[1] in TABLES]
     others = [each for each in tables if each[1] not in TABLES]
@@ -99,24 +99,24 @@ def _send(connection: psycopg.Connection, tables: Sequence[Table], layout: Layou
         connection.ahead = _build_ahead(layout if reads else None, results)
 
 
-def _build_ahead(layout: Layout | None, results: Sequence[Rows]) -> ReadAhead | None:
+def _build_ahead(layout: LedgerLayout | None, results: Sequence[Rows]) -> ReadAhead | None:
     """Return what was read; None if the ledger is not as the probe found it, so that it is read again."""
     (rows, *more) = results
     if layout is None:
-        return ReadAhead(Layout(*rows[0]) if rows else None)
-    found = Layout(*rows[0][:-1]) if rows else None
+        return ReadAhead(LedgerLayout(*rows[0]) if rows else None)
+    found = LedgerLayout(*rows[0][:-1]) if rows else None
     # The first of the other results is that of the guard.
     return ReadAhead(found, more[1:]) if found == layout else None
 
 
-def _take_probe(connection: psycopg.Connection) -> tuple[list[Table], Layout | None] | None:
+def _take_probe(connection: psycopg.Connection) -> tuple[list[Table], LedgerLayout | None] | None:
     """Return the tables that can be locked, and the layout, as they were when the session was opened."""
     if not isinstance(connection, OwnConnection) or connection.probed is None:
         return None
     probed: Mapping[str, Any] = connection.probed
     connection.probed = None
     layout = probed["layout"]
-    return [(schema, table) for schema, table in probed["tables"] or ()], Layout(**layout) if layout else None
+    return [(schema, table) for schema, table in probed["tables"] or ()], LedgerLayout(**layout) if layout else None
 
 
 def _compose_candidates(connection: psycopg.Connection, schemas: str) -> str:
