@@ -11,8 +11,6 @@ from tasks.console.cells import clean
 from tasks.console.lines import (
     INDENT,
     Line,
-    Role,
-    Style,
     count,
     format_active_run,
     format_database,
@@ -25,6 +23,10 @@ from tasks.postgres.quoting import show_literal
 from tasks.runner.command_lines import compose_command
 
 if TYPE_CHECKING:
+    from tasks.console.lines import (
+        Role,
+        Style,
+    )
     from tasks.runner.events import BlockersRead, LockSession, PreparedTransaction, SessionEnded
 
 _HIDDEN = "<insufficient privilege>"

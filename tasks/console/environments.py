@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.console.cells import clean, clean_lines
-from tasks.console.lines import INDENT, Line, Role, Style, count, describe_state, format_active_run, format_time, hang
+from tasks.console.lines import INDENT, Line, count, describe_state, format_active_run, format_time, hang
 from tasks.runner.command_lines import compose_command
 
 if TYPE_CHECKING:
+    from tasks.console.lines import Role, Style
     from tasks.runner.events import (
         ConnectionLost,
         EnvironmentKnown,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from tasks.runner.events import Event, Heartbeat
+if TYPE_CHECKING:
+    from tasks.runner.events import Event
 
 
 @contextmanager
@@ -15,6 +17,8 @@ def send_heartbeats(write: Callable[[Event], None], every_s: float) -> Iterator[
     if not every_s:
         yield write
         return
+    from tasks.runner.events import Heartbeat
+
     lock, ended = threading.Lock(), threading.Event()
 
     def write_alone(event: Event) -> None:

@@ -6,9 +6,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tasks.console.cells import clean, clean_lines, cut, first_line
-from tasks.console.lines import INDENT, Line, Role, Style, count, format_diff, hang
+from tasks.console.lines import INDENT, Line, count, format_diff, hang
 
 if TYPE_CHECKING:
+    from tasks.console.lines import Role, Style
     from tasks.runner.events import Finding, PlanMade, PlannedStatement, PlannedStep, RepairProposed
 
 _DIFF_LINES = 60

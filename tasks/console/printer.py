@@ -7,13 +7,15 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from tasks.console.formatters import announces, format_error, format_event, format_repeated_retry
-from tasks.console.lines import Line, Style
+from tasks.console.lines import Style
 from tasks.console.streams import disarm, is_github_job
 from tasks.runner import events
 from tasks.runner.errors import RunnerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
+
+    from tasks.console.lines import Line
 
 _PERCENT_STEP = 10
 

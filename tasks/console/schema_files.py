@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tasks.console.cells import clean
-from tasks.console.lines import INDENT, Line, Style, count, hang
-from tasks.runner.events import SchemaChecked, SchemaWritten
+from tasks.console.lines import INDENT, Line, count, hang
+
+if TYPE_CHECKING:
+    from tasks.console.lines import Style
+    from tasks.runner.events import SchemaChecked, SchemaWritten
 
 _MOST_NAMED = 10
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.console import JsonReport, PlainReport, print_events
 from tasks.console.boundary import check_packages, explain
@@ -21,9 +21,8 @@ from tasks.console.prompts import choose_confirm
 from tasks.console.sql_files import SQL_HELP, STDOUT, keep_script
 from tasks.console.streams import share_file
 from tasks.runner.errors import RunnerError, UsageError, describe_error
-from tasks.runner.events import CHECK_FOUND, Event, StatusRead, needs_attention
+from tasks.runner.events import CHECK_FOUND, StatusRead, needs_attention
 from tasks.runner.identity import identify
-from tasks.runner.operations.files import list_files
 from tasks.runner.operations.requests import HISTORY_LIMIT, Request, parse_plan, parse_sql_file, perform
 from tasks.runner.setting_names import describe_process_misspellings
 from tasks.runner.settings import (
@@ -35,6 +34,9 @@ from tasks.runner.settings import (
     validate,
 )
 from tasks.runner.signals import catch_signals
+
+if TYPE_CHECKING:
+    from tasks.runner.events import Event
 
 _INTERNAL = ("files", "adopt", "settle", "catalog", "numbers", "queries", "probe", "outcome")
 """The commands that `inv` runs on a machine; users do not type them."""
@@ -63,6 +65,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str], project: Path) ->
         with catch_signals() as stop:
             raw = RawSettings(environ)
             if options.command == "files":
+                from tasks.runner.operations.files import list_files
+
                 return _print_events(list_files(find_migrations_dir(raw, project)), options)
             check_packages()
             settings = place_folders(validate(raw), raw, project)

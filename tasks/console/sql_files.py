@@ -8,12 +8,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.console.cells import clean
-from tasks.console.lines import INDENT, Line, Style, count
+from tasks.console.lines import INDENT, Line, count
 from tasks.runner.command_lines import quote_words
 from tasks.runner.errors import RunnerError
-from tasks.runner.events import Event, SqlWritten
+
+if TYPE_CHECKING:
+    from tasks.console.lines import Style
+    from tasks.runner.events import Event, SqlWritten
 
 STDOUT = "-"
 SQL_HELP = "write one script for psql that does what the run would do, and change nothing; - is standard output"
@@ -21,6 +25,8 @@ SQL_HELP = "write one script for psql that does what the run would do, and chang
 
 def keep_script(events: Iterable[Event], file: str, *, json: bool) -> Iterator[Event]:
     """Yield events, and write the script among them to a file; with `json`, a script for standard output stays in its event."""
+    from tasks.runner.events import SqlWritten
+
     for event in events:
         if not isinstance(event, SqlWritten) or (json and file == STDOUT):
             yield event

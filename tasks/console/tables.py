@@ -9,7 +9,6 @@ from tasks.console.cells import clean, clean_lines, pad, width
 from tasks.console.lines import (
     INDENT,
     Line,
-    Style,
     count,
     describe_state,
     format_active_run,
@@ -23,6 +22,9 @@ from tasks.console.plans import format_findings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from tasks.console.lines import (
+        Style,
+    )
     from tasks.runner.events import HistoryRead, HistoryRow, StateCount, StatementLocks, StatusRead, StatusRow
 
 STATUS_COLUMNS = ("state", "version", "applied at (UTC)", "took", "by")

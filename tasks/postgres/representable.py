@@ -8,9 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from tasks.postgres.encodings import SQL_ASCII, can_represent
-from tasks.postgres.tokens import COMMENTS, Token, tokenize
+from tasks.postgres.tokens import COMMENTS, tokenize
+
+if TYPE_CHECKING:
+    from tasks.postgres.tokens import Token
 
 _ESCAPED_HEAD = "-- migrate: stored with escapes, because the database cannot represent all characters\n"
 """Marks a stored text. Its form is that of a directive, so that no version of this tool runs the escaped text."""

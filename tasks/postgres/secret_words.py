@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+HIDDEN = "***"
+"""What replaces a secret."""
 _ANYWHERE = ("passwd", "password", "passwort", "passphrase", "passcode", "pgpass", "secret", "token", "credential")
 """Words that count within any other."""
 _APART = ("pwd", "pw", "jwt", "bearer", "pass", "crypt", "encrypt", "decrypt", "hmac", "pgp_")

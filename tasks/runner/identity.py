@@ -8,8 +8,12 @@ import socket
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tasks.runner.settings import Settings, read_actor, read_process, read_text, replace_undecodable
+from tasks.runner.settings import read_actor, read_process, read_text, replace_undecodable
+
+if TYPE_CHECKING:
+    from tasks.runner.settings import Settings
 
 TOOL_VERSION = "0.1.0"
 

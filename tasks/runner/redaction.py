@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import unquote
 
-from tasks.postgres.masking import HIDDEN, find_in_urls, mask, mask_comment, replace_spans
-from tasks.postgres.secret_words import SECRET_PARAMETERS, speaks_of_secrets
+from tasks.postgres.secret_words import HIDDEN, SECRET_PARAMETERS, speaks_of_secrets
 
 _SHORTEST = 4
 """A shorter password is hidden only where the syntax shows that it is one, not wherever its letters occur."""
@@ -44,6 +43,8 @@ def redact(text: str, url: str = "", *, statement: str = "") -> str:
     These are the passwords in URLs, conninfo strings and statements, and every occurrence of the password of `url` and of
     what is masked in `statement`, which may be a whole file: the server's messages may quote it.
     """
+    from tasks.postgres.masking import mask, replace_spans
+
     for secret in _find_in_url(url) if url else ():
         text = text.replace(secret, HIDDEN)
     if statement:
@@ -72,7 +73,11 @@ def redact_quoted(text: str, *, speaks: bool = False) -> str:
     are: `Key (token)=(x) already exists`, `COPY users, line 1, column password: "x"`, `SQL statement "ALTER ROLE …"`.
     """
     text = "\n".join(_hide_data(line) if speaks or _names_secret(line) else line for line in text.split("\n"))
-    return mask_comment(text) if speaks_of_secrets(text, keys=False) else text
+    if not speaks_of_secrets(text, keys=False):
+        return text
+    from tasks.postgres.masking import mask_comment
+
+    return mask_comment(text)
 
 
 def _names_secret(line: str) -> bool:
@@ -128,7 +133,11 @@ def _read_conninfo(url: str) -> tuple[set[str], set[str]]:
 
 def _find_spans(text: str) -> list[tuple[int, int]]:
     """Return the spans of the passwords in a text, in order; some may overlap."""
-    spans = find_in_urls(text) if "://" in text else []
+    spans: list[tuple[int, int]] = []
+    if "://" in text:
+        from tasks.postgres.masking import find_in_urls
+
+        spans = find_in_urls(text)
     lowered = text.lower()
     if _MAY_ASSIGN.search(lowered):
         spans += [match.span("secret") for pattern in (_ASSIGNED, _AFTER_WORD) for match in pattern.finditer(text)]

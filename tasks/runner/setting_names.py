@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tasks.runner.settings import (
     ENVIRONMENT_FILE,
@@ -13,10 +14,14 @@ from tasks.runner.settings import (
     PROCESS,
     SETTINGS,
     SHARED_FILE,
-    Setting,
     name_fly_app,
 )
 from tasks.runner.spelling import nearest
+
+if TYPE_CHECKING:
+    from tasks.runner.settings import (
+        Setting,
+    )
 
 PLATFORM_NAMES = frozenset(
     {

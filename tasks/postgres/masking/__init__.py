@@ -3,7 +3,6 @@
 from tasks.postgres.masking.differences import diff_masked
 from tasks.postgres.masking.masked import (
     EXAMPLE_URL,
-    HIDDEN,
     Masked,
     find_in_urls,
     has_secrets,
@@ -12,6 +11,7 @@ from tasks.postgres.masking.masked import (
     mask_secrets,
     replace_spans,
 )
+from tasks.postgres.secret_words import HIDDEN
 
 __all__ = [
     "EXAMPLE_URL",

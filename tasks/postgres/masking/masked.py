@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tasks.postgres.masking.spans import Secret, find_in_prose, find_secrets
-from tasks.postgres.secret_words import speaks_of_secrets
+from tasks.postgres.secret_words import HIDDEN, speaks_of_secrets
 
-HIDDEN = "***"
 EXAMPLE_URL = "postgresql://user:password@host:5432/database"
 """The URL in messages; it contains no secret."""
 

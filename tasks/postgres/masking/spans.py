@@ -6,10 +6,15 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise, takewhile
+from typing import TYPE_CHECKING
 
-from tasks.postgres.masking.pieces import Code, Piece, divide, join, list_values, move, read_value
+from tasks.postgres.masking.pieces import Code, divide, join, list_values, move, read_value
 from tasks.postgres.secret_words import speaks_of_secrets
-from tasks.postgres.tokens import NAMES, SPACE, STRINGS, Token, tokenize
+from tasks.postgres.tokens import NAMES, SPACE, STRINGS, tokenize
+
+if TYPE_CHECKING:
+    from tasks.postgres.masking.pieces import Piece
+    from tasks.postgres.tokens import Token
 
 _ROLE = re.compile(r"\b(?:create|alter)\s+(?:role|user|group)\b(?!\s+mapping)", re.IGNORECASE)
 _COMMENTED = re.compile(

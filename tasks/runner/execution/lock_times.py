@@ -6,10 +6,13 @@ import json
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tasks.runner.database.activity import Awaited, Observation
-from tasks.runner.events import StatementLocks, StatementVerdict
+from tasks.runner.events import StatementLocks
+
+if TYPE_CHECKING:
+    from tasks.runner.database.activity import Awaited, Observation
+    from tasks.runner.events import StatementVerdict
 
 _MOST = 500
 """How many statements one row of the log describes: those that waited longest, or had their locks longest."""

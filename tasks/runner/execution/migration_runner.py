@@ -13,7 +13,7 @@ import psycopg
 
 from tasks.runner.database.session import connect
 from tasks.runner.errors import RunnerError, describe_error
-from tasks.runner.execution.preparation import Preparation, Prepared, prepare
+from tasks.runner.execution.preparation import prepare
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.identity import Identity
 from tasks.runner.ledger.environment_label import Belonging, check_environment
@@ -22,7 +22,7 @@ from tasks.runner.ledger.reading import read_ledger
 from tasks.runner.ledger.renames import read_renames
 from tasks.runner.ledger.snapshot import begin_reading, compose_probe
 from tasks.runner.ledger.view import view_ledger
-from tasks.runner.planning.choice import Goal, MigrateGoal, RollbackGoal
+from tasks.runner.planning.choice import MigrateGoal, RollbackGoal
 from tasks.runner.planning.currency import is_current
 from tasks.runner.planning.plan import Plan
 from tasks.runner.planning.unverified import build_unverified_error, list_unverified
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from tasks.runner.database.run_lock import RunLock
     from tasks.runner.events import Event, StatementVerdict
     from tasks.runner.execution.locked_run import Renew
+    from tasks.runner.execution.preparation import Preparation, Prepared
+    from tasks.runner.planning.choice import Goal
 
 HEALTH_CHECK_S = 5.0
 """How long a health check waits by default: that of Kubernetes, Fly or a load balancer has a limit too."""

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import psycopg
 
 from tasks.runner.database.session import run_sql
-from tasks.runner.files.checkout import Migrations
-from tasks.runner.ledger.environment_label import Belonging, check_environment
+from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.line_ends import ignore_line_ends
-from tasks.runner.ledger.reading import Ledger, read_ledger
-from tasks.runner.ledger.renames import Rename, Renames, read_renames
+from tasks.runner.ledger.reading import read_ledger
+from tasks.runner.ledger.renames import read_renames
 from tasks.runner.ledger.replaced import list_replacements, rename_back
 from tasks.runner.ledger.view import view_ledger
-from tasks.runner.planning.choice import Choice, Goal, MigrateGoal, RollbackGoal, choose
+from tasks.runner.planning.choice import Choice, MigrateGoal, RollbackGoal, choose
 from tasks.runner.planning.edited import offer_redo
 from tasks.runner.planning.faults import find_faults, find_unknown
 from tasks.runner.planning.half_applied import find_half_applied, merge_findings
 from tasks.runner.planning.plan import Plan, plan
 from tasks.runner.planning.renewal import build_change_error, describe_basis, replan
+
+if TYPE_CHECKING:
+    from tasks.runner.files.checkout import Migrations
+    from tasks.runner.ledger.environment_label import Belonging
+    from tasks.runner.ledger.reading import Ledger
+    from tasks.runner.ledger.renames import Rename, Renames
+    from tasks.runner.planning.choice import Goal
 
 
 class Prepared(Protocol):

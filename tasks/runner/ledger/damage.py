@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
@@ -15,9 +16,11 @@ from tasks.postgres.representable import restore_text
 from tasks.runner.events import Finding
 from tasks.runner.ledger.guard import write_guarded
 from tasks.runner.ledger.history import FOUND
-from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.tables import HELPER_TABLES
 from tasks.runner.ledger.vouching import is_masked
+
+if TYPE_CHECKING:
+    from tasks.runner.ledger.reading import Ledger
 
 _LOST = """
 WITH change AS (

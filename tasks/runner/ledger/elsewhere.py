@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import psycopg
@@ -10,8 +11,10 @@ import psycopg
 from tasks.postgres.quoting import quote_identifier, show_identifier, show_qualified
 from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.events import Finding
-from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.tables import TABLES
+
+if TYPE_CHECKING:
+    from tasks.runner.ledger.reading import Ledger
 
 _MOST_NAMED = 3
 _LEDGERS = """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
@@ -16,8 +17,10 @@ from tasks.postgres.quoting import show_literal, show_qualified
 from tasks.runner.command_lines import show_name
 from tasks.runner.errors import RefusedError
 from tasks.runner.ledger.guard import write_guarded
-from tasks.runner.ledger.reading import Ledger
 from tasks.runner.settings import LOCAL
+
+if TYPE_CHECKING:
+    from tasks.runner.ledger.reading import Ledger
 
 ENVIRONMENT_KEY = "environment"
 """The key of schema_migrations_meta."""

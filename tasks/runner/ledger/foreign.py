@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import psycopg
 
-from tasks.postgres.other_tools import OTHER_TOOLS, OtherTool, recognise
+from tasks.postgres.other_tools import OTHER_TOOLS, recognise
 from tasks.postgres.quoting import quote_qualified
 from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.ledger.guard import LOCK_TIMEOUT, compose, compose_guard
 from tasks.runner.ledger.ownership import IS_INERT, is_trusted, list_faults, read_ledger_owner
 from tasks.runner.ledger.refusal import refuse
+
+if TYPE_CHECKING:
+    from tasks.postgres.other_tools import OtherTool
 
 _TABLES = f"""
 SELECT n.nspname::text, c.relname::text, array_agg(a.attname::text),

@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from tasks.runner.files.versions import LeadingNumber, read_leading_number
-from tasks.runner.ledger.foreign import LedgerRow, OtherLedger
-from tasks.runner.ledger.renames import Renames, strip_ending
+from tasks.runner.files.versions import read_leading_number
+from tasks.runner.ledger.renames import strip_ending
 from tasks.runner.ledger.squashes import resolve_squashes
 from tasks.runner.ledger.takeover import Adoption
+
+if TYPE_CHECKING:
+    from tasks.runner.files.versions import LeadingNumber
+    from tasks.runner.ledger.foreign import LedgerRow, OtherLedger
+    from tasks.runner.ledger.renames import Renames
 
 _TIMESTAMP_LENGTH = 14
 _TIMESTAMP = re.compile(r"\d{14}(?!\d)")

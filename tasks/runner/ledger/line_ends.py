@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import psycopg
 
 from tasks.runner.errors import FilesError
-from tasks.runner.files.checkout import Migrations, read_source
+from tasks.runner.files.checkout import read_source
 from tasks.runner.files.checksums import is_same_text
 from tasks.runner.files.decoding import skip_encoding
-from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.vouching import Trust, read_stored
+
+if TYPE_CHECKING:
+    from tasks.runner.files.checkout import Migrations
+    from tasks.runner.ledger.reading import Ledger
 
 
 def ignore_line_ends(connection: psycopg.Connection, ledger: Ledger, migrations: Migrations) -> Ledger:

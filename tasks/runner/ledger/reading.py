@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import psycopg
 from psycopg import sql
@@ -16,12 +16,15 @@ from tasks.runner.errors import RefusedError
 from tasks.runner.identity import LEDGER_ADDITIONS, LEDGER_FORMAT
 from tasks.runner.ledger.guard import compose, compose_guard
 from tasks.runner.ledger.history import build_records, compose_records, needs_trace
-from tasks.runner.ledger.layout import LedgerLayout, Rows, read_layout, take_ahead
+from tasks.runner.ledger.layout import read_layout, take_ahead
 from tasks.runner.ledger.ownership import list_faults, read_ledger_owner
 from tasks.runner.ledger.privileges import compose_select
 from tasks.runner.ledger.refusal import refuse
 from tasks.runner.ledger.tables import HELPER_TABLES, TABLE, TABLES
 from tasks.runner.redaction import redact_stored
+
+if TYPE_CHECKING:
+    from tasks.runner.ledger.layout import LedgerLayout, Rows
 
 INTERRUPTED = frozenset({"", "57014", "57P01", "57P02", "57P03", "57P05", "08006", "08003", "08000"})
 """How a statement ends that the server did not refuse: it was cancelled, or the session was lost.

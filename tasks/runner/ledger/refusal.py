@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from tasks.postgres.quoting import quote_identifier, quote_qualified
 from tasks.runner.errors import RefusedError
-from tasks.runner.ledger.ownership import TableFault
 from tasks.runner.ledger.replacing import is_replaceable
+
+if TYPE_CHECKING:
+    from tasks.runner.ledger.ownership import TableFault
 
 _KINDS = {
     "v": ("view", "VIEW"),

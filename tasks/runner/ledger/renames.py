@@ -6,14 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.runner.errors import FilesError, Place
 from tasks.runner.events import Finding
 from tasks.runner.files.checkout import show_path
 from tasks.runner.files.toml_lines import find_line
 from tasks.runner.files.versions import describe_fault
-from tasks.runner.ledger.reading import Ledger
-from tasks.runner.ledger.squashes import Squash, find_partial, read_squashes, resolve_squashes
+from tasks.runner.ledger.squashes import find_partial, read_squashes, resolve_squashes
+
+if TYPE_CHECKING:
+    from tasks.runner.ledger.reading import Ledger
+    from tasks.runner.ledger.squashes import Squash
 
 RENAMES_FILE = "renames.toml"
 """The file beside up/ and down/ that maps old names to versions."""

@@ -10,6 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
@@ -17,8 +18,11 @@ from psycopg import sql
 from tasks.runner.errors import RefusedError
 from tasks.runner.events import Finding
 from tasks.runner.ledger.guard import write_guarded
-from tasks.runner.ledger.reading import Ledger
-from tasks.runner.ledger.renames import Rename, Renames, strip_ending
+from tasks.runner.ledger.renames import Rename, strip_ending
+
+if TYPE_CHECKING:
+    from tasks.runner.ledger.reading import Ledger
+    from tasks.runner.ledger.renames import Renames
 
 REPLACED_KEY = "replaced"
 """The key of schema_migrations_meta."""

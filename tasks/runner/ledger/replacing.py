@@ -7,9 +7,12 @@ role had an operator of the same name on search_path calls that operator wheneve
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from tasks.postgres.quoting import quote_identifier, quote_qualified
-from tasks.runner.ledger.ownership import TableFault
+
+if TYPE_CHECKING:
+    from tasks.runner.ledger.ownership import TableFault
 
 _LOG = "schema_migrations_log"
 _DEFINITIONS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
@@ -13,10 +13,13 @@ from tasks.runner.database.own_connection import OwnConnection, find_own_setting
 from tasks.runner.database.session import run_sql
 from tasks.runner.database.session_settings import PROBED_SCHEMAS
 from tasks.runner.ledger.guard import LOCK_TIMEOUT, compose, compose_lock
-from tasks.runner.ledger.layout import LedgerLayout, ReadAhead, Rows, compose_layout
+from tasks.runner.ledger.layout import LedgerLayout, ReadAhead, compose_layout
 from tasks.runner.ledger.ownership import is_trusted, read_ledger_owner
 from tasks.runner.ledger.reading import build_empty, compose_queries
 from tasks.runner.ledger.tables import TABLES
+
+if TYPE_CHECKING:
+    from tasks.runner.ledger.layout import Rows
 
 _READING = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _CANDIDATES = f"""

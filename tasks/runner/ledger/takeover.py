@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
 
 from tasks.runner.errors import RefusedError
-from tasks.runner.files.checkout import Migrations, show_path
-from tasks.runner.identity import Identity, Revision
+from tasks.runner.files.checkout import show_path
 from tasks.runner.ledger.creation import create_tables
-from tasks.runner.ledger.foreign import OtherLedger, find_other_ledger
+from tasks.runner.ledger.foreign import find_other_ledger
 from tasks.runner.ledger.ownership import read_ledger_owner
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.tool_tables import KEPT_NAME
 from tasks.runner.ledger.vouching import read_texts
 from tasks.runner.ledger.writing import Recorder
+
+if TYPE_CHECKING:
+    from tasks.runner.files.checkout import Migrations
+    from tasks.runner.identity import Identity, Revision
+    from tasks.runner.ledger.foreign import OtherLedger
 
 _LOCK_TIMEOUT = "5s"
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import psycopg
 
-from tasks.runner.events import Finding
-from tasks.runner.files.checkout import Migrations
 from tasks.runner.ledger.line_ends import ignore_line_ends
-from tasks.runner.ledger.reading import Ledger, read_ledger
-from tasks.runner.ledger.renames import Rename, Renames, apply_renames, find_renames, read_renames
+from tasks.runner.ledger.reading import read_ledger
+from tasks.runner.ledger.renames import apply_renames, find_renames, read_renames
 from tasks.runner.ledger.replaced import apply_replaced, find_newer_names
+
+if TYPE_CHECKING:
+    from tasks.runner.events import Finding
+    from tasks.runner.files.checkout import Migrations
+    from tasks.runner.ledger.reading import Ledger
+    from tasks.runner.ledger.renames import Rename, Renames
 
 
 def read_renamed_ledger(

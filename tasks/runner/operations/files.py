@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tasks.runner.events import Event, FilesRead
+from tasks.runner.events import FilesRead
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.identity import LEDGER_FORMAT, TOOL_VERSION
+
+if TYPE_CHECKING:
+    from tasks.runner.events import Event
 
 
 def list_files(migrations_dir: Path) -> Iterator[Event]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
@@ -10,9 +11,12 @@ from psycopg import sql
 from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import Finding
-from tasks.runner.execution.migration_runner import MigrationRunner
-from tasks.runner.planning.losses import Loss, read_losses
-from tasks.runner.planning.plan import Plan
+from tasks.runner.planning.losses import read_losses
+
+if TYPE_CHECKING:
+    from tasks.runner.execution.migration_runner import MigrationRunner
+    from tasks.runner.planning.losses import Loss
+    from tasks.runner.planning.plan import Plan
 
 _LIMITS = "SET LOCAL statement_timeout = '2s'; SET LOCAL lock_timeout = '200ms'"
 _TABLES = """

@@ -6,22 +6,25 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from tasks.runner.clock import count_ms
 from tasks.runner.database.session import describe_server
 from tasks.runner.errors import PlanChangedError, RefusedError, RunnerError
-from tasks.runner.events import Event, FilesFound, PlanMade, RepairProposed, RunFinished, RunStarted, Skipped
-from tasks.runner.execution.migration_runner import MigrationRunner
-from tasks.runner.execution.preparation import Preparation, Prepared
-from tasks.runner.operations.losses import add_losses
-from tasks.runner.planning.choice import MigrateGoal, RollbackGoal
+from tasks.runner.events import FilesFound, PlanMade, RunFinished, RunStarted, Skipped
 from tasks.runner.planning.plan import show_plan
 from tasks.runner.planning.renewal import identify_plan
 from tasks.runner.planning.unverified import build_unverified_error, list_unverified
 
+if TYPE_CHECKING:
+    from tasks.runner.events import Event, RepairProposed
+    from tasks.runner.execution.migration_runner import MigrationRunner
+    from tasks.runner.execution.preparation import Preparation, Prepared
+    from tasks.runner.planning.choice import MigrateGoal, RollbackGoal
+
 Approve = Callable[[], None]
 """Ask for a confirmation of what was shown; raises RefusedError if it is not given."""
-Confirm = Callable[[RepairProposed], bool]
+Confirm = Callable[["RepairProposed"], bool]
 """Return True if one change is confirmed."""
 
 
@@ -59,6 +62,7 @@ def migrate(runner: MigrationRunner, goal: MigrateGoal, mode: RunMode = DEFAULT_
 
 def rollback(runner: MigrationRunner, goal: RollbackGoal, mode: RunMode = DEFAULT_MODE) -> Iterator[Event]:
     """Roll back the last migrations with their down files, in the reverse order of their history."""
+    from tasks.runner.operations.losses import add_losses
 
     def prepare() -> Preparation:
         prepared = runner.prepare(goal)
@@ -117,6 +121,10 @@ def confirm_unverified(versions: tuple[str, ...], confirm: Confirm | None) -> No
     """Ask whether each stored text may run; raises RefusedError if one is not confirmed, or if the question cannot be asked."""
     if versions and confirm is None:
         raise build_unverified_error(versions)
+    if not versions:
+        return
+    from tasks.runner.events import RepairProposed
+
     for version in versions:
         if confirm is not None and not confirm(RepairProposed(version, "run the stored down text", "")):
             hint = "Run the same command again to be asked again."

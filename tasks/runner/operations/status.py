@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
@@ -17,7 +17,6 @@ from tasks.runner.database.addresses import describe_connection
 from tasks.runner.events import (
     NOT_COMPARED,
     NOT_WRITTEN,
-    Event,
     Finding,
     HistoryRead,
     HistoryRow,
@@ -26,15 +25,14 @@ from tasks.runner.events import (
     StatusRow,
 )
 from tasks.runner.execution.lock_times import read_lock_times
-from tasks.runner.execution.migration_runner import MigrationRunner
-from tasks.runner.files.checkout import Migrations, read_migrations
+from tasks.runner.files.checkout import read_migrations
 from tasks.runner.files.schema_file import WRITE_HINT, describe_staleness
 from tasks.runner.ledger.active_run import read_active_run
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.expected_schema import UNCOMPARED, parse_expectation, read_sum
 from tasks.runner.ledger.line_ends import ignore_line_ends
 from tasks.runner.ledger.privileges import describe_unreadable
-from tasks.runner.ledger.reading import Ledger, read_ledger
+from tasks.runner.ledger.reading import read_ledger
 from tasks.runner.ledger.renames import read_renames
 from tasks.runner.ledger.tables import BY_SCRIPT
 from tasks.runner.ledger.view import view_ledger
@@ -46,6 +44,14 @@ from tasks.runner.planning.sections import KIND as BOTH_DIRECTIONS
 from tasks.runner.planning.sources import add_diffs
 from tasks.runner.redaction import redact_stored
 from tasks.runner.settings import LOCAL
+
+if TYPE_CHECKING:
+    from tasks.runner.events import (
+        Event,
+    )
+    from tasks.runner.execution.migration_runner import MigrationRunner
+    from tasks.runner.files.checkout import Migrations
+    from tasks.runner.ledger.reading import Ledger
 
 _OPEN = frozenset({"pending", "late"})
 _AFTER_DEPLOY = "runs after the deployment"

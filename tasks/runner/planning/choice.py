@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import RefusedError, UsageError
 from tasks.runner.events import Finding
-from tasks.runner.files.checkout import Migrations
-from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.replaced import explain_older_checkout, refuse_replaced
 from tasks.runner.parsing.directives import AFTER_DEPLOY
 from tasks.runner.planning.sections import find_both_directions
+
+if TYPE_CHECKING:
+    from tasks.runner.files.checkout import Migrations
+    from tasks.runner.ledger.reading import Ledger
 
 _RUNS_ANYWAY = "; it runs anyway (--strict refuses it)"
 _MISSING = "is applied, but this checkout has no file for it (another branch?)"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from tasks.runner.files.checkout import Migrations
-from tasks.runner.ledger.reading import Ledger
+from typing import TYPE_CHECKING
+
 from tasks.runner.planning.choice import find_differences
+
+if TYPE_CHECKING:
+    from tasks.runner.files.checkout import Migrations
+    from tasks.runner.ledger.reading import Ledger
 
 
 def is_current(migrations: Migrations, ledger: Ledger) -> bool:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from tasks.runner.command_lines import compose_command
-from tasks.runner.events import Finding
-from tasks.runner.ledger.reading import Ledger
 from tasks.runner.settings import LOCAL
+
+if TYPE_CHECKING:
+    from tasks.runner.events import Finding
+    from tasks.runner.ledger.reading import Ledger
 
 
 def offer_redo(findings: Iterable[Finding], ledger: Ledger) -> Iterator[Finding]:

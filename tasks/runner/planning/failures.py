@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -13,18 +14,21 @@ from tasks.postgres.quoting import show_identifier
 from tasks.postgres.representable import count_characters, fit_comments
 from tasks.postgres.tokens import STRINGS, tokenize
 from tasks.runner.clock import show_moment
-from tasks.runner.database.fault_facts import FaultFacts, read_facts
+from tasks.runner.database.fault_facts import read_facts
 from tasks.runner.errors import RESUME_HINT, Place, RefusedError, RunnerError, StatementError
-from tasks.runner.events import Session
 from tasks.runner.ledger.guard import describe_change
-from tasks.runner.parsing import Statement
 from tasks.runner.parsing.invisible import list_invisible
 from tasks.runner.planning.fault import build_fault
 from tasks.runner.planning.hints import choose_hint
-from tasks.runner.planning.plan import Step
 from tasks.runner.planning.server_texts import describe_reason, describe_text
 from tasks.runner.planning.transaction_errors import find_transaction_hint
 from tasks.runner.redaction import redact
+
+if TYPE_CHECKING:
+    from tasks.runner.database.fault_facts import FaultFacts
+    from tasks.runner.events import Session
+    from tasks.runner.parsing import Statement
+    from tasks.runner.planning.plan import Step
 
 _BYTES = re.compile(r"\b0x([0-9a-f]{2})\b")
 _LIMITS = {

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import psycopg
 
 from tasks.postgres.quoting import show_qualified
 from tasks.runner.database.fault_facts import FaultFacts
-from tasks.runner.events import Session
+
+if TYPE_CHECKING:
+    from tasks.runner.events import Session
 
 _QUOTED = re.compile('["»«„“](?P<name>[^"»«„“”]+)["»«“”]')
 """The first name that a message quotes, in the quotes of any language."""

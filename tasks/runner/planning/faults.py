@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 
 from tasks.runner.errors import FilesError
 from tasks.runner.events import NOT_KNOWN, Finding
-from tasks.runner.files.checkout import Migrations, read_migrations
+from tasks.runner.files.checkout import read_migrations
 from tasks.runner.ledger.damage import find_damage
-from tasks.runner.ledger.elsewhere import describe_distant_ledgers, find_distant_ledgers
 from tasks.runner.ledger.privileges import compose_select, describe_unreadable
-from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.tables import TABLE
-from tasks.runner.planning.unrecorded import find_unrecorded
+
+if TYPE_CHECKING:
+    from tasks.runner.files.checkout import Migrations
+    from tasks.runner.ledger.reading import Ledger
 
 _UNKNOWN = {"_log": "failed and interrupted attempts, the run in progress", "_meta": "the environment and drift"}
 """What the tables beside schema_migrations contain that a status or a plan depends on."""
@@ -50,6 +52,9 @@ def find_faults(connection: psycopg.Connection, ledger: Ledger, migrations: Migr
     """
     if ledger.helpers or ledger.checksums:
         return find_damage(connection, ledger)
+    from tasks.runner.ledger.elsewhere import describe_distant_ledgers, find_distant_ledgers
+    from tasks.runner.planning.unrecorded import find_unrecorded
+
     distant = find_distant_ledgers(connection, ledger)
     if distant:
         return (describe_distant_ledgers(ledger, distant),)

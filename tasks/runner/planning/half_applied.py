@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from tasks.runner.events import Finding
-from tasks.runner.files.checkout import Migrations, read_source, show_path
-from tasks.runner.ledger.reading import Attempt, Ledger
-from tasks.runner.planning.choice import Choice
+from tasks.runner.files.checkout import read_source, show_path
 from tasks.runner.planning.plan import count_done, describe_changed
+
+if TYPE_CHECKING:
+    from tasks.runner.files.checkout import Migrations
+    from tasks.runner.ledger.reading import Attempt, Ledger
+    from tasks.runner.planning.choice import Choice
 
 
 def find_half_applied(migrations: Migrations, ledger: Ledger, choice: Choice) -> tuple[Finding, ...]:

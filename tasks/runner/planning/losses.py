@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tasks.runner.planning.plan import Plan, Step
+if TYPE_CHECKING:
+    from tasks.runner.planning.plan import Plan, Step
 
 _KINDS = frozenset({"DropStmt", "AlterTableStmt", "TruncateStmt", "DeleteStmt"})
 _TABLES = frozenset({"OBJECT_TABLE", "OBJECT_FOREIGN_TABLE"})

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from tasks.postgres.tokens import BLANKS, tokenize
 from tasks.runner.events import Finding
-from tasks.runner.parsing.script import Statement
+
+if TYPE_CHECKING:
+    from tasks.runner.parsing.script import Statement
 
 _GRANTS = frozenset({("all", "tables"), ("all", "sequences")})
 

@@ -12,19 +12,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tasks.runner.errors import RefusedError
-from tasks.runner.events import Finding, PlannedStatement, PlannedStep
-from tasks.runner.ledger.reading import Attempt
-from tasks.runner.ledger.renames import Rename
-from tasks.runner.ledger.replaced import Replacement
-from tasks.runner.planning.choice import Choice
+from tasks.runner.events import Finding
 from tasks.runner.planning.openings import find_openings
 from tasks.runner.planning.sections import refuse_other_direction
 from tasks.runner.planning.separations import restore_separations
 from tasks.runner.planning.unverified import describe_unverified
 
 if TYPE_CHECKING:
+    from tasks.runner.events import PlannedStatement, PlannedStep
+    from tasks.runner.ledger.reading import Attempt
+    from tasks.runner.ledger.renames import Rename
+    from tasks.runner.ledger.replaced import Replacement
     from tasks.runner.parsing import Script, Statement
     from tasks.runner.parsing.session_objects import SessionNeed
+    from tasks.runner.planning.choice import Choice
 
 CHANGES_SCHEMA = frozenset({"migrate", "rollback", "redo"})
 """The actions that change the schema."""
@@ -181,6 +182,10 @@ def checksum_segments(script: Script, count: int, *, timeouts: bool = False) -> 
 
 def show_plan(plan: Plan, *, whole: bool = False) -> tuple[PlannedStep, ...]:
     """Return the steps for the report, with the first line of each statement, or with the `whole` statements too."""
+    if not plan.steps:
+        return ()
+    from tasks.runner.events import PlannedStep
+
     return tuple(
         PlannedStep(
             action=step.action,
@@ -199,6 +204,8 @@ def show_plan(plan: Plan, *, whole: bool = False) -> tuple[PlannedStep, ...]:
 
 
 def _show_statement(statement: Statement, segment: int, *, whole: bool) -> PlannedStatement:
+    from tasks.runner.events import PlannedStatement
+
     if not whole:
         return PlannedStatement(statement.line, statement.label, segment)
     copied = len((statement.copy_data or "").splitlines())

@@ -6,14 +6,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from tasks.runner.errors import PlanChangedError
 from tasks.runner.events import Finding
 from tasks.runner.identity import PLAN_ID_LENGTH
-from tasks.runner.ledger.reading import Ledger
-from tasks.runner.ledger.renames import Rename
-from tasks.runner.planning.choice import Choice
-from tasks.runner.planning.plan import Plan, Step, resume
+from tasks.runner.planning.plan import resume
+
+if TYPE_CHECKING:
+    from tasks.runner.ledger.reading import Ledger
+    from tasks.runner.ledger.renames import Rename
+    from tasks.runner.planning.choice import Choice
+    from tasks.runner.planning.plan import Plan, Step
 
 _MOST_NAMED = 5
 _DOES = {"migrate": "apply", "rollback": "roll back", "seed": "run", "redo": "redo"}

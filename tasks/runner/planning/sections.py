@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tasks.postgres.section_marks import may_have_marks
 from tasks.runner.errors import Place, RefusedError
 from tasks.runner.events import Finding
-from tasks.runner.files.checkout import Migrations
-from tasks.runner.ledger.reading import Ledger
 from tasks.runner.parsing.sections import read_sections
+
+if TYPE_CHECKING:
+    from tasks.runner.files.checkout import Migrations
+    from tasks.runner.ledger.reading import Ledger
 
 KIND = "both directions"
 """The kind of finding about a file with statements in both sections."""

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import pq
@@ -15,19 +16,23 @@ from tasks.postgres.quoting import quote_identifier
 from tasks.postgres.representable import count_characters, fit_comments
 from tasks.runner.database.session import read_encoding
 from tasks.runner.errors import FilesError, Place, RefusedError
-from tasks.runner.events import Finding
-from tasks.runner.files.checkout import Migrations, read_source, show_path
+from tasks.runner.files.checkout import read_source, show_path
 from tasks.runner.files.decoding import skip_encoding
 from tasks.runner.ledger.privileges import describe_unreadable
-from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.vouching import StoredTexts, Trust, find_writers, is_masked, read_stored, strip_mark
 from tasks.runner.parsing.invisible import list_invisible
 from tasks.runner.parsing.source_text import shorten
-from tasks.runner.planning.choice import Choice
 from tasks.runner.planning.failures import find_place
 from tasks.runner.planning.hints import FIX_FILE
-from tasks.runner.planning.plan import Plan, Source
+from tasks.runner.planning.plan import Source
 from tasks.runner.redaction import redact
+
+if TYPE_CHECKING:
+    from tasks.runner.events import Finding
+    from tasks.runner.files.checkout import Migrations
+    from tasks.runner.ledger.reading import Ledger
+    from tasks.runner.planning.choice import Choice
+    from tasks.runner.planning.plan import Plan
 
 _NOTHING = StoredTexts()
 _PREFIX = "SELECT 1;SELECT 1;"

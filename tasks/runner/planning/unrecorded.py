@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import psycopg
 
 from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.errors import FilesError
 from tasks.runner.events import Finding
-from tasks.runner.files.checkout import Migrations, read_source
-from tasks.runner.ledger.foreign import OtherLedger, find_other_ledgers
+from tasks.runner.files.checkout import read_source
+from tasks.runner.ledger.foreign import find_other_ledgers
 from tasks.runner.ledger.foreign_versions import map_versions
 from tasks.runner.ledger.renames import read_renames
 from tasks.runner.parsing.created_tables import list_created_tables
+
+if TYPE_CHECKING:
+    from tasks.runner.files.checkout import Migrations
+    from tasks.runner.ledger.foreign import OtherLedger
 
 _MOST_NAMED = 5
 _ADOPT = (
