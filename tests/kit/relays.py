@@ -15,6 +15,7 @@ from tests.kit.databases import Database
 
 _PORT = 6433
 _CHUNK = 65536
+_TERMINATE = b"X\0\0\0\x04"
 _VERSION = re.compile(rb"(server_version\0)([^\0]+)")
 """The version in a message of type ParameterStatus."""
 
@@ -33,6 +34,17 @@ class Relay:
     """What each client sent after its startup message."""
     received: bytearray = field(default_factory=bytearray)
     """What the server sent to all of them."""
+    turns: int = 0
+    """How many bursts of the clients followed an answer, or were the first: the round trips of the longest chain."""
+    is_answered: bool = True
+
+    def count(self, record: bytearray, data: bytes) -> None:
+        """Count a turn if a client sends something after an answer, other than that it leaves."""
+        if record is self.received:
+            self.is_answered = True
+        elif data not in (b"", _TERMINATE):
+            self.turns += self.is_answered
+            self.is_answered = False
 
     def list_messages(self) -> list[tuple[str, bytes]]:
         """Return the messages of all clients, each by its type and its body.
@@ -103,18 +115,21 @@ def _serve(relay: Relay, listener: socket.socket, wakes: socket.socket, ignores:
                     backend.connect(server)
                     backend.sendall(opening)
                     relay.sent.append(bytearray())
+                    relay.count(relay.sent[-1], opening)
                     selector.register(client, selectors.EVENT_READ, (backend, relay.sent[-1]))
                     selector.register(backend, selectors.EVENT_READ, (client, relay.received))
                     continue
-                _pass_on(selector, key, relay.version)
+                _pass_on(selector, key, relay)
 
 
-def _pass_on(selector: selectors.BaseSelector, key: selectors.SelectorKey, version: str) -> None:
+def _pass_on(selector: selectors.BaseSelector, key: selectors.SelectorKey, relay: Relay) -> None:
     source, (other, record) = key.fileobj, key.data
     assert isinstance(source, socket.socket)
+    version = relay.version
     try:
         data = source.recv(_CHUNK)
         record += data
+        relay.count(record, data)
         other.sendall(_VERSION.sub(lambda found: found[1] + version.encode().ljust(len(found[2])), data) if version else data)
     except OSError:
         data = b""

@@ -38,9 +38,15 @@ ALLOWED = {
     # Queries that see what a file sees: their texts are below.
     "read_as_file": {"runner/database/names.py", "runner/database/setting_sources.py"},
     "qualify_target": {"runner/execution/nontransactional_run.py"},
-    # A cursor of a connection of ours is an OwnCursor; the guard of the ledger only composes texts with one.
+    # A cursor of a connection of ours is an OwnCursor; the guard of the ledger only composes texts with one,
+    # and the snapshot begins a transaction, before which no setting of ours applies.
     "Cursor": set(),
-    "ClientCursor": {"runner/database/own_connection.py", "runner/database/names.py", "runner/ledger/guard.py"},
+    "ClientCursor": {
+        "runner/database/own_connection.py",
+        "runner/database/names.py",
+        "runner/ledger/guard.py",
+        "runner/ledger/snapshot.py",
+    },
 }
 """By what opens a session or sends a statement: the modules that may call it."""
 FORBIDDEN = ("exec_params", "exec_prepared", "send_query_params", "send_query_prepared", "send_prepare", "ServerCursor")
