@@ -21,7 +21,6 @@ from tasks.console.prompts import choose_confirm
 from tasks.console.sql_files import SQL_HELP, STDOUT, keep_script
 from tasks.console.streams import share_file
 from tasks.runner.errors import RunnerError, UsageError, describe_error
-from tasks.runner.events import CHECK_FOUND, StatusRead, needs_attention
 from tasks.runner.identity import identify
 from tasks.runner.operations.requests import HISTORY_LIMIT, Request, parse_plan, parse_sql_file, perform
 from tasks.runner.setting_names import describe_process_misspellings
@@ -219,8 +218,11 @@ def _print_events(events: Iterator[Event], options: argparse.Namespace) -> int:
     report = JsonReport() if options.json else PlainReport(stream, verbose=options.verbose, joined=share_file())
     with send_heartbeats(report.write, options.heartbeat if options.json else 0) as write:
         last = print_events(events, write)
-    found = isinstance(last, StatusRead) and getattr(options, "check", False) and needs_attention(last)
-    return CHECK_FOUND if found else 0
+    if not getattr(options, "check", False):
+        return 0
+    from tasks.runner.events import CHECK_FOUND, StatusRead, needs_attention
+
+    return CHECK_FOUND if isinstance(last, StatusRead) and needs_attention(last) else 0
 
 
 def _print_error(error: RunnerError, url: str, options: argparse.Namespace) -> None:

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tasks.runner import MigrationRunner
+from tasks.runner.ledger.reading import read_ledger
+from tasks.runner.ledger.snapshot import begin_reading
 from tasks.runner.operations.migrate import migrate
 from tasks.runner.operations.status import read_status
 from tasks.runner.planning.choice import MigrateGoal
@@ -39,21 +42,16 @@ def test_a_ledger_that_was_changed_since_the_probe_is_read_again(
     tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The probe and the transaction that reads are two messages: between them, another session can change a table."""
-    from tasks.runner.execution import migration_runner
-
     write_files(tmp_path / "migrations")
     runner = MigrationRunner(database.url, migrations_dir=tmp_path / "migrations")
     runner.run_migrations()
-    original = migration_runner.begin_reading
 
-    def change_before(connection: object, **options: object) -> None:
+    def change_before(connection: psycopg.Connection, **_options: object) -> None:
         database.execute("ALTER TABLE schema_migrations_seeds RENAME TO seeds_of_before")
-        original(connection, **options)  # type: ignore[arg-type]
+        begin_reading(connection)
 
-    monkeypatch.setattr(migration_runner, "begin_reading", change_before)
+    monkeypatch.setattr("tasks.runner.execution.migration_runner.begin_reading", change_before)
     with runner.read() as connection:
-        from tasks.runner.ledger.reading import read_ledger
-
         ledger = read_ledger(connection)
     assert "_seeds" not in ledger.helpers
     assert list(ledger.checksums) == ["20260101000000_t0", "20260101000001_t1", "20260101000002_t2"]
