@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 from tasks.forecast.events import ForecastFailed, ForecastFinished, ForecastStarted, RelationFacts, StatementForecast
 from tasks.forecast.ranking import rank
@@ -16,6 +17,7 @@ from tasks.runner.events.numbers import OpenTransaction
 class CompleteForecast(Event):
     """All events of a forecast, for people: programs get the events one by one."""
 
+    kind: ClassVar[str] = "complete_forecast"
     started: ForecastStarted
     statements: tuple[StatementForecast, ...]
     finished: ForecastFinished
