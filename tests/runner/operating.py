@@ -11,10 +11,11 @@ from tasks.runner import MigrationRunner
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import Event, HistoryRead, HistoryRow, RepairProposed, StatusRead, StepFinished
 from tasks.runner.ledger.reading import read_ledger
+from tasks.runner.operations.history import read_history
 from tasks.runner.operations.migrate import RunMode, migrate, rollback
 from tasks.runner.operations.repair import repair
 from tasks.runner.operations.seed import seed
-from tasks.runner.operations.status import read_history, read_status
+from tasks.runner.operations.status import read_status
 from tasks.runner.planning.choice import MigrateGoal, RollbackGoal
 from tasks.runner.retries import RetryPolicy
 from tests.kit.databases import Database

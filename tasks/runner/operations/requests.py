@@ -177,10 +177,12 @@ def _answer(request: Request, runner: MigrationRunner) -> Iterator[Event]:
         from tasks.runner.operations.outcome import read_outcome
 
         return read_outcome(runner, request.version)
-    from tasks.runner.operations.status import read_history, read_status
-
     if request.command == "history":
+        from tasks.runner.operations.history import read_history
+
         return read_history(runner, limit=request.limit or HISTORY_LIMIT, version=request.version, locks=request.locks)
+    from tasks.runner.operations.status import read_status
+
     return read_status(runner, limit=request.limit)
 
 

@@ -1,4 +1,4 @@
-"""Reading the state of every version, and the log."""
+"""Reading the state of every version."""
 
 from __future__ import annotations
 
@@ -18,31 +18,26 @@ from tasks.runner.events import (
     NOT_COMPARED,
     NOT_WRITTEN,
     Finding,
-    HistoryRead,
-    HistoryRow,
     StateCount,
     StatusRead,
     StatusRow,
 )
-from tasks.runner.execution.lock_times import read_lock_times
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.files.schema_file import WRITE_HINT, describe_staleness
 from tasks.runner.ledger.active_run import read_active_run
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.expected_schema import UNCOMPARED, parse_expectation, read_sum
 from tasks.runner.ledger.line_ends import ignore_line_ends
-from tasks.runner.ledger.privileges import describe_unreadable
 from tasks.runner.ledger.reading import read_ledger
 from tasks.runner.ledger.renames import read_renames
 from tasks.runner.ledger.tables import BY_SCRIPT
 from tasks.runner.ledger.view import view_ledger
-from tasks.runner.planning.choice import MigrateGoal, choose, find_version
+from tasks.runner.planning.choice import MigrateGoal, choose
 from tasks.runner.planning.edited import offer_redo
 from tasks.runner.planning.faults import find_faults, find_unknown
 from tasks.runner.planning.half_applied import find_absent, merge_findings
 from tasks.runner.planning.sections import KIND as BOTH_DIRECTIONS
 from tasks.runner.planning.sources import add_diffs
-from tasks.runner.redaction import redact_stored
 from tasks.runner.settings import LOCAL
 
 if TYPE_CHECKING:
@@ -55,14 +50,6 @@ if TYPE_CHECKING:
 
 _OPEN = frozenset({"pending", "late"})
 _AFTER_DEPLOY = "runs after the deployment"
-_HISTORY = """
-SELECT id, run_id::text, coalesce(version, ''), action, outcome, segments_done, segments_total, actor, host,
-       coalesce(git_revision, ''), coalesce(git_dirty, false), tool_version, coalesce(sqlstate, ''), coalesce(error, ''),
-       to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), duration_ms, to_jsonb(l) ->> 'locks', count(*) OVER ()
-  FROM {log} l
- WHERE %(version)s IN ('', version) AND (NOT %(locks)s OR to_jsonb(l) ->> 'locks' IS NOT NULL)
- ORDER BY id DESC LIMIT %(limit)s
-"""
 _DETAILS = """
 SELECT version, to_char(applied_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), coalesce(applied_by, ''), execution_time_ms
   FROM {ledger} WHERE version = ANY (%s)
@@ -144,38 +131,6 @@ def _find_stale_file(migrations: Migrations, ledger: Ledger, details: Mapping[st
     stale = describe_staleness(migrations, ledger.checksums)
     kind = "schema_file" if describe_staleness(migrations, ledger.checksums.keys() - by_script) else NOT_WRITTEN
     return (Finding(kind, "", stale, hint=WRITE_HINT),) if stale else ()
-
-
-def read_history(runner: MigrationRunner, *, limit: int = 50, version: str = "", locks: bool = False) -> Iterator[Event]:
-    """Yield the newest rows of the log, failures included, newest first; raises UsageError for an unknown version.
-
-    `locks`: only the rows with the times of locks, and these times.
-    """
-    with runner.read() as connection:
-        database = describe_connection(connection)
-        ledger = read_ledger(connection, partial=True)
-        rows: tuple[HistoryRow, ...] = ()
-        total = 0
-        unknown = describe_unreadable(ledger.schema, ["_log"]) if "_log" in ledger.unreadable else ""
-        if ledger.complete and not unknown:
-            if version:
-                version = find_version(version, _list_logged(connection, ledger))
-            query = sql.SQL(_HISTORY).format(log=ledger.table("_log"))
-            answer = connection.execute(query, {"limit": limit, "version": version, "locks": locks}).fetchall()
-            rows = tuple(_build_history_row(each, locks=locks) for each in answer)
-            total = answer[0][-1] if answer else 0
-    yield HistoryRead(runner.environment or ledger.environment, database, rows, unknown=unknown, total=total, locks=locks)
-
-
-def _build_history_row(row: tuple[Any, ...], *, locks: bool) -> HistoryRow:
-    *columns, times, _ = row
-    found = HistoryRow(*columns)
-    return replace(found, error=redact_stored(found.error), locks=read_lock_times(times) if locks and times else ())
-
-
-def _list_logged(connection: psycopg.Connection, ledger: Ledger) -> list[str]:
-    query = sql.SQL("SELECT DISTINCT version FROM {} WHERE version IS NOT NULL ORDER BY 1").format(ledger.table("_log"))
-    return [row[0] for row in connection.execute(query)]
 
 
 def list_states(ledger: Ledger, pending: tuple[str, ...], findings: tuple[Finding, ...]) -> dict[str, str]:

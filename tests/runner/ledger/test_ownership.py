@@ -18,6 +18,7 @@ from tasks.runner.ledger.creation import ensure_ledger
 from tasks.runner.ledger.guard import describe_change
 from tasks.runner.ledger.reading import read_ledger
 from tasks.runner.operations.adopt import adopt
+from tasks.runner.operations.history import read_history
 from tasks.runner.operations.migrate import RunMode, migrate
 from tasks.runner.operations.outcome import read_outcome
 from tasks.runner.operations.probe import probe
@@ -25,7 +26,7 @@ from tasks.runner.operations.repair import repair
 from tasks.runner.operations.schema import read_schema
 from tasks.runner.operations.seed import seed
 from tasks.runner.operations.settle import settle
-from tasks.runner.operations.status import read_history, read_status
+from tasks.runner.operations.status import read_status
 from tasks.runner.planning.choice import MigrateGoal
 from tests.kit.databases import Database
 from tests.kit.roles import make_roles, use_as

@@ -12,9 +12,9 @@ from tasks.runner.errors import RefusedError, RunnerError, StatementError
 from tasks.runner.events import CatalogRead, Event, OutcomeRead, needs_attention, to_json
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.ledger.tables import HELPER_TABLES
+from tasks.runner.operations.history import read_history
 from tasks.runner.operations.outcome import read_outcome
 from tasks.runner.operations.schema import read_schema
-from tasks.runner.operations.status import read_history
 from tests.kit.roles import MakeRole
 from tests.runner.operating import A, B, C, Operator, operate_as
 

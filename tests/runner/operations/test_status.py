@@ -9,8 +9,8 @@ from tasks.runner.database.lock_holder import LOCK_KEY
 from tasks.runner.errors import RefusedError, StatementError
 from tasks.runner.events import HistoryRead, StatusRead, needs_attention
 from tasks.runner.identity import Identity
+from tasks.runner.operations.history import read_history
 from tasks.runner.operations.migrate import rollback
-from tasks.runner.operations.status import read_history
 from tasks.runner.planning.choice import RollbackGoal
 from tests.runner.operating import A, B, C, Operator, collect_failure
 from tests.stress.blocking import await_waiting
