@@ -11,9 +11,10 @@ from dataclasses import MISSING, fields, is_dataclass
 from itertools import pairwise
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin
 
 from tasks.runner.events import EVENTS
+from tasks.runner.events.json_lines import read_field_types
 from tests.kit.projects import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "reference.md"
@@ -75,7 +76,7 @@ def _lay_out(value: Any, indent: str = "") -> str:
 
 
 def _describe_object(cls: type, parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    hints, notes = get_type_hints(cls), _read_notes(cls)
+    hints, notes = read_field_types(cls), _read_notes(cls)
     assert is_dataclass(cls)
     properties = {
         each.name: _describe(hints[each.name], parts) | ({"description": notes[each.name]} if each.name in notes else {})

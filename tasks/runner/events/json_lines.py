@@ -80,7 +80,8 @@ def _build_object(pairs: list[tuple[str, Any]], oddities: list[str]) -> dict[str
 
 
 @cache
-def _read_hints(cls: type) -> dict[str, Any]:
+def read_field_types(cls: type) -> dict[str, Any]:
+    """Return the types of the fields of an event, or of a part of one, by name."""
     # The modules import the types of each other's fields only for the type checker.
     names = {name: value for module in EVENT_MODULES for name, value in vars(sys.modules[module]).items()}
     return get_type_hints(cls, localns=names)
@@ -104,7 +105,7 @@ def _build(hint: Any, value: Any, where: str) -> Any:
 def _build_dataclass(hint: Any, value: Any, where: str) -> Any:
     if not isinstance(value, dict):
         raise WrongEventError(f"{where}: expected an object, got {_describe(value)}")
-    hints = _read_hints(hint)
+    hints = read_field_types(hint)
     if value.get("exit_code", 1) not in _EXIT_CODES:
         raise WrongEventError(f"{where}.exit_code: {_describe(value['exit_code'])} is not the exit code of an error")
     given = {f.name: _build(hints[f.name], value[f.name], f"{where}.{f.name}") for f in fields(hint) if f.name in value}
