@@ -74,17 +74,23 @@ class MigrationVerified(Event):
     duration_ms: int
     deferred: bool = False
     """Whether it runs after the deployment, which makes it late for those behind it."""
+    reused: bool = False
+    """Whether this is the result of an earlier verification, since when nothing that it rests on has changed."""
 
 
 @event("verify_finished")
 @dataclass(frozen=True, slots=True)
 class VerifyFinished(Event):
-    """The end of a verification: how many migrations were verified, and how many of them have findings; mild ones apart."""
+    """The end of a verification: how many migrations were verified, and how many of them have findings; mild ones apart.
+
+    `reused` is how many were verified before and are unchanged.
+    """
 
     count: int
     found: int
     mild: int
     duration_ms: int
+    reused: int = 0
 
 
 @event("crash_test_started")

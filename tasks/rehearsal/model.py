@@ -65,6 +65,8 @@ class Outcome:
     """Those of them that were not run because the scratch server lacks something that is not excluded."""
     roles: tuple[str, ...] = ()
     """The roles that it names, and that exist on the scratch server only because rehearsals made them."""
+    seen: str = ""
+    """What the caller's look at the database returned after it."""
 
     @property
     def effect(self) -> Difference:

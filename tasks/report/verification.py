@@ -76,7 +76,8 @@ def _format_verified(event: MigrationVerified, style: Style) -> list[Line]:
     if not any(not found.mild for found in event.findings):
         done = "up, down, up" if event.restores else "up"
         rows = ", with rows" if event.with_data else ""
-        lines.append(Line(f"✅ {clean(event.version)}: {done}{rows} ({format_duration(event.duration_ms)})", "good"))
+        when = "verified before, unchanged" if event.reused else format_duration(event.duration_ms)
+        lines.append(Line(f"✅ {clean(event.version)}: {done}{rows} ({when})", "good"))
     if event.irreversible and event.works:
         lines += hang(f"{INDENT}irreversible: ", event.irreversible, "dim")
     if event.late == "safe":
@@ -89,7 +90,8 @@ def _format_verified(event: MigrationVerified, style: Style) -> list[Line]:
 
 
 def _format_verify_end(event: VerifyFinished, _style: Style) -> list[Line]:
-    time = format_duration(event.duration_ms)
+    before = f"{event.reused} of them before, unchanged; " if event.reused else ""
+    time = f"{before}{format_duration(event.duration_ms)}"
     if event.found:
         return [Line(f"❌ Problems in {event.found} of {event.count} migrations ({time})", "bad")]
     if not event.count:

@@ -17,7 +17,13 @@ TASKS = Path(__file__).parents[2] / "tasks"
 OPENERS = {
     "open_server": {"commands/scratch.py"},
     # A dump is read by a role without rights too, on the server of the database that it replaces. Tests copy databases of theirs.
-    "ScratchServer": {"rehearsal/scratch/server.py", "commands/dumps/restore.py", "testing.py"},
+    # A worker opens the server that its command has opened.
+    "ScratchServer": {
+        "rehearsal/scratch/server.py",
+        "commands/dumps/restore.py",
+        "testing.py",
+        "rehearsal/verify/workers/worker.py",
+    },
     # The database of the local environment is on the embedded server too.
     "embedded.start": {"config/environments.py", "postgres/server/for_tests.py", "rehearsal/scratch/server.py"},
 }

@@ -31,6 +31,9 @@ def test_a_migration_with_uuid_ossp_is_verified_applied_and_compared_on_the_embe
     verified = clone.inv("db.verify", check=0).stdout
     assert f"✅ {A}: up, down, up" in verified
     assert NOTE in " ".join(verified.split())
+    again = clone.inv("db.verify", check=0).stdout
+    assert f"✅ {A}: up, down, up (verified before, unchanged)" in again
+    assert NOTE in " ".join(again.split())
     clone.inv("db.migrate", check=0)
     url = find_running(clone.root / ".postgres")
     assert url is not None

@@ -68,6 +68,26 @@ def test_with_json_each_event_is_a_line(operator: Operator) -> None:
     assert answers[-1]["found"] == 1
 
 
+def without_times(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the events without durations, and without whether a result was used again."""
+    return [{name: value for name, value in answer.items() if name not in {"duration_ms", "reused"}} for answer in answers]
+
+
+def test_a_second_run_shows_the_same_results_without_running_anything(operator: Operator) -> None:
+    operator.write_tables(A)
+    operator.write(C, *BAD_DOWN)
+    github = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(operator.project.root)}
+    first, again = (run(operator, "db.verify", "--all", check=4, **github) for _ in range(2))
+    assert f"✅ {A}: up, down, up (verified before, unchanged)" in again.stdout
+    assert "Problems in 1 of 2 migrations (2 of them before, unchanged; " in again.stdout
+    assert first.stdout.splitlines()[2:-1] == again.stdout.splitlines()[2:-1]
+    annotations = [line for line in again.stderr.splitlines() if line.startswith("::error")]
+    assert annotations == [line for line in first.stderr.splitlines() if line.startswith("::error")]
+    one, other = (read_answers(run(operator, "db.verify", "--all", *flags, "--json", check=4)) for flags in ([], ["--no-cache"]))
+    assert without_times(one) == without_times(other)
+    assert [answers[-1]["reused"] for answers in (one, other)] == [2, 0]
+
+
 def test_neither_all_nor_only_needs_a_connection_to_an_environment(operator: Operator) -> None:
     operator.write_tables(A, B)
     closed = "postgresql://me:s3cret@127.0.0.1:1/db"

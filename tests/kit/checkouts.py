@@ -57,7 +57,8 @@ class Checkout:
     ) -> "subprocess.CompletedProcess[str]":
         """Run a command in the checkout, in an almost empty environment."""
         clean = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.root), "LC_ALL": "C.UTF-8"}
-        clean |= {"TMPDIR": tempfile.gettempdir(), "WATCH_DRIFT": "off"}
+        # In a folder that Git ignores: an account has its cache outside its checkouts.
+        clean |= {"TMPDIR": tempfile.gettempdir(), "WATCH_DRIFT": "off", "XDG_CACHE_HOME": str(self.root / ".venv/cache")}
         result = run_process(command, cwd=self.root, environment=clean | dict(env or {}), timeout=timeout, own_tool=True)
         assert check is None or result.returncode == check, (result.returncode, result.stdout, result.stderr)
         return result

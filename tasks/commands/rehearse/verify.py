@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
     from tasks.rehearsal.selection import Selection
     from tasks.runner.events import Event
 
+_MOST_PROCESSES = 4
+"""With more, the scratch server is the limit."""
+
 
 @command(
     help={
         **CHOICE_HELP,
+        "no_cache": "verify again what was verified before and is unchanged",
         "with_data": "also with a few generated rows in every table: shows which rows up fails on, and what up and down lose",
     },
     iterable=["without_extension"],
@@ -32,6 +37,7 @@ def verify(
     with_data: bool = False,
     timeout: str = "",
     as_superuser: bool = False,
+    no_cache: bool = False,
     json: bool = False,
 ) -> None:
     """Prove on scratch that migrations go up, down and up again.
@@ -40,10 +46,14 @@ def verify(
     """
 
     def answer(server: ScratchServer, selection: Selection) -> Iterator[Event]:
+        from tasks.rehearsal.verify.verdicts.known import open_known
         from tasks.rehearsal.verify.verify import VerifyOptions
         from tasks.rehearsal.verify.verify import verify as verify_migrations
 
-        return verify_migrations(server, selection, VerifyOptions(with_data, read_seconds(timeout)))
+        options = VerifyOptions(with_data, read_seconds(timeout))
+        known = None if no_cache else open_known(server, options, os.environ)
+        processes = min(os.cpu_count() or 1, _MOST_PROCESSES)
+        return verify_migrations(server, selection, options, known=known, processes=processes)
 
     run_rehearsal(
         env,

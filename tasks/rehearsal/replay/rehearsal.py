@@ -70,6 +70,10 @@ class Rehearsal:
         """Read the current schema, as it is compared with that of the target."""
         return restrict(read_catalog(self._scratch_run.connection), self._database.server.target_version)
 
+    def look(self, look: Callable[[psycopg.Connection], str]) -> str:
+        """Return what a function reads in the session, under our own settings."""
+        return look(self._scratch_run.connection)
+
     def observe(self, observer: StatementObserver | None) -> None:
         """Call an observer before and after each statement from now on."""
         self._scratch_run.observer = observer

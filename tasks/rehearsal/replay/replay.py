@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
+import psycopg
+
 from tasks.catalog import Catalog
 from tasks.rehearsal.errors import LockedOutError
 from tasks.rehearsal.model import Direction, Outcome, RehearsedMigration, Trial
@@ -69,21 +71,31 @@ def state_after(
     """
     names = cache.name_states(migrations, server.version, server.state_key)
     with ExitStack() as stack:
-        database, count = _begin(server, names, stack)
+        database, count = begin_replay(server, names, stack)
         error: RunnerError | None = None
-        done, clean = count, True
+        done, clean = 0, True
         if count < len(migrations):
             with Rehearsal(database, timeout_s=timeout_s) as rehearsal:
-                for migration in migrations[count:]:
-                    error, clean = _run_one(rehearsal, migration, check)
-                    if error is not None:
-                        break
-                    done += 1
-        if done > count and clean:
-            server.cache_state(database, names[done - 1])
+                done, clean, error = run_forward(rehearsal, migrations[count:], check)
+        if done and clean:
+            server.cache_state(database, names[count + done - 1])
         if error is not None:
             raise error
         yield database
+
+
+def run_forward(
+    rehearsal: Rehearsal, migrations: Sequence[RehearsedMigration], check: Callable[[], None] = lambda: None
+) -> tuple[int, bool, RunnerError | None]:
+    """Run migrations until one fails or the check before it raises RunnerError.
+
+    Return how many succeeded, whether the failed one left no changes, and its error.
+    """
+    for done, migration in enumerate(migrations):
+        error, clean = _run_one(rehearsal, migration, check)
+        if error is not None:
+            return done, clean, error
+    return len(migrations), True, None
 
 
 def _run_one(rehearsal: Rehearsal, migration: RehearsedMigration, check: Callable[[], None]) -> tuple[RunnerError | None, bool]:
@@ -103,10 +115,12 @@ def try_migration(
     *,
     before: Catalog | None = None,
     timeout_s: float | None = None,
+    look: Callable[[psycopg.Connection], str] = lambda _: "",
 ) -> Outcome:
     """Run one direction of a migration on a scratch database, and return the outcome with the schemas.
 
     The schema `before` is read if it is None. A file of several transactions that fails leaves those that it committed.
+    `look` is called in the same session if the migration succeeds; what it returns is a part of the outcome.
     """
     known = before or Catalog()
     try:
@@ -114,7 +128,8 @@ def try_migration(
             known = rehearsal.read_catalog() if before is None else before
             trial = rehearsal.run(migration, direction)
             after = known if trial.error is not None and trial.clean else rehearsal.read_catalog()
-            return Outcome(migration, trial.error, known, after, trial.unchecked, trial.lacking, trial.roles)
+            seen = rehearsal.look(look) if trial.error is None else ""
+            return Outcome(migration, trial.error, known, after, trial.unchecked, trial.lacking, trial.roles, seen)
     except LockedOutError as error:
         return Outcome(migration, error, known, known)
 
@@ -136,8 +151,8 @@ def read_left_out(database: ScratchDatabase) -> tuple[LeftOut, ...]:
         return rehearsal.left_out
 
 
-def _begin(server: ScratchServer, names: Sequence[str], stack: ExitStack) -> tuple[ScratchDatabase, int]:
-    """Create a copy of the longest cached prefix, and return it with its number of migrations.
+def begin_replay(server: ScratchServer, names: Sequence[str], stack: ExitStack) -> tuple[ScratchDatabase, int]:
+    """Create a copy of the longest cached prefix, to be dropped by `stack`, and return it with its number of migrations.
 
     A cached state that is dropped in the meantime is passed over.
     """

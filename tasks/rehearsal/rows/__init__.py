@@ -2,5 +2,6 @@
 
 from tasks.rehearsal.rows.contents import compare_rows, read_rows
 from tasks.rehearsal.rows.filling import UnfilledTable, fill_tables
+from tasks.rehearsal.rows.state import UNKNOWN, read_state
 
-__all__ = ["UnfilledTable", "compare_rows", "fill_tables", "read_rows"]
+__all__ = ["UNKNOWN", "UnfilledTable", "compare_rows", "fill_tables", "read_rows", "read_state"]

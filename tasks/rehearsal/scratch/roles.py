@@ -87,6 +87,11 @@ def list_usable(connection: psycopg.Connection) -> set[str]:
     return {row[0] for row in connection.execute(_USABLE, [_MARK])}
 
 
+def list_marked(connection: psycopg.Connection) -> set[str]:
+    """Return the roles whose comment says that rehearsals created them."""
+    return {row[0] for row in connection.execute(_MARKED, [_MARK])}
+
+
 def make(connection: psycopg.Connection, names: Iterable[str], member: str) -> set[str]:
     """Create the roles that do not exist, and return those that rehearsals created; `member`, if any, may act as these.
 

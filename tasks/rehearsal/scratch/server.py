@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 from tasks.postgres.server import embedded
 from tasks.postgres.server.cluster import ServerError
 from tasks.rehearsal.errors import ScratchError
-from tasks.rehearsal.scratch import cache, extensions, owners, roles
+from tasks.rehearsal.scratch import cache, extensions, owners, properties, roles
 from tasks.rehearsal.scratch.addresses import is_same_database
 from tasks.rehearsal.scratch.login import ScratchLogin, login_url, open_login, release, relock, restore
 from tasks.rehearsal.scratch.stand_ins import find_stand_ins, may_have_any
@@ -40,6 +40,8 @@ _PUBLIC_HAS_AN_OWNER = 150000
 """Since 15, the schema public belongs to the owner of the database: https://www.postgresql.org/docs/release/15.0/"""
 _ENGLISH = re.compile(r"(?:C|POSIX|en)\b|$")
 _PINNED = "-c search_path=pg_catalog,pg_temp"
+_ASYNCHRONOUS = "-c synchronous_commit=off"
+"""A scratch database need not survive a crash of the server. What is copied from it for the cache is written before that ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ class ScratchServer:
             with self.explain():
                 self._create(name, template)
                 self._open_database(name, template)
+                if template and not template.startswith(cache.PREFIX):
+                    properties.carry_over(self.administer(), self._read_properties(template), name, self._user)
                 self.restore_role()
             yield self.name(name)
         finally:
@@ -114,6 +118,10 @@ class ScratchServer:
     def stand_ins(self) -> tuple[str, ...]:
         """Return the extensions of which a dropped scratch database had the embedded server's stand-in, not the extension."""
         return tuple(sorted(self._stand_ins))
+
+    def note_stand_ins(self, names: Iterable[str]) -> None:
+        """Remember that stand-ins were used for this command elsewhere: by another process, or when a verdict was found."""
+        self._stand_ins.update(names)
 
     @property
     def role(self) -> str:
@@ -132,7 +140,8 @@ class ScratchServer:
 
     def name(self, database: str) -> ScratchDatabase:
         """Return a database of this server by its name."""
-        return ScratchDatabase(login_url(self.url, self._login, dbname=database), database, self.without, self)
+        url = login_url(self.url, self._login, dbname=database, options=self._add_option(_ASYNCHRONOUS))
+        return ScratchDatabase(url, database, self.without, self)
 
     def restore_role(self) -> None:
         """Undo what the rehearsed SQL changed in the password and the settings of its role, if the role is ours."""
@@ -155,10 +164,13 @@ class ScratchServer:
             extensions.administer(connection, statement, schema)
 
     def cache_state(self, database: ScratchDatabase, name: str) -> None:
-        """Cache a copy of a scratch database, in which no session is open, under the name of its state, if that is possible."""
+        """Cache a copy of a scratch database, in which no session is open, under the name of its state, if that is possible.
+
+        One whose settings and the like a migration has changed is not cached, since later copies would not have them.
+        """
         with suppress(psycopg.Error):
             connection = self.administer()
-            if name in cache.read_cached(connection):
+            if name in cache.read_cached(connection) or self._read_properties(database.name) != properties.AS_NEW:
                 return
             draft = self._owner.name_database()
             try:
@@ -215,6 +227,14 @@ class ScratchServer:
     def _login(self) -> ScratchLogin | None:
         return self._logins[0] if self._logins else None
 
+    @property
+    def _user(self) -> str:
+        """Return the role as which the rehearsed SQL runs."""
+        return self.role or self.administer().info.user
+
+    def _read_properties(self, database: str) -> properties.DatabaseProperties:
+        return properties.read_properties(self.administer(), database, self._user)
+
     def _create(self, name: str, template: str, *, owned: bool = True) -> None:
         """Create a database that is closed to connections; it belongs to the role of the rehearsal if it is `owned`."""
         query = sql.SQL("CREATE DATABASE {} TEMPLATE {} ALLOW_CONNECTIONS false" + ("" if template else " ENCODING 'UTF8'"))
@@ -236,8 +256,10 @@ class ScratchServer:
 
     def _pin(self, database: str) -> str:
         """Return the administrator's URL of a scratch database, with a search_path that the database's owner cannot change."""
-        options = f"{resolve(self.url).options.get('options', '')} {_PINNED}".strip()
-        return make_conninfo(self.url, dbname=database, options=options)
+        return make_conninfo(self.url, dbname=database, options=self._add_option(_PINNED))
+
+    def _add_option(self, option: str) -> str:
+        return f"{resolve(self.url).options.get('options', '')} {option}".strip()
 
     def _note_stand_ins(self, database: str) -> None:
         """Remember the stand-ins in a database; a migration may have closed it to connections."""

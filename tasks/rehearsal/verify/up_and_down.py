@@ -10,6 +10,7 @@ from tasks.rehearsal.findings import counts, find_changes, find_error
 from tasks.rehearsal.lacks import NotChecked
 from tasks.rehearsal.model import Direction, Outcome, RehearsedMigration
 from tasks.rehearsal.replay.replay import try_migration
+from tasks.rehearsal.rows import UNKNOWN, read_state
 from tasks.rehearsal.scratch.server import ScratchDatabase
 from tasks.runner.errors import RefusedError, RunnerError
 
@@ -30,6 +31,8 @@ class UpAndDownTrial:
     unchecked: tuple[str, ...] = ()
     lacking: tuple[NotChecked, ...] = ()
     roles: frozenset[str] = frozenset()
+    after: Catalog | None = None
+    """The schema of the database, if it is exactly as if only the up had run, with all rows; None if that is not certain."""
 
 
 class UpAndDown:
@@ -45,9 +48,9 @@ class UpAndDown:
         self._lacking: list[NotChecked] = []
         self._roles: set[str] = set()
 
-    def run(self, database: ScratchDatabase) -> UpAndDownTrial:
-        """Run the migration on a database in the state before it, and return the findings."""
-        first = self._try(database, "up", None)
+    def run(self, database: ScratchDatabase, before: Catalog | None = None) -> UpAndDownTrial:
+        """Run the migration on a database in the state before it, whose schema may be known, and return the findings."""
+        first = self._try(database, "up", before)
         if first.error is not None:
             self._add_error("up_fails", "up fails", first.error)
             return self._conclude(works=False)
@@ -68,10 +71,12 @@ class UpAndDown:
             self._add_error("up_again_fails", "up fails after down", third.error)
             return self._conclude(restores=restores, repeats=False)
         repeats = self._compare("not_repeated", "up after down does not produce the same schema", first.after, third.after)
-        return self._conclude(restores=restores, repeats=repeats)
+        is_same = first.seen == third.seen != UNKNOWN and not self._findings and not self._unchecked
+        return self._conclude(restores=restores, repeats=repeats, after=third.after if is_same else None)
 
     def _try(self, database: ScratchDatabase, direction: Direction, before: Catalog | None) -> Outcome:
-        outcome = try_migration(database, self._migration, direction, before=before, timeout_s=self._timeout_s)
+        look = read_state if direction == "up" else lambda _: ""
+        outcome = try_migration(database, self._migration, direction, before=before, timeout_s=self._timeout_s, look=look)
         self._unchecked += outcome.unchecked
         self._lacking += outcome.lacking
         self._roles.update(outcome.roles)
@@ -92,6 +97,13 @@ class UpAndDown:
         self._findings += found
         return not any(counts(each) for each in found)
 
-    def _conclude(self, *, works: bool = True, restores: bool | None = None, repeats: bool | None = None) -> UpAndDownTrial:
+    def _conclude(
+        self,
+        *,
+        works: bool = True,
+        restores: bool | None = None,
+        repeats: bool | None = None,
+        after: Catalog | None = None,
+    ) -> UpAndDownTrial:
         findings, unchecked, roles = tuple(self._findings), tuple(self._unchecked), frozenset(self._roles)
-        return UpAndDownTrial(works, restores, repeats, findings, unchecked, tuple(self._lacking), roles)
+        return UpAndDownTrial(works, restores, repeats, findings, unchecked, tuple(self._lacking), roles, after)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from tasks.rehearsal.events import RehearsalFinding
 from tasks.rehearsal.findings import find_error
 from tasks.rehearsal.model import RehearsedMigration
-from tasks.rehearsal.replay.replay import run_migration, state_after
+from tasks.rehearsal.replay.replay import run_migration
 from tasks.rehearsal.rows import compare_rows, fill_tables, read_rows
-from tasks.rehearsal.scratch.server import ScratchServer
+from tasks.rehearsal.scratch.server import ScratchDatabase
 from tasks.runner.database.session import connect
 
 _LOSS_HINT = (
@@ -28,27 +28,22 @@ class RowTrial:
 
 
 def try_with_rows(
-    server: ScratchServer,
-    before: Sequence[RehearsedMigration],
-    migration: RehearsedMigration,
-    *,
-    down: bool,
-    timeout_s: float | None = None,
+    state: AbstractContextManager[ScratchDatabase], migration: RehearsedMigration, *, down: bool, timeout_s: float | None = None
 ) -> RowTrial:
-    """Fill all tables that exist before a migration, run it up and, if `down`, down, and compare the rows."""
-    with state_after(server, before, timeout_s=timeout_s) as database:
+    """Fill all tables in the state before a migration, run it up and, if `down`, down, and compare the rows."""
+    with state as database:
         with connect(database.url, name="migrate-rows") as connection:
             unfilled = tuple(f"{each.table}: no rows were generated: {each.reason}" for each in fill_tables(connection))
             expected = read_rows(connection)
         error = run_migration(database, migration, "up", timeout_s=timeout_s)
         if error is not None:
-            found = find_error("up_fails_on_rows", "up fails when the tables have rows", error, server.url)
+            found = find_error("up_fails_on_rows", "up fails when the tables have rows", error, database.server.url)
             return RowTrial((found,), unfilled)
         if not down:
             return RowTrial((), unfilled)
         error = run_migration(database, migration, "down", timeout_s=timeout_s)
         if error is not None:
-            found = find_error("down_fails_on_rows", "down fails when the tables have rows", error, server.url)
+            found = find_error("down_fails_on_rows", "down fails when the tables have rows", error, database.server.url)
             return RowTrial((found,), unfilled)
         with connect(database.url, name="migrate-rows") as connection:
             lost = tuple(compare_rows(expected, read_rows(connection)))

@@ -1,0 +1,1 @@
+"""Verdicts of earlier verifications, used again where nothing that they rest on has changed."""

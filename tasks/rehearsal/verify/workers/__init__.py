@@ -1,0 +1,1 @@
+"""Processes that verify parts of a history at the same time."""
