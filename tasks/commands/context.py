@@ -40,6 +40,7 @@ def build_runner(environment: Environment, stop: Stop) -> MigrationRunner:
         watch_drift=environment.settings.watch_drift,
         ledger_owner=environment.settings.ledger_owner,
         ledger_readers=environment.settings.ledger_readers,
+        keep_text=environment.settings.keep_text,
     )
 
 

@@ -84,6 +84,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str], project: Path) ->
                 watch_drift=settings.watch_drift,
                 ledger_owner=settings.ledger_owner,
                 ledger_readers=settings.ledger_readers,
+                keep_text=settings.keep_text,
             )
             request = _build_request(options)
             confirm = choose_confirm(stop, yes=getattr(options, "yes", False), json=options.json)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tasks.runner.events import HistoryRead, HistoryRow, StateCount, StatementLocks, StatusRead, StatusRow
 
 STATUS_COLUMNS = ("state", "version", "applied at (UTC)", "took", "by")
-HISTORY_COLUMNS = ("at (UTC)", "outcome", "action", "version", "segments", "took", "by", "revision", "run")
+HISTORY_COLUMNS = ("at (UTC)", "outcome", "action", "version", "segments", "took", "by", "revision", "run", "note")
 STATES = ("applied", "pending", "late", "failed", "edited", "missing", "interrupted")
 _GAP = "  "
 _REVISION = 10
@@ -71,15 +71,23 @@ def format_history_row(row: HistoryRow) -> tuple[str, ...]:
         by,
         revision,
         clean(row.run_id)[:_RUN_ID],
+        _describe_unkept(row),
     )
+
+
+def _describe_unkept(row: HistoryRow) -> str:
+    """Return which texts the ledger does not store because of the sizes of their files."""
+    sizes = {"up": row.up_size, "down": row.down_size}
+    named = " and ".join(f"{direction} ({size:,} bytes)" for direction, size in sizes.items() if size is not None)
+    return f"text not kept: {named}" if named else ""
 
 
 def describe_history_row(row: HistoryRow) -> str:
     """Return what a log row has beside outcome, version and error, as one line."""
-    at, _, action, _, segments, took, by, revision, run = format_history_row(row)
+    at, _, action, _, segments, took, by, revision, run, note = format_history_row(row)
     segments = f"segments {segments}" if row.segments_total > 1 else ""
     facts = (action, f"{at} UTC", segments, took, by and f"by {by}")
-    return ", ".join(filter(None, (*facts, revision and f"revision {revision}", run and f"run {run}")))
+    return ", ".join(filter(None, (*facts, revision and f"revision {revision}", run and f"run {run}", note)))
 
 
 def format_log_error(row: HistoryRow, style: Style) -> list[str]:

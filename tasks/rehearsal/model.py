@@ -13,6 +13,7 @@ from tasks.rehearsal.errors import ON_SCRATCH
 from tasks.rehearsal.lacks import NotChecked
 from tasks.runner.errors import Place, RefusedError, RunnerError
 from tasks.runner.files.checkout import Migrations, read_source, show_path
+from tasks.runner.files.loadable_text import KnownText
 from tasks.runner.planning.choice import Choice
 from tasks.runner.planning.plan import Source, Step, plan
 
@@ -46,7 +47,8 @@ class RehearsedMigration:
             shown = self.shown_down or f"{shown} (down)"
         text = self.up if direction == "up" else self.down or ""
         checksum = self.checksum or hashlib.sha256(self.up.encode()).hexdigest()
-        source = Source(shown, text, checksum, self.down)
+        down = None if self.down is None else KnownText(self.down)
+        source = Source(shown, text, checksum, down, size=KnownText(text).size)
         made = plan(Choice(_ACTIONS[direction], (self.name,)), {self.name: source}, {})
         return made.steps[0]
 

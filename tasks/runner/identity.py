@@ -20,7 +20,7 @@ TOOL_VERSION = "0.1.0"
 LEDGER_FORMAT = 2
 """The format of the ledger: it changes only if an older tool can no longer use the ledger, and that tool then refuses it."""
 
-LEDGER_ADDITIONS = 3
+LEDGER_ADDITIONS = 4
 """The number of additions to the format: tables, columns, keys and wider constraints, which older tools ignore."""
 
 PLAN_ID_LENGTH = 12

@@ -65,6 +65,7 @@ SETTINGS = (
     Setting("LOCK_ATTEMPTS", "number", "how often a transaction is attempted if it cannot get its locks", "10"),
     Setting("MAX_BLOCKING", "duration", "how long inv may keep all queries out of a table of a guarded environment", "30s"),
     Setting("LOCK_PATIENCE", "duration", "how long a transaction is held back in total while others have its locks", "10min"),
+    Setting("KEEP_TEXT", "size", "the ledger stores the texts of files of at most this size, up and down separately", "8MB"),
     Setting("RUN_WAIT", "duration", "how long to wait for the end of another run", "30min"),
     Setting(
         "LEDGER_OWNER",
@@ -100,6 +101,9 @@ _URL_NAMES = ("DATABASE_URL", "DIRECT_DATABASE_URL", "SCRATCH_DATABASE_URL")
 _DURATION = re.compile(r"([0-9]{1,9})\s*(ms|s|min)")
 _SECONDS = re.compile(r"[0-9]{1,5}(\.[0-9]{1,3})?")
 _COUNT = re.compile(r"[0-9]{1,9}")
+_SIZE = re.compile(r"([0-9]{1,9})\s*(B|kB|MB|GB|TB)")
+_UNITS_BYTES = {"B": 1, "kB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
+"""As PostgreSQL: https://www.postgresql.org/docs/current/config-setting.html#CONFIG-SETTING-NAMES-VALUES"""
 _UNDECODABLE = re.compile("[\ud800-\udfff]")
 _LONGEST_MS = 24 * 60 * 60_000
 
@@ -139,6 +143,8 @@ class Settings:
     """The roles that may read the log and the metadata of the ledger."""
     max_blocking_s: float = 30.0
     """How long a statement may keep all queries out of a table of a guarded environment, by its forecast."""
+    keep_text: int = 8 * 1024**2
+    """The bytes of a file up to which the ledger stores its text."""
 
 
 URL_MISSING = "DATABASE_URL not set"
@@ -179,6 +185,7 @@ def validate(raw: RawSettings, problems: Iterable[str] = ()) -> Settings:
     run_wait_ms = read_duration(raw, "RUN_WAIT", problems)
     max_blocking_ms = read_duration(raw, "MAX_BLOCKING", problems)
     patience_ms = read_duration(raw, "LOCK_PATIENCE", problems)
+    keep_text = read_size(raw, "KEEP_TEXT", problems)
     watch_drift = raw.read("WATCH_DRIFT").lower()
     if watch_drift not in ("on", "off"):
         problems.append(f"WATCH_DRIFT={watch_drift}: write on or off")
@@ -195,6 +202,7 @@ def validate(raw: RawSettings, problems: Iterable[str] = ()) -> Settings:
         actor=read_actor(raw),
         ledger_readers=read_names(raw, "LEDGER_READERS"),
         max_blocking_s=max_blocking_ms / 1000,
+        keep_text=keep_text,
     )
 
 
@@ -252,6 +260,18 @@ def read_duration(raw: RawSettings, name: str, problems: list[str]) -> int:
         problems.append(f"{name}={text}: write a number with ms, s or min, at most a day, for example {example}")
         return 1
     return milliseconds
+
+
+def read_size(raw: RawSettings, name: str, problems: list[str]) -> int:
+    """Return a size in bytes; if it is not valid, add to `problems`. The units are case-sensitive, as in PostgreSQL."""
+    text = raw.read(name)
+    match = _SIZE.fullmatch(text)
+    if match is None and text != "0":
+        problems.append(
+            f"{name}={text}: write a whole number with B, kB, MB, GB or TB, or 0, for example {name}={get_default(name)}"
+        )
+        return 0
+    return int(match[1]) * _UNITS_BYTES[match[2]] if match else 0
 
 
 def read_seconds(raw: RawSettings, name: str, problems: list[str]) -> float:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tasks.postgres.masking import EXAMPLE_URL, has_secrets, mask, mask_secrets
+from tasks.postgres.masking import EXAMPLE_URL, LONG, has_secrets, mask, mask_secrets, mask_urls
+from tasks.postgres.masking.long_texts import may_have_secrets
 
 _SECRETS = {
     "a literal on its own line": "CREATE ROLE r\n  LOGIN\n  PASSWORD\n    'geheim'\n  VALID UNTIL 'infinity';",
@@ -110,6 +111,26 @@ def test_a_statement_before_one_with_secrets_stays_visible(text: str) -> None:
 def test_ordinary_literals_stay_visible(text: str) -> None:
     assert mask_secrets(text) == text
     assert not has_secrets(text)
+
+
+@pytest.mark.parametrize("text", _SECRETS.values(), ids=_SECRETS)
+def test_a_long_text_with_a_secret_may_have_one_wherever_that_is(text: str) -> None:
+    for before in (0, LONG // 4 - len(text) // 2, LONG // 4 - 1):
+        long = f"{' ' * before}\n{text}"
+        assert may_have_secrets(long) or mask_urls(long) == mask_secrets(long) != long
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE TABLE users (id int PRIMARY KEY, user_id int, role text);",
+        "INSERT INTO users VALUES (1, 'it''s a compass of the group', '\\x00', 'created by a user');",
+        "COPY users FROM stdin;\n1\tpassenger\tC:\\\\x\n\\.\n",
+        "ALTER TABLE users ADD COLUMN role text;",
+    ],
+)
+def test_ordinary_data_has_nothing_that_may_be_a_secret(text: str) -> None:
+    assert not may_have_secrets(text)
 
 
 def test_code_in_a_body_stays_visible_between_its_literals() -> None:

@@ -67,6 +67,31 @@ def test_a_number_that_is_not_valid_is_refused_with_an_example(name: str, text: 
     assert refused.value.state == "Nothing was changed."
 
 
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0),
+        ("0B", 0),
+        ("1B", 1),
+        ("512kB", 512 * 1024),
+        ("8MB", 8 * 1024**2),
+        (" 2 GB ", 2 * 1024**3),
+        ("1TB", 1024**4),
+        ("", 8 * 1024**2),
+    ],
+)
+def test_a_size_is_written_as_postgresql_writes_it(text: str, size: int) -> None:
+    assert read(KEEP_TEXT=text).keep_text == size
+
+
+@pytest.mark.parametrize("text", ["8", "8mb", "8Mb", "8KB", "8 M", "-1MB", "1.5MB", "MB", "\u0663MB", "9" * 5000 + "MB", "off"])
+def test_a_size_that_is_not_valid_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        read(KEEP_TEXT=text)
+    assert refused.value.message.startswith(f"KEEP_TEXT={text}: write a whole number with B, kB, MB, GB or TB, or 0")
+    assert "for example KEEP_TEXT=8MB" in refused.value.message
+
+
 def test_all_mistakes_are_listed_at_once() -> None:
     values = dict.fromkeys(("DATABASE_URL", "DIRECT_DATABASE_URL", "SCRATCH_DATABASE_URL"), "x")
     with pytest.raises(UsageError) as refused:

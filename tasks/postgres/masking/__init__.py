@@ -3,12 +3,14 @@
 from tasks.postgres.masking.differences import diff_masked
 from tasks.postgres.masking.masked import (
     EXAMPLE_URL,
+    LONG,
     Masked,
     find_in_urls,
     has_secrets,
     mask,
     mask_comment,
     mask_secrets,
+    mask_urls,
     replace_spans,
 )
 from tasks.postgres.secret_words import HIDDEN
@@ -16,6 +18,7 @@ from tasks.postgres.secret_words import HIDDEN
 __all__ = [
     "EXAMPLE_URL",
     "HIDDEN",
+    "LONG",
     "Masked",
     "diff_masked",
     "find_in_urls",
@@ -23,5 +26,6 @@ __all__ = [
     "mask",
     "mask_comment",
     "mask_secrets",
+    "mask_urls",
     "replace_spans",
 ]

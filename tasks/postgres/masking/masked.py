@@ -21,6 +21,8 @@ from tasks.postgres.secret_words import HIDDEN, speaks_of_secrets
 EXAMPLE_URL = "postgresql://user:password@host:5432/database"
 """The URL in messages; it contains no secret."""
 
+LONG = 1024 * 1024
+"""The characters above which a text is long: tasks.postgres.masking.long_texts."""
 _OTHER_WORDS = ("pass", "role", "user", "group", "subscription", "u&", "\\x", "\\u")
 """Words of statements that may contain a secret although their text, as it is, does not speak of one."""
 _LINE_END = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
@@ -71,6 +73,11 @@ def mask(text: str) -> Masked:
 def mask_secrets(text: str) -> str:
     """Return a text of SQL with *** in place of each secret, with as many lines as before."""
     return mask(text).text
+
+
+def mask_urls(text: str) -> str:
+    """Return a text with *** in place of the secrets in its URLs only."""
+    return replace_spans(text, find_in_urls(text)) if "://" in text else text
 
 
 def has_secrets(text: str) -> bool:

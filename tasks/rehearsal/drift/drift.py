@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tasks.catalog import Catalog, Difference, align, compare, divide, mask_difference, read_catalog
 from tasks.rehearsal.drift.unfinished import PartialScript, describe_unfinished, exclude_leftovers, read_partial
@@ -24,6 +24,7 @@ from tasks.runner.events import CatalogRead, Event, StoredScript, event
 from tasks.runner.files.checkout import Migrations
 from tasks.runner.ledger.expected_schema import sum_catalog, sum_difference
 from tasks.runner.ledger.tool_tables import exclude_tool_tables
+from tasks.runner.ledger.vouching import describe_unkept
 from tasks.runner.operations.requests import Request
 from tasks.runner.operations.schema import build_catalog
 
@@ -158,7 +159,8 @@ def choose_texts(
                 RehearsedMigration(script.version, script.up_text, script.down_text, shown=f"{script.version} (as applied)")
             )
         elif files is not None and _is_the_file(files, script):
-            migrations.append(read_pair(script.version, files.up_path(script.version)))
+            pair = read_pair(script.version, files.up_path(script.version))
+            migrations.append(replace(pair, down=script.down_text if script.vouched else None))
         else:
             unknown.append(script)
     if unknown:
@@ -175,7 +177,9 @@ def _describe_unknown(unknown: list[StoredScript], unread: str, environment: str
     """Return the error for versions without a text that may run: without them, the others cannot be compared."""
     more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
     absent = ", ".join(script.version for script in unknown[:_MOST_NAMED])
-    reasons = "".join(f"\n  {script.version}: {reason}" for script in unknown[:_MOST_NAMED] if (reason := _find_reason(script)))
+    reasons = "".join(
+        f"\n  {script.version}: {reason}" for script in unknown[:_MOST_NAMED] if (reason := _explain_absence(script))
+    )
     what = f"the applied text of {absent}{more} is {unread}" if unread else f"the ledger does not have the text of {absent}{more}"
     return RunnerError(
         f"not compared: {what}, and this checkout has no file with the recorded checksum{reasons}",
@@ -192,6 +196,11 @@ def _find_reason(script: StoredScript) -> str:
     if script.up_text is None:
         return ""
     return "the stored text does not run: the machine has an older version of this tool, which does not check it"
+
+
+def _explain_absence(script: StoredScript) -> str:
+    """Return why there is no text that may run, or an empty text if that is not known."""
+    return _find_reason(script) if script.size is None else describe_unkept(script.size)
 
 
 def _is_the_file(files: Migrations, script: StoredScript) -> bool:

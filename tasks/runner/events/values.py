@@ -58,6 +58,8 @@ class StoredScript:
     """Whether the texts are those for which the log vouches. An older version of this tool sends all."""
     reason: str = ""
     """Why the stored up text may not run; empty if it may, or if there is none."""
+    size: int | None = None
+    """The bytes of the up file, if its text was not stored because of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,10 @@ class HistoryRow:
     duration_ms: int | None
     locks: tuple[StatementLocks, ...] = ()
     """How long its statements waited for locks and had them, if that was asked for."""
+    up_size: int | None = None
+    """The bytes of the up file, if its text was not stored because of these."""
+    down_size: int | None = None
+    """Those of the down file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from tasks.runner.execution.lock_times import LockTimes
 from tasks.runner.execution.work_session import WorkSession
 from tasks.runner.identity import Identity
 from tasks.runner.ledger.environment_label import Belonging
+from tasks.runner.ledger.vouching import KEEP_TEXT
 from tasks.runner.ledger.writing import Recorder
 from tasks.runner.parsing import Script
 from tasks.runner.retries import RetryPolicy
@@ -37,6 +38,8 @@ class RunSettings:
     ledger_readers: tuple[str, ...] = ()
     forecast: tuple[StatementVerdict, ...] = ()
     """What was shown before the run, for the log."""
+    keep_text: int = KEEP_TEXT
+    """The bytes of a file up to which its text is stored."""
 
 
 @dataclass(frozen=True, slots=True)

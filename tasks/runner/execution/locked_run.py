@@ -120,8 +120,8 @@ class LockedRun:
 
     def _make_recorder(self, session: WorkSession, ledger: Ledger) -> Recorder:
         revision, reads_defaults = read_revision(self._settings.migrations_dir), session.defaults is not None
-        identity, prepare = self._settings.identity, not session.pooled
-        return Recorder(session.connection, ledger, identity, revision, prepare, reads_defaults=reads_defaults)
+        identity, prepare, keep = self._settings.identity, not session.pooled, self._settings.keep_text
+        return Recorder(session.connection, ledger, identity, revision, prepare, reads_defaults=reads_defaults, keep_text=keep)
 
 
 def _write_history(recorder: Recorder, ledger: Ledger, plan: Plan) -> None:

@@ -22,6 +22,7 @@ from tasks.runner.ledger.reading import read_ledger
 from tasks.runner.ledger.renames import read_renames
 from tasks.runner.ledger.snapshot import begin_reading, compose_probe
 from tasks.runner.ledger.view import view_ledger
+from tasks.runner.ledger.vouching import KEEP_TEXT
 from tasks.runner.planning.choice import MigrateGoal, RollbackGoal
 from tasks.runner.planning.currency import is_current
 from tasks.runner.planning.plan import Plan
@@ -46,8 +47,8 @@ class MigrationRunner:
     `environment` (or `fly_app`, its Fly app) is compared with the label of the database; `confirmed`: a user confirmed
     a local environment on another machine; `stop` lets a signal end a run at a safe point; with `watch_drift`, the ledger stores
     the expected schema; `ledger_owner` is a role that may own the ledger, beside those that always may; `ledger_readers` are the
-    roles that may read the log of a ledger that this runner creates or repairs; `on_event` is called with each event of the
-    methods that return when the run has ended.
+    roles that may read the log of a ledger that this runner creates or repairs; files of more than `keep_text` bytes are recorded
+    without their texts; `on_event` is called with each event of the methods that return when the run has ended.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class MigrationRunner:
         watch_drift: bool = True,
         ledger_owner: str = "",
         ledger_readers: tuple[str, ...] = (),
+        keep_text: int = KEEP_TEXT,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
         self.url = database_url
@@ -78,6 +80,7 @@ class MigrationRunner:
         self.watch_drift = watch_drift
         self.ledger_owner = ledger_owner
         self.ledger_readers = ledger_readers
+        self.keep_text = keep_text
         self.on_event = on_event
         self.forecast: tuple[StatementVerdict, ...] = ()
         """The forecast that was shown before the run: it is logged beside what the statements did."""
@@ -192,6 +195,7 @@ class MigrationRunner:
             self.ledger_owner,
             self.ledger_readers,
             self.forecast,
+            self.keep_text,
         )
         finished = 0
         try:

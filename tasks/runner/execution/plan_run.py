@@ -138,7 +138,7 @@ class PlanRun:
     def _record_applied(self, step: Step, entry: Entry, before: str, *, commits: bool = True) -> None:
         self._context.recorder.record_applied(
             entry,
-            FileTexts(step.source.text, step.source.checksum, step.source.down_text, step.source.down_checksum),
+            FileTexts(step.source, step.source.down),
             own_row=step.script.records_itself,
             before=before,
             deallocates=not _MAY_DEALLOCATE.isdisjoint(statement.kind for statement in step.script.statements),

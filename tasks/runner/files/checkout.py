@@ -40,6 +40,8 @@ class SourceFile:
     notes: tuple[str, ...] = ()
     environment: str = ""
     """The environment that a seed is for; empty for a seed of every environment."""
+    size: int = 0
+    """The number of the file's bytes."""
 
     @property
     def name(self) -> str:
@@ -217,7 +219,8 @@ def read_source(path: Path) -> SourceFile:
     except OSError as error:
         raise FilesError(f"{shown} cannot be read: {error.strerror}", (), place=Place(shown)) from error
     decoded = decode_source(data, shown)
-    return SourceFile(path, shown, decoded.text, hashlib.sha256(data).hexdigest(), list_checksums(data), decoded.notes)
+    checksum, same = hashlib.sha256(data).hexdigest(), list_checksums(data)
+    return SourceFile(path, shown, decoded.text, checksum, same, decoded.notes, size=len(data))
 
 
 def show_path(path: Path) -> str:

@@ -114,7 +114,7 @@ def find_lost_rows(connection: psycopg.Connection, ledger: Ledger) -> tuple[Lost
     stored: dict[str, str | None] = {}
     if "_scripts" in ledger.filled:
         stored = {
-            version: None if is_masked(restore_text(text)) else hashlib.sha256(restore_text(text).encode()).hexdigest()
+            version: _find_digest(None if text is None else restore_text(text))
             for version, text in connection.execute(sql.SQL(_STORED).format(**names))
         }
     if "_log" not in ledger.filled:
@@ -125,6 +125,11 @@ def find_lost_rows(connection: psycopg.Connection, ledger: Ledger) -> tuple[Lost
         LostRow(version, at, actor, digest or stored.get(version), duration_ms)
         for version, at, actor, duration_ms, digest in connection.execute(query)
     )
+
+
+def _find_digest(text: str | None) -> str | None:
+    """Return the checksum of a stored text, None if it is not that of a file."""
+    return None if text is None or is_masked(text) else hashlib.sha256(text.encode()).hexdigest()
 
 
 def restore_rows(connection: psycopg.Connection, ledger: Ledger, rows: tuple[LostRow, ...]) -> None:

@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS :"schema".schema_migrations_log (
 -- The texts that were applied: to roll back without the file, and to show how a file was edited.
 CREATE TABLE IF NOT EXISTS :"schema".schema_migrations_scripts (
     version VARCHAR(255) PRIMARY KEY,
-    up_text pg_catalog.text NOT NULL,
+    up_text pg_catalog.text,
     down_text pg_catalog.text
 );
 
@@ -67,6 +67,11 @@ ALTER TABLE :"schema".schema_migrations_log
     ADD COLUMN IF NOT EXISTS down_digest VARCHAR(64),
     ADD COLUMN IF NOT EXISTS up_text_digest VARCHAR(64),
     ADD COLUMN IF NOT EXISTS down_text_digest VARCHAR(64);
+-- The bytes of the files whose texts schema_migrations_scripts does not store because of their size: there, these are NULL.
+ALTER TABLE :"schema".schema_migrations_log
+    ADD COLUMN IF NOT EXISTS up_size BIGINT,
+    ADD COLUMN IF NOT EXISTS down_size BIGINT;
+ALTER TABLE :"schema".schema_migrations_scripts ALTER COLUMN up_text DROP NOT NULL;
 -- JSON: how long each statement waited for locks and had them, and what was forecast.
 ALTER TABLE :"schema".schema_migrations_log ADD COLUMN IF NOT EXISTS locks pg_catalog.text;
 ALTER TABLE :"schema".schema_migrations_log
@@ -76,7 +81,7 @@ ALTER TABLE :"schema".schema_migrations_log
     ADD CONSTRAINT schema_migrations_log_outcome_check CHECK (outcome OPERATOR(pg_catalog.~) '^[a-z]+$');
 
 -- `format` changes when older tools can no longer use the ledger, `additions` when they can.
-INSERT INTO :"schema".schema_migrations_meta AS meta (key, value) VALUES ('format', '2'), ('additions', '3') ON CONFLICT (key)
+INSERT INTO :"schema".schema_migrations_meta AS meta (key, value) VALUES ('format', '2'), ('additions', '4') ON CONFLICT (key)
     DO UPDATE SET value = excluded.value
     WHERE CASE WHEN meta.value OPERATOR(pg_catalog.~) '^[0-9]{1,9}$'
                THEN meta.value::INTEGER OPERATOR(pg_catalog.<) excluded.value::INTEGER ELSE true END;

@@ -17,7 +17,7 @@ from tasks.runner.ledger.foreign import find_other_ledger
 from tasks.runner.ledger.ownership import read_ledger_owner
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.tool_tables import KEPT_NAME
-from tasks.runner.ledger.vouching import read_texts
+from tasks.runner.ledger.vouching import KEEP_TEXT, read_texts
 from tasks.runner.ledger.writing import Recorder
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def take_over(
     identity: Identity,
     revision: Revision,
     readers: tuple[str, ...] = (),
+    keep_text: int = KEEP_TEXT,
 ) -> str:
     """Create our ledger beside that of another tool and record the adoptions, in one transaction; the caller has the lock.
 
@@ -59,7 +60,8 @@ def take_over(
         ours = Ledger(schema=other.schema, owner=read_ledger_owner(connection), doubtful=True)
         ledger = ours if kept else read_ledger(connection)
         create_tables(connection, ledger, readers)
-        record_adoptions(Recorder(connection, ledger, identity, revision, prepare=False), adoptions, migrations)
+        recorder = Recorder(connection, ledger, identity, revision, prepare=False, keep_text=keep_text)
+        record_adoptions(recorder, adoptions, migrations)
     return kept
 
 

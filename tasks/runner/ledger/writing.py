@@ -17,9 +17,10 @@ from tasks.runner.database.session_settings import SESSION_DEFAULTS
 from tasks.runner.identity import Identity, Revision
 from tasks.runner.ledger.guard import compose_guard, compose_prepared_guard
 from tasks.runner.ledger.history import FOUND
+from tasks.runner.ledger.long_texts import LONG_TEXT, copy_texts
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.renames import Rename
-from tasks.runner.ledger.vouching import DIGESTS, FileTexts, mask_text
+from tasks.runner.ledger.vouching import DIGESTS, KEEP_TEXT, FileTexts, mask_text
 
 _LOG_COLUMNS = (
     "run_id, version, action, outcome, segments_done, segments_total, segments_checksum,"
@@ -38,6 +39,11 @@ _APPLIED = f"""
 {_WITH_DIGESTS},
      script AS (INSERT INTO {{scripts}} (version, up_text, down_text) VALUES ({{version}}, {{up_text}}, {{down_text}})
                 ON CONFLICT (version) DO UPDATE SET up_text = excluded.up_text, down_text = excluded.down_text)
+INSERT INTO {{ledger}} AS row (version, applied_at, applied_by, checksum, execution_time_ms)
+VALUES ({{version}}, clock_timestamp() AT TIME ZONE 'UTC', {{actor}}, {{checksum}}, {{duration_ms}})
+"""
+_APPLIED_WITHOUT_TEXTS = f"""
+{_WITH_DIGESTS}
 INSERT INTO {{ledger}} AS row (version, applied_at, applied_by, checksum, execution_time_ms)
 VALUES ({{version}}, clock_timestamp() AT TIME ZONE 'UTC', {{actor}}, {{checksum}}, {{duration_ms}})
 """
@@ -122,7 +128,7 @@ class Recorder:
     The record of a step follows other SQL, `before`, and commits the open transaction, in one round trip. A guard comes first: it
     raises an error if others can run code through the tables by now. The statement that records an applied migration is prepared
     once, except behind a pooler. `defaults` is afterwards what a new session would start with, if `reads_defaults`; `limit_s` is
-    the time for each record.
+    the time for each record. Files of more than `keep_text` bytes are recorded without their texts.
     """
 
     def __init__(
@@ -135,6 +141,7 @@ class Recorder:
         *,
         reads_defaults: bool = False,
         limit_s: float = math.inf,
+        keep_text: int = KEEP_TEXT,
     ) -> None:
         self.connection = connection
         self.ledger = ledger
@@ -147,6 +154,7 @@ class Recorder:
         self._count = 0
         self._returning = f"RETURNING {SESSION_DEFAULTS}" if reads_defaults else ""
         self._limit_s = limit_s
+        self._keep_text = keep_text
 
     def on(self, connection: psycopg.Connection, *, limit_s: float) -> Recorder:
         """Return a recorder that writes on another connection, within a time limit for each record."""
@@ -181,9 +189,13 @@ class Recorder:
         another run applied the version. `deallocates`: the file may have deallocated prepared statements. Without `commits`,
         the transaction stays open, for the next step.
         """
-        values = {"checksum": texts.up_digest, **texts.describe(), **self._describe(entry)}
+        values = {"checksum": texts.up_digest, **texts.describe(self._keep_text), **self._describe(entry)}
         if deallocates:
             self._prepared = ""
+        if self._stores_in_parts(values):
+            self._store_in_parts(values, before)
+            self._record(f"{_APPLIED_WITHOUT_TEXTS}{_COMPLETE_OWN_ROW if own_row else ''}", values, "", commits=commits)
+            return
         if own_row or deallocates or not commits or not self._prepares:
             self._record(f"{_APPLIED}{_COMPLETE_OWN_ROW if own_row else ''}", values, before, commits=commits)
             return
@@ -222,11 +234,12 @@ class Recorder:
 
     def store_texts(self, entry: Entry, texts: FileTexts) -> None:
         """Store the texts of a recorded version, and log their digests."""
-        self._run(_STORED, {**texts.describe(), **self._describe(entry)})
+        self._run(_STORED, {**texts.describe(self._keep_text), **self._describe(entry)})
 
-    def mask_texts(self, version: str, up: str, down: str | None) -> None:
+    def mask_texts(self, version: str, up: str | None, down: str | None) -> None:
         """Store the texts of a version with their passwords masked; the log keeps the digests of the files."""
-        self._run(_MASKED, {"version": version, "up_text": mask_text(up), "down_text": None if down is None else mask_text(down)})
+        masked = {name: None if text is None else mask_text(text) for name, text in (("up_text", up), ("down_text", down))}
+        self._run(_MASKED, {"version": version, **masked})
 
     def record_found(self, versions: Iterable[str]) -> None:
         """Log versions that the ledger has and the log does not, in one transaction: what is applied now comes after them."""
@@ -241,7 +254,17 @@ class Recorder:
         """
         values = self._describe(Entry("adopt", "finished", version, note=evidence))
         values |= {"applied_at": applied_at, "applied_by": f"adopted by {self.identity.actor}"[:255]}
-        self._run(_ADOPTED, {**values, **texts.describe(), "checksum": texts.up_digest})
+        self._run(_ADOPTED, {**values, **texts.describe(self._keep_text), "checksum": texts.up_digest})
+
+    def _stores_in_parts(self, values: Mapping[str, object]) -> bool:
+        return any(len(text) > LONG_TEXT for name in _TEXTS if isinstance(text := values[name], str))
+
+    def _store_in_parts(self, values: Mapping[str, object], before: str) -> None:
+        """Store the texts of a version, whose table the guard locks until the end of the transaction."""
+        self._run("DELETE FROM {scripts} WHERE version = {version}", values, before)
+        fitted, table = self._fit(values), sql.Identifier(self.ledger.schema, _TABLES["{scripts}"])
+        up, down = (None if fitted[name] is None else str(fitted[name]) for name in _TEXTS)
+        copy_texts(self.connection, table, str(values["version"]), up, down)
 
     def _prepare(self, values: Mapping[str, object], before: str) -> None:
         """Prepare the statement that records an applied migration, and its guard, under names that are new in this session."""

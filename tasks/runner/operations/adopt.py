@@ -137,16 +137,22 @@ def _write(
     renames = read_renames(migrations.folder, migrations.checksums)
     with connection.transaction():
         if other is not None and (other.is_in_the_way or not other.unread):
-            identity, readers = runner.identity, runner.ledger_readers
             kept = take_over(
-                connection, other, adoptions, migrations=migrations, identity=identity, revision=revision, readers=readers
+                connection,
+                other,
+                adoptions,
+                migrations=migrations,
+                identity=runner.identity,
+                revision=revision,
+                readers=runner.ledger_readers,
+                keep_text=runner.keep_text,
             )
         else:
             ledger = read_ledger(connection)
             _, todo = apply_renames(ledger, renames)
             if not ledger.current:
                 create_tables(connection, ledger, runner.ledger_readers)
-            recorder = Recorder(connection, ledger, runner.identity, revision, prepare=False)
+            recorder = Recorder(connection, ledger, runner.identity, revision, prepare=False, keep_text=runner.keep_text)
             recorder.record_renames(filter_renames(todo, ledger))
             record_adoptions(recorder, adoptions, migrations)
         record_replacements(connection, read_ledger(connection), list_replacements(renames))

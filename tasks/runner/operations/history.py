@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _HISTORY = """
 SELECT id, run_id::text, coalesce(version, ''), action, outcome, segments_done, segments_total, actor, host,
        coalesce(git_revision, ''), coalesce(git_dirty, false), tool_version, coalesce(sqlstate, ''), coalesce(error, ''),
-       to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), duration_ms, to_jsonb(l) ->> 'locks', count(*) OVER ()
+       to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), duration_ms,
+       to_jsonb(l) ->> 'locks', (to_jsonb(l) ->> 'up_size')::bigint, (to_jsonb(l) ->> 'down_size')::bigint, count(*) OVER ()
   FROM {log} l
  WHERE %(version)s IN ('', version) AND (NOT %(locks)s OR to_jsonb(l) ->> 'locks' IS NOT NULL)
  ORDER BY id DESC LIMIT %(limit)s
@@ -53,8 +54,8 @@ def read_history(runner: MigrationRunner, *, limit: int = 50, version: str = "",
 
 
 def _build_history_row(row: tuple[Any, ...], *, locks: bool) -> HistoryRow:
-    *columns, times, _ = row
-    found = HistoryRow(*columns)
+    *columns, times, up_size, down_size, _ = row
+    found = replace(HistoryRow(*columns), up_size=up_size, down_size=down_size)
     return replace(found, error=redact_stored(found.error), locks=read_lock_times(times) if locks and times else ())
 
 

@@ -126,7 +126,8 @@ def _load(
         run_sql(connection, "BEGIN")
         _run_body(runner, connection, source, schema)
         run_sql(connection, f"RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; {find_own_settings(connection)}")
-        recorder = Recorder(connection, ledger, runner.identity, read_revision(runner.migrations_dir), prepare=False)
+        revision, keep = read_revision(runner.migrations_dir), runner.keep_text
+        recorder = Recorder(connection, ledger, runner.identity, revision, prepare=False, keep_text=keep)
         record_adoptions(recorder, (Adoption(version, f"loaded from {NAME}") for version in schema.checksums), migrations)
         replacements = list_replacements(read_renames(migrations.folder, migrations.checksums))
         record_replacements(connection, ledger, replacements)

@@ -192,7 +192,8 @@ def _write_locked(runner: MigrationRunner, migrations: Migrations, proposal: Rep
                 ensure_ledger(connection, ledger, runner.ledger_readers)
                 ledger = read_ledger(connection)
             record_environment(connection, ledger, runner.belonging)
-            recorder = Recorder(connection, ledger, runner.identity, read_revision(runner.migrations_dir), prepare=False)
+            revision, keep = read_revision(runner.migrations_dir), runner.keep_text
+            recorder = Recorder(connection, ledger, runner.identity, revision, prepare=False, keep_text=keep)
             with connection.transaction():
                 recorder.record_renames(now.renames)
                 _write(recorder, now)

@@ -12,7 +12,7 @@ from tasks.runner.ledger.damage import find_lost_rows, lacks_texts, restore_rows
 from tasks.runner.ledger.environment_label import Belonging, record_environment
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.tables import HELPER_TABLES
-from tasks.runner.ledger.vouching import STORE, StoredTexts, Trust, mask_text, read_stored, read_texts
+from tasks.runner.ledger.vouching import STORE, StoredTexts, Trust, has_password, read_stored, read_texts
 from tasks.runner.ledger.writing import Entry, Recorder
 
 _RESTORE, _REBUILD, _STORE, _MASK = "restore rows", "rebuild table", "store texts", "mask passwords"
@@ -78,7 +78,7 @@ def _list_clear(stored: Mapping[str, StoredTexts]) -> list[str]:
     return [
         version
         for version, texts in stored.items()
-        if any(text is not None and mask_text(text) != text for text in (texts.up, texts.down))
+        if any(text is not None and has_password(text) for text in (texts.up, texts.down))
     ]
 
 
@@ -128,4 +128,4 @@ def _mask_texts(recorder: Recorder) -> None:
     ledger = read_ledger(recorder.connection)
     stored = read_stored(recorder.connection, ledger, ledger.checksums)
     for version in _list_clear(stored):
-        recorder.mask_texts(version, stored[version].up or "", stored[version].down)
+        recorder.mask_texts(version, stored[version].up, stored[version].down)

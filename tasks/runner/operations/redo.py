@@ -159,6 +159,10 @@ def _describe_edited_down(connection: psycopg.Connection, ledger: Ledger, down: 
         return ()
     if stored.down is not None and stored.down.splitlines() == step.source.text.splitlines():
         return ()
+    if stored.down is None:
+        message = "has a down file that was edited too: the file runs, and the ledger does not have the text that was applied"
+        hint = "If the edited down file does not undo what was applied, restore it from git first."
+        return (Finding("edited down", step.version, message, hint=hint),)
     message = "has a down file that was edited too: the file runs, not the down text that was stored"
     hint = "If the edited down file does not undo what was applied, run the stored text: inv db.redo --stored-down"
     return (Finding("edited down", step.version, message, hint=hint),)

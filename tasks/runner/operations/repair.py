@@ -201,8 +201,8 @@ def _apply(runner: MigrationRunner, confirmed: list[RepairProposed]) -> None:
             if not ledger.current:
                 ensure_ledger(connection, ledger, runner.ledger_readers)
                 ledger = read_ledger(connection)
-            prepare = not is_pooled(connection)
-            recorder = Recorder(connection, ledger, runner.identity, read_revision(runner.migrations_dir), prepare)
+            revision, prepare = read_revision(runner.migrations_dir), not is_pooled(connection)
+            recorder = Recorder(connection, ledger, runner.identity, revision, prepare, keep_text=runner.keep_text)
             with connection.transaction():
                 recorder.record_renames(proposed.renames)
                 for proposal in confirmed:

@@ -121,5 +121,6 @@ def _judge(version: str, checksum: str | None, stored: StoredTexts) -> StoredScr
         stored.up if up.trust == Trust.VOUCHED else None,
         stored.down if down.trust == Trust.VOUCHED else None,
         vouched=True,
-        reason=up.reason,
+        reason="" if up.trust == Trust.ABSENT else up.reason,
+        size=stored.voucher.up_size if up.trust == Trust.ABSENT else None,
     )

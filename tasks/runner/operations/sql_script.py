@@ -81,7 +81,7 @@ def _compose(connection: psycopg.Connection, runner: MigrationRunner, prepared: 
         runner.policy.lock_timeout_ms,
     )
     revision = read_revision(runner.migrations_dir)
-    recorder = ScriptRecorder(connection, ledger, runner.identity, revision)
+    recorder = ScriptRecorder(connection, ledger, runner.identity, revision, keep_text=runner.keep_text)
     writer = StepWriter(ledger, recorder, state, read_encoding(connection))
     replaced = add_replacements(ledger, plan.replaced)
     expected = Expected(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _RUNS_ANYWAY = "; it runs anyway (--strict refuses it)"
 _MISSING = "is applied, but this checkout has no file for it (another branch?)"
-_MISSING_HINT = "inv db.rollback can undo it from the stored text."
+_MISSING_HINT = "inv db.rollback can undo it from the stored text, if the ledger has it."
 
 
 @dataclass(frozen=True, slots=True)

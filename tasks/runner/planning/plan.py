@@ -20,6 +20,7 @@ from tasks.runner.planning.unverified import describe_unverified
 
 if TYPE_CHECKING:
     from tasks.runner.events import PlannedStatement, PlannedStep
+    from tasks.runner.files.loadable_text import LoadableText
     from tasks.runner.ledger.reading import Attempt
     from tasks.runner.ledger.renames import Rename
     from tasks.runner.ledger.replaced import Replacement
@@ -38,7 +39,7 @@ _EMPTY = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The text that a step runs, the file's name to show, and the down text and the checksum for the ledger.
+    """The text that a step runs, the file's name to show, and the down file and the checksum for the ledger.
 
     `notes` are about the encoding of the file.
     """
@@ -46,9 +47,10 @@ class Source:
     shown: str
     text: str
     checksum: str = ""
-    down_text: str | None = None
+    down: LoadableText | None = None
     notes: tuple[str, ...] = ()
-    down_checksum: str = ""
+    size: int = 0
+    """The number of the file's bytes."""
     unverified: str = ""
     """Why it is not known whether a stored text is the one that was applied; it needs a confirmation."""
 
@@ -119,7 +121,7 @@ def plan(choice: Choice, sources: Mapping[str, Source], attempts: Mapping[str, A
         source = sources[version]
         script = read_script(source.text, file=source.shown, version=version, ledger_schema=ledger_schema)
         _refuse_misplaced(choice.action, version, source, script)
-        refuse_other_direction(choice.action, version, source.text, source.shown, source.down_text)
+        refuse_other_direction(choice.action, version, source.text, source.shown, source.down)
         step = Step(choice.action, version, source, script)
         findings += find_notes(step)
         findings += find_openings(version, script.statements, ledger_schema)

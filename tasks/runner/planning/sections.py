@@ -11,6 +11,7 @@ from tasks.runner.parsing.sections import read_sections
 
 if TYPE_CHECKING:
     from tasks.runner.files.checkout import Migrations
+    from tasks.runner.files.loadable_text import LoadableText
     from tasks.runner.ledger.reading import Ledger
 
 KIND = "both directions"
@@ -34,13 +35,13 @@ def find_both_directions(migrations: Migrations, ledger: Ledger, chosen: tuple[s
     ]
 
 
-def refuse_other_direction(action: str, version: str, text: str, shown: str, down: str | None) -> None:
+def refuse_other_direction(action: str, version: str, text: str, shown: str, down: LoadableText | None) -> None:
     """Raise RefusedError for a text whose statements are all for the other direction by another tool's marks.
 
     A migration whose down file has both directions is refused before it runs: it could not be rolled back.
     """
-    if action == "migrate" and down is not None and may_have_marks(down.lower()):
-        _refuse_down(version, down)
+    if action == "migrate" and down is not None and may_have_marks(down.text.lower()):
+        _refuse_down(version, down.text)
     sections = read_sections(text) if action in ("migrate", "rollback") and may_have_marks(text.lower()) else None
     if sections is None or sections.has_up == sections.has_down:
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import replace
@@ -19,7 +21,16 @@ from tasks.runner.errors import FilesError, Place, RefusedError
 from tasks.runner.files.checkout import read_source, show_path
 from tasks.runner.files.decoding import skip_encoding
 from tasks.runner.ledger.privileges import describe_unreadable
-from tasks.runner.ledger.vouching import StoredTexts, Trust, find_writers, is_masked, read_stored, strip_mark
+from tasks.runner.ledger.vouching import (
+    StoredTexts,
+    Trust,
+    Voucher,
+    describe_unkept,
+    find_writers,
+    is_masked,
+    read_stored,
+    strip_mark,
+)
 from tasks.runner.parsing.invisible import list_invisible
 from tasks.runner.parsing.source_text import shorten
 from tasks.runner.planning.failures import find_place
@@ -35,6 +46,9 @@ if TYPE_CHECKING:
     from tasks.runner.planning.plan import Plan
 
 _NOTHING = StoredTexts()
+_COMMIT = re.compile("[0-9a-f]{7,64}")
+_LARGEST_COMPARED = 1024 * 1024
+"""The time of a comparison grows faster than the texts."""
 _PREFIX = "SELECT 1;SELECT 1;"
 """What makes several statements of a text. It precedes the text, because messages quote what follows the error."""
 
@@ -65,7 +79,7 @@ def add_diffs(
     found = tuple(findings)
     stored = read_stored(connection, ledger, [finding.version for finding in found if finding.kind == "edited"])
     return tuple(
-        replace(finding, diff=_diff(stored[finding.version].up, migrations.up_path(finding.version)))
+        replace(finding, diff=_diff(stored[finding.version], migrations.up_path(finding.version)))
         if finding.version in stored and finding.kind == "edited"
         else replace(finding, diff="")
         for finding in found
@@ -101,9 +115,8 @@ def check_syntax(connection: psycopg.Connection, plan: Plan) -> None:
 def _read_up(migrations: Migrations, version: str) -> Source:
     up = read_source(migrations.up_path(version))
     if version not in migrations.downs:
-        return Source(up.shown, up.text, up.checksum, notes=up.notes)
-    down = read_source(migrations.down_path(version))
-    return Source(up.shown, up.text, up.checksum, down.text, up.notes, down.checksum)
+        return Source(up.shown, up.text, up.checksum, notes=up.notes, size=up.size)
+    return Source(up.shown, up.text, up.checksum, read_source(migrations.down_path(version)), up.notes, up.size)
 
 
 def _read_down(migrations: Migrations, version: str, stored: StoredTexts) -> Source:
@@ -115,10 +128,12 @@ def _read_down(migrations: Migrations, version: str, stored: StoredTexts) -> Sou
         unverified = judgement.reason if judgement.trust == Trust.UNKNOWN else ""
         return Source(f"(stored) down/{version}.sql", skip_encoding(stored.down), unverified=unverified)
     shown = f"{show_path(migrations.down_folder)}/{version}.sql"
-    if judgement.trust == Trust.MASKED:
+    unkept = judgement.trust == Trust.ABSENT and stored.voucher.down_size is not None
+    if unkept or judgement.trust == Trust.MASKED:
+        reason = judgement.reason if unkept else "the passwords in the stored text are masked"
         raise RefusedError(
-            f"{version} cannot be rolled back without its down file: the passwords in the stored text are masked",
-            hint=f"Restore {shlex.quote(shown)} from git, then run the command again.",
+            f"{version} cannot be rolled back without its down file: {reason}",
+            hint=_describe_restoring(migrations, version, stored.voucher if unkept else Voucher()),
             state="Nothing was changed.",
             place=Place(shown),
         )
@@ -131,6 +146,22 @@ def _read_down(migrations: Migrations, version: str, stored: StoredTexts) -> Sou
         state="Nothing was changed.",
         place=Place(shown),
     )
+
+
+def _describe_restoring(migrations: Migrations, version: str, voucher: Voucher) -> str:
+    """Return how to restore a down file, from the commit that was applied if the log has it under the same name.
+
+    A down file cannot be without its up file.
+    """
+    down = migrations.down_path(version)
+    if os.path.lexists(down):
+        return f"Run the command without --stored-down: then {shlex.quote(show_path(down))} runs."
+    paths = [down] if version in migrations.checksums else [migrations.up_path(version), down]
+    files = [shlex.quote(show_path(path)) for path in paths]
+    hint = f"Restore {' and '.join(files)} from git, then run the command again"
+    if voucher.name != version or not _COMMIT.fullmatch(voucher.git_revision):
+        return f"{hint}."
+    return f"{hint}:\n  git checkout {voucher.git_revision} -- {' '.join(files)}"
 
 
 def _refuse_stored(version: str, stored: StoredTexts, migrations: Migrations, writers: tuple[str, ...]) -> RefusedError:
@@ -150,14 +181,18 @@ def _refuse_stored(version: str, stored: StoredTexts, migrations: Migrations, wr
     )
 
 
-def _diff(applied: str | None, path: Path) -> str:
-    """Return the difference of a file from the text that was applied, or why it cannot be read."""
+def _diff(stored: StoredTexts, path: Path) -> str:
+    """Return the difference of a file from the text that was applied, or why it is not known."""
+    applied = stored.up
     if applied is None:
-        return ""
+        size = stored.voucher.up_size
+        return "" if size is None else describe_unkept(size)
     try:
         current = read_source(path)
     except FilesError as error:
         return error.message
+    if max(len(applied), current.size) > _LARGEST_COMPARED:
+        return f"the file and the text that was applied are too large to be compared here: {current.size:,} bytes now"
     before = strip_mark(skip_encoding(applied))
     after = mask_secrets(current.text) if is_masked(applied) else current.text
     lines = list(diff_masked(before, after, ("as applied", f"{current.shown} now")))

@@ -30,8 +30,10 @@ class ScriptRecorder(Recorder):
     The run has the id that the script creates when it runs. Its actor is the role that runs it, with the name of who wrote it.
     """
 
-    def __init__(self, connection: psycopg.Connection, ledger: Ledger, identity: Identity, revision: Revision) -> None:
-        super().__init__(connection, ledger, identity, revision, prepare=False)
+    def __init__(
+        self, connection: psycopg.Connection, ledger: Ledger, identity: Identity, revision: Revision, *, keep_text: int
+    ) -> None:
+        super().__init__(connection, ledger, identity, revision, prepare=False, keep_text=keep_text)
         self._collected: list[str] = []
 
     @contextmanager
@@ -42,6 +44,9 @@ class ScriptRecorder(Recorder):
             yield self._collected
         finally:
             self._collected = before
+
+    def _stores_in_parts(self, values: Mapping[str, object]) -> bool:
+        return False
 
     def _send(self, text: str, before: str) -> str | None:
         self._collected += [f"{part};" for part in (before, text) if part]

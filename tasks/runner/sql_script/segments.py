@@ -138,8 +138,7 @@ class StepWriter:
         before = self.settle(ends=last, prepares=prepares)
         with self.recorder.collect() as collected:
             if last:
-                source = step.source
-                texts = FileTexts(source.text, source.checksum, source.down_text, source.down_checksum)
+                texts = FileTexts(step.source, step.source.down)
                 entry = replace(_build_entry(step, "finished", done), duration_ms=0)
                 self.recorder.record_applied(entry, texts, own_row=step.script.records_itself, before=before.removesuffix(";"))
             else:

@@ -46,7 +46,6 @@ CASES: list[tuple[str, dict[str, str], type[psycopg.Error]]] = [
     ("schema_migrations_log", {"at": "NULL"}, NotNullViolation),
     ("schema_migrations_log", {"id": "1"}, GeneratedAlways),
     ("schema_migrations_scripts", {"version": "NULL"}, NotNullViolation),
-    ("schema_migrations_scripts", {"up_text": "NULL"}, NotNullViolation),
     ("schema_migrations_seeds", {"name": "NULL"}, NotNullViolation),
     ("schema_migrations_seeds", {"applied_at": "NULL"}, NotNullViolation),
     ("schema_migrations_seeds", {"checksum": "NULL"}, NotNullViolation),

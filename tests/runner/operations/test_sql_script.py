@@ -29,7 +29,8 @@ LEDGER = {
     "versions": "SELECT version, checksum, applied_at IS NULL FROM schema_migrations ORDER BY 1",
     "texts": "SELECT version, up_text, down_text FROM schema_migrations_scripts ORDER BY 1",
     "log": """SELECT version, action, outcome, segments_done, segments_total, segments_checksum, note, git_revision, tool_version,
-                     up_digest, down_digest, up_text_digest, down_text_digest FROM schema_migrations_log ORDER BY id""",
+                     up_digest, down_digest, up_text_digest, down_text_digest, up_size, down_size
+                FROM schema_migrations_log ORDER BY id""",
     "meta": "SELECT key, value FROM schema_migrations_meta WHERE key <> 'schema' ORDER BY 1",
 }
 
@@ -178,6 +179,18 @@ def test_a_script_leaves_the_schema_and_the_ledger_of_a_run(any_operator: Operat
     printed = apply(twin.database, script, "--set=n=9")
     assert printed.count("already applied") == len(texts)
     assert read_all(twin.database) == expected
+
+
+@pytest.mark.parametrize("keep_text", [0, 24])
+def test_a_script_stores_the_texts_that_a_run_stores(any_operator: Operator, twin: Operator, keep_text: int) -> None:
+    write_files(any_operator, ["CREATE TABLE a ();", "CREATE TABLE b ();\nVACUUM b;\n-- more than 24 bytes"])
+    script = write_script(twin, keep_text=keep_text)
+    any_operator.migrate(keep_text=keep_text)
+    apply(twin.database, script)
+    expected = read_all(any_operator.database)
+    assert read_all(twin.database) == expected
+    kept = "SELECT up_text IS NOT NULL FROM schema_migrations_scripts ORDER BY version"
+    assert any_operator.database.query(kept) == [(keep_text > 0,), (False,)]
 
 
 @pytest.mark.parametrize("name", ["outside a transaction", "own row", "data"])
