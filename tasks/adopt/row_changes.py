@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,7 +137,7 @@ def _list_inserts(migration: RehearsedMigration) -> list[Statement]:
     return [each for each in _list_statements(migration) if each.kind == _INSERTS]
 
 
-def _list_statements(migration: RehearsedMigration) -> tuple[Statement, ...]:
+def _list_statements(migration: RehearsedMigration) -> Sequence[Statement]:
     try:
         return migration.make_step("up").script.statements
     except RunnerError:

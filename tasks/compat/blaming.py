@@ -45,7 +45,7 @@ class _Search:
         self._server, self._before, self._migration = server, before, migration
         self._types, self._timeout_s = types, timeout_s
         self._trials = 0
-        self.statements: tuple[Statement, ...] = migration.make_step("up").script.statements
+        self.statements: Sequence[Statement] = migration.make_step("up").script.statements
 
     def find(self, low: int, high: int, queries: Sequence[CheckedQuery]) -> Iterator[tuple[CheckedQuery, int]]:
         """Yield for each query the number of the statement that breaks it; none of the first `low` does, one of `high` does."""
@@ -83,7 +83,7 @@ class _Search:
 
 
 def _write(statement: Statement) -> str:
-    data = "" if statement.copy_data is None else f"{statement.copy_data.rstrip()}\n\\.\n"
+    data = "" if statement.copy_data is None else f"{statement.data.rstrip()}\n\\.\n"
     return f"{statement.text};\n{data}"
 
 

@@ -59,6 +59,8 @@ def _format_step(number: int, step: PlannedStep, style: Style, *, mixed: bool) -
                 lines += _format_whole(place, each)
             else:
                 lines.append(Line(cut(f"{place}  {first_line(each.text)}", style.width), "code"))
+    if step.more:
+        lines.append(Line(f"{' ' * len(head)}  and {count(step.more, 'more statement')}", "dim"))
     return lines
 
 

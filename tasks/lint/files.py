@@ -90,10 +90,11 @@ def _find_target(lines: list[str], line: int) -> int:
 def _blank_copies(text: str, script: Script) -> str:
     """Return the text without the data of COPY … FROM stdin, in which nothing is a comment; lines keep their numbers."""
     for statement in script.statements:
-        if statement.copy_data:
-            start = text.find(statement.copy_data, statement.offset + len(statement.text))
+        data = statement.data
+        if data:
+            start = text.find(data, statement.offset + len(statement.text))
             if start >= 0:
-                blank = "\n" * statement.copy_data.count("\n")
-                blank = " " * (len(statement.copy_data) - len(blank)) + blank
-                text = text[:start] + blank + text[start + len(statement.copy_data) :]
+                blank = "\n" * data.count("\n")
+                blank = " " * (len(data) - len(blank)) + blank
+                text = text[:start] + blank + text[start + len(data) :]
     return text

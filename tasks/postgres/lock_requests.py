@@ -279,3 +279,6 @@ _READERS: dict[str, Callable[[Node], Iterator[LockRequest]]] = {
     "RuleStmt": _of("relation", ACCESS_EXCLUSIVE),
     "AlterSeqStmt": _of("sequence", SHARE_ROW_EXCLUSIVE),
 }
+
+KINDS = frozenset(_READERS)
+"""The kinds of statements of which some form is known to request a lock."""

@@ -210,6 +210,8 @@ def may_have_marks(lowered: str) -> bool:
 
 def may_have_marks_in(data: bytes) -> bool:
     """Return True if bytes contain a word that each down mark has one of."""
+    if not any(sign in data for sign in (b"--", b"#", b"/*")):
+        return False
     lowered = data.lower()
     return any(word.encode() in lowered for word in _WORDS)
 
@@ -220,3 +222,12 @@ def compile_mark(pattern: str, *, loose: bool = False) -> re.Pattern[str] | None
     if not pattern:
         return None
     return re.compile(rf"\s*{pattern.replace(' ', chr(92) + 's*')}\s*", re.IGNORECASE) if loose else re.compile(pattern)
+
+
+def may_begin_section(line: str) -> bool:
+    """Return True if a line is a mark of a tool at which a down section begins, perhaps in another spelling."""
+    if re.match(r"\s*/\*\s*liquibase\s*rollback", line, re.IGNORECASE):
+        return True
+    return any(
+        mark is not None and mark.fullmatch(line) for mark in (compile_mark(each.down, loose=True) for each in SECTION_MARKS)
+    )

@@ -146,7 +146,7 @@ def _list_downs(files: Migrations, version: str, stored: str | None) -> Iterator
     """Yield the down texts that a rollback may run: that of the file, and the stored one."""
     if version in files.downs:
         file = read_source(files.down_path(version))
-        yield Source(file.shown, file.text, file.checksum)
+        yield Source(file.shown, file.content, file.checksum)
     if stored is not None:
         yield Source(f"(stored) down/{version}.sql", skip_encoding(stored))
 

@@ -174,9 +174,10 @@ def _make_down(selection: Selection, step: PlannedStep) -> RehearsedMigration:
     pair = next((each for each in selection.migrations if each.name == step.version), None)
     if pair is not None and pair.down is not None and PurePath(step.file).name == PurePath(pair.shown_down).name:
         (known,) = show_plan(Plan("rollback", (pair.make_step("down"),)))
-        if [(each.line, each.text) for each in known.statements][-len(step.statements) :] == [
-            (each.line, each.text) for each in step.statements
-        ]:
+        count = len(step.statements)
+        # Of a large file only the first statements are shown.
+        same = known.statements[:count] if step.more else known.statements[-count:]
+        if [(each.line, each.text) for each in same] == [(each.line, each.text) for each in step.statements]:
             return RehearsedMigration(f"{step.version}{_DOWN}", pair.down, shown=pair.shown_down)
     raise RunnerError(f"the down text of {step.version} that would run is not that of this checkout")
 

@@ -56,4 +56,4 @@ def _without_rolled_back(statements: Sequence[Statement]) -> list[Statement]:
 def _keep_setting(statement: Statement) -> Statement:
     if statement.kind != "VariableSetStmt" or not _SET_LOCAL.match(statement.text):
         return statement
-    return replace(statement, text=_SET_LOCAL.sub("SET", statement.text, count=1), session=True)
+    return replace(statement, content=_SET_LOCAL.sub("SET", statement.text, count=1), session=True)

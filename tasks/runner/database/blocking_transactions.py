@@ -24,6 +24,7 @@ from tasks.runner.database.session import roll_back, run_sql
 from tasks.runner.events import Session
 
 _LIMIT_MS = 4000
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
 _OUTLIVES = MODES[3:]
 """The modes that a session can keep from one transaction to the next: VACUUM and CREATE INDEX CONCURRENTLY do."""
 _LOOK = f"""
@@ -125,6 +126,22 @@ class SegmentRequests:
         `before` is SQL that puts the settings in force under which the names are looked up. It is one round trip, while no
         transaction is open. Raises psycopg.Error, after rolling back.
         """
+        parts = (_BEGIN, before, *self._compose(connection), "COMMIT")
+        try:
+            answer = run_sql(connection, ";\n".join(filter(None, parts)))
+        except psycopg.Error:
+            roll_back(connection)
+            raise
+        return tuple(_build(row) for row in json.loads(answer or "[]"))
+
+    def list_probe(self, connection: psycopg.Connection) -> tuple[str, ...]:
+        """Return SQL that raises an error if `look` would find a transaction, one statement each, for a pipeline."""
+        resolve, own, limit, query = self._compose(connection)
+        probe = f"SELECT CAST(nullif(CAST(({query}) AS text), '[]') AS int4)"
+        return (_BEGIN, resolve, *filter(None, own.split("; ")), limit, probe, "COMMIT")
+
+    def _compose(self, connection: psycopg.Connection) -> tuple[str, str, str, str]:
+        """Return the SQL that looks up the names as the file would, our own settings, a limit, and the query."""
         values = {
             "modes": [request.mode for request in self._known],
             "reaches": [request.reach for request in self._known],
@@ -136,15 +153,7 @@ class SegmentRequests:
         }
         query = sql.SQL(_LOOK).format(**{name: sql.Literal(value) for name, value in values.items()}).as_string(connection)
         resolve = compose_relations(request.relation for request in self._known)
-        limit = f"SET LOCAL statement_timeout = {_LIMIT_MS}"
-        begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
-        parts = (begin, before, resolve, find_own_settings(connection), limit, query, "COMMIT")
-        try:
-            answer = run_sql(connection, ";\n".join(filter(None, parts)))
-        except psycopg.Error:
-            roll_back(connection)
-            raise
-        return tuple(_build(row) for row in json.loads(answer or "[]"))
+        return resolve, find_own_settings(connection), f"SET LOCAL statement_timeout = {_LIMIT_MS}", query
 
 
 def _build(row: Sequence[Any]) -> BlockingTransaction:

@@ -50,6 +50,12 @@ class RunLock:
         self._find_run = find_run
         self._wait_s = policy.run_wait_ms / 1000
         self._answered_at = -math.inf
+        self._asked_at: float | None = None
+        self._ending = ""
+        """What the server sent when it ended the session."""
+        self._connection.add_notice_handler(self._take_notice)
+        self._trip_s = 0.0
+        """How long the last answer took that was waited for."""
 
     def acquire(self) -> Iterator[LockAwaited]:
         """Try until the lock is acquired; yield every two seconds who has it.
@@ -88,15 +94,71 @@ class RunLock:
         as there is nothing to read, a recent answer is still valid, and no new query is needed.
         """
         try:
-            readable = select.select([self._connection.pgconn.socket], [], [], 0)[0]
-            if readable or time.monotonic() - self._answered_at > _ANSWER_VALID_S:
+            self._take_answer()
+            if self._ending:
+                raise psycopg.OperationalError(self._ending)
+            if self._is_stale:
+                self._await_answer(limit_s)
+            if self._is_stale or select.select([self._connection.pgconn.socket], [], [], 0)[0]:
+                self._await_answer(limit_s)
+                start = time.monotonic()
                 run_sql(self._connection, "SELECT 1", limit_s=limit_s)
                 self._answered_at = time.monotonic()
+                self._trip_s = self._answered_at - start
         except psycopg.Error as error:
             raise LockLostError(
                 f"the session with the lock was ended: {str(error).strip().splitlines()[0]}",
                 hint="Another run may have started in the meantime.",
             ) from error
+
+    def ask(self) -> None:
+        """Ask the session with the lock for an answer, unless there is a recent one: the next `check` need not wait for it then.
+
+        Its loss is reported by `check`.
+        """
+        now = time.monotonic()
+        if self._asked_at is None and now - self._answered_at > _ANSWER_VALID_S / 2:
+            with suppress(psycopg.Error):
+                self._connection.pgconn.send_query(b"SELECT 1")
+                self._connection.pgconn.flush()
+                self._asked_at = now
+
+    @property
+    def _is_stale(self) -> bool:
+        return time.monotonic() - self._answered_at > _ANSWER_VALID_S
+
+    def _take_answer(self) -> None:
+        """Take the answer to `ask`, if it has arrived: at the earliest, one round trip after the question."""
+        pgconn = self._connection.pgconn
+        if self._asked_at is None:
+            return
+        pgconn.flush()
+        pgconn.consume_input()
+        while not pgconn.is_busy():
+            result = pgconn.get_result()
+            if result is None:
+                self._answered_at = self._asked_at + self._trip_s
+                self._asked_at = None
+                pgconn.is_busy()  # It takes a message that came with the answer.
+                return
+            if result.status == pq.ExecStatus.FATAL_ERROR:
+                raise psycopg.errors.error_from_result(result)
+
+    def _take_notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        """Take the message of a server that ends the session, which libpq passes on as a notice after an answer."""
+        if diagnostic.severity_nonlocalized in ("FATAL", "PANIC"):
+            self._ending = diagnostic.message_primary or "the session was ended"
+
+    def _await_answer(self, limit_s: float) -> None:
+        """Wait for the answer to `ask`; raises psycopg.OperationalError if there is none within the limit."""
+        deadline = time.monotonic() + limit_s
+        while self._asked_at is not None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                self._connection.close()
+                raise psycopg.OperationalError(f"the server did not answer within {limit_s:g} s")
+            select.select([self._connection.pgconn.socket], [], [], left if left < math.inf else None)
+            self._take_answer()
 
     @property
     def pooled(self) -> bool:
@@ -112,6 +174,7 @@ class RunLock:
         pgconn = self._connection.pgconn
         try:
             with suppress(psycopg.Error):
+                self._await_answer(_RELEASE_TIMEOUT_S)
                 if pgconn.transaction_status == pq.TransactionStatus.INTRANS:
                     pgconn.send_query(b"ROLLBACK")
                     select.select([pgconn.socket], [], [], _RELEASE_TIMEOUT_S)

@@ -7,8 +7,8 @@ import math
 import re
 import select
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
 from psycopg import errors, pq
@@ -35,7 +35,7 @@ from tasks.runner.database.session_settings import (
     compose_role_path,
     list_start_settings,
 )
-from tasks.runner.errors import Interruption
+from tasks.runner.errors import Interruption, RunnerError
 from tasks.runner.urls import find_fault
 
 if TYPE_CHECKING:
@@ -147,6 +147,16 @@ def describe_server(url: str, *, name: str) -> str:
         return describe_connection(connection)
 
 
+class BlockSource(Protocol):
+    """A text that is read when it is sent, in UTF-8."""
+
+    def read(self) -> bytes:
+        """Return all of it."""
+
+    def read_blocks(self) -> Iterable[bytes]:
+        """Return it in parts."""
+
+
 class Execution:
     """The execution of one statement; iterating it runs the statement and yields the elapsed seconds at each interval.
 
@@ -158,15 +168,15 @@ class Execution:
     def __init__(
         self,
         connection: psycopg.Connection,
-        sql: str,
+        sql: str | BlockSource,
         *,
-        copy_data: str | None = None,
+        copy_data: str | BlockSource | None = None,
         stop: Stop | None = None,
         interval_s: float = 1.0,
     ) -> None:
         self._connection = connection
         self._pgconn = connection.pgconn
-        self._sql = fit_comments(sql, read_encoding(connection)).encode()
+        self._sql = sql
         self._copy_data = copy_data
         self._stop = stop
         self._interval_s = interval_s
@@ -182,7 +192,8 @@ class Execution:
             if self._stop:
                 self._stop.check()
             self._restore_encoding()
-            self._pgconn.send_query(self._sql)
+            # A long text is sent and dropped: libpq makes two copies of it.
+            self._pgconn.send_query(self._encode())
             while True:
                 if self._pgconn.is_busy():
                     yield from self._wait(start)
@@ -202,6 +213,14 @@ class Execution:
             self._cancel()
             raise
         self._raise_refusal()
+
+    def _encode(self) -> bytes:
+        """Return the text as it is sent."""
+        encoding = read_encoding(self._connection)
+        if isinstance(self._sql, str):
+            return fit_comments(self._sql, encoding).encode()
+        data = self._sql.read()
+        return data if encoding in (UTF8, SQL_ASCII) or data.isascii() else fit_comments(data.decode(), encoding).encode()
 
     def finish(self) -> None:
         """Run the statement to its end."""
@@ -251,13 +270,23 @@ class Execution:
         if self._copy_data is None:
             self._pgconn.put_copy_end(b"the file contains no data after this COPY ... FROM STDIN")
         else:
-            data = self._copy_data.encode()
+            try:
+                self._send_blocks(self._copy_data)
+            except (RunnerError, Interruption):
+                self._pgconn.put_copy_end(b"the run was stopped")
+                raise
+            self._pgconn.put_copy_end()
+        self._drain()
+
+    def _send_blocks(self, source: str | BlockSource) -> None:
+        """Send data in parts; raises Interruption between two of them when a stop is requested."""
+        for data in (source.encode(),) if isinstance(source, str) else source.read_blocks():
             for start in range(0, len(data), _COPY_CHUNK):
+                if self._stop:
+                    self._stop.check()
                 while self._pgconn.put_copy_data(data[start : start + _COPY_CHUNK]) == 0:
                     self._drain()
                 self._drain()
-            self._pgconn.put_copy_end()
-        self._drain()
 
     def _drain(self) -> None:
         """Flush the buffer to the server, and read what it sends meanwhile, so that neither side blocks."""

@@ -43,6 +43,7 @@ _OPENED = "migrate.opened"
 _READ_OPENED = f"pg_catalog.current_setting('{_OPENED}')::pg_catalog.json"
 PROBED_SCHEMAS = f"ARRAY(SELECT pg_catalog.json_array_elements_text({_READ_OPENED} OPERATOR(pg_catalog.->) 'schemas'))"
 """SQL for the schemas of the role's own search_path, in a query that is sent with the settings of a session."""
+_DEFERRED = {"synchronous_commit": "off"}
 _OWN_ROLE = "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL role TO DEFAULT"
 _CHECKS_CONNECTION_SINCE = 140000
 _CHECK_CONNECTION = {"client_connection_check_interval": "5s"}
@@ -139,8 +140,12 @@ class SessionState:
 
     def begin(self, text: str = "") -> str:
         """Return the SQL that begins a transaction of a file: only SETs, because SET TRANSACTION may follow."""
+        return "; ".join(self.list_begin(text))
+
+    def list_begin(self, text: str = "") -> tuple[str, ...]:
+        """Return what `begin` returns, one statement each."""
         lock_timeout = f"SET LOCAL lock_timeout = {self.lock_timeout_ms}"
-        return "; ".join((text or "BEGIN", lock_timeout, *self._commit_settings, *self._pooled_settings))
+        return (text or "BEGIN", lock_timeout, *self._commit_settings, *self._pooled_settings)
 
     def begin_again(self) -> str:
         """Return the SQL that lets the next file of the open transaction begin with the settings of a new transaction."""
@@ -164,6 +169,23 @@ class SessionState:
         if ends or self.pooled:
             parts += [_DISCARD, *([_DEALLOCATE] if prepares else [])]
         return "; ".join(parts)
+
+    def list_before_ledger(self, *, prepares: bool) -> tuple[str, ...]:
+        """Return what `before_ledger` returns for a file that ends, one statement each, and as few as can be.
+
+        The settings are set by one SELECT, which begins with the role's own search_path, so it names every schema. It is not for
+        a session behind a pooler.
+        """
+        session = {"application_name": f"{self.name}{AT_WORK}", **list_start_settings(self.server_version, runs_files=True)}
+        local = {"lock_timeout": str(self.lock_timeout_ms), **_OWN, **({} if self.synchronous else _DEFERRED)}
+        calls = (
+            f"pg_catalog.set_config('{name}', '{value}', {mode})"
+            for mode, settings in (("false", session), ("true", local))
+            for name, value in settings.items()
+        )
+        select = f"SELECT {', '.join(calls)}, pg_catalog.pg_advisory_unlock_all()"
+        reset = ("SET CONSTRAINTS ALL IMMEDIATE", "RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL")
+        return (*reset, select, "CLOSE ALL", "UNLISTEN *", "DISCARD TEMP", *([_DEALLOCATE] if prepares else []))
 
     def restore(self) -> str:
         """Return the SQL that restores the session after a file failed; empty behind a pooler, where nothing outlives a file."""
@@ -195,7 +217,7 @@ class SessionState:
 
     @property
     def _commit_settings(self) -> tuple[str, ...]:
-        return () if self.synchronous else ("SET LOCAL synchronous_commit = off",)
+        return () if self.synchronous else tuple(f"SET LOCAL {name} = {value}" for name, value in _DEFERRED.items())
 
 
 def _compose_pinned() -> list[str]:

@@ -102,6 +102,8 @@ class PlannedStep:
     """For each segment, whether it runs in a transaction."""
     done: int
     statements: tuple[PlannedStatement, ...]
+    more: int = 0
+    """How many further statements a large file has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from tasks.runner.execution.hold_back import HoldBack
 from tasks.runner.execution.plan_run import PlanRun
 from tasks.runner.execution.segment_run import SegmentRun
 from tasks.runner.execution.statement_run import StatementRun, retry
-from tasks.runner.parsing.requested_locks import list_requested_locks
+from tasks.runner.parsing.requested_locks import REQUESTING, list_requested_locks
+from tasks.runner.parsing.script import select
 from tasks.runner.planning.atomic import IN_STEPS, find_first
 from tasks.runner.planning.failures import is_lost
 from tasks.runner.planning.plan import Plan, Step
@@ -67,7 +68,7 @@ class AtomicRun(PlanRun):
 
     def _make_hold_back(self, plan: Plan) -> HoldBack:
         """Return what holds the run back while others have locks that one of its files needs."""
-        places = {id(each): (step, each) for step in plan.steps for each in step.script.statements}
+        places = {id(each): (step, each) for step in plan.steps for each in select(step.script.statements, REQUESTING)}
         requests = list_requested_locks(statement for _, statement in places.values())
         timeouts = [self._context.find_lock_timeout_ms(step.script) / 1000 for step in plan.steps]
         return HoldBack(self._context, plan.steps[0], [(places[id(each)], request) for each, request in requests], min(timeouts))

@@ -81,12 +81,21 @@ class HoldBack:
         self.blockers = list_sessions(found)
         return self.add(Awaited(transactions=tuple((each.session.pid, each.virtual_id) for each in found)), place)
 
+    @property
+    def needs_look(self) -> bool:
+        """Return True if others can have locks for which the segment is held back."""
+        return bool(self._patience_s) and (self._has_statements or self._requests.have_blocked)
+
+    def list_probe(self) -> tuple[str, ...]:
+        """Return SQL that raises an error if there may be a reason to wait, one statement each; empty if there cannot be one."""
+        return self._requests.list_probe(self._context.connection) if self.needs_look else ()
+
     def wait(self) -> Iterator[HeldBack]:
         """Wait until no long transaction has the locks; yield every few seconds who has them. No transaction is open meanwhile.
 
         Raises PatienceError after the time of LOCK_PATIENCE, and Interruption. A look that fails is no reason to wait.
         """
-        if not self._patience_s or not (self._has_statements or self._requests.have_blocked):
+        if not self.needs_look:
             return
         start, report_at, pause = time.monotonic(), _REPORT_AFTER_S, _FIRST_PAUSE_S
         before = self._spent_s

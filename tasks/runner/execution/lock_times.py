@@ -77,7 +77,10 @@ class LockTimes:
     def begin(self, version: str, number: int, line: int) -> None:
         """Begin to time a statement."""
         attempt = self._attempts.get(version, 0) + 1
-        self._timings.setdefault(version, []).append(_Timing(number, line, attempt, time.monotonic()))
+        timings = self._timings.setdefault(version, [])
+        if len(timings) > 4 * _MOST:
+            timings[:] = _keep_longest(timings)
+        timings.append(_Timing(number, line, attempt, time.monotonic()))
 
     def end_statement(self, version: str, waited_s: float, sqlstate: str = "") -> None:
         """Record how long the current statement waited, and the error if one has ended it."""
@@ -106,7 +109,7 @@ class LockTimes:
             self.end_transaction()
         timings = self._timings.pop(version, [])
         self._attempts.pop(version, None)
-        kept = sorted(timings, key=lambda timing: -timing.waited_s - (timing.held_s or 0.0))[:_MOST]
+        kept = sorted(timings, key=_measure)[:_MOST]
         rows = [
             {
                 "number": timing.number,
@@ -125,6 +128,18 @@ class LockTimes:
         ]
         found = {name: value for name, value in (("statements", rows), ("forecast", forecast)) if value}
         return json.dumps(found, separators=(",", ":")) if rows else ""
+
+
+def _measure(timing: _Timing) -> float:
+    return -timing.waited_s - (timing.held_s or 0.0)
+
+
+def _keep_longest(timings: list[_Timing]) -> list[_Timing]:
+    """Return the timings that may still be among the longest: of the open ones, those that began first will be."""
+    opened = sorted((each for each in timings if each.is_open and not each.sqlstate), key=lambda each: each.started)
+    waited = sorted((each for each in opened[_MOST:] if each.waited_s), key=_measure)
+    ended = sorted((each for each in timings if not each.is_open or each.sqlstate), key=_measure)
+    return [*ended[:_MOST], *opened[:_MOST], *waited[:_MOST]]
 
 
 def read_lock_times(text: str) -> tuple[StatementLocks, ...]:

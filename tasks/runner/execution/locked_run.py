@@ -23,6 +23,7 @@ from tasks.runner.ledger.active_run import find_active_run
 from tasks.runner.ledger.creation import ensure_ledger
 from tasks.runner.ledger.environment_label import check_environment, record_environment
 from tasks.runner.ledger.expected_schema import ExpectationWriter, record_uncompared
+from tasks.runner.ledger.pipelined_record import PipelinedRecorder
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.replaced import record_replacements
 from tasks.runner.ledger.writing import Entry, Recorder
@@ -118,10 +119,12 @@ class LockedRun:
         record_environment(connection, ledger, self._settings.belonging)
         return record_replacements(connection, ledger, plan.replaced)
 
-    def _make_recorder(self, session: WorkSession, ledger: Ledger) -> Recorder:
+    def _make_recorder(self, session: WorkSession, ledger: Ledger) -> PipelinedRecorder:
         revision, reads_defaults = read_revision(self._settings.migrations_dir), session.defaults is not None
         identity, prepare, keep = self._settings.identity, not session.pooled, self._settings.keep_text
-        return Recorder(session.connection, ledger, identity, revision, prepare, reads_defaults=reads_defaults, keep_text=keep)
+        return PipelinedRecorder(
+            session.connection, ledger, identity, revision, prepare, reads_defaults=reads_defaults, keep_text=keep
+        )
 
 
 def _write_history(recorder: Recorder, ledger: Ledger, plan: Plan) -> None:

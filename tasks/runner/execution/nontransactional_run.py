@@ -93,9 +93,8 @@ class NontransactionalRun:
         self._started = True
         try:
             attempt = partial(self._statements.run, statement)
-            yield from self._statements.retry(
-                attempt, (statement,), may_repeat=lambda: repeatable, qualified=self._context.pooled
-            )
+            hold_back = self._statements.make_hold_back((statement,), qualified=self._context.pooled)
+            yield from self._statements.retry(attempt, hold_back, may_repeat=lambda: repeatable)
             self._context.times.end_transaction()
             self._check_index()
         except psycopg.Error:

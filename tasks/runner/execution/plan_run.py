@@ -12,13 +12,15 @@ import psycopg
 
 from tasks.runner.clock import count_ms
 from tasks.runner.database.session import read_encoding, roll_back, run_sql
-from tasks.runner.errors import ConnectError, Interruption, LockLostError, RunInterruptedError, RunnerError
+from tasks.runner.errors import ConnectError, FilesError, Interruption, LockLostError, RunInterruptedError, RunnerError
 from tasks.runner.events import Event, NoticeRaised, StepFailed, StepFinished, StepStarted
 from tasks.runner.execution.context import RunContext
 from tasks.runner.execution.failure_report import describe_next_step, describe_outcome, describe_unstarted, refuse_settings
 from tasks.runner.execution.own_rows import OwnRow
+from tasks.runner.execution.pipeline_run import PipelineRun
 from tasks.runner.execution.segment_run import SegmentRun
 from tasks.runner.execution.timeout_report import explain_cancellation
+from tasks.runner.ledger.pipelined_record import PipelinedRecorder, Recording
 from tasks.runner.ledger.reading import INTERRUPTED
 from tasks.runner.ledger.vouching import FileTexts
 from tasks.runner.ledger.writing import Entry
@@ -42,35 +44,82 @@ class PlanRun:
         self._finished = 0
         self._notices: list[NoticeRaised] = []
         self._step: Step | None = None
+        self._segments: SegmentRun | None = None
         self._is_open = False
         """Whether the transaction continues after the row of a step."""
+        self._following: Step | None = None
+        self._ahead: SegmentRun | None = None
+        """The run of the next step, if its beginning was sent together with the end of the current one."""
+        recorder = context.recorder
+        self._pipeline = (
+            PipelineRun(context, recorder, _describe_recording, self._choose_following)
+            if isinstance(recorder, PipelinedRecorder)
+            else None
+        )
         context.session.add_notice_handler(self._add_notice)
 
     def run(self, plan: Plan) -> Iterator[Event]:
         """Run the steps in order; raises RunnerError at the first that fails, after logging it."""
         self._begin_run(plan)
+        try:
+            yield from self._run_steps(plan)
+        finally:
+            self._leave_pipeline()
+
+    def _run_steps(self, plan: Plan) -> Iterator[Event]:
         for position, step in enumerate(plan.steps, 1):
             self._step = step
-            self._renew_session(step, redo=plan.action == "redo")
-            run = SegmentRun(self._context, step)
+            self._following = plan.steps[position] if position < len(plan.steps) else None
+            run = self._segments = self._begin_step(step, redo=plan.action == "redo")
             start = time.monotonic()
             try:
                 self._context.stop.check()
-                self._context.lock.check()
+                if self._ahead is not run:
+                    self._context.lock.check()
                 statements = len(step.script.statements)
                 yield StepStarted(step.action, step.version, position, len(plan.steps), statements, step.position)
                 yield from self._run_segments(run, start)
-            except (psycopg.Error, LockLostError, Interruption) as failure:
+            except (psycopg.Error, LockLostError, Interruption, FilesError) as failure:
+                self._leave_pipeline()
                 error = self._build_error(plan, run, failure)
                 self._log_failure(run, error)
                 yield from self._take_notices()
                 yield StepFailed(step.action, step.version, error.message.splitlines()[0])
                 raise error from failure
             except (KeyboardInterrupt, GeneratorExit):
+                self._leave_pipeline()
                 self._log_failure(run, self._build_error(plan, run, Interruption("the caller")))
                 raise
             self._finished += 1
             yield StepFinished(step.action, step.version, count_ms(start))
+
+    def _begin_step(self, step: Step, *, redo: bool) -> SegmentRun:
+        """Return the run of a step: the one that was sent ahead, or a new one."""
+        ahead = self._ahead
+        if ahead is not None and ahead.step is step and self._pipeline is not None and self._pipeline.has_begun(ahead):
+            return ahead
+        self._ahead = None
+        self._renew_session(step, redo=redo)
+        return self._make_run(step)
+
+    def _make_run(self, step: Step) -> SegmentRun:
+        takes = self._pipeline is not None and self._pipeline.takes(step)
+        return SegmentRun(self._context, step, self._pipeline if takes else None)
+
+    def _choose_following(self) -> SegmentRun | None:
+        """Return the run of the next step if the server may begin it as soon as it has committed the current one."""
+        context, step = self._context, self._following
+        has_changed = context.session.defaults not in (None, context.recorder.defaults)
+        if step is None or has_changed or context.stop.signal_name or self._pipeline is None or not self._pipeline.takes(step):
+            return None
+        self._ahead = self._make_run(step)
+        return self._ahead
+
+    def _leave_pipeline(self) -> None:
+        """Leave the pipeline, in which the beginning of the next step may be running."""
+        self._ahead = None
+        if self._pipeline is not None:
+            self._pipeline.abandon()
 
     def _begin_run(self, plan: Plan) -> None:
         """Set what the session needs for all files, or refuse what a pooler would not keep."""
@@ -113,7 +162,8 @@ class PlanRun:
         for index in range(first, len(step.script.segments)):
             if index > first or step.separated:
                 self._context.lock.check()
-            yield from self._with_notices(run.run_segment(index, partial(record, index + 1)))
+            build_entry = partial(self._build_finished, step, index + 1, start)
+            yield from self._with_notices(run.run_segment(index, partial(record, index + 1), build_entry))
             if run.step is not step:
                 return
         if first == len(step.script.segments):
@@ -126,7 +176,7 @@ class PlanRun:
             own_row.suppress()
             self._context.recorder.log(self._build_entry(step, "started", done), commits=True)
             return
-        entry = self._build_entry(step, "finished", done, duration_ms=count_ms(start))
+        entry = self._build_finished(step, done, start)
         if step.action == "rollback":
             self._context.recorder.record_reverted(entry, before=before)
             return
@@ -135,13 +185,17 @@ class PlanRun:
             return
         self._record_applied(step, entry, before)
 
+    def _build_finished(self, step: Step, done: int, start: float) -> Entry:
+        return self._build_entry(step, "finished", done, duration_ms=count_ms(start))
+
     def _record_applied(self, step: Step, entry: Entry, before: str, *, commits: bool = True) -> None:
+        recording = _describe_recording(step)
         self._context.recorder.record_applied(
             entry,
-            FileTexts(step.source, step.source.down),
-            own_row=step.script.records_itself,
+            recording.texts,
+            own_row=recording.own_row,
             before=before,
-            deallocates=not _MAY_DEALLOCATE.isdisjoint(statement.kind for statement in step.script.statements),
+            deallocates=recording.deallocates,
             commits=commits,
         )
 
@@ -173,6 +227,8 @@ class PlanRun:
             return LockLostError(failure.message, hint=f"{failure.hint} {next_step}", state=state, sqlstate=failure.sqlstate)
         if isinstance(failure, Interruption):
             return RunInterruptedError(f"stopped by {describe_signal(failure.signal_name)}", state=state, hint=next_step)
+        if isinstance(failure, FilesError):
+            return RunnerError(failure.message, hint=failure.hint, state=state, place=failure.place)
         assert isinstance(failure, psycopg.Error)
         blockers = run.statements.blockers if failure.sqlstate in _BLOCKED else ()
         context = self._context
@@ -210,9 +266,16 @@ class PlanRun:
         self._context.failures.write(replace(entry, sqlstate=sqlstate, error=redact(error.message, self._context.url)))
 
     def _add_notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
-        version, file_text = (self._step.version, self._step.source.text) if self._step is not None else ("", "")
+        version, file_text = (self._step.version, self._read_notified(self._step)) if self._step is not None else ("", "")
         text = redact(redact_quoted(diagnostic.message_primary or ""), self._context.url, statement=file_text)
         self._notices.append(NoticeRaised(version, diagnostic.severity_nonlocalized or "NOTICE", text))
+
+    def _read_notified(self, step: Step) -> str:
+        """Return the text whose secrets a notice must not show: that of the file, of a large one the current statement."""
+        if isinstance(step.source.content, str):
+            return step.source.content
+        run = self._segments
+        return run.statements.statement.head if run is not None and run.statements.statement is not None else ""
 
     def _with_notices(self, events: Iterator[Event]) -> Iterator[Event]:
         """Yield the server's notices before the event that they belong to."""
@@ -224,3 +287,13 @@ class PlanRun:
     def _take_notices(self) -> Iterator[NoticeRaised]:
         taken, self._notices = self._notices, []
         yield from taken
+
+
+def _describe_recording(step: Step) -> Recording:
+    source = step.source
+    return Recording(
+        step.action,
+        FileTexts(source, source.down),
+        own_row=step.action == "migrate" and step.script.records_itself,
+        deallocates=not _MAY_DEALLOCATE.isdisjoint(step.script.kinds),
+    )

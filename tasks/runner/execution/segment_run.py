@@ -11,9 +11,11 @@ import psycopg
 from tasks.runner.database.session import Execution, run_sql
 from tasks.runner.errors import Interruption
 from tasks.runner.events import Event, NoticeRaised
+from tasks.runner.execution.hold_back import HoldBack
 from tasks.runner.execution.nontransactional_run import NontransactionalRun
 from tasks.runner.execution.statement_run import StatementRun
 from tasks.runner.parsing import Segment, Statement
+from tasks.runner.parsing.script import find_place
 from tasks.runner.planning.failures import is_lost
 from tasks.runner.planning.plan import Step
 from tasks.runner.planning.server_texts import describe_reason
@@ -21,9 +23,13 @@ from tasks.runner.planning.transaction_errors import runs_outside
 
 if TYPE_CHECKING:
     from tasks.runner.execution.context import RunContext
+    from tasks.runner.execution.pipeline_run import PipelineRun
+    from tasks.runner.ledger.writing import Entry
 
 Record = Callable[[str], None]
 """Record what was done, after some SQL, and commit."""
+BuildEntry = Callable[[], "Entry"]
+"""Return the row of the log for a file whose statements have run."""
 
 _NOTHING = Segment((), True)
 
@@ -34,12 +40,13 @@ class SegmentRun:
     `step`: the step, divided further where the server refused a statement in a transaction; `synchronous`: whether each commit
     waits for the disk; `done`: how many segments are committed; `committing`: whether a COMMIT is in progress;
     `nontransactional`: a statement outside a transaction whose effect is not recorded yet; `leftover_note`: what was done about
-    its leftovers.
+    its leftovers. A step of one transaction runs in the `pipeline`, if there is one.
     """
 
-    def __init__(self, context: RunContext, step: Step) -> None:
+    def __init__(self, context: RunContext, step: Step, pipeline: PipelineRun | None = None) -> None:
         self._context = context
-        self._prepares = any(statement.kind == "PrepareStmt" for statement in step.script.statements)
+        self._pipeline = pipeline
+        self._prepares = "PrepareStmt" in step.script.kinds
         self._take(step)
         self.done = step.done
         self.committing = False
@@ -51,6 +58,7 @@ class SegmentRun:
         self.synchronous = not step.script.single_transaction
         self._state = self._context.describe_session(step.script, synchronous=self.synchronous)
         self.statements = StatementRun(self._context, step)
+        self._hold_back: tuple[Segment, HoldBack | None] = _NOTHING, None
 
     def restore_settings(self) -> None:
         """Repeat the settings of finished segments, which were lost with the session or the transaction."""
@@ -58,7 +66,19 @@ class SegmentRun:
             self.statements.statement = statement
             Execution(self._context.connection, statement.text).finish()
 
-    def run_segment(self, index: int, record: Record) -> Iterator[Event]:
+    def list_probe(self) -> tuple[str, ...]:
+        """Return SQL that raises an error if others may have the locks of the only segment, one statement each."""
+        return self._make_hold_back(self.step.script.segments[0]).list_probe()
+
+    def list_begin(self) -> tuple[str, ...]:
+        """Return the SQL that begins the only segment, one statement each."""
+        return self._state.list_begin(self.step.script.segments[0].begin)
+
+    def list_before_ledger(self) -> tuple[str, ...]:
+        """Return the SQL that precedes the record of the only segment, one statement each."""
+        return self._state.list_before_ledger(prepares=self._prepares)
+
+    def run_segment(self, index: int, record: Record, build_entry: BuildEntry) -> Iterator[Event]:
         """Run a segment and record it; raises psycopg.Error if the server refuses it after all retries.
 
         Where the server refuses a statement only because of the transaction, nothing is done, and `step` is divided for it.
@@ -69,7 +89,10 @@ class SegmentRun:
             yield from self._run_nontransactional(segment.statements[0], unsure=self.step.unsure and index == self.step.done)
             segment = _NOTHING
         try:
-            yield from self._run_transaction(segment, record, last=index == len(self.step.script.segments) - 1)
+            if self._pipeline is not None and self.step.script.single_transaction:
+                yield from self._run_in_pipeline(self._pipeline, segment, build_entry)
+            else:
+                yield from self._run_transaction(segment, record, last=index == len(self.step.script.segments) - 1)
         except psycopg.Error as error:
             failed = self.statements.statement
             if failed is None or failed not in segment.statements or not self._separate(failed, error):
@@ -94,7 +117,7 @@ class SegmentRun:
         script = self.step.script
         if is_lost(self._context.connection):
             return False
-        number = 1 + next(place for place, each in enumerate(script.statements) if each is statement)
+        number = 1 + find_place(script.statements, statement)
         divided = script.separate(number)
         keeps_settings = not self._context.pooled or not any(each.session for each in script.statements[:number])
         refused = self.step.action == "seed" or not keeps_settings or not runs_outside(error.sqlstate, statement)
@@ -107,13 +130,29 @@ class SegmentRun:
         """Record a step whose segments were all finished by an earlier run, because the rest of the file was deleted."""
         yield from self._run_transaction(_NOTHING, record, last=True)
 
+    def _run_in_pipeline(self, pipeline: PipelineRun, segment: Segment, build_entry: BuildEntry) -> Iterator[Event]:
+        yield from self.statements.retry(
+            lambda: pipeline.run(self, build_entry),
+            self._make_hold_back(segment),
+            may_repeat=lambda: not self.committing,
+            has_begun=pipeline.has_begun(self) and pipeline.confirm(),
+        )
+
     def _run_transaction(self, segment: Segment, record: Record, *, last: bool) -> Iterator[Event]:
         yield from self.statements.retry(
             lambda: self._try_transaction(segment, record, last),
-            segment.statements,
+            self._make_hold_back(segment),
             may_repeat=lambda: not self.committing,
-            qualified=self._context.pooled and bool(self.step.script.settings_before(self.done)),
         )
+
+    def _make_hold_back(self, segment: Segment) -> HoldBack:
+        """Return what holds a segment back; that of a file that is sent ahead is made before the file runs."""
+        made, hold_back = self._hold_back
+        if hold_back is None or made is not segment:
+            qualified = self._context.pooled and bool(self.step.script.settings_before(self.done))
+            hold_back = self.statements.make_hold_back(segment.statements, qualified=qualified)
+            self._hold_back = segment, hold_back
+        return hold_back
 
     def _try_transaction(self, segment: Segment, record: Record, last: bool) -> Iterator[Event]:
         """Run the statements of a segment and record it, in one transaction."""

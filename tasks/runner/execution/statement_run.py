@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -13,12 +14,15 @@ from tasks.postgres.lock_modes import SHARE_UPDATE_EXCLUSIVE
 from tasks.postgres.lock_requests import LockRequest
 from tasks.runner.clock import count_ms
 from tasks.runner.database.activity import REPORT_AFTER_S, Awaited, Observation
+from tasks.runner.database.pipeline import Pipeline
 from tasks.runner.database.session import Execution, roll_back
 from tasks.runner.events import Event, Retried, Session, StatementFinished, StatementStarted
 from tasks.runner.execution.hold_back import HoldBack, PatienceError
 from tasks.runner.execution.lock_times import WaitClock
 from tasks.runner.parsing import Statement
+from tasks.runner.parsing.large.text import TextRange
 from tasks.runner.parsing.requested_locks import list_requested_locks
+from tasks.runner.parsing.script import find_place
 from tasks.runner.planning.failures import is_lost
 from tasks.runner.planning.plan import Step
 from tasks.runner.planning.server_texts import describe_reason
@@ -37,6 +41,10 @@ _LATE_ANSWER_S = 0.5
 """How long to wait after a rollback for who blocked the statement."""
 
 
+class SharedTimeoutError(psycopg.errors.LockNotAvailable):
+    """The statements of a transaction have waited for locks as long as one statement may."""
+
+
 class StatementRun:
     """The run of statements, with what the report of a failure needs.
 
@@ -47,7 +55,7 @@ class StatementRun:
     def __init__(self, context: RunContext, step: Step) -> None:
         self._context = context
         self._step = step
-        self._numbers = {id(statement): number for number, statement in enumerate(step.script.statements, 1)}
+        self._all = step.script.statements
         self.statement: Statement | None = None
         self.shift = 0
         self.blockers: tuple[Session, ...] = ()
@@ -55,7 +63,7 @@ class StatementRun:
         self._sent_at = 0.0
         self._waits = WaitClock()
         self._limit_s = self.lock_timeout_s
-        self._sets_limit = any("lock_timeout" in each.text.lower() for each in step.script.statements)
+        self._sets_limit = step.script.sets_lock_timeout
 
     @property
     def step(self) -> Step:
@@ -77,17 +85,34 @@ class StatementRun:
 
         Raises psycopg.Error if the server refuses it.
         """
+        opening = "".join(f"{text};\n" for text in (begin, self._limit_wait(statement)) if text)
+        yield from self._run(statement, self._send(opening, statement))
+
+    def _send(self, opening: str, statement: Statement) -> Iterator[Event]:
+        """Run a statement after the SQL `opening`, in one message unless the statement is large."""
+        content: str | TextRange = statement.content
+        self.shift = len(opening) if isinstance(content, str) else 0
+        if isinstance(content, str):
+            content = opening + content
+        elif opening:
+            yield from self.run_sql(opening)
+        yield from self.run_sql(content, copy_data=statement.copy_data)
+
+    def read(self, statement: Statement, pipeline: Pipeline, *, before: int) -> Iterator[Event]:
+        """Wait for a statement that was sent through a pipeline, after `before` other commands; raises psycopg.Error too."""
+        self.shift, is_limited = 0, bool(self._limit_wait(statement))
+        yield from self._run(statement, self._read(pipeline, before, self._limit_s if is_limited else math.inf))
+
+    def _run(self, statement: Statement, running: Iterator[Event]) -> Iterator[Event]:
         version, line = self._step.version, statement.line
-        number, total = self._numbers[id(statement)], len(self._numbers)
+        number, total = find_place(self._all, statement) + 1, len(self._all)
         self.statement, self.blockers, self.awaited = statement, (), None
         yield StatementStarted(version, line, statement.label, number, total)
         start = time.monotonic()
         times = self._context.times
-        opening = "".join(f"{text};\n" for text in (begin, self._limit_wait(statement)) if text)
-        self.shift = len(opening)
         times.begin(version, number, line)
         try:
-            yield from self.run_sql(opening + statement.text, copy_data=statement.copy_data)
+            yield from running
         except psycopg.Error as error:
             times.end_statement(version, self._count_wait(error.sqlstate), error.sqlstate or "")
             raise
@@ -107,21 +132,37 @@ class StatementRun:
         self._limit_s = max(self._limit_s - spent_s, _SHORTEST_LIMIT_S)
         return f"SET LOCAL lock_timeout = {round(self._limit_s * 1000)}"
 
-    def run_sql(self, text: str, *, copy_data: str | None = None) -> Iterator[Event]:
+    def run_sql(self, text: str | TextRange, *, copy_data: str | TextRange | None = None) -> Iterator[Event]:
         """Run SQL for the current statement, and yield what it waits for."""
+        context, interval_s = self._context, _choose_interval(self._limit_s)
+        yield from self._watch(Execution(context.connection, text, copy_data=copy_data, stop=context.stop, interval_s=interval_s))
+
+    def _read(self, pipeline: Pipeline, before: int, limit_s: float) -> Iterator[Event]:
+        """Wait for the answer to the current statement, and yield what it waits for.
+
+        It was sent when it was not known yet how much of the lock_timeout the earlier ones would leave, so the limit is ours.
+        """
+        stop = self._context.stop
+        pipeline.finish(before, stop=stop)
+        try:
+            yield from self._watch(pipeline.read(stop=stop, interval_s=_choose_interval(self._limit_s)), limit_s)
+        finally:
+            self._sent_at = pipeline.started_at
+
+    def _watch(self, running: Iterable[float], limit_s: float = math.inf) -> Iterator[Event]:
+        """Yield what the current statement waits for; raises SharedTimeoutError if it has waited for a lock up to the limit."""
         line = self.statement.line if self.statement else 0
-        watcher, lock_timeout_s = self._context.watcher, self._limit_s
-        interval_s = _choose_interval(lock_timeout_s)
+        watcher, lock_timeout_s = self._context.watcher, self.lock_timeout_s if limit_s < math.inf else self._limit_s
         reported_at = requested_at = 0.0
         self._waits = WaitClock()
         watcher.begin()
         self._sent_at = time.monotonic()
-        for seconds in Execution(
-            self._context.connection, text, copy_data=copy_data, stop=self._context.stop, interval_s=interval_s
-        ):
+        for seconds in running:
             seen, period = watcher.latest, 1.0 if seconds < _REPORT_OFTEN_S else _REPORT_EVERY_S
             if seen is not None:
                 self._take(seen)
+                if seen.awaited is not None and self._waits.end(seen.at) >= limit_s:
+                    raise SharedTimeoutError("canceling statement due to lock timeout")
             if seconds >= REPORT_AFTER_S and seconds - reported_at >= period:
                 reported_at = seconds
                 yield from (seen or Observation()).describe(self._step.version, line, seconds)
@@ -154,16 +195,24 @@ class StatementRun:
     def retry(
         self,
         run_attempt: Callable[[], Iterator[Event]],
-        statements: Iterable[Statement],
+        hold_back: HoldBack,
         *,
-        may_repeat: Callable[[], bool] = lambda: True,
-        qualified: bool = False,
+        may_repeat: Callable[[], bool],
+        has_begun: bool = False,
     ) -> Iterator[Event]:
-        """Retry an attempt to run statements; see `retry`. `qualified`: what names without a schema mean is not known."""
+        """Retry an attempt to run statements; see `retry`."""
+        return retry(
+            self._context, hold_back, run_attempt, find_run=lambda _step: self, may_repeat=may_repeat, has_begun=has_begun
+        )
+
+    def make_hold_back(self, statements: Iterable[Statement], *, qualified: bool = False) -> HoldBack:
+        """Return what holds statements of one transaction back while others have locks that they need.
+
+        `qualified`: what names without a schema mean is not known.
+        """
         known = list_requested_locks(statements, qualified=qualified) if self._context.policy.patience_ms else ()
         requests = [((self._step, each), request) for each, request in known if _stalls_others(each, request)]
-        hold_back = HoldBack(self._context, self._step, requests, self.lock_timeout_s)
-        return retry(self._context, hold_back, run_attempt, find_run=lambda _step: self, may_repeat=may_repeat)
+        return HoldBack(self._context, self._step, requests, self.lock_timeout_s)
 
     def build_retried(self, error: psycopg.Error, attempt: int, pause: float, *, holds_back: bool) -> Retried:
         """Return the event for an attempt that failed at the current statement, and is repeated after a pause."""
@@ -186,17 +235,20 @@ def retry(
     *,
     find_run: Callable[[Step | None], StatementRun],
     may_repeat: Callable[[], bool],
+    has_begun: bool = False,
 ) -> Iterator[Event]:
     """Retry an attempt as the policy allows; `may_repeat` returns True if nothing of it was committed.
 
-    Each attempt is held back while others have its locks. After one that timed out, the next one waits only for that, if it is
-    known who blocked it, and else at least as long as the attempt has waited. `find_run` returns the run of the statement that
-    failed, or of a step.
+    Each attempt is held back while others have its locks, except one that `has_begun`, because it was sent to the server already.
+    After one that timed out, the next one waits only for that, if it is known who blocked it, and else at least as long as the
+    attempt has waited. `find_run` returns the run of the statement that failed, or of a step.
     """
     attempt = 1
     while True:
         try:
-            yield from hold_back.wait()
+            if not has_begun:
+                yield from hold_back.wait()
+            has_begun = False
         except PatienceError:
             _point_to_place(hold_back, find_run)
             raise

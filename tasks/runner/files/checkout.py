@@ -8,14 +8,16 @@ import os
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tasks.postgres.section_marks import may_have_marks, may_have_marks_in
 from tasks.runner.errors import FilesError, Place, RefusedError
-from tasks.runner.files.checksums import list_checksums
+from tasks.runner.files.checksums import combine_checksums, list_checksums
 from tasks.runner.files.decoding import decode_source
 from tasks.runner.files.versions import describe_fault, path_of
 from tasks.runner.parsing.directives import AFTER_DEPLOY, read_header
+from tasks.runner.parsing.large.text import BLOCK, LARGE_FILE, LargeText, load
 from tasks.runner.parsing.sections import read_sections
 from tasks.runner.parsing.source_text import ScriptError, take_text
 
@@ -34,14 +36,21 @@ class SourceFile:
 
     path: Path
     shown: str
-    text: str
+    content: str | LargeText
+    """The text; of a large file, what reads it."""
     checksum: str
-    same: frozenset[str] = frozenset()
+    same: frozenset[str] | None = frozenset()
+    """None if they are computed when they are needed."""
     notes: tuple[str, ...] = ()
     environment: str = ""
     """The environment that a seed is for; empty for a seed of every environment."""
     size: int = 0
     """The number of the file's bytes."""
+
+    @property
+    def text(self) -> str:
+        """Return the text, which is read now if the file is large."""
+        return load(self.content)
 
     @property
     def name(self) -> str:
@@ -50,7 +59,12 @@ class SourceFile:
 
     def matches(self, checksum: str) -> bool:
         """Return True if a checksum is that of the file, but for line ends or a byte order mark."""
-        return checksum == self.checksum or checksum in self.same
+        if checksum == self.checksum:
+            return True
+        same = self.same
+        if same is None and isinstance(self.content, LargeText):
+            same = combine_checksums(self.content.read_blocks(0, self.content.size))
+        return checksum in (same or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +108,10 @@ class Migrations:
         if self.checksums[version].startswith(checksum):
             return True
         try:
-            data = self.up_path(version).read_bytes()
+            with self.up_path(version).open("rb") as file:
+                variants = combine_checksums(iter(partial(file.read, BLOCK), b""))
         except (OSError, RefusedError):
             return False
-        variants = list_checksums(data)
         return self.checksums[version] in variants and any(each.startswith(checksum) for each in variants)
 
 
@@ -195,7 +209,9 @@ def find_both_directions(sources: Mapping[str, SourceFile]) -> dict[str, str]:
     """Return the files with statements in both sections of another tool: by version, where the down section begins."""
     found = {}
     for version, source in sources.items():
-        sections = read_sections(source.text) if may_have_marks(source.text.lower()) else None
+        # One that may have marks was read whole.
+        text = source.content if isinstance(source.content, str) else ""
+        sections = read_sections(text) if may_have_marks(text.lower()) else None
         if sections is not None and sections.has_up and sections.has_down:
             found[version] = f"{source.shown}:{sections.down_line} begins a down section of {sections.tool}"
     return found
@@ -204,7 +220,11 @@ def find_both_directions(sources: Mapping[str, SourceFile]) -> dict[str, str]:
 def _runs_after_deploy(source: SourceFile) -> bool:
     """Return True for a file with the directive; one with a wrong directive is reported where it is parsed."""
     with suppress(ScriptError):
-        return read_header(take_text(source.text, source.shown)).after_deploy
+        if isinstance(source.content, LargeText):
+            from tasks.runner.parsing.large.script import read_large_header
+
+            return read_large_header(source.content).after_deploy
+        return read_header(take_text(source.content, source.shown)).after_deploy
     return False
 
 
@@ -215,6 +235,12 @@ def read_source(path: Path) -> SourceFile:
     """
     shown = show_path(path)
     try:
+        if path.stat().st_size > LARGE_FILE:
+            from tasks.runner.files.large_files import read_large
+
+            large = read_large(path, shown)
+            if large is not None:
+                return SourceFile(path, shown, large, large.checksum, None, size=large.size)
         data = path.read_bytes()
     except OSError as error:
         raise FilesError(f"{shown} cannot be read: {error.strerror}", (), place=Place(shown)) from error

@@ -81,6 +81,11 @@ def skip_encoding(text: str) -> str:
     return _blank(text, [change for change in _find_changes(text) if change.is_skipped])
 
 
+def changes_encoding(text: str) -> bool:
+    """Return True if a text begins with a statement, or a psql command, that sets client_encoding and cannot be run."""
+    return any(change.start == 0 and change.is_skipped for change in _find_changes(text))
+
+
 def _skip_changes(text: str, shown: str) -> DecodedText:
     """Return a text that is UTF-8 without its changes; raises FilesError for one that contradicts the bytes of the file."""
     changes = [change for change in _find_changes(text) if change.is_skipped]

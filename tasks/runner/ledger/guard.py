@@ -67,6 +67,12 @@ def compose_prepared_guard(name: str, schema: str, tables: Iterable[str]) -> tup
     )
 
 
+def list_guard(schema: str, tables: Iterable[str]) -> tuple[str, str]:
+    """Return the two statements of a guard: the lock, and the query that raises an error or returns no row."""
+    named = [(schema, table) for table in tables]
+    return compose_lock(named, "ROW EXCLUSIVE"), _compose_check(named, "ROW EXCLUSIVE")
+
+
 def compose_new_guard(schema: str, owner: str, *, doubtful: bool) -> str:
     """Return the SQL that locks the tables of a new ledger and raises an error if one of them belongs to others, or runs code.
 

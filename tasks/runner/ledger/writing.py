@@ -35,7 +35,7 @@ _WITH_LOG = f"WITH log AS ({_LOG})"
 _DIGEST_COLUMNS = f"{_LOG_COLUMNS}, {', '.join(DIGESTS)}"
 _DIGEST_VALUES = f"{_LOG_VALUES}, {', '.join(f'{{{name}}}' for name in DIGESTS)}"
 _WITH_DIGESTS = f"WITH log AS (INSERT INTO {{log}} ({_DIGEST_COLUMNS}) VALUES ({_DIGEST_VALUES}))"
-_APPLIED = f"""
+APPLIED = f"""
 {_WITH_DIGESTS},
      script AS (INSERT INTO {{scripts}} (version, up_text, down_text) VALUES ({{version}}, {{up_text}}, {{down_text}})
                 ON CONFLICT (version) DO UPDATE SET up_text = excluded.up_text, down_text = excluded.down_text)
@@ -47,7 +47,7 @@ _APPLIED_WITHOUT_TEXTS = f"""
 INSERT INTO {{ledger}} AS row (version, applied_at, applied_by, checksum, execution_time_ms)
 VALUES ({{version}}, clock_timestamp() AT TIME ZONE 'UTC', {{actor}}, {{checksum}}, {{duration_ms}})
 """
-_VARIES = ("version", "done", "total", "duration_ms", "locks", "checksum", "up_text", "down_text", *DIGESTS)
+VARIES = ("version", "done", "total", "duration_ms", "locks", "checksum", "up_text", "down_text", *DIGESTS)
 """The values that differ between the rows of applied migrations; the others are constant during a run."""
 _TABLES = {"{ledger}": "schema_migrations", "{log}": "schema_migrations_log"} | {
     f"{{{name}}}": f"schema_migrations_{name}" for name in ("scripts", "seeds")
@@ -56,17 +56,17 @@ _TABLES = {"{ledger}": "schema_migrations", "{log}": "schema_migrations_log"} | 
 _TEXTS = ("up_text", "down_text")
 _SIZES = {"actor": 255, "host": 255, "applied_by": 255}
 """The sizes of the columns of names, which an escape could exceed."""
-_COMPLETE_OWN_ROW = """
+COMPLETE_OWN_ROW = """
 ON CONFLICT (version) DO UPDATE
    SET applied_at = excluded.applied_at, applied_by = coalesce(row.applied_by, excluded.applied_by),
        checksum = excluded.checksum, execution_time_ms = excluded.execution_time_ms
 """
-_REVERTED = f"""
+REVERTED = f"""
 {_WITH_LOG},
      script AS (DELETE FROM {{scripts}} WHERE version = {{version}})
 DELETE FROM {{ledger}} WHERE version = {{version}}
 """
-_SEEDED = f"""
+SEEDED = f"""
 {_WITH_LOG}
 INSERT INTO {{seeds}} (name, applied_at, applied_by, checksum, execution_time_ms)
 VALUES ({{version}}, clock_timestamp() AT TIME ZONE 'UTC', {{actor}}, {{checksum}}, {{duration_ms}})
@@ -101,6 +101,11 @@ WITH ledger AS (
        ON CONFLICT (version) DO UPDATE SET up_text = excluded.up_text, down_text = excluded.down_text)
 INSERT INTO {{log}} ({_DIGEST_COLUMNS}) SELECT {_DIGEST_VALUES} FROM ledger
 """
+
+
+def list_tables(query: str) -> list[str]:
+    """Return the tables of the ledger that a statement of a record writes to."""
+    return [table for place, table in _TABLES.items() if place in query]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,26 +199,26 @@ class Recorder:
             self._prepared = ""
         if self._stores_in_parts(values):
             self._store_in_parts(values, before)
-            self._record(f"{_APPLIED_WITHOUT_TEXTS}{_COMPLETE_OWN_ROW if own_row else ''}", values, "", commits=commits)
+            self._record(f"{_APPLIED_WITHOUT_TEXTS}{COMPLETE_OWN_ROW if own_row else ''}", values, "", commits=commits)
             return
         if own_row or deallocates or not commits or not self._prepares:
-            self._record(f"{_APPLIED}{_COMPLETE_OWN_ROW if own_row else ''}", values, before, commits=commits)
+            self._record(f"{APPLIED}{COMPLETE_OWN_ROW if own_row else ''}", values, before, commits=commits)
             return
         values = self._fit(values)
         if not self._prepared:
             self._prepare(values, before)
             before = ""
         quote = pq.Escaping(self.connection.pgconn).escape_literal
-        arguments = ["NULL" if values[name] is None else quote(str(values[name]).encode()).decode() for name in _VARIES]
+        arguments = ["NULL" if values[name] is None else quote(str(values[name]).encode()).decode() for name in VARIES]
         self.defaults = self._send(f"{self._guard}; EXECUTE {self._prepared} ({', '.join(arguments)}); COMMIT", before)
 
     def record_reverted(self, entry: Entry, *, before: str = "") -> None:
         """Delete a migration's row and texts from the ledger, and log that."""
-        self._record(_REVERTED, self._describe(entry), before)
+        self._record(REVERTED, self._describe(entry), before)
 
     def record_seeded(self, entry: Entry, checksum: str, *, before: str = "") -> None:
         """Record a seed with the checksum of the text that ran, and log that."""
-        self._record(_SEEDED, {"checksum": checksum, **self._describe(entry)}, before)
+        self._record(SEEDED, {"checksum": checksum, **self._describe(entry)}, before)
 
     def record_renames(self, renames: Iterable[Rename]) -> None:
         """Rename rows of the ledger to the current names of their versions, and log that, in one transaction."""
@@ -270,12 +275,12 @@ class Recorder:
         """Prepare the statement that records an applied migration, and its guard, under names that are new in this session."""
         self._count += 1
         name = f"migrate_applied_{self._count}"
-        tables = [table for place, table in _TABLES.items() if place in _APPLIED]
+        tables = list_tables(APPLIED)
         check, self._guard = compose_prepared_guard(f"migrate_guard_{self._count}", self.ledger.schema, tables)
         run_sql(self.connection, f"{before};\n{check}")
         parts: dict[str, sql.Composable] = {key: sql.Literal(value) for key, value in values.items()}
-        parts |= {key: sql.SQL(f"${number}") for number, key in enumerate(_VARIES, 1)}
-        result = self.connection.pgconn.prepare(name.encode(), self._compose(f"{_APPLIED}{self._returning}", parts).encode())
+        parts |= {key: sql.SQL(f"${number}") for number, key in enumerate(VARIES, 1)}
+        result = self.connection.pgconn.prepare(name.encode(), self._compose(f"{APPLIED}{self._returning}", parts).encode())
         if result.status != pq.ExecStatus.COMMAND_OK:
             raise psycopg.errors.error_from_result(result, encoding="utf-8")
         self._prepared = name
@@ -288,7 +293,7 @@ class Recorder:
         fitted = self._fit(values).items()
         parts = {name: value if isinstance(value, sql.Composable) else sql.Literal(value) for name, value in fitted}
         text = self._compose(query, parts)
-        guard = compose_guard(self.ledger.schema, [table for place, table in _TABLES.items() if place in query])
+        guard = compose_guard(self.ledger.schema, list_tables(query))
         return self._send(f"{guard};\n{text}", before)
 
     def _fit(self, values: Mapping[str, object]) -> dict[str, object]:

@@ -121,9 +121,9 @@ def plan_seeds(files: tuple[SourceFile, ...], recorded: Mapping[str, str], ledge
         name = file.name
         if name not in chosen:
             continue
-        script = read_script(file.text, file=file.shown, version=name, ledger_schema=ledger_schema)
+        script = read_script(file.content, file=file.shown, version=name, ledger_schema=ledger_schema)
         _refuse_several_transactions(file.shown, script)
-        source = Source(file.shown, file.text, file.checksum, notes=file.notes)
+        source = Source(file.shown, file.content, file.checksum, notes=file.notes)
         steps.append(Step("seed", name, source, script))
     return Plan("seed", tuple(steps), tuple(finding for step in steps for finding in find_notes(step)))
 

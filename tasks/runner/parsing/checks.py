@@ -15,13 +15,18 @@ _ESCAPES_ON = re.compile(
 )
 
 
+def find_escapes(text: str) -> re.Match[str] | None:
+    """Return where a text first sets standard_conforming_strings to off."""
+    # The plain search is many times faster, and most large files are data.
+    return _ESCAPES_ON.search(text) if "standard_conforming_strings" in text.lower() else None
+
+
 def check_escapes(sql: SqlText) -> None:
     r"""Raise ScriptError for a string that ends at another place once standard_conforming_strings is off, as 'it\'s'.
 
     https://www.postgresql.org/docs/current/runtime-config-compatible.html#GUC-STANDARD-CONFORMING-STRINGS
     """
-    # The plain search is many times faster, and most large files are data.
-    off = _ESCAPES_ON.search(sql.text) if "standard_conforming_strings" in sql.text.lower() else None
+    off = find_escapes(sql.text)
     if off is None:
         return
     for token in tokenize(sql.text, off.end()):

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tasks.postgres.targets import Node
-from tasks.runner.parsing.script import Statement
+from tasks.runner.parsing.large.text import LargeText
+from tasks.runner.parsing.script import Statement, select
 from tasks.runner.parsing.source_text import ScriptError
 
 _DECIDED_BY_TREE = frozenset(
@@ -23,6 +24,7 @@ _DECIDED_BY_TREE = frozenset(
         "SelectStmt",
     }
 )
+_READ = _DECIDED_BY_TREE | {"DoStmt", ""}
 _NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$]*)'
 _CREATE = re.compile(
     rf"\bcreate\s+(?:unlogged\s+|foreign\s+)?table\s+(?:if\s+not\s+exists\s+)?({_NAME})(?:\s*\.\s*({_NAME}))?", re.IGNORECASE
@@ -37,7 +39,7 @@ class TableName(NamedTuple):
     name: str
 
 
-def list_created_tables(text: str, *, file: str, version: str) -> Iterator[TableName]:
+def list_created_tables(text: str | LargeText, *, file: str, version: str) -> Iterator[TableName]:
     """Yield the tables that the statements of a file create or rename; temporary ones are left out.
 
     A file that cannot be run has none.
@@ -49,7 +51,7 @@ def list_created_tables(text: str, *, file: str, version: str) -> Iterator[Table
     except ScriptError:
         return
     path: tuple[str, ...] = ()
-    for statement in script.statements:
+    for statement in select(script.statements, _READ):
         if statement.kind == "VariableSetStmt":
             path = _read_path(_read_node(statement), path)
         for schema, name in list_statement_tables(statement):

@@ -56,10 +56,12 @@ def may_have_directives(lowered: str) -> bool:
     return "migrate" in lowered or _MISSPELT.search(lowered) is not None
 
 
-def read_header(sql: SqlText) -> Header:
-    """Read the directives; raises ScriptError for one that is unknown, lacks its reason, or follows a statement."""
+def read_header(sql: SqlText, *, in_head: bool = True) -> Header:
+    """Read the directives of a text, which begins before the first statement of its file if it is `in_head`.
+
+    Raises ScriptError for one that is unknown, lacks its reason, or follows a statement.
+    """
     switches, irreversible, at, lock_timeout_ms = set[str](), None, 0, None
-    in_head = True
     for token in tokenize(sql.text, skip=SPACE):
         if token.kind not in COMMENTS:
             in_head = False

@@ -23,14 +23,15 @@ _MOST_NAMED = 3
 def list_invisible(text: str, shown: str, statement: Statement) -> list[str]:
     """Return a line for each of the first invisible characters of a statement of a file's text, outside strings and comments."""
     found = []
-    for at in _find(statement.text):
+    for at in find_invisible(statement.text):
         before = text[: statement.offset + at]
         line = before.rpartition("\n")[2].removeprefix("\ufeff" if "\n" not in before else "")
         found.append(describe_invisible(text[statement.offset + at], Place(shown, before.count("\n") + 1, len(line) + 1)))
     return found
 
 
-def _find(text: str) -> list[int]:
+def find_invisible(text: str) -> list[int]:
+    """Return the places of the first invisible characters of a text, outside strings and comments."""
     if _CANDIDATE.search(text) is None:
         return []
     found: list[int] = []

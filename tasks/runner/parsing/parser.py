@@ -12,6 +12,7 @@ from tasks.postgres.nontransactional import find_refusal, is_refusable
 from tasks.postgres.targets import Node
 from tasks.runner.parsing.checks import check_copy, check_escapes, check_index_name
 from tasks.runner.parsing.directives import UNWRITTEN, Header, may_have_directives, read_header, refuse_unwritten
+from tasks.runner.parsing.large.text import TextRange
 from tasks.runner.parsing.ledger_statements import LedgerChecks, may_touch, may_write
 from tasks.runner.parsing.psql import needs_psql, refuse_variable, take_copy_data
 from tasks.runner.parsing.script import Script, Segment, Statement
@@ -21,7 +22,7 @@ from tasks.runner.parsing.source_text import ScriptError, SqlText, find_statemen
 from tasks.runner.parsing.unparsed import ParseFailure, keep_unparsed
 
 _KIND = re.compile(r'"stmt":\{"(\w+)"')
-_PLAIN_KINDS = {"insert": "InsertStmt", "update": "UpdateStmt", "delete": "DeleteStmt", "select": "SelectStmt"}
+PLAIN_WORDS = {"insert": "InsertStmt", "update": "UpdateStmt", "delete": "DeleteStmt", "select": "SelectStmt"}
 _NODE_NEEDED = {"TransactionStmt", "CopyStmt", "VariableSetStmt", "InsertStmt", "SelectStmt"}
 
 
@@ -36,7 +37,7 @@ def parse_script(text: str, *, file: str, version: str, ledger_schema: str) -> S
     """Read the text of a file; raises ScriptError for one that cannot be run."""
     sql = take_text(text, file)
     lowered = sql.text.lower()
-    copies: dict[int, str] = {}
+    copies: dict[int, str | TextRange] = {}
     if needs_psql(lowered):
         try:
             sql, taken = take_copy_data(sql)
@@ -49,7 +50,7 @@ def parse_script(text: str, *, file: str, version: str, ledger_schema: str) -> S
     header = read_header(sql) if may_have_directives(lowered) else Header()
     if header.irreversible is None and UNWRITTEN in sql.text:
         refuse_unwritten(sql)
-    parsed = _parse(sql, copies)
+    parsed = parse_statements(sql, copies)
     if isinstance(parsed, ParseFailure):
         if header.irreversible is not None:
             raise _refuse_content(sql, header)
@@ -60,7 +61,7 @@ def parse_script(text: str, *, file: str, version: str, ledger_schema: str) -> S
         if parsed:
             raise _refuse_content(sql, header)
         return Script((), irreversible=header.irreversible, after_deploy=header.after_deploy)
-    records_itself = _check(parsed, sql, LedgerChecks(version, ledger_schema))
+    records_itself = check_statements(parsed, sql, LedgerChecks(version, ledger_schema))
     segments = group(parsed, sql, no_transaction=header.no_transaction)
     return Script(
         segments or (Segment((), True),),
@@ -70,7 +71,7 @@ def parse_script(text: str, *, file: str, version: str, ledger_schema: str) -> S
     )
 
 
-def _check(items: Iterable[tuple[Statement, Node]], sql: SqlText, ledger: LedgerChecks) -> bool:
+def check_statements(items: Iterable[tuple[Statement, Node]], sql: SqlText, ledger: LedgerChecks) -> bool:
     """Return True if a statement records the file's own version; raises ScriptError for one that cannot be run."""
     records_itself = False
     for statement, node in items:
@@ -82,12 +83,12 @@ def _check(items: Iterable[tuple[Statement, Node]], sql: SqlText, ledger: Ledger
     return records_itself
 
 
-def _parse(sql: SqlText, copies: Mapping[int, str]) -> list[tuple[Statement, Node]] | ParseFailure:
+def parse_statements(sql: SqlText, copies: Mapping[int, str | TextRange]) -> list[tuple[Statement, Node]] | ParseFailure:
     """Return the statements of the text, each with its node if that is needed, or the parser's error."""
     from pglast.parser import ParseError, split
 
     found: list[tuple[Statement, Node]] = []
-    line, counted, end = 1, 0, 0
+    line, counted, end = sql.line, 0, 0
     try:
         for piece in split(sql.text):
             start = sql.text.index(piece, find_statement(sql.text, end))
@@ -125,7 +126,7 @@ def _read_shape(text: str) -> _Shape:
     """
     from pglast.parser import parse_sql_json
 
-    plain = _PLAIN_KINDS.get(text[:6].lower())
+    plain = PLAIN_WORDS.get(text[:6].lower())
     if plain is not None and not _needs_tree(plain, text):
         return _Shape(plain, {})
     tree = parse_sql_json(text)

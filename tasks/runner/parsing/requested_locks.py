@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tasks.postgres.lock_requests import LockRequest, find_requests, has_requests
+from tasks.postgres.lock_requests import KINDS, LockRequest, find_requests, has_requests
 from tasks.postgres.targets import Node
-from tasks.runner.parsing.script import Statement
+from tasks.runner.parsing.script import Statement, select
 
 _CREATES = frozenset(
     {"CreateStmt", "CreateTableAsStmt", "ViewStmt", "CreateForeignTableStmt", "RenameStmt", "AlterObjectSchemaStmt"}
@@ -17,6 +17,8 @@ _CREATES = frozenset(
 """What makes a name mean another relation than before the segment."""
 _MAY_CHANGE_PATH = frozenset({"VariableSetStmt", "DoStmt", "CallStmt", "CreateSchemaStmt", ""})
 """What may change the meaning of names without a schema; the empty kind is a text that was not parsed."""
+REQUESTING = KINDS | _CREATES | _MAY_CHANGE_PATH | {"SelectStmt"}
+"""The kinds of statements that decide which locks are requested."""
 _SELECTS = re.compile(r"\binto\b|set_config", re.IGNORECASE)
 
 
@@ -26,7 +28,7 @@ def list_requested_locks(statements: Iterable[Statement], *, qualified: bool = F
     What the segment itself creates is left out, and so are names without a schema once the search_path may be another one.
     """
     made: set[str] = set()
-    for statement in statements:
+    for statement in select(statements, REQUESTING):
         qualified = qualified or _may_change_path(statement)
         if not has_requests(statement.kind) and statement.kind not in _CREATES:
             continue

@@ -30,6 +30,8 @@ class SqlText:
     file: str
     text: str
     shift: int = 0
+    line: int = 1
+    """The line of the file in which the text begins."""
 
     def place(self, offset: int) -> Place:
         """Return line, column and source line of a character of the text; the column does not count a byte order mark.
@@ -45,14 +47,18 @@ class SqlText:
 
     def error(self, offset: int, message: str, *, hint: str) -> ScriptError:
         """Return the error that points at a character of the text."""
-        place = self.place(offset)
-        named = [
-            describe_invisible(character, replace(place, column=column))
-            for column, character in enumerate(place.source, 1)
-            if is_invisible(character)
-        ]
-        text = redact("\n".join((message, *named[:_MOST_NAMED])), statement=self.text)
-        return ScriptError(text, hint=redact(hint, statement=self.text), place=place)
+        return build_script_error(self.place(offset), message, hint=hint, statement=self.text)
+
+
+def build_script_error(place: Place, message: str, *, hint: str, statement: str) -> ScriptError:
+    """Return the error at a place, which names the invisible characters of its line; secrets of the statement are hidden."""
+    named = [
+        describe_invisible(character, replace(place, column=column))
+        for column, character in enumerate(place.source, 1)
+        if is_invisible(character)
+    ]
+    text = redact("\n".join((message, *named[:_MOST_NAMED])), statement=statement)
+    return ScriptError(text, hint=redact(hint, statement=statement), place=place)
 
 
 def shorten(message: str, rest: str) -> str:

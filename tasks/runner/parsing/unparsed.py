@@ -75,13 +75,13 @@ def _find_borders(text: str) -> list[_Border]:
             found += _read_border(statement, words)
             statement, words, depth = [], [], 0
             continue
-        depth += _count_depth(words, word, depth)
+        depth += count_depth(words, word, depth)
         statement.append(token)
         words.append(word)
     return [*found, *_read_border(statement, words)]
 
 
-def _count_depth(words: list[str], word: str, depth: int) -> int:
+def count_depth(words: list[str], word: str, depth: int) -> int:
     """Return by how much a word changes the depth of what may contain semicolons: parentheses of a rule, the body of a function.
 
     https://www.postgresql.org/docs/current/sql-createfunction.html (sql_body)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from tasks.runner.errors import Place
 from tasks.runner.events import Finding
-from tasks.runner.planning.plan import Plan, Step
+from tasks.runner.parsing.script import select
+from tasks.runner.planning.plan import Plan, Source, Step
 
 if TYPE_CHECKING:
     from tasks.runner.parsing import Statement
+    from tasks.runner.parsing.directives import Header
 
 NOT_ATOMIC = "not atomic"
 """The kind of the findings."""
@@ -38,14 +40,11 @@ def _find_in_step(step: Step, *, alone: bool) -> Iterator[Finding]:
 
 
 def _list_obstacles(step: Step, *, alone: bool) -> Iterator[tuple[Statement | None, str]]:
-    from tasks.runner.parsing.directives import read_header
-    from tasks.runner.parsing.source_text import take_text
-
     segments, statements = step.script.segments, step.script.statements
-    for statement in statements:
-        if not statement.transactional:
-            yield statement, f"{statement.label} runs outside a transaction"
-    if read_header(take_text(step.source.text, step.source.shown)).no_transaction and statements:
+    for segment in segments:
+        if not segment.transactional:
+            yield segment.statements[0], f"{segment.statements[0].label} runs outside a transaction"
+    if _read_header(step.source).no_transaction and statements:
         yield statements[0], f"{statements[0].label} {_STATED}"
     if len(segments) > 1:
         first = segments[1].statements[0]
@@ -58,14 +57,24 @@ def _list_obstacles(step: Step, *, alone: bool) -> Iterator[tuple[Statement | No
                 next(iter(segment.statements), None),
                 f"{segment.begin} sets the mode of a transaction, and the other files would share it",
             )
-    for statement in statements:
-        if statement.kind == "VariableSetStmt" and _SETS_MODE.match(statement.text):
+    for statement in select(statements, {"VariableSetStmt"}):
+        if _SETS_MODE.match(statement.text):
             yield statement, f"{statement.label} sets the mode of its transaction, and the other files would share it"
+
+
+def _read_header(source: Source) -> Header:
+    from tasks.runner.parsing.directives import read_header
+    from tasks.runner.parsing.large.script import read_large_header
+    from tasks.runner.parsing.source_text import take_text
+
+    if isinstance(source.content, str):
+        return read_header(take_text(source.content, source.shown))
+    return read_large_header(source.content)
 
 
 def find_first(statements: Iterable[Statement], kinds: frozenset[str]) -> Statement | None:
     """Return the first statement of one of these kinds."""
-    return next((statement for statement in statements if statement.kind in kinds), None)
+    return next(select(statements, kinds), None)
 
 
 def _refuse(step: Step, statement: Statement | None, message: str, hint: str = IN_STEPS) -> Finding:

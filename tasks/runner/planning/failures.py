@@ -17,7 +17,11 @@ from tasks.runner.clock import show_moment
 from tasks.runner.database.fault_facts import read_facts
 from tasks.runner.errors import RESUME_HINT, Place, RefusedError, RunnerError, StatementError
 from tasks.runner.ledger.guard import describe_change
-from tasks.runner.parsing.invisible import list_invisible
+from tasks.runner.parsing.invisible import describe_invisible, find_invisible, list_invisible
+from tasks.runner.parsing.large.places import locate
+from tasks.runner.parsing.large.text import LARGE_FILE, TextRange
+from tasks.runner.parsing.plain_queries import PLAIN_KINDS
+from tasks.runner.parsing.script import Statements
 from tasks.runner.planning.fault import build_fault
 from tasks.runner.planning.hints import choose_hint
 from tasks.runner.planning.server_texts import describe_reason, describe_text
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
     from tasks.runner.database.fault_facts import FaultFacts
     from tasks.runner.events import Session
     from tasks.runner.parsing import Statement
-    from tasks.runner.planning.plan import Step
+    from tasks.runner.planning.plan import Source, Step
 
 _BYTES = re.compile(r"\b0x([0-9a-f]{2})\b")
 _LIMITS = {
@@ -77,9 +81,9 @@ def build_statement_error(
     `encoding` that of the database. `is_first` means that no migration was applied before; `cause` and `hint` are what
     the caller has found out about this failure.
     """
-    text = statement.text if statement else ""
+    text = statement.head if statement else ""
     lines = [describe_text(error, cause, statement), *_count_copied(error.diag.context or "", step, statement)]
-    lines += list_invisible(step.source.text, step.source.shown, statement) if statement else []
+    lines += _list_invisible(step.source, statement) if statement else []
     if statement is None and error.sqlstate in _LEDGER_GONE:
         lines.append(f"{step.source.shown} drops or renames the tables of the ledger, or their schema")
     hints = [error.diag.message_hint] if error.diag.message_hint else []
@@ -94,7 +98,7 @@ def build_statement_error(
             statement=text,
             kind=statement.kind if statement else "",
             line=statement.line if statement else 0,
-            script=step.source.text,
+            script=_read_scope(step.source, statement),
             before=_list_before(step, statement),
             blockers=blockers,
             is_first=is_first,
@@ -113,12 +117,30 @@ def build_statement_error(
         for b in blockers
     ]
     return StatementError(
-        redact("\n".join(lines), url, statement=step.source.text),
-        hint=redact("\n".join(hints), url, statement=step.source.text),
+        redact("\n".join(lines), url, statement=_read_scope(step.source, statement)),
+        hint=redact("\n".join(hints), url, statement=_read_scope(step.source, statement)),
         state=state,
         place=_find_place(error, step, statement, shift, encoding),
         sqlstate=error.sqlstate or "",
     )
+
+
+def _read_scope(source: Source, statement: Statement | None) -> str:
+    """Return the text whose secrets an error must not show: that of the file, of a large one the statement."""
+    if isinstance(source.content, str):
+        return source.content
+    return statement.text if statement is not None and statement.size <= LARGE_FILE else statement.head if statement else ""
+
+
+def _list_invisible(source: Source, statement: Statement) -> list[str]:
+    """Return a line for each invisible character of a statement; a large one is not searched."""
+    content = source.content
+    if isinstance(content, str):
+        return list_invisible(content, source.shown, statement)
+    if statement.size > LARGE_FILE:
+        return []
+    text = statement.text
+    return [describe_invisible(text[at], find_in_source(source, statement.offset + at)) for at in find_invisible(text)]
 
 
 def find_facts(connection: psycopg.Connection, error: psycopg.Error, statement: Statement | None) -> FaultFacts:
@@ -142,7 +164,10 @@ def _list_before(step: Step, statement: Statement | None) -> list[str]:
     """Return the statements that precede a failed one in its transaction."""
     for segment in step.script.segments:
         if statement in segment.statements:
-            return [each.text for each in segment.statements[: segment.statements.index(statement)]]
+            before = segment.statements[: segment.statements.index(statement)]
+            if isinstance(before, Statements):
+                return [each.head for each in before.select(before.kinds - PLAIN_KINDS)]
+            return [each.text for each in before]
     return []
 
 
@@ -200,15 +225,15 @@ def _find_place(error: psycopg.Error, step: Step, statement: Statement | None, s
         return Place(source.shown)
     if error.diag.statement_position:
         before = count_characters(statement.text, int(error.diag.statement_position) - shift - 1, encoding)
-        return find_place(source.text, source.shown, statement.offset + before)
-    if error.sqlstate == "22P05":
-        return find_place(source.text, source.shown, _find_character(describe_reason(error), source.text, statement, encoding))
+        return find_in_source(source, statement.offset + before, statement)
+    if error.sqlstate == "22P05" and isinstance(source.content, str):
+        return find_in_source(source, _find_character(describe_reason(error), source.content, statement, encoding))
     if not step.script.parsed:
         return Place(source.shown)
     line = _find_block_line(error.diag.context or "", statement)
     if line:
-        return replace(find_line(source.text, source.shown, line), column=0)
-    return find_place(source.text, source.shown, statement.offset)
+        return replace(find_line(source, line), column=0)
+    return find_in_source(source, statement.offset, statement)
 
 
 def _find_character(reason: str, text: str, statement: Statement, encoding: str) -> int:
@@ -216,7 +241,7 @@ def _find_character(reason: str, text: str, statement: Statement, encoding: str)
     written = bytes(int(byte, 16) for byte in _BYTES.findall(reason)).decode(errors="ignore")
     end = statement.offset + len(statement.text)
     sent = fit_comments(statement.text, encoding)
-    for start, part in ((statement.offset, sent), (text.find("\n", end) + 1, statement.copy_data or "")):
+    for start, part in ((statement.offset, sent), (text.find("\n", end) + 1, statement.data)):
         at = part.find(written[0]) if written else -1
         if at >= 0:
             return start + at
@@ -240,6 +265,9 @@ def _count_copied(context: str, step: Step, statement: Statement | None) -> list
     match = _COPIED.search(context)
     if match is None or statement is None or statement.copy_data is None:
         return []
+    if isinstance(statement.copy_data, TextRange):
+        line = statement.copy_data.file.count_before(statement.copy_data.start)[1] + int(match[1])
+        return [f"That row is line {line} of {step.source.shown}."]
     end = step.source.text.find("\n", statement.offset + len(statement.text))
     line = step.source.text.count("\n", 0, end + 1) + int(match[1])
     return [f"That row is line {line} of {step.source.shown}."]
@@ -254,12 +282,22 @@ def find_place(text: str, shown: str, offset: int) -> Place:
     return Place(shown, text.count("\n", 0, offset) + 1, offset - start - bom + 1, _read_line(text, offset))
 
 
-def find_line(text: str, shown: str, line: int) -> Place:
+def find_in_source(source: Source, offset: int, statement: Statement | None = None) -> Place:
+    """Return the place of a character of a file, which the `statement` contains."""
+    content = source.content
+    if isinstance(content, str):
+        return find_place(content, source.shown, offset)
+    return locate(content, offset, since=None if statement is None else content.find_byte(statement.offset))
+
+
+def find_line(source: Source, line: int) -> Place:
     """Return the place of a line, counted from 1."""
-    offset = -1
+    if not isinstance(source.content, str):
+        return find_in_source(source, source.content.count_before(source.content.find_line(line))[0])
+    offset, text = -1, source.content
     for _ in range(line - 1):
         offset = text.find("\n", offset + 1)
-    return find_place(text, shown, offset + 1)
+    return find_place(text, source.shown, offset + 1)
 
 
 def _read_line(text: str, offset: int) -> str:

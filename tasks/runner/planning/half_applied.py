@@ -47,7 +47,7 @@ def find_changed(migrations: Migrations, ledger: Ledger, planned: Container[str]
     for version, attempt in _list_half_applied(ledger):
         if version in migrations.checksums and version not in planned and attempt.segments_done:
             source = read_source(migrations.up_path(version))
-            script = read_script(source.text, file=source.shown, version=version)
+            script = read_script(source.content, file=source.shown, version=version)
             if count_done(script, attempt.segments_done, attempt.segments_checksum) is None:
                 yield describe_changed(version, attempt, source.shown)
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tasks.runner.parsing.script import select
+
 if TYPE_CHECKING:
     from tasks.runner.planning.plan import Plan, Step
 
@@ -41,7 +43,7 @@ def _read_step(step: Step) -> Iterator[Loss]:
     if not step.script.parsed:
         return
     for segment in step.script.segments[step.done :]:
-        for statement in segment.statements:
+        for statement in select(segment.statements, _KINDS):
             yield from read_statement_losses(step.version, statement.text, statement.kind, statement.line)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tasks.postgres.tokens import BLANKS, tokenize
 from tasks.runner.events import Finding
+from tasks.runner.parsing.script import select
 
 if TYPE_CHECKING:
     from tasks.runner.parsing.script import Statement
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 _GRANTS = frozenset({("all", "tables"), ("all", "sequences")})
 
 
-def find_openings(version: str, statements: Iterable[Statement], ledger_schema: str) -> list[Finding]:
+def find_openings(version: str, statements: Sequence[Statement], ledger_schema: str) -> list[Finding]:
     """Return a finding for each statement that grants privileges on whatever the schema of the ledger contains."""
     return [
         Finding(
@@ -24,8 +25,8 @@ def find_openings(version: str, statements: Iterable[Statement], ledger_schema: 
             "a role that has them can change what this tool runs",
             hint="Name the tables instead, or revoke that on the ledger after the run: inv db.repair",
         )
-        for statement in statements
-        if statement.kind == "GrantStmt" and ledger_schema in _list_schemas(statement.text)
+        for statement in select(statements, {"GrantStmt"})
+        if ledger_schema in _list_schemas(statement.text)
     ]
 
 

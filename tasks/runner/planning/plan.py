@@ -7,12 +7,14 @@ run, status and the runner use the same values.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from tasks.runner.errors import RefusedError
 from tasks.runner.events import Finding
+from tasks.runner.parsing.large.text import LargeText, TextRange, load
 from tasks.runner.planning.openings import find_openings
 from tasks.runner.planning.sections import refuse_other_direction
 from tasks.runner.planning.separations import restore_separations
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
 CHANGES_SCHEMA = frozenset({"migrate", "rollback", "redo"})
 """The actions that change the schema."""
 
+MOST_SHOWN = 1000
+"""How many statements of a large file a plan shows."""
+_LONGEST_SHOWN = 64 * 1024
+"""The bytes of a statement up to which a plan shows all of it."""
 _EMPTY = {
     "migrate": "contains no statement: a run records it, and changes nothing else",
     "rollback": "has a down file that contains no statement: a rollback records that it was reverted, and changes nothing else",
@@ -45,7 +51,7 @@ class Source:
     """
 
     shown: str
-    text: str
+    content: str | LargeText
     checksum: str = ""
     down: LoadableText | None = None
     notes: tuple[str, ...] = ()
@@ -53,6 +59,18 @@ class Source:
     """The number of the file's bytes."""
     unverified: str = ""
     """Why it is not known whether a stored text is the one that was applied; it needs a confirmation."""
+
+    @property
+    def text(self) -> str:
+        """Return the text, which is read now if the file is large."""
+        return load(self.content)
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the text; that of a large file is the checksum of its bytes."""
+        if isinstance(self.content, str):
+            return hashlib.sha256(self.content.encode()).hexdigest()
+        return self.content.checksum
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +137,9 @@ def plan(choice: Choice, sources: Mapping[str, Source], attempts: Mapping[str, A
     findings = list(choice.findings)
     for version in choice.versions:
         source = sources[version]
-        script = read_script(source.text, file=source.shown, version=version, ledger_schema=ledger_schema)
+        script = read_script(source.content, file=source.shown, version=version, ledger_schema=ledger_schema)
         _refuse_misplaced(choice.action, version, source, script)
-        refuse_other_direction(choice.action, version, source.text, source.shown, source.down)
+        refuse_other_direction(choice.action, version, source.content, source.shown, source.down)
         step = Step(choice.action, version, source, script)
         findings += find_notes(step)
         findings += find_openings(version, script.statements, ledger_schema)
@@ -139,9 +157,11 @@ def find_notes(step: Step) -> list[Finding]:
         found.append(describe_unverified(step.version, step.source.unverified))
     if not step.script.statements:
         found.append(Finding("empty", step.version, _EMPTY.get(step.action, _EMPTY["migrate"])))
-    for statement in step.script.statements:
-        named = list_invisible(step.source.text, step.source.shown, statement)
-        found += [Finding("invisible", step.version, message) for message in named]
+    named: Iterable[str] = step.script.invisible
+    if isinstance(step.source.content, str):
+        text = step.source.content
+        named = (each for statement in step.script.statements for each in list_invisible(text, step.source.shown, statement))
+    found += [Finding("invisible", step.version, message) for message in named]
     if len(step.script.segments) > 1:
         found += [_describe_need(step.version, need) for need in find_session_needs(step.script.segments)]
     return found
@@ -195,14 +215,22 @@ def show_plan(plan: Plan, *, whole: bool = False) -> tuple[PlannedStep, ...]:
             file=step.source.shown,
             segments=tuple(segment.transactional for segment in step.script.segments),
             done=step.done,
-            statements=tuple(
-                _show_statement(statement, number, whole=whole)
-                for number, segment in enumerate(step.script.segments, 1)
-                for statement in segment.statements
-            ),
+            statements=tuple(islice(_show_statements(step.script, whole=whole), _limit(step.script))),
+            more=max(len(step.script.statements) - (_limit(step.script) or len(step.script.statements)), 0),
         )
         for step in plan.steps
     )
+
+
+def _limit(script: Script) -> int | None:
+    """Return how many statements are shown, all of them except of a large file."""
+    return MOST_SHOWN if script.whole is not None else None
+
+
+def _show_statements(script: Script, *, whole: bool) -> Iterator[PlannedStatement]:
+    for number, segment in enumerate(script.segments, 1):
+        for statement in segment.statements:
+            yield _show_statement(statement, number, whole=whole)
 
 
 def _show_statement(statement: Statement, segment: int, *, whole: bool) -> PlannedStatement:
@@ -210,8 +238,16 @@ def _show_statement(statement: Statement, segment: int, *, whole: bool) -> Plann
 
     if not whole:
         return PlannedStatement(statement.line, statement.label, segment)
-    copied = len((statement.copy_data or "").splitlines())
-    return PlannedStatement(statement.line, statement.label, segment, statement.shown, copied)
+    if statement.size > _LONGEST_SHOWN:
+        return PlannedStatement(statement.line, statement.label, segment, statement.label, _count_rows(statement.copy_data))
+    return PlannedStatement(statement.line, statement.label, segment, statement.shown, _count_rows(statement.copy_data))
+
+
+def _count_rows(data: str | TextRange | None) -> int:
+    """Return the number of lines of data."""
+    if isinstance(data, TextRange):
+        return sum(block.count(b"\n") for block in data.read_blocks())
+    return len((data or "").splitlines())
 
 
 def _describe_need(version: str, need: SessionNeed) -> Finding:

@@ -25,7 +25,7 @@ _DOES = {"migrate": "apply", "rollback": "roll back", "seed": "run", "redo": "re
 
 def identify_plan(plan: Plan) -> str:
     """Return the identity of a plan: a digest of what it does, in order: versions, texts, where they resume, rows to rename."""
-    steps = [(step.version, _digest(step.source.text), step.source.checksum, step.done) for step in plan.steps]
+    steps = [(step.version, step.source.digest, step.source.checksum, step.done) for step in plan.steps]
     renames = [(rename.recorded, rename.version, rename.drops, rename.checksum) for rename in plan.renames]
     others = [*([plan.basis] if plan.basis else []), *(["atomic"] if plan.atomic else [])]
     return _digest(json.dumps([plan.action, steps, renames, *others]))[:PLAN_ID_LENGTH]

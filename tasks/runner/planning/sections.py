@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tasks.runner.files.checkout import Migrations
     from tasks.runner.files.loadable_text import LoadableText
     from tasks.runner.ledger.reading import Ledger
+    from tasks.runner.parsing.large.text import LargeText
 
 KIND = "both directions"
 """The kind of finding about a file with statements in both sections."""
@@ -35,13 +36,14 @@ def find_both_directions(migrations: Migrations, ledger: Ledger, chosen: tuple[s
     ]
 
 
-def refuse_other_direction(action: str, version: str, text: str, shown: str, down: LoadableText | None) -> None:
+def refuse_other_direction(action: str, version: str, content: str | LargeText, shown: str, down: LoadableText | None) -> None:
     """Raise RefusedError for a text whose statements are all for the other direction by another tool's marks.
 
     A migration whose down file has both directions is refused before it runs: it could not be rolled back.
     """
-    if action == "migrate" and down is not None and may_have_marks(down.text.lower()):
-        _refuse_down(version, down.text)
+    text, down_text = _read_marked(content), _read_marked(getattr(down, "content", None) or (down.text if down else ""))
+    if action == "migrate" and may_have_marks(down_text.lower()):
+        _refuse_down(version, down_text)
     sections = read_sections(text) if action in ("migrate", "rollback") and may_have_marks(text.lower()) else None
     if sections is None or sections.has_up == sections.has_down:
         return
@@ -55,6 +57,11 @@ def refuse_other_direction(action: str, version: str, text: str, shown: str, dow
         state="Nothing was changed.",
         place=Place(shown, sections.down_line if direction == "down" else 1),
     )
+
+
+def _read_marked(content: str | LargeText) -> str:
+    """Return a text that may have marks: a large file with marks was read whole."""
+    return content if isinstance(content, str) else ""
 
 
 def _refuse_down(version: str, down: str) -> None:

@@ -30,7 +30,7 @@ def describe_reason(error: psycopg.Error, statement: Statement | None = None) ->
     if speaks and (error.sqlstate or "").startswith(_DATA_FAULTS):
         primary = _LAST_VALUE.sub(f': "{HIDDEN}"', primary)
     if speaks and statement is not None and statement.copy_data:
-        data = statement.copy_data
+        data = statement.data
         primary = _QUOTED.sub(lambda match: f'"{HIDDEN}"' if match[1] in data else match[0], primary)
     return redact_quoted(primary, speaks=speaks)
 

@@ -115,14 +115,14 @@ def check_syntax(connection: psycopg.Connection, plan: Plan) -> None:
 def _read_up(migrations: Migrations, version: str) -> Source:
     up = read_source(migrations.up_path(version))
     if version not in migrations.downs:
-        return Source(up.shown, up.text, up.checksum, notes=up.notes, size=up.size)
-    return Source(up.shown, up.text, up.checksum, read_source(migrations.down_path(version)), up.notes, up.size)
+        return Source(up.shown, up.content, up.checksum, notes=up.notes, size=up.size)
+    return Source(up.shown, up.content, up.checksum, read_source(migrations.down_path(version)), up.notes, up.size)
 
 
 def _read_down(migrations: Migrations, version: str, stored: StoredTexts) -> Source:
     if version in migrations.downs:
         down = read_source(migrations.down_path(version))
-        return Source(down.shown, down.text, down.checksum, notes=down.notes)
+        return Source(down.shown, down.content, down.checksum, notes=down.notes)
     judgement = stored.judge_down()
     if stored.down is not None and judgement.trust in (Trust.VOUCHED, Trust.UNKNOWN):
         unverified = judgement.reason if judgement.trust == Trust.UNKNOWN else ""

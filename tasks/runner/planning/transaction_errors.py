@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from tasks.runner.parsing import Segment, Statement
+from tasks.runner.parsing.script import select
 from tasks.runner.planning.plan import Step
 
 _IN_BLOCK, _ENDS, _READ_ONLY = "25001", "2D000", "25006"
@@ -66,14 +67,16 @@ def _describe_obstacle(step: Step, statement: Statement) -> str:
 def _find_read_only(step: Step, statement: Statement | None) -> str:
     """Return which statement of the file made the transaction read-only; empty if none did."""
     for segment in step.script.segments:
+        if statement is not None and segment.statements and segment.statements[0].offset > statement.offset:
+            return ""
         if _SETS_READ_ONLY.search(segment.begin):
             return f"The file makes its transaction read-only: {segment.begin}. Write BEGIN without READ ONLY."
-        for each in segment.statements:
-            if each.kind in ("VariableSetStmt", "SelectStmt") and _SETS_READ_ONLY.search(each.text):
+        for each in select(segment.statements, {"VariableSetStmt", "SelectStmt"}):
+            if statement is not None and each.offset > statement.offset:
+                return ""
+            if _SETS_READ_ONLY.search(each.text):
                 cause = f"Line {each.line} makes the transaction read-only: {each.label}."
                 return f"{cause} {_describe_undoing(segment, step, statement)}"
-            if each is statement:
-                return ""
     return ""
 
 

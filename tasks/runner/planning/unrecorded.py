@@ -100,7 +100,7 @@ def _list_created(migrations: Migrations) -> Iterator[tuple[str, tuple[str, ...]
             source = read_source(migrations.up_path(version))
         except FilesError:
             continue  # the plan reports it
-        for schemas, name in list_created_tables(source.text, file=source.shown, version=version):
+        for schemas, name in list_created_tables(source.content, file=source.shown, version=version):
             yield version, tuple(schemas), name
 
 

@@ -126,9 +126,9 @@ class StepWriter:
     def _write_statement(self, step: Step, statement: Statement) -> list[str]:
         text = fit_comments(statement.text, self.encoding)
         # As in a run: an earlier statement can have changed it.
-        before = [] if text.isascii() and (statement.copy_data or "").isascii() else [SET_ENCODING]
+        before = [] if text.isascii() and statement.data.isascii() else [SET_ENCODING]
         if statement.kind == "CopyStmt" and statement.copy_data is not None:
-            return [*before, write_copy(text, statement.copy_data)]
+            return [*before, write_copy(text, statement.data)]
         return [*before, write_statement(text, parsed=step.script.parsed)]
 
     def _record(self, step: Step, done: int) -> list[str]:

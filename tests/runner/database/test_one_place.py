@@ -24,6 +24,11 @@ ALLOWED = {
     },
     "send_query": {"runner/database/session.py", "runner/database/limited_session.py", "runner/database/run_lock.py"},
     "exec_": {"runner/database/session.py"},
+    # The pipeline of the files: their statements, and between them our own, each after what puts our settings in force.
+    "send_query_params": {"runner/database/pipeline.py"},
+    "send_query_prepared": {"runner/database/pipeline.py"},
+    "send_prepare": {"runner/database/pipeline.py"},
+    "Pipeline": {"runner/execution/pipeline_run.py"},
     # A text of several statements, which the server refuses to prepare; the record of a step, after our own settings; and the
     # queries of an application on scratch, under the search_path that they have in their database.
     "prepare": {"runner/planning/sources.py", "runner/ledger/writing.py", "compat/preparing.py"},
@@ -49,11 +54,12 @@ ALLOWED = {
     },
 }
 """By what opens a session or sends a statement: the modules that may call it."""
-FORBIDDEN = ("exec_params", "exec_prepared", "send_query_params", "send_query_prepared", "send_prepare", "ServerCursor")
+FORBIDDEN = ("exec_params", "exec_prepared", "ServerCursor")
 _OWNERS = {"connect": ("psycopg", "Connection", "OwnConnection"), "prepare": ("pgconn",)}
 UNPINNED = {
     "opening": session_settings.compose_opening("", session_settings.list_start_settings(180000, runs_files=False), -1),
     "discarding": session_settings._DISCARD,
+    "settings before a record": session_settings.SessionState("", False, 180000, 0).list_before_ledger(prepares=False)[4],
     "schemas": f"SELECT {names._SCHEMA}",
     "relations": names.compose_relations(["a", "b.c"]),
     "timeouts": f"SELECT {nontransactional_run._SWAP_TIMEOUTS}",

@@ -119,10 +119,15 @@ def test_a_limit_that_ends_the_session_does_not_count_as_a_refusal(operator: Ope
 
 
 DEFERRED = """CREATE TABLE d (id int);
+CREATE TABLE e (id int);
+CREATE FUNCTION defer() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN SET CONSTRAINTS ALL DEFERRED; INSERT INTO e VALUES (1); RETURN NULL; END $$;
 CREATE FUNCTION end_session() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); RETURN NULL; END $$;
-CREATE CONSTRAINT TRIGGER ends AFTER INSERT ON d DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION end_session();
+CREATE CONSTRAINT TRIGGER defers AFTER INSERT ON d DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION defer();
+CREATE CONSTRAINT TRIGGER ends AFTER INSERT ON e DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION end_session();
 """
+"""A row in `d` ends the session in the COMMIT itself: the checks before the record defer the last one again."""
 
 
 @pytest.mark.parametrize("more", ["", "\nVACUUM d;"])

@@ -26,12 +26,25 @@ def run(operator: Operator, react: Callable[[Event], object]) -> list[Event]:
 def test_a_row_that_changed_after_the_snapshot_is_retried(any_operator: Operator) -> None:
     database = any_operator.database
     database.execute(TABLES)
-    any_operator.write(A, "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT FROM a;\nUPDATE a SET n = n * 10;\nCOMMIT;")
+    # A statement may run as soon as the one before has ended, so the row changes while one waits.
+    statements = [
+        "BEGIN ISOLATION LEVEL REPEATABLE READ",
+        "SELECT FROM a",
+        "SELECT pg_advisory_xact_lock(1)",
+        "UPDATE a SET n = n * 10",
+    ]
+    any_operator.write(A, ";\n".join((*statements, "COMMIT;")))
+    with database.connect(autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(1)")
 
-    def change(event: Event) -> object:
-        return isinstance(event, StatementStarted) and event.line == 3 and database.execute("UPDATE a SET n = 2")
+        def change(event: Event) -> bool:
+            if isinstance(event, StatementStarted) and event.line == 3:
+                other.execute("UPDATE a SET n = 2")
+                other.execute("SELECT pg_advisory_unlock(1)")
+                return True
+            return False
 
-    events = run(any_operator, change)
+        events = run(any_operator, change)
     ((retried),) = pick(events, Retried)
     assert retried.reason == "serialization failure: could not serialize access due to concurrent update"
     assert list_done(events) == [A]
