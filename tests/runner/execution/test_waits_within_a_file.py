@@ -121,6 +121,6 @@ def test_the_statements_of_a_file_share_one_lock_timeout(busy: Operator) -> None
     assert f"blocked by pid {pid}" in error.message
     assert error.message.startswith("canceling statement due to lock timeout")
     waits = {each.number: each.waited_ms for each in read_locks(busy, B)}
-    assert waits[2] >= 1200
-    assert 0 < waits[4] < 1200
+    assert waits[2] > 0
+    assert 0 < waits[4] < policy.lock_timeout_ms
     assert busy.read_applied() == [A]
