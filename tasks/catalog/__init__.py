@@ -3,9 +3,12 @@
 The runner stores a fingerprint of it in the ledger; the rehearsal compares schemas.
 """
 
-from tasks.catalog.comparing import align, compare, divide, restrict, undo_upgrade
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.catalog.marks import Additions, SchemaMark, find_additions, mark_schema
 from tasks.catalog.reading import read_catalog
-from tasks.catalog.showing import mask_difference, show_difference, write_difference
 from tasks.catalog.values import (
     COLUMN_ORDER,
     LOCAL_COLUMN,
@@ -16,17 +19,25 @@ from tasks.catalog.values import (
     Key,
 )
 
+if TYPE_CHECKING:
+    from tasks.catalog.comparing import align, compare, divide, restrict, undo_upgrade
+    from tasks.catalog.showing import mask_difference, show_difference, write_difference
+
 __all__ = [
     "COLUMN_ORDER",
     "LOCAL_COLUMN",
     "LOCAL_CONSTRAINT",
+    "Additions",
     "Catalog",
     "Change",
     "Difference",
     "Key",
+    "SchemaMark",
     "align",
     "compare",
     "divide",
+    "find_additions",
+    "mark_schema",
     "mask_difference",
     "read_catalog",
     "restrict",
@@ -34,3 +45,12 @@ __all__ = [
     "undo_upgrade",
     "write_difference",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Return what is not needed to read a schema, and takes half of the time to import this package."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from tasks.catalog import comparing, showing
+
+    return getattr(showing if name.endswith("_difference") else comparing, name)

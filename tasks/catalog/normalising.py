@@ -20,9 +20,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from tasks.catalog.qualifiers import drop_qualifiers
-from tasks.postgres.tokens import NAME, Token, tokenize
+if TYPE_CHECKING:
+    from tasks.postgres.tokens import Token
 
 LATER_KEYWORDS = frozenset(
     {
@@ -55,6 +58,10 @@ _CAST = re.compile(r"\(('(?:[^']|'')*'::character varying(?:\(\d+\))?)\)::text")
 """How the server writes `x IN ('a', 'b')` for a varchar after a dump was loaded: with a cast of each string, not one of the list.
 Both are the same schema."""
 
+_CAST_MARKS = (")::text, (", ")::text]")
+_KEYWORD_MARKS = ('"json', '"merge_action"')
+"""Without one of these, a text needs no change."""
+
 _VIEWS = frozenset({"view", "materialized view"})
 _QUERIES = _VIEWS | {"rule", "function", "procedure", "policy"}
 """What may contain a query with columns whose names are not visible."""
@@ -75,19 +82,39 @@ _TYPE_NAMES = {
     "timestamp without time zone": "timestamp",
 }
 """The names in pg_type of types that have another name in SQL."""
-_CHAIN = rf"(?:{NAME}\.)*{NAME}"
 _WORDS = r"bit\ varying|character\ varying|double\ precision"
-_NAMED_CONSTANT = re.compile(
-    rf"""(?P<constant>(?:'(?:[^']|'')*'|\bNULL)::(?P<type>{_WORDS}|{_CHAIN})(?:\(\d+(?:,\d+)?\))?"""
-    rf"""(?P<zone>\ with(?:out)?\ time\ zone)?(?:\[\])*|\b(?:true|false))\ AS\ (?P<name>{NAME})|'(?:[^']|'')*'|"(?:[^"]|"")*\"""",
-    re.VERBOSE,
-)
-"""A constant with a name, or else a string or a quoted name."""
+
+
+@cache
+def _compile_named_constant() -> re.Pattern[str]:
+    """Return what matches a constant with a name, or else a string or a quoted name."""
+    from tasks.postgres.tokens import NAME
+
+    chain = rf"(?:{NAME}\.)*{NAME}"
+    return re.compile(
+        rf"""(?P<constant>(?:'(?:[^']|'')*'|\bNULL)::(?P<type>{_WORDS}|{chain})(?:\(\d+(?:,\d+)?\))?"""
+        rf"""(?P<zone>\ with(?:out)?\ time\ zone)?(?:\[\])*|\b(?:true|false))\ AS\ (?P<name>{NAME})"""
+        r"""|'(?:[^']|'')*'|"(?:[^"]|"")*\"""",
+        re.VERBOSE,
+    )
+
+
+_MARKS = (*_CAST_MARKS, *_KEYWORD_MARKS, _RESERVED)
+
+
+def is_normal(rows: Sequence[Sequence[Any]], server_version: int) -> bool:
+    """Return True if `normalise` and `write_names` would change nothing in these rows, which start with their kinds."""
+    if any(row[0] in _QUERIES for row in rows):
+        return False
+    text = "\n".join([value for row in rows for value in row if isinstance(value, str)])
+    return not any(mark in text for mark in _MARKS)
 
 
 def normalise(kind: str, definition: str, server_version: int) -> str:
     """Return a definition as all supported versions would write it."""
     if kind in _VIEWS and server_version < 160000:
+        from tasks.catalog.qualifiers import drop_qualifiers
+
         definition = drop_qualifiers(definition)
     if kind in _TEXT_AFTER:
         written, mark, text = definition.partition(_TEXT_AFTER[kind])
@@ -103,7 +130,7 @@ def _normalise_text(kind: str, text: str, server_version: int) -> str:
 
 def join_casts(text: str) -> str:
     """Return a text with one cast for a list of strings, as the server wrote it before a dump was loaded."""
-    if ")::text, (" not in text and ")::text]" not in text:
+    if not any(mark in text for mark in _CAST_MARKS):
         return text
     return _CAST_ITEMS.sub(lambda match: "(ARRAY[" + _CAST.sub(r"\1", match[1]) + "])::text[]", text)
 
@@ -114,7 +141,7 @@ def drop_type_names(text: str) -> str:
     A constant in a query whose names are not visible has no name at first, and that of its type after its text was read again:
     `EXISTS ( SELECT 'x'::text` becomes `EXISTS ( SELECT 'x'::text AS text`. Elsewhere the server writes every name.
     """
-    return _NAMED_CONSTANT.sub(_drop_type_name, text) if " AS " in text else text
+    return _compile_named_constant().sub(_drop_type_name, text) if " AS " in text else text
 
 
 def _drop_type_name(match: re.Match[str]) -> str:
@@ -127,8 +154,10 @@ def _drop_type_name(match: re.Match[str]) -> str:
 
 def write_names(text: str, server_version: int) -> str:
     """Return the text with names that became keywords as all versions can read them."""
-    if '"json' not in text and '"merge_action"' not in text and (_RESERVED not in text or server_version >= _RESERVES_IT):
+    if not any(mark in text for mark in _KEYWORD_MARKS) and (_RESERVED not in text or server_version >= _RESERVES_IT):
         return text
+    from tasks.postgres.tokens import tokenize
+
     return "".join(_write_name(token, server_version) for token in tokenize(text))
 
 

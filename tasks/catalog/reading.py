@@ -1,16 +1,22 @@
-"""Read a schema from a database: a query for each class of objects that exists, all in one snapshot and one message."""
+"""Read a schema from a database: a query for each class of objects that exists, all in one snapshot and one message.
+
+It takes two round trips: one for which classes exist, one for their objects, which are read while the server works on the next.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Collection, Generator
+from contextlib import closing
+from typing import Any
 
 import psycopg
-from psycopg.pq import TransactionStatus
-from psycopg.rows import tuple_row
+from psycopg import errors, generators
+from psycopg.adapt import Transformer
+from psycopg.pq import ExecStatus, TransactionStatus
 
-from tasks.catalog.classes import CLASSES
-from tasks.catalog.normalising import normalise, write_names
+from tasks.catalog.classes import CLASSES, ObjectClass
+from tasks.catalog.classes.object_class import ONLY
+from tasks.catalog.normalising import is_normal, normalise, write_names
 from tasks.catalog.values import DERIVED, Catalog, Key
 
 SETTINGS = {
@@ -36,40 +42,102 @@ a schema of thousands of tables.
 """
 
 
-def read_catalog(connection: psycopg.Connection) -> Catalog:
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_HASHED = "SET LOCAL enable_nestloop = off;\n{};\nSET LOCAL enable_nestloop = on"
+
+
+def read_catalog(connection: psycopg.Connection, *, lock_timeout: str = "", only: Collection[int] = ()) -> Catalog:
     """Read the schema of a database, without the members of extensions and the ledger.
 
     An idle connection reads in its own transaction, REPEATABLE READ and READ ONLY; otherwise the open transaction is used. The
     state of the session is the same afterwards. No privileges are needed except CONNECT. The queries wait for a lock only if
-    another session has an ACCESS EXCLUSIVE lock on a table that a view or an expression reads. Raises psycopg.Error.
+    another session has an ACCESS EXCLUSIVE lock on a table that a view or an expression reads; `lock_timeout` limits that.
+    `only`: the object ids of relations, if these are to be read only, with what belongs to them except for grants and comments.
+    Raises psycopg.Error.
     """
-    idle = connection.info.transaction_status == TransactionStatus.IDLE
+    settings = compose_settings(lock_timeout)
+    if connection.info.transaction_status != TransactionStatus.IDLE:
+        with connection.transaction(force_rollback=True):
+            return _read(connection, settings, only)
+    try:
+        return _read(connection, settings, only, find_opening(connection), "ROLLBACK")
+    finally:
+        if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+            list(ask(connection, "ROLLBACK"))
+
+
+def find_opening(connection: psycopg.Connection) -> tuple[str, ...]:
+    """Return the SQL that begins a transaction which reads, with the runner's own settings if it is a connection of the runner.
+
+    Behind a pooler, no setting may outlive a transaction.
+    """
+    own = getattr(connection, "own_settings", "")
+    return (_BEGIN, own) if own else (_BEGIN,)
+
+
+def compose_settings(lock_timeout: str = "") -> str:
+    """Return a query that sets what the text of a definition depends on, for the open transaction."""
+    settings = SETTINGS | ({"lock_timeout": lock_timeout} if lock_timeout else {})
+    return "SELECT " + ", ".join(f"pg_catalog.set_config('{name}', '{value}', true)" for name, value in settings.items())
+
+
+def _read(
+    connection: psycopg.Connection, settings: str, only: Collection[int], opening: tuple[str, ...] = (), ending: str = ""
+) -> Catalog:
     version = connection.info.server_version
-    with connection.transaction(force_rollback=True):
-        if idle:
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        objects, derived = dict[Key, str](), dict[Key, str]()
-        for key, definition in _read_objects(connection, version):
-            if key.kind.startswith(DERIVED):
-                derived[replace(key, kind=key.kind.removeprefix(DERIVED))] = definition
-            else:
-                objects[key] = definition
-        return Catalog(objects, version, derived)
-
-
-def _read_objects(connection: psycopg.Connection, version: int) -> Iterator[tuple[Key, str]]:
-    settings = ", ".join(f"pg_catalog.set_config('{name}', '{value}', true)" for name, value in SETTINGS.items())
-    classes = [each for each in CLASSES if each.since <= version // 10000 <= each.until]
+    classes = [each for each in CLASSES if each.since <= version // 10000 <= each.until and (each.of_relation or not only)]
     present = ", ".join(f"EXISTS (SELECT {each.trace})" for each in classes)
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(f"SELECT {settings};\nSELECT {present}")
-        cursor.nextset()
-        row = cursor.fetchone()
-        assert row is not None
-        queries = [each.query for each, is_present in zip(classes, row, strict=True) if is_present]
-        cursor.execute(";\n".join(("SELECT", *queries)))
-        while cursor.nextset():
-            for kind, name, parent, definition in cursor.fetchall():
-                if definition is not None:
-                    key = Key(kind, write_names(name, version), write_names(parent, version))
-                    yield key, normalise(kind, definition, version)
+    *_, (row,) = ask(connection, _join(*opening, settings, f"SELECT {present}"))
+    classes = [each for each, is_present in zip(classes, row, strict=True) if is_present]
+    queries = [_compose(each, only) for each in classes]
+    objects, derived = dict[Key, str](), dict[Key, str]()
+    with closing(ask(connection, _join(*queries, ending))) as answers:
+        for each, rows in zip(classes, answers, strict=True):
+            _sort_in(each, rows, version, objects, derived)
+    return Catalog(objects, version, derived)
+
+
+def _compose(each: ObjectClass, only: Collection[int]) -> str:
+    if only:
+        return each.query.replace(ONLY, f"AND class.oid = ANY ('{{{','.join(map(str, only))}}}')")
+    return _HASHED.format(each.query) if each.hashes else each.query
+
+
+def _join(*statements: str) -> str:
+    return ";\n".join(filter(None, statements))
+
+
+def _sort_in(each: ObjectClass, rows: list[Any], version: int, objects: dict[Key, str], derived: dict[Key, str]) -> None:
+    """Add the objects of a class; most texts are as every version writes them, which is found out for all at once."""
+    normal = is_normal(rows, version)
+    for kind, name, parent, definition in each.split(rows):
+        if definition is None:
+            continue
+        key, text = Key(kind, name, parent), definition
+        if not normal:
+            key, text = Key(kind, write_names(name, version), write_names(parent, version)), normalise(kind, definition, version)
+        if kind.startswith(DERIVED):
+            derived[key._replace(kind=kind.removeprefix(DERIVED))] = text
+        else:
+            objects[key] = text
+
+
+def ask(connection: psycopg.Connection, text: str) -> Generator[list[Any], None, None]:
+    """Send statements as one message, and yield the rows of each query as soon as they are complete; raises psycopg.Error."""
+    with connection.lock:
+        pgconn, failed = connection.pgconn, None
+        pgconn.send_query(text.encode())
+        connection.wait(generators.send(pgconn))
+        try:
+            while (result := connection.wait(generators.fetch(pgconn))) is not None:
+                if result.status == ExecStatus.FATAL_ERROR:
+                    failed = result
+                elif result.status == ExecStatus.TUPLES_OK:
+                    transformer = Transformer(connection)
+                    transformer.set_pgresult(result)
+                    yield transformer.load_rows(0, result.ntuples, tuple)
+        finally:
+            while pgconn.transaction_status == TransactionStatus.ACTIVE and connection.wait(generators.fetch(pgconn)) is not None:
+                pass
+        if failed is not None:
+            raise errors.error_from_result(failed, encoding="utf-8")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, ItemsView, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
+from typing import NamedTuple
 
 COLUMN_ORDER = "column order"
 """The kind of the order of a table's columns: a separate difference, which is often acceptable."""
@@ -22,8 +22,7 @@ DERIVED = "derived "
 """The beginning of the kind of what is read into Catalog.derived."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Key:
+class Key(NamedTuple):
     """The identity of an object of a schema.
 
     `name` is the name in SQL: with its schema, quoted if needed, and with the argument types of a routine. An object that belongs
@@ -39,6 +38,50 @@ class Key:
         return f"{self.kind} {self.name} of {self.parent}" if self.parent else f"{self.kind} {self.name}"
 
 
+class _Ordered(Mapping[Key, str]):
+    """Objects in the order of their keys, which is made when it is first needed."""
+
+    __slots__ = ("_objects", "_sorted")
+
+    def __init__(self, objects: Mapping[Key, str]) -> None:
+        self._objects: dict[Key, str] = dict(objects.unordered if isinstance(objects, _Ordered) else objects)
+        self._sorted = False
+
+    @property
+    def unordered(self) -> Collection[tuple[Key, str]]:
+        """Return the objects in any order."""
+        return self._objects.items()
+
+    def __getitem__(self, key: Key) -> str:
+        return self._objects[key]
+
+    def __repr__(self) -> str:
+        return repr(self._sort())
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._objects
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._sort())
+
+    def items(self) -> ItemsView[Key, str]:
+        return self._sort().items()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and self._objects == (other._objects if isinstance(other, _Ordered) else dict(other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _sort(self) -> dict[Key, str]:
+        if not self._sorted:
+            self._objects = dict(sorted(self._objects.items(), key=lambda item: "\0".join(item[0])))
+            self._sorted = True
+        return self._objects
+
+
 @dataclass(frozen=True)
 class Catalog:
     """A schema: its objects with their definitions, which are equal in two databases exactly if the objects are."""
@@ -50,9 +93,9 @@ class Catalog:
     objects, except for the names of indexes, which do not matter."""
 
     def __post_init__(self) -> None:
-        """Sort the objects and make them immutable."""
+        """Make the objects immutable, and put them in order."""
         for name in ("objects", "derived"):
-            object.__setattr__(self, name, MappingProxyType(dict(sorted(getattr(self, name).items(), key=_identify))))
+            object.__setattr__(self, name, _Ordered(getattr(self, name)))
 
     def __eq__(self, other: object) -> bool:
         """Compare the objects only: a schema is the same on all versions of the server."""
@@ -68,7 +111,11 @@ class Catalog:
 
     def of_kind(self, kind: str) -> Iterator[tuple[Key, str]]:
         """Return the objects of one kind, in order."""
-        return ((key, definition) for key, definition in self.objects.items() if key.kind == kind)
+        return iter(sorted((key, definition) for key, definition in self.list_unordered() if key.kind == kind))
+
+    def list_unordered(self) -> Collection[tuple[Key, str]]:
+        """Return the objects in any order: to sort those of a large schema takes as long as to make them."""
+        return self.objects.unordered if isinstance(self.objects, _Ordered) else self.objects.items()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -111,11 +158,5 @@ class Difference:
         return Difference(tuple(change for change in self.changes if change.key.kind in kinds))
 
 
-def _identify(item: tuple[Key, str]) -> tuple[str, str, str]:
-    """Return the sort key of an object: tuples compare much faster than dataclasses."""
-    key = item[0]
-    return key.kind, key.name, key.parent
-
-
 def _list_objects(catalog: Catalog) -> list[tuple[str, str, str, str]]:
-    return [(key.kind, key.name, key.parent, definition) for key, definition in catalog.objects.items()]
+    return [(*key, definition) for key, definition in catalog.objects.items()]

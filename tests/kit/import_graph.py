@@ -58,6 +58,7 @@ ORDER = (
     "tasks.runner",
     "tasks.runner.events",
     "tasks.catalog.__init__",
+    "tasks.catalog.marks",
     "tasks.catalog.reading",
     "tasks.catalog.classes",
     "tasks.catalog",

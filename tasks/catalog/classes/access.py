@@ -1,4 +1,4 @@
-"""Row security, policies, grants and default privileges.
+"""Policies, grants and default privileges.
 
 Only grants that differ from the defaults of PostgreSQL are read, so that a missing access list equals an explicit default:
 https://www.postgresql.org/docs/current/ddl-priv.html. The owner is written as OWNER, whatever the name of the role.
@@ -14,14 +14,6 @@ from tasks.catalog.classes.object_class import (
     exclude_members,
     exclude_parts,
 )
-
-_ROW_SECURITY = f"""
-WITH {RELATIONS}
-SELECT 'row security', name, '', concat_ws(', ',
-    CASE WHEN relrowsecurity THEN 'ENABLE ROW LEVEL SECURITY' END,
-    CASE WHEN relforcerowsecurity THEN 'FORCE ROW LEVEL SECURITY' END)
-FROM relations
-WHERE relrowsecurity OR relforcerowsecurity"""
 
 _POLICIES = f"""
 WITH {RELATIONS}
@@ -163,7 +155,6 @@ _ANY_GRANT = f"""FROM (
 ) AS granted"""
 
 CLASSES = (
-    ObjectClass("row security", _ROW_SECURITY, trace="FROM pg_class WHERE relrowsecurity OR relforcerowsecurity"),
-    ObjectClass("policies", _POLICIES, trace="FROM pg_policy"),
+    ObjectClass("policies", _POLICIES, trace="FROM pg_policy", of_relation=True),
     ObjectClass("grants and default privileges", _GRANTS, trace=_ANY_GRANT),
 )

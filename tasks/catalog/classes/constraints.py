@@ -52,12 +52,12 @@ _IS_DERIVED = f"""parent.indisvalid AND own.indisvalid AND parent_class.reltable
 
 _INDEXES = f"""
 WITH {RELATIONS}
-SELECT CASE WHEN {_IS_DERIVED} THEN '{DERIVED}' ELSE '' END || 'index',
+SELECT CASE WHEN inhparent IS NOT NULL AND {_IS_DERIVED} THEN '{DERIVED}' ELSE '' END || 'index',
     own.indexrelid::regclass::text, relations.name, pg_get_indexdef(own.indexrelid)
     || coalesce(' TABLESPACE ' || quote_ident(spcname), '')
-    || coalesce(E';\\nALTER INDEX ' || own.indexrelid::regclass || ' ' || (
+    || CASE WHEN own.indexprs IS NULL THEN '' ELSE coalesce(E';\\nALTER INDEX ' || own.indexrelid::regclass || ' ' || (
         SELECT string_agg('ALTER COLUMN ' || attnum || ' SET STATISTICS ' || attstattarget, ', ' ORDER BY attnum)
-        FROM pg_attribute WHERE attrelid = own.indexrelid AND attstattarget >= 0), '')
+        FROM pg_attribute WHERE attrelid = own.indexrelid AND attstattarget >= 0), '') END
     || coalesce({_ATTACH.format(parent="inhparent", index="own.indexrelid")}, '')
     || CASE WHEN own.indisvalid AND own.indisready AND own.indislive THEN '' ELSE E'\\n-- INVALID' END
 FROM pg_index AS own
@@ -124,16 +124,19 @@ FROM pg_event_trigger
 WHERE {exclude_members("pg_event_trigger", "pg_event_trigger.oid")}"""
 
 CLASSES = (
-    ObjectClass("constraints", _CONSTRAINTS),
+    ObjectClass("constraints", _CONSTRAINTS, of_relation=True),
+    ObjectClass("local constraints", _LOCAL_CONSTRAINTS, trace="FROM pg_inherits", of_relation=True),
+    ObjectClass("indexes", _INDEXES, of_relation=True),
     ObjectClass(
-        "local constraints", _LOCAL_CONSTRAINTS, trace="FROM pg_constraint WHERE contype = 'c' AND coninhcount > 0 AND conislocal"
+        "views and materialized views",
+        _VIEWS,
+        trace=f"FROM pg_rewrite WHERE oid >= {FIRST_OWN_OID} AND rulename = '_RETURN'",
+        of_relation=True,
     ),
-    ObjectClass("indexes", _INDEXES),
+    ObjectClass("triggers", _TRIGGERS, trace="FROM pg_trigger", of_relation=True),
     ObjectClass(
-        "views and materialized views", _VIEWS, trace=f"FROM pg_class WHERE oid >= {FIRST_OWN_OID} AND relkind IN ('v', 'm')"
+        "rules", _RULES, trace=f"FROM pg_rewrite WHERE oid >= {FIRST_OWN_OID} AND rulename <> '_RETURN'", of_relation=True
     ),
-    ObjectClass("triggers", _TRIGGERS, trace="FROM pg_trigger"),
-    ObjectClass("rules", _RULES, trace=f"FROM pg_rewrite WHERE oid >= {FIRST_OWN_OID} AND rulename <> '_RETURN'"),
-    ObjectClass("statistics objects", _STATISTICS, trace="FROM pg_statistic_ext"),
+    ObjectClass("statistics objects", _STATISTICS, trace="FROM pg_statistic_ext", of_relation=True),
     ObjectClass("event triggers", _EVENT_TRIGGERS, trace="FROM pg_event_trigger"),
 )

@@ -143,6 +143,8 @@ _OTHERS = {
 }
 """The definitions of other objects. Of those without one, which need functions in C, only the existence is read."""
 
+OTHER_CATALOGS = tuple(_OTHERS)
+"""Their catalogs."""
 _OTHER = " UNION ALL ".join(_list_others(catalog, definition) for catalog, definition in _OTHERS.items())
 _ANY_OTHER = " UNION ALL ".join(f"SELECT FROM {catalog} WHERE oid >= {FIRST_OWN_OID}" for catalog in _OTHERS)
 
@@ -154,6 +156,6 @@ CLASSES = (
     ObjectClass("ranges", _RANGES, trace=f"FROM pg_range WHERE rngtypid >= {FIRST_OWN_OID}"),
     ObjectClass("base types", _BASE_TYPES, trace=f"FROM pg_type WHERE oid >= {FIRST_OWN_OID} AND {_IS_BASE}"),
     ObjectClass("domains", _DOMAINS, trace=f"FROM pg_type WHERE oid >= {FIRST_OWN_OID} AND typtype = 'd'"),
-    ObjectClass("sequences", _SEQUENCES, trace="FROM pg_class WHERE relkind = 'S'"),
+    ObjectClass("sequences", _SEQUENCES, trace="FROM pg_class WHERE relkind = 'S'", of_relation=True),
     ObjectClass("other objects", _OTHER, trace=f"FROM ({_ANY_OTHER}) AS any_other"),
 )

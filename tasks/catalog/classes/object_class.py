@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from tasks.postgres.secret_words import OPTION_NAMES, OPTION_VALUES
 
 OLDEST, NEWEST = 14, 99
+
+Row: TypeAlias = tuple[Any, ...]
 
 FIRST_OWN_OID = 16384
 """Objects with a smaller OID were created by initdb: https://www.postgresql.org/docs/current/system-catalog-initial-data.html"""
@@ -35,6 +39,18 @@ class ObjectClass:
     trace: str = ""
     since: int = OLDEST
     until: int = NEWEST
+    split: Callable[[Sequence[Row]], Iterable[Row]] = iter
+    """What makes rows of four values of those that the query returns, if it returns more: one row for each object.
+
+    To read several kinds with one query is less work for the server, and the client has time while the server works.
+    """
+    of_relation: bool = False
+    """Whether all objects are relations, or belong to one, so that it can be read for some relations only."""
+    hashes: bool = False
+    """Whether the query joins so many rows by hashing that the server must not choose a loop over an index.
+
+    The server has no statistics of the catalog of a new database, and then expects few rows.
+    """
 
 
 def exclude_members(catalog: str, oid: str) -> str:
@@ -67,6 +83,9 @@ def list_settings(options: str, prefix: str = "") -> str:
 
 _LEDGER = ", ".join(f"'{name}'" for name in LEDGER_TABLES)
 
+ONLY = "/* only */"
+"""Where a query is restricted to some relations, if it is."""
+
 SCHEMAS = f"""
 schemas AS NOT MATERIALIZED (
     SELECT oid, quote_ident(nspname) AS name, nspname, nspowner, nspacl
@@ -90,7 +109,7 @@ relations AS NOT MATERIALIZED (
     WHERE relkind IN ('r', 'p', 'v', 'm', 'f')
       AND relpersistence <> 't'
       AND NOT (relkind IN ('r', 'p') AND relname IN ({_LEDGER}))
-      AND {exclude_members("pg_class", "class.oid")}
+      AND {exclude_members("pg_class", "class.oid")} {ONLY}
 )"""
 """The tables and views, with their names in SQL."""
 
@@ -104,7 +123,7 @@ sequences AS NOT MATERIALIZED (
         AND refobjsubid > 0 AND deptype IN ('a', 'i')
     WHERE relkind = 'S'
       AND relpersistence <> 't'
-      AND {exclude_members("pg_class", "class.oid")}
+      AND {exclude_members("pg_class", "class.oid")} {ONLY}
       AND (refobjid IS NULL OR refobjid IN (SELECT oid FROM relations))
 )"""
 """Also the sequences, with the columns that own them."""

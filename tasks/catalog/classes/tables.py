@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from tasks.catalog.classes.object_class import FIRST_OWN_OID, OWNED_SEQUENCES, RELATIONS, ObjectClass, list_options, list_settings
+from collections.abc import Iterator, Sequence
+
+from tasks.catalog.classes.object_class import RELATIONS, ObjectClass, Row, list_options, list_settings
 from tasks.catalog.values import COLUMN_ORDER, LOCAL_COLUMN
 
 _TABLES = f"""
 WITH {RELATIONS}
-SELECT CASE relkind WHEN 'f' THEN 'foreign table' ELSE 'table' END, relations.name, '', concat_ws(' ',
-    CASE relpersistence WHEN 'u' THEN 'UNLOGGED' END,
+SELECT CASE relkind WHEN 'f' THEN 'foreign table' ELSE 'table' END, relations.name, '',
+    CASE WHEN relkind <> 'm' THEN concat_ws(' ', CASE relpersistence WHEN 'u' THEN 'UNLOGGED' END,
     CASE WHEN reloftype <> 0 THEN 'OF ' || reloftype::regtype END,
     CASE WHEN relispartition THEN 'PARTITION OF ' || parents || ' ' || pg_get_expr(relpartbound, relations.oid)
          ELSE 'INHERITS (' || parents || ')' END,
@@ -17,7 +19,13 @@ SELECT CASE relkind WHEN 'f' THEN 'foreign table' ELSE 'table' END, relations.na
     'WITH (' || nullif(concat_ws(', ', {list_settings("relations.reloptions")}, {list_settings("toast.settings", "toast.")}), '')
         || ')',
     'TABLESPACE ' || quote_ident(spcname),
-    'SERVER ' || quote_ident(srvname) || coalesce(' ' || {list_options("ftoptions", hide=True)}, ''))
+    'SERVER ' || quote_ident(srvname) || coalesce(' ' || {list_options("ftoptions", hide=True)}, '')) END,
+    CASE WHEN relreplident <> 'd' AND relkind <> 'f' THEN CASE relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING'
+        ELSE 'USING INDEX ' || coalesce((SELECT quote_ident(relname) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+             WHERE indrelid = relations.oid AND indisreplident), 'that was dropped') END END,
+    CASE WHEN relrowsecurity OR relforcerowsecurity THEN concat_ws(', ',
+        CASE WHEN relrowsecurity THEN 'ENABLE ROW LEVEL SECURITY' END,
+        CASE WHEN relforcerowsecurity THEN 'FORCE ROW LEVEL SECURITY' END) END
 FROM relations
 LEFT JOIN pg_am ON pg_am.oid = relam
 LEFT JOIN pg_tablespace ON pg_tablespace.oid = reltablespace
@@ -27,88 +35,60 @@ LEFT JOIN pg_foreign_server ON pg_foreign_server.oid = ftserver
 LEFT JOIN (
     SELECT inhrelid, string_agg(inhparent::regclass::text, ', ' ORDER BY inhseqno) AS parents FROM pg_inherits GROUP BY inhrelid
 ) AS inheritance ON inhrelid = relations.oid
-WHERE relkind IN ('r', 'p', 'f')"""
+WHERE relkind IN ('r', 'p', 'f', 'm')"""
 
 # The limits of the column's type are the defaults: LIKE makes a bigint sequence with these limits, a dump one of that type.
 # Sequences can be unlogged since 15: https://www.postgresql.org/docs/release/15.0/
+_LEAST = f"CASE atttypid WHEN 'int2'::regtype THEN {-(2**15)} WHEN 'int4'::regtype THEN {-(2**31)} ELSE {-(2**63 - 1)} - 1 END"
+_IDENTITY = f"""nullif(concat_ws(' ',
+    CASE WHEN sequence_name <> relname || '_' || attname || '_seq' OR sequence_schema <> relnamespace
+         THEN 'SEQUENCE NAME ' || sequence END,
+    CASE WHEN persistence <> relations.relpersistence AND current_setting('server_version_num')::integer >= 150000
+         THEN CASE persistence WHEN 'u' THEN 'UNLOGGED' ELSE 'LOGGED' END END,
+    CASE WHEN seqstart <> CASE WHEN seqincrement > 0 THEN seqmin ELSE seqmax END THEN 'START WITH ' || seqstart END,
+    CASE WHEN seqincrement <> 1 THEN 'INCREMENT BY ' || seqincrement END,
+    CASE WHEN seqmin <> CASE WHEN seqincrement > 0 THEN 1 ELSE {_LEAST} END THEN 'MINVALUE ' || seqmin END,
+    CASE WHEN seqmax <> CASE WHEN seqincrement > 0 THEN -({_LEAST} + 1) ELSE -1 END THEN 'MAXVALUE ' || seqmax END,
+    CASE WHEN seqcache <> 1 THEN 'CACHE ' || seqcache END,
+    CASE WHEN seqcycle THEN 'CYCLE' END), '')"""
 _COLUMNS = f"""
-WITH {OWNED_SEQUENCES},
-identities AS MATERIALIZED (
-    SELECT table_oid, table_column, nullif(concat_ws(' ',
-        CASE WHEN sequences.relname <> relations.relname || '_' || attname || '_seq'
-                  OR sequences.relnamespace <> relations.relnamespace THEN 'SEQUENCE NAME ' || sequences.name END,
-        CASE WHEN sequences.relpersistence <> relations.relpersistence
-                  AND current_setting('server_version_num')::integer >= 150000
-             THEN CASE sequences.relpersistence WHEN 'u' THEN 'UNLOGGED' ELSE 'LOGGED' END END,
-        CASE WHEN seqstart <> CASE WHEN seqincrement > 0 THEN seqmin ELSE seqmax END THEN 'START WITH ' || seqstart END,
-        CASE WHEN seqincrement <> 1 THEN 'INCREMENT BY ' || seqincrement END,
-        CASE WHEN seqmin <> CASE WHEN seqincrement > 0 THEN 1 ELSE least_value END THEN 'MINVALUE ' || seqmin END,
-        CASE WHEN seqmax <> CASE WHEN seqincrement > 0 THEN -(least_value + 1) ELSE -1 END THEN 'MAXVALUE ' || seqmax END,
-        CASE WHEN seqcache <> 1 THEN 'CACHE ' || seqcache END,
-        CASE WHEN seqcycle THEN 'CYCLE' END), '') AS options
-    FROM sequences
-    JOIN pg_sequence ON seqrelid = sequences.oid
-    JOIN relations ON relations.oid = table_oid
-    JOIN pg_attribute ON attrelid = table_oid AND attnum = table_column
-    JOIN (VALUES ('int2'::regtype, -32768::bigint), ('int4', -2147483648), ('int8', -9223372036854775808))
-        AS whole (type, least_value) ON type = atttypid
-    WHERE deptype = 'i'
+WITH {RELATIONS},
+identities AS NOT MATERIALIZED (
+    SELECT refobjid AS table_oid, refobjsubid AS table_column, sequence.oid::regclass AS sequence,
+        sequence.relname AS sequence_name, sequence.relnamespace AS sequence_schema, sequence.relpersistence AS persistence,
+        seqstart, seqincrement, seqmin, seqmax, seqcache, seqcycle
+    FROM pg_sequence
+    JOIN pg_depend ON classid = 'pg_class'::regclass AND objid = seqrelid AND refclassid = 'pg_class'::regclass
+        AND refobjsubid > 0 AND deptype = 'i'
+    JOIN pg_class AS sequence ON sequence.oid = seqrelid
 )
-SELECT 'column', quote_ident(attname), relations.name, concat_ws(' ', format_type(atttypid, atttypmod),
+SELECT 'column', quote_ident(attname), relations.name, CASE WHEN relkind <> 'm' THEN concat_ws(' ',
+    format_type(atttypid, atttypmod),
     CASE WHEN attcollation <> typcollation THEN 'COLLATE ' || attcollation::regcollation END,
     CASE WHEN attnotnull AND (attrelid, attnum) NOT IN (SELECT conrelid, conkey[1] FROM pg_constraint
         WHERE contype = 'n' AND NOT convalidated AND conrelid <> 0 AND conkey IS NOT NULL) THEN 'NOT NULL' END,
-    CASE WHEN relispartition THEN NULL
-         WHEN attidentity = 'a' THEN 'GENERATED ALWAYS AS IDENTITY' || coalesce(' (' || identities.options || ')', '')
-         WHEN attidentity = 'd' THEN 'GENERATED BY DEFAULT AS IDENTITY' || coalesce(' (' || identities.options || ')', '') END,
-    CASE attgenerated WHEN '' THEN 'DEFAULT ' || pg_get_expr(adbin, adrelid)
+    CASE WHEN attidentity <> '' AND NOT relispartition THEN 'GENERATED '
+        || CASE attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END || ' AS IDENTITY'
+        || coalesce(' (' || {_IDENTITY} || ')', '') END,
+    CASE WHEN atthasdef THEN (SELECT CASE attgenerated WHEN '' THEN 'DEFAULT ' || pg_get_expr(adbin, adrelid)
          ELSE 'GENERATED ALWAYS AS (' || pg_get_expr(adbin, adrelid) || ') '
-              || CASE attgenerated WHEN 's' THEN 'STORED' ELSE 'VIRTUAL' END END,
-    CASE WHEN attfdwoptions IS NOT NULL THEN {list_options("attfdwoptions", hide=True)} END)
+              || CASE attgenerated WHEN 's' THEN 'STORED' ELSE 'VIRTUAL' END END
+         FROM pg_attrdef WHERE adrelid = attrelid AND adnum = attnum) END,
+    CASE WHEN attfdwoptions IS NOT NULL THEN {list_options("attfdwoptions", hide=True)} END) END,
+    CASE WHEN relkind <> 'v' AND (attstorage <> typstorage OR attcompression <> '' OR attstattarget >= 0
+            OR attoptions IS NOT NULL) THEN concat_ws(E'\\n',
+        CASE WHEN attstorage <> typstorage THEN 'SET STORAGE '
+            || CASE attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END,
+        CASE attcompression WHEN 'p' THEN 'SET COMPRESSION pglz' WHEN 'l' THEN 'SET COMPRESSION lz4' END,
+        CASE WHEN attstattarget >= 0 THEN 'SET STATISTICS ' || attstattarget END,
+        'SET (' || {list_settings("attoptions")} || ')') END,
+    CASE WHEN attinhcount > 0 AND attislocal AND NOT relispartition THEN '' END,
+    CASE WHEN relkind IN ('r', 'p', 'f') THEN attnum END
 FROM pg_attribute
-JOIN relations ON relations.oid = attrelid AND (relkind IN ('r', 'p', 'f') OR relkind = 'v' AND atthasdef)
+JOIN relations ON relations.oid = attrelid AND (relkind IN ('r', 'p', 'f', 'm') OR relkind = 'v' AND atthasdef)
 JOIN pg_type ON pg_type.oid = atttypid
-LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-LEFT JOIN identities ON table_oid = attrelid AND table_column = attnum
+LEFT JOIN identities ON attidentity <> '' AND table_oid = attrelid AND table_column = attnum
 WHERE attnum > 0 AND NOT attisdropped"""
-
-_COLUMN_ORDERS = f"""
-WITH {RELATIONS}
-SELECT '{COLUMN_ORDER}', name, '', (
-    SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
-    FROM pg_attribute WHERE attrelid = relations.oid AND attnum > 0 AND NOT attisdropped)
-FROM relations
-WHERE relkind IN ('r', 'p', 'f')"""
-
-_LOCAL_COLUMNS = f"""
-WITH {RELATIONS}
-SELECT '{LOCAL_COLUMN}', quote_ident(attname), name, ''
-FROM pg_attribute
-JOIN relations ON relations.oid = attrelid
-WHERE attinhcount > 0 AND attislocal AND NOT relispartition AND attnum > 0 AND NOT attisdropped"""
-# Not those of partitions, whose columns are never local.
-
-_COLUMN_SETTINGS = f"""
-WITH {RELATIONS}
-SELECT 'column settings', quote_ident(attname), relations.name, concat_ws(E'\\n',
-    CASE WHEN attstorage <> typstorage AND relkind <> 'v' THEN 'SET STORAGE '
-        || CASE attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END,
-    CASE attcompression WHEN 'p' THEN 'SET COMPRESSION pglz' WHEN 'l' THEN 'SET COMPRESSION lz4' END,
-    CASE WHEN attstattarget >= 0 THEN 'SET STATISTICS ' || attstattarget END,
-    'SET (' || {list_settings("attoptions")} || ')')
-FROM pg_attribute
-JOIN relations ON relations.oid = attrelid AND relkind IN ('r', 'p', 'f', 'm')
-JOIN pg_type ON pg_type.oid = atttypid
-WHERE attnum > 0 AND NOT attisdropped
-  AND (attstorage <> typstorage OR attcompression <> '' OR attstattarget >= 0 OR attoptions IS NOT NULL)"""
-
-_REPLICA_IDENTITIES = f"""
-WITH {RELATIONS}
-SELECT 'replica identity', name, '', CASE relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' ELSE 'USING INDEX '
-    || coalesce((SELECT quote_ident(relname) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
-                 WHERE indrelid = relations.oid AND indisreplident), 'that was dropped') END
-FROM relations
-WHERE relkind IN ('r', 'p', 'm') AND relreplident <> 'd'"""
 
 _CLUSTERINGS = f"""
 WITH {RELATIONS}
@@ -118,14 +98,32 @@ JOIN relations ON relations.oid = indrelid
 JOIN pg_class ON pg_class.oid = indexrelid
 WHERE indisclustered"""
 
+
+def _split_tables(rows: Sequence[Row]) -> Iterator[Row]:
+    for kind, name, parent, definition, identity, security in rows:
+        yield kind, name, parent, definition
+        if identity is not None:
+            yield "replica identity", name, "", identity
+        if security is not None:
+            yield "row security", name, "", security
+
+
+def _split_columns(rows: Sequence[Row]) -> Iterator[Row]:
+    orders: dict[str, list[tuple[int, str]]] = {}
+    for kind, name, table, definition, settings, local, position in rows:
+        yield kind, name, table, definition
+        if settings is not None:
+            yield "column settings", name, table, settings
+        if local is not None:
+            yield LOCAL_COLUMN, name, table, local
+        if position is not None:
+            orders.setdefault(table, []).append((position, name))
+    for table, columns in orders.items():
+        yield COLUMN_ORDER, table, "", ", ".join([name for _, name in sorted(columns)])
+
+
 CLASSES = (
-    ObjectClass("tables and foreign tables", _TABLES),
-    ObjectClass("columns", _COLUMNS),
-    ObjectClass("column orders", _COLUMN_ORDERS),
-    ObjectClass("local columns", _LOCAL_COLUMNS, trace="FROM pg_attribute WHERE attinhcount > 0 AND attislocal"),
-    ObjectClass("storage and statistics of columns", _COLUMN_SETTINGS),
-    ObjectClass(
-        "replica identities", _REPLICA_IDENTITIES, trace=f"FROM pg_class WHERE oid >= {FIRST_OWN_OID} AND relreplident <> 'd'"
-    ),
-    ObjectClass("clusterings", _CLUSTERINGS, trace="FROM pg_index WHERE indisclustered"),
+    ObjectClass("tables and foreign tables", _TABLES, split=_split_tables, of_relation=True),
+    ObjectClass("columns", _COLUMNS, split=_split_columns, hashes=True, of_relation=True),
+    ObjectClass("clusterings", _CLUSTERINGS, trace="FROM pg_index WHERE indisclustered", of_relation=True),
 )

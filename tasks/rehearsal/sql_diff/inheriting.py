@@ -72,7 +72,7 @@ class Inheritance:
                 above = next(
                     found
                     for parent in self.family.new.parents[key.name]
-                    if (found := replace(column, parent=parent)) in self.after.objects
+                    if (found := column._replace(parent=parent)) in self.after.objects
                 )
                 statements += self._correct(column, above)
         return statements
@@ -157,9 +157,9 @@ class Inheritance:
         if not self.family.kept.get(key.parent):
             return []
         for table in self.family.new.list_ancestors(key.parent):
-            if state := self.after.objects.get(replace(key, parent=table)):
+            if state := self.after.objects.get(key._replace(parent=table)):
                 return create_object(key, state, {})
-            if trigger := self.after.objects.get(replace(key, kind="trigger", parent=table)):
+            if trigger := self.after.objects.get(key._replace(kind="trigger", parent=table)):
                 return create_object(key, read_state(trigger), {})
         return []
 
@@ -171,7 +171,7 @@ class Inheritance:
     def _find_default(self, key: Key) -> Step | None:
         """Return the step for the parent's default if all children get theirs from it."""
         for parent in self.family.kept.get(key.parent, ()):
-            above = replace(key, parent=parent)
+            above = key._replace(parent=parent)
             if not self._is_set(above) or self._differs(above):
                 continue
             verb: Verb = "alter" if above in self.actions.altered else "create" if above in self.actions.created else "drop"
@@ -180,7 +180,7 @@ class Inheritance:
 
     def _is_set(self, key: Key) -> bool:
         """Return True if a default is changed, in a column that stays."""
-        column = replace(key, kind="column")
+        column = key._replace(kind="column")
         if column in self.actions.dropped or column in self.actions.created:
             return False
         return key in self.actions.altered or (key in self.actions.created) != (key in self.actions.dropped)
@@ -188,8 +188,8 @@ class Inheritance:
     def _differs(self, key: Key) -> bool:
         """Return True if a table has children in which a setting of a column is, or stays, another than after a change."""
         for child in self.family.list_children(key.parent):
-            other = replace(key, parent=child)
-            if replace(other, kind="column") not in self.after.objects:
+            other = key._replace(parent=child)
+            if other._replace(kind="column") not in self.after.objects:
                 continue
             if key.kind != DEFAULT or not self._is_set(other) or self.after.objects.get(other) != self.after.objects.get(key):
                 return True
@@ -199,7 +199,7 @@ class Inheritance:
 
     def _keeps_children(self, column: Key) -> bool:
         """Return True if children keep a column that their parent loses."""
-        children = (replace(column, parent=child) for child in self.family.list_children(column.parent))
+        children = (column._replace(parent=child) for child in self.family.list_children(column.parent))
         return any(
             child in self.after.objects and child not in self.actions.dropped and self.family.old.is_derived(child)
             for child in children
@@ -208,7 +208,7 @@ class Inheritance:
     def _correct_children(self, column: Key) -> list[str]:
         statements = []
         for child in self.family.list_children(column.parent):
-            own = replace(column, parent=child)
+            own = column._replace(parent=child)
             if own in self.actions.created and self.family.new.is_derived(own):
                 statements += [*self._correct(own, column), *self._correct_children(own)]
         return statements
@@ -218,7 +218,7 @@ class Inheritance:
         objects = self.after.objects
         copied = replace(parse_column(objects[above])[0], identity=None, options=None).write()
         statements = list(alter_object(column, copied, objects[column], newest=self.newest) or ())
-        default, own = objects.get(replace(above, kind=DEFAULT)), objects.get(replace(column, kind=DEFAULT))
+        default, own = objects.get(above._replace(kind=DEFAULT)), objects.get(column._replace(kind=DEFAULT))
         if default != own:
             statements.append(
                 f"ALTER TABLE {column.parent} ALTER COLUMN {column.name} " + (f"SET DEFAULT {own}" if own else "DROP DEFAULT")

@@ -19,7 +19,7 @@ from tasks.runner.ledger.guard import write_guarded
 from tasks.runner.ledger.reading import Ledger
 
 if TYPE_CHECKING:
-    from tasks.catalog import Catalog, Difference, Key
+    from tasks.catalog import Catalog, Difference, SchemaMark
 
 META_KEY = "schema"
 _FORMAT = "3"
@@ -75,8 +75,8 @@ def parse_sum(text: str) -> int | None:
 
 def sum_difference(changes: Difference) -> int:
     """Return the sum of a difference: of what was found, minus what was expected; never 0 if there is a difference."""
-    found = sum_objects((*_name(change.key), change.after) for change in changes.changes if change.after is not None)
-    expected = sum_objects((*_name(change.key), change.before) for change in changes.changes if change.before is not None)
+    found = sum_objects((*change.key, change.after) for change in changes.changes if change.after is not None)
+    expected = sum_objects((*change.key, change.before) for change in changes.changes if change.before is not None)
     return (found - expected) % _MODULUS or int(bool(changes))
 
 
@@ -84,7 +84,7 @@ def sum_catalog(catalog: Catalog) -> int:
     """Return the sum of a schema, without the tables of other tools."""
     from tasks.runner.ledger.tool_tables import exclude_tool_tables
 
-    return sum_objects((*_name(key), definition) for key, definition in exclude_tool_tables(catalog).objects.items())
+    return sum_objects((*key, definition) for key, definition in exclude_tool_tables(catalog).list_unordered())
 
 
 def record_expectation(connection: psycopg.Connection, ledger: Ledger, total: int, offset: int) -> None:
@@ -126,14 +126,24 @@ def read_sum(connection: psycopg.Connection) -> int | None:
     from tasks.catalog import read_catalog
 
     try:
-        with connection.transaction(force_rollback=True):
-            connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
-            catalog = read_catalog(connection)
+        catalog = read_catalog(connection, lock_timeout=_LOCK_TIMEOUT)
     except psycopg.Error:
         if connection.closed or connection.broken:
             raise
         return None
     return sum_catalog(catalog)
+
+
+def _mark(connection: psycopg.Connection) -> SchemaMark | None:
+    """Return the mark of a schema, or None if the role may not read all of the catalog."""
+    from tasks.catalog import mark_schema
+
+    try:
+        return mark_schema(connection)
+    except psycopg.Error:
+        if connection.closed or connection.broken:
+            raise
+        return None
 
 
 class ExpectationWriter:
@@ -144,6 +154,7 @@ class ExpectationWriter:
         self._watch = watch
         self._active = False
         self._opened: Expectation | None = None
+        self._read: tuple[SchemaMark, int] | None = None
 
     def begin(self, connection: psycopg.Connection) -> None:
         """Record that a run is in progress, so that one that dies does not count as drift; raises psycopg.Error."""
@@ -158,8 +169,10 @@ class ExpectationWriter:
         if known is None or known.open:
             self._opened = known or Expectation(0, open=True)
         else:
+            mark = _mark(connection)
             now = read_sum(connection)
             self._opened = known.begin(now) if now is not None else None
+            self._read = (mark, now) if mark is not None and now is not None else None
         self._write(connection, self._opened)
 
     def settle(self, connection: psycopg.Connection) -> None:
@@ -167,8 +180,22 @@ class ExpectationWriter:
         if not self._active:
             return
         with suppress(psycopg.Error):
-            now = None if self._opened is None else read_sum(connection)
+            now = None if self._opened is None else self._read_again(connection)
             self._write(connection, None if self._opened is None or now is None else self._opened.settle(now))
+
+    def _read_again(self, connection: psycopg.Connection) -> int | None:
+        """Return the sum of the schema after the run; only what was added is read, if nothing changed otherwise."""
+        from tasks.catalog import find_additions, read_catalog
+        from tasks.runner.ledger.tool_tables import exclude_tool_tables
+
+        added = None if self._read is None else find_additions(connection, self._read[0])
+        if self._read is None or added is None:
+            return read_sum(connection)
+        if not added:
+            return self._read[1]
+        found = exclude_tool_tables(read_catalog(connection, lock_timeout=_LOCK_TIMEOUT, only=added.relations))
+        new = sum_objects((*key, definition) for key, definition in found.list_unordered() if added.include(key))
+        return (self._read[1] + new) % _MODULUS
 
     def _write(self, connection: psycopg.Connection, expectation: Expectation | None) -> None:
         """Write an expectation; after None, only the next run can record one again."""
@@ -178,7 +205,3 @@ class ExpectationWriter:
 def _write_meta(connection: psycopg.Connection, ledger: Ledger, value: str) -> None:
     query = sql.SQL(_UPSERT).format(ledger.table("_meta"))
     write_guarded(connection, ledger.schema, ["schema_migrations_meta"], query, [META_KEY, value])
-
-
-def _name(key: Key) -> tuple[str, str, str]:
-    return key.kind, key.name, key.parent

@@ -26,7 +26,7 @@ def exclude_tool_tables(live: Catalog, made: Catalog | None = None) -> Catalog:
     # The sequence of a serial column keeps its name when the table is renamed.
     owners = {key.name: text.rpartition(" OWNED BY ")[2].rpartition(".")[0] for key, text in live.of_kind("sequence")}
     names = tables | {sequence for sequence, owner in owners.items() if owner in tables}
-    kept = {key: text for key, text in live.objects.items() if not _belongs(key, names)}
+    kept = {key: text for key, text in live.list_unordered() if not _belongs(key, names)}
     return Catalog(kept, live.server_version, live.derived)
 
 

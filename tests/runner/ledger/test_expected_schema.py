@@ -2,10 +2,12 @@
 
 from collections.abc import Generator
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
+import psycopg
 import pytest
 
+from tasks.catalog import Catalog, read_catalog
 from tasks.runner.events import Event
 from tasks.runner.operations.migrate import migrate
 from tasks.runner.planning.choice import MigrateGoal
@@ -99,6 +101,31 @@ def test_a_run_that_died_is_not_drift_and_the_next_one_keeps_an_earlier_drift(op
     operator.write_tables(C)
     operator.migrate()
     assert has_drifted(operator)
+
+
+@pytest.mark.parametrize(
+    ("text", "restricted"),
+    [("INSERT INTO a VALUES (1);", [False]), ("CREATE TABLE c (id serial);", [False, True]), ("DROP TABLE b;", [False, False])],
+    ids=["nothing", "part", "whole"],
+)
+def test_a_run_reads_what_it_can_have_changed_and_keeps_the_drift(
+    operator: Operator, text: str, restricted: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def read(connection: psycopg.Connection, **options: Any) -> Catalog:
+        seen.append(bool(options.get("only")))
+        return read_catalog(connection, **options)
+
+    operator.migrate()
+    operator.database.execute("CREATE TABLE by_hand ()")
+    operator.write(C, text)
+    monkeypatch.setattr("tasks.catalog.read_catalog", read)
+    operator.migrate()
+    assert seen == restricted
+    assert has_drifted(operator)
+    operator.database.execute("DROP TABLE by_hand")
+    assert not has_drifted(operator)
 
 
 def test_a_sum_in_another_format_is_not_compared(operator: Operator) -> None:
