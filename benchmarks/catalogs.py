@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from benchmarks.timing import Command, Sample, time_interleaved
+from benchmarks.kit.timing import Command, Sample, time_interleaved
 from tests.kit.projects import REPOSITORY
 from tests.kit.servers import Server
 

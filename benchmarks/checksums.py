@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.timing import Sample
+from benchmarks.kit.timing import Sample
 from tasks.runner.files.checkout import read_checksums
 
 HASH, STAT = "read_checksums", "os.stat of each file"

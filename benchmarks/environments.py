@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.timing import Command, Sample, time_interleaved
+from benchmarks.kit.timing import Command, Sample, time_interleaved
 from tests.kit.databases import Database
 from tests.kit.fly.fixtures import SERVER
 from tests.kit.fly.world import FlyWorld, make_world

@@ -12,8 +12,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.timing import Sample
-from benchmarks.tools import install_other_tools
+from benchmarks.kit.timing import Sample
+from benchmarks.kit.tools import install_other_tools
 from tests.kit.projects import REPOSITORY
 from tests.kit.servers import Server
 

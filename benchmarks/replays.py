@@ -7,8 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.folders import write_folders
-from benchmarks.timing import Command, Sample, time_interleaved
+from benchmarks.kit.folders import write_folders
+from benchmarks.kit.timing import Command, Sample, time_interleaved
 from tasks.rehearsal.scratch.server import ScratchServer
 from tests.kit.projects import REPOSITORY
 from tests.kit.servers import Server

@@ -12,9 +12,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from benchmarks.folders import write_migrations
-from benchmarks.tools import Tool, Workspace
-from tasks.postgres.server.cluster import SUPERUSER
+from benchmarks.kit.folders import write_migrations
+from benchmarks.kit.tools import ServerRoute, Tool, Workspace
 from tests.kit.servers import Server
 
 HELD_S = 30.0
@@ -99,12 +98,12 @@ class StallBenchmark:
     def _measure(self, tool: Tool, age_s: float) -> Stall:
         self._server.administer(sql.SQL("DROP DATABASE IF EXISTS stall WITH (FORCE)").format())
         self._server.administer(sql.SQL("CREATE DATABASE stall").format())
-        workspace = Workspace(self._server.cluster.socket_folder, SUPERUSER, "stall", self._home)
+        workspace = Workspace(ServerRoute(str(self._server.cluster.socket_folder)), "stall", self._home)
         with psycopg.connect(workspace.url, autocommit=True) as connection:
             connection.execute(_TABLE)
         load = _Load(workspace.url)
         with load.running(), self._hold(workspace.url, age_s):
-            run_s = tool.migrate(workspace, self._folders).run()
+            run_s = tool.migrate(workspace, self._folders).run().seconds
         return Stall(*load.measure(), run_s)
 
     @contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.histories import write_history
-from benchmarks.timing import Command, Sample, time_interleaved
+from benchmarks.kit.timing import Command, Sample, time_interleaved
 from tasks.rehearsal.scratch.server import ScratchServer
 from tests.kit.projects import REPOSITORY
 from tests.kit.servers import Server
