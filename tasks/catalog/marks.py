@@ -55,10 +55,15 @@ _PARTS = {
     "pg_range": f"rngtypid >= {FIRST_OWN_OID}",
 }
 """The catalogs of which a part is enough. Of the dependencies: the members of extensions, and the owners of sequences."""
-_ROLES = """concat_ws(' ',
-    (SELECT hashtextextended(string_agg(concat_ws(' ', oid, rolname), ',' ORDER BY oid), 0) FROM pg_roles),
+_ROLES = f"""concat_ws(' ',
+    (SELECT hashtextextended(string_agg(concat_ws(' ', r.oid, r.rolname), ',' ORDER BY r.oid), 0)
+       FROM pg_roles r CROSS JOIN (SELECT oid, datdba FROM pg_database WHERE datname = current_database()) d
+      WHERE r.oid < {FIRST_OWN_OID} OR r.oid = d.datdba
+         OR r.oid IN (SELECT s.refobjid FROM pg_shdepend s WHERE s.refclassid = 'pg_authid'::regclass
+                         AND (s.dbid = d.oid OR s.classid = 'pg_database'::regclass AND s.objid = d.oid))),
     (SELECT hashtextextended(string_agg(concat_ws(' ', umid, srvid, umuser), ',' ORDER BY umid), 0) FROM pg_user_mappings))"""
-"""Not every role may read the tables of these views, whose names of roles are parts of texts."""
+"""The roles that the texts of this database can name: its owner, and those that its objects depend on. Not every role may read
+the tables of these views. https://www.postgresql.org/docs/current/catalog-pg-shdepend.html"""
 _INDEX = "SELECT oid FROM added WHERE relkind IN ('i', 'I')"
 _EXPLAINED = {
     "pg_attrdef": "adrelid IN (SELECT oid FROM added)",

@@ -7,10 +7,10 @@ run adds to the expectation what it adds to the schema, whatever else the schema
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -19,7 +19,9 @@ from tasks.runner.ledger.guard import write_guarded
 from tasks.runner.ledger.reading import Ledger
 
 if TYPE_CHECKING:
-    from tasks.catalog import Catalog, Difference, SchemaMark
+    from tasks.catalog import Additions, Catalog, Difference, SchemaMark
+
+T = TypeVar("T")
 
 META_KEY = "schema"
 _FORMAT = "3"
@@ -125,21 +127,28 @@ def read_sum(connection: psycopg.Connection) -> int | None:
     """Return the sum of the schema of a database, or None if it cannot be read in time."""
     from tasks.catalog import read_catalog
 
-    try:
-        catalog = read_catalog(connection, lock_timeout=_LOCK_TIMEOUT)
-    except psycopg.Error:
-        if connection.closed or connection.broken:
-            raise
-        return None
-    return sum_catalog(catalog)
+    catalog = _unless_refused(connection, lambda: read_catalog(connection, lock_timeout=_LOCK_TIMEOUT))
+    return None if catalog is None else sum_catalog(catalog)
 
 
 def _mark(connection: psycopg.Connection) -> SchemaMark | None:
     """Return the mark of a schema, or None if the role may not read all of the catalog."""
     from tasks.catalog import mark_schema
 
+    return _unless_refused(connection, lambda: mark_schema(connection))
+
+
+def _find_additions(connection: psycopg.Connection, mark: SchemaMark) -> Additions | None:
+    """Return what was added to a schema since it was marked, or None if that is not known."""
+    from tasks.catalog import find_additions
+
+    return _unless_refused(connection, lambda: find_additions(connection, mark))
+
+
+def _unless_refused(connection: psycopg.Connection, read: Callable[[], T | None]) -> T | None:
+    """Return what is read, None if the server refuses it."""
     try:
-        return mark_schema(connection)
+        return read()
     except psycopg.Error:
         if connection.closed or connection.broken:
             raise
@@ -185,10 +194,10 @@ class ExpectationWriter:
 
     def _read_again(self, connection: psycopg.Connection) -> int | None:
         """Return the sum of the schema after the run; only what was added is read, if nothing changed otherwise."""
-        from tasks.catalog import find_additions, read_catalog
+        from tasks.catalog import read_catalog
         from tasks.runner.ledger.tool_tables import exclude_tool_tables
 
-        added = None if self._read is None else find_additions(connection, self._read[0])
+        added = None if self._read is None else _find_additions(connection, self._read[0])
         if self._read is None or added is None:
             return read_sum(connection)
         if not added:
