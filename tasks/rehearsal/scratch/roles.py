@@ -88,7 +88,7 @@ def list_usable(connection: psycopg.Connection) -> set[str]:
 
 
 def list_marked(connection: psycopg.Connection) -> set[str]:
-    """Return the roles whose comment says that rehearsals created them."""
+    """Return the roles that rehearsals created, by their comments."""
     return {row[0] for row in connection.execute(_MARKED, [_MARK])}
 
 

@@ -146,7 +146,7 @@ class SegmentRun:
         )
 
     def _make_hold_back(self, segment: Segment) -> HoldBack:
-        """Return what holds a segment back; that of a file that is sent ahead is made before the file runs."""
+        """Return what keeps a segment waiting; that of a file that is sent ahead is made before the file runs."""
         made, hold_back = self._hold_back
         if hold_back is None or made is not segment:
             qualified = self._context.pooled and bool(self.step.script.settings_before(self.done))

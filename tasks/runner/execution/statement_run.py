@@ -206,7 +206,7 @@ class StatementRun:
         )
 
     def make_hold_back(self, statements: Iterable[Statement], *, qualified: bool = False) -> HoldBack:
-        """Return what holds statements of one transaction back while others have locks that they need.
+        """Return what makes statements of one transaction wait while others have locks that they need.
 
         `qualified`: what names without a schema mean is not known.
         """

@@ -213,8 +213,8 @@ def _query(connection: psycopg.Connection, ledger: Ledger, *, traced: bool = Fal
 
 def _build(connection: psycopg.Connection, ledger: Ledger, answers: Sequence[Rows]) -> Ledger:
     """Return the ledger with what those of its tables contain that exist."""
-    remaining = list(answers)
-    rows = remaining.pop(0) if ledger.exists and remaining else []
+    left = list(answers)
+    rows = left.pop(0) if ledger.exists and left else []
     if needs_trace(rows):
         rows = _query(connection, ledger, traced=True)[0]
     found = build_records(rows)
@@ -223,7 +223,7 @@ def _build(connection: psycopg.Connection, ledger: Ledger, answers: Sequence[Row
         checksums={record.version: record.checksum for record in found},
         unlogged=tuple(record.version for record in found if record.log_id is None),
     )
-    return _add_helpers(ledger, remaining[0]) if remaining else ledger
+    return _add_helpers(ledger, left[0]) if left else ledger
 
 
 def _add_helpers(ledger: Ledger, found: Iterable[tuple[Any, ...]]) -> Ledger:

@@ -1,4 +1,4 @@
-"""KEEP_TEXT: of a larger file the ledger has the checksum and the size, and what needs its text says so."""
+"""KEEP_TEXT: of a larger file the ledger has the checksum and the size, and what needs its text names the file."""
 
 import hashlib
 from pathlib import Path
