@@ -137,7 +137,7 @@ class RunLock:
         while not pgconn.is_busy():
             result = pgconn.get_result()
             if result is None:
-                self._answered_at = self._asked_at + self._trip_s
+                self._answered_at = min(time.monotonic(), self._asked_at + self._trip_s)  # The last trip may have been slower.
                 self._asked_at = None
                 pgconn.is_busy()  # It takes a message that came with the answer.
                 return

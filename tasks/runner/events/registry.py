@@ -15,8 +15,8 @@ EVENT_FORMAT = 1
 class Event:
     """The base of all events: frozen dataclasses that `@event` names."""
 
-    kind: ClassVar[str]
-    """The name of the class in JSON."""
+    kind: ClassVar[str] = ""
+    """The name of the class in JSON; empty if programs do not get the event."""
 
 
 E = TypeVar("E", bound=Event)

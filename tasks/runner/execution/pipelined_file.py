@@ -96,7 +96,7 @@ class PipelinedFile:
         self._opening = tuple(opening)
         self._closing = tuple(closing)
         self._encoding = encoding
-        self._groups: Iterator[tuple[PipelineCommand, ...]] | None = self._list_groups(statements)
+        self._groups: Iterator[tuple[tuple[PipelineCommand, ...], ...]] | None = self._list_groups(statements)
         self._counts: deque[int] = deque()
 
     @property
@@ -112,9 +112,10 @@ class PipelinedFile:
             if group is None:
                 self._groups = None
                 break
-            self._pipeline.send(*group)
-            self._pipeline.request_answers()
-            self._counts.append(len(group))
+            for commands in group:
+                self._pipeline.send(*commands)
+                self._pipeline.request_answers()
+            self._counts.append(sum(map(len, group)))
         return len(self._counts) > before
 
     def send_more(self) -> None:
@@ -128,18 +129,22 @@ class PipelinedFile:
             self.send()
         return self._counts.popleft()
 
-    def _list_groups(self, statements: Iterable[Statement]) -> Iterator[tuple[PipelineCommand, ...]]:
+    def _list_groups(self, statements: Iterable[Statement]) -> Iterator[tuple[tuple[PipelineCommand, ...], ...]]:
+        """Yield the groups, each in parts that are answered when they are done.
+
+        What precedes a statement is answered at once: how long a statement runs is counted from there.
+        """
         if self._probe:
-            yield self._probe
-        yield self._opening
+            yield (self._probe,)
+        yield (self._opening,)
         for number, statement in enumerate(statements):
             text = statement.text
             command = PipelineCommand(fit_comments(text, self._encoding).encode())
             if number and not text.isascii():
-                yield _SET_ENCODING, command
+                yield (_SET_ENCODING,), (command,)
             elif number and _MAY_WARN.search(text):
                 # libpq takes a notice as soon as it arrives, so it must not follow the answer to another statement directly.
-                yield _NOTHING, command
+                yield (_NOTHING,), (command,)
             else:
-                yield (command,)
-        yield self._closing
+                yield ((command,),)
+        yield (self._closing,)

@@ -32,6 +32,7 @@ BuildEntry = Callable[[], "Entry"]
 """Return the row of the log for a file whose statements have run."""
 
 _NOTHING = Segment((), True)
+_REMOVED = "a function removed the prepared statements with which this tool records files; the last transaction runs again"
 
 
 class SegmentRun:
@@ -89,10 +90,7 @@ class SegmentRun:
             yield from self._run_nontransactional(segment.statements[0], unsure=self.step.unsure and index == self.step.done)
             segment = _NOTHING
         try:
-            if self._pipeline is not None and self.step.script.single_transaction:
-                yield from self._run_in_pipeline(self._pipeline, segment, build_entry)
-            else:
-                yield from self._run_transaction(segment, record, last=index == len(self.step.script.segments) - 1)
+            yield from self._run_recorded(segment, record, build_entry, last=index == len(self.step.script.segments) - 1)
         except psycopg.Error as error:
             failed = self.statements.statement
             if failed is None or failed not in segment.statements or not self._separate(failed, error):
@@ -129,6 +127,23 @@ class SegmentRun:
     def record_end(self, record: Record) -> Iterator[Event]:
         """Record a step whose segments were all finished by an earlier run, because the rest of the file was deleted."""
         yield from self._run_transaction(_NOTHING, record, last=True)
+
+    def _run_recorded(self, segment: Segment, record: Record, build_entry: BuildEntry, *, last: bool) -> Iterator[Event]:
+        """Run and record a segment, and again if a function of the file removed the prepared statements of the record."""
+
+        def run() -> Iterator[Event]:
+            if self._pipeline is not None and self.step.script.single_transaction:
+                return self._run_in_pipeline(self._pipeline, segment, build_entry)
+            return self._run_transaction(segment, record, last=last)
+
+        try:
+            yield from run()
+        except psycopg.errors.InvalidSqlStatementName:
+            if self.statements.statement is not self.nontransactional:
+                raise
+            self._context.recorder.forget()
+            yield NoticeRaised(self.step.version, "NOTICE", _REMOVED)
+            yield from run()
 
     def _run_in_pipeline(self, pipeline: PipelineRun, segment: Segment, build_entry: BuildEntry) -> Iterator[Event]:
         yield from self.statements.retry(

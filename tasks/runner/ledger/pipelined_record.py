@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import psycopg
 from psycopg import sql
 
 from tasks.runner.database.pipeline import PipelineCommand
@@ -51,14 +50,10 @@ class PipelinedRecorder(Recorder):
     _names: tuple[bytes, bytes] | None = None
     """The names of the prepared guard and the prepared statement."""
 
-    def move_to(self, connection: psycopg.Connection) -> None:
-        """Write on another connection from now on."""
-        super().move_to(connection)
-        self.forget()
-
     def forget(self) -> None:
-        """Prepare the statements again before they are used: it is not known whether they still are, or were at all."""
-        self._names, self._prepared = None, ""
+        """Prepare statements again before they are used: it is not known whether they still are, or were at all."""
+        super().forget()
+        self._names = None
 
     def stores_in_parts(self, size: int) -> bool:
         """Return True if a file of this size is recorded with a text that is too long for one command."""

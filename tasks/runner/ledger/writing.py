@@ -168,6 +168,10 @@ class Recorder:
     def move_to(self, connection: psycopg.Connection) -> None:
         """Write on another connection from now on."""
         self.connection = connection
+        self.forget()
+
+    def forget(self) -> None:
+        """Prepare statements again before they are used: it is not known whether they still are, or were at all."""
         self._prepared = ""
 
     def log(self, entry: Entry, *, commits: bool = False, files_write: bool = False) -> None:

@@ -1,7 +1,9 @@
 """The lock that admits one run at a time."""
 
 import select
+import time
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -103,6 +105,22 @@ def test_an_answer_that_was_asked_for_is_taken_before_the_next_question(database
     wait_until(lambda: asks(lock), what="a question")
     lock.release()
     assert database.query(TRY) == [(True,)]
+
+
+def test_an_answer_after_a_slow_one_is_valid_no_longer_than_others(database: Database) -> None:
+    lock = take_lock(database.url)
+    backend = database.query(HOLDER)[0][0]
+    freeze(backend)
+    thawing = Timer(0.5, thaw, [backend])
+    thawing.start()
+    wait_until(lambda: lock._is_stale, what="an old answer")
+    lock.check()
+    thawing.join()
+    wait_until(lambda: asks(lock), what="a question")
+    wait_until(lambda: has_answered(lock), what="an answer")
+    lock.check()
+    assert lock._answered_at <= time.monotonic()
+    lock.release()
 
 
 @pytest.mark.parametrize("way", ["direct", "pooled"])

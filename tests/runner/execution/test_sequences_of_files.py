@@ -26,6 +26,8 @@ KINDS = {
     "locks": "ALTER TABLE trace ADD COLUMN IF NOT EXISTS n int;\nINSERT INTO trace VALUES ('locks');",
     "defaults": "ALTER DATABASE {database} SET work_mem = '5MB';\nINSERT INTO trace VALUES ('defaults');",
     "deallocates": "PREPARE p AS SELECT 1;\nDEALLOCATE ALL;\nINSERT INTO trace VALUES ('deallocates');",
+    "hidden": "INSERT INTO trace SELECT 'hidden' FROM deallocate();",
+    "hidden_copy": "INSERT INTO trace SELECT 'hidden_copy' FROM deallocate();\nCOPY trace (step) FROM stdin;\n\\.\n",
 }
 
 
