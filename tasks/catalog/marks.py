@@ -7,17 +7,17 @@ row was added, changed or removed. https://www.postgresql.org/docs/current/ddl-s
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
 from tasks.catalog.classes.containers import OTHER_CATALOGS
-from tasks.catalog.classes.object_class import FIRST_OWN_OID, Row
+from tasks.catalog.classes.object_class import FIRST_OWN_OID, ObjectClass
 from tasks.catalog.normalising import write_names
-from tasks.catalog.reading import ask, compose_settings, find_opening
-from tasks.catalog.values import Key
+from tasks.catalog.reading import ask, compose_classes, compose_settings, find_opening, read_beside, read_catalog
+from tasks.catalog.values import Catalog, Key
 
 _WHOLE = (
     "pg_attrdef",
@@ -108,6 +108,8 @@ class Additions:
     """Their names in SQL."""
     relations: tuple[int, ...] = ()
     """The object ids to read: those of the tables of new indexes too."""
+    classes: tuple[ObjectClass, ...] = ()
+    """The classes of relations of which the schema has objects."""
 
     def __bool__(self) -> bool:
         """Return True if there are any."""
@@ -118,14 +120,19 @@ class Additions:
         return (key.parent or key.name) in self.names or (key.kind == "index" and key.name in self.indexes)
 
 
-def mark_schema(connection: psycopg.Connection) -> SchemaMark | None:
-    """Return the mark of a schema in one round trip, None in an open transaction; raises psycopg.Error."""
-    if connection.info.transaction_status != TransactionStatus.IDLE:
-        return None
-    parts = _list_parts(connection.info.server_version)
-    counts = " + ".join(f"(SELECT count(*) FROM {name} WHERE {condition})" for name, condition in parts.items())
-    query = f"SELECT {counts}, {_ROLES}, pg_snapshot_xmin(pg_current_snapshot())::xid::text"
-    return SchemaMark(*_ask(connection, query))
+def mark_schema(connection: psycopg.Connection, *, lock_timeout: str = "") -> tuple[Catalog, SchemaMark | None]:
+    """Return a schema and its mark, of the same snapshot, as `read_catalog` reads it; raises psycopg.Error.
+
+    The mark is None in an open transaction, and if the role may not read all of the catalog.
+    """
+    if connection.info.transaction_status == TransactionStatus.IDLE:
+        parts = _list_parts(connection.info.server_version)
+        counts = " + ".join(f"(SELECT count(*) FROM {name} WHERE {condition})" for name, condition in parts.items())
+        query = f"SELECT {counts}, {_ROLES}, pg_snapshot_xmin(pg_current_snapshot())::xid::text"
+        with suppress(psycopg.errors.InsufficientPrivilege):
+            catalog, row = read_beside(connection, query, lock_timeout=lock_timeout)
+            return catalog, SchemaMark(*row)
+    return read_catalog(connection, lock_timeout=lock_timeout), None
 
 
 def find_additions(connection: psycopg.Connection, mark: SchemaMark) -> Additions | None:
@@ -146,7 +153,10 @@ SELECT count(*), {_ROLES}, count(*) FILTER (WHERE newer), count(*) FILTER (WHERE
     SELECT coalesce(json_agg(json_build_array(relkind, added.oid::regclass, added.oid::bigint, indrelid::bigint)), '[]')::text
     FROM added LEFT JOIN pg_index ON indexrelid = added.oid WHERE relkind <> 't')
 FROM ({rows}) AS catalog"""
-    count, roles, found, explained, added = _ask(connection, query)
+    classes, present = compose_classes(connection.info.server_version, of_relations=True)
+    opening = (*find_opening(connection), compose_settings())
+    with closing(ask(connection, ";\n".join((*opening, query, present, "ROLLBACK")))) as answers:
+        _, ((count, roles, found, explained, added),), (existing,) = answers
     if roles != mark.roles or not count - mark.rows == found == explained:
         return None
     relations = json.loads(added)
@@ -157,16 +167,9 @@ FROM ({rows}) AS catalog"""
         names=frozenset(write_names(name, version) for kind, name, _, _ in relations if kind not in ("i", "I")),
         indexes=frozenset(write_names(name, version) for kind, name, _, _ in relations if kind in ("i", "I")),
         relations=tuple(sorted({table or oid for _, _, oid, table in relations})),
+        classes=tuple(each for each, exists in zip(classes, existing, strict=True) if exists),
     )
 
 
 def _list_parts(version: int) -> dict[str, str]:
     return dict.fromkeys((*_WHOLE, *(name for name, since in _SINCE.items() if version >= since)), "true") | _PARTS
-
-
-def _ask(connection: psycopg.Connection, query: str) -> Row:
-    """Return the one row of a query, in one round trip."""
-    opening = (*find_opening(connection), compose_settings())
-    with closing(ask(connection, ";\n".join((*opening, query, "ROLLBACK")))) as answers:
-        _, rows = answers
-    return tuple(rows[0])

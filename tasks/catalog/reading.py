@@ -5,8 +5,8 @@ It takes two round trips: one for which classes exist, one for their objects, wh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator
-from contextlib import closing
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
@@ -15,7 +15,7 @@ from psycopg.adapt import Transformer
 from psycopg.pq import ExecStatus, TransactionStatus
 
 from tasks.catalog.classes import CLASSES, ObjectClass
-from tasks.catalog.classes.object_class import ONLY
+from tasks.catalog.classes.object_class import ONLY, Row
 from tasks.catalog.normalising import is_normal, normalise, write_names
 from tasks.catalog.values import DERIVED, Catalog, Key
 
@@ -46,21 +46,46 @@ _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _HASHED = "SET LOCAL enable_nestloop = off;\n{};\nSET LOCAL enable_nestloop = on"
 
 
-def read_catalog(connection: psycopg.Connection, *, lock_timeout: str = "", only: Collection[int] = ()) -> Catalog:
+def read_catalog(
+    connection: psycopg.Connection,
+    *,
+    lock_timeout: str = "",
+    only: Collection[int] = (),
+    known: Sequence[ObjectClass] | None = None,
+) -> Catalog:
     """Read the schema of a database, without the members of extensions and the ledger.
 
     An idle connection reads in its own transaction, REPEATABLE READ and READ ONLY; otherwise the open transaction is used. The
     state of the session is the same afterwards. No privileges are needed except CONNECT. The queries wait for a lock only if
     another session has an ACCESS EXCLUSIVE lock on a table that a view or an expression reads; `lock_timeout` limits that.
-    `only`: the object ids of relations, if these are to be read only, with what belongs to them except for grants and comments.
-    Raises psycopg.Error.
+    `only`: the object ids of relations, if these are to be read only, with what belongs to them except for grants and comments;
+    `known`: the classes that exist, if that is known, which saves a round trip. Raises psycopg.Error.
     """
     settings = compose_settings(lock_timeout)
     if connection.info.transaction_status != TransactionStatus.IDLE:
         with connection.transaction(force_rollback=True):
-            return _read(connection, settings, only)
+            classes, _ = _find_classes(connection, settings, only=only)
+            return _read(connection, classes, only)
+    opening = (*find_opening(connection), settings)
+    with _ending(connection):
+        if known is not None:
+            return _read(connection, known, only, opening, "ROLLBACK")
+        classes, _ = _find_classes(connection, *opening, only=only)
+        return _read(connection, classes, only, ending="ROLLBACK")
+
+
+def read_beside(connection: psycopg.Connection, query: str, *, lock_timeout: str = "") -> tuple[Catalog, Row]:
+    """Return what `read_catalog` does in an idle connection, and the one row of a query, under the same snapshot."""
+    with _ending(connection):
+        classes, row = _find_classes(connection, *find_opening(connection), compose_settings(lock_timeout), query=query)
+        return _read(connection, classes, (), ending="ROLLBACK"), row
+
+
+@contextmanager
+def _ending(connection: psycopg.Connection) -> Iterator[None]:
+    """End the transaction that reads, if an error has kept it open."""
     try:
-        return _read(connection, settings, only, find_opening(connection), "ROLLBACK")
+        yield
     finally:
         if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
             list(ask(connection, "ROLLBACK"))
@@ -81,17 +106,37 @@ def compose_settings(lock_timeout: str = "") -> str:
     return "SELECT " + ", ".join(f"pg_catalog.set_config('{name}', '{value}', true)" for name, value in settings.items())
 
 
+def compose_classes(version: int, *, of_relations: bool = False) -> tuple[list[ObjectClass], str]:
+    """Return the classes of a version, or those of relations only, and the query for which of them exist: a boolean for each."""
+    classes = [
+        each for each in CLASSES if each.since <= version // 10000 <= each.until and (each.of_relation or not of_relations)
+    ]
+    return classes, "SELECT " + ", ".join(f"EXISTS (SELECT {each.trace})" for each in classes)
+
+
+def _find_classes(
+    connection: psycopg.Connection, *opening: str, only: Collection[int] = (), query: str = ""
+) -> tuple[list[ObjectClass], Row]:
+    """Return the classes that exist, and the row of a query, which is empty without one."""
+    classes, present = compose_classes(connection.info.server_version, of_relations=bool(only))
+    answers = list(ask(connection, _join(*opening, present, query)))
+    row = answers.pop()[0] if query else ()
+    return [each for each, is_present in zip(classes, answers[-1][0], strict=True) if is_present], row
+
+
 def _read(
-    connection: psycopg.Connection, settings: str, only: Collection[int], opening: tuple[str, ...] = (), ending: str = ""
+    connection: psycopg.Connection,
+    classes: Sequence[ObjectClass],
+    only: Collection[int],
+    opening: tuple[str, ...] = (),
+    ending: str = "",
 ) -> Catalog:
     version = connection.info.server_version
-    classes = [each for each in CLASSES if each.since <= version // 10000 <= each.until and (each.of_relation or not only)]
-    present = ", ".join(f"EXISTS (SELECT {each.trace})" for each in classes)
-    *_, (row,) = ask(connection, _join(*opening, settings, f"SELECT {present}"))
-    classes = [each for each, is_present in zip(classes, row, strict=True) if is_present]
     queries = [_compose(each, only) for each in classes]
     objects, derived = dict[Key, str](), dict[Key, str]()
-    with closing(ask(connection, _join(*queries, ending))) as answers:
+    with closing(ask(connection, _join(*opening, *queries, ending))) as answers:
+        if opening:
+            next(answers)  # of the settings
         for each, rows in zip(classes, answers, strict=True):
             _sort_in(each, rows, version, objects, derived)
     return Catalog(objects, version, derived)

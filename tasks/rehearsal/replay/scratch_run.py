@@ -198,8 +198,7 @@ class ScratchRun:
         ledger = read_ledger(self.connection)
         if ledger.current:
             return ledger
-        ensure_ledger(self.connection, ledger)
-        return read_ledger(self.connection)
+        return ensure_ledger(self.connection, ledger)
 
     def _is_clean(self, step: Step, statement: Statement | None) -> bool:
         """Return True if a failed step left no changes; False if that is not certain."""

@@ -26,13 +26,15 @@ _OWN_RUN = rf"""
 a.datname = current_database() AND a.usename = session_user AND a.pid <> pg_backend_pid()
    AND a.application_name ~ '^migrate-run {RUN_ID}({AT_WORK})?$'"""
 _BUILDS = "EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.pid = a.pid AND p.command LIKE '%% CONCURRENTLY')"
-_DEAD_SESSIONS = f"""
+DEAD_SESSIONS = f"""
 SELECT {SESSION_COLUMNS}, {_BUILDS}
   FROM pg_stat_activity a
  WHERE {_OWN_RUN} AND a.application_name <> %(own)s
    AND (a.application_name LIKE '%%{AT_WORK}' AND a.state <> 'idle' OR {_BUILDS})
 """
-"""Behind a pooler, an unrelated session can inherit the application_name of a run, but not the mark of one at work."""
+"""The sessions that `end_dead_runs` ends; `own` is the name of the session that asks.
+
+Behind a pooler, an unrelated session can inherit the application_name of a run, but not the mark of one at work."""
 
 _SAME_STATEMENT = f"""
 SELECT {SESSION_COLUMNS}, false
@@ -49,7 +51,7 @@ def end_dead_runs(connection: psycopg.Connection, watcher: Watcher, stop: Stop, 
     to finish, and yield that. Raises RunInterruptedError when a stop is requested.
     """
     try:
-        yield from _end(connection, stop, _DEAD_SESSIONS, {"own": own})
+        yield from _end(connection, stop, DEAD_SESSIONS, {"own": own})
     except Interruption as interruption:
         raise RunInterruptedError(
             f"stopped by {describe_signal(interruption.signal_name)} while waiting for an index build of an earlier run",

@@ -341,6 +341,12 @@ def roll_back(connection: psycopg.Connection) -> None:
     run_sql(connection, "ROLLBACK")
 
 
+def send_rollback(connection: psycopg.Connection) -> None:
+    """Send a ROLLBACK, and do not wait for its answer: nothing but `pq.PGconn.prepare` may use the connection afterwards."""
+    connection.pgconn.send_query(b"ROLLBACK")
+    connection.pgconn.flush()
+
+
 def is_pooled(connection: psycopg.Connection) -> bool:
     """Return True if the connection goes through a pooler."""
     return isinstance(connection, OwnConnection) and connection.pooled

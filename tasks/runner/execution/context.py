@@ -55,6 +55,8 @@ class RunContext:
     policy: RetryPolicy
     stop: Stop
     times: LockTimes = field(default_factory=LockTimes)
+    is_set: bool = False
+    """Whether the session has the settings for a run already."""
 
     @property
     def connection(self) -> psycopg.Connection:

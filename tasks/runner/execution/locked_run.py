@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import psycopg
 
 from tasks.runner.database.activity import Watcher
-from tasks.runner.database.dead_runs import end_dead_runs
+from tasks.runner.database.dead_runs import DEAD_SESSIONS, end_dead_runs
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.database.second_session import open_first, open_second
 from tasks.runner.errors import LockLostError, RunnerError
@@ -26,6 +27,7 @@ from tasks.runner.ledger.expected_schema import ExpectationWriter, record_uncomp
 from tasks.runner.ledger.pipelined_record import PipelinedRecorder
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.replaced import record_replacements
+from tasks.runner.ledger.snapshot import read_with
 from tasks.runner.ledger.writing import Entry, Recorder
 from tasks.runner.planning.faults import find_folder_faults
 from tasks.runner.planning.plan import CHANGES_SCHEMA, Plan
@@ -75,7 +77,10 @@ class LockedRun:
 
     def _run_locked(self, session: WorkSession, renew: Renew, lock: RunLock, watcher: Watcher) -> Iterator[Event]:
         settings, connection = self._settings, session.connection
-        yield from end_dead_runs(connection, watcher, settings.stop, own=self._name)
+        if read_with(connection, DEAD_SESSIONS, {"own": self._name}):
+            # What they commit meanwhile must be read.
+            connection.ahead = None
+            yield from end_dead_runs(connection, watcher, settings.stop, own=self._name)
         ledger = read_ledger(connection)
         check_environment(ledger, settings.belonging)
         Plan("", (), find_folder_faults(connection, ledger, settings.migrations_dir)).raise_refusals()
@@ -85,13 +90,18 @@ class LockedRun:
         if not plan.steps and not plan.renames:
             return
         recorder = self._make_recorder(session, ledger)
-        recorder.log(Entry(plan.action, "started"), files_write=any(step.script.records_itself for step in plan.steps))
-        expecter = ExpectationWriter(ledger, watch=settings.watch_drift)
-        if plan.action in CHANGES_SCHEMA:
-            expecter.begin(connection)
         failures = FailureLog(self._url, recorder, lock)
-        times = LockTimes(settings.forecast)
-        context = RunContext(self._url, session, recorder, lock, watcher, failures, settings.policy, settings.stop, times)
+        times, policy = LockTimes(settings.forecast), settings.policy
+        context = RunContext(self._url, session, recorder, lock, watcher, failures, policy, settings.stop, times, is_set=True)
+        expecter = ExpectationWriter(ledger, watch=settings.watch_drift)
+        opened = expecter.compose_beginning(connection) if plan.action in CHANGES_SCHEMA else ""
+        # The answer arrives together with that to the row, before the first file is begun.
+        lock.ask()
+        recorder.log(
+            Entry(plan.action, "started"),
+            files_write=any(step.script.records_itself for step in plan.steps),
+            after=(opened, context.describe_session().begin_run()),
+        )
         try:
             _write_history(recorder, ledger, plan)
             yield from (AtomicRun if plan.atomic else PlanRun)(context).run(plan)
@@ -106,16 +116,17 @@ class LockedRun:
             raise
         finally:
             failures.close()
-        expecter.settle(session.connection)
         if plan.uncompared:
+            expecter.settle(session.connection)
             record_uncompared(session.connection, ledger, always=settings.watch_drift)
-        recorder.log(Entry(plan.action, "finished"))
+            recorder.log(Entry(plan.action, "finished"))
+        else:
+            _log_finished(recorder, plan, expecter)
 
     def _complete_ledger(self, connection: psycopg.Connection, ledger: Ledger, plan: Plan) -> Ledger:
         """Create the missing tables of the ledger, record the environment and replaced names, and return the ledger."""
         if not ledger.current:
-            ensure_ledger(connection, ledger, self._settings.ledger_readers)
-            ledger = read_ledger(connection)
+            ledger = ensure_ledger(connection, ledger, self._settings.ledger_readers)
         record_environment(connection, ledger, self._settings.belonging)
         return record_replacements(connection, ledger, plan.replaced)
 
@@ -125,6 +136,17 @@ class LockedRun:
         return PipelinedRecorder(
             session.connection, ledger, identity, revision, prepare, reads_defaults=reads_defaults, keep_text=keep
         )
+
+
+def _log_finished(recorder: Recorder, plan: Plan, expecter: ExpectationWriter) -> None:
+    """Log the end of a run, together with the expected schema if that can be recorded: the run does not depend on it."""
+    finished = Entry(plan.action, "finished")
+    with suppress(psycopg.Error):
+        settled = expecter.compose_settlement(recorder.connection)
+        if settled:
+            recorder.log(finished, after=(settled,))
+            return
+    recorder.log(finished)
 
 
 def _write_history(recorder: Recorder, ledger: Ledger, plan: Plan) -> None:

@@ -22,8 +22,7 @@ def create_ledger(url: str, identity: Identity, run: Belonging, lock: RunLock, o
             ledger = read_ledger(connection)
             check_environment(ledger, run)
             if not ledger.helpers:
-                ensure_ledger(connection, ledger, readers)
-                ledger = read_ledger(connection)
+                ledger = ensure_ledger(connection, ledger, readers)
             if ledger.complete:
                 record_environment(connection, ledger, run)
     finally:

@@ -125,7 +125,7 @@ class PlanRun:
         """Set what the session needs for all files, or refuse what a pooler would not keep."""
         if self._context.pooled:
             refuse_settings(plan)
-        else:
+        elif not self._context.is_set:
             run_sql(self._context.connection, self._context.describe_session().begin_run())
 
     def _renew_session(self, step: Step, *, redo: bool) -> None:

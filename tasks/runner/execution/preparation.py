@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import psycopg
 
-from tasks.runner.database.session import run_sql
+from tasks.runner.database.session import send_rollback
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.line_ends import ignore_line_ends
 from tasks.runner.ledger.reading import read_ledger
@@ -81,8 +81,8 @@ def prepare(connection: psycopg.Connection, migrations: Migrations, goal: Goal, 
     choice = replace(choice, findings=tuple(offer_redo(choice.findings, ledger)))
     choice = replace(choice, findings=add_diffs(connection, ledger, migrations, choice.findings))
     sources = read_sources(connection, ledger, migrations, choice)
-    # Parsing can take longer than a transaction should be open.
-    run_sql(connection, "ROLLBACK")
+    # Parsing can take longer than a transaction should be open. Only a check of syntax waits for the answer: libpq drops it then.
+    send_rollback(connection)
     made = plan(choice, sources, ledger.attempts, ledger.schema)
     if isinstance(goal, MigrateGoal) and goal.atomic:
         made = _require_atomic(made)

@@ -8,12 +8,14 @@ import psycopg
 
 from tasks.runner.database.own_connection import OwnConnection
 from tasks.runner.database.second_session import open_first
-from tasks.runner.database.session import connect, run_sql
-from tasks.runner.database.session_settings import SESSION_DEFAULTS
+from tasks.runner.database.session import connect
+from tasks.runner.errors import ConnectError
 from tasks.runner.identity import Identity
+from tasks.runner.ledger.snapshot import compose_work_probe, take_defaults
 from tasks.runner.retries import RetryPolicy
 from tasks.runner.signals import Stop
 
+_NO_PRIVILEGE = "42501"
 NoticeHandler = Callable[[psycopg.errors.Diagnostic], None]
 
 
@@ -31,9 +33,9 @@ class WorkSession:
         self._stop = stop
         self._owner = owner
         self._handlers: list[NoticeHandler] = []
+        self.defaults: str | None = None
         self.connection = self._open()
         self.pooled = self.connection.pooled
-        self.defaults = self._read_defaults()
 
     def add_notice_handler(self, handler: NoticeHandler) -> None:
         """Call the handler with each notice, in the sessions that replace this one too."""
@@ -44,27 +46,32 @@ class WorkSession:
         """Replace the session by a new one; raises ConnectError."""
         self.connection.close()
         self.connection = open_first(self._open, self._stop)
-        self.defaults = self._read_defaults()
 
     def close(self) -> None:
         """Close the session."""
         self.connection.close()
 
     def _open(self) -> OwnConnection:
-        timeout = self._policy.lock_timeout_ms
-        connection = connect(self._url, name=self._name, runs_files=True, lock_timeout_ms=timeout, ledger_owner=self._owner)
+        """Return a new session, which has read its defaults and where the ledger is, unless it may not read the defaults."""
+        try:
+            connection = self._connect(compose_work_probe)
+            self.defaults = None if connection.pooled else take_defaults(connection)
+        except ConnectError as error:
+            if error.sqlstate != _NO_PRIVILEGE:
+                raise
+            connection = self._connect(None)
+            self.defaults = None
         for handler in self._handlers:
             connection.add_notice_handler(handler)
         self.pid = connection.pgconn.backend_pid
         return connection
 
-    def _read_defaults(self) -> str | None:
-        if self.pooled:
-            return None
-        try:
-            return run_sql(self.connection, f"SELECT {SESSION_DEFAULTS}")
-        except psycopg.errors.InsufficientPrivilege:
-            return None
-        except BaseException:
-            self.close()
-            raise
+    def _connect(self, compose_probe: Callable[[OwnConnection], str] | None) -> OwnConnection:
+        return connect(
+            self._url,
+            name=self._name,
+            runs_files=True,
+            lock_timeout_ms=self._policy.lock_timeout_ms,
+            ledger_owner=self._owner,
+            compose_probe=compose_probe,
+        )

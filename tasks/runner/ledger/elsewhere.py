@@ -11,9 +11,11 @@ import psycopg
 from tasks.postgres.quoting import quote_identifier, show_identifier, show_qualified
 from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.events import Finding
+from tasks.runner.ledger.guard import compose
 from tasks.runner.ledger.tables import TABLES
 
 if TYPE_CHECKING:
+    from tasks.runner.ledger.layout import Rows
     from tasks.runner.ledger.reading import Ledger
 
 _MOST_NAMED = 3
@@ -21,7 +23,8 @@ _LEDGERS = """
 SELECT n.nspname::text, has_schema_privilege(n.oid, 'USAGE'), array_agg(c.relname::text ORDER BY c.relname),
        current_user::text
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relname = ANY (%s) AND c.relkind IN ('r', 'p') AND n.nspname <> %s AND n.nspname !~ '^pg_(temp|toast)'
+ WHERE c.relname = ANY (%(tables)s::text[]) AND c.relkind IN ('r', 'p') AND n.nspname <> %(schema)s
+   AND n.nspname !~ '^pg_(temp|toast)'
  GROUP BY n.oid, n.nspname
 HAVING bool_or(c.relname = 'schema_migrations') AND bool_or(c.relname IN ('schema_migrations_log', 'schema_migrations_meta'))
  ORDER BY n.nspname
@@ -43,7 +46,16 @@ class DistantLedger:
 
 def find_distant_ledgers(connection: psycopg.Connection, ledger: Ledger) -> tuple[DistantLedger, ...]:
     """Return the ledgers in other schemas than that of `ledger`."""
-    rows = connection.execute(_LEDGERS, [list(TABLES), ledger.schema])
+    return build_distant_ledgers(connection, connection.execute(compose_distant_ledgers(connection, ledger)).fetchall())
+
+
+def compose_distant_ledgers(connection: psycopg.Connection, ledger: Ledger) -> bytes:
+    """Return the query whose rows `build_distant_ledgers` takes."""
+    return compose(connection, _LEDGERS, {"tables": list(TABLES), "schema": ledger.schema})
+
+
+def build_distant_ledgers(connection: psycopg.Connection, rows: Rows) -> tuple[DistantLedger, ...]:
+    """Return the ledgers in other schemas from the rows of their query."""
     path = tuple(find_schemas(connection))
     return tuple(DistantLedger(schema, usable, tuple(tables), user, path) for schema, usable, tables, user in rows)
 

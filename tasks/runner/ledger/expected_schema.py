@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, TypeVar
 import psycopg
 from psycopg import sql
 
-from tasks.runner.ledger.guard import write_guarded
+from tasks.runner.database.session import run_sql
+from tasks.runner.ledger.guard import compose_guarded
 from tasks.runner.ledger.reading import Ledger
 
 if TYPE_CHECKING:
@@ -131,11 +132,12 @@ def read_sum(connection: psycopg.Connection) -> int | None:
     return None if catalog is None else sum_catalog(catalog)
 
 
-def _mark(connection: psycopg.Connection) -> SchemaMark | None:
-    """Return the mark of a schema, or None if the role may not read all of the catalog."""
+def _read_marked(connection: psycopg.Connection) -> tuple[int | None, SchemaMark | None]:
+    """Return the sum of a schema as `read_sum` does, and its mark, None if the role may not read all of the catalog."""
     from tasks.catalog import mark_schema
 
-    return _unless_refused(connection, lambda: mark_schema(connection))
+    catalog, mark = _unless_refused(connection, lambda: mark_schema(connection, lock_timeout=_LOCK_TIMEOUT)) or (None, None)
+    return None if catalog is None else sum_catalog(catalog), mark
 
 
 def _find_additions(connection: psycopg.Connection, mark: SchemaMark) -> Additions | None:
@@ -167,30 +169,39 @@ class ExpectationWriter:
 
     def begin(self, connection: psycopg.Connection) -> None:
         """Record that a run is in progress, so that one that dies does not count as drift; raises psycopg.Error."""
+        text = self.compose_beginning(connection)
+        if text:
+            run_sql(connection, text)
+
+    def compose_beginning(self, connection: psycopg.Connection) -> str:
+        """Return the SQL that `begin` runs, empty if there is nothing to record."""
         if not self._watch:
-            if self._ledger.expected:
-                self._write(connection, None)
-            return
+            return self._compose(connection, None) if self._ledger.expected else ""
         if self._ledger.expected == UNCOMPARED:
-            return
+            return ""
         self._active = True
         known = parse_expectation(self._ledger.expected)
         if known is None or known.open:
             self._opened = known or Expectation(0, open=True)
         else:
-            mark = _mark(connection)
-            now = read_sum(connection)
+            now, mark = _read_marked(connection)
             self._opened = known.begin(now) if now is not None else None
             self._read = (mark, now) if mark is not None and now is not None else None
-        self._write(connection, self._opened)
+        return self._compose(connection, self._opened)
 
     def settle(self, connection: psycopg.Connection) -> None:
         """Record the expectation after the run, if `begin` was called and the session is alive; the run does not depend on it."""
-        if not self._active:
-            return
         with suppress(psycopg.Error):
-            now = None if self._opened is None else self._read_again(connection)
-            self._write(connection, None if self._opened is None or now is None else self._opened.settle(now))
+            text = self.compose_settlement(connection)
+            if text:
+                run_sql(connection, text)
+
+    def compose_settlement(self, connection: psycopg.Connection) -> str:
+        """Return the SQL that `settle` runs, empty if there is nothing to record; raises psycopg.Error."""
+        if not self._active:
+            return ""
+        now = None if self._opened is None else self._read_again(connection)
+        return self._compose(connection, None if self._opened is None or now is None else self._opened.settle(now))
 
     def _read_again(self, connection: psycopg.Connection) -> int | None:
         """Return the sum of the schema after the run; only what was added is read, if nothing changed otherwise."""
@@ -202,15 +213,21 @@ class ExpectationWriter:
             return read_sum(connection)
         if not added:
             return self._read[1]
-        found = exclude_tool_tables(read_catalog(connection, lock_timeout=_LOCK_TIMEOUT, only=added.relations))
+        found = exclude_tool_tables(
+            read_catalog(connection, lock_timeout=_LOCK_TIMEOUT, only=added.relations, known=added.classes)
+        )
         new = sum_objects((*key, definition) for key, definition in found.list_unordered() if added.include(key))
         return (self._read[1] + new) % _MODULUS
 
-    def _write(self, connection: psycopg.Connection, expectation: Expectation | None) -> None:
-        """Write an expectation; after None, only the next run can record one again."""
-        _write_meta(connection, self._ledger, "" if expectation is None else expectation.write())
+    def _compose(self, connection: psycopg.Connection, expectation: Expectation | None) -> str:
+        """Return the SQL that writes an expectation; after None, only the next run can record one again."""
+        return _compose_meta(connection, self._ledger, "" if expectation is None else expectation.write())
 
 
 def _write_meta(connection: psycopg.Connection, ledger: Ledger, value: str) -> None:
+    run_sql(connection, _compose_meta(connection, ledger, value))
+
+
+def _compose_meta(connection: psycopg.Connection, ledger: Ledger, value: str) -> str:
     query = sql.SQL(_UPSERT).format(ledger.table("_meta"))
-    write_guarded(connection, ledger.schema, ["schema_migrations_meta"], query, [META_KEY, value])
+    return compose_guarded(connection, ledger.schema, ["schema_migrations_meta"], query, [META_KEY, value])

@@ -18,6 +18,7 @@ from tasks.runner.ledger.refusal import refuse
 
 if TYPE_CHECKING:
     from tasks.postgres.other_tools import OtherTool
+    from tasks.runner.ledger.layout import Rows
 
 _TABLES = f"""
 SELECT n.nspname::text, c.relname::text, array_agg(a.attname::text),
@@ -83,11 +84,19 @@ def find_other_ledgers(connection: psycopg.Connection) -> Iterator[OtherLedger]:
     A table that this role may not read, or that another session has locked, has no rows, and the reason in `unread`. Raises
     RefusedError before it reads a table through which others could run code.
     """
+    yield from read_other_ledgers(connection, connection.execute(compose_tool_tables(connection)).fetchall())
+
+
+def compose_tool_tables(connection: psycopg.Connection) -> bytes:
+    """Return the query whose rows `read_other_ledgers` takes: the tables with the names of those of other tools."""
     tables = sorted({tool.table for tool in OTHER_TOOLS})
     names = {"tables": tables, "schemas": find_schemas(connection), "owner": read_ledger_owner(connection)}
-    found = connection.execute(compose(connection, _TABLES, names)).fetchall()
-    found.sort(key=lambda row: row[1] != "schema_migrations")
-    for schema, table, columns, is_usual in found:
+    return compose(connection, _TABLES, names)
+
+
+def read_other_ledgers(connection: psycopg.Connection, tables: Rows) -> Iterator[OtherLedger]:
+    """Yield what `find_other_ledgers` does, from the rows of the query for the tables."""
+    for schema, table, columns, is_usual in sorted(tables, key=lambda row: row[1] != "schema_migrations"):
         tool = recognise(table, frozenset(columns))
         if tool is not None:
             faults = () if is_usual else list_faults(connection, schema, [table])

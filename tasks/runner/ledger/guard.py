@@ -112,8 +112,18 @@ def write_guarded(
     values: Sequence[object] | Mapping[str, object],
 ) -> None:
     """Run a statement that writes to tables of a ledger, after their guard, in one round trip."""
-    text = psycopg.ClientCursor(connection).mogrify(query, values)
-    run_sql(connection, f"{compose_guard(schema, tables)};\n{text}")
+    run_sql(connection, compose_guarded(connection, schema, tables, query, values))
+
+
+def compose_guarded(
+    connection: psycopg.Connection,
+    schema: str,
+    tables: Iterable[str],
+    query: sql.Composed,
+    values: Sequence[object] | Mapping[str, object],
+) -> str:
+    """Return a statement that writes to tables of a ledger, after their guard."""
+    return f"{compose_guard(schema, tables)};\n{psycopg.ClientCursor(connection).mogrify(query, values)}"
 
 
 def describe_change(error: psycopg.Error) -> str:

@@ -99,6 +99,21 @@ def compose_layout(connection: psycopg.Connection, schemas: str = "%(schemas)s",
     return compose(connection, _CERTAIN.format(layout=query) if certain else query, values).decode()
 
 
+def fetch_each(connection: psycopg.Connection, queries: Sequence[bytes]) -> list[Rows]:
+    """Return the rows of each of several queries, which are sent in one message."""
+    return take_results(connection.execute(b";\n".join(queries)))
+
+
+def take_results(cursor: psycopg.Cursor[Any]) -> list[Rows]:
+    """Return the rows of each result that has some, from the current one on."""
+    results: list[Rows] = []
+    while True:
+        if cursor.description is not None:
+            results.append(cursor.fetchall())
+        if not cursor.nextset():
+            return results
+
+
 def read_layout(connection: psycopg.Connection) -> LedgerLayout | None:
     """Return the layout of the ledger, None if no schema of search_path exists."""
     row = connection.execute(compose_layout(connection).encode()).fetchone()

@@ -10,10 +10,10 @@ import psycopg
 
 from tasks.postgres.other_tools import OTHER_TOOLS
 from tasks.runner.database.own_connection import OwnConnection, find_own_settings, find_schemas, mark_own
-from tasks.runner.database.session import run_sql
-from tasks.runner.database.session_settings import PROBED_SCHEMAS
+from tasks.runner.database.session import roll_back, run_sql
+from tasks.runner.database.session_settings import PROBED_SCHEMAS, SESSION_DEFAULTS
 from tasks.runner.ledger.guard import LOCK_TIMEOUT, compose, compose_lock
-from tasks.runner.ledger.layout import LedgerLayout, ReadAhead, compose_layout
+from tasks.runner.ledger.layout import LedgerLayout, ReadAhead, compose_layout, take_results
 from tasks.runner.ledger.ownership import is_trusted, read_ledger_owner
 from tasks.runner.ledger.reading import build_empty, compose_queries
 from tasks.runner.ledger.tables import TABLES
@@ -41,6 +41,51 @@ SELECT pg_catalog.json_build_object(
                  FROM ({_compose_candidates(connection, PROBED_SCHEMAS)}) x),
     'layout', (SELECT pg_catalog.row_to_json(x) FROM ({compose_layout(connection, PROBED_SCHEMAS)}) x))
 """
+
+
+def compose_work_probe(connection: psycopg.Connection) -> str:
+    """Return the query that `connect` sends for a session that runs files, for `take_defaults` and `read_with`."""
+    return f"""
+SELECT pg_catalog.json_build_object(
+    'defaults', {SESSION_DEFAULTS},
+    'layout', (SELECT pg_catalog.row_to_json(x) FROM ({compose_layout(connection, PROBED_SCHEMAS)}) x))
+"""
+
+
+def take_defaults(connection: OwnConnection) -> str:
+    """Return the settings with which the session was opened, as SESSION_DEFAULTS reads them."""
+    return str(connection.probed["defaults"])
+
+
+def read_with(connection: psycopg.Connection, query: str, values: Mapping[str, object]) -> Rows:
+    """Return the rows of a query; after it, the message also reads the ledger, for the next call of `read_ledger`.
+
+    That is done if the ledger is a plain one, or there is none, as when the session was opened; else the next call reads it.
+    """
+    text, layout = compose(connection, query, values).decode(), _take_layout(connection)
+    reads = layout is not None and layout.is_plain
+    parts = [text, compose_layout(connection, certain=reads)]
+    if layout is not None and reads:
+        parts += compose_queries(connection, build_empty(layout, read_ledger_owner(connection)))
+    try:
+        found, *results = begin_with(connection, *parts, "COMMIT")
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error:
+        # A table was changed since the session was opened: its rows are read with further checks.
+        roll_back(connection)
+        return connection.execute(text.encode()).fetchall()
+    if isinstance(connection, OwnConnection):
+        connection.ahead = _build_ahead(layout if reads else None, results)
+    return found
+
+
+def begin_with(connection: psycopg.Connection, *parts: str) -> list[Rows]:
+    """Begin a transaction under our own settings, and return the rows of each query of what follows in the same message."""
+    begin = ("BEGIN ISOLATION LEVEL READ COMMITTED", find_own_settings(connection))
+    cursor = psycopg.ClientCursor(connection).execute(";\n".join(filter(None, (*begin, *parts))).encode())
+    mark_own(connection)
+    return take_results(cursor)
 
 
 def begin_reading(connection: psycopg.Connection, *, limit_s: float = math.inf) -> None:
@@ -92,14 +137,8 @@ def _send(connection: psycopg.Connection, tables: Sequence[Table], layout: Ledge
         parts += compose_queries(connection, build_empty(layout, read_ledger_owner(connection)))
     cursor = psycopg.ClientCursor(connection).execute(";\n".join(filter(None, parts)).encode())
     mark_own(connection)
-    results: list[Rows] = []
-    while True:
-        if cursor.description is not None:
-            results.append(cursor.fetchall())
-        if not cursor.nextset():
-            break
     if isinstance(connection, OwnConnection):
-        connection.ahead = _build_ahead(layout if reads else None, results)
+        connection.ahead = _build_ahead(layout if reads else None, take_results(cursor))
 
 
 def _build_ahead(layout: LedgerLayout | None, results: Sequence[Rows]) -> ReadAhead | None:
@@ -117,9 +156,15 @@ def _take_probe(connection: psycopg.Connection) -> tuple[list[Table], LedgerLayo
     if not isinstance(connection, OwnConnection) or connection.probed is None:
         return None
     probed: Mapping[str, Any] = connection.probed
-    connection.probed = None
-    layout = probed["layout"]
-    return [(schema, table) for schema, table in probed["tables"] or ()], LedgerLayout(**layout) if layout else None
+    return [(schema, table) for schema, table in probed["tables"] or ()], _take_layout(connection)
+
+
+def _take_layout(connection: psycopg.Connection) -> LedgerLayout | None:
+    """Return the layout as it was when the session was opened, once."""
+    if not isinstance(connection, OwnConnection) or connection.probed is None:
+        return None
+    layout, connection.probed = connection.probed["layout"], None
+    return LedgerLayout(**layout) if layout else None
 
 
 def _compose_candidates(connection: psycopg.Connection, schemas: str) -> str:

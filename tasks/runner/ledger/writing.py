@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -174,13 +174,18 @@ class Recorder:
         """Prepare statements again before they are used: it is not known whether they still are, or were at all."""
         self._prepared = ""
 
-    def log(self, entry: Entry, *, commits: bool = False, files_write: bool = False) -> None:
+    def forget(self) -> None:
+        """Prepare the statement again before it is used."""
+        self._prepared = ""
+
+    def log(self, entry: Entry, *, commits: bool = False, files_write: bool = False, after: Sequence[str] = ()) -> None:
         """Append a row to the log, and commit the open transaction if `commits`.
 
         `files_write`: files of this run write to schema_migrations too, so no other role may be able to add a trigger there.
+        `after`: SQL that follows the row, in the same message.
         """
         before = compose_guard(self.ledger.schema, ["schema_migrations"], strict=True) if files_write else ""
-        self._run(_LOG + ("; COMMIT" if commits else ""), self._describe(entry), before)
+        self._run(_LOG + ("; COMMIT" if commits else ""), self._describe(entry), before, after)
 
     def record_applied(
         self,
@@ -200,7 +205,7 @@ class Recorder:
         """
         values = {"checksum": texts.up_digest, **texts.describe(self._keep_text), **self._describe(entry)}
         if deallocates:
-            self._prepared = ""
+            self.forget()
         if self._stores_in_parts(values):
             self._store_in_parts(values, before)
             self._record(f"{_APPLIED_WITHOUT_TEXTS}{COMPLETE_OWN_ROW if own_row else ''}", values, "", commits=commits)
@@ -293,12 +298,12 @@ class Recorder:
         """Run the last statement of a step, and commit."""
         self.defaults = self._run(f"{query}{self._returning}{'; COMMIT' if commits else ''}", values, before)
 
-    def _run(self, query: str, values: Mapping[str, object], before: str = "") -> str | None:
+    def _run(self, query: str, values: Mapping[str, object], before: str = "", after: Sequence[str] = ()) -> str | None:
         fitted = self._fit(values).items()
         parts = {name: value if isinstance(value, sql.Composable) else sql.Literal(value) for name, value in fitted}
         text = self._compose(query, parts)
         guard = compose_guard(self.ledger.schema, list_tables(query))
-        return self._send(f"{guard};\n{text}", before)
+        return self._send(";\n".join((guard, text, *filter(None, after))), before)
 
     def _fit(self, values: Mapping[str, object]) -> dict[str, object]:
         """Return values as the database can store them: with escapes for characters that its encoding lacks."""

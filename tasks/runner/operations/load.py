@@ -118,8 +118,7 @@ def _load(
     Plan("load", (), find_faults(connection, ledger, None)).raise_refusals()
     _refuse_nonempty(bool(ledger.checksums), read_catalog(connection))
     if not ledger.current:
-        ensure_ledger(connection, ledger, runner.ledger_readers)
-        ledger = read_ledger(connection)
+        ledger = ensure_ledger(connection, ledger, runner.ledger_readers)
     record_environment(connection, ledger, runner.belonging)
     expecter = ExpectationWriter(ledger, watch=runner.watch_drift)
     try:

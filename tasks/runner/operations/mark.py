@@ -189,8 +189,7 @@ def _write_locked(runner: MigrationRunner, migrations: Migrations, proposal: Rep
                 refuse_changed([identify_proposal(proposal)])
             ledger = read_ledger(connection)
             if not ledger.current:
-                ensure_ledger(connection, ledger, runner.ledger_readers)
-                ledger = read_ledger(connection)
+                ledger = ensure_ledger(connection, ledger, runner.ledger_readers)
             record_environment(connection, ledger, runner.belonging)
             revision, keep = read_revision(runner.migrations_dir), runner.keep_text
             recorder = Recorder(connection, ledger, runner.identity, revision, prepare=False, keep_text=keep)

@@ -199,8 +199,7 @@ def _apply(runner: MigrationRunner, confirmed: list[RepairProposed]) -> None:
                 return
             ledger = read_ledger(connection)
             if not ledger.current:
-                ensure_ledger(connection, ledger, runner.ledger_readers)
-                ledger = read_ledger(connection)
+                ledger = ensure_ledger(connection, ledger, runner.ledger_readers)
             revision, prepare = read_revision(runner.migrations_dir), not is_pooled(connection)
             recorder = Recorder(connection, ledger, runner.identity, revision, prepare, keep_text=runner.keep_text)
             with connection.transaction():

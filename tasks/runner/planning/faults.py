@@ -52,13 +52,13 @@ def find_faults(connection: psycopg.Connection, ledger: Ledger, migrations: Migr
     """
     if ledger.helpers or ledger.checksums:
         return find_damage(connection, ledger)
-    from tasks.runner.ledger.elsewhere import describe_distant_ledgers, find_distant_ledgers
-    from tasks.runner.planning.unrecorded import find_unrecorded
+    from tasks.runner.ledger.elsewhere import describe_distant_ledgers
+    from tasks.runner.planning.unrecorded import find_unrecorded, read_surroundings
 
-    distant = find_distant_ledgers(connection, ledger)
-    if distant:
-        return (describe_distant_ledgers(ledger, distant),)
+    found = read_surroundings(connection, ledger)
+    if found.distant:
+        return (describe_distant_ledgers(ledger, found.distant),)
     try:
-        return tuple(find_unrecorded(connection, migrations)) if migrations else ()
+        return tuple(find_unrecorded(connection, migrations, found)) if migrations else ()
     except FilesError:
         return ()  # the plan reports it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -11,14 +12,20 @@ from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.errors import FilesError
 from tasks.runner.events import Finding
 from tasks.runner.files.checkout import read_source
-from tasks.runner.ledger.foreign import find_other_ledgers
+from tasks.runner.ledger.elsewhere import build_distant_ledgers, compose_distant_ledgers
+from tasks.runner.ledger.foreign import compose_tool_tables, read_other_ledgers
 from tasks.runner.ledger.foreign_versions import map_versions
+from tasks.runner.ledger.guard import compose
+from tasks.runner.ledger.layout import fetch_each
 from tasks.runner.ledger.renames import read_renames
 from tasks.runner.parsing.created_tables import list_created_tables
 
 if TYPE_CHECKING:
     from tasks.runner.files.checkout import Migrations
+    from tasks.runner.ledger.elsewhere import DistantLedger
     from tasks.runner.ledger.foreign import OtherLedger
+    from tasks.runner.ledger.layout import Rows
+    from tasks.runner.ledger.reading import Ledger
 
 _MOST_NAMED = 5
 _ADOPT = (
@@ -37,9 +44,26 @@ SELECT n.nspname::text, c.relname::text, n.nspname = ANY (%(path)s::text[])
 _ANY_TABLE = f"SELECT EXISTS ({_TABLES})"
 
 
-def find_unrecorded(connection: psycopg.Connection, migrations: Migrations) -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a database without a ledger has instead; `tool_tables` are for `read_other_ledgers`."""
+
+    distant: tuple[DistantLedger, ...]
+    has_tables: bool
+    tool_tables: Rows
+
+
+def read_surroundings(connection: psycopg.Connection, ledger: Ledger) -> Surroundings:
+    """Read in one round trip what a database has that has no ledger where search_path leads."""
+    any_table = compose(connection, _ANY_TABLE, {"names": None, "path": find_schemas(connection)})
+    queries = (compose_distant_ledgers(connection, ledger), any_table, compose_tool_tables(connection))
+    distant, exists, tool_tables = fetch_each(connection, queries)
+    return Surroundings(build_distant_ledgers(connection, distant), bool(exists[0][0]), tool_tables)
+
+
+def find_unrecorded(connection: psycopg.Connection, migrations: Migrations, found: Surroundings) -> Iterator[Finding]:
     """Yield refusals for a database without a ledger that has tables, or another tool's record, of these migrations."""
-    tables = list(_list_tables(connection, migrations))
+    tables = list(_list_tables(connection, migrations)) if found.has_tables else []
     if tables:
         more = f" and {len(tables) - _MOST_NAMED} more" if len(tables) > _MOST_NAMED else ""
         named = ", ".join(f"{table} ({version})" for table, version in tables[:_MOST_NAMED])
@@ -51,7 +75,7 @@ def find_unrecorded(connection: psycopg.Connection, migrations: Migrations) -> I
             hint=_ADOPT,
         )
         return
-    for other in _read_records(connection):
+    for other in _read_records(connection, found.tool_tables):
         renames = read_renames(migrations.folder, migrations.checksums)
         matched = map_versions(other, migrations.checksums, renames).matched
         where = f"{other.schema}.{other.tool.table}"
@@ -76,9 +100,6 @@ def find_unrecorded(connection: psycopg.Connection, migrations: Migrations) -> I
 def _list_tables(connection: psycopg.Connection, migrations: Migrations) -> Iterator[tuple[str, str]]:
     """Yield each table that exists and that a file creates, with the version of the first such file."""
     path = find_schemas(connection)
-    exists = connection.execute(_ANY_TABLE, {"names": None, "path": path}).fetchone()
-    if exists is None or not exists[0]:
-        return
     created = list(_list_created(migrations))
     # A name that no file contains may have bytes that the server cannot send.
     existing = connection.execute(_TABLES, {"names": [name for _, _, name in created], "path": path}).fetchall()
@@ -104,11 +125,13 @@ def _list_created(migrations: Migrations) -> Iterator[tuple[str, tuple[str, ...]
             yield version, tuple(schemas), name
 
 
-def _read_records(connection: psycopg.Connection) -> tuple[OtherLedger, ...]:
+def _read_records(connection: psycopg.Connection, tables: Rows) -> tuple[OtherLedger, ...]:
     """Return the records of other tools; none if one of them has values that cannot be read."""
+    if not tables:
+        return ()
     try:
         with connection.transaction():
-            return tuple(find_other_ledgers(connection))
+            return tuple(read_other_ledgers(connection, tables))
     except psycopg.Error:
         if connection.closed or connection.broken:
             raise

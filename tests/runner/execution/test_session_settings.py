@@ -145,6 +145,13 @@ def test_a_file_sees_the_policies_of_its_role(operator: Operator, role: str) -> 
     assert operator.database.query("TABLE b") == []
 
 
+def test_a_role_that_may_not_read_the_defaults_of_sessions_runs_its_files(operator: Operator, role: str) -> None:
+    operator.database.execute("REVOKE SELECT ON pg_catalog.pg_db_role_setting FROM PUBLIC")
+    operator.write_tables(A, B)
+    runner = make_runner_at(operator, make_conninfo(operator.database.url, user=role))
+    assert list_done(migrate(runner, MigrateGoal())) == [A, B]
+
+
 def test_no_transaction_is_open_while_files_are_parsed(operator: Operator) -> None:
     operator.write(A, "CREATE TABLE a (id int);\n" + "INSERT INTO a VALUES (1);\n" * 8_000)
     runner = operator.make_runner()

@@ -1,14 +1,16 @@
 """How many round trips a run makes beside those of its files: over a slow network, they are its time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from tasks.runner import MigrationRunner
+from tasks.runner.errors import RefusedError
+from tasks.runner.ledger.layout import Rows
 from tasks.runner.ledger.reading import read_ledger
-from tasks.runner.ledger.snapshot import begin_reading
+from tasks.runner.ledger.snapshot import begin_reading, read_with
 from tasks.runner.operations.migrate import migrate
 from tasks.runner.operations.status import read_status
 from tasks.runner.planning.choice import MigrateGoal
@@ -21,11 +23,13 @@ CALLS: dict[str, Callable[[MigrationRunner], object]] = {
     "a health check": lambda runner: runner.is_current(),
 }
 
+NOTHING = "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
 
-def write_files(folder: Path) -> None:
+
+def write_files(folder: Path, count: int = 3) -> None:
     up = folder / "up"
     up.mkdir(parents=True, exist_ok=True)
-    for number in range(3):
+    for number in range(count):
         (up / f"2026010100000{number}_t{number}.sql").write_text(f"CREATE TABLE t{number} (id int);\n")
 
 
@@ -36,6 +40,21 @@ def test_connecting_and_reading_the_ledger_take_three_turns(tmp_path: Path, data
     with start_relay(tmp_path / "relay", database) as relay:
         CALLS[what](MigrationRunner(relay.url, migrations_dir=tmp_path / "migrations"))
         assert relay.turns <= most
+
+
+@pytest.mark.parametrize(("before", "most"), [(0, 20), (2, 18)], ids=["a fresh run", "a run on an existing ledger"])
+def test_a_run_takes_a_limited_number_of_turns_and_one_more_for_each_file(
+    tmp_path: Path, database: Database, before: int, most: int
+) -> None:
+    """Before and after the files: connecting three times, the lock, the ledger, the expected schema, the log."""
+    write_files(tmp_path / "migrations", before)
+    if before:
+        MigrationRunner(database.url, migrations_dir=tmp_path / "migrations").run_migrations()
+    write_files(tmp_path / "migrations", before + 3)
+    with start_relay(tmp_path / "relay", database) as relay:
+        events = list(migrate(MigrationRunner(relay.url, migrations_dir=tmp_path / "migrations"), MigrateGoal()))
+        assert sum(event.kind == "step_finished" for event in events) == 3
+        assert relay.turns - 3 <= most
 
 
 def test_a_ledger_that_was_changed_since_the_probe_is_read_again(
@@ -55,3 +74,27 @@ def test_a_ledger_that_was_changed_since_the_probe_is_read_again(
         ledger = read_ledger(connection)
     assert "_seeds" not in ledger.helpers
     assert list(ledger.checksums) == ["20260101000000_t0", "20260101000001_t1", "20260101000002_t2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("ALTER TABLE schema_migrations_seeds RENAME TO seeds_of_before", "schema_migrations_seeds is missing"),
+        (f"{NOTHING}; CREATE TRIGGER t BEFORE INSERT ON schema_migrations EXECUTE FUNCTION nothing()", "has a trigger"),
+    ],
+    ids=["renamed", "trigger"],
+)
+def test_a_ledger_that_was_changed_since_the_session_of_the_run_was_opened_is_read_again(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch, change: str, found: str
+) -> None:
+    write_files(tmp_path / "migrations", 1)
+    MigrationRunner(database.url, migrations_dir=tmp_path / "migrations").run_migrations()
+    write_files(tmp_path / "migrations", 2)
+
+    def change_before(connection: psycopg.Connection, query: str, values: Mapping[str, object]) -> Rows:
+        database.execute(change)
+        return read_with(connection, query, values)
+
+    monkeypatch.setattr("tasks.runner.execution.locked_run.read_with", change_before)
+    with pytest.raises(RefusedError, match=found):
+        MigrationRunner(database.url, migrations_dir=tmp_path / "migrations").run_migrations()
