@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -90,8 +90,7 @@ _MOST = 500
 """With more additions, it takes no longer to read the whole schema."""
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaMark:
+class SchemaMark(NamedTuple):
     """The number of rows of a catalog, the roles in it, and the oldest transaction that was running when they were counted."""
 
     rows: int
@@ -99,8 +98,7 @@ class SchemaMark:
     oldest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Additions:
+class Additions(NamedTuple):
     """The tables, views, indexes and sequences that were added to a schema which did not change otherwise; false if none were."""
 
     names: frozenset[str] = frozenset()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tasks.config.files import EnvFile, read_environment_file, read_shared_file
 from tasks.config.timeouts import DEFAULT_TIMEOUTS, Timeouts, read_timeouts
-from tasks.postgres.masking import EXAMPLE_URL
+from tasks.postgres.secret_words import EXAMPLE_URL
 from tasks.runner.command_lines import is_environment_name, show_name
 from tasks.runner.errors import UsageError
 from tasks.runner.setting_names import describe_process_misspellings, find_setting

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.console.cells import clean, clean_lines
 from tasks.console.lines import INDENT, Line, count, describe_state, format_active_run, format_time, hang
@@ -112,8 +111,7 @@ def format_below(event: StatusesRead) -> list[Line]:
     return lines
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """The state of one version in one environment, with its row if there is one.
 
     `kind` is a state, or failed (the last attempt failed), none (the version is unknown there), or unreached.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tasks.console.cells import clean, clean_lines, first_line
 from tasks.runner.command_lines import compose_command
@@ -19,16 +18,14 @@ _MINUTE_S, _HOUR_S = 60, 3600
 _MOMENT = len("2025-01-01T00:00:00")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line of text; a terminal colours it by its role."""
 
     text: str
     role: Role = "plain"
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(NamedTuple):
     """How events are printed: how verbose, how wide in cells, and the noun for the files."""
 
     verbose: bool = False

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from tasks.console.lines import Line
 
 _PERCENT_STEP = 10
+_REPEATED = frozenset({"waiting", "lock_awaited", "index_advanced"})
+"""The kinds of events that repeat. A kind, because the classes are imported only by a run that emits them."""
+_JOINED = frozenset({"retried", "step_failed", "error_raised"})
+"""The kinds of events that are printed as what was printed before requires."""
 
 
 def describe(event: events.Event, *, verbose: bool = False) -> list[str]:
@@ -125,6 +129,8 @@ class Announcement:
     def format(self, event: events.Event, style: Style) -> list[Line]:
         """Return the lines for an event, with those of a failed step that was deferred, unless this is its error."""
         last, self._last = self._last, event
+        if event.kind not in _JOINED and (last is None or last.kind not in _JOINED):
+            return format_event(event, style)
         if isinstance(event, events.Retried):
             before, self._retried = self._retried, event
             if before and _is_repeated(before, event):
@@ -147,6 +153,8 @@ class Repeats:
 
     def is_news(self, event: events.Event) -> bool:
         """Return True if an event is to be printed, given those before it."""
+        if event.kind not in _REPEATED:
+            return True
         match event:
             case events.Waiting(version, line, seconds_s, blockers):
                 pids = tuple(blocker.pid for blocker in blockers)

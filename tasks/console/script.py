@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.console import JsonReport, PlainReport, print_events
 from tasks.console.boundary import check_packages, explain
 from tasks.console.cells import clean
-from tasks.console.command_parser import CommandParser, CommandParsers
+from tasks.console.command_parser import CommandFlags, CommandParsers
 from tasks.console.heartbeat import send_heartbeats
 from tasks.console.prompts import choose_confirm
 from tasks.console.sql_files import SQL_HELP, STDOUT, keep_script
@@ -110,7 +110,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str], project: Path) ->
 
 
 def _build_parser() -> CommandParsers:
-    common = CommandParser(add_help=False)
+    common = CommandFlags("")
     common.add_argument("--json", action="store_true", help="print JSON lines on stdout and nothing else")
     common.add_argument(
         "--verbose",
@@ -129,7 +129,7 @@ def _build_parser() -> CommandParsers:
         internal=_INTERNAL,
     )
 
-    def add(name: str, text: str, *flags: str) -> CommandParser:
+    def add(name: str, text: str, *flags: str) -> CommandFlags:
         command = parsers.add(name, text, common)
         for flag in flags:
             command.add_argument(flag, action="store_true", help=_SWITCHES[flag])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class OtherTool:
+class OtherTool(NamedTuple):
     """The table of a tool; `version`, `label` and the fields after them are SQL expressions over its columns."""
 
     name: str
@@ -187,8 +186,7 @@ OTHER_TOOLS = (
 """The more specific first: the first tool whose columns exist is used."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolTable:
+class ToolTable(NamedTuple):
     """A further table of a tool, or one whose records are not read; it has these columns, and no more if `exact`."""
 
     table: str

@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tasks.postgres.encodings import SQL_ASCII, can_represent
-from tasks.postgres.tokens import COMMENTS, tokenize
 
 if TYPE_CHECKING:
     from tasks.postgres.tokens import Token
@@ -30,6 +29,8 @@ def fit_comments(text: str, encoding: str) -> str:
     """
     if can_represent(text, encoding):
         return text
+    from tasks.postgres.tokens import tokenize
+
     pieces: list[str] = []
     statement: list[Token] = []
     for token in tokenize(text):
@@ -41,6 +42,8 @@ def fit_comments(text: str, encoding: str) -> str:
 
 
 def _fit_statement(statement: list[Token], encoding: str) -> Iterable[str]:
+    from tasks.postgres.tokens import COMMENTS
+
     is_code = _contains_code([token.text.lower() for token in statement if token.kind not in ("space", *COMMENTS)])
     for token in statement:
         if token.kind in COMMENTS:

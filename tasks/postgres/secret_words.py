@@ -11,6 +11,8 @@ import re
 
 HIDDEN = "***"
 """What replaces a secret."""
+EXAMPLE_URL = "postgresql://user:password@host:5432/database"
+"""The URL in messages; it contains no secret."""
 _ANYWHERE = ("passwd", "password", "passwort", "passphrase", "passcode", "pgpass", "secret", "token", "credential")
 """Words that count within any other."""
 _APART = ("pwd", "pw", "jwt", "bearer", "pass", "crypt", "encrypt", "decrypt", "hmac", "pgp_")

@@ -197,24 +197,6 @@ SECTION_MARKS = (
 )
 """The first tool whose marks a file has is used; the last two match words that many tools and people use."""
 
-_WORDS = ("down", "undo", "rollback", "revert", "backward", "drop below")
-_COMMENT = re.compile(rf"(?:--|#|/\*)[^\r\n]*(?:{'|'.join(_WORDS)})|/\*\s*liquibase\s*rollback")
-
-
-def may_have_marks(lowered: str) -> bool:
-    """Return True if a text in lower case has a comment with a word that each down mark has one of."""
-    if not any(word in lowered for word in _WORDS) or not any(sign in lowered for sign in ("--", "#", "/*")):
-        return False
-    return _COMMENT.search(lowered) is not None
-
-
-def may_have_marks_in(data: bytes) -> bool:
-    """Return True if bytes contain a word that each down mark has one of."""
-    if not any(sign in data for sign in (b"--", b"#", b"/*")):
-        return False
-    lowered = data.lower()
-    return any(word.encode() in lowered for word in _WORDS)
-
 
 @cache
 def compile_mark(pattern: str, *, loose: bool = False) -> re.Pattern[str] | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.runner.redaction import redact, redact_line
-
 if TYPE_CHECKING:
     from tasks.runner.events import ErrorRaised, Event
 
@@ -107,6 +105,7 @@ class Interruption(KeyboardInterrupt):
 def describe_error(error: RunnerError, url: str) -> ErrorRaised:
     """Return an error as the event that the report prints, with passwords redacted."""
     from tasks.runner.events import ErrorRaised
+    from tasks.runner.redaction import redact, redact_line
 
     place = error.place or Place("")
     source, column = redact_line(place.source, place.column, url)

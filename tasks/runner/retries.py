@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LOCK_TIMED_OUT = "55P03"
 RETRIED_SQLSTATES = {LOCK_TIMED_OUT: "lock not available", "40P01": "deadlock", "40001": "serialization failure"}
 """The errors after which the same transaction may succeed: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """The limits of waiting: the lock_timeout, how often a transaction is attempted, and how long to wait for another run.
 
     `patience_ms` is how long a segment is held back in total, while other transactions have its locks; with 0, it never is.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.runner.settings import (
     ENVIRONMENT_FILE,
@@ -54,8 +53,7 @@ _FEWEST_LETTERS = 8
 _FAMILY = f"FLY_APP_{FAMILY_SUFFIX}"
 
 
-@dataclass(frozen=True, slots=True)
-class Misspelling:
+class Misspelling(NamedTuple):
     """A name that is not a setting but looks like one, and the setting that is nearest to it."""
 
     name: str

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from tasks.postgres.masking import EXAMPLE_URL
+from tasks.postgres.secret_words import EXAMPLE_URL
 from tasks.runner.errors import RunnerError, UsageError
 from tasks.runner.retries import RetryPolicy
 from tasks.runner.urls import find_fault
@@ -28,8 +28,7 @@ FIXED_ENVIRONMENTS = (LOCAL, "dev", "staging", "prod")
 """The environments that every project has; others have a file .env.<environment>."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """A setting: its name, the type of its value, what it is for, and the places where it may be set."""
 
     name: str
@@ -108,8 +107,11 @@ _UNDECODABLE = re.compile("[\ud800-\udfff]")
 _LONGEST_MS = 24 * 60 * 60_000
 
 
-@dataclass(frozen=True, slots=True)
-class RawSettings:
+KEEP_TEXT = 8 * 1024**2
+"""The bytes of a file up to which the ledger stores its text, where nothing else is set."""
+
+
+class RawSettings(NamedTuple):
     """Settings as they were written."""
 
     values: Mapping[str, str]
@@ -143,7 +145,7 @@ class Settings:
     """The roles that may read the log and the metadata of the ledger."""
     max_blocking_s: float = 30.0
     """How long a statement may keep all queries out of a table of a guarded environment, by its forecast."""
-    keep_text: int = 8 * 1024**2
+    keep_text: int = KEEP_TEXT
     """The bytes of a file up to which the ledger stores its text."""
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from tasks.postgres.secret_words import OPTION_NAMES, OPTION_VALUES
 
@@ -25,8 +24,7 @@ LEDGER_TABLES = (
 """The tables of the ledger, which are ignored in every schema, with everything that belongs to them."""
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectClass:
+class ObjectClass(NamedTuple):
     """A class of objects, and how it is read.
 
     `query` returns rows of kind, name, parent and definition; a row without a definition is ignored (another session dropped the

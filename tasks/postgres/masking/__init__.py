@@ -2,7 +2,6 @@
 
 from tasks.postgres.masking.differences import diff_masked
 from tasks.postgres.masking.masked import (
-    EXAMPLE_URL,
     LONG,
     Masked,
     find_in_urls,
@@ -13,7 +12,7 @@ from tasks.postgres.masking.masked import (
     mask_urls,
     replace_spans,
 )
-from tasks.postgres.secret_words import HIDDEN
+from tasks.postgres.secret_words import EXAMPLE_URL, HIDDEN
 
 __all__ = [
     "EXAMPLE_URL",

@@ -16,10 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tasks.postgres.masking.spans import Secret, find_in_prose, find_secrets
-from tasks.postgres.secret_words import HIDDEN, speaks_of_secrets
-
-EXAMPLE_URL = "postgresql://user:password@host:5432/database"
-"""The URL in messages; it contains no secret."""
+from tasks.postgres.secret_words import EXAMPLE_URL, HIDDEN, speaks_of_secrets
 
 LONG = 1024 * 1024
 """The characters above which a text is long: tasks.postgres.masking.long_texts."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import cycle
+from typing import NamedTuple
 
 import psycopg
 from psycopg import pq
@@ -16,8 +16,7 @@ _STOP_EARLY = {"channel_binding": "-"}
 """An invalid value, at which libpq stops after it has resolved the address and before it connects."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """What libpq makes of a URL, the PG… variables of the environment, a service file and its defaults.
 
     `options` are the parameters that have a value; `host`, `port`, `user` and `database` those of the first server.

@@ -17,10 +17,9 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
-from tasks.postgres.masking import EXAMPLE_URL
+from tasks.postgres.secret_words import EXAMPLE_URL
 from tasks.runner.database.addresses import describe_database
 from tasks.runner.errors import ConnectError, RefusedError
-from tasks.runner.redaction import redact
 
 OLDEST_VERSION = 140000
 """The oldest supported version of PostgreSQL, as server_version_num. Older ones get no more fixes:
@@ -88,6 +87,8 @@ def build_too_old_error(version: int, url: str) -> RefusedError:
 
 def build_connect_error(error: psycopg.Error | UnicodeError, url: str, parameters: dict[str, str]) -> ConnectError:
     """Return the error for a connection that failed; it never contains the password."""
+    from tasks.runner.redaction import redact
+
     text = str(error).strip()
     for prefix in _PREFIXES:
         text = text.removeprefix(prefix)

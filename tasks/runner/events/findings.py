@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+AFTER_DEPLOY = "after-deploy"
+"""The kind of a finding for a file that runs after the deployment of the application, and the directive that marks it."""
 NOT_COMPARED = "not compared"
 """The kind of a finding for a schema of which it is not known whether it has drifted."""
 NOT_KNOWN = "not known"

@@ -16,10 +16,10 @@ from tasks.runner.execution.lock_times import LockTimes
 from tasks.runner.execution.work_session import WorkSession
 from tasks.runner.identity import Identity
 from tasks.runner.ledger.environment_label import Belonging
-from tasks.runner.ledger.vouching import KEEP_TEXT
 from tasks.runner.ledger.writing import Recorder
 from tasks.runner.parsing import Script
 from tasks.runner.retries import RetryPolicy
+from tasks.runner.settings import KEEP_TEXT
 from tasks.runner.signals import Stop
 
 

@@ -22,12 +22,12 @@ from tasks.runner.ledger.reading import read_ledger
 from tasks.runner.ledger.renames import read_renames
 from tasks.runner.ledger.snapshot import begin_reading, compose_probe
 from tasks.runner.ledger.view import view_ledger
-from tasks.runner.ledger.vouching import KEEP_TEXT
 from tasks.runner.planning.choice import MigrateGoal, RollbackGoal
 from tasks.runner.planning.currency import is_current
 from tasks.runner.planning.plan import Plan
 from tasks.runner.planning.unverified import build_unverified_error, list_unverified
 from tasks.runner.retries import RetryPolicy
+from tasks.runner.settings import KEEP_TEXT
 from tasks.runner.signals import Stop
 
 if TYPE_CHECKING:

@@ -10,25 +10,25 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from tasks.postgres.section_marks import may_have_marks, may_have_marks_in
+from tasks.postgres.section_words import may_have_marks, may_have_marks_in
 from tasks.runner.errors import FilesError, Place, RefusedError
+from tasks.runner.events import AFTER_DEPLOY
 from tasks.runner.files.checksums import combine_checksums, list_checksums
-from tasks.runner.files.decoding import decode_source
 from tasks.runner.files.versions import describe_fault, path_of
-from tasks.runner.parsing.directives import AFTER_DEPLOY, read_header
-from tasks.runner.parsing.large.text import BLOCK, LARGE_FILE, LargeText, load
-from tasks.runner.parsing.sections import read_sections
-from tasks.runner.parsing.source_text import ScriptError, take_text
+
+if TYPE_CHECKING:
+    from tasks.runner.parsing.large.text import LargeText
 
 _BLOCK = 64 * 1024
 _LONGEST_WORD = 16
+_AFTER_DEPLOY = AFTER_DEPLOY.encode()
 _BESIDE_FOLDERS = {"schema.sql"}
 """Files of this tool beside up/ and down/."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(NamedTuple):
     """The text of a file, with the checksum of the same bytes, and notes about its encoding.
 
     `same` are the checksums that it has with other line ends, or with a byte order mark.
@@ -50,7 +50,7 @@ class SourceFile:
     @property
     def text(self) -> str:
         """Return the text, which is read now if the file is large."""
-        return load(self.content)
+        return self.content if isinstance(self.content, str) else self.content.load()
 
     @property
     def name(self) -> str:
@@ -62,7 +62,7 @@ class SourceFile:
         if checksum == self.checksum:
             return True
         same = self.same
-        if same is None and isinstance(self.content, LargeText):
+        if same is None and not isinstance(self.content, str):
             same = combine_checksums(self.content.read_blocks(0, self.content.size))
         return checksum in (same or ())
 
@@ -109,7 +109,7 @@ class Migrations:
             return True
         try:
             with self.up_path(version).open("rb") as file:
-                variants = combine_checksums(iter(partial(file.read, BLOCK), b""))
+                variants = combine_checksums(iter(partial(file.read, _BLOCK), b""))
         except (OSError, RefusedError):
             return False
         return self.checksums[version] in variants and any(each.startswith(checksum) for each in variants)
@@ -195,7 +195,7 @@ def _hash_file(name: str, folder_descriptor: int) -> tuple[str, bool]:
 
 
 def _may_have_marks(data: bytes) -> bool:
-    return may_have_marks_in(data) or AFTER_DEPLOY.encode() in data.lower()
+    return may_have_marks_in(data) or _AFTER_DEPLOY in data.lower()
 
 
 def _read_marked(folder: Path, names: Iterable[str]) -> Iterator[tuple[str, SourceFile]]:
@@ -211,7 +211,11 @@ def find_both_directions(sources: Mapping[str, SourceFile]) -> dict[str, str]:
     for version, source in sources.items():
         # One that may have marks was read whole.
         text = source.content if isinstance(source.content, str) else ""
-        sections = read_sections(text) if may_have_marks(text.lower()) else None
+        if not may_have_marks(text.lower()):
+            continue
+        from tasks.runner.parsing.sections import read_sections
+
+        sections = read_sections(text)
         if sections is not None and sections.has_up and sections.has_down:
             found[version] = f"{source.shown}:{sections.down_line} begins a down section of {sections.tool}"
     return found
@@ -219,8 +223,11 @@ def find_both_directions(sources: Mapping[str, SourceFile]) -> dict[str, str]:
 
 def _runs_after_deploy(source: SourceFile) -> bool:
     """Return True for a file with the directive; one with a wrong directive is reported where it is parsed."""
+    from tasks.runner.parsing.directives import read_header
+    from tasks.runner.parsing.source_text import ScriptError, take_text
+
     with suppress(ScriptError):
-        if isinstance(source.content, LargeText):
+        if not isinstance(source.content, str):
             from tasks.runner.parsing.large.script import read_large_header
 
             return read_large_header(source.content).after_deploy
@@ -233,6 +240,9 @@ def read_source(path: Path) -> SourceFile:
 
     Raises FilesError if it cannot be read, or if it is not certain which characters its bytes are.
     """
+    from tasks.runner.files.decoding import decode_source
+    from tasks.runner.parsing.large.text import LARGE_FILE
+
     shown = show_path(path)
     try:
         if path.stat().st_size > LARGE_FILE:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -41,7 +40,7 @@ def read_seed_files(folder: Path, environment: str = "") -> tuple[SourceFile, ..
             tuple(problems),
             hint="Seeds are named NNN_description.sql, for example 001_users.sql. Names that begin with _ are ignored.",
         )
-    return tuple(replace(read_source(path), environment=part) for path, part in found)
+    return tuple(read_source(path)._replace(environment=part) for path, part in found)
 
 
 def list_seed_folders(folder: Path) -> tuple[str, ...]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
 
-from tasks.runner.database.activity import shorten_query
 from tasks.runner.database.lock_holder import LOCK_HOLDER, find_run_id
 from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.database.session_settings import AT_WORK
-from tasks.runner.events import ActiveRun
 from tasks.runner.ledger.guard import compose, compose_guard
 from tasks.runner.ledger.ownership import IS_INERT, is_trusted, read_ledger_owner
+
+if TYPE_CHECKING:
+    from tasks.runner.events import ActiveRun
 
 _TABLE = "schema_migrations_log"
 _HOLDER = f"""
@@ -58,6 +60,9 @@ def read_active_run(connection: psycopg.Connection) -> ActiveRun | None:
         row = connection.execute(_NOW).fetchone()
         if row is None:
             return None
+        from tasks.runner.database.activity import shorten_query
+        from tasks.runner.events import ActiveRun
+
         pid, role, application, since, statement, statement_since, blocked_by = row
         known = find_active_run(connection) or ActiveRun(find_run_id(application), "", role, "", since or "")
     except psycopg.Error:
@@ -88,4 +93,8 @@ def find_active_run(connection: psycopg.Connection) -> ActiveRun | None:
         if connection.closed or connection.broken:
             raise
         return None
-    return ActiveRun(*row) if row else None
+    if row is None:
+        return None
+    from tasks.runner.events import ActiveRun
+
+    return ActiveRun(*row)

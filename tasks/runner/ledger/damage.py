@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 from psycopg import sql
 
 from tasks.postgres.quoting import show_qualified
-from tasks.postgres.representable import restore_text
 from tasks.runner.events import Finding
 from tasks.runner.ledger.guard import write_guarded
 from tasks.runner.ledger.history import FOUND
 from tasks.runner.ledger.tables import HELPER_TABLES
-from tasks.runner.ledger.vouching import is_masked
 
 if TYPE_CHECKING:
     from tasks.runner.ledger.reading import Ledger
@@ -55,8 +52,7 @@ SELECT EXISTS (SELECT FROM {log} l JOIN {ledger} USING (version)
 _REBUILD = "Rebuild it: inv db.repair"
 
 
-@dataclass(frozen=True, slots=True)
-class LostRow:
+class LostRow(NamedTuple):
     """A row that schema_migrations should have: what the log and the stored texts know of it."""
 
     version: str
@@ -113,6 +109,8 @@ def find_lost_rows(connection: psycopg.Connection, ledger: Ledger) -> tuple[Lost
     names = {"log": ledger.table("_log"), "scripts": ledger.table("_scripts")}
     stored: dict[str, str | None] = {}
     if "_scripts" in ledger.filled:
+        from tasks.postgres.representable import restore_text
+
         stored = {
             version: _find_digest(None if text is None else restore_text(text))
             for version, text in connection.execute(sql.SQL(_STORED).format(**names))
@@ -129,6 +127,8 @@ def find_lost_rows(connection: psycopg.Connection, ledger: Ledger) -> tuple[Lost
 
 def _find_digest(text: str | None) -> str | None:
     """Return the checksum of a stored text, None if it is not that of a file."""
+    from tasks.runner.ledger.vouching import is_masked
+
     return None if text is None or is_masked(text) else hashlib.sha256(text.encode()).hexdigest()
 
 

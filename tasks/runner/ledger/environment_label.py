@@ -7,8 +7,7 @@ when it reaches the same database through a proxy on its own loopback address.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -28,8 +27,7 @@ FLY_NETWORK = ipaddress.ip_network("fdaa::/16")
 """The private networks of Fly. https://fly.io/docs/networking/private-networking/"""
 
 
-@dataclass(frozen=True, slots=True)
-class Belonging:
+class Belonging(NamedTuple):
     """The environment of a run: its name (--env), and its Fly app; each is empty if it is not known."""
 
     name: str = ""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import sql
 
@@ -45,8 +44,7 @@ SELECT r.version, r.checksum, p.id, coalesce(p.action, '')
 that two rows became (a squash, a row that was dropped) counts from the older one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A row of the ledger, and the id of the log row that put it there; None if the log does not know it."""
 
     version: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -47,8 +46,7 @@ _CERTAIN = "SELECT found.*, CAST(CASE WHEN doubtful THEN 'doubtful' END AS pg_ca
 Rows = list[tuple[Any, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerLayout:
+class LedgerLayout(NamedTuple):
     """The schema of the ledger, the columns of schema_migrations and the tables beside it.
 
     `columns` is None if schema_migrations does not exist; `keyed`: its version is a text and its key; `unreadable`: the tables
@@ -68,8 +66,7 @@ class LedgerLayout:
         return self.columns is not None and not self.doubtful and not self.unreadable and bool(self.keyed)
 
 
-@dataclass(frozen=True, slots=True)
-class ReadAhead:
+class ReadAhead(NamedTuple):
     """What the message that began a transaction has read of the ledger: its layout, and the answers about a plain one."""
 
     layout: LedgerLayout | None

@@ -10,8 +10,6 @@ import psycopg
 from tasks.runner.errors import FilesError
 from tasks.runner.files.checkout import read_source
 from tasks.runner.files.checksums import is_same_text
-from tasks.runner.files.decoding import skip_encoding
-from tasks.runner.ledger.vouching import Trust, read_stored
 
 if TYPE_CHECKING:
     from tasks.runner.files.checkout import Migrations
@@ -29,6 +27,8 @@ def ignore_line_ends(connection: psycopg.Connection, ledger: Ledger, migrations:
         for version, recorded in ledger.checksums.items()
         if recorded is not None and files.get(version, recorded) != recorded
     }
+    if not differing:
+        return ledger
     same = {version for version, recorded in differing.items() if migrations.matches(version, recorded)}
     same |= _find_stored(connection, ledger, migrations, differing.keys() - same)
     if not same:
@@ -38,6 +38,9 @@ def ignore_line_ends(connection: psycopg.Connection, ledger: Ledger, migrations:
 
 def _find_stored(connection: psycopg.Connection, ledger: Ledger, migrations: Migrations, versions: set[str]) -> set[str]:
     """Return the versions whose stored text, if it is the one that was applied, is that of the file."""
+    from tasks.runner.files.decoding import skip_encoding
+    from tasks.runner.ledger.vouching import Trust, read_stored
+
     same = set()
     for version, stored in read_stored(connection, ledger, versions).items():
         if stored.up is None or stored.judge_up(ledger.checksums[version]).trust != Trust.VOUCHED:

@@ -8,8 +8,8 @@ writes to it. No query of this module reads such a table: planning one is enough
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from string import Template
+from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -149,8 +149,7 @@ the other table: before PostgreSQL 18 as the user who deleted the row.
 https://www.postgresql.org/docs/current/catalog-pg-depend.html https://www.postgresql.org/docs/18/release-18.html"""
 
 
-@dataclass(frozen=True, slots=True)
-class TableFault:
+class TableFault(NamedTuple):
     """Something by which others could run code through a table, or forge its rows: its kind, its name, and what it calls.
 
     `owner`: who owns it; `user`: the current user; `is_member`: whether the owner is a member of the current user. A fault of the

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import psycopg
 from psycopg import sql
 
-from tasks.postgres.other_tools import recognise
 from tasks.postgres.quoting import quote_identifier, show_identifier, show_qualified
 from tasks.runner.errors import RefusedError
 from tasks.runner.identity import LEDGER_ADDITIONS, LEDGER_FORMAT
@@ -18,10 +17,7 @@ from tasks.runner.ledger.guard import compose, compose_guard
 from tasks.runner.ledger.history import build_records, compose_records, needs_trace
 from tasks.runner.ledger.layout import read_layout, take_ahead
 from tasks.runner.ledger.ownership import list_faults, read_ledger_owner
-from tasks.runner.ledger.privileges import compose_select
-from tasks.runner.ledger.refusal import refuse
 from tasks.runner.ledger.tables import HELPER_TABLES, TABLE, TABLES
-from tasks.runner.redaction import redact_stored
 
 if TYPE_CHECKING:
     from tasks.runner.ledger.layout import LedgerLayout, Rows
@@ -59,8 +55,7 @@ SELECT 'log', version, action, outcome, segments_done, segments_total, segments_
 """What is read of each table beside schema_migrations."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """An unfinished attempt at a version: the segments that it committed, and why it ended if that is known."""
 
     action: str
@@ -158,6 +153,8 @@ def read_ledger(connection: psycopg.Connection, *, partial: bool = False) -> Led
     if layout.doubtful:
         faults = list_faults(connection, layout.schema, TABLES)
         if faults:
+            from tasks.runner.ledger.refusal import refuse
+
             raise refuse(faults)
     if layout.columns is not None:
         _check_shape(layout.schema, layout.columns, keyed=bool(layout.keyed))
@@ -237,6 +234,8 @@ def _add_helpers(ledger: Ledger, found: Iterable[tuple[Any, ...]]) -> Ledger:
         elif what == "filled":
             filled.add(name)
         else:
+            from tasks.runner.redaction import redact_stored
+
             attempts[name] = Attempt(
                 value, outcome, done, total, checksum or "", sqlstate or "", redact_stored(error or ""), at, note or ""
             )
@@ -254,6 +253,8 @@ def _add_helpers(ledger: Ledger, found: Iterable[tuple[Any, ...]]) -> Ledger:
 
 def _refuse_reading(connection: psycopg.Connection, schema: str, unreadable: Iterable[str], *, changes: bool) -> NoReturn:
     """Raise RefusedError for tables that the current user may not read; what `changes` the ledger needs more than that."""
+    from tasks.runner.ledger.privileges import compose_select
+
     tables = [f"{TABLE}{suffix}" for suffix in sorted(unreadable)]
     row = connection.execute(compose(connection, _OWNER, {"schema": schema, "table": tables[0]})).fetchone()
     user, owner, is_superuser = row or ("", "", True)
@@ -277,6 +278,8 @@ def _check_shape(schema: str, columns: list[str], *, keyed: bool) -> None:
     missing = [name for name in _REQUIRED if name not in columns]
     fault = f"{', '.join(missing)} missing" if missing else "" if keyed else "column version must be text and the primary key"
     if fault:
+        from tasks.postgres.other_tools import recognise
+
         # Only the records of a known tool can be taken over: for another table, inv db.adopt would raise this error again.
         if recognise("schema_migrations", frozenset(columns)):
             way = "Another tool created this table. To take over its records: inv db.adopt\nTo start a new ledger instead, rename"

@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.runner.errors import FilesError, Place
 from tasks.runner.events import Finding
 from tasks.runner.files.checkout import show_path
 from tasks.runner.files.toml_lines import find_line
 from tasks.runner.files.versions import describe_fault
-from tasks.runner.ledger.squashes import find_partial, read_squashes, resolve_squashes
 
 if TYPE_CHECKING:
     from tasks.runner.ledger.reading import Ledger
@@ -52,9 +51,12 @@ class Renames:
     parts: Mapping[str, str] = field(default_factory=dict)
     """By old name: its version before that was squashed."""
 
+    def __bool__(self) -> bool:
+        """Return True if a name was replaced."""
+        return bool(self.versions or self.squashed or self.parts)
 
-@dataclass(frozen=True, slots=True)
-class Rename:
+
+class Rename(NamedTuple):
     """A row of the ledger that is to get the current name of its version.
 
     `drops`: the row is deleted, because another row already has that name. `checksum`: the checksum to record instead of the
@@ -106,6 +108,8 @@ def read_targets(folder: Path) -> frozenset[str]:
     given, squashed = tables.get("renames", {}), tables.get("squashed", {})
     if not isinstance(given, dict) or not isinstance(squashed, dict):
         return frozenset()
+    from tasks.runner.ledger.squashes import read_squashes
+
     named = {strip_ending(version) for version in given.values() if isinstance(version, str)}
     parts = {part for each in read_squashes(squashed, []).values() for part in each.versions}
     return frozenset((named | set(squashed)) - parts)
@@ -131,6 +135,8 @@ def write_renames(renames: Renames) -> str:
 
 def apply_renames(ledger: Ledger, renames: Renames) -> tuple[Ledger, tuple[Rename, ...]]:
     """Return the ledger as it will be under the current names, and the rows to rename."""
+    if not renames:
+        return ledger, ()
     found = _find_versions(ledger, renames)
     if not any(found.values()):
         return ledger, ()
@@ -157,6 +163,8 @@ def apply_renames(ledger: Ledger, renames: Renames) -> tuple[Ledger, tuple[Renam
 
 def _find_versions(ledger: Ledger, renames: Renames) -> dict[str, str | None]:
     """Return the version that each recorded name means now; a squashed one means the squash only if that is complete."""
+    from tasks.runner.ledger.squashes import resolve_squashes
+
     names = {recorded: strip_ending(recorded) for recorded in ledger.checksums}
     parts = {recorded: renames.parts.get(name, renames.versions.get(name, recorded)) for recorded, name in names.items()}
     complete = resolve_squashes(parts.values(), renames.squashed).complete
@@ -169,6 +177,10 @@ def _find_versions(ledger: Ledger, renames: Renames) -> dict[str, str | None]:
 
 def find_renames(ledger: Ledger, renames: Renames, todo: Iterable[Rename]) -> list[Finding]:
     """Return findings: the rows that a run will rename, and refusals of old names under which an attempt is unfinished."""
+    if not renames:
+        return []
+    from tasks.runner.ledger.squashes import find_partial, resolve_squashes
+
     renamed = list(todo)
     squashed = Counter(rename.version for rename in renamed if rename.version in renames.squashed)
     findings = [
@@ -207,7 +219,7 @@ def find_renames(ledger: Ledger, renames: Renames, todo: Iterable[Rename]) -> li
 def filter_renames(todo: Iterable[Rename], ledger: Ledger) -> tuple[Rename, ...]:
     """Return the renames that another run has not done in the meantime."""
     left = (rename for rename in todo if rename.recorded in ledger.checksums)
-    return tuple(replace(rename, drops=rename.drops or rename.version in ledger.checksums) for rename in left)
+    return tuple(rename._replace(drops=rename.drops or rename.version in ledger.checksums) for rename in left)
 
 
 def _parse(data: bytes, shown: str) -> dict[str, object]:
@@ -223,6 +235,8 @@ def _parse(data: bytes, shown: str) -> dict[str, object]:
 
 def _check(tables: dict[str, object], versions: frozenset[str], locate: Callable[[str], Place]) -> tuple[Renames, list[str]]:
     """Return the resolved old names, and the problems of the others; `locate` returns the file and line of a name."""
+    from tasks.runner.ledger.squashes import read_squashes
+
     problems = [f"{key}: only the tables {_list_tables()} are allowed" for key in tables if key not in _TABLES]
     given, headers, superseded, squashed = (tables.get(key, {}) for key in _TABLES)
     if not (

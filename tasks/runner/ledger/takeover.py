@@ -17,8 +17,9 @@ from tasks.runner.ledger.foreign import find_other_ledger
 from tasks.runner.ledger.ownership import read_ledger_owner
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.tool_tables import KEPT_NAME
-from tasks.runner.ledger.vouching import KEEP_TEXT, read_texts
+from tasks.runner.ledger.vouching import read_texts
 from tasks.runner.ledger.writing import Recorder
+from tasks.runner.settings import KEEP_TEXT
 
 if TYPE_CHECKING:
     from tasks.runner.files.checkout import Migrations

@@ -30,8 +30,6 @@ STORE = "store"
 DIGESTS = ("up_digest", "down_digest", "up_text_digest", "down_text_digest", "up_size", "down_size")
 """The columns of the log: the SHA-256 of the up and down file, those of their texts where these are not the files' bytes, and the
 sizes of the files whose texts are not stored because of these."""
-KEEP_TEXT = 8 * 1024 * 1024
-"""The bytes of a file up to which its text is stored, where nothing else is set."""
 LARGEST_TEXT = 128 * 1024 * 1024
 """The bytes of a file above which its text is never stored: PostgreSQL reads literals of up to 512 MB, and statements of up to
 1 GB, and a text can become three times as long by escapes. https://www.postgresql.org/docs/current/limits.html"""

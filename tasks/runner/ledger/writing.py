@@ -20,7 +20,8 @@ from tasks.runner.ledger.history import FOUND
 from tasks.runner.ledger.long_texts import LONG_TEXT, copy_texts
 from tasks.runner.ledger.reading import Ledger
 from tasks.runner.ledger.renames import Rename
-from tasks.runner.ledger.vouching import DIGESTS, KEEP_TEXT, FileTexts, mask_text
+from tasks.runner.ledger.vouching import DIGESTS, FileTexts, mask_text
+from tasks.runner.settings import KEEP_TEXT
 
 _LOG_COLUMNS = (
     "run_id, version, action, outcome, segments_done, segments_total, segments_checksum,"
@@ -172,10 +173,6 @@ class Recorder:
 
     def forget(self) -> None:
         """Prepare statements again before they are used: it is not known whether they still are, or were at all."""
-        self._prepared = ""
-
-    def forget(self) -> None:
-        """Prepare the statement again before it is used."""
         self._prepared = ""
 
     def log(self, entry: Entry, *, commits: bool = False, files_write: bool = False, after: Sequence[str] = ()) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.runner.clock import count_ms
 from tasks.runner.database.session import describe_server
@@ -28,8 +28,7 @@ Confirm = Callable[["RepairProposed"], bool]
 """Return True if one change is confirmed."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunMode:
+class RunMode(NamedTuple):
     """Whether a plan is only shown, which plan must be run if there is one, and how it is confirmed once it was shown.
 
     `confirm` confirms each stored text that cannot be verified, unless the plan was approved or its id was stated; None means

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from tasks.postgres.masking import mask_secrets
 from tasks.runner.command_lines import compose_command, describe_strange_name
 from tasks.runner.database.addresses import describe_connection
 from tasks.runner.events import (
@@ -37,7 +36,6 @@ from tasks.runner.planning.edited import offer_redo
 from tasks.runner.planning.faults import find_faults, find_unknown
 from tasks.runner.planning.half_applied import find_absent, merge_findings
 from tasks.runner.planning.sections import KIND as BOTH_DIRECTIONS
-from tasks.runner.planning.sources import add_diffs
 from tasks.runner.settings import LOCAL
 
 if TYPE_CHECKING:
@@ -68,7 +66,7 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
         check_environment(ledger, runner.belonging)
         choice = choose(migrations, ledger, MigrateGoal())
         found = merge_findings(find_absent(migrations, ledger), choice.findings)
-        findings = add_diffs(connection, ledger, migrations, offer_redo(found, ledger))
+        findings = _add_diffs(connection, ledger, migrations, found) if found else ()
         states = list_states(ledger, choice.versions, findings)
         newest = set(list(states)[-limit:])
         shown = [
@@ -100,8 +98,18 @@ def read_status(runner: MigrationRunner, *, limit: int = 0) -> Iterator[Event]:
     )
 
 
+def _add_diffs(
+    connection: psycopg.Connection, ledger: Ledger, migrations: Migrations, findings: tuple[Finding, ...]
+) -> tuple[Finding, ...]:
+    from tasks.runner.planning.sources import add_diffs
+
+    return add_diffs(connection, ledger, migrations, offer_redo(findings, ledger))
+
+
 def _find_running(statement: str, migrations: Migrations, pending: tuple[str, ...]) -> str:
     """Return the pending version that contains a statement, if it is only one: the log of an open transaction is not visible."""
+    from tasks.postgres.masking import mask_secrets
+
     found: list[str] = []
     for version in pending:
         with suppress(OSError):

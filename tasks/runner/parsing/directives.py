@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from tasks.postgres.tokens import COMMENTS, SPACE, tokenize
+from tasks.runner.events import AFTER_DEPLOY
 from tasks.runner.parsing.source_text import ScriptError, SqlText
 from tasks.runner.spelling import nearest, propose
 
@@ -19,7 +20,6 @@ _MISSPELT = re.compile(r"--\s*(\w+)\s*:?\s*(no[-_ ]?transactions?|after[-_ ]?dep
 _IRREVERSIBLE = re.compile(r"irreversible(?![\w-])[\s:,–—-]*(.*)", re.IGNORECASE)
 _EXAMPLE = "-- migrate: irreversible the dropped data is gone"
 _NO_TRANSACTION = "no-transaction"
-AFTER_DEPLOY = "after-deploy"
 """The directive of a migration that runs when the application of before is gone."""
 _SWITCHES = (_NO_TRANSACTION, AFTER_DEPLOY)
 """The directives without a value."""

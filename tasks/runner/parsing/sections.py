@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tasks.postgres.section_marks import SECTION_MARKS, SectionMarks, may_have_marks
+from tasks.postgres.section_marks import SECTION_MARKS, SectionMarks
+from tasks.postgres.section_words import may_have_marks
 from tasks.runner.parsing.changesets import divide_changesets
 from tasks.runner.parsing.section_lines import (
     Direction,

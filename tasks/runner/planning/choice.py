@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import RefusedError, UsageError
-from tasks.runner.events import Finding
+from tasks.runner.events import AFTER_DEPLOY, Finding
 from tasks.runner.ledger.replaced import explain_older_checkout, refuse_replaced
-from tasks.runner.parsing.directives import AFTER_DEPLOY
 from tasks.runner.planning.sections import find_both_directions
 
 if TYPE_CHECKING:
@@ -22,8 +21,7 @@ _MISSING = "is applied, but this checkout has no file for it (another branch?)"
 _MISSING_HINT = "inv db.rollback can undo it from the stored text, if the ledger has it."
 
 
-@dataclass(frozen=True, slots=True)
-class MigrateGoal:
+class MigrateGoal(NamedTuple):
     """The goal to apply all pending migrations, those up to one version, or only one; `strict` refuses late files.
 
     `atomic`: in one transaction, all of them or none. `before_deploy`: without those that are marked to run after the deployment.

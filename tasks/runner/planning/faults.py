@@ -12,7 +12,6 @@ from tasks.runner.errors import FilesError
 from tasks.runner.events import NOT_KNOWN, Finding
 from tasks.runner.files.checkout import read_migrations
 from tasks.runner.ledger.damage import find_damage
-from tasks.runner.ledger.privileges import compose_select, describe_unreadable
 from tasks.runner.ledger.tables import TABLE
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ def find_unknown(connection: psycopg.Connection, ledger: Ledger) -> tuple[Findin
     unknown = [suffix for suffix in _UNKNOWN if suffix in ledger.unreadable]
     if not unknown:
         return ()
+    from tasks.runner.ledger.privileges import compose_select, describe_unreadable
+
     row = connection.execute("SELECT current_user::text").fetchone()
     tables = [f"{TABLE}{suffix}" for suffix in unknown]
     grant = compose_select(ledger.schema, tables, row[0] if row else "")

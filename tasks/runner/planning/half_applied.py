@@ -42,10 +42,10 @@ def find_absent(migrations: Migrations, ledger: Ledger) -> Iterator[Finding]:
 
 def find_changed(migrations: Migrations, ledger: Ledger, planned: Container[str]) -> Iterator[Finding]:
     """Yield refusals of the half-applied migrations whose file has changed, without those that are planned."""
-    from tasks.runner.parsing import read_script
-
     for version, attempt in _list_half_applied(ledger):
         if version in migrations.checksums and version not in planned and attempt.segments_done:
+            from tasks.runner.parsing import read_script
+
             source = read_source(migrations.up_path(version))
             script = read_script(source.content, file=source.shown, version=version)
             if count_done(script, attempt.segments_done, attempt.segments_checksum) is None:

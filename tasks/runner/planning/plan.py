@@ -10,12 +10,10 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.runner.errors import RefusedError
 from tasks.runner.events import Finding
-from tasks.runner.parsing.large.text import LargeText, TextRange, load
-from tasks.runner.planning.openings import find_openings
 from tasks.runner.planning.sections import refuse_other_direction
 from tasks.runner.planning.separations import restore_separations
 from tasks.runner.planning.unverified import describe_unverified
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from tasks.runner.ledger.renames import Rename
     from tasks.runner.ledger.replaced import Replacement
     from tasks.runner.parsing import Script, Statement
+    from tasks.runner.parsing.large.text import LargeText, TextRange
     from tasks.runner.parsing.session_objects import SessionNeed
     from tasks.runner.planning.choice import Choice
 
@@ -43,8 +42,7 @@ _EMPTY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """The text that a step runs, the file's name to show, and the down file and the checksum for the ledger.
 
     `notes` are about the encoding of the file.
@@ -63,7 +61,7 @@ class Source:
     @property
     def text(self) -> str:
         """Return the text, which is read now if the file is large."""
-        return load(self.content)
+        return self.content if isinstance(self.content, str) else self.content.load()
 
     @property
     def digest(self) -> str:
@@ -132,6 +130,7 @@ class Plan:
 def plan(choice: Choice, sources: Mapping[str, Source], attempts: Mapping[str, Attempt], ledger_schema: str = "public") -> Plan:
     """Return the plan of a choice, made from the texts; raises ScriptError for a text that cannot be run."""
     from tasks.runner.parsing import read_script
+    from tasks.runner.planning.openings import find_openings
 
     steps: list[Step] = []
     findings = list(choice.findings)
@@ -245,9 +244,9 @@ def _show_statement(statement: Statement, segment: int, *, whole: bool) -> Plann
 
 def _count_rows(data: str | TextRange | None) -> int:
     """Return the number of lines of data."""
-    if isinstance(data, TextRange):
-        return sum(block.count(b"\n") for block in data.read_blocks())
-    return len((data or "").splitlines())
+    if data is None or isinstance(data, str):
+        return len((data or "").splitlines())
+    return sum(block.count(b"\n") for block in data.read_blocks())
 
 
 def _describe_need(version: str, need: SessionNeed) -> Finding:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.postgres.section_marks import may_have_marks
+from tasks.postgres.section_words import may_have_marks
 from tasks.runner.errors import Place, RefusedError
 from tasks.runner.events import Finding
-from tasks.runner.parsing.sections import read_sections
 
 if TYPE_CHECKING:
     from tasks.runner.files.checkout import Migrations
@@ -41,6 +40,8 @@ def refuse_other_direction(action: str, version: str, content: str | LargeText, 
 
     A migration whose down file has both directions is refused before it runs: it could not be rolled back.
     """
+    from tasks.runner.parsing.sections import read_sections
+
     text, down_text = _read_marked(content), _read_marked(getattr(down, "content", None) or (down.text if down else ""))
     if action == "migrate" and may_have_marks(down_text.lower()):
         _refuse_down(version, down_text)
@@ -65,6 +66,8 @@ def _read_marked(content: str | LargeText) -> str:
 
 
 def _refuse_down(version: str, down: str) -> None:
+    from tasks.runner.parsing.sections import read_sections
+
     sections = read_sections(down)
     if sections is not None and sections.has_up and sections.has_down:
         raise RefusedError(

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.runner.errors import RunnerError
 from tasks.runner.events import Event, StatementStarted, StepStarted
-from tasks.runner.files import checkout, large_files
+from tasks.runner.files import large_files
 from tasks.runner.operations.migrate import RunMode, migrate
 from tasks.runner.parsing.large import scan, text
 from tasks.runner.planning.choice import MigrateGoal
@@ -97,7 +97,7 @@ def operator(project: Project, database: Database) -> Operator:
 @pytest.fixture(autouse=True)
 def small_limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Treat small files as large ones, but in the processes that the tests of memory start."""
-    monkeypatch.setattr(checkout, "LARGE_FILE", 10)
+    monkeypatch.setattr(text, "LARGE_FILE", 10)
 
 
 CASES = {

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -141,7 +140,7 @@ def test_files_and_ledger_lead_to_these_findings(
 
 
 HALF_APPLIED = make_attempt(PAIRS, 1, outcome="failed", sqlstate="42P07")
-HALF_UNDONE = replace(HALF_APPLIED, action="rollback")
+HALF_UNDONE = HALF_APPLIED._replace(action="rollback")
 
 
 @pytest.mark.parametrize(
@@ -151,9 +150,9 @@ HALF_UNDONE = replace(HALF_APPLIED, action="rollback")
         ((A,), HALF_UNDONE, RollbackGoal(), []),
         ((), HALF_APPLIED, MigrateGoal(), []),
         ((), HALF_APPLIED, RollbackGoal(), [("interrupted", A, True)]),
-        ((A,), replace(HALF_UNDONE, segments_done=0), MigrateGoal(), []),
-        ((), replace(HALF_APPLIED, segments_done=0), RollbackGoal(), []),
-        ((), replace(HALF_APPLIED, segments_done=0, outcome="started"), RollbackGoal(), [("interrupted", A, True)]),
+        ((A,), HALF_UNDONE._replace(segments_done=0), MigrateGoal(), []),
+        ((), HALF_APPLIED._replace(segments_done=0), RollbackGoal(), []),
+        ((), HALF_APPLIED._replace(segments_done=0, outcome="started"), RollbackGoal(), [("interrupted", A, True)]),
     ],
 )
 def test_what_one_way_was_interrupted_does_not_go_the_other(
