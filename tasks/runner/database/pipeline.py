@@ -45,7 +45,7 @@ class Pipeline:
 
     The extended query protocol, which a pipeline needs, knows parameters, and so `$1` in a text is one. Reading an answer raises
     psycopg.Error if the server refuses the command, and Interruption on a stop; afterwards `abandon` must be called, before
-    anything else is sent in the session. `value` is the first value of the last answer, and `tag` is its command tag.
+    anything else is sent in the session. `row` is the first row of the last answer, and `tag` is its command tag.
     """
 
     def __init__(self, connection: psycopg.Connection) -> None:
@@ -60,7 +60,7 @@ class Pipeline:
         """The last moment at which an answer had to be waited for."""
         self.started_at = 0.0
         """The earliest moment at which the current command can have begun, as far as that is known."""
-        self.value: str | None = None
+        self.row: tuple[str | None, ...] = ()
         self.tag = b""
 
     @staticmethod
@@ -115,6 +115,10 @@ class Pipeline:
             self._sizes.append(size)
             self._bytes += size
         self._is_unsent = True
+
+    def flush(self) -> None:
+        """Send what was not sent yet, as far as the server takes it."""
+        self._is_unsent = bool(self._pgconn.flush())
 
     def request_answers(self) -> None:
         """Ask the server to send the answers up to here, without waiting for more commands."""
@@ -209,8 +213,8 @@ class Pipeline:
         self._pgconn.get_result()
         self._bytes -= self._sizes.popleft()
         self.tag = result.command_status or b""
-        value = result.get_value(0, 0) if result.ntuples and result.nfields else None
-        self.value = None if value is None else value.decode(errors="replace")
+        values = (result.get_value(0, column) for column in range(result.nfields if result.ntuples else 0))
+        self.row = tuple(None if value is None else value.decode(errors="replace") for value in values)
 
     def _build_error(self, result: pq.abc.PGresult) -> psycopg.Error:
         """Return the error of a result; libpq makes one itself, without a SQLSTATE, when the connection is lost."""
@@ -221,8 +225,9 @@ class Pipeline:
     def _wait(self, stop: Stop | None, interval_s: float) -> Iterator[float]:
         """Send what is unsent, and wait for an answer; yield at each interval, raise Interruption on a stop."""
         pgconn = self._pgconn
-        unsent = pgconn.flush() if self._is_unsent else 0
-        self._is_unsent = bool(unsent)
+        if self._is_unsent:
+            self.flush()
+        unsent = self._is_unsent
         if not pgconn.is_busy():
             # It may have begun, and ended, while nothing was read.
             self.started_at = self._unheard_at
@@ -240,5 +245,5 @@ class Pipeline:
             elif not writable:
                 yield time.monotonic() - start
             if unsent:
-                unsent = pgconn.flush()
-                self._is_unsent = bool(unsent)
+                self.flush()
+                unsent = self._is_unsent

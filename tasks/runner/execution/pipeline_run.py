@@ -13,6 +13,7 @@ from tasks.runner.database.session import read_encoding, roll_back
 from tasks.runner.events import Event
 from tasks.runner.execution.pipelined_file import PipelinedFile, fits_pipeline
 from tasks.runner.ledger.pipelined_record import PipelinedRecorder, Recording
+from tasks.runner.ledger.vouching import FileTexts
 from tasks.runner.planning.failures import is_lost
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tasks.runner.planning.plan import Step
 
 _COMMIT = PipelineCommand(b"COMMIT")
+_MAY_DEALLOCATE = frozenset({"DeallocateStmt", "DiscardStmt", "DoStmt", "CallStmt", "ExecuteStmt", "SelectStmt", ""})
+"""The kinds of statements that may deallocate prepared statements; the empty one is a text that was not parsed."""
 
 
 class FileRun(Protocol):
@@ -46,20 +49,21 @@ class PipelineRun:
 
     The COMMIT of a file is sent after the answers to its statements, and after the look at the lock; an error of it, or of the
     record, belongs to that file, and keeps the server from beginning the next one.
-    `describe` returns what is recorded of a step; `choose_following` returns the run of the file to send ahead, if there is one.
+    `choose_following` returns the run of the file to send ahead, if there is one.
+    `prepare_following` is called while the server is busy with the current file, for what does not depend on its result.
     """
 
     def __init__(
         self,
         context: RunContext,
         recorder: PipelinedRecorder,
-        describe: Callable[[Step], Recording],
         choose_following: Callable[[], FileRun | None],
+        prepare_following: Callable[[], None],
     ) -> None:
         self._context = context
         self._recorder = recorder
-        self._describe = describe
         self._choose_following = choose_following
+        self._prepare_following = prepare_following
         self._pipeline = Pipeline(context.connection)
         self._sent: tuple[FileRun, PipelinedFile] | None = None
 
@@ -98,6 +102,7 @@ class PipelineRun:
         """Run and record a file; raises psycopg.Error, out of the pipeline, if the server refuses a part of that."""
         try:
             file = self._begin(run)
+            self._prepare_following()
             answered = file.take_count()
             for statement in run.step.script.segments[0].statements:
                 count = answered + file.take_count() - 1
@@ -107,7 +112,7 @@ class PipelineRun:
                 self._context.lock.ask()
             run.statements.statement = None
             self._pipeline.finish(answered + file.take_count(), stop=self._context.stop)
-            self._recorder.defaults = self._pipeline.value
+            self._recorder.take_guard(self._pipeline.row)
             self._context.lock.check()
             self._commit(run, build_entry)
         except psycopg.Error:
@@ -138,11 +143,12 @@ class PipelineRun:
     def _commit(self, run: FileRun, build_entry: Callable[[], Entry]) -> None:
         """Send the record and the COMMIT of a file, and the beginning of the following one; wait for the COMMIT only."""
         pipeline = self._pipeline
-        commands = [*self._recorder.list_record(self._describe(run.step), build_entry()), _COMMIT]
-        following = self._choose_following()
-        file = self._make_file(following, following.list_probe()) if following is not None else None
+        commands = [*self._recorder.list_record(describe_recording(run.step), build_entry()), _COMMIT]
         run.committing = True
         pipeline.send(*commands)
+        pipeline.flush()
+        following = self._choose_following()
+        file = self._make_file(following, following.list_probe()) if following is not None else None
         if following is None or file is None:
             self._sent = None
             pipeline.synchronize()
@@ -157,13 +163,12 @@ class PipelineRun:
             pipeline.leave()
 
     def _make_file(self, run: FileRun, probe: Iterable[str]) -> PipelinedFile:
-        guard = self._recorder.list_guard(self._describe(run.step))
         return PipelinedFile(
             self._pipeline,
             run.step.script.segments[0].statements,
             probe=map(_encode, probe),
             opening=map(_encode, run.list_begin()),
-            closing=[*map(_encode, run.list_before_ledger()), *guard],
+            closing=self._recorder.list_guard(describe_recording(run.step), run.list_before_ledger()),
             encoding=read_encoding(self._context.connection),
         )
 
@@ -177,3 +182,14 @@ class PipelineRun:
 
 def _encode(text: str) -> PipelineCommand:
     return PipelineCommand(text.encode())
+
+
+def describe_recording(step: Step) -> Recording:
+    """Return what is recorded of a step."""
+    source = step.source
+    return Recording(
+        step.action,
+        FileTexts(source, source.down),
+        own_row=step.action == "migrate" and step.script.records_itself,
+        deallocates=not _MAY_DEALLOCATE.isdisjoint(step.script.kinds),
+    )

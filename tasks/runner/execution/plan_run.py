@@ -17,12 +17,11 @@ from tasks.runner.events import Event, NoticeRaised, StepFailed, StepFinished, S
 from tasks.runner.execution.context import RunContext
 from tasks.runner.execution.failure_report import describe_next_step, describe_outcome, describe_unstarted, refuse_settings
 from tasks.runner.execution.own_rows import OwnRow
-from tasks.runner.execution.pipeline_run import PipelineRun
+from tasks.runner.execution.pipeline_run import PipelineRun, describe_recording
 from tasks.runner.execution.segment_run import SegmentRun
 from tasks.runner.execution.timeout_report import explain_cancellation
-from tasks.runner.ledger.pipelined_record import PipelinedRecorder, Recording
+from tasks.runner.ledger.pipelined_record import PipelinedRecorder
 from tasks.runner.ledger.reading import INTERRUPTED
-from tasks.runner.ledger.vouching import FileTexts
 from tasks.runner.ledger.writing import Entry
 from tasks.runner.planning.failures import build_statement_error, find_facts, is_lost
 from tasks.runner.planning.plan import Plan, Step, checksum_segments
@@ -30,8 +29,6 @@ from tasks.runner.planning.separations import describe_separations
 from tasks.runner.redaction import redact, redact_quoted
 from tasks.runner.signals import describe_signal
 
-_MAY_DEALLOCATE = frozenset({"DeallocateStmt", "DiscardStmt", "DoStmt", "CallStmt", "ExecuteStmt", "SelectStmt", ""})
-"""The kinds of statements that may deallocate prepared statements; the empty one is a text that was not parsed."""
 _BLOCKED = frozenset({"55P03", "40P01", "57014"})
 """The errors of a statement that a blocker may have caused: a lock, a deadlock, a timeout."""
 
@@ -50,9 +47,11 @@ class PlanRun:
         self._following: Step | None = None
         self._ahead: SegmentRun | None = None
         """The run of the next step, if its beginning was sent together with the end of the current one."""
+        self._prepared: SegmentRun | None = None
+        """The run of the next step, if it was made while the server was busy with the current one."""
         recorder = context.recorder
         self._pipeline = (
-            PipelineRun(context, recorder, _describe_recording, self._choose_following)
+            PipelineRun(context, recorder, self._choose_following, self._prepare_following)
             if isinstance(recorder, PipelinedRecorder)
             else None
         )
@@ -112,8 +111,18 @@ class PlanRun:
         has_changed = context.session.defaults not in (None, context.recorder.defaults)
         if step is None or has_changed or context.stop.signal_name or self._pipeline is None or not self._pipeline.takes(step):
             return None
-        self._ahead = self._make_run(step)
+        prepared, self._prepared = self._prepared, None
+        self._ahead = prepared if prepared is not None and prepared.step is step else self._make_run(step)
         return self._ahead
+
+    def _prepare_following(self) -> None:
+        """Make the run of the next step, and find the locks that it needs, if it can run in the pipeline."""
+        step, pipeline = self._following, self._pipeline
+        if step is None or pipeline is None or (self._prepared is not None and self._prepared.step is step):
+            return
+        self._prepared = self._make_run(step) if pipeline.takes(step) else None
+        if self._prepared is not None:
+            self._prepared.list_probe()
 
     def _leave_pipeline(self) -> None:
         """Leave the pipeline, in which the beginning of the next step may be running."""
@@ -189,7 +198,7 @@ class PlanRun:
         return self._build_entry(step, "finished", done, duration_ms=count_ms(start))
 
     def _record_applied(self, step: Step, entry: Entry, before: str, *, commits: bool = True) -> None:
-        recording = _describe_recording(step)
+        recording = describe_recording(step)
         self._context.recorder.record_applied(
             entry,
             recording.texts,
@@ -287,13 +296,3 @@ class PlanRun:
     def _take_notices(self) -> Iterator[NoticeRaised]:
         taken, self._notices = self._notices, []
         yield from taken
-
-
-def _describe_recording(step: Step) -> Recording:
-    source = step.source
-    return Recording(
-        step.action,
-        FileTexts(source, source.down),
-        own_row=step.action == "migrate" and step.script.records_itself,
-        deallocates=not _MAY_DEALLOCATE.isdisjoint(step.script.kinds),
-    )

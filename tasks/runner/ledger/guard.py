@@ -8,6 +8,8 @@ https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import psycopg
@@ -39,6 +41,12 @@ SELECT CAST({mark} || pg_catalog.string_agg(c.oid::pg_catalog.regclass::text, ',
                       k.confdeltype IN ('a', 'r') AND k.confupdtype IN ('a', 'r')))){more})
 HAVING pg_catalog.count(*) > 0"""
 """An error if a table got something that could run code."""
+_DOUBT = """
+({when} OR EXISTS (
+    SELECT FROM pg_catalog.pg_class c
+     WHERE c.oid IN ({tables})
+       AND (c.relkind <> 'r' OR c.relrowsecurity OR c.relhasrules OR c.relhassubclass OR c.relhastriggers)))"""
+"""Whether the check has a reason to read anything else than the row of the table."""
 _CAN_CHANGE = f"""
         OR {{when}} AND EXISTS (
                SELECT FROM pg_catalog.aclexplode(c.relacl) x
@@ -67,10 +75,27 @@ def compose_prepared_guard(name: str, schema: str, tables: Iterable[str]) -> tup
     )
 
 
-def list_guard(schema: str, tables: Iterable[str]) -> tuple[str, str]:
-    """Return the two statements of a guard: the lock, and the query that raises an error or returns no row."""
+@dataclass(frozen=True, slots=True)
+class GuardParts:
+    """The statements of a guard that are sent one by one: `lock`, then a query with `doubt`, then perhaps `check`.
+
+    `doubt` is an expression, false if `check` cannot find anything; `check` raises an error, or returns no row.
+    """
+
+    lock: str
+    doubt: str
+    check: str
+
+
+@cache
+def compose_parts(schema: str, tables: tuple[str, ...]) -> GuardParts:
+    """Return the parts of a guard of tables to which rows are written.
+
+    The doubt looks at one catalog, and the check at seven, which the server opens whether or not it reads them.
+    """
     named = [(schema, table) for table in tables]
-    return compose_lock(named, "ROW EXCLUSIVE"), _compose_check(named, "ROW EXCLUSIVE")
+    doubt = _DOUBT.format(when=_MAY_BE_OLD, tables=_list_oids(named))
+    return GuardParts(compose_lock(named, "ROW EXCLUSIVE"), doubt, _compose_check(named, "ROW EXCLUSIVE"))
 
 
 def compose_new_guard(schema: str, owner: str, *, doubtful: bool) -> str:
@@ -136,6 +161,9 @@ def describe_change(error: psycopg.Error) -> str:
 
 
 def _compose_check(tables: Iterable[tuple[str, str]], mode: Mode, *, strict: bool = False) -> str:
-    oids = ", ".join(f"{sql.Literal(quote_qualified(*each)).as_string()}::pg_catalog.regclass" for each in tables)
     more = _CAN_CHANGE.format(when="true" if strict else _MAY_BE_OLD) if mode == "ROW EXCLUSIVE" else ""
-    return _CHANGED.format(mark=sql.Literal(FAULT_MARK).as_string(), tables=oids, more=more)
+    return _CHANGED.format(mark=sql.Literal(FAULT_MARK).as_string(), tables=_list_oids(tables), more=more)
+
+
+def _list_oids(tables: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{sql.Literal(quote_qualified(*each)).as_string()}::pg_catalog.regclass" for each in tables)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
 
 from tasks.runner.database.pipeline import PipelineCommand
 from tasks.runner.database.session_settings import SESSION_DEFAULTS
-from tasks.runner.ledger.guard import list_guard
+from tasks.runner.ledger.guard import GuardParts, compose_parts
 from tasks.runner.ledger.long_texts import LONG_TEXT
 from tasks.runner.ledger.vouching import FileTexts
 from tasks.runner.ledger.writing import APPLIED, COMPLETE_OWN_ROW, REVERTED, SEEDED, VARIES, Entry, Recorder, list_tables
@@ -49,24 +49,30 @@ class PipelinedRecorder(Recorder):
 
     _names: tuple[bytes, bytes] | None = None
     """The names of the prepared guard and the prepared statement."""
+    _settings: tuple[str, bytes] | None = None
+    """The query that restores our own settings, and its name, once it is prepared."""
+    _is_doubtful = True
+    """Whether the guard has not found yet that nothing is to be checked."""
 
     def forget(self) -> None:
-        """Prepare statements again before they are used: it is not known whether they still are, or were at all."""
+        """Prepare the statements again before they are used, those of pipelines too."""
         super().forget()
-        self._names = None
+        self._names = self._settings = None
 
     def stores_in_parts(self, size: int) -> bool:
         """Return True if a file of this size is recorded with a text that is too long for one command."""
         return LONG_TEXT < size <= self._keep_text
 
-    def list_guard(self, recording: Recording) -> list[PipelineCommand]:
-        """Return the guard of a record, under our own settings; its last answer is what a new session would start with."""
-        lock, check = list_guard(self.ledger.schema, list_tables(recording.query))
-        query = f"SELECT {SESSION_DEFAULTS if self._returning else 'NULL'}, ({check})".encode()
+    def list_guard(self, recording: Recording, before: Iterable[str]) -> list[PipelineCommand]:
+        """Return the SQL `before`, which restores our settings, and the guard of a record; `take_guard` takes the last answer."""
         if recording.deallocates:
             self.forget()
+        restoring = [each for text in before for each in self._list_restoring(text, recording)]
+        parts = self._compose_guard(recording)
+        lock = PipelineCommand(parts.lock.encode())
+        query = f"SELECT {SESSION_DEFAULTS if self._returning else 'NULL'}, {parts.doubt}".encode()
         if not recording.may_prepare:
-            return [PipelineCommand(lock.encode()), PipelineCommand(query)]
+            return [*restoring, lock, PipelineCommand(query)]
         preparing: list[PipelineCommand] = []
         if self._names is None:
             self._count += 1
@@ -75,15 +81,38 @@ class PipelinedRecorder(Recorder):
                 PipelineCommand(query, prepares=guard),
                 PipelineCommand(self._compose_prepared(recording), prepares=record),
             ]
-        return [PipelineCommand(lock.encode()), *preparing, PipelineCommand(self._names[0], values=())]
+        return [*restoring, lock, *preparing, PipelineCommand(self._names[0], values=())]
+
+    def take_guard(self, row: Sequence[str | None]) -> None:
+        """Take the last answer of a guard: what a new session would start with, and whether there is something to check."""
+        self.defaults, doubt = row
+        self._is_doubtful = doubt != "f"
 
     def list_record(self, recording: Recording, entry: Entry) -> list[PipelineCommand]:
         """Return what writes the record of a step, after its guard."""
         values = self._fit(self._list_values(recording, entry))
+        check = [PipelineCommand(self._compose_guard(recording).check.encode())] if self._is_doubtful else []
         if self._names is None or not recording.may_prepare:
-            return [PipelineCommand(self._compose(recording.query, _quote(values)).encode())]
+            return [*check, PipelineCommand(self._compose(recording.query, _quote(values)).encode())]
         found = (values[name] for name in _VARIES)
-        return [PipelineCommand(self._names[1], values=[None if value is None else str(value).encode() for value in found])]
+        record = PipelineCommand(self._names[1], values=[None if value is None else str(value).encode() for value in found])
+        return [*check, record]
+
+    def _compose_guard(self, recording: Recording) -> GuardParts:
+        return compose_parts(self.ledger.schema, tuple(list_tables(recording.query)))
+
+    def _list_restoring(self, text: str, recording: Recording) -> list[PipelineCommand]:
+        """Return what runs one statement that restores our settings; the query among them is prepared, being the longest."""
+        if not text.startswith("SELECT ") or not recording.may_prepare:
+            return [PipelineCommand(text.encode())]
+        preparing: list[PipelineCommand] = []
+        if self._settings is None:
+            self._count += 1
+            self._settings = text, b"migrate_settings_%d" % self._count
+            preparing = [PipelineCommand(text.encode(), prepares=self._settings[1])]
+        prepared, name = self._settings
+        # That of a file with another lock_timeout is another one.
+        return [*preparing, PipelineCommand(name, values=()) if text == prepared else PipelineCommand(text.encode())]
 
     def _compose_prepared(self, recording: Recording) -> bytes:
         values = self._fit(self._list_values(recording, Entry(recording.action, "finished")))

@@ -172,7 +172,7 @@ class Recorder:
         self.forget()
 
     def forget(self) -> None:
-        """Prepare statements again before they are used: it is not known whether they still are, or were at all."""
+        """Prepare the statements again before they are used: it is not known whether they still are, or were at all."""
         self._prepared = ""
 
     def log(self, entry: Entry, *, commits: bool = False, files_write: bool = False, after: Sequence[str] = ()) -> None:
