@@ -115,7 +115,7 @@ ensure_venv() {
     [[ -z $dev ]] || locks+=(requirements-dev.lock)
     install_locked "${locks[@]}"
     # With PYTHONDONTWRITEBYTECODE, as containers set it, each command would compile the tool again.
-    .venv/bin/python -m compileall -q tasks || true
+    .venv/bin/python -m compileall -qq tasks || true
     printf '*\n' >.venv/.gitignore
     point_inv
     describe_venv "${locks[@]}" >"$stamp"
