@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.catalog import Catalog, compare, read_catalog
+from tasks.catalog import Catalog, Key, compare, read_catalog
 from tasks.catalog.classes import CLASSES
 from tests.catalog.attribute_cases import ATTRIBUTES
 from tests.catalog.cases import CASES, Case
@@ -95,3 +95,45 @@ def test_an_empty_database_has_no_traces(any_database: Database) -> None:
     traced = [each for each in CLASSES if each.trace]
     found = [each.title for each in traced if any_database.query(f"SELECT EXISTS (SELECT {each.trace})") == [(True,)]]
     assert found == []
+
+
+@pytest.mark.usefixtures("roles")
+def test_texts_that_are_read_without_a_look_up_are_those_of_the_server(any_database: Database) -> None:
+    """A name is composed, and a default is read without its table."""
+    any_database.execute(RICH + _UNUSUAL)
+    with any_database.connect() as connection:
+        connection.execute("SET search_path = pg_catalog, pg_temp")
+        names = {name for (name,) in connection.execute("SELECT oid::regclass::text FROM pg_class")}
+        defaults = connection.execute(_DEFAULTS).fetchall()
+        objects = read_catalog(connection).objects
+    seen = {
+        key.name for key in objects if key.kind in ("table", "foreign table", "view", "materialized view", "index", "sequence")
+    }
+    assert seen <= names
+    assert seen >= {'"Odd"."select"', '"Odd"."user"'}
+    assert len(defaults) > 5
+    for table, column, default in defaults:
+        assert f"DEFAULT {default}" in objects[Key("column", column, table)]
+
+
+_UNUSUAL = """;
+    CREATE SCHEMA "Odd";
+    CREATE TYPE "Odd"."Mood" AS ENUM ('a', 'b');
+    CREATE FUNCTION "Odd"."F"(integer, text DEFAULT 'x') RETURNS integer LANGUAGE sql AS 'SELECT $1';
+    CREATE SEQUENCE "Odd"."S";
+    CREATE TABLE "Odd"."select" (
+        "Id" bigint DEFAULT nextval('"Odd"."S"'),
+        mood "Odd"."Mood" DEFAULT 'a',
+        moods "Odd"."Mood"[] DEFAULT ARRAY['a', 'b']::"Odd"."Mood"[],
+        number integer DEFAULT "Odd"."F"(3) + CASE WHEN current_user = 'x' THEN 1 ELSE 2 END,
+        day date DEFAULT (now() AT TIME ZONE 'UTC')::date - interval '1 day',
+        name varchar(9) DEFAULT 'it''s' COLLATE "C",
+        twice integer GENERATED ALWAYS AS (number * 2) STORED
+    );
+    CREATE INDEX "user" ON "Odd"."select" (name);
+"""
+_DEFAULTS = """
+    SELECT adrelid::regclass::text, quote_ident(attname), pg_get_expr(adbin, adrelid)
+    FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
+    WHERE attgenerated = '' AND adrelid::regclass::text LIKE '"Odd".%'
+"""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from tasks.catalog.classes.object_class import FIRST_OWN_OID, RELATIONS, ObjectClass, exclude_members, list_settings
+from tasks.catalog.classes.object_class import (
+    FIRST_OWN_OID,
+    NAMED_RELATIONS,
+    RELATIONS,
+    ObjectClass,
+    exclude_members,
+    list_settings,
+)
 from tasks.catalog.values import DERIVED, LOCAL_CONSTRAINT
 
 _ATTACH = "E';\\nALTER INDEX ' || {parent}::regclass || ' ATTACH PARTITION ' || {index}::regclass"
 """What follows the definition of an attached index, or of a constraint with one."""
 
 _CONSTRAINTS = f"""
-WITH {RELATIONS},
+WITH {NAMED_RELATIONS},
 definitions AS MATERIALIZED (
     SELECT conrelid, conname, pg_get_constraintdef(oid) AS definition
     FROM pg_constraint
@@ -51,9 +58,9 @@ _IS_DERIVED = f"""parent.indisvalid AND own.indisvalid AND parent_class.reltable
     AND {_TARGETS.format(index="own.indexrelid")} = {_TARGETS.format(index="parent.indexrelid")}"""
 
 _INDEXES = f"""
-WITH {RELATIONS}
+WITH {NAMED_RELATIONS}
 SELECT CASE WHEN inhparent IS NOT NULL AND {_IS_DERIVED} THEN '{DERIVED}' ELSE '' END || 'index',
-    own.indexrelid::regclass::text, relations.name, pg_get_indexdef(own.indexrelid)
+    user_schemas.name || '.' || quote_ident(class.relname), relations.name, pg_get_indexdef(own.indexrelid)
     || coalesce(' TABLESPACE ' || quote_ident(spcname), '')
     || CASE WHEN own.indexprs IS NULL THEN '' ELSE coalesce(E';\\nALTER INDEX ' || own.indexrelid::regclass || ' ' || (
         SELECT string_agg('ALTER COLUMN ' || attnum || ' SET STATISTICS ' || attstattarget, ', ' ORDER BY attnum)
@@ -63,6 +70,7 @@ SELECT CASE WHEN inhparent IS NOT NULL AND {_IS_DERIVED} THEN '{DERIVED}' ELSE '
 FROM pg_index AS own
 JOIN relations ON relations.oid = own.indrelid
 JOIN pg_class AS class ON class.oid = own.indexrelid
+JOIN user_schemas ON user_schemas.oid = class.relnamespace
 LEFT JOIN pg_tablespace ON pg_tablespace.oid = class.reltablespace
 LEFT JOIN pg_inherits ON inhrelid = own.indexrelid
 LEFT JOIN pg_index AS parent ON parent.indexrelid = inhparent

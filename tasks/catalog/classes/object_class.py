@@ -97,9 +97,12 @@ user_schemas AS NOT MATERIALIZED (
 )"""
 """`schemas` are the schemas of users; `user_schemas` also those of extensions, which may contain objects of users."""
 
+# As regclass writes it for a schema that is not in the search_path, but without looking up the relation.
+_NAME = "user_schemas.name || '.' || quote_ident(relname)"
+
 RELATIONS = f"""{SCHEMAS},
 relations AS NOT MATERIALIZED (
-    SELECT class.oid, class.oid::regclass::text AS name, relkind, relname, relnamespace, relowner, relacl, relpersistence, relam,
+    SELECT class.oid, {_NAME} AS name, relkind, relname, relnamespace, relowner, relacl, relpersistence, relam,
         reloptions, reltoastrelid, reltablespace, relispartition, relpartbound, reloftype, relrowsecurity, relforcerowsecurity,
         relreplident
     FROM pg_class AS class
@@ -111,9 +114,12 @@ relations AS NOT MATERIALIZED (
 )"""
 """The tables and views, with their names in SQL."""
 
+NAMED_RELATIONS = RELATIONS.replace("relations AS NOT MATERIALIZED", "relations AS MATERIALIZED")
+"""The same, for a query with several rows for each: the server makes each name once."""
+
 OWNED_SEQUENCES = f"""{RELATIONS},
 sequences AS NOT MATERIALIZED (
-    SELECT class.oid, class.oid::regclass::text AS name, relowner, relacl, relpersistence, relname, relnamespace,
+    SELECT class.oid, {_NAME} AS name, relowner, relacl, relpersistence, relname, relnamespace,
         deptype, refobjid AS table_oid, refobjsubid AS table_column
     FROM pg_class AS class
     JOIN user_schemas ON user_schemas.oid = relnamespace

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tasks.catalog.classes.object_class import RELATIONS, ObjectClass, Row, list_options, list_settings
+from tasks.catalog.classes.object_class import NAMED_RELATIONS, RELATIONS, ObjectClass, Row, list_options, list_settings
 from tasks.catalog.values import COLUMN_ORDER, LOCAL_COLUMN
 
 _TABLES = f"""
@@ -51,8 +51,10 @@ _IDENTITY = f"""nullif(concat_ws(' ',
     CASE WHEN seqmax <> CASE WHEN seqincrement > 0 THEN -({_LEAST} + 1) ELSE -1 END THEN 'MAXVALUE ' || seqmax END,
     CASE WHEN seqcache <> 1 THEN 'CACHE ' || seqcache END,
     CASE WHEN seqcycle THEN 'CYCLE' END), '')"""
+# Only a generated column refers to columns. Without its table, the server reads a default as the same text, and opens no table.
+# https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-CATALOG
 _COLUMNS = f"""
-WITH {RELATIONS},
+WITH {NAMED_RELATIONS},
 identities AS NOT MATERIALIZED (
     SELECT refobjid AS table_oid, refobjsubid AS table_column, sequence.oid::regclass AS sequence,
         sequence.relname AS sequence_name, sequence.relnamespace AS sequence_schema, sequence.relpersistence AS persistence,
@@ -70,10 +72,9 @@ SELECT 'column', quote_ident(attname), relations.name, CASE WHEN relkind <> 'm' 
     CASE WHEN attidentity <> '' AND NOT relispartition THEN 'GENERATED '
         || CASE attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END || ' AS IDENTITY'
         || coalesce(' (' || {_IDENTITY} || ')', '') END,
-    CASE WHEN atthasdef THEN (SELECT CASE attgenerated WHEN '' THEN 'DEFAULT ' || pg_get_expr(adbin, adrelid)
+    CASE WHEN attgenerated = '' THEN 'DEFAULT ' || pg_get_expr(adbin, 0)
          ELSE 'GENERATED ALWAYS AS (' || pg_get_expr(adbin, adrelid) || ') '
-              || CASE attgenerated WHEN 's' THEN 'STORED' ELSE 'VIRTUAL' END END
-         FROM pg_attrdef WHERE adrelid = attrelid AND adnum = attnum) END,
+              || CASE attgenerated WHEN 's' THEN 'STORED' ELSE 'VIRTUAL' END END,
     CASE WHEN attfdwoptions IS NOT NULL THEN {list_options("attfdwoptions", hide=True)} END) END,
     CASE WHEN relkind <> 'v' AND (attstorage <> typstorage OR attcompression <> '' OR attstattarget >= 0
             OR attoptions IS NOT NULL) THEN concat_ws(E'\\n',
@@ -88,6 +89,7 @@ FROM pg_attribute
 JOIN relations ON relations.oid = attrelid AND (relkind IN ('r', 'p', 'f', 'm') OR relkind = 'v' AND atthasdef)
 JOIN pg_type ON pg_type.oid = atttypid
 LEFT JOIN identities ON attidentity <> '' AND table_oid = attrelid AND table_column = attnum
+LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
 WHERE attnum > 0 AND NOT attisdropped"""
 
 _CLUSTERINGS = f"""
