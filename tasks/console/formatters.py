@@ -260,7 +260,9 @@ def _is_refused(announced: events.Event | None, error: events.ErrorRaised) -> bo
 def _show_source(event: events.ErrorRaised, style: Style) -> list[Line]:
     number = f"{event.line or '':>5} | "
     room = max(style.width - len(number), _SOURCE_CELLS)
-    source, caret = point_at(event.source.strip("\r\n").splitlines()[0], event.column, room)
+    text = event.source.strip("\r\n").splitlines()[0]
+    # Of a very long line, the source is only a part, in which the column is not known.
+    source, caret = point_at(text, event.column if event.column <= len(text) + 1 else 0, room)
     lines = [Line(number + source, "code")]
     return [*lines, Line(f"{'| ':>{len(number)}}{caret}", "caret")] if caret else lines
 

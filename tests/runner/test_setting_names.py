@@ -181,6 +181,8 @@ READS_OF_THE_PROCESS_ENVIRONMENT = {
     ("report/annotations.py", "all"),
     # The editor.
     ("commands/new.py", "all"),
+    # Where an account keeps its caches.
+    ("commands/rehearse/verify.py", "all"),
     # What a child process inherits.
     ("programs/service_file.py", "all"),
     ("checkout/git.py", "all"),

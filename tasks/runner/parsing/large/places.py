@@ -11,13 +11,14 @@ from tasks.runner.parsing.source_text import ScriptError, SqlText, build_script_
 
 _CONTEXT = 64 * 1024
 """How far before a place its statement is read to find out which of its values are secrets, in bytes."""
+_SHOWN_BEFORE = 40
 _MARK = "\ufeff"
 
 
 def locate(text: LargeText, offset: int, *, since: int | None = None) -> Place:
     """Return the place of a character of a file, by its number from 0, with its line without secrets.
 
-    `since` is the byte at which its statement begins. Of a long line, the part around the character is the source.
+    `since` is the byte at which its statement begins. Of a long line, the source is the part from shortly before the character.
     """
     position = text.find_byte(min(offset, text.index.characters[-1]))
     before, lines = text.count_before(position)
@@ -31,7 +32,10 @@ def locate(text: LargeText, offset: int, *, since: int | None = None) -> Place:
     first = masked.text.rfind("\n", 0, moved) + 1
     last = masked.text.find("\n", moved)
     source = masked.text[first : last if last >= 0 else len(masked.text)].rstrip("\r")
-    column = moved - first if start == line_start else before - text.count_before(line_start)[0]
+    column = moved - first
+    if start != line_start:
+        column = before - text.count_before(line_start)[0]
+        source = source[max(moved - first - _SHOWN_BEFORE, 0) :]
     if source.startswith(_MARK):
         source, column = source[1:], max(column - 1, 0)
     return Place(text.shown, lines + 1, column + 1, source)
