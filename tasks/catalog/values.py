@@ -38,10 +38,6 @@ class Key(NamedTuple):
         return f"{self.kind} {self.name} of {self.parent}" if self.parent else f"{self.kind} {self.name}"
 
 
-# A tuple is made faster than a dataclass, but events, which contain keys, are written and read by the fields of dataclasses.
-dataclass(init=False, repr=False, eq=False)(Key)
-
-
 class _Ordered(Mapping[Key, str]):
     """Objects in the order of their keys, which is made when it is first needed."""
 

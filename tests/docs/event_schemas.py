@@ -7,14 +7,13 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields, is_dataclass
 from itertools import pairwise
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
 from tasks.runner.events import EVENTS
-from tasks.runner.events.json_lines import read_field_types
+from tasks.runner.events.json_lines import is_record, list_fields, read_field_types
 from tests.kit.projects import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "reference.md"
@@ -77,22 +76,19 @@ def _lay_out(value: Any, indent: str = "") -> str:
 
 def _describe_object(cls: type, parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
     hints, notes = read_field_types(cls), _read_notes(cls)
-    assert is_dataclass(cls)
-    properties = {
-        each.name: _describe(hints[each.name], parts) | ({"description": notes[each.name]} if each.name in notes else {})
-        for each in fields(cls)
-    }
-    required = [each.name for each in fields(cls) if each.default is MISSING and each.default_factory is MISSING]
+    names = list_fields(cls)
+    properties = {name: _describe(hints[name], parts) | ({"description": notes[name]} if name in notes else {}) for name in names}
+    required = [name for name, is_required in names.items() if is_required]
     return {"description": _join(inspect.getdoc(cls)), "type": "object", "properties": properties, "required": required}
 
 
 def _describe(hint: Any, parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the schema of a type; those of dataclasses are added to `parts`, and referred to."""
+    """Return the schema of a type; those of dataclasses and named tuples are added to `parts`, and referred to."""
     if hint in _SIMPLE:
         return {"type": _SIMPLE[hint]}
     if hint is Any:
         return {}
-    if is_dataclass(hint) and isinstance(hint, type):
+    if isinstance(hint, type) and is_record(hint):
         if hint.__name__ not in parts:
             parts[hint.__name__] = {}
             parts[hint.__name__] = _describe_object(hint, parts)

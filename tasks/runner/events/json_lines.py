@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -43,8 +43,34 @@ def to_json(event: Event) -> str:
 
     A terminal obeys control characters (C1 too) and direction marks. For a JSON parser an escape is the same character.
     """
-    text = json.dumps({"kind": event.kind, **asdict(event)}, ensure_ascii=False)
+    text = json.dumps({"kind": event.kind, **_flatten(event)}, ensure_ascii=False)
     return text if text.isprintable() else text.translate(_ESCAPES)
+
+
+def is_record(value: object) -> bool:
+    """Return True for a dataclass or a named tuple, and for a value of one."""
+    return is_dataclass(value) or hasattr(value, "_fields")
+
+
+@cache
+def list_fields(cls: type) -> dict[str, bool]:
+    """Return the fields of a dataclass or of a named tuple by name, and whether they are required."""
+    if is_dataclass(cls):
+        return {field.name: field.default is MISSING and field.default_factory is MISSING for field in fields(cls)}
+    names: tuple[str, ...] = getattr(cls, "_fields", ())
+    return {name: name not in getattr(cls, "_field_defaults", {}) for name in names}
+
+
+def _flatten(value: Any) -> Any:
+    """Return a value as JSON has it: dataclasses and named tuples as objects."""
+    if is_record(value):
+        cls: type = type(value)
+        return {name: _flatten(getattr(value, name)) for name in list_fields(cls)}
+    if isinstance(value, list | tuple):
+        return [_flatten(item) for item in value]
+    if isinstance(value, Mapping):
+        return {name: _flatten(item) for name, item in value.items()}
+    return value
 
 
 def from_json(line: str) -> Event:
@@ -89,8 +115,8 @@ def read_field_types(cls: type) -> dict[str, Any]:
 
 def _build(hint: Any, value: Any, where: str) -> Any:
     """Return parsed JSON as a value of the type that a hint names; `where` is its place in the event, for an error."""
-    if isinstance(hint, type) and is_dataclass(hint):
-        return _build_dataclass(hint, value, where)
+    if isinstance(hint, type) and is_record(hint):
+        return _build_record(hint, value, where)
     origin = get_origin(hint)
     if origin is tuple:
         return _build_tuple(get_args(hint), value, where)
@@ -102,13 +128,13 @@ def _build(hint: Any, value: Any, where: str) -> Any:
     return value
 
 
-def _build_dataclass(hint: Any, value: Any, where: str) -> Any:
+def _build_record(hint: Any, value: Any, where: str) -> Any:
     if not isinstance(value, dict):
         raise WrongEventError(f"{where}: expected an object, got {_describe(value)}")
     hints = read_field_types(hint)
     if value.get("exit_code", 1) not in _EXIT_CODES:
         raise WrongEventError(f"{where}.exit_code: {_describe(value['exit_code'])} is not the exit code of an error")
-    given = {f.name: _build(hints[f.name], value[f.name], f"{where}.{f.name}") for f in fields(hint) if f.name in value}
+    given = {name: _build(hints[name], value[name], f"{where}.{name}") for name in list_fields(hint) if name in value}
     try:
         return hint(**given)
     except (TypeError, ValueError) as error:
