@@ -114,7 +114,7 @@ def test_lines_that_are_not_events_are_ignored(remote: RemoteOperator) -> None:
 @pytest.mark.parametrize("command", ["migrate", "rollback", "status"])
 def test_events_of_a_newer_format_are_refused_before_anything_runs(remote: RemoteOperator, command: str) -> None:
     remote.operator.migrate()
-    remote.deploy().edit("tasks/runner/events/running.py", "EVENT_FORMAT = 1", "EVENT_FORMAT = 2")
+    remote.deploy().edit("tasks/runner/events/registry.py", "EVENT_FORMAT = 1", "EVENT_FORMAT = 2")
     result = remote.run_request(Request(command))
     assert isinstance(result.error, RefusedError)
     assert "the machine has a newer version of this tool" in result.error.message

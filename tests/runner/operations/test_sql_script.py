@@ -19,6 +19,7 @@ from tasks.runner.operations.sql_script import write_sql
 from tasks.runner.planning.choice import MigrateGoal
 from tests.kit.databases import Database, fresh_database
 from tests.kit.roles import MakeRole, grant_by_default
+from tests.kit.waiting import wait_until
 from tests.runner.ledger.test_privileges import list_grants
 from tests.runner.operating import A, B, C, Operator, operate_at, pick
 
@@ -203,6 +204,7 @@ def test_a_script_that_stops_again_and_again_continues_there(operator: Operator,
     while (result := run_psql(database, stopping, "--set=left=5")).returncode == STOPPED:
         assert "division by zero" in result.stderr
         stopped += 1
+        wait_until(lambda: not database.query(LOCKS), what="the end of the session that had the lock")
     assert (result.returncode, result.stderr) == (0, "")
     assert stopped >= len(FILES[name]) // 2
     with fresh_database(database.server) as other:
@@ -217,6 +219,9 @@ def test_a_script_that_stops_again_and_again_continues_there(operator: Operator,
     assert set(operator.read_states().values()) == {"applied"}
 
 
+LOCKS = """
+SELECT FROM pg_locks JOIN pg_database d ON d.oid = database WHERE locktype = 'advisory' AND datname = current_database()
+"""
 UNRECORDED = {
     "an index": ("CREATE TABLE a (id int);\n", "CREATE INDEX CONCURRENTLY a_id ON a (id);"),
     "a dropped index": ("CREATE TABLE a (id int);\nCREATE INDEX a_id ON a (id);\n", "DROP INDEX CONCURRENTLY a_id;"),
