@@ -83,11 +83,6 @@ class Pipeline:
         """Return True if sending more commands can wait, because enough of them are not answered yet."""
         return len(self._sizes) > _MOST_COMMANDS // 2 or self._bytes > _MOST_BYTES // 2
 
-    @property
-    def unanswered(self) -> int:
-        """Return how many commands are not answered yet."""
-        return len(self._sizes)
-
     def belongs_to(self, connection: psycopg.Connection) -> bool:
         """Return True if the pipeline is that of a session."""
         return self._connection is connection
