@@ -1,5 +1,6 @@
 """What is read instead of a whole schema, where a run only added to it or changed nothing: the result is the same."""
 
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -9,6 +10,7 @@ from tasks.catalog import Additions, Catalog, find_additions, mark_schema, read_
 from tests.catalog.conftest import READER
 from tests.kit.databases import Database, fresh_database
 from tests.kit.relays import start_relay
+from tests.kit.waiting import wait_until
 
 SETUP = """
     CREATE TABLE a (id integer PRIMARY KEY, name text, amount numeric);
@@ -22,8 +24,6 @@ SETUP = """
     CREATE VIEW v AS SELECT a.* FROM a JOIN referenced USING (id);
     CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'
 """
-ATTEMPTS = 12
-"""While a transaction of another database is open, the whole schema is read: tests of other processes have such transactions."""
 NOTHING, PART, WHOLE = "nothing", "part", "whole"
 CASES = [
     (NOTHING, "INSERT INTO a VALUES (1); UPDATE a SET name = 'x'; DELETE FROM a"),
@@ -85,11 +85,12 @@ def read_again(connection: psycopg.Connection, before: Catalog, added: Additions
 @pytest.mark.usefixtures("roles")
 @pytest.mark.parametrize(("read", "change"), CASES, ids=[change for _, change in CASES])
 def test_what_is_read_again_completes_the_schema(any_database: Database, read: str, change: str) -> None:
-    seen: list[str] = []
-    while read not in seen and len(seen) < ATTEMPTS:
+    # While a transaction of another database is open, the whole schema is read: tests of other processes have such transactions.
+    def reads_no_more() -> bool:
         with fresh_database(any_database.server) as database:
-            seen.append(change_and_read_again(database, change))
-    assert seen[-1] == read
+            return change_and_read_again(database, change) == read
+
+    wait_until(reads_no_more, what=f"that {read} is read again")
 
 
 def change_and_read_again(database: Database, change: str) -> str:
@@ -116,24 +117,26 @@ def test_what_a_transaction_adds_that_was_open_before_is_read(any_database: Data
         assert read_again(connection, before, added).objects == read_catalog(connection).objects
 
 
-def add_and_find(database: Database, connection: psycopg.Connection) -> tuple[str, Additions | None]:
+def add_and_find(database: Database, connection: psycopg.Connection) -> tuple[str, Additions]:
     """Return the name of a table that was added, and what is found of it, as soon as anything is."""
-    name, added = "", None
-    for number in range(ATTEMPTS):
+    numbers = count()
+
+    def add() -> tuple[str, Additions] | None:
         _, mark = mark_schema(connection)
         assert mark is not None
-        name = f"added_{number}"
+        name = f"added_{next(numbers)}"
         database.execute(f"CREATE TABLE {name} (id integer)")
         added = find_additions(connection, mark)
-        if added is not None:
-            break
-    return name, added
+        return (name, added) if added is not None else None
+
+    found = wait_until(add, what="a server without older transactions")
+    assert found is not None
+    return found
 
 
 def test_a_role_without_privileges_finds_additions(any_database: Database, roles: None) -> None:
     with any_database.connect(user=READER) as connection:
         name, added = add_and_find(any_database, connection)
-        assert added is not None
         assert added.names == {f"public.{name}"}
 
 
@@ -149,7 +152,6 @@ def test_a_schema_is_read_and_marked_in_two_round_trips_and_additions_are_read_i
         assert mark is not None
         find_additions(connection, mark)
         assert [kind for kind, _ in relay.list_messages()] == ["Q"] * 3
-        assert added is not None
         read_catalog(connection, only=added.relations, known=added.classes)
         assert [kind for kind, _ in relay.list_messages()] == ["Q"] * 4
 
