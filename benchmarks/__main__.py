@@ -39,7 +39,9 @@ def main() -> None:
             _print_heading(home)
             for name in options.parts or _FIGURES:
                 part = PARTS[name]
-                part.measure(Setup(server, home, options.runs or part.runs, options.scale, alone=options.alone))
+                own_home = home / name
+                own_home.mkdir(exist_ok=True)
+                part.measure(Setup(server, own_home, options.runs or part.runs, options.scale, alone=options.alone))
     except KeyboardInterrupt:
         sys.exit("interrupted")
 
