@@ -34,6 +34,8 @@ _PARAMETER = re.compile(r"\$[0-9]")
 _CONFORMING = "standard_conforming_strings"
 _MAY_WARN = re.compile(r'\\|\w{22}|"[^"]{22}')
 """What the server may raise a notice about while it parses: an escape, or a name that has more than 63 bytes."""
+_LONG = 4096
+"""A longer text is not searched for that: the search takes longer than an empty command."""
 _NOTHING = PipelineCommand(b"")
 _SET_ENCODING = PipelineCommand(b"SET client_encoding = 'UTF8'")
 
@@ -142,7 +144,7 @@ class PipelinedFile:
             command = PipelineCommand(fit_comments(text, self._encoding).encode())
             if number and not text.isascii():
                 yield (_SET_ENCODING,), (command,)
-            elif number and _MAY_WARN.search(text):
+            elif number and (len(text) > _LONG or _MAY_WARN.search(text)):
                 # libpq takes a notice as soon as it arrives, so it must not follow the answer to another statement directly.
                 yield (_NOTHING,), (command,)
             else:
