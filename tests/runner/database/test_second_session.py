@@ -90,7 +90,7 @@ def test_the_limit_of_a_database_is_named(operator: Operator, role: Role) -> Non
 def test_other_sessions_of_the_role_are_named_as_the_reason(
     operator: Operator, role: Role, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(second_session, "_CLOSING_LIMIT_S", 0.2)
+    monkeypatch.setattr(second_session, "_CLOSING_LIMIT_S", 1.0)
     role.limit(2)
     with (
         role.database.connect(user=role.name),
