@@ -72,7 +72,9 @@ class CuttingRelay:
                 if watches and self._count(data, begins=answered):
                     _end(backend, data, self.cut)
                     return
-                backend.sendall(data)
+                # What a session that has ended left to read is passed on all the same.
+                with suppress(OSError):
+                    backend.sendall(data)
                 answered = False
 
     def _count(self, data: bytes, *, begins: bool) -> bool:
