@@ -90,7 +90,7 @@ def test_what_is_read_again_completes_the_schema(any_database: Database, read: s
         with fresh_database(any_database.server) as database:
             return change_and_read_again(database, change) == read
 
-    wait_until(reads_no_more, what=f"that {read} is read again")
+    assert wait_until(reads_no_more, what=f"that {read} is read again")
 
 
 def change_and_read_again(database: Database, change: str) -> str:

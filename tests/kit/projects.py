@@ -15,6 +15,16 @@ REPOSITORY = Path(__file__).parents[2]
 TIMEOUT_S = 60
 
 
+_OBSERVED = """
+import runpy, sys
+sys.argv = ["migrate.py", *sys.argv[1:]]
+try:
+    runpy.run_path("{script}", run_name="__main__")
+finally:
+    {observation}
+"""
+
+
 @dataclass(frozen=True)
 class Project:
     """A temporary project folder and the database that its commands work on."""
@@ -83,6 +93,24 @@ class Project:
     def start_inv(self, *arguments: str, env: dict[str, str] | None = None) -> Running:
         """Start `inv` and return the running process, likewise."""
         return self._start(_inv_command(arguments), env)
+
+    def observe(self, observation: str, *arguments: str) -> str:
+        """Run `scripts/migrate.py` in a new Python, then the code of an observation, and return what that prints on stderr."""
+        result = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                _OBSERVED.format(script=REPOSITORY / "scripts/migrate.py", observation=observation),
+                *arguments,
+            ],
+            cwd=self.root,
+            env=self._environment(None),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        return result.stderr
 
     def _start(self, command: list[str], env: dict[str, str] | None) -> Running:
         process = start_process(command, cwd=self.root, environment=self._environment(env))

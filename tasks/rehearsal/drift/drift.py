@@ -199,7 +199,7 @@ def _find_reason(script: StoredScript) -> str:
 
 
 def _explain_absence(script: StoredScript) -> str:
-    """Return why there is no text that may run, or an empty text if that is not known."""
+    """Return why the stored text cannot run, empty if the reason is not known."""
     return _find_reason(script) if script.size is None else describe_unkept(script.size)
 
 

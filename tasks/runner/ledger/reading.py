@@ -15,7 +15,7 @@ from tasks.runner.errors import RefusedError
 from tasks.runner.identity import LEDGER_ADDITIONS, LEDGER_FORMAT
 from tasks.runner.ledger.guard import compose, compose_guard
 from tasks.runner.ledger.history import build_records, compose_records, needs_trace
-from tasks.runner.ledger.layout import read_layout, take_ahead
+from tasks.runner.ledger.layout import fetch_each, read_layout, take_ahead
 from tasks.runner.ledger.ownership import list_faults, read_ledger_owner
 from tasks.runner.ledger.tables import HELPER_TABLES, TABLE, TABLES
 
@@ -199,12 +199,7 @@ def _query(connection: psycopg.Connection, ledger: Ledger, *, traced: bool = Fal
     guard, *queries = compose_queries(connection, ledger, traced=traced)
     if not queries:
         return []
-    cursor = connection.execute(";\n".join((guard, *queries)).encode())
-    cursor.nextset()  # of the guard
-    answers = []
-    for _ in queries:
-        cursor.nextset()
-        answers.append(cursor.fetchall())
+    _, *answers = fetch_each(connection, [query.encode() for query in (guard, *queries)])
     return answers
 
 

@@ -63,12 +63,8 @@ def read_with(connection: psycopg.Connection, query: str, values: Mapping[str, o
     That is done if the ledger is a plain one, or there is none, as when the session was opened; else the next call reads it.
     """
     text, layout = compose(connection, query, values).decode(), _take_layout(connection)
-    reads = layout is not None and layout.is_plain
-    parts = [text, compose_layout(connection, certain=reads)]
-    if layout is not None and reads:
-        parts += compose_queries(connection, build_empty(layout, read_ledger_owner(connection)))
     try:
-        found, *results = begin_with(connection, *parts, "COMMIT")
+        found, *results = begin_with(connection, text, *_compose_ledger(connection, layout), "COMMIT")
     except psycopg.OperationalError:
         raise
     except psycopg.Error:
@@ -76,7 +72,7 @@ def read_with(connection: psycopg.Connection, query: str, values: Mapping[str, o
         roll_back(connection)
         return connection.execute(text.encode()).fetchall()
     if isinstance(connection, OwnConnection):
-        connection.ahead = _build_ahead(layout if reads else None, results)
+        connection.ahead = _build_ahead(layout, results)
     return found
 
 
@@ -131,20 +127,25 @@ def _send(connection: psycopg.Connection, tables: Sequence[Table], layout: Ledge
         parts += [f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'", locked, "SET LOCAL lock_timeout = 0"]
     if own:
         parts.append(compose_lock(own, "ACCESS SHARE"))
-    reads = layout is not None and layout.is_plain
-    parts.append(compose_layout(connection, certain=reads))
-    if layout is not None and reads:
-        parts += compose_queries(connection, build_empty(layout, read_ledger_owner(connection)))
+    parts += _compose_ledger(connection, layout)
     cursor = psycopg.ClientCursor(connection).execute(";\n".join(filter(None, parts)).encode())
     mark_own(connection)
     if isinstance(connection, OwnConnection):
-        connection.ahead = _build_ahead(layout if reads else None, take_results(cursor))
+        connection.ahead = _build_ahead(layout, take_results(cursor))
+
+
+def _compose_ledger(connection: psycopg.Connection, layout: LedgerLayout | None) -> list[str]:
+    """Return the queries of the layout and, if it was a plain one, of the ledger's rows, which then must be as it was."""
+    if layout is None or not layout.is_plain:
+        return [compose_layout(connection)]
+    empty = build_empty(layout, read_ledger_owner(connection))
+    return [compose_layout(connection, certain=True), *compose_queries(connection, empty)]
 
 
 def _build_ahead(layout: LedgerLayout | None, results: Sequence[Rows]) -> ReadAhead | None:
     """Return what was read; None if the ledger is not as the probe found it, so that it is read again."""
     (rows, *more) = results
-    if layout is None:
+    if layout is None or not layout.is_plain:
         return ReadAhead(LedgerLayout(*rows[0]) if rows else None)
     found = LedgerLayout(*rows[0][:-1]) if rows else None
     # The first of the other results is that of the guard.

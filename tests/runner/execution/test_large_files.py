@@ -1,7 +1,5 @@
 """Large files: a run keeps neither their texts nor their statements in memory, and runs what it has read or nothing."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,21 +12,13 @@ from tasks.runner.operations.migrate import RunMode, migrate
 from tasks.runner.parsing.large import scan, text
 from tasks.runner.planning.choice import MigrateGoal
 from tests.kit.databases import Database
-from tests.kit.projects import REPOSITORY, Project
+from tests.kit.projects import Project
 from tests.runner.operating import A, Operator
 
 MEGABYTE = 1024 * 1024
 BASE_BYTES = 64 * MEGABYTE
 """What a run without large files may take: Python, psycopg and the parser take most of it."""
-PROGRAM = f"""
-import runpy, sys
-sys.argv = ["migrate.py", *sys.argv[1:]]
-try:
-    runpy.run_path("{REPOSITORY}/scripts/migrate.py", run_name="__main__")
-finally:
-    peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
-    print("peak", peak.split()[1], file=sys.stderr)
-"""
+PEAK = "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')), file=sys.stderr)"
 TABLE = "CREATE TABLE t (id int, a text);\n"
 
 
@@ -63,16 +53,7 @@ FILES: dict[str, tuple[Callable[[int], str], int, int]] = {
 
 def measure(project: Project, *arguments: str) -> int:
     """Run a command, and return the most bytes of memory that its process had at once."""
-    result = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments],
-        cwd=project.root,
-        env=project._environment(None),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    return int(result.stderr.rsplit("peak ", 1)[1]) * 1024
+    return int(project.observe(PEAK, *arguments).rsplit("VmHWM:", 1)[1].split()[0]) * 1024
 
 
 @pytest.mark.parametrize(("write", "size", "limit"), FILES.values(), ids=FILES)

@@ -1,21 +1,11 @@
 """A run with nothing to do, and a status: they import what they use, and nothing else."""
 
-import subprocess
-import sys
-
 import pytest
 
-from tests.kit.projects import REPOSITORY, Project
+from tests.kit.projects import Project
 from tests.runner.operating import A
 
-PROGRAM = f"""
-import runpy, sys
-sys.argv = ["migrate.py", *sys.argv[1:]]
-try:
-    runpy.run_path("{REPOSITORY}/scripts/migrate.py", run_name="__main__")
-finally:
-    print(*(name for name in sys.modules), file=sys.stderr)
-"""
+IMPORTS = "print(*sys.modules, file=sys.stderr)"
 UNUSED = (
     "pglast",
     "uuid",
@@ -47,16 +37,7 @@ UNUSED = (
 
 def list_imports(project: Project, *arguments: str) -> set[str]:
     """Run a command, and return the modules that its process has imported."""
-    result = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments],
-        cwd=project.root,
-        env=project._environment(None),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    return set(result.stderr.split())
+    return set(project.observe(IMPORTS, *arguments).split())
 
 
 @pytest.mark.usefixtures("database")
