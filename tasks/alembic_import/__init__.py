@@ -1,0 +1,1 @@
+"""Write the revisions of Alembic as migrations of this tool."""

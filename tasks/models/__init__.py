@@ -1,0 +1,1 @@
+"""The schema that SQLAlchemy models describe."""
