@@ -13,6 +13,8 @@ from tasks.commands.dispatch import run_request, show_side_by_side
 from tasks.commands.dumps.dump import dump as dump_database
 from tasks.commands.dumps.restore import restore as restore_database
 from tasks.commands.flags import BLOCKING_HELP, ENV_HELP, ONE_ENV_HELP, RUN_HELP
+from tasks.commands.generate.check_models import check_models as check_models
+from tasks.commands.generate.new_from import new as new
 from tasks.commands.history.blockers import blockers as blockers
 from tasks.commands.history.mark import mark as mark
 from tasks.commands.history.redo import redo as redo
@@ -189,24 +191,6 @@ def load(_context: Context, env: str = "local", json: bool = False, yes: bool = 
     Its migrations are recorded as applied.
     """
     run_request(env, Request("load"), Options(json=json, yes=yes, start=start))
-
-
-@command(
-    help={
-        "name": "what the migration does, for example add_user_settings_table",
-        "edit": "open the new files in the editor of VISUAL or EDITOR",
-    },
-    positional=["name"],
-)
-def new(_context: Context, name: str, edit: bool = False) -> None:
-    """Create the up and down file of a new migration.
-
-    The name determines the statements, together with the tables of older migrations.
-    """
-    from tasks.commands.new import create
-
-    with exit_on_error():
-        create(name, edit=edit)
 
 
 @command

@@ -52,6 +52,7 @@ SETTINGS = (
     ),
     Setting("DIRECT_DATABASE_URL", "URL", "a direct connection that bypasses a connection pooler", fallback="DATABASE_URL"),
     Setting("MIGRATIONS_DIR", "folder", "the folder with the migrations", "migrations"),
+    Setting("MODELS", "names", "the SQLAlchemy models of the application, as module:attribute, comma-separated: app.models:Base"),
     Setting("SEEDS_DIR", "folder", "the folder with the seeds", "seeds"),
     Setting(
         "SCRATCH_DATABASE_URL",
@@ -147,6 +148,8 @@ class Settings:
     """How long a statement may keep all queries out of a table of a guarded environment, by its forecast."""
     keep_text: int = KEEP_TEXT
     """The bytes of a file up to which the ledger stores its text."""
+    models: str = ""
+    """Where the models of the application are; empty if that is not set."""
 
 
 URL_MISSING = "DATABASE_URL not set"
@@ -205,6 +208,7 @@ def validate(raw: RawSettings, problems: Iterable[str] = ()) -> Settings:
         ledger_readers=read_names(raw, "LEDGER_READERS"),
         max_blocking_s=max_blocking_ms / 1000,
         keep_text=keep_text,
+        models=read_text(raw, "MODELS"),
     )
 
 

@@ -109,7 +109,7 @@ def _find_drift(environment: Environment, options: Options, stop: Stop, seen: li
         yield from answer(read, found)
         settle(environment, options, stop, read, found)
         if flags.name and found.changes:
-            from tasks.commands.rehearse.ask_renames import choose_ask
+            from tasks.commands.generate.ask_renames import choose_ask
             from tasks.rehearsal.drift.as_migration import Answered, write_migration
 
             answered = Answered(answers, choose_ask(stop, json=options.json))

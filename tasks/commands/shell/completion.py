@@ -34,7 +34,7 @@ _CORE_VALUES = frozenset(
     }
 )
 _VERSIONS = frozenset({"to", "only", "version", "unmark"})
-_FILES = frozenset({"html", "prometheus", "output", "sql", "file", "folder", "queries"})
+_FILES = frozenset({"html", "prometheus", "output", "sql", "file", "folder", "queries", "from_schema"})
 _OTHER_VALUES = frozenset({("db.diagram", "only")})
 """Parameters whose name means something else in this command."""
 _ENVIRONMENT = re.compile(r"\w[\w.-]{0,63}")
@@ -169,7 +169,7 @@ class _Project:
             yield FILES
         elif parameter in _VERSIONS:
             yield from (version for version in self._list_versions() if version.startswith(typed))
-        elif parameter == "env":
+        elif parameter in ("env", "from_env"):
             before, comma, last = typed.rpartition(",")
             chosen = before.split(",")
             known = [*self._list_environments(), *(["all"] if command.name == "db.status" and not comma else [])]

@@ -14,7 +14,10 @@ _GAP = "   "
 GROUPS = (
     ("First steps", ("db.new", "db.migrate", "db.status", "db.seed", "db.url", "db.psql")),
     ("Every day", ("db.rollback", "db.redo", "db.reset", "db.history", "db.schema", "db.diagram")),
-    ("Before a deployment", ("db.plan", "db.lint", "db.verify", "db.test-crash", "db.compat", "db.check-order", "db.squash")),
+    (
+        "Before a deployment",
+        ("db.plan", "db.lint", "db.verify", "db.check-models", "db.test-crash", "db.compat", "db.check-order", "db.squash"),
+    ),
     ("When it goes wrong", ("db.repair", "db.drift", "db.blockers", "db.mark")),
     ("Environments", ("env.list", "env.check", "alerts.test", "db.dump")),
     ("The local database", ("db.start", "db.stop", "db.wait", "db.create", "db.drop", "db.load", "db.restore")),

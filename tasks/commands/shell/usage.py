@@ -25,7 +25,8 @@ _VALUES = {
     "env": "NAME", "to": "VERSION", "only": "VERSION", "version": "VERSION", "assume_present": "VERSION",
     "assume_absent": "VERSION", "steps": "N", "limit": "N", "timeout": "SECONDS", "html": "FILE", "prometheus": "FILE",
     "output": "FILE", "sql": "FILE", "plan": "ID", "folder": "PATH", "as_migration": "NAME", "without_extension": "NAME",
-    "rename": "OLD=NEW", "drop": "NAME", "kill": "PID", "base": "REVISION", "queries": "FILE",
+    "rename": "OLD=NEW", "drop": "NAME", "kill": "PID", "from_models": "MODULE:NAME",
+    "from_schema": "FILE", "from_env": "NAME", "exclude": "TABLE", "base": "REVISION", "queries": "FILE", "models": "MODULE:NAME",
 }  # fmt: skip
 """What the help and the errors write for the value of a flag."""
 _ANY = "VALUE"

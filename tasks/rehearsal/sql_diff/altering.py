@@ -81,7 +81,9 @@ def _cast(name: str, old: str, new: str) -> str:
 
 
 def is_assignable(old: str, new: str) -> bool:
-    """Return True if there is an assignment cast from one type to another."""
+    """Return True if there is an assignment cast from one type to another; those of arrays are those of their elements."""
+    if new.endswith("[]"):
+        return old.endswith("[]") and is_assignable(old.removesuffix("[]"), new.removesuffix("[]"))
     base_old, base_new = old.partition("(")[0], new.partition("(")[0]
     families = any(re.fullmatch(family, old) and re.fullmatch(family, new) for family in _FAMILIES)
     return base_old == base_new or families or bool(_TO_TEXT.fullmatch(new))

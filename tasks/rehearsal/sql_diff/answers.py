@@ -15,6 +15,8 @@ Ask = Callable[[Question], Key | bool | None]
 """Returns the new key of what a question is about, False if it was dropped, or None without an answer."""
 Run = Callable[[Sequence[ObjectRename]], Catalog]
 """Returns the old schema after these renames."""
+After = Catalog | Callable[[Catalog], Catalog]
+"""The new schema, or a function that returns it for the old schema after renames."""
 _STATE = "Nothing was written."
 
 
@@ -67,28 +69,30 @@ class Renaming:
         return [text for rename in reversed(self.renames) for text in rename.reverse().write()]
 
 
-def settle_renames(before: Catalog, after: Catalog, answers: Answers, run: Run, ask: Ask | None = None) -> Renaming:
+def settle_renames(before: Catalog, after: After, answers: Answers, run: Run, ask: Ask | None = None) -> Renaming:
     """Return the renames that are answered, and those without a question.
 
-    An answer may lead to further questions: about the columns of a table with another name. Raises RefusedError for a question
+    An answer may lead to further questions: about the columns of a table with another name. `after` may depend on the renames:
+    it is then a function, which is called again after them. Raises RefusedError for a question
     without an answer, and UsageError for an answer to no question.
     """
     renames: list[ObjectRename] = []
     current, dropped = before, set[Key]()
     while True:
-        chosen, missing = _answer(find_questions(current, after, answers.renamed), answers, dropped, ask)
+        target = after(current) if callable(after) else after
+        chosen, missing = _answer(find_questions(current, target, answers.renamed), answers, dropped, ask)
         if missing:
             raise _refuse(missing)
         if not chosen:
             break
         renames += add_schemas(chosen, current)
         current = run(renames)
-    if silent := find_silent(current, after):
+    if silent := find_silent(current, target):
         # Where the server refuses one, such as that of an inherited constraint, the objects are dropped and created.
         with suppress(RunnerError):
             current = run([*renames, *silent])
             renames += silent
-    gone = {name for key in (*before.objects, *current.objects) if key not in after.objects for name in list_names(key)}
+    gone = {name for key in (*before.objects, *current.objects) if key not in target.objects for name in list_names(key)}
     if unused := sorted({*answers.renamed, *(answers.dropped - gone)} - answers.used):
         raise UsageError(f"nothing with the name {unused[0]} was removed, so that it cannot be renamed or dropped", state=_STATE)
     return Renaming(tuple(renames), current)

@@ -144,6 +144,12 @@ def list_names(key: Key) -> list[str]:
     return [name.removeprefix("public."), name] if name.startswith("public.") else [name]
 
 
+def name_identity_sequence(column: Key, catalog: Catalog) -> str:
+    """Return the name of the sequence of an identity column, or an empty text for another column."""
+    definition = parse_column(catalog.objects.get(column, ""))[0]
+    return (definition.sequence or name_identity(column)) if definition.identity else ""
+
+
 def _list_objects(catalog: Catalog) -> Iterator[tuple[Key, str]]:
     kinds = {"schema", "table", "column", "type", "domain", "sequence"}
     return ((key, text) for key, text in catalog.objects.items() if key.kind in kinds)
@@ -226,17 +232,10 @@ def _show_column(catalog: Catalog, table: str, name: str) -> str:
 
 def _find_identities(before: Catalog, after: Catalog) -> Iterator[ObjectRename]:
     """Yield the sequences of identity columns that have another name."""
-    for key, text in before.of_kind("column"):
-        names = [_name_sequence(key, each) for each in (text, after.objects.get(key, ""))]
+    for key, _ in before.of_kind("column"):
+        names = [name_identity_sequence(key, catalog) for catalog in (before, after)]
         if names[0] and names[1] and names[0] != names[1]:
             yield ObjectRename(Key("sequence", names[0]), Key("sequence", names[1]))
-
-
-def _name_sequence(key: Key, definition: str) -> str:
-    column = parse_column(definition)[0]
-    if not column.identity:
-        return ""
-    return column.sequence or name_identity(key)
 
 
 def _replace_name(key: Key, definition: str) -> str:

@@ -1,0 +1,84 @@
+"""The command db.check-models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from tasks.commands.command import command
+from tasks.commands.context import exit_on_error
+from tasks.commands.flags import SCRATCH_HELP
+from tasks.commands.scratch import note_stand_ins, open_scratch, read_extensions
+from tasks.config.environments import LOCAL, load_environment
+from tasks.runner.events import CHECK_FOUND, Event
+from tasks.runner.operations.requests import parse_count
+
+if TYPE_CHECKING:
+    from tasks.models.events import ModelsChecked
+    from tasks.models.references import TableName
+    from tasks.rehearsal.scratch.server import ScratchServer
+    from tasks.runner.settings import Settings
+
+
+@command(
+    name="check-models",
+    help={
+        **SCRATCH_HELP,
+        "models": "the models, as module:attribute, comma-separated (default: MODELS)",
+        "exclude": "tables that are not compared, as in SQL (repeatable, or comma-separated)",
+    },
+    iterable=["without_extension", "exclude"],
+)
+def check_models(
+    _context: Context,
+    without_extension: Sequence[str],
+    exclude: Sequence[str],
+    models: str = "",
+    timeout: str = "600",
+    as_superuser: bool = False,
+    json: bool = False,
+) -> None:
+    """Check that SQLAlchemy models and migrations agree.
+
+    Both are made on scratch; no other database is read. Exits with 4 if they differ.
+    """
+    from tasks.models.references import read_references, read_tables
+    from tasks.report import report
+    from tasks.report.models import register_messages
+
+    register_messages()
+    with exit_on_error(json=json, rehearses=True) as seen:
+        settings, timeout_s = load_environment(LOCAL).settings, parse_count("--timeout", timeout)
+        references, tables = read_references(models, settings.models), read_tables(exclude)
+        with open_scratch(settings, without=read_extensions(without_extension), as_superuser=as_superuser) as server:
+            seen.append(server.url)
+            checked = compare_models(server, settings, references, tables, timeout_s=timeout_s)
+            report(_list_events(server, checked), json=json)
+    if checked.changes:
+        raise Exit(code=CHECK_FOUND)
+
+
+def _list_events(server: ScratchServer, checked: ModelsChecked) -> Iterator[Event]:
+    yield checked
+    yield from note_stand_ins(server)
+
+
+def compare_models(
+    server: ScratchServer,
+    settings: Settings,
+    references: Sequence[str],
+    exclude: Sequence[TableName],
+    *,
+    timeout_s: float | None = None,
+) -> ModelsChecked:
+    """Return how models differ from the migrations of the checkout; raises RunnerError."""
+    from tasks.models.checking import check_models as check
+    from tasks.rehearsal.model import read_migration_pairs
+    from tasks.runner.files.checkout import read_migrations
+
+    migrations = read_migrations(settings.migrations_dir)
+    base = read_migration_pairs(migrations, sorted(migrations.checksums), with_downs=False)
+    return check(server, base, references, exclude, timeout_s=timeout_s)

@@ -1,0 +1,259 @@
+"""The command db.new: from its name, or from a wanted schema."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+
+from tasks.commands.command import command
+from tasks.commands.context import exit_on_error
+from tasks.commands.dispatch import open_events
+from tasks.commands.flags import SCRATCH_HELP
+from tasks.commands.scratch import note_stand_ins, open_scratch, read_extensions
+from tasks.config.environments import LOCAL, Environment, load_environment
+from tasks.options import Options
+from tasks.postgres.quoting import quote_qualified
+from tasks.runner.command_lines import compose_command
+from tasks.runner.errors import RunnerError, UsageError
+from tasks.runner.events import CatalogRead, Event
+from tasks.runner.operations.requests import Request, parse_count
+from tasks.runner.signals import Stop, catch_signals
+
+if TYPE_CHECKING:
+    from tasks.generation.goal import Goal
+    from tasks.generation.proposal import ProposalOptions
+    from tasks.models.references import TableName
+    from tasks.rehearsal.model import RehearsedMigration
+    from tasks.rehearsal.scratch.server import ScratchServer
+    from tasks.runner.settings import Settings
+
+_STATE = "Nothing was written."
+_SOURCES = "--from-models, --from-schema or --from-env"
+_TIMEOUT_S = "600"
+
+
+@dataclass(frozen=True, slots=True)
+class _SourceFlags:
+    """Where the wanted schema comes from, and the other flags that need one."""
+
+    models: str | bool | None
+    schema: str
+    env: str
+    rename: tuple[str, ...]
+    drop: tuple[str, ...]
+    exclude: tuple[str, ...]
+    allow_loss: bool
+    without: tuple[str, ...]
+    timeout: str
+    as_superuser: bool
+    json: bool
+    start: bool
+
+    def list_sources(self) -> list[str]:
+        """Return the flags that name a source."""
+        given = {"--from-models": self.models is not None, "--from-schema": bool(self.schema), "--from-env": bool(self.env)}
+        return [flag for flag, used in given.items() if used]
+
+    def list_others(self) -> list[str]:
+        """Return the flags that have no meaning without a source."""
+        given = {
+            "--rename": self.rename,
+            "--drop": self.drop,
+            "--exclude": self.exclude,
+            "--allow-loss": self.allow_loss,
+            "--without-extension": self.without,
+            "--timeout": self.timeout != _TIMEOUT_S,
+            "--as-superuser": self.as_superuser,
+            "--json": self.json,
+            "--start": self.start,
+        }
+        return [flag for flag, used in given.items() if used]
+
+    def list_excluded(self) -> tuple[TableName, ...]:
+        """Return the schema and name of each table that is not compared; raises UsageError for what is no name."""
+        from tasks.models.references import read_tables
+
+        return read_tables(",".join(self.exclude))
+
+
+@command(
+    help={
+        **SCRATCH_HELP,
+        "name": "what the migration does, for example add_user_settings_table",
+        "edit": "open the new files in the editor of VISUAL or EDITOR",
+        "from_models": "write the migration to these SQLAlchemy models, MODULE:NAME; those of MODELS without a value",
+        "from_schema": "write the migration to the schema that this SQL file makes",
+        "from_env": "write the migration to the schema that this environment has",
+        "rename": "with a source: what has another name now, TABLE.OLD=NEW or OLD=NEW (repeatable)",
+        "drop": "with a source: what is dropped and not renamed, TABLE.COLUMN or NAME (repeatable)",
+        "exclude": "with a source: tables that are not compared, comma-separated (repeatable)",
+        "allow_loss": "with a source: write changes that lose rows or values",
+        "start": "with --from-env: start a machine on Fly if none is started",
+    },
+    positional=["name"],
+    optional=["from_models"],
+    iterable=["rename", "drop", "exclude", "without_extension"],
+)
+def new(
+    _context: Context,
+    name: str,
+    rename: Sequence[str],
+    drop: Sequence[str],
+    exclude: Sequence[str],
+    without_extension: Sequence[str],
+    edit: bool = False,
+    from_models: str | None = None,
+    from_schema: str = "",
+    from_env: str = "",
+    allow_loss: bool = False,
+    timeout: str = _TIMEOUT_S,
+    as_superuser: bool = False,
+    json: bool = False,
+    start: bool = False,
+) -> None:
+    """Create the up and down file of a new migration.
+
+    The name determines the statements, together with the tables of older migrations; or a wanted schema does: models, a schema
+    file, an environment. Then the files are proved on scratch, and nothing is written where nothing differs.
+    """
+    from tasks.commands.new import create
+
+    with catch_signals() as stop, exit_on_error(json=json, rehearses=True) as seen:
+        flags = _SourceFlags(
+            from_models,
+            from_schema,
+            from_env,
+            tuple(rename),
+            tuple(drop),
+            tuple(exclude),
+            allow_loss,
+            read_extensions(without_extension),
+            timeout,
+            as_superuser,
+            json,
+            start,
+        )
+        if _has_source(flags):
+            _write(name, flags, stop, seen, edit=edit)
+        else:
+            create(name, edit=edit)
+
+
+def _has_source(flags: _SourceFlags) -> bool:
+    """Return True if the flags name a source; raises UsageError for several, and for flags that need one."""
+    sources = flags.list_sources()
+    if len(sources) > 1:
+        raise UsageError(f"{' and '.join(sources)} exclude each other", hint="Name one source of the schema.", state=_STATE)
+    if not sources and (others := flags.list_others()):
+        raise UsageError(f"{others[0]} needs a source of the schema: {_SOURCES}", state=_STATE)
+    if flags.start and not flags.env:
+        raise UsageError("--start needs --from-env", state=_STATE)
+    return bool(sources)
+
+
+def _write(name: str, flags: _SourceFlags, stop: Stop, seen: list[str], *, edit: bool) -> None:
+    import os
+    import sys
+
+    from tasks.commands.new import open_in_editor
+    from tasks.generation.events import MigrationCreated
+    from tasks.report import report
+    from tasks.report.generation import register_messages
+
+    register_messages()
+    paths: list[Path] = []
+
+    def look(events: Iterator[Event]) -> Iterator[Event]:
+        for event in events:
+            if isinstance(event, MigrationCreated):
+                paths.extend(map(Path, event.paths))
+            yield event
+
+    report(look(_propose(name, flags, stop, seen)), json=flags.json)
+    if edit and paths:
+        sys.stdout.flush()
+        open_in_editor(paths, os.environ)
+
+
+def _propose(name: str, flags: _SourceFlags, stop: Stop, seen: list[str]) -> Iterator[Event]:
+    from tasks.generation.propose import propose
+    from tasks.generation.writing import create_files, describe
+    from tasks.runner.files.versions import to_snake_case
+
+    to_snake_case(name)
+    options = _build_options(flags, stop)
+    settings = load_environment(LOCAL).settings
+    base = _read_base(settings)
+    read = None
+    if flags.env:
+        read = yield from _read_environment(load_environment(flags.env), flags, stop, seen)
+    target = seen[-1] if seen else ""
+    with open_scratch(settings, target=target, without=flags.without, as_superuser=flags.as_superuser) as server:
+        goal = _open_goal(server, base, flags, read, settings)
+        proposal = propose(server, base, goal, name, options)
+        yield describe(proposal, len(base))
+        yield from create_files(proposal, settings.migrations_dir)
+        yield from note_stand_ins(server)
+
+
+def _build_options(flags: _SourceFlags, stop: Stop) -> ProposalOptions:
+    from tasks.commands.generate.ask_renames import choose_ask
+    from tasks.generation.proposal import ProposalOptions
+    from tasks.rehearsal.sql_diff.answers import read_answers
+
+    answers = read_answers(flags.rename, flags.drop)
+    timeout_s = parse_count("--timeout", flags.timeout)
+    # The goal of models leaves out tables itself: it does not import them.
+    exclude = () if flags.models is not None else tuple(quote_qualified(*name) for name in flags.list_excluded())
+    return ProposalOptions(answers, choose_ask(stop, json=flags.json), flags.allow_loss, timeout_s, exclude)
+
+
+def _read_base(settings: Settings) -> tuple[RehearsedMigration, ...]:
+    """Return all migrations of the checkout in their order; none if there is no folder yet."""
+    from tasks.rehearsal.model import read_migration_pairs
+    from tasks.runner.files.checkout import read_migrations
+
+    if not settings.migrations_dir.exists():
+        return ()
+    migrations = read_migrations(settings.migrations_dir)
+    return read_migration_pairs(migrations, sorted(migrations.checksums), with_downs=False)
+
+
+def _read_environment(
+    environment: Environment, flags: _SourceFlags, stop: Stop, seen: list[str]
+) -> Generator[Event, None, CatalogRead]:
+    read = None
+    for event in open_events(environment, Request("catalog"), Options(json=flags.json, start=flags.start), stop, seen):
+        if isinstance(event, CatalogRead):
+            read = event
+        else:
+            yield event
+    if read is None:
+        hint = f"{compose_command('env.check', env=environment.name)} shows what is missing."
+        raise RunnerError("the schema could not be read", hint=hint, state=_STATE)
+    return read
+
+
+def _open_goal(
+    server: ScratchServer,
+    base: Sequence[RehearsedMigration],
+    flags: _SourceFlags,
+    read: CatalogRead | None,
+    settings: Settings,
+) -> Goal:
+    from tasks.generation.sources.environment import open_environment
+    from tasks.generation.sources.schema_file import open_schema_file
+    from tasks.models.goal import open_goal
+    from tasks.models.references import read_references
+
+    timeout_s = parse_count("--timeout", flags.timeout)
+    if read is not None:
+        return open_environment(server, base, read)
+    if flags.schema:
+        return open_schema_file(server, Path(flags.schema), timeout_s=timeout_s)
+    references = read_references(flags.models if isinstance(flags.models, str) else "", settings.models)
+    return open_goal(server, base, references, flags.list_excluded(), timeout_s=timeout_s)

@@ -1,0 +1,51 @@
+"""The events of migrations that are written from a wanted schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tasks.catalog import Difference
+from tasks.runner.events import Event, event
+
+
+@event("migration_proposed")
+@dataclass(frozen=True, slots=True)
+class MigrationProposed(Event):
+    """The difference from the migrations of a checkout to a wanted schema, and what was proved; no changes, no files."""
+
+    source: str
+    """What describes the wanted schema, for example `the schema file schema.sql`."""
+    versions: int
+    """The number of migrations that were replayed."""
+    changes: Difference = field(default_factory=Difference)
+    files: tuple[str, ...] = ()
+    """The descriptions of the files that make the changes."""
+    left_out: Difference = field(default_factory=Difference)
+    """What differs, and is not changed because the source cannot express it."""
+    orders: tuple[str, ...] = ()
+    """The tables whose columns stay in another order, which no statement changes."""
+    renames: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
+    """What loses rows or values, which was allowed."""
+    risks: tuple[str, ...] = ()
+    """The findings of db.lint for which no safe form is known."""
+    conditions: tuple[str, ...] = ()
+    """Where the files fail because of rows: each with the direction and the message of the server."""
+    tables: int = 0
+    """The number of tables that had rows when the files ran up, down and up on scratch."""
+    unfilled: tuple[str, ...] = ()
+    """The tables for which no rows could be generated, each with the reason."""
+    irreversible: tuple[str, ...] = ()
+    """Why downs contain no statements."""
+    unchecked: tuple[str, ...] = ()
+    """The statements that scratch left out because their extension is excluded: what they make is not compared."""
+
+
+@event("migration_created")
+@dataclass(frozen=True, slots=True)
+class MigrationCreated(Event):
+    """The files of a migration that were created."""
+
+    version: str
+    paths: tuple[str, ...]
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,40 @@
+"""The comments of a generated file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_WIDTH = 118
+_DESCRIPTION = "-- Description:"
+
+
+def write_head(words: str, label: str, notes: Sequence[tuple[str, Sequence[str]]] = ()) -> str:
+    """Return the comments above the statements: what the file does, where it comes from, and lists of notes with headings."""
+    lines = [f"{_DESCRIPTION} {words}", "", f"Generated from {label}. Review it before you run it."]
+    for heading, texts in notes:
+        if texts:
+            lines += [heading, *(f"  {line}" for text in texts for line in text.splitlines())]
+    lines.append("No BEGIN, COMMIT or INSERT INTO schema_migrations here: the tool does that.")
+    return "".join(_comment(line) for line in lines) + "\n"
+
+
+def complete(head: str, text: str) -> str:
+    """Return the text of a file below its head, which takes the place of a description in the text."""
+    first, _, rest = text.partition("\n")
+    return head.rstrip("\n") + "\n\n" + (rest if first.startswith(_DESCRIPTION) else text).lstrip("\n")
+
+
+def name_file(version: str, text: str) -> str:
+    """Return the complete text of a file with a version."""
+    return f"-- Migration: {version}.sql\n{text}"
+
+
+def write_irreversible(reason: str) -> str:
+    """Return the text of a down that contains no statements."""
+    return f"-- migrate: irreversible {' '.join(reason.split())}\n"
+
+
+def _comment(line: str) -> str:
+    if line.startswith("--"):
+        return f"{line}\n"
+    return f"-- {line}".rstrip() + "\n"

@@ -1,0 +1,1 @@
+"""The proof of generated files on scratch, in tables with rows."""

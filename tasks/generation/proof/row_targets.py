@@ -1,0 +1,40 @@
+"""The tables whose rows decide whether a generated statement succeeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+
+from tasks.catalog import Catalog
+from tasks.lint.trees import read_names, walk
+from tasks.postgres.quoting import quote_qualified
+from tasks.rehearsal.sql_diff.shapes import parse_column
+from tasks.runner.errors import RunnerError
+from tasks.runner.parsing import read_script
+
+
+def find_relations(text: str, line: int, catalog: Catalog) -> tuple[str, ...]:
+    """Return the relations that the statement in a line of a file names, the first one first; those that use its domain too."""
+    with suppress(RunnerError):
+        script = read_script(text, file="", version="generated")
+        statements = [each for each in script.statements if each.line <= line]
+        if statements:
+            return tuple(dict.fromkeys(_list_relations(statements[-1].text, catalog)))
+    return ()
+
+
+def _list_relations(statement: str, catalog: Catalog) -> Iterator[str]:
+    from pglast.parser import ParseError, parse_sql_json
+
+    tree: object = {}
+    with suppress(ParseError):
+        tree = json.loads(parse_sql_json(statement))
+    for key, node in walk(tree):
+        if key in {"relation", "RangeVar"} and isinstance(node, dict) and "relname" in node:
+            yield quote_qualified(node.get("schemaname", "public"), node["relname"])
+        if key == "AlterDomainStmt":
+            domain = quote_qualified(*read_names(node.get("typeName")))
+            for column, definition in catalog.of_kind("column"):
+                if parse_column(definition)[0].type.removesuffix("[]") == domain:
+                    yield column.parent

@@ -1,0 +1,192 @@
+"""From a goal to proved files: renames, losses, statements, the safe form, and the proof on scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from tasks.catalog import COLUMN_ORDER, Catalog, Change, Difference, compare, divide
+from tasks.generation.goal import Goal, WantedSchema
+from tasks.generation.heads import complete, write_head, write_irreversible
+from tasks.generation.losses import SchemaLoss, find_losses, refuse_losses
+from tasks.generation.proof.proving import ProofPlan, prove, refuse_unproved
+from tasks.generation.proposal import MigrationProposal, ProposalOptions, ProposedFile, RowProof
+from tasks.generation.sources.excluding import exclude_tables, find_tables
+from tasks.generation.states import UNWRITTEN, SchemaState, read_schema_state
+from tasks.lint.model import SafeFile
+from tasks.rehearsal.model import RehearsedMigration
+from tasks.rehearsal.replay.left_out import exclude_left_out
+from tasks.rehearsal.scratch.server import ScratchServer
+from tasks.rehearsal.sql_diff import Pair, write_pair
+from tasks.rehearsal.sql_diff.answers import Renaming, settle_renames
+from tasks.rehearsal.sql_diff.names import last_part
+from tasks.rehearsal.sql_diff.reasons import explain
+from tasks.rehearsal.sql_diff.renames import ObjectRename
+from tasks.runner.errors import RefusedError
+from tasks.runner.files.versions import next_timestamp, to_snake_case
+from tasks.runner.parsing import read_script
+
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def propose(
+    server: ScratchServer, base: Sequence[RehearsedMigration], goal: Goal, name: str, options: ProposalOptions
+) -> MigrationProposal:
+    """Return the files that lead from the schema of the migrations to that of a goal, proved on scratch; none if nothing differs.
+
+    `base` are all migrations of the checkout in their order. Raises RefusedError for renames without an answer, for losses that
+    are not allowed, and for what cannot be written or is not proved; and the error of a migration that fails on scratch.
+    """
+    description = to_snake_case(name)
+    state = read_schema_state(server, base, timeout_s=options.timeout_s)
+    narrowed = _Narrowed(goal, state, options.exclude)
+    wanted = narrowed.find(state.catalog)
+    found = compare(state.catalog, wanted.catalog)
+    unchecked = tuple(entry.shown for entry in state.left_out)
+    if not found:
+        return MigrationProposal(goal.label, left_out=wanted.left_out, unchecked=unchecked)
+    renaming = _settle(server, base, state.catalog, narrowed, options)
+    wanted = narrowed.find(renaming.renamed)
+    losses = find_losses(renaming.renamed, wanted.catalog)
+    if losses and not options.allow_loss:
+        raise refuse_losses(losses, renaming.renamed, wanted.catalog, again=options.allowing)
+    pair = write_pair(state.catalog, wanted.catalog, name=description, heading="", renaming=renaming)
+    refuse_by_hand(pair)
+    draft = _Draft(server, tuple(base), _choose_version(base, description), wanted.catalog, renaming, options.timeout_s)
+    files, risks = draft.make_safe(pair)
+    rows = draft.prove(files)
+    refuse_unexpected(rows.lost, losses)
+    proposal = MigrationProposal(
+        goal.label,
+        found.without({COLUMN_ORDER}),
+        left_out=wanted.left_out,
+        orders=tuple(_show(change) for change in pair.written.by_hand if change.key.kind == COLUMN_ORDER),
+        renames=renaming.renames,
+        losses=tuple(loss.sentence for loss in losses),
+        risks=risks,
+        rows=rows,
+        unchecked=unchecked,
+    )
+    return replace(proposal, files=_complete(proposal, files))
+
+
+@dataclass(frozen=True, slots=True)
+class _Narrowed:
+    """A goal, without what is no difference, or not compared: orders of columns, tables, what excluded extensions would make."""
+
+    goal: Goal
+    state: SchemaState
+    exclude: tuple[str, ...]
+
+    def find(self, before: Catalog) -> WantedSchema:
+        wanted = self.goal.narrow(before)
+        tables = find_tables(self.exclude, (before, wanted.catalog))
+        compared = exclude_left_out(divide(compare(before, wanted.catalog), 0)[0], self.state.left_out)
+        objects = dict(before.objects)
+        for change in exclude_tables(compared, tables).changes:
+            objects.pop(change.key, None)
+            if change.after is not None:
+                objects[change.key] = change.after
+        left_out = exclude_tables(Difference(wanted.left_out), tables).changes
+        return WantedSchema(replace(wanted.catalog, objects=objects), left_out)
+
+
+def _settle(
+    server: ScratchServer,
+    base: Sequence[RehearsedMigration],
+    before: Catalog,
+    narrowed: _Narrowed,
+    options: ProposalOptions,
+) -> Renaming:
+    def run(renames: Sequence[ObjectRename]) -> Catalog:
+        text = "".join(f"{statement};\n" for rename in renames for statement in rename.write())
+        return read_schema_state(server, [*base, RehearsedMigration("renames", text)], timeout_s=options.timeout_s).catalog
+
+    return settle_renames(before, lambda current: narrowed.find(current).catalog, options.answers, run, options.ask)
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What the files of a proposal are made of and proved against."""
+
+    server: ScratchServer
+    base: tuple[RehearsedMigration, ...]
+    version: str
+    target: Catalog
+    renaming: Renaming
+    timeout_s: float | None
+
+    def make_safe(self, pair: Pair) -> tuple[tuple[ProposedFile, ...], tuple[str, ...]]:
+        """Return the safe files, and the risks for which no safe form is known."""
+        down = write_irreversible(pair.irreversible) if pair.irreversible else pair.undone.write()
+        safe = (SafeFile(self.version.partition("_")[2], pair.written.write(), down),)
+        return tuple(self._name(safe)), ()
+
+    def _name(self, safe: Sequence[SafeFile]) -> list[ProposedFile]:
+        files: list[ProposedFile] = []
+        stamp = self.version.partition("_")[0]
+        for file in safe:
+            irreversible = read_script(file.down, file=file.description, version=stamp).irreversible or ""
+            files.append(ProposedFile(f"{stamp}_{file.description}", file.up, file.down, irreversible))
+            stamp = next_timestamp(_EARLIEST, stamp)
+        return files
+
+    def prove(self, files: Sequence[ProposedFile]) -> RowProof:
+        """Prove the files; raises RefusedError."""
+        made = tuple(_rehearse(file) for file in files)
+        last = max((number for number, file in enumerate(files, 1) if file.irreversible), default=0)
+        renaming = self.renaming
+        plan = ProofPlan(made, made[last:], renaming.renamed, self.target, renaming.renames, self.timeout_s)
+        return prove(self.server, self.base, plan)
+
+
+def _rehearse(file: ProposedFile) -> RehearsedMigration:
+    after_deploy = "-- migrate: after-deploy" in file.up
+    return RehearsedMigration(
+        file.version, file.up, file.down, f"{file.version} (up)", f"{file.version} (down)", after_deploy=after_deploy
+    )
+
+
+def _choose_version(base: Sequence[RehearsedMigration], description: str) -> str:
+    newest = max((migration.name for migration in base), default=None)
+    return f"{next_timestamp(datetime.now(UTC), newest)}_{description}"
+
+
+def _complete(proposal: MigrationProposal, files: Sequence[ProposedFile]) -> tuple[ProposedFile, ...]:
+    """Return the files with their comments: the first one has those on the whole migration."""
+    notes = (
+        ("It loses rows or values, which was allowed:", proposal.losses),
+        ("Not changed, because no statement changes it:", proposal.orders),
+        ("It fails on tables with such rows:", proposal.rows.conditions),
+    )
+    made = []
+    for number, file in enumerate(files):
+        words = file.description.replace("_", " ").capitalize()
+        up = write_head(words, proposal.label, notes if number == 0 else ())
+        down = write_head(f"Undo: {words[:1].lower()}{words[1:]}", proposal.label)
+        made.append(replace(file, up=complete(up, file.up), down=complete(down, file.down)))
+    return tuple(made)
+
+
+def refuse_by_hand(pair: Pair) -> None:
+    """Raise RefusedError for changes that no statement makes exactly."""
+    if pair.left:
+        raise RefusedError(
+            "the migration cannot be written, because no statement makes these changes exactly:\n"
+            + "\n".join(f"  {_show(change)}: {explain(change)}" for change in pair.left),
+            hint="Write a migration for them by hand (inv db.new NAME), then run this command again.",
+            state=UNWRITTEN,
+        )
+
+
+def _show(change: Change) -> str:
+    return f"{change.word} {change.key}"
+
+
+def refuse_unexpected(lost: Sequence[str], losses: Sequence[SchemaLoss]) -> None:
+    """Raise RefusedError if rows or values were lost on scratch, after up and down, that no known loss is about."""
+    names = {last_part(name).strip('"') for loss in losses for name in (loss.key.name, loss.key.parent) if name}
+    unexpected = [line for line in lost if not any(name in line for name in names)]
+    if unexpected:
+        raise refuse_unproved("up followed by down loses rows or values:\n" + "\n".join(f"  {line}" for line in unexpected))

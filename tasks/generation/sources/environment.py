@@ -1,0 +1,52 @@
+"""The schema of an environment as a goal: what was made there by hand is made by a migration here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tasks.catalog import Catalog, align, undo_upgrade
+from tasks.generation.goal import Goal, WantedSchema
+from tasks.generation.states import UNWRITTEN
+from tasks.rehearsal.drift.unfinished import refuse_unfinished
+from tasks.rehearsal.model import RehearsedMigration
+from tasks.rehearsal.scratch.server import ScratchServer, check_version
+from tasks.runner.command_lines import compose_command
+from tasks.runner.errors import RefusedError
+from tasks.runner.events import CatalogRead
+from tasks.runner.ledger.tool_tables import exclude_tool_tables
+from tasks.runner.operations.schema import build_catalog
+
+_MOST_NAMED = 3
+
+
+def open_environment(server: ScratchServer, base: Sequence[RehearsedMigration], read: CatalogRead) -> Goal:
+    """Return the schema of an environment as a goal.
+
+    Raises RefusedError if migrations of the checkout are not applied there, because the difference would undo them; if one is
+    partly applied; and if the scratch server is older than that of the environment.
+    """
+    check_version(server, read.server_version)
+    refuse_unfinished(read.unfinished)
+    _refuse_pending(base, read)
+    catalog = build_catalog(read)
+
+    def narrow(before: Catalog) -> WantedSchema:
+        live = align(before, exclude_tool_tables(catalog, made=before))[1]
+        return WantedSchema(undo_upgrade(before, live))
+
+    return Goal(f"the environment {read.environment}", narrow)
+
+
+def _refuse_pending(base: Sequence[RehearsedMigration], read: CatalogRead) -> None:
+    applied = {script.version for script in read.scripts}
+    pending = [migration.name for migration in base if migration.name not in applied]
+    if not read.has_ledger or not pending:
+        return
+    more = f" and {len(pending) - _MOST_NAMED} more" if len(pending) > _MOST_NAMED else ""
+    raise RefusedError(
+        f"{read.environment} has not applied {', '.join(pending[:_MOST_NAMED])}{more}: a new migration would undo what they make",
+        hint=f"Apply them there first: {compose_command('db.migrate', env=read.environment)}\n"
+        "Or write only what was changed there outside of its migrations: "
+        + compose_command("db.drift", "--as-migration", "NAME", env=read.environment),
+        state=UNWRITTEN,
+    )

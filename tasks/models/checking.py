@@ -1,0 +1,39 @@
+"""Compare models with the schema that the migrations make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tasks.catalog import COLUMN_ORDER, Difference, compare, mask_difference
+from tasks.models.events import ModelsChecked
+from tasks.models.goal import open_models
+from tasks.models.references import TableName
+from tasks.postgres.quoting import quote_qualified
+from tasks.rehearsal.model import RehearsedMigration
+from tasks.rehearsal.replay.left_out import exclude_left_out
+from tasks.rehearsal.scratch.server import ScratchServer
+
+
+def check_models(
+    server: ScratchServer,
+    base: Sequence[RehearsedMigration],
+    references: Sequence[str],
+    exclude: Sequence[TableName] = (),
+    *,
+    timeout_s: float | None = None,
+) -> ModelsChecked:
+    """Return how models differ from the schema after all migrations of a checkout; raises what `open_goal` does."""
+    models = open_models(server, base, references, exclude, timeout_s=timeout_s)
+    before = models.state.catalog
+    wanted = models.narrow(before)
+    changes = exclude_left_out(compare(before, wanted.catalog), models.state.left_out)
+    left_out = (*models.state.left_out, *models.created.left_out)
+    return ModelsChecked(
+        tuple(references),
+        len(models.created.models.tables),
+        len(base),
+        mask_difference(changes.without({COLUMN_ORDER})),
+        mask_difference(Difference(wanted.left_out)),
+        tuple(quote_qualified(*name) for name in exclude),
+        tuple(dict.fromkeys(entry.shown for entry in left_out)),
+    )

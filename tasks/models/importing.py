@@ -1,0 +1,148 @@
+"""Import the models of an application in a process of their own, and take the DDL that creates them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.models.import_errors import describe_end, describe_fault, describe_timeout
+from tasks.models.references import TableName
+
+_WORKER = Path(__file__).with_name("worker.py")
+TIME_LIMIT_S = 60.0
+"""How long the import may take."""
+_MOST_OUTPUT = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class DdlStatement:
+    """A statement that creates a part of the models; `target` is the table it is for, empty for other objects."""
+
+    text: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTable:
+    """A table of the models: what its DDL does not show."""
+
+    name: TableName
+    constraints: frozenset[str]
+    """The names of constraints that the models state; the server chooses the others."""
+    indexes: frozenset[str]
+    counting: str
+    """The column that counts up because the models do not state otherwise; empty if none does."""
+    columns: tuple[tuple[str, str], ...]
+    """The columns with their types."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferredTable:
+    """A table that a foreign key of the models names and that they do not have; `place` is the column of the key."""
+
+    name: TableName
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models of an application as DDL."""
+
+    references: tuple[str, ...]
+    statements: tuple[DdlStatement, ...]
+    tables: tuple[ModelTable, ...]
+    referred: tuple[ReferredTable, ...] = ()
+    excluded: tuple[TableName, ...] = ()
+    """The tables of the models that are left out."""
+
+
+def import_models(
+    references: Sequence[str], *, server_version: int, exclude: Sequence[TableName] = (), limit_s: float = TIME_LIMIT_S
+) -> Models:
+    """Import modules from the current directory and PYTHONPATH, and return the DDL of their models for a version of the server.
+
+    The child process has the environment of this one. What the modules print is shown only if they fail. Raises RunnerError.
+    """
+    question = {"references": list(references), "server_version": server_version, "exclude": [list(each) for each in exclude]}
+    with tempfile.TemporaryDirectory(prefix="migrate-models-") as name:
+        folder = Path(name)
+        answer = folder / "answer.json"
+        code = _run(question, answer, folder / "output.txt", limit_s)
+        output = _read_output(folder / "output.txt")
+        if code is None:
+            raise describe_timeout(references, limit_s, output)
+        if code or not answer.exists():
+            raise describe_end(references, code, output)
+        found = json.loads(answer.read_text(encoding="utf-8"))
+    if "error" in found:
+        raise describe_fault(found, output)
+    return _read_answer(tuple(references), found)
+
+
+def _run(question: dict[str, Any], answer: Path, output: Path, limit_s: float) -> int | None:
+    """Run the program and return its exit code; None if it was ended after the time limit.
+
+    What it prints goes to a file: a process that it starts may have a pipe open for longer than it runs.
+    """
+    with output.open("wb") as stream, _start(answer, stream.fileno()) as process:
+        try:
+            process.communicate(json.dumps(question).encode(), timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            return None
+        return process.returncode
+
+
+@contextmanager
+def _start(answer: Path, output: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the program in its own process group, so that Ctrl-C reaches only this process; the group is ended in any case."""
+    process = subprocess.Popen(
+        [sys.executable, str(_WORKER), str(answer)],
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdin:
+            with suppress(OSError):
+                process.stdin.close()
+
+
+def _read_output(path: Path) -> str:
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - _MOST_OUTPUT))
+        return stream.read().decode(errors="replace").strip()
+
+
+def _read_answer(references: tuple[str, ...], found: dict[str, Any]) -> Models:
+    tables = [
+        ModelTable(
+            (each["schema"], each["name"]),
+            frozenset(each["constraints"]),
+            frozenset(each["indexes"]),
+            each["counting"],
+            tuple((name, kind) for name, kind in each["columns"]),
+        )
+        for each in found["tables"]
+    ]
+    return Models(
+        references,
+        tuple(DdlStatement(each["text"], each["for"]) for each in found["statements"]),
+        tuple(tables),
+        tuple(ReferredTable((each["schema"], each["table"]), each["place"]) for each in found["referred"]),
+        tuple((schema, name) for schema, name in found["excluded"]),
+    )

@@ -1,0 +1,159 @@
+"""Import models and write the DDL that creates them; a program of its own, which is run by its path.
+
+It imports the modules of an application, whose packages may have any name, so it imports nothing of this project by a name of a
+package: only the standard library, SQLAlchemy (1.4 or later), and the file beside it by its path. The question is JSON on
+standard input, the answer JSON in the file that the only argument names, because modules may print anything.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    # The folder of this file must not be searched: its modules are not the application's.
+    sys.path[0] = ""
+
+import importlib
+import importlib.util
+import inspect
+import json
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+_MOST_NAMED = 5
+_OLDEST = (1, 4)
+
+
+def _load_beside(file: str) -> Any:
+    """Return a module of the folder of this file, without a package."""
+    spec = importlib.util.spec_from_file_location(f"_migrate_{file}", Path(__file__).with_name(f"{file}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+writing = _load_beside("worker_ddl")
+ModelsError = writing.ModelsError
+
+
+def main() -> None:
+    """Answer the question on standard input."""
+    question = json.load(sys.stdin)
+    sys.path[0] = str(Path.cwd())
+    try:
+        answer = _answer(question)
+    except ModelsError as error:
+        answer = error.answer
+    Path(sys.argv[1]).write_text(json.dumps(answer), encoding="utf-8")
+
+
+def _answer(question: dict[str, Any]) -> dict[str, Any]:
+    try:
+        import sqlalchemy
+    except ModuleNotFoundError as error:
+        raise ModelsError("no_sqlalchemy", reason=str(error)) from error
+    version = sqlalchemy.__version__
+    if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
+        raise ModelsError("old_sqlalchemy", version=version)
+    found: dict[int, Any] = {}
+    for reference in question["references"]:
+        for metadata in _load(reference):
+            found[id(metadata)] = metadata
+    exclude: set[tuple[str, str]] = {(each[0], each[1]) for each in question["exclude"]}
+    return {"version": version, **writing.write(list(found.values()), exclude, question["server_version"])}
+
+
+def _load(reference: str) -> list[Any]:
+    """Return the MetaData objects that a reference leads to."""
+    name, _, path = reference.partition(":")
+    found: Any = _import(reference, name)
+    owner = name
+    for part in path.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError as error:
+            close = get_close_matches(part, dir(found), _MOST_NAMED, 0.5)
+            models = _list_models(found) if inspect.ismodule(found) else []
+            raise ModelsError("no_attribute", reference=reference, owner=owner, name=part, close=close, models=models) from error
+        except Exception as error:
+            raise writing.describe("attribute_failed", error, reference=reference) from error
+        owner = f"{owner}{':' if owner == name else '.'}{part}"
+    metadatas = _find_metadata(found, reference)
+    if not any(metadata.tables for metadata in metadatas):
+        raise ModelsError("no_tables", reference=reference)
+    return metadatas
+
+
+def _import(reference: str, name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
+            parent = sys.modules.get(error.name.rpartition(".")[0])
+            close = _list_close(error.name, parent)
+            raise ModelsError("no_module", reference=reference, name=error.name, close=close, folder=str(Path.cwd())) from error
+        raise writing.describe("import_failed", error, reference=reference, missing=error.name or "") from error
+    except SystemExit as error:
+        raise writing.describe("exited", error, reference=reference, code=str(error.code)) from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        missing = error.args[0] if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str) else ""
+        variable = missing if missing.isupper() else ""
+        raise writing.describe("import_failed", error, reference=reference, variable=variable) from error
+
+
+def _list_close(name: str, parent: Any) -> list[str]:
+    """Return the modules beside a missing one whose names are like its name."""
+    import pkgutil
+
+    package, _, last = name.rpartition(".")
+    paths = getattr(parent, "__path__", None) if package else [str(Path.cwd())]
+    names = [each.name for each in pkgutil.iter_modules(paths)] if paths is not None else []
+    return [f"{package}.{each}" if package else each for each in get_close_matches(last, names, _MOST_NAMED, 0.5)]
+
+
+def _find_metadata(found: Any, reference: str, *, called: bool = False) -> list[Any]:
+    from sqlalchemy import MetaData
+
+    if isinstance(found, MetaData):
+        return [found]
+    if isinstance(getattr(found, "metadata", None), MetaData):
+        return [found.metadata]
+    if isinstance(found, list | tuple | set | frozenset) and found:
+        return [metadata for each in found for metadata in _find_metadata(each, reference, called=called)]
+    if callable(found) and not inspect.isclass(found) and not inspect.iscoroutinefunction(found) and not called:
+        try:
+            result = found()
+        except (Exception, SystemExit) as error:
+            raise writing.describe("call_failed", error, reference=reference) from error
+        return _find_metadata(result, reference, called=True)
+    kind = f"{type(found).__module__}.{type(found).__qualname__}"
+    if inspect.iscoroutinefunction(found) or inspect.iscoroutine(found):
+        kind = "a coroutine"
+        if inspect.iscoroutine(found):
+            found.close()
+    module = sys.modules.get(reference.partition(":")[0])
+    raise ModelsError("wrong_type", reference=reference, type=kind, called=called, models=_list_models(module))
+
+
+def _list_models(module: Any) -> list[str]:
+    """Return the names in a module that are a MetaData, or the base of models."""
+    from sqlalchemy import MetaData
+
+    names = [
+        name
+        for name, value in sorted(vars(module).items())
+        if not name.startswith("_")
+        and (isinstance(value, MetaData) or isinstance(getattr(value, "metadata", None), MetaData))
+        and not hasattr(value, "__table__")
+        and not hasattr(value, "columns")
+    ]
+    return names[:_MOST_NAMED]
+
+
+if __name__ == "__main__":
+    main()
