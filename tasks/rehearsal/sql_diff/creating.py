@@ -6,7 +6,7 @@ https://www.postgresql.org/docs/current/sql-commands.html
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.names import strip_arguments
@@ -62,12 +62,23 @@ def drop_object(key: Key, definition: str) -> list[str]:
     return [pattern.format(name=key.name, parent=key.parent)]
 
 
-def create_table(key: Key, definition: str, columns: list[tuple[str, str, str | None]], *, inherits: bool = False) -> list[str]:
-    """Return CREATE TABLE with columns, each of name, definition and default; with its parents if it `inherits` other columns."""
+def create_table(
+    key: Key,
+    definition: str,
+    columns: list[tuple[str, str, str | None]],
+    constraints: Sequence[tuple[str, str]] = (),
+    *,
+    inherits: bool = False,
+) -> list[str]:
+    """Return CREATE TABLE with columns, each of name, definition and default, and constraints, each of name and definition.
+
+    A table that `inherits` other columns is created with its parents.
+    """
     table = parse_table(definition)
     assert table is not None
     unlogged = "UNLOGGED " if table.unlogged else ""
-    lines = ",\n".join(f"    {name} {parse_column(text)[0].write(default)}" for name, text, default in columns)
+    parts = [f"    {name} {parse_column(text)[0].write(default)}" for name, text, default in columns]
+    lines = ",\n".join([*parts, *(f"    CONSTRAINT {name} {text}" for name, text in constraints)])
     end = [
         f"INHERITS ({table.parents})" if inherits else "",
         f"PARTITION BY {table.partitioned}" if table.partitioned else "",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.dependencies import Schema
+from tasks.rehearsal.sql_diff.folding import Folding
 from tasks.rehearsal.sql_diff.inheriting import Inheritance, Step
 from tasks.rehearsal.sql_diff.planning import RANKS, Actions
 from tasks.rehearsal.sql_diff.shapes import DEFAULT, OWNED
@@ -26,6 +27,7 @@ class Order:
     positions: Mapping[Key, int]
     """The position of each column in its table."""
     inheritance: Inheritance
+    folding: Folding
 
     def list_steps(self) -> list[Step]:
         """Return the steps in order, without those that another step includes."""
@@ -48,11 +50,11 @@ class Order:
         owner = self.before.find_owner(key)
         if key.kind == OWNED and Key("sequence", key.name) not in self.actions.dropped:
             return "drop", key
-        if (
-            owner is not None
-            and owner in self.actions.dropped
-            and not self._is_circular(key, owner, self.before, self.actions.dropped)
-        ):
+        if owner is None or owner not in self.actions.dropped:
+            return "drop", key
+        # What is attached to an index can only be dropped with it.
+        table = Key("table", key.parent) if key.kind == DEFAULT else owner
+        if owner.kind in {"index", "constraint"} or not self._is_circular(key, table, self.before, self.actions.dropped):
             return self.drop(owner)
         return "drop", key
 
@@ -61,6 +63,9 @@ class Order:
         included = self.inheritance.find_step("create", key)
         if included is not None:
             return self.create(included[1]) if included[0] == "create" and included[1] != key else included
+        table = self.folding.tables.get(key)
+        if table is not None and not self._is_circular(key, table, self.after, self.actions.created):
+            return "create", table
         owner = self.after.find_owner(key) if key.kind in _PARTS else None
         if owner is not None and owner in self.actions.created and owner.kind == _PARTS[key.kind]:
             if key.kind == DEFAULT and self._is_circular(key, Key("table", key.parent), self.after, self.actions.created):

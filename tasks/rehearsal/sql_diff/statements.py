@@ -11,13 +11,14 @@ from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint, reset_p
 from tasks.rehearsal.sql_diff.creating import create_object, create_table, drop_object, reset_column_settings
 from tasks.rehearsal.sql_diff.default_privileges import DefaultPrivileges
 from tasks.rehearsal.sql_diff.dependencies import Schema
+from tasks.rehearsal.sql_diff.folding import fold
 from tasks.rehearsal.sql_diff.foreign_tables import fold_foreign_tables
 from tasks.rehearsal.sql_diff.inheriting import Inheritance, Step
 from tasks.rehearsal.sql_diff.lineage import Family, reconcile, relate
 from tasks.rehearsal.sql_diff.names import CHAIN
 from tasks.rehearsal.sql_diff.ordering import Order
 from tasks.rehearsal.sql_diff.planning import Actions, changes_type, decide
-from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, STATE, list_orders, parse_column
+from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, STATE, list_orders, parse_column, parse_index
 
 _NEWEST = 170000
 """The first version in which the expression of a generated column can be changed."""
@@ -97,7 +98,10 @@ class _Writer:
             Key("column", name, table): place for table, names in self.columns.items() for place, name in enumerate(names)
         }
         self.defaults = DefaultPrivileges(old.objects, actions.dropped)
-        self.order = Order(actions, old, new, positions, inheritance)
+        lineage = inheritance.family.new
+        related = {*lineage.parents, *(parent for parents in lineage.parents.values() for parent in parents)}
+        self.folding = fold(new.objects, actions.created, related)
+        self.order = Order(actions, old, new, positions, inheritance, self.folding)
 
     def write(self, step: Step) -> list[str]:
         """Return the statements of one step."""
@@ -118,7 +122,13 @@ class _Writer:
         if key.kind == "column" and _needs_value(definition) and Key(DEFAULT, key.name, key.parent) not in self.new.objects:
             return [_ROWS + text for text in create_object(key, definition, self.new.objects)]
         created = (
-            create_table(key, definition, self._list_columns(key.name), inherits=key.name in self.inheritance.family.whole)
+            create_table(
+                key,
+                definition,
+                self._list_columns(key.name),
+                self._list_constraints(key),
+                inherits=key.name in self.inheritance.family.whole,
+            )
             if key.kind == "table"
             else create_object(key, definition, self.new.objects)
         )
@@ -127,7 +137,7 @@ class _Writer:
     def _list_new(self, key: Key) -> list[Key]:
         """Return an object and the columns that its creation includes, whose sequences have privileges of their own."""
         names = self.columns.get(key.name, ()) if key.kind == "table" else ()
-        return [key, *(Key("column", name, key.name) for name in names)]
+        return [key, *(Key("column", name, key.name) for name in names), *self.folding.parts.get(key, ())]
 
     def _drop(self, key: Key) -> list[str]:
         definition = self.old.objects[key]
@@ -138,15 +148,24 @@ class _Writer:
         lost = key.kind == "table" or (key.kind == "column" and parse_column(definition)[0].expression is None)
         return [(_LOSS if lost else "") + text for text in drop_object(key, definition)]
 
+    def _list_constraints(self, table: Key) -> list[tuple[str, str]]:
+        """Return name and definition of the constraints that the creation of a table includes."""
+        parts = self.folding.parts.get(table, ())
+        constraints = (key for key in parts if key.kind == "constraint" and self.order.create(key) == ("create", table))
+        return [(key.name, parse_index(self.new.objects[key]).own) for key in constraints]
+
     def _list_columns(self, table: str) -> list[tuple[str, str, str | None]]:
         objects = self.new.objects
-        columns = []
+        columns: list[tuple[str, str, str | None]] = []
         for name in self.columns.get(table, ()):
             if self.inheritance.is_implied(Key("column", name, table)):
                 continue
-            default = Key(DEFAULT, name, table)
+            column, default = Key("column", name, table), Key(DEFAULT, name, table)
+            if (serial := self.folding.serials.get(column)) is not None:
+                columns.append((name, f"{serial} NOT NULL", None))
+                continue
             separate = self.order.create(default) == ("create", default)
-            columns.append((name, objects[Key("column", name, table)], None if separate else objects.get(default)))
+            columns.append((name, objects[column], None if separate else objects.get(default)))
         return columns
 
 

@@ -232,3 +232,29 @@ def test_rows_are_kept_when_a_column_changes_its_type(database: Database) -> Non
     )
     assert run(database, write_sql(before, after)) == after
     assert database.query("SELECT a::text, b, c FROM t") == [("1", 2, "x")]
+
+
+def test_a_new_table_includes_its_keys_checks_and_serial_columns(database: Database) -> None:
+    before = database.ask(read_catalog)
+    database.execute(
+        "CREATE FUNCTION f(text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';"
+        "CREATE TABLE a (id serial PRIMARY KEY, n bigserial UNIQUE, e text CHECK (f(e)), CHECK (n > 0) NO INHERIT);"
+        "CREATE SEQUENCE b_other_seq AS integer OWNED BY a.id;"
+        "CREATE TABLE b (id integer NOT NULL DEFAULT nextval('b_other_seq'), a integer REFERENCES a)"
+    )
+    after = database.ask(read_catalog)
+    assert [text for text in write_sql(before, after).statements if "FUNCTION" not in text and "check_function" not in text] == [
+        "CREATE SEQUENCE public.b_other_seq AS integer INCREMENT BY 1 MINVALUE 1 MAXVALUE 2147483647 START WITH 1 CACHE 1",
+        "CREATE TABLE public.a (\n    id serial NOT NULL,\n    n bigserial NOT NULL,\n    e text,\n"
+        "    CONSTRAINT a_pkey PRIMARY KEY (id),\n    CONSTRAINT a_n_key UNIQUE (n),\n"
+        "    CONSTRAINT a_e_check CHECK (public.f(e)),\n    CONSTRAINT a_n_check CHECK ((n > 0)) NO INHERIT\n)",
+        "CREATE TABLE public.b (\n    id integer NOT NULL DEFAULT nextval('public.b_other_seq'::regclass),\n    a integer\n)",
+        "ALTER SEQUENCE public.b_other_seq OWNED BY public.a.id",
+        "ALTER TABLE public.b ADD CONSTRAINT b_a_fkey FOREIGN KEY (a) REFERENCES public.a(id)",
+    ]
+
+
+def test_a_table_is_dropped_without_dropping_its_defaults(database: Database) -> None:
+    before = database.ask(read_catalog)
+    database.execute("CREATE TABLE t (id serial PRIMARY KEY, n integer DEFAULT 1, UNIQUE (n))")
+    assert write_sql(database.ask(read_catalog), before).statements == ("-- deletes data\nDROP TABLE public.t",)
