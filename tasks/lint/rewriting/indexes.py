@@ -38,7 +38,7 @@ def index_columns(table: TableTarget, columns: Sequence[str]) -> SafeStep:
     """Return the step that creates an index on some columns."""
     name = table.names.choose(table.name, columns, "idx")
     up = f"CREATE INDEX CONCURRENTLY {quote_identifier(name)} ON {table.sql} ({quote_list(columns)});\n"
-    return SafeStep(f"create {name}", up, drop_concurrently(table.beside(name)))
+    return SafeStep(f"create {name}", up, drop_concurrently(table.beside(name)), extra=True)
 
 
 def drop_index(context: LintContext, node: Node) -> list[SafeStep]:

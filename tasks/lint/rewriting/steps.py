@@ -32,6 +32,8 @@ class SafeStep:
     """Whether `up` is the author's text, with the comments around it."""
     setting: str = ""
     """A SET of the author, which applies to what follows."""
+    extra: bool = False
+    """Whether it adds something to the schema that the statement does not ask for."""
 
 
 class NotRewritableError(Exception):

@@ -53,9 +53,8 @@ def cut_file(text: str, statements: Sequence[PlacedStatement]) -> CutFile:
         body = text[statement.offset : end]
         pieces.append(leading + (body if body.rstrip().endswith(";") or ";" in body[len(statement.text) :] else f"{body};"))
         start = end
-    return CutFile(
-        text[:header_end].removeprefix(BYTE_ORDER_MARK), tuple(pieces), tuple(comments), _strip_transactions(text[start:])
-    )
+    header = _strip_transactions(text[:header_end].removeprefix(BYTE_ORDER_MARK))
+    return CutFile(header, tuple(pieces), tuple(comments), _strip_transactions(text[start:]))
 
 
 def _find_header_end(leading: str) -> int:

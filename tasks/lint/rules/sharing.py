@@ -38,7 +38,7 @@ def find_several_locks(context: LintContext) -> Iterator[LintFinding]:
         for statement in context.file.statements:
             if statement.segment != segment:
                 continue
-            new = [each for each in _list_exclusive(context, statement) if each not in locked]
+            new = [each for each in list_exclusive(context, statement) if each not in locked]
             if locked and new:
                 message = (
                     f"the transaction locks {new[0]} while it keeps its ACCESS EXCLUSIVE lock on {locked[0]}: "
@@ -49,7 +49,7 @@ def find_several_locks(context: LintContext) -> Iterator[LintFinding]:
             locked += new
 
 
-def _list_exclusive(context: LintContext, statement: LintedStatement) -> list[str]:
+def list_exclusive(context: LintContext, statement: LintedStatement) -> list[str]:
     """Return the busy tables on which a statement gets ACCESS EXCLUSIVE; those of a partitioned table count as one."""
     tables = [name for name, mode in list_locks(context, statement) if mode == _EXCLUSIVE]
     if statement.kind == "DropStmt" and context.file.after_deploy:

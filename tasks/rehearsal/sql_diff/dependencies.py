@@ -61,6 +61,12 @@ class Schema:
             return self._find_granted(key)
         return self._find_relation(key.parent) if key.parent else None
 
+    def list_equal(self, index: Key) -> set[Key]:
+        """Return the constraints of a table with the same columns as a unique index."""
+        match = _KEY_COLUMNS.match(self.objects[index])
+        keys = self._keys[index.parent, _list_key(match["columns"])] if match else ()
+        return {key for key in keys if key.kind == "constraint" and key.parent == index.parent}
+
     def _enter(self, key: Key, definition: str) -> None:
         if key.kind == "column":
             self._columns[key.parent][key.name] = key
@@ -111,7 +117,7 @@ class Schema:
             links = {each for each in self.objects if each.kind == ATTACHED and each.name in tables}
             return links | {each for table in tables if (each := Key(STATE, key.name, table)) in self.objects}
         if key.kind == "constraint" and (match := _FOREIGN_KEY.search(definition)):
-            return set(self._keys[match["table"], _list_key(match["columns"])])
+            return self._find_unique(match["table"], _list_key(match["columns"]))
         if key.kind in {"clustering", "replica identity"}:
             return {
                 each
@@ -122,6 +128,19 @@ class Schema:
             tables = {each.name for each in self._find(names)} - {key.name}
             return {each for (table, _), keys in self._keys.items() if table in tables for each in keys}
         return set()
+
+    def _find_unique(self, table: str, columns: frozenset[str]) -> set[Key]:
+        """Return the unique keys of these columns, and the links without which a partition does not have those of its parents."""
+        found = self._keys[table, columns]
+        if any(key.parent == table for key in found):
+            return set(found)
+        tables = {table, *self._lineage.list_ancestors(table)} - {key.parent for key in found}
+        return found | {
+            link
+            for each in tables
+            for parent in self._lineage.parents.get(each, ())
+            if (link := Key(ATTACHED, each, parent)) in self.objects
+        }
 
     def _find_relation(self, name: str) -> Key | None:
         kinds = sorted(RELATIONS | {"domain", "type"})

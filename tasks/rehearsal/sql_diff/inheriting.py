@@ -133,6 +133,8 @@ class Inheritance:
                         yield same, drop(needing)
             elif key.kind == "constraint" and same is not None and step[0] == "drop":
                 yield step, same
+            elif key.kind == "constraint" and step[0] == "alter" and (made := above.get((key.kind, key.name, "create"))):
+                yield step, made
             elif key.kind in {"index", "constraint"} and step[0] == "create":
                 yield from ((step, other) for other in drops)
             elif key.kind in {"index", "constraint"} and step[0] == "drop" and not _is_attached(key, self.before):
@@ -141,9 +143,14 @@ class Inheritance:
                 )
 
     def _order_indexes(self, create: _Find) -> Iterator[tuple[Step, Step]]:
-        """Yield the conditions for attached indexes: an invalid one of the parent comes first, a valid one last."""
+        """Yield the conditions for attached indexes: an invalid one of the parent comes first, a valid one last.
+
+        Of a constraint and an index with the same columns, the first one gets the key of a partition that is attached.
+        """
         made = [key for key in self.actions.created if key.kind in _INDEXES]
         for key in made:
+            if key.kind == "index":
+                yield from ((create(key), create(equal)) for equal in self.after.list_equal(key) & self.actions.created)
             if _is_invalid(key, self.after):
                 links = (each for each in self.actions.created if each.kind == ATTACHED and each.parent == key.parent)
                 yield from ((create(key), create(link)) for link in links)
@@ -243,7 +250,9 @@ class Inheritance:
         return references
 
     def _is_waiting(self, key: Key) -> bool:
-        """Return True for an index that is attached by a statement, which needs the partition to be attached."""
+        """Return True for what needs a partition to be attached: an index that a statement attaches, a foreign key to its key."""
+        if any(needed.kind == ATTACHED for needed in self.after.needs.get(key, ())) and find_referenced(self.after.objects[key]):
+            return True
         owner = self.after.find_owner(key) if _is_attached(key, self.after) else None
         return owner is not None and _is_invalid(owner, self.after)
 

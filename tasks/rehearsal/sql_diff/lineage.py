@@ -139,6 +139,7 @@ def reconcile(before: Catalog, after: Catalog, family: Family) -> tuple[dict[Key
         key = Key("constraint", mark.name, mark.parent)
         if mark.kind == LOCAL_CONSTRAINT and key in old and family.old.is_inherited(key, family.kept.get(key.parent)):
             new.setdefault(key, old[key])
+    _follow_parents(old, new, family)
     _force_links(old, new, family)
     _compare_settings(old, new, before.derived)
     _compare_settings(new, old, after.derived)
@@ -202,6 +203,21 @@ def _compare_settings(old: dict[Key, str], new: dict[Key, str], derived: Mapping
         owner = find_index(parent, new)
         if owner is not None and old.get(owner) == new[owner]:
             old[key] = derived[key]
+
+
+def _follow_parents(old: dict[Key, str], new: dict[Key, str], family: Family) -> None:
+    """Compare checks of children that are valid, while the parent's is not, with those that they get from the parent."""
+    links = {table: set(parents) for table, parents in family.kept.items() if parents}
+    for key in [key for key in (*new, *old) if key.kind == "constraint" and key.parent in links]:
+        for above in (key._replace(parent=parent) for parent in links[key.parent]):
+            if key in new and family.new.is_derived(key) and new.get(above) == f"{new[key]} NOT VALID":
+                if key not in old or old.get(above) != new[above]:
+                    old[key] = new[above]
+            elif key not in new and key in old and family.old.is_derived(key) and old.get(above) == f"{old[key]} NOT VALID":
+                if new.get(above) == old[above]:
+                    # The parent's is created again, without the rows being checked.
+                    old[above] += " "
+                del old[key]
 
 
 def _force_links(old: dict[Key, str], new: dict[Key, str], family: Family) -> None:

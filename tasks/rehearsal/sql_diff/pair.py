@@ -45,15 +45,17 @@ class Pair:
         return _explain_all(self.undone)
 
 
-def write_pair(before: Catalog, after: Catalog, *, name: str, heading: str, renaming: Renaming | None = None) -> Pair:
+def write_pair(
+    before: Catalog, after: Catalog, *, name: str, heading: str, renaming: Renaming | None = None, recreate: bool = False
+) -> Pair:
     """Return the migration from one schema to another, up and down.
 
     The down reverts what the statements change, not what is left to be done by hand. If it cannot revert all of that, it is
-    irreversible, and contains no statements.
+    irreversible, and contains no statements. `recreate` permits to drop tables that no statement changes in place.
     """
     renaming = renaming or Renaming((), before)
-    written = write_sql(renaming.renamed, after)
-    undone = write_sql(_predict(renaming.renamed, after, written), renaming.renamed)
+    written = write_sql(renaming.renamed, after, recreate=recreate)
+    undone = write_sql(_predict(renaming.renamed, after, written), renaming.renamed, recreate=recreate)
     forth, back = renaming.write(), renaming.write_back()
     written = replace(written, statements=(*forth, *written.statements), first=written.first and written.first + len(forth))
     undone = replace(undone, statements=(*undone.statements, *back))

@@ -18,6 +18,7 @@ from tasks.rehearsal.sql_diff.lineage import Family, reconcile, relate
 from tasks.rehearsal.sql_diff.names import CHAIN
 from tasks.rehearsal.sql_diff.ordering import Order
 from tasks.rehearsal.sql_diff.planning import Actions, changes_type, decide
+from tasks.rehearsal.sql_diff.recreating import clear
 from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, STATE, list_orders, parse_column, parse_index
 
 _NEWEST = 170000
@@ -48,12 +49,23 @@ class WrittenSql:
         return "\n".join(parts)
 
 
-def write_sql(before: Catalog, after: Catalog) -> WrittenSql:
+def write_sql(before: Catalog, after: Catalog, *, recreate: bool = False) -> WrittenSql:
     """Return the SQL that changes one schema into another.
 
     Changes for which it cannot be generated exactly are returned separately: a column order alone, removed or reordered labels of
-    an enum, objects that need superusers or secrets, and objects whose definition is not in the catalog.
+    an enum, objects that need superusers or secrets, and objects whose definition is not in the catalog; and, unless they may be
+    dropped with their rows to `recreate` them, tables that become partitioned or plain.
     """
+    cleared = clear(before, after) if recreate else None
+    if cleared is not None:
+        removing, making = _write_change(before, cleared), _write_change(cleared, after)
+        if not removing.by_hand:
+            labels, others = making.statements[: making.first], making.statements[making.first :]
+            return WrittenSql((*labels, *removing.statements, *others), making.by_hand, making.first)
+    return _write_change(before, after)
+
+
+def _write_change(before: Catalog, after: Catalog) -> WrittenSql:
     family = relate(before, after)
     old, new = reconcile(_fold(before), _fold(after), family)
     schemas = Schema(old, family.old), Schema(new, family.new)

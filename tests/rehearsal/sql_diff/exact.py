@@ -25,6 +25,8 @@ class SchemaPair:
     outcome: str = EXACT
     renames: tuple[str, ...] = ()
     drops: tuple[str, ...] = ()
+    recreate: bool = False
+    """Whether tables may be dropped and created again."""
 
     def __str__(self) -> str:
         """Return the name of the test."""
@@ -37,7 +39,7 @@ def check(example: SchemaPair, database: Database) -> None:
     before = read(database)
     after = _read_new(example, database)
     renaming = settle_renames(before, after, read_answers(example.renames, example.drops), partial(_rename, example, database))
-    pair = write_pair(before, after, name="20250101000000_change", heading="Change", renaming=renaming)
+    pair = write_pair(before, after, name="20250101000000_change", heading="Change", renaming=renaming, recreate=example.recreate)
     if example.outcome == REFUSED:
         assert pair.left != ()
         return

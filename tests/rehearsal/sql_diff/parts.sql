@@ -1494,3 +1494,139 @@ CREATE TABLE e (own int);
 -- change:
 ALTER TABLE c NO INHERIT b;
 ALTER TABLE c INHERIT e;
+
+-- pair: a partition whose primary key is attached to an index of its parent, in a circle of foreign keys
+CREATE TABLE p (id int, k int) PARTITION BY LIST (k);
+CREATE TABLE q (id int, k int) PARTITION BY LIST (k);
+CREATE UNIQUE INDEX pi ON p (k, id);
+CREATE UNIQUE INDEX qi ON q (k, id);
+ALTER TABLE p ADD CONSTRAINT pq FOREIGN KEY (k, id) REFERENCES q (k, id);
+ALTER TABLE q ADD CONSTRAINT qp FOREIGN KEY (k, id) REFERENCES p (k, id);
+-- change:
+CREATE TABLE p1 (id int, k int, PRIMARY KEY (k, id));
+CREATE TABLE q1 (id int, k int, UNIQUE (k, id));
+ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1);
+ALTER TABLE q ATTACH PARTITION q1 FOR VALUES IN (1);
+
+-- pair: partitions with a circle of foreign keys to what they have from their parents
+CREATE TABLE p (id int, k int, PRIMARY KEY (k, id)) PARTITION BY LIST (k);
+CREATE TABLE q (id int, k int, PRIMARY KEY (k, id)) PARTITION BY LIST (k);
+-- change:
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE q1 PARTITION OF q FOR VALUES IN (1) PARTITION BY LIST (id);
+CREATE TABLE q11 PARTITION OF q1 FOR VALUES IN (1);
+ALTER TABLE p1 ADD CONSTRAINT pq FOREIGN KEY (k, id) REFERENCES q11;
+ALTER TABLE q11 ADD CONSTRAINT qp FOREIGN KEY (k, id) REFERENCES p1 (k, id);
+
+-- pair: a check that is validated in the partitions only
+CREATE TABLE p (k int) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2);
+ALTER TABLE p ADD CONSTRAINT c CHECK (k > 0) NOT VALID;
+-- change:
+ALTER TABLE p1 VALIDATE CONSTRAINT c;
+
+-- pair: a check that comes with its validated partition
+CREATE TABLE p (k int) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2);
+-- change:
+ALTER TABLE p ADD CONSTRAINT c CHECK (k > 0) NOT VALID;
+ALTER TABLE p1 VALIDATE CONSTRAINT c;
+
+-- pair: another check, each validated in a partition only
+CREATE TABLE p (k int) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+ALTER TABLE p ADD CONSTRAINT c CHECK (k > 0) NOT VALID;
+ALTER TABLE p1 VALIDATE CONSTRAINT c;
+-- change:
+ALTER TABLE p DROP CONSTRAINT c;
+ALTER TABLE p ADD CONSTRAINT c CHECK (k > 1) NOT VALID;
+ALTER TABLE p1 VALIDATE CONSTRAINT c;
+
+-- pair: a check that is validated in a child, then in its parent
+CREATE TABLE b (k int, CONSTRAINT c CHECK (k > 0));
+CREATE TABLE d () INHERITS (b);
+ALTER TABLE b ADD CONSTRAINT e CHECK (k > 1) NOT VALID;
+ALTER TABLE d VALIDATE CONSTRAINT e;
+-- change:
+ALTER TABLE b VALIDATE CONSTRAINT e;
+
+-- pair: a partitioned table that becomes an ordinary one without its rows
+-- recreate: yes
+CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TABLE p (id serial, k int NOT NULL, t text, CHECK (k > 0), UNIQUE (id, k)) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p DEFAULT PARTITION BY LIST (id);
+CREATE TABLE p21 PARTITION OF p2 DEFAULT;
+CREATE INDEX i ON p (id);
+CREATE INDEX i1 ON p1 (t);
+CREATE TABLE r (k int, id int, FOREIGN KEY (id, k) REFERENCES p (id, k));
+CREATE TRIGGER t BEFORE INSERT ON p FOR EACH ROW EXECUTE FUNCTION f();
+CREATE VIEW v AS SELECT id FROM p;
+CREATE VIEW w AS SELECT id FROM v;
+COMMENT ON TABLE p IS 'parts';
+COMMENT ON COLUMN p.k IS 'a key';
+GRANT SELECT ON p, p1 TO PUBLIC;
+GRANT SELECT (id) ON v TO PUBLIC;
+ALTER TABLE p ENABLE ROW LEVEL SECURITY;
+CREATE POLICY l ON p USING (k > 1);
+ALTER TABLE p2 REPLICA IDENTITY FULL;
+-- new:
+CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TABLE p (id serial, k int NOT NULL, t text, CHECK (k > 0), UNIQUE (id, k));
+CREATE INDEX i ON p (id);
+CREATE TABLE p1 (id int PRIMARY KEY);
+CREATE TABLE r (k int, id int, FOREIGN KEY (id, k) REFERENCES p (id, k));
+CREATE TRIGGER t BEFORE INSERT ON p FOR EACH ROW EXECUTE FUNCTION f();
+CREATE VIEW v AS SELECT id FROM p;
+CREATE VIEW w AS SELECT id FROM v;
+COMMENT ON TABLE p IS 'parts';
+COMMENT ON COLUMN p.k IS 'a key';
+GRANT SELECT ON p TO PUBLIC;
+GRANT SELECT (id) ON v TO PUBLIC;
+ALTER TABLE p ENABLE ROW LEVEL SECURITY;
+CREATE POLICY l ON p USING (k > 1);
+
+-- pair: a table that becomes partitioned without its rows, with tables that become its partitions
+-- recreate: yes
+CREATE TABLE p (id int, k int NOT NULL, t text, UNIQUE (id, k));
+CREATE UNIQUE INDEX i ON p (id, k);
+CREATE TABLE p1 (id int, k int NOT NULL, t text, UNIQUE (id, k));
+CREATE TABLE r (id int, k int, FOREIGN KEY (id, k) REFERENCES p1 (id, k));
+-- new:
+CREATE TABLE p (id int, k int NOT NULL, t text, UNIQUE (id, k)) PARTITION BY LIST (k);
+CREATE UNIQUE INDEX i ON p (id, k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE r (id int, k int, FOREIGN KEY (id, k) REFERENCES p1 (id, k));
+
+-- pair: another partition key, a new label of an enum, and a default that another table has from the sequence
+-- recreate: yes
+CREATE TYPE e AS ENUM ('a');
+CREATE TABLE p (id serial, k e NOT NULL) PARTITION BY LIST (id);
+CREATE TABLE o (id int DEFAULT nextval('p_id_seq'), k e);
+-- new:
+CREATE TYPE e AS ENUM ('a', 'b');
+CREATE TABLE p (id serial, k e NOT NULL) PARTITION BY HASH (id);
+CREATE TABLE p1 PARTITION OF p FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+CREATE TABLE o (id int DEFAULT nextval('p_id_seq'), k e DEFAULT 'b');
+
+-- pair: a partition that gets partitions
+-- recreate: yes
+CREATE TABLE p (id int, k int) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE INDEX i ON p (id);
+-- new:
+CREATE TABLE p (id int, k int) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY LIST (id);
+CREATE TABLE p11 PARTITION OF p1 DEFAULT;
+CREATE INDEX i ON p (id);
+
+-- pair: a table that would be created again, of whose type another table has a column
+-- recreate: yes
+-- outcome: refused
+CREATE TABLE p (id int, k int);
+CREATE TABLE o (p p);
+-- new:
+CREATE TABLE p (id int, k int) PARTITION BY LIST (k);
+CREATE TABLE o (p p);

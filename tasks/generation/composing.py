@@ -1,0 +1,220 @@
+"""Divide scheduled statements into files, replace those that have a safe form, and write the downs, all in the real states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tasks.catalog import Catalog
+from tasks.generation.downs import IRREVERSIBLE, derive_down, undo_renames
+from tasks.generation.scheduling import Schedule, UnitBlock
+from tasks.generation.units import Unit, write_units
+from tasks.lint.files import read_file
+from tasks.lint.model import LintContext
+from tasks.lint.reading import read_schema
+from tasks.lint.rewriting.names import NamesInUse
+from tasks.lint.rewriting.statements import add_comments, rewrite_statement
+from tasks.lint.rewriting.steps import NotRewritableError, SafeStep
+from tasks.rehearsal.model import RehearsedMigration
+from tasks.rehearsal.replay.rehearsal import Rehearsal
+from tasks.rehearsal.scratch.server import ScratchDatabase
+from tasks.runner.database.session import connect
+
+_INDEX_OF_KEY = "foreign-key-without-index"
+_VALIDATE = "validate"
+
+
+@dataclass(frozen=True, slots=True)
+class FileDraft:
+    """A file without its header: `down` are its statements, or the directive irreversible."""
+
+    words: str
+    up: str
+    down: str
+    after_deploy: bool = False
+    joins: str = ""
+    """Drafts that follow each other with the same key share a file."""
+    separate: bool = False
+    """Whether each statement of the up needs a transaction of its own."""
+    separate_down: bool = False
+
+
+class StepFailedError(Exception):
+    """A safe form that does not run on scratch; `number` is the statement that it replaces."""
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(reason)
+        self.number = number
+
+
+class Composer:
+    """The files of a migration, in the order in which they run on a scratch database."""
+
+    def __init__(
+        self, database: ScratchDatabase, rehearsal: Rehearsal, units: Sequence[Unit], down: str | None, kept: dict[int, str]
+    ) -> None:
+        self._database, self._rehearsal, self._units, self._down, self._kept = database, rehearsal, units, down, kept
+        self._catalog: Catalog | None = None
+        self._late: list[tuple[Unit, SafeStep]] = []
+        self._deferred: list[tuple[Unit, SafeStep]] = []
+        self.drafts: list[FileDraft] = []
+
+    def compose(self, schedule: Schedule) -> list[FileDraft]:
+        """Run the files on scratch and return them; raises StepFailedError."""
+        self._write(schedule.before, after_deploy=False)
+        self._validate(after_deploy=False)
+        deferred, self._deferred = self._deferred, []
+        for unit, step in deferred:
+            self._add_step(unit, step, after_deploy=True)
+        self._write(schedule.after, after_deploy=True)
+        self._validate(after_deploy=True)
+        deferred, self._deferred = self._deferred, []
+        for unit, step in deferred:
+            self._add_step(unit, step, after_deploy=True)
+        return self.drafts
+
+    def read_catalog(self) -> Catalog:
+        """Return the current schema."""
+        if self._catalog is None:
+            self._catalog = self._rehearsal.read_catalog()
+        return self._catalog
+
+    def _write(self, blocks: Sequence[UnitBlock], *, after_deploy: bool) -> None:
+        group: list[Unit] = []
+        for block in blocks:
+            steps = self._rewrite(block) if block.rewritten else None
+            if steps is None and not block.together and len(block.units) == 1 and _fits(group, block.units[0]):
+                group.append(block.units[0])
+                continue
+            self._add_units(group, after_deploy=after_deploy)
+            group = []
+            if steps is not None:
+                self._add_steps(block.units[-1], steps, after_deploy=after_deploy)
+            elif block.together or len(block.units) > 1:
+                self._add_units(block.units, after_deploy=after_deploy)
+            else:
+                group = [block.units[0]]
+        self._add_units(group, after_deploy=after_deploy)
+
+    def _rewrite(self, block: UnitBlock) -> list[SafeStep] | None:
+        """Return the steps of the safe form of a statement, or None if there is none."""
+        unit = block.units[-1]
+        rules = {finding.rule for finding in unit.findings} - {_INDEX_OF_KEY}
+        if not rules or unit.number in self._kept:
+            return None
+        with connect(self._database.url, name="migrate-generation") as connection:
+            facts = read_schema(connection)
+        file = read_file(RehearsedMigration("statement", unit.text))
+        context = LintContext(file, facts, server_version=self._database.server.version)
+        numbers = {finding.command for finding in unit.findings}
+        commands = set() if -1 in numbers else numbers
+        try:
+            steps = rewrite_statement(context, file.statements[0], unit.text, commands, NamesInUse(facts))
+        except NotRewritableError as error:
+            self._kept[unit.number] = str(error)
+            return None
+        except (LookupError, ValueError, StopIteration):
+            self._kept[unit.number] = "it has a form that is not known"
+            return None
+        steps = [step for step in steps if not step.extra]
+        leading = unit.text[: unit.text.index(unit.statement.text)]
+        steps = add_comments(steps, leading)
+        if len(block.units) > 1:
+            dropped = write_units(block.units[:1])
+            if _is_one_statement(steps[0].up):
+                steps[0] = replace(steps[0], up=dropped + steps[0].up, down=None)
+            else:
+                steps.insert(0, SafeStep(f"drop {unit.created}", dropped))
+        return steps
+
+    def _add_steps(self, unit: Unit, steps: Sequence[SafeStep], *, after_deploy: bool) -> None:
+        postponed = steps[-1:] if len(steps) > 1 and steps[-1].words.startswith(_VALIDATE) else []
+        for step in steps[: len(steps) - len(postponed)]:
+            if step.after_deploy and not after_deploy:
+                self._deferred.append((unit, step))
+            else:
+                self._add_step(unit, step, after_deploy=after_deploy)
+        self._late += [(unit, step) for step in postponed]
+
+    def _validate(self, *, after_deploy: bool) -> None:
+        late, self._late = self._late, []
+        for unit, step in late:
+            self._add_step(unit, step, after_deploy=after_deploy)
+
+    def _add_step(self, unit: Unit, step: SafeStep, *, after_deploy: bool) -> None:
+        validates = step.words.startswith(_VALIDATE)
+        builds = all("CONCURRENTLY" in part for part in step.up.strip().split(";\n"))
+        joins = _VALIDATE if validates else "concurrent" if builds else ""
+        draft = FileDraft(
+            step.words, step.up, step.down or "", after_deploy, joins, separate=validates, separate_down=step.alone_down
+        )
+        try:
+            self.add(draft, derive=step.down is None)
+        except RunFailedError as error:
+            raise StepFailedError(unit.number, str(error)) from error
+
+    def _add_units(self, units: Sequence[Unit], *, after_deploy: bool) -> None:
+        if not units:
+            return
+        down = undo_renames(units, self._units, self._down) if all(unit.renames for unit in units) else None
+        draft = FileDraft(_choose_words(units), write_units(units), down or "", after_deploy)
+        self.add(draft, derive=down is None)
+
+    def add(self, draft: FileDraft, *, derive: bool = True) -> None:
+        """Run a file, and add it with the down that follows from its effect, or its own; raises RunFailedError."""
+        before = self.read_catalog() if derive else None
+        migration = RehearsedMigration(f"file_{len(self.drafts)}", draft.up)
+        trial = self._rehearsal.run(migration, "up")
+        self._catalog = None
+        if trial.error is not None:
+            raise RunFailedError(trial.error.message)
+        if before is not None:
+            draft = replace(draft, down=derive_down(before, self.read_catalog()))
+        self.drafts.append(draft)
+
+
+class RunFailedError(Exception):
+    """A file that fails on scratch."""
+
+
+def _is_one_statement(text: str) -> bool:
+    return len(read_file(RehearsedMigration("step", text)).statements) == 1
+
+
+def _fits(group: Sequence[Unit], unit: Unit) -> bool:
+    """Return True if a statement can share a transaction with others: none of them locks another existing table."""
+    if not group:
+        return True
+    last = group[-1]
+    if unit.adds_label != last.adds_label or unit.renames != last.renames or unit.alone or last.alone:
+        return False
+    locked = {name for each in group for name in each.exclusive}
+    return not unit.exclusive or not locked or set(unit.exclusive) <= locked
+
+
+def _choose_words(units: Sequence[Unit]) -> str:
+    """Return what statements do, in the words of a file's name."""
+    tables = list(dict.fromkeys(name.rpartition(".")[2] for unit in units for name in unit.existing))
+    created = [unit.created for unit in units if unit.created and not unit.existing]
+    removed = [name for unit in units for name in unit.removed if not unit.existing or unit.after_deploy]
+    verb, names = next(
+        (verb, found) for verb, found in (("create", created), ("drop", removed), ("change", tables), ("continue", [""])) if found
+    )
+    if all(unit.renames for unit in units):
+        verb = "rename"
+    return f"{verb} {names[0]}{' and others' if len(set(names)) > 1 else ''}".strip()
+
+
+def join_drafts(drafts: Sequence[FileDraft]) -> list[FileDraft]:
+    """Return the drafts of which those that fit are one."""
+    joined: list[FileDraft] = []
+    for draft in drafts:
+        last = joined[-1] if joined else None
+        fits = last is not None and draft.joins and (draft.joins, draft.after_deploy) == (last.joins, last.after_deploy)
+        if last is not None and fits and not any(IRREVERSIBLE in each.down for each in (draft, last)):
+            down = f"{draft.down.rstrip()}\n\n{last.down}"
+            up = f"{last.up.rstrip()}\n\n{draft.up}"
+            joined[-1] = replace(last, up=up, down=down, separate_down=last.separate_down or draft.separate_down)
+        else:
+            joined.append(draft)
+    return joined

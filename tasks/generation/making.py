@@ -1,0 +1,128 @@
+"""Make the files of a safe migration on scratch, and check that they have the result of the migration that they replace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from tasks.catalog import COLUMN_ORDER, Catalog, compare
+from tasks.generation.composing import Composer, FileDraft, RunFailedError, StepFailedError, join_drafts
+from tasks.generation.downs import IRREVERSIBLE, derive_down
+from tasks.generation.scheduling import NoOrderError, Schedule, keep_order, schedule
+from tasks.generation.units import Unit
+from tasks.rehearsal.model import RehearsedMigration
+from tasks.rehearsal.replay.rehearsal import Rehearsal
+from tasks.rehearsal.replay.replay import state_after
+from tasks.rehearsal.scratch.server import ScratchServer
+from tasks.rehearsal.sql_diff import write_sql
+
+_LOSS = "-- deletes data"
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What the files are made of; `kept` gets the statements without a safe form, each with the reason."""
+
+    server: ScratchServer
+    base: Sequence[RehearsedMigration]
+    proposed: RehearsedMigration
+    units: Sequence[Unit]
+    wanted: Catalog
+    kept: dict[int, str]
+    timeout_s: float | None
+
+    def make(self) -> list[FileDraft] | None:
+        """Return the files, or None if no form but the proposed one leads to its result."""
+        best: Schedule | None = None
+        if len(self.units) > 1:
+            with suppress(NoOrderError):
+                best = schedule(self.server, self.base, self.units, timeout_s=self.timeout_s)
+        for each in (best, keep_order(self.units)):
+            drafts = self._compose(each) if each is not None else None
+            if drafts is not None:
+                return drafts
+        return None
+
+    def _compose(self, planned: Schedule) -> list[FileDraft] | None:
+        """Return the files of a schedule; None if they do not lead to the wanted schema."""
+        while True:
+            with (
+                state_after(self.server, self.base, timeout_s=self.timeout_s) as database,
+                Rehearsal(database, timeout_s=self.timeout_s) as rehearsal,
+            ):
+                start = rehearsal.read_catalog()
+                composer = Composer(database, rehearsal, self.units, self.proposed.down, self.kept)
+                try:
+                    drafts = self._complete(composer, composer.compose(planned))
+                    if drafts is None:
+                        return None
+                    joined = join_drafts(drafts)
+                    back = _leads_back(rehearsal, joined, start)
+                except StepFailedError as error:
+                    if error.number in self.kept:
+                        return None
+                    self.kept[error.number] = f"its safe form fails on scratch: {error}"
+                    continue
+                except RunFailedError:
+                    return None
+            return joined if back else self._correct_downs(joined)
+
+    def _complete(self, composer: Composer, drafts: list[FileDraft]) -> list[FileDraft] | None:
+        """Add a file with what a safe form does not carry over, such as the comment on a column that it exchanges."""
+        reached = composer.read_catalog()
+        if _is_same(reached, self.wanted):
+            return drafts
+        rest = write_sql(reached, self.wanted)
+        if not rest.statements or any(_LOSS in each for each in rest.statements):
+            return None
+        composer.add(FileDraft("complete the exchange", rest.write(), "", drafts[-1].after_deploy))
+        return composer.drafts if _is_same(composer.read_catalog(), self.wanted) else None
+
+    def _correct_downs(self, drafts: list[FileDraft]) -> list[FileDraft]:
+        """Return the files with downs that lead back exactly, each checked in the state in which it runs."""
+        with (
+            state_after(self.server, self.base, timeout_s=self.timeout_s) as database,
+            Rehearsal(database, timeout_s=self.timeout_s) as rehearsal,
+        ):
+            states = [rehearsal.read_catalog()]
+            for number, draft in enumerate(drafts):
+                rehearsal.run(RehearsedMigration(f"file_{number}", draft.up), "up")
+                states.append(rehearsal.read_catalog())
+            checked = list(drafts)
+            for number in reversed(range(_count_irreversible(drafts), len(drafts))):
+                checked[number] = _undo(rehearsal, drafts[number], states[number], states[number + 1])
+            return checked
+
+
+def _leads_back(rehearsal: Rehearsal, drafts: Sequence[FileDraft], start: Catalog) -> bool:
+    """Run the downs and return whether they lead to the schema at the start; False if one is irreversible."""
+    if _count_irreversible(drafts):
+        return False
+    for draft in reversed(drafts):
+        if rehearsal.run(RehearsedMigration(draft.words, draft.up, draft.down), "down").error is not None:
+            return False
+    return _is_same(rehearsal.read_catalog(), start)
+
+
+def _count_irreversible(drafts: Sequence[FileDraft]) -> int:
+    """Return the number of files up to the last one that is irreversible: their downs never run."""
+    return max((number for number, draft in enumerate(drafts, 1) if IRREVERSIBLE in draft.down), default=0)
+
+
+def _undo(rehearsal: Rehearsal, draft: FileDraft, before: Catalog, after: Catalog) -> FileDraft:
+    """Run a down and return the draft with one that leads to the schema before it."""
+    name = draft.words
+    if rehearsal.run(RehearsedMigration(name, draft.up, draft.down), "down").error is not None:
+        draft = replace(draft, down=derive_down(before, after))
+        rehearsal.run(RehearsedMigration(name, draft.up, draft.down), "down")
+    reached = rehearsal.read_catalog()
+    if _is_same(reached, before):
+        return draft
+    rest = write_sql(reached, before).write()
+    rehearsal.run(RehearsedMigration(f"{name} (rest)", rest), "up")
+    return replace(draft, down=f"{draft.down.rstrip()}\n\n{rest}")
+
+
+def _is_same(first: Catalog, second: Catalog) -> bool:
+    return not compare(first, second).without({COLUMN_ORDER}).changes

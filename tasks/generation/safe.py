@@ -1,0 +1,121 @@
+"""The safe form of a generated migration: the files that have its result, that keep out no one for long, and that lint clean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tasks.catalog import Catalog
+from tasks.generation.ignoring import add_ignores
+from tasks.generation.making import Making
+from tasks.generation.texts import AFTER_DEPLOY, MigrationFile, write_files
+from tasks.generation.units import read_units
+from tasks.lint.engine import build_contexts, check_file
+from tasks.lint.files import read_file
+from tasks.lint.model import LintFinding, SafeFile
+from tasks.lint.replaying import replay_files
+from tasks.lint.rewriting.files import to_description
+from tasks.lint.rewriting.steps import NotRewritableError
+from tasks.rehearsal.model import RehearsedMigration
+from tasks.rehearsal.replay.replay import state_after, try_migration
+from tasks.rehearsal.scratch.server import ScratchServer
+from tasks.rehearsal.selection import Selection
+
+_LAST = "99999999999999"
+"""A version behind all others."""
+_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """A statement of which no safe form is known: the number of its file, from 0, its rule, and what it does to whom."""
+
+    file: int
+    rule: str
+    statement: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SafeMigration:
+    """The files of a safe migration in their order, and the risks that are left, which comments in the files name."""
+
+    files: tuple[SafeFile, ...]
+    risks: tuple[Risk, ...] = ()
+
+
+def make_safe(
+    server: ScratchServer, base: Sequence[RehearsedMigration], proposed: RehearsedMigration, *, timeout_s: float | None = None
+) -> SafeMigration:
+    """Return the files that replace a generated migration, which runs on scratch after `base`.
+
+    Every table that exists is taken to be large and in use. The first file keeps the header of `proposed`; none has a line
+    with its version. The schema after them is exactly that after `proposed`, apart from the order of columns. What has no safe
+    form stays as it is, below a comment that ignores the finding of the lint. Raises RunnerError if `proposed` fails.
+    """
+    proposed = replace(proposed, name=f"{_LAST}_{proposed.name}")
+    wanted = _run(server, base, proposed, timeout_s)
+    whole = [MigrationFile("", proposed.up, proposed.down or "")]
+    try:
+        read = read_units(server, base, proposed, timeout_s=timeout_s)
+    except NotRewritableError:
+        return _finish(server, base, whole, {}, timeout_s)
+    if read.clean:
+        return _finish(server, base, whole, {}, timeout_s)
+    kept: dict[int, str] = {}
+    made = Making(server, base, proposed, read.units, wanted, kept, timeout_s)
+    drafts = made.make()
+    texts = write_files(read.header, proposed.down or "", drafts) if drafts else whole
+    reasons = {unit.statement.text: kept[unit.number] for unit in read.units if unit.number in kept}
+    return _finish(server, base, texts, reasons, timeout_s)
+
+
+def _run(
+    server: ScratchServer, base: Sequence[RehearsedMigration], proposed: RehearsedMigration, timeout_s: float | None
+) -> Catalog:
+    with state_after(server, base, timeout_s=timeout_s) as database:
+        outcome = try_migration(database, proposed, "up", timeout_s=timeout_s)
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.after
+
+
+def _finish(
+    server: ScratchServer,
+    base: Sequence[RehearsedMigration],
+    texts: Sequence[MigrationFile],
+    reasons: Mapping[str, str],
+    timeout_s: float | None,
+) -> SafeMigration:
+    """Return the files, with a comment for each finding of a lint that is left."""
+    made = [_make(number, text) for number, text in enumerate(texts)]
+    for _ in range(_ROUNDS):
+        findings = _lint(server, base, made, timeout_s)
+        if not any(findings.values()):
+            break
+        made = [replace(each, up=add_ignores(read_file(each), findings.get(each.name, ()), reasons)) for each in made]
+    files = [SafeFile(to_description(text.words), each.up, each.down or "") for text, each in zip(texts, made, strict=True)]
+    return SafeMigration(tuple(files), tuple(risk for number, each in enumerate(made) for risk in _list_risks(number, each)))
+
+
+def _make(number: int, text: MigrationFile) -> RehearsedMigration:
+    shown = f"part {number + 1} of the generated migration"
+    after_deploy = AFTER_DEPLOY in text.up
+    return RehearsedMigration(f"{_LAST}_{number:04}", text.up, text.down, shown, f"{shown} (down)", after_deploy=after_deploy)
+
+
+def _lint(
+    server: ScratchServer, base: Sequence[RehearsedMigration], made: Sequence[RehearsedMigration], timeout_s: float | None
+) -> dict[str, list[LintFinding]]:
+    selection = Selection((*base, *made), tuple(each.name for each in made), "generated")
+    known = replay_files(server, selection, timeout_s=timeout_s)
+    contexts = build_contexts([read_file(each) for each in made], known)
+    return {context.file.version: check_file(context, {}).findings for context in contexts}
+
+
+def _list_risks(number: int, migration: RehearsedMigration) -> Iterator[Risk]:
+    file = read_file(migration)
+    for ignore in file.ignores:
+        statement = next((each for each in reversed(file.statements) if each.line <= ignore.target), None)
+        if statement is not None:
+            yield Risk(number, ignore.rule, statement.text, ignore.reason)

@@ -1,0 +1,176 @@
+"""The statements of a generated migration, with what a lint of them as one file finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tasks.lint.engine import build_contexts, check_file
+from tasks.lint.files import read_file
+from tasks.lint.model import LintContext, LintedStatement, LintFinding
+from tasks.lint.replaying import replay_files
+from tasks.lint.rewriting.texts import cut_file
+from tasks.lint.rules.sharing import list_exclusive
+from tasks.lint.rules.table import RULES
+from tasks.lint.schema import SchemaFacts
+from tasks.lint.trees import list_commands, list_targets, read_created, read_dropped
+from tasks.postgres.tokens import tokenize
+from tasks.rehearsal.model import RehearsedMigration
+from tasks.rehearsal.scratch.server import ScratchServer
+from tasks.rehearsal.selection import Selection
+
+MISSING_DOWN, ENUM_VALUE, SEVERAL_LOCKS = "missing-down", "enum-value-used", "several-exclusive-locks"
+_NOT_ABOUT_ONE = frozenset({MISSING_DOWN, ENUM_VALUE, SEVERAL_LOCKS})
+"""The rules about a file, to which dividing it is the answer."""
+_AFTER_DEPLOY = frozenset(rule.name for rule in RULES if rule.after_deploy)
+_RENAMING = frozenset({"RenameStmt", "AlterObjectSchemaStmt"})
+_ROUTINES = frozenset({"CreateFunctionStmt"})
+_UNCHECKED_BODIES = "SET LOCAL check_function_bodies = off;\n\n"
+_NAMES = {"CreateTrigStmt": "trigname", "CreatePolicyStmt": "policy_name", "RuleStmt": "rulename"}
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One statement: `text` is complete, with the comments before it and its semicolon."""
+
+    statement: LintedStatement
+    text: str
+    findings: tuple[LintFinding, ...]
+    exclusive: tuple[str, ...]
+    """The existing tables on which it gets ACCESS EXCLUSIVE."""
+    existing: tuple[str, ...]
+    """The existing tables that it changes."""
+    removed: frozenset[str]
+    """The names of the objects that it drops, without their schemas; for a rename the new name."""
+    created: str
+    """The name of the object that it creates, without its schema."""
+
+    @property
+    def number(self) -> int:
+        """Return its place in the migration, from 1."""
+        return self.statement.number
+
+    @property
+    def after_deploy(self) -> bool:
+        """Return True if the code that is running may need what it drops or renames."""
+        return any(finding.rule in _AFTER_DEPLOY for finding in self.findings)
+
+    @property
+    def rewritten(self) -> bool:
+        """Return True if a lint objects to the statement for another reason."""
+        return bool(self.findings) and not self.after_deploy
+
+    @property
+    def changes_type(self) -> bool:
+        """Return True for a change of a column's type that writes the table."""
+        return any(finding.rule == "changing-column-type" for finding in self.findings)
+
+    @property
+    def adds_label(self) -> bool:
+        """Return True if it adds a label to an enum, which no statement of the same transaction may use."""
+        return self.statement.kind == "AlterEnumStmt" and "oldVal" not in self.statement.node
+
+    @property
+    def renames(self) -> bool:
+        """Return True if it changes only a name, or the schema of an object, so that the rows stay."""
+        return self.statement.kind in _RENAMING or "oldVal" in self.statement.node
+
+    @property
+    def replaceable(self) -> bool:
+        """Return True for the drop of a constraint, which another one of its name may replace."""
+        return self.statement.kind == "AlterTableStmt" and len(self.removed) == 1
+
+    @property
+    def alone(self) -> bool:
+        """Return True if it cannot run in a transaction."""
+        return not self.statement.transactional
+
+    @property
+    def is_routine(self) -> bool:
+        """Return True for a function or procedure, whose body may mention what later statements create."""
+        return self.statement.kind in _ROUTINES
+
+    def names(self, names: frozenset[str]) -> bool:
+        """Return True if the statement mentions one of some names."""
+        return bool(names) and any(_unquote(token.text) in names for token in tokenize(self.statement.text))
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMigration:
+    """The comments at the top of a migration and its statements; `clean` if it needs no other form."""
+
+    header: str
+    units: tuple[Unit, ...]
+    clean: bool
+
+
+def write_units(units: Sequence[Unit]) -> str:
+    """Return statements as the text of a file."""
+    setting = _UNCHECKED_BODIES if any(unit.is_routine for unit in units) else ""
+    return setting + "\n".join(f"{unit.text.strip()}\n" for unit in units)
+
+
+def read_units(
+    server: ScratchServer, base: Sequence[RehearsedMigration], proposed: RehearsedMigration, *, timeout_s: float | None
+) -> ReadMigration:
+    """Return the statements of a migration; raises NotRewritableError for one with something else."""
+    file = read_file(proposed)
+    context = _lint(server, base, proposed, timeout_s)
+    cut = cut_file(file.text, file.statements)
+    findings: dict[int, list[LintFinding]] = {}
+    found = [finding for finding in check_file(context, {}).findings if finding.rule != MISSING_DOWN]
+    for finding in found:
+        if finding.rule not in _NOT_ABOUT_ONE:
+            findings.setdefault(finding.statement, []).append(finding)
+    pieces = zip(file.statements, cut.pieces, strict=True)
+    units = [_make(context, each, piece, findings) for each, piece in pieces if each.kind != "VariableSetStmt"]
+    one = len({each.segment for each in file.statements}) == 1
+    return ReadMigration(cut.header, tuple(units), not found and one)
+
+
+def _lint(
+    server: ScratchServer, base: Sequence[RehearsedMigration], proposed: RehearsedMigration, timeout_s: float | None
+) -> LintContext:
+    selection = Selection((*base, proposed), (proposed.name,), "generated")
+    known = replay_files(server, selection, timeout_s=timeout_s)
+    return next(build_contexts([read_file(proposed)], known))
+
+
+def _make(context: LintContext, statement: LintedStatement, piece: str, findings: Mapping[int, list[LintFinding]]) -> Unit:
+    schema = context.schema or SchemaFacts()
+    return Unit(
+        statement,
+        piece.strip("\n") + "\n",
+        tuple(findings.get(statement.number, ())),
+        tuple(list_exclusive(context, statement)),
+        tuple(name for name in dict.fromkeys(list_targets(statement, schema)) if name in schema.tables),
+        frozenset(_list_removed(statement)),
+        _find_created(statement),
+    )
+
+
+def _list_removed(statement: LintedStatement) -> Iterator[str]:
+    if statement.kind == "DropStmt":
+        yield from (name[-1] for name in read_dropped(statement))
+    if statement.kind == "RenameStmt":
+        yield statement.node["newname"]
+    if statement.kind == "AlterTableStmt":
+        for command in list_commands(statement):
+            if command.get("subtype") == "AT_DropConstraint":
+                yield command["name"]
+
+
+def _find_created(statement: LintedStatement) -> str:
+    _, name = read_created(statement)
+    if name:
+        return name[-1]
+    if statement.kind in _NAMES:
+        return str(statement.node.get(_NAMES[statement.kind], ""))
+    if statement.kind == "IndexStmt":
+        return str(statement.node.get("idxname", ""))
+    added = (command.get("def", {}).get("Constraint", {}).get("conname", "") for command in list_commands(statement))
+    return next((name for name in added if name), "")
+
+
+def _unquote(text: str) -> str:
+    return text[1:-1].replace('""', '"') if text.startswith('"') else text

@@ -1,0 +1,198 @@
+"""From two schemas to proved files: what is written, what is stated about it, and what is refused."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tasks.catalog import Catalog, Difference, compare
+from tasks.generation.goal import Goal, WantedSchema
+from tasks.generation.proposal import MigrationProposal, ProposalOptions
+from tasks.generation.propose import propose
+from tasks.generation.sources.schema_file import open_schema_file
+from tasks.generation.states import read_schema_state
+from tasks.rehearsal.model import RehearsedMigration
+from tasks.rehearsal.scratch.server import ScratchServer
+from tasks.rehearsal.sql_diff.answers import read_answers
+from tasks.runner.errors import RunnerError, UsageError
+
+USERS = "CREATE TABLE users (id int PRIMARY KEY, email text);"
+MOOD = "CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE TABLE t (m mood);"
+
+
+@dataclass(frozen=True)
+class Change:
+    """Two schemas, the flags, and what is expected: statements of the up, and what is stated about rows."""
+
+    before: str
+    after: str
+    up: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
+    tables: int = 1
+    rename: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+CHANGES = {
+    "a column": Change(USERS, f"{USERS} ALTER TABLE users ADD name text;", ("ADD COLUMN name text",)),
+    "a table that refers to another": Change(
+        USERS, f"{USERS} CREATE TABLE orders (id int PRIMARY KEY, u int REFERENCES users);", ("CREATE TABLE public.orders",)
+    ),
+    "NOT NULL holds on rows that have a value": Change(
+        USERS,
+        f"{USERS} ALTER TABLE users ALTER email SET NOT NULL;",
+        conditions=('up: column "email" of relation "users" contains null values',),
+    ),
+    "a column without a default runs on empty tables only": Change(
+        USERS,
+        f"{USERS} ALTER TABLE users ADD age int NOT NULL;",
+        conditions=('up: column "age" of relation "users" contains null values',),
+        tables=0,
+    ),
+    "a constraint that rows violate": Change(
+        f"{USERS} CREATE TABLE other (id int);",
+        f"{USERS} CREATE TABLE other (id int); ALTER TABLE users ADD CONSTRAINT large CHECK (id > 1000000);",
+        conditions=('up: check constraint "large" of relation "users" is violated by some row',),
+    ),
+    "the way down of a dropped column": Change(
+        "CREATE TABLE users (id int PRIMARY KEY, email text NOT NULL);",
+        "CREATE TABLE users (id int PRIMARY KEY);",
+        conditions=('down: column "email" of relation "users" contains null values',),
+        losses=("drops column users.email with its values",),
+        tables=0,
+    ),
+    "a dropped table": Change(f"{USERS} CREATE TABLE t (a int);", USERS, losses=("drops table t with its rows",), tables=2),
+    "a rename keeps the values": Change(
+        "CREATE TABLE users (id int PRIMARY KEY, email text UNIQUE);",
+        "CREATE TABLE people (id int PRIMARY KEY, mail text UNIQUE);",
+        ("RENAME TO people", "RENAME COLUMN email TO mail"),
+        rename=("users=people", "people.email=mail"),
+    ),
+    "a label and its use": Change(MOOD, MOOD.replace("'happy')", "'happy', 'calm')").replace("m mood", "m mood DEFAULT 'calm'")),
+    "a function": Change(
+        USERS, f"{USERS} CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';", ("FUNCTION public.f()",)
+    ),
+    "a table that is not compared": Change(
+        f"{USERS} CREATE TABLE audit (id int REFERENCES users);",
+        f"{USERS} ALTER TABLE users ADD name text;",
+        ("ADD COLUMN name",),
+        tables=2,
+        exclude=("public.audit",),
+    ),
+}
+REFUSED = {
+    "a loss": (USERS, "CREATE TABLE users (id int PRIMARY KEY);", "drops column users.email with its values"),
+    "what may be a rename": (USERS, USERS.replace("email", "e_mail"), "column email of public.users is gone"),
+    "what no statement changes": (
+        "CREATE TABLE t (a int);",
+        "CREATE TABLE t (a int) PARTITION BY LIST (a);",
+        "a table cannot become partitioned",
+    ),
+    "a file that does not load": (USERS, "CREATE TABLE t (\n  a nothing);", 'type "nothing" does not exist'),
+    "a command of psql": (USERS, f"{USERS}\n\\connect other\n", r"\connect is a command of psql"),
+}
+
+
+def base(text: str) -> tuple[RehearsedMigration, ...]:
+    return (RehearsedMigration("20250101000000_base", text, shown="base.sql"),)
+
+
+def run(scratch: ScratchServer, tmp_path: Path, before: str, after: str, options: ProposalOptions) -> MigrationProposal:
+    """Propose the way from one schema to another, which is in a file."""
+    path = tmp_path / "wanted.sql"
+    path.write_text(after)
+    return propose(scratch, base(before), open_schema_file(scratch, path), "change it", options)
+
+
+def read(scratch: ScratchServer, *texts: str) -> Catalog:
+    """Return the schema after some texts."""
+    return read_schema_state(
+        scratch, [RehearsedMigration(f"2025010100000{place}_text", text) for place, text in enumerate(texts)]
+    ).catalog
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_difference_becomes_files_that_are_proved(scratch: ScratchServer, tmp_path: Path, name: str) -> None:
+    case = CHANGES[name]
+    options = ProposalOptions(read_answers(case.rename, ()), allow_loss=bool(case.losses), exclude=case.exclude)
+    proposal = run(scratch, tmp_path, case.before, case.after, options)
+    text = "".join(file.up for file in proposal.files)
+    assert [part for part in case.up if part not in text] == []
+    assert (proposal.rows.conditions, proposal.losses, proposal.rows.tables) == (case.conditions, case.losses, case.tables)
+    assert [line for line in (*case.conditions, *case.losses) if f"--   {line}\n" not in text] == []
+    if not case.exclude:
+        reached = read(scratch, case.before, *(file.up for file in proposal.files))
+        assert compare(reached, read(scratch, case.after)).without({"column order"}) == Difference()
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_would_lose_rows_or_is_not_certain_is_refused(scratch: ScratchServer, tmp_path: Path, name: str) -> None:
+    before, after, message = REFUSED[name]
+    with pytest.raises(RunnerError) as raised:
+        run(scratch, tmp_path, before, after, ProposalOptions())
+    assert message in raised.value.message
+    assert raised.value.exit_code == 3
+
+
+def test_the_place_of_an_error_is_the_line_of_the_file(scratch: ScratchServer, tmp_path: Path) -> None:
+    with pytest.raises(RunnerError) as raised:
+        run(scratch, tmp_path, USERS, "CREATE TABLE t (\n  a int);\n\nCREATE TABLE u (\n  a nothing);", ProposalOptions())
+    assert str(raised.value.place) == f"{tmp_path / 'wanted.sql'}:5"
+
+
+def test_nothing_is_written_where_nothing_differs(scratch: ScratchServer, tmp_path: Path) -> None:
+    proposal = run(scratch, tmp_path, "CREATE TABLE t (a int, b int);", "CREATE TABLE t (b int, a int);", ProposalOptions())
+    assert (proposal.files, proposal.changes) == ((), Difference())
+
+
+def test_an_unknown_table_is_not_excluded(scratch: ScratchServer, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"there is no table public\.user$") as raised:
+        run(scratch, tmp_path, USERS, USERS, ProposalOptions(exclude=("public.user",)))
+    assert "public.users" in raised.value.hint
+
+
+def test_a_goal_that_is_not_reached_is_not_called_proved(scratch: ScratchServer) -> None:
+    """No server stores a default with two spaces before it, so that the schema after the files is another one."""
+    wanted = read(scratch, USERS, "ALTER TABLE users ADD n int;")
+    impossible = Catalog(
+        {**wanted.objects, **{key: "integer NOT NULL DEFAULT  3" for key in wanted.objects if key.name == "n"}},
+        wanted.server_version,
+    )
+    goal = Goal("a schema that no server has", lambda _: WantedSchema(impossible))
+    with pytest.raises(RunnerError, match="is not proved: the files have another result") as raised:
+        propose(scratch, base(USERS), goal, "change it", ProposalOptions())
+    assert "+ integer NOT NULL DEFAULT 3" in raised.value.message
+
+
+def test_a_dump_loads_without_the_ledger_and_the_guards_of_pg_dump(scratch: ScratchServer, tmp_path: Path) -> None:
+    dump = r"""--
+-- PostgreSQL database dump
+--
+
+\restrict token
+
+SET transaction_timeout = 0;
+SELECT pg_catalog.set_config('search_path', '', false);
+CREATE SCHEMA public;
+CREATE TABLE public.schema_migrations (version character varying(255) NOT NULL);
+CREATE TABLE public.schema_migrations_log (id bigint NOT NULL);
+ALTER TABLE public.schema_migrations_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.schema_migrations_log_id_seq
+);
+CREATE TABLE public.t (a integer);
+ALTER TABLE public.t OWNER TO someone_else;
+COPY public.schema_migrations (version) FROM stdin;
+20250101000000_base
+\.
+COPY public.t (a) FROM stdin;
+1
+\.
+SELECT pg_catalog.setval('public.schema_migrations_log_id_seq', 4, true);
+ALTER TABLE ONLY public.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+\unrestrict token
+
+"""
+    assert run(scratch, tmp_path, "CREATE TABLE t (a int);", dump, ProposalOptions()).changes == Difference()
