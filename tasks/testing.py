@@ -9,18 +9,23 @@ and in a test:
     def test_a_user_can_be_created(migrated_database: str) -> None:
         engine = create_engine(migrated_database.replace("postgresql://", "postgresql+psycopg://"))
 
+A test that models and migrations agree needs no database of its own (tasks.models):
+
+    def test_models_and_migrations_agree(check_models: CheckModels) -> None:
+        check_models("app.models:Base")
+
 The databases are copies of a template, which is made once for the same files of MIGRATIONS_DIR. With `@pytest.mark.seeds`, the
 database also has the rows of SEEDS_DIR. They are on the server of SCRATCH_DATABASE_URL, or on the embedded one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import pytest
 
@@ -50,6 +55,22 @@ def migrated_database(request: pytest.FixtureRequest, _migrated_databases: _Data
 
 
 @pytest.fixture(scope="session")
+def check_models(_migrated_databases: _Databases, pytestconfig: pytest.Config) -> CheckModels:
+    """Return a function that fails the test if SQLAlchemy models differ from what the migrations make.
+
+    Modules are imported in a process of their own, from the current directory, the `pythonpath` of pytest, and PYTHONPATH.
+    """
+    paths = [str(path) for path in pytestconfig.getini("pythonpath")]
+
+    def check(models: str = "", *, exclude: str = "") -> None:
+        problem = _migrated_databases.compare_models(models, exclude, paths)
+        if problem:
+            pytest.fail(problem, pytrace=False)
+
+    return check
+
+
+@pytest.fixture(scope="session")
 def _migrated_databases(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[_Databases]:
     """Yield the databases of this process; the server is only started when a test needs one."""
     folder = tmp_path_factory.getbasetemp()
@@ -57,6 +78,13 @@ def _migrated_databases(tmp_path_factory: pytest.TempPathFactory, pytestconfig: 
     databases = _Databases(folder.parent if hasattr(pytestconfig, "workerinput") else folder)
     yield databases
     databases.close()
+
+
+class CheckModels(Protocol):
+    """A function that fails the test if models and migrations differ."""
+
+    def __call__(self, models: str = "", *, exclude: str = "") -> None:
+        """Compare models, those of the setting MODELS without any, and leave out the tables of `exclude`, comma-separated."""
 
 
 class _Databases:
@@ -97,6 +125,22 @@ class _Databases:
         if self._server:
             self._server.close()
 
+    def compare_models(self, models: str, exclude: str, paths: Sequence[str]) -> str:
+        """Return how models differ from the migrations, or why that is not known; empty if they agree."""
+        from tasks.commands.generate.check_models import compare_models
+        from tasks.models.references import read_references, read_tables
+        from tasks.report.models import describe_difference
+
+        try:
+            settings, server = self._open_server()
+            references = read_references(models, settings.models)
+            return describe_difference(compare_models(server, settings, references, read_tables([exclude]), paths=paths))
+        except Exception as error:
+            reason = _describe(error)
+            if reason is None:
+                raise
+            return reason
+
     def _take(self, *, seeded: bool) -> tuple[str, str, DatabaseCopies]:
         from psycopg.conninfo import make_conninfo
 
@@ -108,13 +152,18 @@ class _Databases:
         return compose_client_url(make_conninfo(server.url, dbname=name)), name, copies
 
     def _open(self) -> tuple[Settings, ScratchServer, DatabaseCopies]:
-        from tasks.config.environments import LOCAL, load_environment
         from tasks.rehearsal.copies.databases import DatabaseCopies
+
+        settings, server = self._open_server()
+        self._copies = self._copies or DatabaseCopies(server)
+        return settings, server, self._copies
+
+    def _open_server(self) -> tuple[Settings, ScratchServer]:
+        from tasks.config.environments import LOCAL, load_environment
 
         self._settings = self._settings or load_environment(LOCAL).settings
         self._server = self._server or _open_server(self._settings.scratch_url)
-        self._copies = self._copies or DatabaseCopies(self._server)
-        return self._settings, self._server, self._copies
+        return self._settings, self._server
 
     def _fail(self, reason: str, *, seeded: bool) -> NoReturn:
         """Fail the first test of the run with the reason, and skip the others.

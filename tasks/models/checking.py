@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from tasks.catalog import COLUMN_ORDER, Difference, compare, mask_difference
 from tasks.models.events import ModelsChecked
 from tasks.models.goal import open_models
+from tasks.models.names import show_table
 from tasks.models.references import TableName
-from tasks.postgres.quoting import quote_qualified
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.left_out import exclude_left_out
 from tasks.rehearsal.scratch.server import ScratchServer
@@ -20,10 +20,11 @@ def check_models(
     references: Sequence[str],
     exclude: Sequence[TableName] = (),
     *,
+    paths: Sequence[str] = (),
     timeout_s: float | None = None,
 ) -> ModelsChecked:
     """Return how models differ from the schema after all migrations of a checkout; raises what `open_goal` does."""
-    models = open_models(server, base, references, exclude, timeout_s=timeout_s)
+    models = open_models(server, base, references, exclude, paths=paths, timeout_s=timeout_s)
     before = models.state.catalog
     wanted = models.narrow(before)
     changes = exclude_left_out(compare(before, wanted.catalog), models.state.left_out)
@@ -34,6 +35,6 @@ def check_models(
         len(base),
         mask_difference(changes.without({COLUMN_ORDER})),
         mask_difference(Difference(wanted.left_out)),
-        tuple(quote_qualified(*name) for name in exclude),
+        tuple(map(show_table, exclude)),
         tuple(dict.fromkeys(entry.shown for entry in left_out)),
     )

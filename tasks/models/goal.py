@@ -11,7 +11,7 @@ from tasks.generation.goal import Goal, WantedSchema
 from tasks.generation.states import SchemaState, read_schema_state
 from tasks.models.creating import CreatedModels, create_models
 from tasks.models.importing import Models, import_models
-from tasks.models.names import split_name
+from tasks.models.names import show_table, split_name
 from tasks.models.references import TableName
 from tasks.models.scope import narrow
 from tasks.postgres.quoting import quote_qualified
@@ -73,10 +73,11 @@ def open_models(
     references: Sequence[str],
     exclude: Sequence[TableName] = (),
     *,
+    paths: Sequence[str] = (),
     timeout_s: float | None = None,
 ) -> ModelsGoal:
-    """Return models that were created on scratch; raises what `open_goal` does."""
-    models = import_models(references, server_version=server.version, exclude=[*exclude, *_LEDGER])
+    """Return models that were created on scratch, of modules also from other `paths`; raises what `open_goal` does."""
+    models = import_models(references, server_version=server.version, exclude=[*exclude, *_LEDGER], paths=paths)
     state = read_schema_state(server, base, timeout_s=timeout_s)
     _check_excluded(exclude, state.catalog, models)
     _check_referred(state.catalog, models)
@@ -89,10 +90,10 @@ def _check_excluded(exclude: Iterable[TableName], before: Catalog, models: Model
     known |= set(models.excluded)
     for name in exclude:
         if name not in known:
-            shown = quote_qualified(*name)
+            shown = show_table(name)
             raise UsageError(
                 f"--exclude: there is no table {shown} in the migrations or the models",
-                hint=propose(shown, [quote_qualified(*each) for each in known]),
+                hint=propose(shown, map(show_table, known)) or "A name without a schema is one of public.",
                 state="Nothing was changed.",
             )
 

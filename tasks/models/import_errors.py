@@ -146,6 +146,15 @@ def _failed(what: str, hint: str) -> Callable[[Mapping[str, Any], str], RunnerEr
     return describe
 
 
+def _listener_reads(found: Mapping[str, Any], output: str) -> RunnerError:
+    return ModelsError(
+        f"a listener of DDL events uses the database ({found['name']}), and the models are written without one{_show(output)}",
+        hint='Use DDL("…") or connection.execute(text("…")) in listeners, and leave the rest to a migration.',
+        state=_STATE,
+        place=_place(found),
+    )
+
+
 def _two_tables(found: Mapping[str, Any], _output: str) -> RunnerError:
     first, second = found["places"]
     return RefusedError(
@@ -166,7 +175,7 @@ def _two_enums(found: Mapping[str, Any], _output: str) -> RunnerError:
 
 
 def _bad_types(found: Mapping[str, Any], _output: str) -> RunnerError:
-    lines = [f"  {column}: {kind}: {reason}" for column, kind, reason in found["columns"]]
+    lines = [f"  {column}: {kind}{': ' if reason else ''}{reason}" for column, kind, reason in found["columns"]]
     return ModelsError(
         "\n".join(("SQLAlchemy cannot write these types for PostgreSQL:", *lines)),
         hint="Use types of sqlalchemy or of sqlalchemy.dialects.postgresql. Where the models serve other databases too:\n"
@@ -199,10 +208,7 @@ _FAULTS: Mapping[str, Callable[[Mapping[str, Any], str], RunnerError]] = {
     "bad_types": _bad_types,
     "no_column": _no_column,
     "all_excluded": _all_excluded,
-    "listener_reads": _failed(
-        "a listener of DDL events reads from the database, and the models are written without one",
-        'Use DDL("…") objects or connection.execute(text("…")) in listeners, or do it in a migration.',
-    ),
+    "listener_reads": _listener_reads,
     "not_written": _failed(
         "SQLAlchemy cannot write the DDL", "Correct the models: metadata.create_all() fails with the same error."
     ),

@@ -66,13 +66,23 @@ class Models:
 
 
 def import_models(
-    references: Sequence[str], *, server_version: int, exclude: Sequence[TableName] = (), limit_s: float = TIME_LIMIT_S
+    references: Sequence[str],
+    *,
+    server_version: int,
+    exclude: Sequence[TableName] = (),
+    paths: Sequence[str] = (),
+    limit_s: float = TIME_LIMIT_S,
 ) -> Models:
-    """Import modules from the current directory and PYTHONPATH, and return the DDL of their models for a version of the server.
+    """Import modules from the current directory, `paths` and PYTHONPATH; return the DDL of their models for a server's version.
 
     The child process has the environment of this one. What the modules print is shown only if they fail. Raises RunnerError.
     """
-    question = {"references": list(references), "server_version": server_version, "exclude": [list(each) for each in exclude]}
+    question = {
+        "references": list(references),
+        "server_version": server_version,
+        "exclude": [list(each) for each in exclude],
+        "paths": list(paths),
+    }
     with tempfile.TemporaryDirectory(prefix="migrate-models-") as name:
         folder = Path(name)
         answer = folder / "answer.json"

@@ -54,7 +54,8 @@ def _follow(objects: dict[Key, str], before: Catalog, parent: str, child: str) -
             column, default = parse_column(objects[Key("column", name, parent)])
             objects[Key("column", name, child)] = replace(column, identity=None, options=None).write(default)
             order.append(name)
-    objects[Key(COLUMN_ORDER, child)] = ", ".join(order)
+    if order:
+        objects[Key(COLUMN_ORDER, child)] = ", ".join(order)
 
 
 def _change(was: str, now: str, own: str) -> str:

@@ -30,6 +30,8 @@ _NAMED_BY_TABLE = frozenset({"table", COLUMN_ORDER, "row security", "replica ide
 _RELATIONS = frozenset({"view", "materialized view", "foreign table"})
 _TYPES = {"TYPE": "type", "DOMAIN": "domain", "SEQUENCE": "sequence"}
 _NEVER_LISTED = frozenset({"schema", "grant", "default privilege", "comment", "sequence", "column settings"})
+_BUILT_IN = Key("extension", "plpgsql")
+"""Every new database has it."""
 _PUBLICATION = re.compile(r"^FOR (?P<what>.*?)(?P<rest> ?WITH \(publish = .*)$", re.DOTALL)
 
 
@@ -130,8 +132,11 @@ def _group(catalog: Catalog) -> Mapping[str, dict[Key, str]]:
 
 
 def _merge(name: str, sides: _Sides, facts: Mapping[TableName, ModelTable]) -> MergedTable:
-    pair = TablePair(name, sides.before[name], sides.wanted[name], facts.get(split_name(name)), sides.kept)
-    return merge_table(pair)
+    before = sides.before[name]
+    table = parse_table(before[Key("table", name)])
+    parents = table.list_parents() if table else []
+    above = frozenset(key.name for parent in parents for key in sides.before[parent] if key.kind == "column")
+    return merge_table(TablePair(name, before, sides.wanted[name], facts.get(split_name(name)), sides.kept, above))
 
 
 def _is_merged(key: Key) -> bool:
@@ -165,7 +170,7 @@ def _list_left_out(key: Key, text: str, sides: _Sides) -> list[Change]:
         return []
     if key.kind in _OF_TABLE and key.kind != "table":
         return []
-    return [Change(key, text, None)]
+    return [Change(key, text, None)] if key != _BUILT_IN else []
 
 
 def _add_schemas(objects: dict[Key, str], wanted: Catalog, sides: _Sides) -> None:

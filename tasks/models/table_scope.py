@@ -49,6 +49,8 @@ class TablePair:
     facts: ModelTable | None
     kept_tables: Collection[str] = ()
     """The tables that are not compared: foreign keys to them stay."""
+    above: frozenset[str] = frozenset()
+    """The columns of the tables from which the table inherits."""
 
 
 def merge_table(pair: TablePair) -> MergedTable:
@@ -62,7 +64,8 @@ def merge_table(pair: TablePair) -> MergedTable:
             merged.objects[key] = text
     order = split_order(pair.before.get(Key(COLUMN_ORDER, pair.name), ""))
     kept = [name for name in order if name in columns]
-    merged.objects[Key(COLUMN_ORDER, pair.name)] = ", ".join([*kept, *(name for name in columns if name not in kept)])
+    if columns:
+        merged.objects[Key(COLUMN_ORDER, pair.name)] = ", ".join([*kept, *(name for name in columns if name not in kept)])
     _merge_constraints(pair, merged)
     _merge_indexes(pair, merged, columns)
     _merge_comments(pair, merged)
@@ -109,12 +112,12 @@ def _merge_columns(pair: TablePair) -> dict[str, str]:
     """Return the columns in the order of the migrations, then the new ones in that of the models."""
     before, wanted = _list_columns(pair.before), _list_columns(pair.wanted)
     new = parse_table(pair.wanted[Key("table", pair.name)])
-    inherits = bool(_list_parents(pair.before, pair.name)) and not (new and new.parents)
+    inherits = new is None or not new.parents
     columns = {}
     for name, text in before.items():
         if name in wanted:
             columns[name] = _merge_column(pair, name, text, wanted[name])
-        elif inherits and Key(LOCAL_COLUMN, name, pair.name) not in pair.before and _is_inherited(pair, name):
+        elif inherits and name in pair.above and Key(LOCAL_COLUMN, name, pair.name) not in pair.before:
             columns[name] = text
     return columns | {name: text for name, text in wanted.items() if name not in before}
 
@@ -124,15 +127,6 @@ def _list_columns(objects: Objects) -> dict[str, str]:
     found = {key.name: text for key, text in objects.items() if key.kind == "column"}
     order = next((split_order(text) for key, text in objects.items() if key.kind == COLUMN_ORDER), [])
     return {name: found[name] for name in order if name in found} | found
-
-
-def _list_parents(objects: Objects, name: str) -> list[str]:
-    table = parse_table(objects[Key("table", name)])
-    return table.list_parents() if table else []
-
-
-def _is_inherited(pair: TablePair, name: str) -> bool:
-    return any(Key("column", name, parent) in pair.before for parent in _list_parents(pair.before, pair.name))
 
 
 def _merge_column(pair: TablePair, name: str, before: str, wanted: str) -> str:
@@ -182,8 +176,10 @@ def _merge_constraints(pair: TablePair, merged: MergedTable) -> None:
         found = pairs.get(key)
         merged.objects[found or key] = text
     taken = set(pairs.values()) | wanted.keys()
+    unnamed = {text for key, text in wanted.items() if key not in named}
     for key, text in before.items():
-        if key not in taken and not _is_compared(pair, text):
+        # Two constraints of one definition are one that the models state once.
+        if key not in taken and (text in unnamed or not _is_compared(pair, text)):
             merged.objects[key] = text
             merged.left_out.append(Change(key, text, None))
     for key, text in pair.before.items():
@@ -226,6 +222,7 @@ def _merge_indexes(pair: TablePair, merged: MergedTable, columns: Collection[str
         found = pairs.get(key)
         merged.objects[found or key] = before[found] if found else text
     taken = set(pairs.values()) | wanted.keys()
+    unnamed = {normalise(text) for key, text in wanted.items() if key not in named}
     for key, text in before.items():
         if key in taken:
             continue
@@ -233,7 +230,7 @@ def _merge_indexes(pair: TablePair, merged: MergedTable, columns: Collection[str
             # What the index of a constraint has beyond the constraint.
             if Key("constraint", last_part(key.name), key.parent) in merged.objects:
                 merged.objects[key] = text
-        elif _stays(pair, text, columns):
+        elif normalise(text) in unnamed or _stays(pair, text, columns):
             merged.objects[key] = text
             merged.left_out.append(Change(key, text, None))
 

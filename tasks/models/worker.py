@@ -42,7 +42,7 @@ ModelsError = writing.ModelsError
 def main() -> None:
     """Answer the question on standard input."""
     question = json.load(sys.stdin)
-    sys.path[0] = str(Path.cwd())
+    sys.path[:1] = [str(Path.cwd()), *question["paths"]]
     try:
         answer = _answer(question)
     except ModelsError as error:

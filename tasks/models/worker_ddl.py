@@ -129,6 +129,8 @@ def _make_dialect(server_version: int) -> Any:
 
 def _check_types(tables: list[Any], dialect: Any) -> None:
     """Raise ModelsError with all columns whose type PostgreSQL's dialect cannot write."""
+    from sqlalchemy.exc import UnsupportedCompilationError
+
     bad = []
     for table in tables:
         for column in table.columns:
@@ -136,7 +138,7 @@ def _check_types(tables: list[Any], dialect: Any) -> None:
                 _write_type(column, dialect)
             except Exception as error:
                 kind = type(column.type)
-                reason = str(error).partition("\n")[0]
+                reason = "" if isinstance(error, UnsupportedCompilationError) else str(error).partition("\n")[0]
                 bad.append([f"{_show(table)}.{column.name}", f"{kind.__module__}.{kind.__qualname__}", reason])
     if bad:
         raise ModelsError("bad_types", columns=bad)
@@ -246,6 +248,7 @@ def _compile(construct: Any, parameters: tuple[Any, ...], dialect: Any) -> str:
     Foreign keys follow when all tables exist: they may form cycles, or refer to other models.
     """
     from sqlalchemy.schema import DDL, CreateTable
+    from sqlalchemy.sql.elements import TextClause
 
     if isinstance(construct, str):
         return construct.strip()
@@ -254,7 +257,9 @@ def _compile(construct: Any, parameters: tuple[Any, ...], dialect: Any) -> str:
     if hasattr(construct, "element") or isinstance(construct, DDL):
         return str(construct.compile(dialect=dialect)).strip()
     if parameters and isinstance(parameters[0], dict):
-        construct = construct.params(**parameters[0])
+        # The types of the parameters of a text are not known before they have values.
+        bind = construct.bindparams if isinstance(construct, TextClause) else construct.params
+        construct = bind(**parameters[0])
     return str(construct.compile(dialect=dialect, compile_kwargs={"literal_binds": True})).strip()
 
 

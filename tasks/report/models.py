@@ -21,6 +21,11 @@ def register_messages() -> None:
     register_formatters({ModelsChecked: _format_checked})
 
 
+def describe_difference(event: ModelsChecked) -> str:
+    """Return the message for a test whose models and migrations differ; empty if they agree."""
+    return "\n".join(line.text for line in _format_checked(event, Style())) if event.changes else ""
+
+
 def _format_checked(event: ModelsChecked, _style: Style) -> list[Line]:
     models = clean(", ".join(event.models))
     compared = f"Compared {models} ({count(event.tables, 'table')}) with a replay of {count(event.versions, 'migration')}."

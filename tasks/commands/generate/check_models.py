@@ -72,6 +72,7 @@ def compare_models(
     references: Sequence[str],
     exclude: Sequence[TableName],
     *,
+    paths: Sequence[str] = (),
     timeout_s: float | None = None,
 ) -> ModelsChecked:
     """Return how models differ from the migrations of the checkout; raises RunnerError."""
@@ -81,4 +82,4 @@ def compare_models(
 
     migrations = read_migrations(settings.migrations_dir)
     base = read_migration_pairs(migrations, sorted(migrations.checksums), with_downs=False)
-    return check(server, base, references, exclude, timeout_s=timeout_s)
+    return check(server, base, references, exclude, paths=paths, timeout_s=timeout_s)

@@ -1,0 +1,183 @@
+"""Models that cannot be imported or written as DDL: each has a message of its own, and those that can are written."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.models.importing import Models, import_models
+from tasks.models.references import read_references, read_tables
+from tasks.runner.errors import RunnerError, UsageError
+from tests.models.applications import BASE, POST, USER, write_module
+
+HANGS = "print('connecting', flush=True)\nimport time\ntime.sleep(600)\n"
+COLUMNS = (
+    "from sqlalchemy.dialects import mysql\n" + USER + "    a = mapped_column(mysql.TINYINT)\n    b = mapped_column(mysql.YEAR)\n"
+)
+ENUMS = (
+    USER + "    a = mapped_column(Enum('x', 'y', name='kind'))\n" + POST + "    a = mapped_column(Enum('x', 'z', name='kind'))\n"
+)
+LISTENER = """
+@event.listens_for(Base.metadata, "before_create")
+def check(target, connection, **_):
+    return connection.execute(text("SELECT 1")).scalar()
+"""
+FAULTS = {
+    "a module that is not there": ("", "mod:Base", "", "there is no module mod ", "Did you mean models?"),
+    "a package without the module": (BASE, "models.users:Base", "", "there is no module models.users ", "current directory"),
+    "a library that is missing": (
+        "import no_such_library",
+        "models:Base",
+        "models.py:1",
+        "No module named 'no_such_library'",
+        "pip",
+    ),
+    "a syntax error": ("x = (", "models:Base", "models.py:1", "SyntaxError: '(' was never closed", "Correct"),
+    "an error": ("print('seen')\ndef f():\n    return 1 / 0\nf()", "models:Base", "models.py:3", "ZeroDivisionError", "Correct"),
+    "a variable that is not set": (
+        "import os\nURL = os.environ['APP_DATABASE_URL']",
+        "models:Base",
+        "models.py:2",
+        "KeyError: 'APP_DATABASE_URL'",
+        "APP_DATABASE_URL=postgresql://",
+    ),
+    "an exit": ("import sys\nsys.exit('no')", "models:Base", "models.py:2", "exits when it is imported", "__main__"),
+    "an end": ("import os\nprint('seen', flush=True)\nos._exit(3)", "models:Base", "", "exit code 3", "python -c"),
+    "a signal": ("import os\nos.kill(os.getpid(), 9)", "models:Base", "", "ended by SIGKILL", "python -c"),
+    "another name": (BASE + USER, "models:Bse", "", "models has no Bse", "Did you mean models:Base?"),
+    "no tables": (BASE, "models:Base", "", "models:Base has no tables", "imports all models"),
+    "an engine": (
+        BASE + USER + "class AsyncEngine: pass\nengine = AsyncEngine()",
+        "models:engine",
+        "",
+        "is no models, but models.AsyncEngine",
+        "Did you mean models:Base?",
+    ),
+    "a coroutine": (BASE + USER + "async def get(): return Base", "models:get", "", "but a coroutine", "models:Base?"),
+    "a function with arguments": (
+        BASE + USER + "def get(x): return Base",
+        "models:get",
+        "",
+        "the call failed",
+        "without arguments",
+    ),
+    "types of MySQL": (BASE + COLUMNS, "models:Base", "", "public.users.b: sqlalchemy.dialects.mysql", "with_variant"),
+    "two enums of one name": (BASE + ENUMS, "models:Base", "", "two different enums kind", "another name"),
+    "a listener that reads": (BASE + USER + LISTENER, "models:Base", "models.py:13", "uses the database (scalar)", "DDL("),
+    "a column that is not there": (
+        BASE + USER + POST.replace("users.id", "users.uid"),
+        "models:Base",
+        "",
+        "public.posts.author",
+        "Correct the foreign key",
+    ),
+}
+
+
+def load(folder: Path, monkeypatch: pytest.MonkeyPatch, references: str, exclude: str = "") -> Models:
+    monkeypatch.chdir(folder)
+    return import_models(read_references(references, ""), server_version=180000, exclude=read_tables([exclude]))
+
+
+@pytest.mark.parametrize(("text", "reference", "place", "message", "hint"), FAULTS.values(), ids=FAULTS.keys())
+def test_models_that_cannot_be_used_are_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, reference: str, place: str, message: str, hint: str
+) -> None:
+    write_module(tmp_path, "models", text)
+    with pytest.raises(RunnerError) as raised:
+        load(tmp_path, monkeypatch, reference)
+    error = raised.value
+    assert message in error.message
+    assert hint in error.hint
+    assert error.state == "Nothing was changed."
+    assert str(error.place or "") == place
+    assert ("It printed:\n  seen" in error.message) == ("'seen'" in text)
+
+
+def test_an_import_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_module(tmp_path, "models", HANGS)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunnerError, match="did not end within 3 s and was stopped"):
+        import_models(["models:Base"], server_version=180000, limit_s=3)
+
+
+@pytest.mark.parametrize(
+    ("reference", "meant"),
+    [("app.models", "app.models:Base"), ("app/models.py:Model", "app.models:Model"), ("m:Base()", "app.models:Base")],
+)
+def test_a_reference_in_another_form_is_refused(reference: str, meant: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        read_references(reference, "")
+    assert f"For example {meant}:" in raised.value.hint
+
+
+def test_without_a_reference_the_setting_is_named() -> None:
+    assert read_references("", " a:Base, b.c:D.e,a:Base ") == ("a:Base", "b.c:D.e")
+    with pytest.raises(UsageError, match="not known where the models are"):
+        read_references("", "")
+
+
+@pytest.mark.parametrize(
+    ("given", "tables"),
+    [
+        (["Users,audit.events"], (("public", "users"), ("audit", "events"))),
+        (['"Users"', '"a.b"."c""d"'], (("public", "Users"), ("a.b", 'c"d'))),
+    ],
+)
+def test_tables_are_named_as_in_sql(given: list[str], tables: tuple[tuple[str, str], ...]) -> None:
+    assert read_tables(given) == tables
+    with pytest.raises(UsageError, match="not the name of a table"):
+        read_tables(["a b"])
+
+
+def test_tables_of_several_models_are_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_module(tmp_path, "one", BASE + USER)
+    write_module(tmp_path, "two", BASE + USER + POST)
+    write_module(tmp_path, "other", BASE + USER.replace("Text", "Text, index=True"))
+    models = load(tmp_path, monkeypatch, "one:Base,two:Base")
+    assert [table.name[1] for table in models.tables] == ["users", "posts"]
+    assert models.statements[-1].text == "ALTER TABLE posts ADD FOREIGN KEY(author) REFERENCES users (id)"
+    with pytest.raises(RunnerError, match=r"two different tables public\.users:\n  one\.User\n  other\.User"):
+        load(tmp_path, monkeypatch, "one:Base,other:Base")
+    assert [table.name[1] for table in load(tmp_path, monkeypatch, "two:Base,other:Base", "users").tables] == ["posts"]
+
+
+FORMS = """
+from sqlalchemy.orm import registry
+class Holder:
+    metadata = Base.metadata
+    inner = Base.metadata
+mapping = registry(metadata=Base.metadata)
+table = User.__table__
+def get(): return [Base, mapping]
+"""
+
+
+def test_models_are_found_in_every_form_and_without_the_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_module(tmp_path, "tasks.models", "print('noise')\n" + BASE + USER + FORMS)
+    names = ("Base", "Base.metadata", "Holder", "Holder.inner", "mapping", "User", "table", "get")
+    models = load(tmp_path, monkeypatch, ",".join(f"tasks.models:{name}" for name in names))
+    assert [table.name for table in models.tables] == [("public", "users")]
+
+
+PERCENT = """
+class Text(Base):
+    __tablename__ = "Mixed %"
+    id = mapped_column(Integer, primary_key=True)
+    a = mapped_column(String(9), CheckConstraint("a LIKE '%\\\\_x'"), server_default="5%", comment="50% of \\\\ it's")
+event.listen(Base.metadata, "after_create", DDL("CREATE VIEW v AS SELECT 5 %% 2 AS x"))
+event.listen(Base.metadata, "after_create", DDL("SELECT mysql").execute_if(dialect="mysql"))
+@event.listens_for(Base.metadata, "after_create")
+def add(target, connection, **_):
+    connection.execute(text("SELECT :x"), {"x": "a'b"})
+"""
+
+
+def test_texts_are_written_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_module(tmp_path, "models", BASE + PERCENT)
+    texts = [statement.text for statement in load(tmp_path, monkeypatch, "models:Base").statements]
+    assert r"""a VARCHAR(9) DEFAULT '5%' CHECK (a LIKE '%\_x')""" in texts[0]
+    assert texts[1:] == [
+        r"""COMMENT ON COLUMN "Mixed %".a IS '50% of \ it''s'""",
+        "CREATE VIEW v AS SELECT 5 % 2 AS x",
+        "SELECT 'a''b'",
+    ]
