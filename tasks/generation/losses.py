@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tasks.catalog import Catalog, Key
 from tasks.generation.narrowing import explain_narrowing
+from tasks.rehearsal.sql_diff.generators import keeps_last_value
 from tasks.rehearsal.sql_diff.names import split_list
 from tasks.rehearsal.sql_diff.renames import LABEL, list_names, name_identity_sequence
 from tasks.rehearsal.sql_diff.shapes import Column, parse_column, parse_table, split_sequence
@@ -129,12 +130,14 @@ def _find_sequences(before: Catalog, after: Catalog) -> Iterator[tuple[Key, str]
     columns = {f"{key.parent}.{key.name}": key for key, _ in after.of_kind("column")}
     for key, definition in before.of_kind("sequence"):
         owner = split_sequence(definition)[1]
-        replaced = owner in columns and bool(name_identity_sequence(columns[owner], after))
+        column = columns.get(owner or "")
+        replaced = column is not None and name_identity_sequence(column, after) and not keeps_last_value(column, before, after)
         if key not in after.objects and (owner is None or replaced):
             yield key, f"drops sequence {_name(key)} with its last value"
     for column, _ in before.of_kind("column"):
         key, new = Key("sequence", name_identity_sequence(column, before)), after.objects.get(column, "")
-        if key.name and not parse_column(new)[0].identity and "nextval(" in new:
+        is_replaced = key.name and not parse_column(new)[0].identity and "nextval(" in new
+        if is_replaced and not keeps_last_value(column, before, after):
             yield key, f"drops sequence {_name(key)} with its last value"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -10,11 +10,13 @@ from tasks.catalog import COLUMN_ORDER, Catalog, Change, Difference, compare, di
 from tasks.generation.goal import Goal, WantedSchema
 from tasks.generation.heads import complete, write_head, write_irreversible
 from tasks.generation.losses import SchemaLoss, find_losses, refuse_losses
-from tasks.generation.proof.proving import ProofPlan, prove, refuse_unproved
+from tasks.generation.proof.proving import ProofPlan, UnprovedError, prove, show_failure
 from tasks.generation.proposal import MigrationProposal, ProposalOptions, ProposedFile, RowProof
+from tasks.generation.safe import Risk, keep_whole, make_safe
 from tasks.generation.sources.excluding import exclude_tables, find_tables
 from tasks.generation.states import UNWRITTEN, SchemaState, read_schema_state
 from tasks.lint.model import SafeFile
+from tasks.rehearsal.errors import ScratchError
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.left_out import exclude_left_out
 from tasks.rehearsal.scratch.server import ScratchServer
@@ -23,7 +25,7 @@ from tasks.rehearsal.sql_diff.answers import Renaming, settle_renames
 from tasks.rehearsal.sql_diff.names import last_part
 from tasks.rehearsal.sql_diff.reasons import explain
 from tasks.rehearsal.sql_diff.renames import ObjectRename
-from tasks.runner.errors import RefusedError
+from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.files.versions import next_timestamp, to_snake_case
 from tasks.runner.parsing import read_script
 
@@ -44,7 +46,7 @@ def propose(
     wanted = narrowed.find(state.catalog)
     found = compare(state.catalog, wanted.catalog)
     unchecked = tuple(entry.shown for entry in state.left_out)
-    if not found:
+    if not found and not options.answers.renamed:
         return MigrationProposal(goal.label, left_out=wanted.left_out, unchecked=unchecked)
     renaming = _settle(server, base, state.catalog, narrowed, options)
     wanted = narrowed.find(renaming.renamed)
@@ -54,8 +56,7 @@ def propose(
     pair = write_pair(state.catalog, wanted.catalog, name=description, heading="", renaming=renaming)
     refuse_by_hand(pair)
     draft = _Draft(server, tuple(base), _choose_version(base, description), wanted.catalog, renaming, options.timeout_s)
-    files, risks = draft.make_safe(pair)
-    rows = draft.prove(files)
+    files, risks, rows = draft.make(pair)
     refuse_unexpected(rows.lost, losses)
     proposal = MigrationProposal(
         goal.label,
@@ -117,20 +118,37 @@ class _Draft:
     renaming: Renaming
     timeout_s: float | None
 
-    def make_safe(self, pair: Pair) -> tuple[tuple[ProposedFile, ...], tuple[str, ...]]:
-        """Return the safe files, and the risks for which no safe form is known."""
-        down = write_irreversible(pair.irreversible) if pair.irreversible else pair.undone.write()
-        safe = (SafeFile(self.version.partition("_")[2], pair.written.write(), down),)
-        return tuple(self._name(safe)), ()
+    def make(self, pair: Pair) -> tuple[tuple[ProposedFile, ...], tuple[str, ...], RowProof]:
+        """Return the safe files, the risks for which no safe form is known, and what was proved.
 
-    def _name(self, safe: Sequence[SafeFile]) -> list[ProposedFile]:
-        files: list[ProposedFile] = []
-        stamp = self.version.partition("_")[0]
-        for file in safe:
+        Where the safe form is not proved, the statements stay as they are; raises RefusedError where these are not proved either.
+        """
+        down = write_irreversible(pair.irreversible) if pair.irreversible else pair.undone.write()
+        proposed = RehearsedMigration(pair.name, pair.written.write(), down, "the migration", "the migration (down)")
+        try:
+            safe = make_safe(self.server, self.base, proposed, timeout_s=self.timeout_s)
+        except (RefusedError, ScratchError):
+            raise
+        except RunnerError as error:
+            raise UnprovedError(show_failure("it fails on scratch", error)) from error
+        files = tuple(self._name(safe.files))
+        try:
+            return files, tuple(map(_show_risk, safe.risks)), self.prove(files)
+        except UnprovedError as error:
+            if files[0].up == proposed.up and files[0].down == proposed.down:
+                raise
+            reason = f"not divided into safe files, because these are not proved: {error.problem}"
+        safe = keep_whole(self.server, self.base, proposed, timeout_s=self.timeout_s)
+        files = tuple(self._name(safe.files))
+        return files, (reason, *map(_show_risk, safe.risks)), self.prove(files)
+
+    def _name(self, safe: Sequence[SafeFile]) -> Iterator[ProposedFile]:
+        stamp, _, description = self.version.partition("_")
+        for number, file in enumerate(safe):
             irreversible = read_script(file.down, file=file.description, version=stamp).irreversible or ""
-            files.append(ProposedFile(f"{stamp}_{file.description}", file.up, file.down, irreversible))
+            name = file.description if number else description
+            yield ProposedFile(f"{stamp}_{name}", file.up, file.down, irreversible)
             stamp = next_timestamp(_EARLIEST, stamp)
-        return files
 
     def prove(self, files: Sequence[ProposedFile]) -> RowProof:
         """Prove the files; raises RefusedError."""
@@ -139,6 +157,11 @@ class _Draft:
         renaming = self.renaming
         plan = ProofPlan(made, made[last:], renaming.renamed, self.target, renaming.renames, self.timeout_s)
         return prove(self.server, self.base, plan)
+
+
+def _show_risk(risk: Risk) -> str:
+    statement = risk.statement.partition("\n")[0]
+    return f"{risk.rule}: {statement}\n{risk.reason}"
 
 
 def _rehearse(file: ProposedFile) -> RehearsedMigration:
@@ -189,4 +212,4 @@ def refuse_unexpected(lost: Sequence[str], losses: Sequence[SchemaLoss]) -> None
     names = {last_part(name).strip('"') for loss in losses for name in (loss.key.name, loss.key.parent) if name}
     unexpected = [line for line in lost if not any(name in line for name in names)]
     if unexpected:
-        raise refuse_unproved("up followed by down loses rows or values:\n" + "\n".join(f"  {line}" for line in unexpected))
+        raise UnprovedError("up followed by down loses rows or values:\n" + "\n".join(f"  {line}" for line in unexpected))

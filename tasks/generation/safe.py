@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tasks.catalog import Catalog
-from tasks.generation.ignoring import add_ignores
-from tasks.generation.making import Making
-from tasks.generation.texts import AFTER_DEPLOY, MigrationFile, write_files
-from tasks.generation.units import read_units
+from tasks.generation.dividing.ignoring import add_ignores
+from tasks.generation.dividing.making import Making
+from tasks.generation.dividing.texts import AFTER_DEPLOY, MigrationFile, write_files
+from tasks.generation.dividing.units import read_units
 from tasks.lint.engine import build_contexts, check_file
 from tasks.lint.files import read_file
 from tasks.lint.model import LintFinding, SafeFile
@@ -68,6 +68,13 @@ def make_safe(
     texts = write_files(read.header, proposed.down or "", drafts) if drafts else whole
     reasons = {unit.statement.text: kept[unit.number] for unit in read.units if unit.number in kept}
     return _finish(server, base, texts, reasons, timeout_s)
+
+
+def keep_whole(
+    server: ScratchServer, base: Sequence[RehearsedMigration], proposed: RehearsedMigration, *, timeout_s: float | None = None
+) -> SafeMigration:
+    """Return a generated migration as it is, with a comment for each finding: its safe form is not proved."""
+    return _finish(server, base, [MigrationFile("", proposed.up, proposed.down or "")], {}, timeout_s)
 
 
 def _run(

@@ -19,6 +19,7 @@ from tasks.postgres.targets import Node
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.left_out import LeftOut
 from tasks.rehearsal.replay.replay import state_after
+from tasks.rehearsal.scratch import cache
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import Place, RunnerError
@@ -68,11 +69,14 @@ def create_models(
     """
     declared = frozenset(_find_declared(models.statements))
     cleared = [*base, *_make_batches("cleared", list(_clear(before, models, declared)))]
-    with state_after(server, cleared, timeout_s=timeout_s):
-        pass  # The state is cached: it is the same for the next change of the models.
-    texts = [*_create_schemas(models), *_list_ddl(models)]
+    complete = [*cleared, *_make_batches("models", [*_create_schemas(models), *_list_ddl(models)])]
+    names = cache.name_states(complete, server.version, server.state_key)
+    if cache.find_longest(server.administer(), names)[0] < len(cleared):
+        # It is cached: it is the same for the next change of the models.
+        with state_after(server, cleared, timeout_s=timeout_s):
+            pass
     try:
-        state = read_schema_state(server, [*cleared, *_make_batches("models", texts)], timeout_s=timeout_s)
+        state = read_schema_state(server, complete, timeout_s=timeout_s)
     except RunnerError as error:
         raise _explain(error, models) from error
     return CreatedModels(models, state.catalog, declared, state.left_out)

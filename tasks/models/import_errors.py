@@ -176,10 +176,17 @@ def _two_enums(found: Mapping[str, Any], _output: str) -> RunnerError:
 
 def _bad_types(found: Mapping[str, Any], _output: str) -> RunnerError:
     lines = [f"  {column}: {kind}{': ' if reason else ''}{reason}" for column, kind, reason in found["columns"]]
+    hint = (
+        "Use types of sqlalchemy or of sqlalchemy.dialects.postgresql. Where the models serve other databases too:\n"
+        '  Integer().with_variant(mysql.TINYINT(), "mysql")'
+    )
+    if any(kind.endswith(".NullType") for _, kind, _ in found["columns"]):
+        hint = (
+            'State the type of the column; only a foreign key to a table of the models implies one: Column("author", Integer, …)'
+        )
     return ModelsError(
         "\n".join(("SQLAlchemy cannot write these types for PostgreSQL:", *lines)),
-        hint="Use types of sqlalchemy or of sqlalchemy.dialects.postgresql. Where the models serve other databases too:\n"
-        '  Integer().with_variant(mysql.TINYINT(), "mysql")',
+        hint=hint,
         state=_STATE,
     )
 

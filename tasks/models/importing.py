@@ -43,6 +43,8 @@ class ModelTable:
     """The column that counts up because the models do not state otherwise; empty if none does."""
     columns: tuple[tuple[str, str], ...]
     """The columns with their types."""
+    unstored: frozenset[str] = frozenset()
+    """The generated columns of which the models do not state whether they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ def _read_answer(references: tuple[str, ...], found: dict[str, Any]) -> Models:
             frozenset(each["indexes"]),
             each["counting"],
             tuple((name, kind) for name, kind in each["columns"]),
+            frozenset(each["unstored"]),
         )
         for each in found["tables"]
     ]

@@ -140,6 +140,8 @@ def _merge_column(pair: TablePair, name: str, before: str, wanted: str) -> str:
     elif _owns(pair.before, old_default) and _owns(pair.wanted, new_default):
         default = old_default
     become = replace(new, identity=identity, options=options)
+    if old.storage and new.storage and pair.facts is not None and split_name(name)[1] in pair.facts.unstored:
+        become = replace(become, storage=old.storage)
     return before if (become, default) == (old, old_default) else _write_column(become, default)
 
 

@@ -36,7 +36,7 @@ def _load_beside(file: str) -> Any:
 
 
 writing = _load_beside("worker_ddl")
-ModelsError = writing.ModelsError
+WorkerError = writing.WorkerError
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
     sys.path[:1] = [str(Path.cwd()), *question["paths"]]
     try:
         answer = _answer(question)
-    except ModelsError as error:
+    except WorkerError as error:
         answer = error.answer
     Path(sys.argv[1]).write_text(json.dumps(answer), encoding="utf-8")
 
@@ -54,10 +54,10 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
     try:
         import sqlalchemy
     except ModuleNotFoundError as error:
-        raise ModelsError("no_sqlalchemy", reason=str(error)) from error
+        raise WorkerError("no_sqlalchemy", reason=str(error)) from error
     version = sqlalchemy.__version__
     if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
-        raise ModelsError("old_sqlalchemy", version=version)
+        raise WorkerError("old_sqlalchemy", version=version)
     found: dict[int, Any] = {}
     for reference in question["references"]:
         for metadata in _load(reference):
@@ -77,13 +77,13 @@ def _load(reference: str) -> list[Any]:
         except AttributeError as error:
             close = get_close_matches(part, dir(found), _MOST_NAMED, 0.5)
             models = _list_models(found) if inspect.ismodule(found) else []
-            raise ModelsError("no_attribute", reference=reference, owner=owner, name=part, close=close, models=models) from error
+            raise WorkerError("no_attribute", reference=reference, owner=owner, name=part, close=close, models=models) from error
         except Exception as error:
             raise writing.describe("attribute_failed", error, reference=reference) from error
         owner = f"{owner}{':' if owner == name else '.'}{part}"
     metadatas = _find_metadata(found, reference)
     if not any(metadata.tables for metadata in metadatas):
-        raise ModelsError("no_tables", reference=reference)
+        raise WorkerError("no_tables", reference=reference)
     return metadatas
 
 
@@ -94,7 +94,7 @@ def _import(reference: str, name: str) -> Any:
         if error.name and (name == error.name or name.startswith(f"{error.name}.")):
             parent = sys.modules.get(error.name.rpartition(".")[0])
             close = _list_close(error.name, parent)
-            raise ModelsError("no_module", reference=reference, name=error.name, close=close, folder=str(Path.cwd())) from error
+            raise WorkerError("no_module", reference=reference, name=error.name, close=close, folder=str(Path.cwd())) from error
         raise writing.describe("import_failed", error, reference=reference, missing=error.name or "") from error
     except SystemExit as error:
         raise writing.describe("exited", error, reference=reference, code=str(error.code)) from error
@@ -137,7 +137,7 @@ def _find_metadata(found: Any, reference: str, *, called: bool = False) -> list[
         if inspect.iscoroutine(found):
             found.close()
     module = sys.modules.get(reference.partition(":")[0])
-    raise ModelsError("wrong_type", reference=reference, type=kind, called=called, models=_list_models(module))
+    raise WorkerError("wrong_type", reference=reference, type=kind, called=called, models=_list_models(module))
 
 
 def _list_models(module: Any) -> list[str]:

@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+_FIRST_VIRTUAL = (18,)
 
-class ModelsError(Exception):
+
+class WorkerError(Exception):
     """Models that cannot be used: a word for the kind of the error, and what its message needs."""
 
     def __init__(self, kind: str, **details: Any) -> None:
@@ -27,10 +29,10 @@ def write(metadatas: list[Any], exclude: set[tuple[str, str]], server_version: i
     """Return the DDL of all tables, except some, for a version of the server, and what it does not show of them."""
     tables = _choose_tables(metadatas, exclude)
     dialect = _make_dialect(server_version)
-    _check_types(tables, dialect)
-    _check_enums(tables, dialect)
     excluded = sorted({_name(table) for metadata in metadatas for table in metadata.tables.values()} & exclude)
     referred = [each for each in _add_stubs(tables) if (each["schema"], each["table"]) not in exclude]
+    _check_types(tables, dialect)
+    _check_enums(tables, dialect)
     recorder = _make_recorder(dialect)
     _create(recorder, metadatas, tables, exclude)
     return {
@@ -41,11 +43,11 @@ def write(metadatas: list[Any], exclude: set[tuple[str, str]], server_version: i
     }
 
 
-def describe(kind: str, error: BaseException, **details: Any) -> ModelsError:
+def describe(kind: str, error: BaseException, **details: Any) -> WorkerError:
     """Return an error of the application's code, with its place there and the last line of the traceback."""
     last = traceback.format_exception_only(error)[-1].strip()
     file, line, source = _find_place(error)
-    return ModelsError(kind, last=last, file=file, line=line, source=source, **details)
+    return WorkerError(kind, last=last, file=file, line=line, source=source, **details)
 
 
 def _find_place(error: BaseException) -> tuple[str, int, str]:
@@ -63,7 +65,7 @@ def _find_place(error: BaseException) -> tuple[str, int, str]:
 
 
 def _choose_tables(metadatas: list[Any], exclude: set[tuple[str, str]]) -> list[Any]:
-    """Return the tables, each name once; raises ModelsError for two different ones."""
+    """Return the tables, each name once; raises WorkerError for two different ones."""
     chosen: dict[tuple[str, str], Any] = {}
     for metadata in metadatas:
         for table in metadata.tables.values():
@@ -72,9 +74,9 @@ def _choose_tables(metadatas: list[Any], exclude: set[tuple[str, str]]) -> list[
                 continue
             other = chosen.setdefault(name, table)
             if other is not table and _compose(other) != _compose(table):
-                raise ModelsError("two_tables", table=_show(table), places=[_locate(other), _locate(table)])
+                raise WorkerError("two_tables", table=_show(table), places=[_locate(other), _locate(table)])
     if not chosen:
-        raise ModelsError("all_excluded")
+        raise WorkerError("all_excluded")
     return list(chosen.values())
 
 
@@ -123,12 +125,14 @@ def _make_dialect(server_version: int) -> Any:
     make: Any = PGDialect
     dialect = make(paramstyle="named")
     dialect.server_version_info = (server_version // 10000 or 18, server_version % 10000)
+    # What the dialect finds out when it connects.
     dialect._backslash_escapes = False
+    dialect.supports_virtual_generated_columns = dialect.server_version_info >= _FIRST_VIRTUAL
     return dialect
 
 
 def _check_types(tables: list[Any], dialect: Any) -> None:
-    """Raise ModelsError with all columns whose type PostgreSQL's dialect cannot write."""
+    """Raise WorkerError with all columns whose type PostgreSQL's dialect cannot write."""
     from sqlalchemy.exc import UnsupportedCompilationError
 
     bad = []
@@ -141,7 +145,7 @@ def _check_types(tables: list[Any], dialect: Any) -> None:
                 reason = "" if isinstance(error, UnsupportedCompilationError) else str(error).partition("\n")[0]
                 bad.append([f"{_show(table)}.{column.name}", f"{kind.__module__}.{kind.__qualname__}", reason])
     if bad:
-        raise ModelsError("bad_types", columns=bad)
+        raise WorkerError("bad_types", columns=bad)
 
 
 def _write_type(column: Any, dialect: Any) -> str:
@@ -150,7 +154,7 @@ def _write_type(column: Any, dialect: Any) -> str:
 
 
 def _check_enums(tables: list[Any], dialect: Any) -> None:
-    """Raise ModelsError for two enums of one name with different labels: only one of them would be created."""
+    """Raise WorkerError for two enums of one name with different labels: only one of them would be created."""
     found: dict[str, tuple[list[str], str]] = {}
     for table in tables:
         for column in table.columns:
@@ -163,7 +167,7 @@ def _check_enums(tables: list[Any], dialect: Any) -> None:
             place, written = f"{_show(table)}.{column.name}", _write_type(column, dialect).rstrip("[]")
             other, where = found.setdefault(written, (list(labels), place))
             if other != list(labels):
-                raise ModelsError("two_enums", name=name, places=[where, place], labels=[other, list(labels)])
+                raise WorkerError("two_enums", name=name, places=[where, place], labels=[other, list(labels)])
 
 
 def _add_stubs(tables: list[Any]) -> list[dict[str, str]]:
@@ -187,7 +191,7 @@ def _add_stubs(tables: list[Any]) -> list[dict[str, str]]:
                 if (schema or "public", name) not in named:
                     referred.append({"place": place, "schema": schema or "public", "table": name})
             except NoReferencedColumnError as error:
-                raise ModelsError("no_column", place=place, reason=str(error)) from error
+                raise WorkerError("no_column", place=place, reason=str(error)) from error
             else:
                 if id(target) not in known and _name(target) not in named:
                     schema, name = _name(target)
@@ -207,17 +211,17 @@ class _NoResult:
     """The result of a statement that is recorded and not run: any use of it is an error."""
 
     def __getattr__(self, name: str) -> Any:
-        raise ModelsError("reads", name=name)
+        raise WorkerError("reads", name=name)
 
     def __iter__(self) -> Iterator[Any]:
-        raise ModelsError("reads", name="rows")
+        raise WorkerError("reads", name="rows")
 
 
 def _make_recorder(dialect: Any) -> Any:
     """Return a connection that records the SQL of what is executed."""
     from sqlalchemy.engine.mock import MockConnection
 
-    class Recorder(MockConnection):
+    class DdlRecorder(MockConnection):
         def __init__(self) -> None:
             super().__init__(dialect, self._record)
             self.statements: list[dict[str, str]] = []
@@ -237,9 +241,9 @@ def _make_recorder(dialect: Any) -> Any:
         def __getattr__(self, name: str) -> Any:
             if name.startswith("__"):
                 raise AttributeError(name)
-            raise ModelsError("reads", name=name)
+            raise WorkerError("reads", name=name)
 
-    return Recorder()
+    return DdlRecorder()
 
 
 def _compile(construct: Any, parameters: tuple[Any, ...], dialect: Any) -> str:
@@ -336,7 +340,7 @@ def _add_keys(recorder: Any, keys: list[Any], ready: set[int] | None) -> None:
 def _run(create: Callable[..., None], *arguments: Any, **named: Any) -> None:
     try:
         create(*arguments, **named)
-    except ModelsError as error:
+    except WorkerError as error:
         raise describe("listener_reads", error, name=error.answer.get("name", "")) from error
     except Exception as error:
         raise describe("not_written", error) from error
@@ -356,16 +360,17 @@ def _describe_table(table: Any, dialect: Any) -> dict[str, Any]:
         "constraints": [_unquote(name) for name in named],
         "indexes": [_unquote(name) for name in indexes],
         "counting": column.name if counts else "",
+        "unstored": [each.name for each in table.columns if each.computed is not None and each.computed.persisted is None],
         "columns": [[each.name, _write_type(each, dialect)] for each in table.columns],
     }
 
 
 def _is_default_name(index: Any, metadata: Any) -> bool:
-    """Return True if an index has the name that SQLAlchemy gives it where no convention is set."""
+    """Return True if an index has the name that SQLAlchemy gives it where no other convention is set."""
     from sqlalchemy import MetaData
     from sqlalchemy.sql.elements import conv
 
-    return isinstance(index.name, conv) and metadata.naming_convention == MetaData().naming_convention
+    return isinstance(index.name, conv) and metadata.naming_convention.get("ix") == MetaData().naming_convention["ix"]
 
 
 def _unquote(name: str) -> str:

@@ -21,6 +21,9 @@ def test_the_examples_of_fastapi_and_sqlalchemy_pass(tmp_path: Path, database: D
     files = [step for step in read_steps(text) if isinstance(step, FileText)]
     for file in files:
         application.write(file.pattern, file.text)
-    assert [file.pattern for file in files] == ["test_sqlalchemy.py", "app.py", "test_fastapi.py"]
+    assert [file.pattern for file in files] == [
+        *("app_models.py", "test_models.py"),
+        *("test_sqlalchemy.py", "app.py", "test_fastapi.py"),
+    ]
     run = application.test("-q")
-    assert (run.code, run.results) == (0, {"passed": 5}), run.output
+    assert (run.code, run.results) == (0, {"passed": 6}), run.output

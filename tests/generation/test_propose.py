@@ -17,11 +17,12 @@ from tasks.rehearsal.sql_diff.answers import read_answers
 from tasks.runner.errors import RunnerError, UsageError
 
 USERS = "CREATE TABLE users (id int PRIMARY KEY, email text);"
+PARTS = "CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"
 MOOD = "CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE TABLE t (m mood);"
 
 
 @dataclass(frozen=True)
-class Change:
+class ProposedChange:
     """Two schemas, the flags, and what is expected: statements of the up, and what is stated about rows."""
 
     before: str
@@ -35,45 +36,74 @@ class Change:
 
 
 CHANGES = {
-    "a column": Change(USERS, f"{USERS} ALTER TABLE users ADD name text;", ("ADD COLUMN name text",)),
-    "a table that refers to another": Change(
+    "a column": ProposedChange(USERS, f"{USERS} ALTER TABLE users ADD name text;", ("ADD COLUMN name text",)),
+    "a table that refers to another": ProposedChange(
         USERS, f"{USERS} CREATE TABLE orders (id int PRIMARY KEY, u int REFERENCES users);", ("CREATE TABLE public.orders",)
     ),
-    "NOT NULL holds on rows that have a value": Change(
+    "NOT NULL holds on rows that have a value": ProposedChange(
         USERS,
         f"{USERS} ALTER TABLE users ALTER email SET NOT NULL;",
-        conditions=('up: column "email" of relation "users" contains null values',),
+        ("NOT VALID", "VALIDATE CONSTRAINT", "SET NOT NULL"),
+        conditions=('up: check constraint "users_email_not_null_check" of relation "users" is violated by some row',),
     ),
-    "a column without a default runs on empty tables only": Change(
+    "an index is created without locks": ProposedChange(
+        USERS, f"{USERS} CREATE INDEX users_email ON users (email);", ("CREATE INDEX CONCURRENTLY users_email",)
+    ),
+    "a type that some rows cannot have": ProposedChange(
+        "CREATE TABLE t (a text); CREATE TABLE u (a int);",
+        "CREATE TABLE t (a int); CREATE TABLE u (a int);",
+        conditions=('up: invalid input syntax for type integer: "text 1"',),
+        losses=("changes column t.a from text to integer, which cannot represent every value",),
+    ),
+    "a column without a default runs on empty tables only": ProposedChange(
         USERS,
         f"{USERS} ALTER TABLE users ADD age int NOT NULL;",
         conditions=('up: column "age" of relation "users" contains null values',),
         tables=0,
     ),
-    "a constraint that rows violate": Change(
+    "a constraint that rows violate": ProposedChange(
         f"{USERS} CREATE TABLE other (id int);",
         f"{USERS} CREATE TABLE other (id int); ALTER TABLE users ADD CONSTRAINT large CHECK (id > 1000000);",
         conditions=('up: check constraint "large" of relation "users" is violated by some row',),
     ),
-    "the way down of a dropped column": Change(
+    "the way down of a dropped column": ProposedChange(
         "CREATE TABLE users (id int PRIMARY KEY, email text NOT NULL);",
         "CREATE TABLE users (id int PRIMARY KEY);",
         conditions=('down: column "email" of relation "users" contains null values',),
         losses=("drops column users.email with its values",),
         tables=0,
     ),
-    "a dropped table": Change(f"{USERS} CREATE TABLE t (a int);", USERS, losses=("drops table t with its rows",), tables=2),
-    "a rename keeps the values": Change(
+    "a dropped table": ProposedChange(
+        f"{USERS} CREATE TABLE t (a int);", USERS, losses=("drops table t with its rows",), tables=2
+    ),
+    "a rename keeps the values": ProposedChange(
         "CREATE TABLE users (id int PRIMARY KEY, email text UNIQUE);",
         "CREATE TABLE people (id int PRIMARY KEY, mail text UNIQUE);",
         ("RENAME TO people", "RENAME COLUMN email TO mail"),
         rename=("users=people", "people.email=mail"),
     ),
-    "a label and its use": Change(MOOD, MOOD.replace("'happy')", "'happy', 'calm')").replace("m mood", "m mood DEFAULT 'calm'")),
-    "a function": Change(
+    "a label and its use": ProposedChange(
+        MOOD, MOOD.replace("'happy')", "'happy', 'calm')").replace("m mood", "m mood DEFAULT 'calm'")
+    ),
+    "a function": ProposedChange(
         USERS, f"{USERS} CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';", ("FUNCTION public.f()",)
     ),
-    "a table that is not compared": Change(
+    "rows below a materialized view": ProposedChange(
+        "CREATE TABLE t (a text);",
+        "CREATE TABLE t (a text); CREATE MATERIALIZED VIEW m AS SELECT 1 AS one FROM t; CREATE UNIQUE INDEX u ON m (one);",
+        conditions=('up: could not create unique index "u"',),
+        tables=0,
+    ),
+    "a detached partition keeps its rows": ProposedChange(
+        PARTS, PARTS.replace("p1 PARTITION OF p FOR VALUES IN (1)", "p1 (a int)")
+    ),
+    "other bounds of a partition": ProposedChange(
+        PARTS,
+        PARTS.replace("IN (1)", "IN (2)"),
+        conditions=('up: partition constraint of relation "p1" is violated by some row',),
+        tables=0,
+    ),
+    "a table that is not compared": ProposedChange(
         f"{USERS} CREATE TABLE audit (id int REFERENCES users);",
         f"{USERS} ALTER TABLE users ADD name text;",
         ("ADD COLUMN name",),

@@ -159,6 +159,17 @@ def test_models_are_found_in_every_form_and_without_the_tool(tmp_path: Path, mon
     assert [table.name for table in models.tables] == [("public", "users")]
 
 
+@pytest.mark.parametrize(("version", "storage"), [(170000, " STORED"), (180000, "")])
+def test_the_ddl_is_that_for_the_version_of_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int, storage: str
+) -> None:
+    write_module(tmp_path, "models", BASE + USER + "    twice = mapped_column(Integer, Computed('id * 2'))\n")
+    monkeypatch.chdir(tmp_path)
+    models = import_models(["models:Base"], server_version=version)
+    assert f"twice INTEGER GENERATED ALWAYS AS (id * 2){storage}," in models.statements[0].text
+    assert models.tables[0].unstored == {"twice"}
+
+
 PERCENT = """
 class Text(Base):
     __tablename__ = "Mixed %"

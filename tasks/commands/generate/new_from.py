@@ -24,11 +24,14 @@ from tasks.runner.operations.requests import Request, parse_count
 from tasks.runner.signals import Stop, catch_signals
 
 if TYPE_CHECKING:
+    from tasks.catalog import Key
     from tasks.generation.goal import Goal
     from tasks.generation.proposal import ProposalOptions
     from tasks.models.references import TableName
     from tasks.rehearsal.model import RehearsedMigration
     from tasks.rehearsal.scratch.server import ScratchServer
+    from tasks.rehearsal.sql_diff.answers import Ask
+    from tasks.rehearsal.sql_diff.renames import Question
     from tasks.runner.settings import Settings
 
 _STATE = "Nothing was written."
@@ -73,11 +76,24 @@ class _SourceFlags:
         }
         return [flag for flag, used in given.items() if used]
 
+    def repeat(self, name: str, *more: str) -> str:
+        """Return the command with more flags."""
+        source = {"--from-schema": self.schema, "--from-env": self.env, "--from-models": self.models}
+        words = [flag if value is True else f"{flag}={value}" for flag, value in source.items() if value]
+        for flag, values in {
+            "--rename": self.rename,
+            "--drop": self.drop,
+            "--exclude": self.exclude,
+            "--without-extension": self.without,
+        }.items():
+            words += [f"{flag}={value}" for value in values]
+        return compose_command("db.new", name, *words, *(["--as-superuser"] if self.as_superuser else []), *more)
+
     def list_excluded(self) -> tuple[TableName, ...]:
         """Return the schema and name of each table that is not compared; raises UsageError for what is no name."""
         from tasks.models.references import read_tables
 
-        return read_tables(",".join(self.exclude))
+        return read_tables(self.exclude)
 
 
 @command(
@@ -122,7 +138,7 @@ def new(
     """
     from tasks.commands.new import create
 
-    with catch_signals() as stop, exit_on_error(json=json, rehearses=True) as seen:
+    with exit_on_error(json=json, rehearses=True) as seen:
         flags = _SourceFlags(
             from_models,
             from_schema,
@@ -138,7 +154,7 @@ def new(
             start,
         )
         if _has_source(flags):
-            _write(name, flags, stop, seen, edit=edit)
+            _write(name, flags, seen, edit=edit)
         else:
             create(name, edit=edit)
 
@@ -155,7 +171,7 @@ def _has_source(flags: _SourceFlags) -> bool:
     return bool(sources)
 
 
-def _write(name: str, flags: _SourceFlags, stop: Stop, seen: list[str], *, edit: bool) -> None:
+def _write(name: str, flags: _SourceFlags, seen: list[str], *, edit: bool) -> None:
     import os
     import sys
 
@@ -173,24 +189,25 @@ def _write(name: str, flags: _SourceFlags, stop: Stop, seen: list[str], *, edit:
                 paths.extend(map(Path, event.paths))
             yield event
 
-    report(look(_propose(name, flags, stop, seen)), json=flags.json)
+    report(look(_propose(name, flags, seen)), json=flags.json)
     if edit and paths:
         sys.stdout.flush()
         open_in_editor(paths, os.environ)
 
 
-def _propose(name: str, flags: _SourceFlags, stop: Stop, seen: list[str]) -> Iterator[Event]:
+def _propose(name: str, flags: _SourceFlags, seen: list[str]) -> Iterator[Event]:
     from tasks.generation.propose import propose
     from tasks.generation.writing import create_files, describe
     from tasks.runner.files.versions import to_snake_case
 
     to_snake_case(name)
-    options = _build_options(flags, stop)
+    options = _build_options(name, flags)
     settings = load_environment(LOCAL).settings
     base = _read_base(settings)
     read = None
     if flags.env:
-        read = yield from _read_environment(load_environment(flags.env), flags, stop, seen)
+        with catch_signals() as stop:
+            read = yield from _read_environment(load_environment(flags.env), flags, stop, seen)
     target = seen[-1] if seen else ""
     with open_scratch(settings, target=target, without=flags.without, as_superuser=flags.as_superuser) as server:
         goal = _open_goal(server, base, flags, read, settings)
@@ -200,8 +217,7 @@ def _propose(name: str, flags: _SourceFlags, stop: Stop, seen: list[str]) -> Ite
         yield from note_stand_ins(server)
 
 
-def _build_options(flags: _SourceFlags, stop: Stop) -> ProposalOptions:
-    from tasks.commands.generate.ask_renames import choose_ask
+def _build_options(name: str, flags: _SourceFlags) -> ProposalOptions:
     from tasks.generation.proposal import ProposalOptions
     from tasks.rehearsal.sql_diff.answers import read_answers
 
@@ -209,7 +225,21 @@ def _build_options(flags: _SourceFlags, stop: Stop) -> ProposalOptions:
     timeout_s = parse_count("--timeout", flags.timeout)
     # The goal of models leaves out tables itself: it does not import them.
     exclude = () if flags.models is not None else tuple(quote_qualified(*name) for name in flags.list_excluded())
-    return ProposalOptions(answers, choose_ask(stop, json=flags.json), flags.allow_loss, timeout_s, exclude)
+    allowing = flags.repeat(name, "--allow-loss")
+    return ProposalOptions(answers, _choose_ask(json=flags.json), flags.allow_loss, timeout_s, exclude, allowing)
+
+
+def _choose_ask(*, json: bool) -> Ask | None:
+    """Return how questions about renames are asked. Only then is a signal a request: elsewhere it ends what runs on scratch."""
+    from tasks.commands.generate.ask_renames import choose_ask
+
+    def ask(question: Question) -> Key | bool | None:
+        with catch_signals() as stop:
+            asked = choose_ask(stop, json=json)
+            return asked(question) if asked else None
+
+    with catch_signals() as stop:
+        return ask if choose_ask(stop, json=json) else None
 
 
 def _read_base(settings: Settings) -> tuple[RehearsedMigration, ...]:

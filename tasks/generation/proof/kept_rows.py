@@ -8,7 +8,7 @@ from tasks.catalog import Catalog, Key
 from tasks.postgres.quoting import quote_identifier
 from tasks.rehearsal.rows.contents import Contents
 from tasks.rehearsal.sql_diff.renames import ObjectRename
-from tasks.rehearsal.sql_diff.shapes import parse_column
+from tasks.rehearsal.sql_diff.shapes import Table, parse_column, parse_table
 
 Rows = Mapping[str, Contents]
 """The contents of tables by their names in SQL."""
@@ -19,10 +19,11 @@ def find_changed(expected: Rows, found: Rows, before: Catalog, after: Catalog, r
 
     `expected` has the old names, and `before` the new ones.
     """
+    reshaped = _find_reshaped(before, after)
     for old, rows in expected.items():
         table = rename_table(old, renames)
         now = found.get(table)
-        if now is None:
+        if now is None or table in reshaped:
             continue
         if now.rows != rows.rows:
             return f"{table} had {rows.rows} rows, and has {now.rows}"
@@ -31,6 +32,35 @@ def find_changed(expected: Rows, found: Rows, before: Catalog, after: Catalog, r
             if None not in texts and _show_values(texts[0]) == _show_values(texts[1]) and values != others:
                 return f"the values of {key.name} in {table}"
     return ""
+
+
+def _find_reshaped(before: Catalog, after: Catalog) -> set[str]:
+    """Return the tables whose partitions or children are not the same in both schemas: the rows of these are theirs too."""
+    old, new = (_map_tables(catalog) for catalog in (before, after))
+    changed = {name for name in old.keys() | new.keys() if _show_place(old.get(name)) != _show_place(new.get(name))}
+    return {ancestor for name in changed for ancestor in list_ancestors(name, (before, after))}
+
+
+def _map_tables(catalog: Catalog) -> dict[str, Table]:
+    tables = ((key.name, parse_table(text)) for key, text in catalog.list_unordered() if key.kind == "table")
+    return {name: table for name, table in tables if table is not None}
+
+
+def _show_place(table: Table | None) -> str:
+    return table.attachments if table is not None else ""
+
+
+def list_ancestors(table: str, catalogs: Sequence[Catalog]) -> set[str]:
+    """Return the tables of which a table is a partition or a child, directly or not, in one of the schemas."""
+    found: set[str] = set()
+    following = [table]
+    while following:
+        texts = [catalog.objects.get(Key("table", following[-1]), "") for catalog in catalogs]
+        following.pop()
+        parents = {parent for text in texts if (definition := parse_table(text)) for parent in definition.list_parents()}
+        following += parents - found
+        found |= parents
+    return found
 
 
 def _pair_columns(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from tasks.catalog import COLUMN_ORDER, Catalog, compare, show_difference
-from tasks.generation.proof.kept_rows import Rows, find_changed, rename_table
+from tasks.generation.proof.kept_rows import Rows, find_changed, list_ancestors, rename_table
 from tasks.generation.proof.row_targets import find_relations
 from tasks.generation.proposal import RowProof
 from tasks.generation.states import UNWRITTEN
@@ -28,7 +28,8 @@ from tasks.runner.errors import RefusedError, RunnerError
 
 _BY_ROWS = ("22", "23")
 """The classes of errors about values: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
-_NULL = "23502"
+_NULLS = ("23502", "23514")
+"""NOT NULL, and a check constraint, which may be the safe form of it."""
 _MOST_STARTS = 20
 """How often a proof begins again without some rows; each time, there are fewer."""
 _SHOWN = 20
@@ -61,6 +62,20 @@ class _Absent:
     emptied: dict[tuple[str, Direction], list[str]] = field(default_factory=dict)
     """The tables that are emptied before a file runs in a direction."""
     conditions: dict[str, None] = field(default_factory=dict)
+    all: bool = False
+    """Whether no table has rows, because it is not known whose rows make a file fail: those below a materialized view."""
+
+
+class UnprovedError(RefusedError):
+    """Files are not proved: they fail, lead to another schema, or lose rows; `problem` is what is wrong with them."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"the migration is not proved: {problem}",
+            hint="Write this change by hand (inv db.new NAME), then run this command again for the others.",
+            state=UNWRITTEN,
+        )
+        self.problem = problem
 
 
 def prove(server: ScratchServer, base: Sequence[RehearsedMigration], plan: ProofPlan) -> RowProof:
@@ -73,7 +88,7 @@ def prove(server: ScratchServer, base: Sequence[RehearsedMigration], plan: Proof
     for _ in range(_MOST_STARTS):
         with state_after(server, base, timeout_s=plan.timeout_s) as database, suppress(_StartAgainError):
             return _Trial(database, plan, absent).run()
-    raise refuse_unproved("it fails on tables with rows again and again:\n" + "\n".join(absent.conditions))
+    raise UnprovedError("it fails on tables with rows again and again:\n" + "\n".join(absent.conditions))
 
 
 class _Trial:
@@ -84,7 +99,7 @@ class _Trial:
         self._plan = plan
         self._absent = absent
         self._cleared: set[str] = set()
-        """The tables that lost their rows because one was emptied, under the names that they had then."""
+        """The tables that lost rows because one was emptied, under the names that they had then."""
 
     def run(self) -> RowProof:
         unfilled, expected = self._fill()
@@ -93,7 +108,7 @@ class _Trial:
         if changed := find_changed(
             self._list_kept(expected), self._read(), self._plan.before, self._plan.after, self._plan.renames
         ):
-            raise refuse_unproved(f"the up changes rows that it should keep: {changed}")
+            raise UnprovedError(f"the up changes rows that it should keep: {changed}")
         undone = self._plan.undone
         for file, (before, _) in zip(reversed(undone), reversed(schemas), strict=False):
             _, after = self._run(file, "down")
@@ -107,6 +122,8 @@ class _Trial:
 
     def _fill(self) -> tuple[tuple[str, ...], Rows]:
         """Fill the tables; return those that got no rows, and the rows of the others."""
+        if self._absent.all:
+            return (), {}
         with connect(self._database.url, name="migrate-rows") as connection:
             unfilled = tuple(f"{each.table}: {each.reason}" for each in fill_tables(connection))
         for table in self._absent.with_nulls:
@@ -132,12 +149,15 @@ class _Trial:
                 trial = rehearsal.run(file, direction)
                 if trial.unchecked:
                     listed = "".join(f"\n  {each}" for each in trial.unchecked)
-                    raise refuse_unproved(f"scratch cannot run these statements:{listed}")
+                    raise UnprovedError(f"scratch cannot run these statements:{listed}")
                 if trial.error is None:
                     return before, rehearsal.read_catalog()
             table = self._find_table(trial.error, file, direction, emptied)
             self._absent.conditions.setdefault(f"{direction}: {trial.error.message.partition(chr(10))[0]}")
-            if trial.error.sqlstate == _NULL and table not in self._absent.with_nulls:
+            if not table:
+                self._absent.all = True
+                raise _StartAgainError
+            if trial.error.sqlstate in _NULLS and table not in self._absent.with_nulls:
                 self._absent.with_nulls.append(table)
                 raise _StartAgainError
             emptied.append(table)
@@ -146,22 +166,25 @@ class _Trial:
             self._empty(table)
 
     def _find_table(self, error: RunnerError, file: RehearsedMigration, direction: Direction, emptied: Sequence[str]) -> str:
-        """Return the table whose rows an error is about; raises RefusedError for another error."""
+        """Return the table whose rows an error is about, empty if it is not known; raises UnprovedError for another error."""
+        if error.sqlstate[:2] not in _BY_ROWS or self._absent.all:
+            raise UnprovedError(show_failure(f"{direction} fails on scratch", error))
         text = (file.up if direction == "up" else file.down) or ""
         relations = find_relations(text, error.place.line if error.place else 0, self._plan.before)
-        if error.sqlstate[:2] in _BY_ROWS:
-            rows = self._read()
-            for each in relations:
-                if each not in emptied and each in rows and rows[each].rows:
-                    return each
-        source = f"\n  {error.place.source.strip()}" if error.place else ""
-        raise refuse_unproved(f"{direction} fails on scratch: {error.message}{source}")
+        return next((each for each in relations if each not in emptied and self._has_rows(each)), "")
+
+    def _has_rows(self, table: str) -> bool:
+        """Return True if a relation, which may be a partition, has rows."""
+        with connect(self._database.url, name="migrate-rows") as connection, suppress(psycopg.Error):
+            return connection.execute(f"SELECT FROM {table} LIMIT 1".encode()).fetchone() is not None
+        return False
 
     def _empty(self, table: str) -> None:
         before = self._read()
         self._execute(f"TRUNCATE {table} CASCADE")
         after = self._read()
-        self._cleared |= {name for name, each in before.items() if each.rows and not after[name].rows}
+        self._cleared |= {name for name, each in before.items() if each.rows != after[name].rows}
+        self._cleared |= list_ancestors(table, (self._plan.before, self._plan.after))
 
     def _execute(self, statement: str) -> None:
         with connect(self._database.url, name="migrate-rows") as connection, suppress(psycopg.Error):
@@ -172,13 +195,10 @@ class _Trial:
             return read_rows(connection)
 
 
-def refuse_unproved(problem: str) -> RefusedError:
-    """Return the error for files that are not proved."""
-    return RefusedError(
-        f"the migration is not proved: {problem}",
-        hint="Write this change by hand (inv db.new NAME), then run this command again for the others.",
-        state=UNWRITTEN,
-    )
+def show_failure(what: str, error: RunnerError) -> str:
+    """Return what failed and why, with the line of SQL that it is about."""
+    source = error.place.source.strip() if error.place else ""
+    return f"{what}: {error.message}\n  {source}" if source else f"{what}: {error.message}"
 
 
 def _compare(wanted: Catalog, actual: Catalog, what: str) -> None:
@@ -187,4 +207,4 @@ def _compare(wanted: Catalog, actual: Catalog, what: str) -> None:
         lines = list(show_difference(found))
         more = [f"and {len(lines) - _SHOWN} more lines"] if len(lines) > _SHOWN else []
         listed = "\n".join(f"  {line}" for line in (*lines[:_SHOWN], *more))
-        raise refuse_unproved(f"{what} (- expected, + found):\n{listed}")
+        raise UnprovedError(f"{what} (- expected, + found):\n{listed}")

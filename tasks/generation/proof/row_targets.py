@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 
 from tasks.catalog import Catalog
 from tasks.lint.trees import read_names, walk
 from tasks.postgres.quoting import quote_qualified
+from tasks.postgres.tokens import NAME
 from tasks.rehearsal.sql_diff.shapes import parse_column
 from tasks.runner.errors import RunnerError
 from tasks.runner.parsing import read_script
+
+_UPDATED = re.compile(rf"\bUPDATE\s+(?:ONLY\s+)?((?:{NAME}\.)?{NAME})", re.IGNORECASE)
+"""The table that a block fills in parts; the names in a generated block are qualified."""
 
 
 def find_relations(text: str, line: int, catalog: Catalog) -> tuple[str, ...]:
@@ -27,11 +32,14 @@ def find_relations(text: str, line: int, catalog: Catalog) -> tuple[str, ...]:
 def _list_relations(statement: str, catalog: Catalog) -> Iterator[str]:
     from pglast.parser import ParseError, parse_sql_json
 
+    if re.match(r"DO\b", statement, re.IGNORECASE):
+        yield from (match[1] for match in _UPDATED.finditer(statement))
+        return
     tree: object = {}
     with suppress(ParseError):
         tree = json.loads(parse_sql_json(statement))
     for key, node in walk(tree):
-        if key in {"relation", "RangeVar"} and isinstance(node, dict) and "relname" in node:
+        if isinstance(node, dict) and "relname" in node:
             yield quote_qualified(node.get("schemaname", "public"), node["relname"])
         if key == "AlterDomainStmt":
             domain = quote_qualified(*read_names(node.get("typeName")))

@@ -12,8 +12,9 @@ from tasks.lint.model import Node
 from tasks.lint.rewriting.indexes import index_columns
 from tasks.lint.rewriting.names import TableTarget, quote_list, read_name, read_schema_name, read_strings
 from tasks.lint.rewriting.steps import NotRewritableError, SafeStep
+from tasks.lint.rewriting.texts import list_tokens
 from tasks.lint.schema import TableFacts
-from tasks.postgres.quoting import quote_identifier
+from tasks.postgres.quoting import quote_identifier, quote_qualified
 
 _NOT_VALID = re.compile(r"\s+not\s+valid\s*\Z", re.IGNORECASE)
 _PARTITIONED_FOREIGN_KEYS = 180000
@@ -38,10 +39,30 @@ def add_constraint(table: TableTarget, node: Node, body: str, column: str = "") 
 
 def validate_later(table: TableTarget, name: str, body: str) -> list[SafeStep]:
     """Return the steps that add a constraint NOT VALID and validate it, each in a file of its own."""
-    add = f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote_identifier(name)} {body} NOT VALID;\n"
-    drop = f"ALTER TABLE {table.sql} DROP CONSTRAINT {quote_identifier(name)};\n"
-    validate = f"ALTER TABLE {table.sql} VALIDATE CONSTRAINT {quote_identifier(name)};\n"
-    touched = frozenset({("constraint", table.name, name)})
+    return _validate_later(f"TABLE {table.sql}", table.name, name, body)
+
+
+def constrain_domain(node: Node, text: str) -> list[SafeStep]:
+    """Return the steps for a constraint of a domain, with a name."""
+    name = node.get("def", {}).get("Constraint", {}).get("conname", "")
+    if not name:
+        raise NotRewritableError("the constraint of the domain has no name")
+    domain = read_strings(node["typeName"])
+    return _validate_later(f"DOMAIN {quote_qualified(*domain)}", domain[-1], name, _read_body(text))
+
+
+def _read_body(text: str) -> str:
+    """Return what follows the name of a constraint."""
+    tokens = list_tokens(text)
+    place = next(place for place, token in enumerate(tokens) if token.text.lower() == "constraint")
+    return text[tokens[place + 1].end :].strip()
+
+
+def _validate_later(what: str, owner: str, name: str, body: str) -> list[SafeStep]:
+    add = f"ALTER {what} ADD CONSTRAINT {quote_identifier(name)} {body} NOT VALID;\n"
+    drop = f"ALTER {what} DROP CONSTRAINT {quote_identifier(name)};\n"
+    validate = f"ALTER {what} VALIDATE CONSTRAINT {quote_identifier(name)};\n"
+    touched = frozenset({("constraint", owner, name)})
     return [
         SafeStep(f"add {name}", add, drop, touched=touched),
         SafeStep(f"validate {name}", validate, drop + add, touched=touched),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tasks.lint.model import LintContext, LintedStatement, Node
 from tasks.lint.rewriting.columns import add_column, strip_name
-from tasks.lint.rewriting.constraints import add_constraint, require_value
+from tasks.lint.rewriting.constraints import add_constraint, constrain_domain, require_value
 from tasks.lint.rewriting.indexes import create_index, drop_index
 from tasks.lint.rewriting.loops import change_in_batches
 from tasks.lint.rewriting.names import NamesInUse, TableTarget, find_table
@@ -34,6 +34,8 @@ def rewrite_statement(
         return create_index(context, node, text, names)
     if kind == "DropStmt" and node.get("removeType") == "OBJECT_INDEX":
         return drop_index(context, node)
+    if kind == "AlterDomainStmt":
+        return constrain_domain(node, text)
     if kind in ("UpdateStmt", "DeleteStmt"):
         return change_in_batches(context, kind, node, text, names)
     if kind == "AlterTableStmt" and node.get("objtype", "OBJECT_TABLE") == "OBJECT_TABLE":

@@ -67,6 +67,9 @@ def _touch_object(kind: str, node: Node) -> Touched | None:
     if kind in _NAMES:
         what, read = _NAMES[kind]
         return (what, read(node))
+    if kind == "AlterDomainStmt":
+        name = node.get("name") or node.get("def", {}).get("Constraint", {}).get("conname", "")
+        return ("constraint", read_strings(node["typeName"])[-1], name)
     if kind == "RenameStmt":
         names = sorted((node.get("subname", ""), node.get("newname", "")))
         return ("renamed", node.get("relation", {}).get("relname", ""), *names)

@@ -131,6 +131,9 @@ def _list_gone(file: LintedFile, until: LintedStatement, schema: SchemaFacts) ->
                 gone.add(f"{command['name']} on table {qualify_range(statement.node['relation'], schema)}")
             elif command.get("subtype") in ("AT_DropColumn", "AT_AlterColumnType"):
                 gone.add(f"column {command['name']} of table {qualify_range(statement.node['relation'], schema)}")
+            elif command.get("subtype") == "AT_ColumnDefault":
+                relation = qualify_range(statement.node["relation"], schema)
+                gone.add(f"default value for column {command['name']} of table {relation}")
     return gone
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from tasks.postgres.tokens import NAME, NAMES, STRINGS, read_string, tokenize
 
 CHAIN = rf"{NAME}(?:\.{NAME})*"
+_CACHED = 50_000
+"""Texts whose names are remembered: most definitions of a schema are read many times, unchanged."""
 _BODY = re.compile(r"\nAS [$']")
 
 
@@ -16,7 +19,12 @@ def list_names(text: str) -> set[str]:
 
     In a string, only names of several parts count: the default of a column names its sequence so.
     """
-    return set(_find_names(text, in_string=False))
+    return set(_list_names(text))
+
+
+@lru_cache(_CACHED)
+def _list_names(text: str) -> frozenset[str]:
+    return frozenset(_find_names(text, in_string=False))
 
 
 def cut_body(definition: str) -> str:
@@ -42,8 +50,8 @@ def strip_arguments(name: str) -> str:
 
 
 def last_part(name: str) -> str:
-    """Return a name without its schema."""
-    return [token.text for token in tokenize(name) if token.kind in NAMES][-1]
+    """Return a name without its schema; a label, which is a string, as it is."""
+    return next((token.text for token in reversed(list(tokenize(name))) if token.kind in NAMES), name)
 
 
 def _find_names(text: str, *, in_string: bool) -> Iterator[str]:

@@ -12,6 +12,7 @@ from tasks.rehearsal.sql_diff.carrying import TYPES, carry, find_users, is_carri
 from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint
 from tasks.rehearsal.sql_diff.dependencies import Schema
 from tasks.rehearsal.sql_diff.foreign_tables import FOREIGN, is_foreign_writable
+from tasks.rehearsal.sql_diff.generators import find_generator_changes
 from tasks.rehearsal.sql_diff.lineage import Family
 from tasks.rehearsal.sql_diff.other_kinds import KINDS, is_described
 from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, STATE, parse_column, parse_index, parse_table
@@ -68,10 +69,23 @@ def decide(before: Schema, after: Schema, family: Family, *, newest: bool) -> Ac
     _leave_dependents(actions, before, after)
     _leave_dependencies(actions, before, after)
     _recreate_dependents(actions, before, after)
+    _keep_last_values(actions, before, after)
     for column in actions.carried:
         statements = alter_object(column, carry(column, before, actions.dropped), after.objects[column], newest=newest)
         actions.altered[column] = statements or []
     return actions
+
+
+def _keep_last_values(actions: Actions, before: Schema, after: Schema) -> None:
+    """Change columns between an identity and a sequence of their own by statements that keep the last value."""
+    for change in find_generator_changes(before, after):
+        others = [text for text in actions.altered.get(change.column, []) if " IDENTITY" not in text]
+        parts = actions.dropped if change.becomes_identity else actions.created
+        if change.column in actions.altered and parts.issuperset(change.parts):
+            parts.difference_update(change.parts)
+            # An identity needs NOT NULL, so that it comes after and goes before the other changes.
+            statements = [*others, change.statement] if change.becomes_identity else [change.statement, *others]
+            actions.altered[change.column] = statements
 
 
 def changes_type(key: Key, before: Mapping[Key, str], after: Mapping[Key, str]) -> bool:

@@ -34,6 +34,14 @@ def list_options(text: str) -> dict[str, str]:
     return dict(_NUMBER.findall(text))
 
 
+def fit_value(value: str, old: str, new: str) -> str:
+    """Return an expression for the value of a sequence, moved into the range of another definition if that is narrower."""
+    was, now = _read_range(old), _read_range(new)
+    if was.least < now.least:
+        value = f"greatest({value}, {now.least})"
+    return f"least({value}, {now.most})" if was.most > now.most else value
+
+
 def alter_sequence(key: Key, before: str, after: str) -> list[str]:
     """Return the statements that change a sequence."""
     old, new = before.removeprefix("UNLOGGED "), after.removeprefix("UNLOGGED ")

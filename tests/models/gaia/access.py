@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from .base import Base
 
 
-class Role(Base):
+class AccessRole(Base):
     __tablename__ = "roles"
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, server_default=func.gen_random_uuid())
     name: Mapped[str] = mapped_column(String(100), unique=True)

@@ -63,7 +63,7 @@ class TeamMember(Base):
     )
 
 
-class Workspace(Base):
+class TeamWorkspace(Base):
     __tablename__ = "workspaces"
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, server_default=func.gen_random_uuid())
     name: Mapped[str] = mapped_column(String(255))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 from tasks.lint.engine import build_contexts, check_file
 from tasks.lint.files import read_file
@@ -33,6 +34,8 @@ _NAMES = {"CreateTrigStmt": "trigname", "CreatePolicyStmt": "policy_name", "Rule
 class Unit:
     """One statement: `text` is complete, with the comments before it and its semicolon."""
 
+    number: int
+    """Its place in the migration, from 1."""
     statement: LintedStatement
     text: str
     findings: tuple[LintFinding, ...]
@@ -44,11 +47,6 @@ class Unit:
     """The names of the objects that it drops, without their schemas; for a rename the new name."""
     created: str
     """The name of the object that it creates, without its schema."""
-
-    @property
-    def number(self) -> int:
-        """Return its place in the migration, from 1."""
-        return self.statement.number
 
     @property
     def after_deploy(self) -> bool:
@@ -66,6 +64,21 @@ class Unit:
         return any(finding.rule == "changing-column-type" for finding in self.findings)
 
     @property
+    def default_of(self) -> tuple[str, ...]:
+        """Return the table and the column of which it changes the default, or nothing."""
+        return self._find_column("AT_ColumnDefault")
+
+    @property
+    def type_of(self) -> tuple[str, ...]:
+        """Return the table and the column of which it changes the type by writing the table, or nothing."""
+        return self._find_column("AT_AlterColumnType") if self.changes_type else ()
+
+    def _find_column(self, subtype: str) -> tuple[str, ...]:
+        commands = list_commands(self.statement)
+        fits = len(commands) == 1 and commands[0].get("subtype") == subtype
+        return (*self.existing, commands[0]["name"]) if fits and self.existing else ()
+
+    @property
     def adds_label(self) -> bool:
         """Return True if it adds a label to an enum, which no statement of the same transaction may use."""
         return self.statement.kind == "AlterEnumStmt" and "oldVal" not in self.statement.node
@@ -73,12 +86,13 @@ class Unit:
     @property
     def renames(self) -> bool:
         """Return True if it changes only a name, or the schema of an object, so that the rows stay."""
-        return self.statement.kind in _RENAMING or "oldVal" in self.statement.node
+        return is_rename(self.statement)
 
     @property
     def replaceable(self) -> bool:
-        """Return True for the drop of a constraint, which another one of its name may replace."""
-        return self.statement.kind == "AlterTableStmt" and len(self.removed) == 1
+        """Return True for the drop of a constraint or an index, which another one of its name may replace."""
+        index = self.statement.kind == "DropStmt" and self.statement.node.get("removeType") == "OBJECT_INDEX"
+        return (index or self.statement.kind == "AlterTableStmt") and len(self.removed) == 1
 
     @property
     def alone(self) -> bool:
@@ -115,38 +129,57 @@ def read_units(
 ) -> ReadMigration:
     """Return the statements of a migration; raises NotRewritableError for one with something else."""
     file = read_file(proposed)
-    context = _lint(server, base, proposed, timeout_s)
     cut = cut_file(file.text, file.statements)
-    findings: dict[int, list[LintFinding]] = {}
-    found = [finding for finding in check_file(context, {}).findings if finding.rule != MISSING_DOWN]
-    for finding in found:
-        if finding.rule not in _NOT_ABOUT_ONE:
-            findings.setdefault(finding.statement, []).append(finding)
-    pieces = zip(file.statements, cut.pieces, strict=True)
-    units = [_make(context, each, piece, findings) for each, piece in pieces if each.kind != "VariableSetStmt"]
-    one = len({each.segment for each in file.statements}) == 1
-    return ReadMigration(cut.header, tuple(units), not found and one)
+    parts = _divide(file.statements, cut.pieces)
+    units: list[Unit] = []
+    clean = len(parts) == 1
+    for context in _lint(server, base, proposed, parts, timeout_s):
+        found = [finding for finding in check_file(context, {}).findings if finding.rule != MISSING_DOWN]
+        clean = clean and not found
+        units += _list_units(context, [finding for finding in found if finding.rule not in _NOT_ABOUT_ONE], len(units))
+    return ReadMigration(cut.header, tuple(unit for unit in units if unit.statement.kind != "VariableSetStmt"), clean)
+
+
+def _divide(statements: Sequence[LintedStatement], pieces: Sequence[str]) -> list[str]:
+    """Return the texts of the parts that a lint sees apart: a rename, or a label that is added, changes what later names mean."""
+    parts = groupby(zip(statements, pieces, strict=True), key=lambda each: (each[0].segment, is_rename(each[0])))
+    return ["".join(f"{piece}\n" for _, piece in part) for _, part in parts]
+
+
+def is_rename(statement: LintedStatement) -> bool:
+    """Return True for a statement that changes only a name, or the schema of an object, so that the rows stay."""
+    return statement.kind in _RENAMING or "oldVal" in statement.node
 
 
 def _lint(
-    server: ScratchServer, base: Sequence[RehearsedMigration], proposed: RehearsedMigration, timeout_s: float | None
-) -> LintContext:
-    selection = Selection((*base, proposed), (proposed.name,), "generated")
-    known = replay_files(server, selection, timeout_s=timeout_s)
-    return next(build_contexts([read_file(proposed)], known))
+    server: ScratchServer,
+    base: Sequence[RehearsedMigration],
+    proposed: RehearsedMigration,
+    parts: Sequence[str],
+    timeout_s: float | None,
+) -> Iterator[LintContext]:
+    made = [RehearsedMigration(f"{proposed.name}_{number:04}", part, "") for number, part in enumerate(parts)]
+    selection = Selection((*base, *made), tuple(each.name for each in made), "generated")
+    known = replace(replay_files(server, selection, timeout_s=timeout_s), pending=True)
+    return build_contexts([read_file(each) for each in made], known)
 
 
-def _make(context: LintContext, statement: LintedStatement, piece: str, findings: Mapping[int, list[LintFinding]]) -> Unit:
+def _list_units(context: LintContext, findings: Sequence[LintFinding], before: int) -> Iterator[Unit]:
+    """Yield the statements of a part, which `before` others precede."""
+    pieces = cut_file(context.file.text, context.file.statements).pieces
     schema = context.schema or SchemaFacts()
-    return Unit(
-        statement,
-        piece.strip("\n") + "\n",
-        tuple(findings.get(statement.number, ())),
-        tuple(list_exclusive(context, statement)),
-        tuple(name for name in dict.fromkeys(list_targets(statement, schema)) if name in schema.tables),
-        frozenset(_list_removed(statement)),
-        _find_created(statement),
-    )
+    for statement, piece in zip(context.file.statements, pieces, strict=True):
+        existing = (name for name in list_targets(statement, schema) if name in schema.tables and name not in context.created)
+        yield Unit(
+            before + statement.number,
+            statement,
+            piece.strip("\n") + "\n",
+            tuple(finding for finding in findings if finding.statement == statement.number),
+            tuple(list_exclusive(context, statement)),
+            tuple(dict.fromkeys(existing)),
+            frozenset(_list_removed(statement)),
+            _find_created(statement),
+        )
 
 
 def _list_removed(statement: LintedStatement) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tasks.generation.units import Unit, write_units
+from tasks.generation.dividing.units import Unit, write_units
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.rehearsal import Rehearsal
 from tasks.rehearsal.replay.replay import state_after
@@ -84,7 +84,9 @@ class _Scheduler:
         """Run the statements, and return them in the order in which that is possible."""
         renamed = _list_renamed(self._units)
         recreated = _list_recreated(self._units)
-        last = [unit for unit in self._units if unit.after_deploy or unit.names(renamed)]
+        # A column that is exchanged takes its default along, and until then the code that is running needs it.
+        exchanged = {unit.type_of for unit in self._units} - {()}
+        last = [unit for unit in self._units if unit.after_deploy or unit.names(renamed) or unit.default_of in exchanged]
         rest = [unit for unit in self._units if unit not in last]
         bundle = [unit for unit in rest if unit.removed & recreated or unit.names(recreated)]
         waiting = sorted(_pair([unit for unit in rest if unit not in bundle]), key=self._rank)
@@ -128,7 +130,10 @@ class _Scheduler:
         table = self._tables.index(unit.existing[0]) if unit.existing else 0
         if block.rewritten:
             return 4 if unit.changes_type else 3, unit.number, 0
-        return 0 if unit.adds_label else 2 if unit.existing else 1, table, unit.number
+        if unit.adds_label:
+            return 0, unit.number, 0
+        # A comment or a grant names what others make.
+        return (2, table, unit.number) if unit.existing else (1 if unit.created else 2, len(self._tables), unit.number)
 
 
 def _pair(units: Sequence[Unit]) -> list[UnitBlock]:

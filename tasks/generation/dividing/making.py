@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from tasks.catalog import COLUMN_ORDER, Catalog, compare
-from tasks.generation.composing import Composer, FileDraft, RunFailedError, StepFailedError, join_drafts
-from tasks.generation.downs import IRREVERSIBLE, derive_down
-from tasks.generation.scheduling import NoOrderError, Schedule, keep_order, schedule
-from tasks.generation.units import Unit
+from tasks.generation.dividing.composing import Composer, FileDraft, RunFailedError, StepFailedError, join_drafts
+from tasks.generation.dividing.downs import IRREVERSIBLE, derive_down
+from tasks.generation.dividing.scheduling import NoOrderError, Schedule, keep_order, schedule
+from tasks.generation.dividing.units import Unit
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.rehearsal import Rehearsal
 from tasks.rehearsal.replay.replay import state_after
@@ -69,14 +69,14 @@ class Making:
             return joined if back else self._correct_downs(joined)
 
     def _complete(self, composer: Composer, drafts: list[FileDraft]) -> list[FileDraft] | None:
-        """Add a file with what a safe form does not carry over, such as the comment on a column that it exchanges."""
+        """Add a file with what a safe form does not carry over, such as a comment on a column that it exchanges."""
         reached = composer.read_catalog()
         if _is_same(reached, self.wanted):
             return drafts
         rest = write_sql(reached, self.wanted)
         if not rest.statements or any(_LOSS in each for each in rest.statements):
             return None
-        composer.add(FileDraft("complete the exchange", rest.write(), "", drafts[-1].after_deploy))
+        composer.add(FileDraft("complete the change", rest.write(), "", drafts[-1].after_deploy))
         return composer.drafts if _is_same(composer.read_catalog(), self.wanted) else None
 
     def _correct_downs(self, drafts: list[FileDraft]) -> list[FileDraft]:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tasks.catalog import Catalog
-from tasks.generation.downs import IRREVERSIBLE, derive_down, undo_renames
-from tasks.generation.scheduling import Schedule, UnitBlock
-from tasks.generation.units import Unit, write_units
+from tasks.generation.dividing.downs import IRREVERSIBLE, NOTHING, derive_down, undo_renames
+from tasks.generation.dividing.replacing import replace_object
+from tasks.generation.dividing.scheduling import Schedule, UnitBlock
+from tasks.generation.dividing.units import Unit, write_units
 from tasks.lint.files import read_file
 from tasks.lint.model import LintContext
 from tasks.lint.reading import read_schema
@@ -22,6 +23,8 @@ from tasks.runner.database.session import connect
 
 _INDEX_OF_KEY = "foreign-key-without-index"
 _VALIDATE = "validate"
+_DETACH = "AT_DetachPartition"
+_WORDS = {"CommentStmt": "comment", "GrantStmt": "grant", "AlterDomainStmt": "change domain", "AlterEnumStmt": "add label"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +85,17 @@ class Composer:
     def _write(self, blocks: Sequence[UnitBlock], *, after_deploy: bool) -> None:
         group: list[Unit] = []
         for block in blocks:
+            if block.rewritten or not _fits(group, block):
+                self._add_units(group, after_deploy=after_deploy)
+                group = []
             steps = self._rewrite(block) if block.rewritten else None
-            if steps is None and not block.together and len(block.units) == 1 and _fits(group, block.units[0]):
-                group.append(block.units[0])
-                continue
-            self._add_units(group, after_deploy=after_deploy)
-            group = []
             if steps is not None:
                 self._add_steps(block.units[-1], steps, after_deploy=after_deploy)
-            elif block.together or len(block.units) > 1:
-                self._add_units(block.units, after_deploy=after_deploy)
             else:
-                group = [block.units[0]]
+                group += block.units
+            if block.together:
+                self._add_units(group, after_deploy=after_deploy)
+                group = []
         self._add_units(group, after_deploy=after_deploy)
 
     def _rewrite(self, block: UnitBlock) -> list[SafeStep] | None:
@@ -108,8 +110,11 @@ class Composer:
         context = LintContext(file, facts, server_version=self._database.server.version)
         numbers = {finding.command for finding in unit.findings}
         commands = set() if -1 in numbers else numbers
+        if commands and file.statements[0].node["cmds"][0]["AlterTableCmd"]["subtype"] == _DETACH:
+            return [SafeStep(f"detach {facts.qualify(None, unit.existing[0])}", f"{unit.statement.text} CONCURRENTLY;\n")]
+        names = NamesInUse(facts)
         try:
-            steps = rewrite_statement(context, file.statements[0], unit.text, commands, NamesInUse(facts))
+            steps = rewrite_statement(context, file.statements[0], unit.text, commands, names)
         except NotRewritableError as error:
             self._kept[unit.number] = str(error)
             return None
@@ -119,13 +124,7 @@ class Composer:
         steps = [step for step in steps if not step.extra]
         leading = unit.text[: unit.text.index(unit.statement.text)]
         steps = add_comments(steps, leading)
-        if len(block.units) > 1:
-            dropped = write_units(block.units[:1])
-            if _is_one_statement(steps[0].up):
-                steps[0] = replace(steps[0], up=dropped + steps[0].up, down=None)
-            else:
-                steps.insert(0, SafeStep(f"drop {unit.created}", dropped))
-        return steps
+        return replace_object(block.units[0], unit, steps, names) if len(block.units) > 1 else steps
 
     def _add_steps(self, unit: Unit, steps: Sequence[SafeStep], *, after_deploy: bool) -> None:
         postponed = steps[-1:] if len(steps) > 1 and steps[-1].words.startswith(_VALIDATE) else []
@@ -170,6 +169,9 @@ class Composer:
             raise RunFailedError(trial.error.message)
         if before is not None:
             draft = replace(draft, down=derive_down(before, self.read_catalog()))
+            if draft.down == NOTHING:
+                # Such as a default that is dropped and set again around the change of a type, which is another file.
+                return
         self.drafts.append(draft)
 
 
@@ -177,19 +179,16 @@ class RunFailedError(Exception):
     """A file that fails on scratch."""
 
 
-def _is_one_statement(text: str) -> bool:
-    return len(read_file(RehearsedMigration("step", text)).statements) == 1
-
-
-def _fits(group: Sequence[Unit], unit: Unit) -> bool:
-    """Return True if a statement can share a transaction with others: none of them locks another existing table."""
+def _fits(group: Sequence[Unit], block: UnitBlock) -> bool:
+    """Return True if a block can share a transaction with others: none of them locks another existing table."""
     if not group:
         return True
-    last = group[-1]
-    if unit.adds_label != last.adds_label or unit.renames != last.renames or unit.alone or last.alone:
+    unit, last = block.units[0], group[-1]
+    if block.together or unit.adds_label != last.adds_label or unit.renames != last.renames or unit.alone or last.alone:
         return False
     locked = {name for each in group for name in each.exclusive}
-    return not unit.exclusive or not locked or set(unit.exclusive) <= locked
+    needed = {name for each in block.units for name in each.exclusive}
+    return not needed or not locked or needed <= locked
 
 
 def _choose_words(units: Sequence[Unit]) -> str:
@@ -197,8 +196,11 @@ def _choose_words(units: Sequence[Unit]) -> str:
     tables = list(dict.fromkeys(name.rpartition(".")[2] for unit in units for name in unit.existing))
     created = [unit.created for unit in units if unit.created and not unit.existing]
     removed = [name for unit in units for name in unit.removed if not unit.existing or unit.after_deploy]
+    kind = units[0].statement.kind
     verb, names = next(
-        (verb, found) for verb, found in (("create", created), ("drop", removed), ("change", tables), ("continue", [""])) if found
+        (verb, found)
+        for verb, found in (("create", created), ("drop", removed), ("change", tables), (_WORDS.get(kind, "continue"), [""]))
+        if found
     )
     if all(unit.renames for unit in units):
         verb = "rename"
