@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 
 import pytest
@@ -11,6 +12,7 @@ from tests.kit.databases import Database
 from tests.kit.dialogues import run_dialogue
 from tests.kit.projects import REPOSITORY, Project
 from tests.kit.servers import Server
+from tests.kit.waiting import wait_until
 from tests.runner.operating import A, B, Operator
 
 USERS = "CREATE TABLE users (id int PRIMARY KEY, email text);\n"
@@ -148,3 +150,31 @@ def test_the_first_migration_of_a_project_can_come_from_a_schema(project: Projec
     output = new(operator, embedded, write(operator, USERS), check=0)
     assert "with a replay of 0 migrations" in output
     assert list_files(operator) == ["down", "up"]
+
+
+def test_models_become_a_migration_once(operator: Operator, embedded: Server) -> None:
+    models = """
+from sqlalchemy import Column, Integer, MetaData, Table, Text
+
+metadata = MetaData()
+Table("users", metadata, Column("id", Integer, primary_key=True, autoincrement=False), Column("email", Text), Column("n", Text))
+Table("other", metadata, Column("id", Integer))
+"""
+    (operator.project.root / "shop.py").write_text(models)
+    output = new(operator, embedded, "--from-models=shop:metadata", "--exclude=other", check=0)
+    assert "Compared the models shop:metadata with a replay of 1 migration." in output
+    assert "+ column n of public.users" in output
+    assert "public.other" not in output
+    assert list_files(operator) == ["down", "up"]
+    output = new(operator, embedded, "--from-models=shop:metadata", "--exclude=other", check=0)
+    assert "Nothing differs: the migrations make the models shop:metadata" in output
+
+
+def test_ctrl_c_ends_it_and_writes_nothing(operator: Operator, embedded: Server) -> None:
+    flag = write(operator, f"{USERS}SELECT pg_sleep(60);\n")
+    running = operator.project.start_inv("db.new", "change it", flag, env={"SCRATCH_DATABASE_URL": embedded.url()})
+    slept = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep(60)%'"
+    wait_until(lambda: operator.database.query(slept) == [(1,)])
+    running.send_signal(signal.SIGINT)
+    assert "Stopped by Ctrl-C. No database was changed." in running.communicate()[1]
+    assert list_files(operator) == []

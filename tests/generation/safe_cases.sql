@@ -192,7 +192,6 @@ CREATE INDEX mi ON m (id);
 -- has: ATTACH PARTITION
 -- case: a partition is detached without a lock on the others
 -- file: detach
--- file: complete
 -- old:
 CREATE TABLE m (id int, d date NOT NULL) PARTITION BY RANGE (d);
 CREATE TABLE m1 PARTITION OF m FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');

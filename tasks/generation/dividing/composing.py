@@ -23,7 +23,6 @@ from tasks.runner.database.session import connect
 
 _INDEX_OF_KEY = "foreign-key-without-index"
 _VALIDATE = "validate"
-_DETACH = "AT_DetachPartition"
 _WORDS = {"CommentStmt": "comment", "GrantStmt": "grant", "AlterDomainStmt": "change domain", "AlterEnumStmt": "add label"}
 
 
@@ -54,8 +53,15 @@ class Composer:
     """The files of a migration, in the order in which they run on a scratch database."""
 
     def __init__(
-        self, database: ScratchDatabase, rehearsal: Rehearsal, units: Sequence[Unit], down: str | None, kept: dict[int, str]
+        self,
+        database: ScratchDatabase,
+        rehearsal: Rehearsal,
+        units: Sequence[Unit],
+        down: str | None,
+        wanted: Catalog,
+        kept: dict[int, str],
     ) -> None:
+        self._wanted = wanted
         self._database, self._rehearsal, self._units, self._down, self._kept = database, rehearsal, units, down, kept
         self._catalog: Catalog | None = None
         self._late: list[tuple[Unit, SafeStep]] = []
@@ -88,6 +94,9 @@ class Composer:
             if block.rewritten or not _fits(group, block):
                 self._add_units(group, after_deploy=after_deploy)
                 group = []
+            if block.rewritten and block.units[-1].detaches and block.units[-1].number not in self._kept:
+                self._detach(block.units[-1], after_deploy=after_deploy)
+                continue
             steps = self._rewrite(block) if block.rewritten else None
             if steps is not None:
                 self._add_steps(block.units[-1], steps, after_deploy=after_deploy)
@@ -97,6 +106,30 @@ class Composer:
                 self._add_units(group, after_deploy=after_deploy)
                 group = []
         self._add_units(group, after_deploy=after_deploy)
+
+    def _detach(self, unit: Unit, *, after_deploy: bool) -> None:
+        """Detach a partition CONCURRENTLY, and drop the CHECK with its bounds that this adds.
+
+        https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DETACH-PARTITION
+        """
+        before, up = self.read_catalog(), f"{unit.statement.text} CONCURRENTLY;\n"
+        try:
+            self._run(up)
+            known = before.objects.keys() | self._wanted.objects.keys()
+            added = [key for key, _ in self.read_catalog().of_kind("constraint") if key not in known]
+            drops = "".join(f"ALTER TABLE {key.parent} DROP CONSTRAINT {key.name};\n" for key in added)
+            if drops:
+                self._run(drops)
+        except RunFailedError as error:
+            raise StepFailedError(unit.number, str(error)) from error
+        down = derive_down(before, self.read_catalog())
+        self.drafts.append(FileDraft(f"detach from {unit.existing[0].rpartition('.')[2]}", f"{up}{drops}", down, after_deploy))
+
+    def _run(self, up: str) -> None:
+        trial = self._rehearsal.run(RehearsedMigration(f"file_{len(self.drafts)}", up), "up")
+        self._catalog = None
+        if trial.error is not None:
+            raise RunFailedError(trial.error.message)
 
     def _rewrite(self, block: UnitBlock) -> list[SafeStep] | None:
         """Return the steps of the safe form of a statement, or None if there is none."""
@@ -110,8 +143,6 @@ class Composer:
         context = LintContext(file, facts, server_version=self._database.server.version)
         numbers = {finding.command for finding in unit.findings}
         commands = set() if -1 in numbers else numbers
-        if commands and file.statements[0].node["cmds"][0]["AlterTableCmd"]["subtype"] == _DETACH:
-            return [SafeStep(f"detach {facts.qualify(None, unit.existing[0])}", f"{unit.statement.text} CONCURRENTLY;\n")]
         names = NamesInUse(facts)
         try:
             steps = rewrite_statement(context, file.statements[0], unit.text, commands, names)
@@ -162,11 +193,7 @@ class Composer:
     def add(self, draft: FileDraft, *, derive: bool = True) -> None:
         """Run a file, and add it with the down that follows from its effect, or its own; raises RunFailedError."""
         before = self.read_catalog() if derive else None
-        migration = RehearsedMigration(f"file_{len(self.drafts)}", draft.up)
-        trial = self._rehearsal.run(migration, "up")
-        self._catalog = None
-        if trial.error is not None:
-            raise RunFailedError(trial.error.message)
+        self._run(draft.up)
         if before is not None:
             draft = replace(draft, down=derive_down(before, self.read_catalog()))
             if draft.down == NOTHING:

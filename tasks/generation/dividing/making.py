@@ -52,7 +52,7 @@ class Making:
                 Rehearsal(database, timeout_s=self.timeout_s) as rehearsal,
             ):
                 start = rehearsal.read_catalog()
-                composer = Composer(database, rehearsal, self.units, self.proposed.down, self.kept)
+                composer = Composer(database, rehearsal, self.units, self.proposed.down, self.wanted, self.kept)
                 try:
                     drafts = self._complete(composer, composer.compose(planned))
                     if drafts is None:

@@ -64,6 +64,11 @@ class Unit:
         return any(finding.rule == "changing-column-type" for finding in self.findings)
 
     @property
+    def detaches(self) -> bool:
+        """Return True if it detaches a partition."""
+        return [command.get("subtype") for command in list_commands(self.statement)] == ["AT_DetachPartition"]
+
+    @property
     def default_of(self) -> tuple[str, ...]:
         """Return the table and the column of which it changes the default, or nothing."""
         return self._find_column("AT_ColumnDefault")
