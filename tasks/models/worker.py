@@ -10,8 +10,8 @@ from __future__ import annotations
 import sys
 
 if __name__ == "__main__":
-    # The folder of this file must not be searched: its modules are not the application's.
-    sys.path[0] = ""
+    # The folder of this file must not be searched: its modules are not the application's. With PYTHONSAFEPATH, it is not there.
+    sys.path[: __file__.startswith(f"{sys.path[0]}/")] = [""]
 
 import importlib
 import importlib.util

@@ -366,7 +366,7 @@ def _describe_table(table: Any, dialect: Any) -> dict[str, Any]:
 
 
 def _is_default_name(index: Any, metadata: Any) -> bool:
-    """Return True if an index has the name that SQLAlchemy gives it where no other convention is set."""
+    """Return True if an index has the name that SQLAlchemy makes where no other convention is set."""
     from sqlalchemy import MetaData
     from sqlalchemy.sql.elements import conv
 

@@ -156,7 +156,7 @@ CREATE TABLE t (id int PRIMARY KEY, b int);
 CREATE TABLE o (id int PRIMARY KEY);
 CREATE TABLE t (id int PRIMARY KEY, a int, b int);
 -- new:
-CREATE TABLE o (id int PRIMARY KEY, x int);
+CREATE TABLE o (id int PRIMARY KEY, z int);
 CREATE TABLE t (id int PRIMARY KEY, z int, b int);
 CREATE INDEX tz ON t (z);
 -- case: a column that is exchanged keeps its default until then

@@ -18,7 +18,7 @@ from tasks.config.environments import LOCAL, Environment, load_environment
 from tasks.options import Options
 from tasks.postgres.quoting import quote_qualified
 from tasks.runner.command_lines import compose_command
-from tasks.runner.errors import RunnerError, UsageError
+from tasks.runner.errors import RefusedError, RunnerError, UsageError
 from tasks.runner.events import CatalogRead, Event
 from tasks.runner.operations.requests import Request, parse_count
 from tasks.runner.signals import Stop, catch_signals
@@ -213,6 +213,10 @@ def _propose(name: str, flags: _SourceFlags, seen: list[str]) -> Iterator[Event]
         goal = _open_goal(server, base, flags, read, settings)
         proposal = propose(server, base, goal, name, options)
         yield describe(proposal, len(base))
+        if _read_base(settings) != base:
+            raise RefusedError(
+                "the migrations of this checkout changed while this one was proved", hint="Run the command again.", state=_STATE
+            )
         yield from create_files(proposal, settings.migrations_dir)
         yield from note_stand_ins(server)
 

@@ -86,7 +86,7 @@ class _Scheduler:
         recreated = _list_recreated(self._units)
         # A column that is exchanged takes its default along, and until then the code that is running needs it.
         exchanged = {unit.type_of for unit in self._units} - {()}
-        last = [unit for unit in self._units if unit.after_deploy or unit.names(renamed) or unit.default_of in exchanged]
+        last = [unit for unit in self._units if unit.after_deploy or _needs(unit, renamed) or unit.default_of in exchanged]
         rest = [unit for unit in self._units if unit not in last]
         bundle = [unit for unit in rest if unit.removed & recreated or unit.names(recreated)]
         waiting = sorted(_pair([unit for unit in rest if unit not in bundle]), key=self._rank)
@@ -165,5 +165,13 @@ def _find_recreated(units: Sequence[Unit]) -> Iterator[str]:
         yield from (name for name in unit.removed if created.get(name, 0) > unit.number)
 
 
-def _list_renamed(units: Iterable[Unit]) -> frozenset[str]:
-    return frozenset(name for unit in units if unit.after_deploy and unit.statement.kind == "RenameStmt" for name in unit.removed)
+def _list_renamed(units: Iterable[Unit]) -> list[frozenset[str]]:
+    """Return the names that a statement mentions if it needs a rename: the new one, for a column with that of its table."""
+    renames = [unit for unit in units if unit.after_deploy and unit.statement.kind == "RenameStmt"]
+    columns = (unit.statement.node if unit.statement.node.get("renameType") == "OBJECT_COLUMN" else {} for unit in renames)
+    tables = (frozenset(filter(None, [node.get("relation", {}).get("relname", "")])) for node in columns)
+    return [unit.removed | table for unit, table in zip(renames, tables, strict=True)]
+
+
+def _needs(unit: Unit, renamed: Iterable[frozenset[str]]) -> bool:
+    return any(all(unit.names(frozenset({name})) for name in names) for names in renamed)

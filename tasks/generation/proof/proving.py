@@ -30,7 +30,7 @@ _BY_ROWS = ("22", "23")
 """The classes of errors about values: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 _NULLS = ("23502", "23514")
 """NOT NULL, and a check constraint, which may be the safe form of it."""
-_MOST_STARTS = 20
+_MOST_STARTS = 50
 """How often a proof begins again without some rows; each time, there are fewer."""
 _SHOWN = 20
 
