@@ -220,6 +220,18 @@ def test_a_function_that_the_file_replaces_does_not_count(scratch: ScratchServer
     assert lint_up(scratch, f"{SETUP}{made}", up) == []
 
 
+def test_what_the_file_detaches_from_a_function_before_it_drops_that_does_not_count(scratch: ScratchServer) -> None:
+    made = """CREATE FUNCTION f(x text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT x';
+CREATE DOMAIN d AS text DEFAULT f('x') CONSTRAINT k CHECK (f(VALUE) <> '');
+ALTER TABLE t ALTER c SET DEFAULT f('x'), ADD CONSTRAINT e EXCLUDE USING btree (f(c) WITH =);
+"""
+    detached = "ALTER DOMAIN d DROP DEFAULT;\nALTER DOMAIN d DROP CONSTRAINT k;\nALTER TABLE t DROP CONSTRAINT e;\n"
+    up = f"-- migrate: after-deploy\n{detached}ALTER TABLE t ALTER c DROP DEFAULT;\nDROP FUNCTION f(text);"
+    assert "drop-in-use" not in [rule for _, rule in lint_up(scratch, f"{SETUP}{made}", up)]
+    found = lint_up(scratch, f"{SETUP}{made}", "-- migrate: after-deploy\nDROP FUNCTION f(text) CASCADE;")
+    assert "drop-in-use" in [rule for _, rule in found]
+
+
 def test_a_rename_of_what_a_later_file_uses_names_that_file(scratch: ScratchServer) -> None:
     rename = LintExample("-- migrate: after-deploy\nALTER TABLE t RENAME COLUMN c TO d;", "SELECT 1;")
     found, finished = lint_all(

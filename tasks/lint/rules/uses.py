@@ -126,15 +126,25 @@ def _list_gone(file: LintedFile, until: LintedStatement, schema: SchemaFacts) ->
                 gone.update(qualify(name, schema) for name in names)
         elif statement.kind == "ViewStmt" and statement.node.get("replace"):
             gone.add(qualify_range(statement.node["view"], schema))
-        for command in list_commands(statement):
-            if command.get("subtype") == "AT_DropConstraint":
-                gone.add(f"{command['name']} on table {qualify_range(statement.node['relation'], schema)}")
-            elif command.get("subtype") in ("AT_DropColumn", "AT_AlterColumnType"):
-                gone.add(f"column {command['name']} of table {qualify_range(statement.node['relation'], schema)}")
-            elif command.get("subtype") == "AT_ColumnDefault":
-                relation = qualify_range(statement.node["relation"], schema)
-                gone.add(f"default value for column {command['name']} of table {relation}")
+        gone.update(_list_parts_gone(statement, schema))
     return gone
+
+
+def _list_parts_gone(statement: LintedStatement, schema: SchemaFacts) -> Iterator[str]:
+    """Yield the parts of a table or a domain that a statement drops, or replaces."""
+    node = statement.node
+    if statement.kind == "AlterDomainStmt" and node.get("subtype") == "X":
+        yield f"constraint {node['name']}"
+    elif statement.kind == "AlterDomainStmt" and node.get("subtype") == "T":
+        yield f"type {qualify(tuple(read_names(node.get('typeName'))), schema)}"
+    for command in list_commands(statement):
+        name, table = command.get("name", ""), qualify_range(node["relation"], schema)
+        if command.get("subtype") == "AT_DropConstraint":
+            yield from (f"{name} on table {table}", f"{table.rpartition('.')[0]}.{name}")
+        elif command.get("subtype") in ("AT_DropColumn", "AT_AlterColumnType"):
+            yield f"column {name} of table {table}"
+        elif command.get("subtype") == "AT_ColumnDefault":
+            yield f"default value for column {name} of table {table}"
 
 
 def _is_gone(user: str, gone: set[str]) -> bool:

@@ -1,6 +1,6 @@
 """The statements that change an object in place, without losing rows.
 
-https://www.postgresql.org/docs/current/sql-altertable.html, sql-altertype.html, sql-alterdomain.html, sql-altersequence.html
+https://www.postgresql.org/docs/current/sql-altertable.html, sql-altertype.html, sql-altersequence.html
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable
 
 from tasks.catalog import Key
-from tasks.postgres.tokens import NAME
 from tasks.rehearsal.sql_diff.creating import create_object
+from tasks.rehearsal.sql_diff.domains import DOMAIN_CHECK, DOMAIN_DEFAULT, alter_check, alter_domain
 from tasks.rehearsal.sql_diff.names import CHAIN, split_list
 from tasks.rehearsal.sql_diff.sequences import alter_sequence, list_options, move_identity
 from tasks.rehearsal.sql_diff.shapes import Column, parse_column, parse_table
@@ -24,12 +24,6 @@ _FAMILIES = (
 )
 """Groups of types between which assignment casts exist: https://www.postgresql.org/docs/current/catalog-pg-cast.html."""
 _TO_TEXT = re.compile(r"text|character varying.*|character.*")
-_DOMAIN = re.compile(
-    rf"(?P<base>AS .*?)(?: DEFAULT (?P<default>.*?))?(?P<required> NOT NULL)?(?P<checks>(?: CONSTRAINT {NAME} CHECK \(.*)?)",
-    re.DOTALL,
-)
-_CHECK = re.compile(rf" (?=CONSTRAINT {NAME} CHECK \()")
-_CHECK_NAME = re.compile(rf"CONSTRAINT ({NAME}) ")
 _TARGET = re.compile(r"ALTER COLUMN (\d+) SET STATISTICS (\d+)")
 _SETTINGS = re.compile(r" WITH \((?P<settings>\w[^()]*)\)(?= WHERE | TABLESPACE |$)")
 _FIRST = re.compile(rf"(?P<name>{CHAIN}) (?P<type>.*)", re.DOTALL)
@@ -42,7 +36,7 @@ def alter_object(key: Key, before: str, after: str, *, newest: bool) -> list[str
     """
     if key.kind == "column":
         return _alter_column(key, before, after, newest=newest)
-    if key.kind in {"default", "sequence owner", "replica identity", "clustering", "comment"}:
+    if key.kind in {"default", DOMAIN_DEFAULT, "sequence owner", "replica identity", "clustering", "comment"}:
         return create_object(key, after, {})
     alter = _ALTER.get(key.kind)
     return alter(key, before, after) if alter else None
@@ -155,20 +149,6 @@ def _alter_composite(key: Key, old: list[str], new: list[str]) -> list[str] | No
     return [f"ALTER TYPE {key.name} {action}" for action in actions]
 
 
-def _alter_domain(key: Key, before: str, after: str) -> list[str] | None:
-    old, new = _DOMAIN.fullmatch(before), _DOMAIN.fullmatch(after)
-    if old is None or new is None or old["base"] != new["base"]:
-        return None
-    was, now = (_CHECK.split(match["checks"])[1:] for match in (old, new))
-    actions = [f"DROP CONSTRAINT {match[1]}" for check in was if check not in now and (match := _CHECK_NAME.match(check))]
-    if old["default"] != new["default"]:
-        actions.append(f"SET DEFAULT {new['default']}" if new["default"] else "DROP DEFAULT")
-    if old["required"] != new["required"]:
-        actions.append("SET NOT NULL" if new["required"] else "DROP NOT NULL")
-    actions += [f"ADD {check}" for check in now if check not in was]
-    return [f"ALTER DOMAIN {key.name} {action}" for action in actions]
-
-
 def _alter_routine(key: Key, before: str, after: str) -> list[str] | None:
     return [after.rstrip()] if before.partition("\n LANGUAGE ")[0] == after.partition("\n LANGUAGE ")[0] else None
 
@@ -205,7 +185,8 @@ def _list_settings(definition: str) -> set[str]:
 _ALTER: dict[str, Callable[[Key, str, str], list[str] | None]] = {
     "table": _alter_table,
     "type": _alter_type,
-    "domain": _alter_domain,
+    "domain": alter_domain,
+    DOMAIN_CHECK: alter_check,
     "sequence": alter_sequence,
     "function": _alter_routine,
     "procedure": _alter_routine,

@@ -6,15 +6,17 @@ changed: https://www.postgresql.org/docs/current/sql-altertype.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import replace
 
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.dependencies import Schema
-from tasks.rehearsal.sql_diff.names import list_names
+from tasks.rehearsal.sql_diff.names import CHAIN, list_names, list_type_names, split_list
 from tasks.rehearsal.sql_diff.shapes import parse_column, parse_table
 
 TYPES = frozenset({"collation", "type", "domain"})
+_ATTRIBUTE = re.compile(f"({CHAIN}) ")
 
 
 def find_users(key: Key, schema: Schema) -> set[Key]:
@@ -30,10 +32,20 @@ def find_users(key: Key, schema: Schema) -> set[Key]:
     return columns
 
 
-def is_replaceable(key: Key, schema: Schema) -> bool:
-    """Return True if a type can be dropped and created again, because its columns can be converted to text and back."""
-    users = find_users(key, schema)
-    return not users or not (schema.objects[key].startswith("AS (") or any(_is_fixed(column, schema) for column in users))
+def is_replaceable(key: Key, before: Schema, after: Schema) -> bool:
+    """Return True if a type can be dropped and created again, because its columns can be converted to text and back.
+
+    The text of a row has a value for each attribute: only those with the same attributes in the same order can be read back.
+    """
+    users = [(column, schema) for schema in (before, after) for column in find_users(key, schema)]
+    attributes = [_list_attributes(schema.objects[key]) for schema in (before, after)]
+    return not users or (attributes[0] == attributes[1] and not any(_is_fixed(*user) for user in users))
+
+
+def is_contained(key: Key, schema: Schema) -> bool:
+    """Return True for a domain of which a column has values in an array, a row or a range."""
+    users = (schema.objects[column] for column in find_users(key, schema))
+    return any(key.name != parse_column(definition)[0].type for definition in users)
 
 
 def is_inherited(column: Key, schema: Schema) -> bool:
@@ -55,7 +67,7 @@ def is_carried(column: Key, schema: Schema, dropped: Collection[Key]) -> bool:
 def carry(column: Key, schema: Schema, dropped: Collection[Key]) -> str:
     """Return the definition that a column has while its type or collation does not exist."""
     definition = parse_column(schema.objects[column])[0]
-    lost = {each.name for each in _find_lost(column, schema, dropped)}
+    lost = {name for each in _find_lost(column, schema, dropped) for name in list_type_names(each, schema.objects[each])}
     kept = definition.type if not lost & list_names(definition.type) else "text"
     return replace(definition, type=kept, collation=None).write()
 
@@ -63,6 +75,12 @@ def carry(column: Key, schema: Schema, dropped: Collection[Key]) -> str:
 def write_carry(column: Key, definition: str) -> str:
     """Return the statement that converts a column to the type in a definition."""
     return f"ALTER TABLE {column.parent} ALTER COLUMN {column.name} TYPE {parse_column(definition)[0].type}"
+
+
+def _list_attributes(definition: str) -> list[str]:
+    """Return the names of the attributes of a row type; none for another type."""
+    parts = split_list(definition[4:-1]) if definition.startswith("AS (") else []
+    return [match[1] for part in parts if (match := _ATTRIBUTE.match(part))]
 
 
 def _find_lost(column: Key, schema: Schema, dropped: Collection[Key]) -> set[Key]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from tasks.catalog import Key
+from tasks.rehearsal.sql_diff.domains import DOMAIN_CHECK, DOMAIN_DEFAULT
 from tasks.rehearsal.sql_diff.names import strip_arguments
 from tasks.rehearsal.sql_diff.other_kinds import KINDS, create_other, drop_other
 from tasks.rehearsal.sql_diff.shapes import (
@@ -50,6 +51,9 @@ def create_object(key: Key, definition: str, objects: Mapping[Key, str]) -> list
 
 def drop_object(key: Key, definition: str) -> list[str]:
     """Return the statements that drop an object."""
+    if key.kind == "comment" and key.name == "schema public":
+        # Every new database has this comment.
+        return ["COMMENT ON SCHEMA public IS 'standard public schema'"]
     if key.kind == "comment":
         return [definition[: definition.index(" IS ", len("COMMENT ON ") + len(key.name.split(" ", 1)[1]))] + " IS NULL"]
     if key.kind in {"grant", "default privilege"}:
@@ -174,7 +178,8 @@ _PREFIXES = {
     "schema": "CREATE SCHEMA {name}",
     "extension": "CREATE EXTENSION {name}",
     "type": "CREATE TYPE {name}",
-    "domain": "CREATE DOMAIN {name}",
+    DOMAIN_DEFAULT: "ALTER DOMAIN {parent} SET DEFAULT",
+    DOMAIN_CHECK: "ALTER DOMAIN {parent} ADD CONSTRAINT {name}",
     "server": "CREATE SERVER {name}",
     "foreign table": "CREATE FOREIGN TABLE {name}",
     DEFAULT: "ALTER TABLE {parent} ALTER COLUMN {name} SET DEFAULT",
@@ -209,6 +214,8 @@ _DROPS = {
     "column": "ALTER TABLE {parent} DROP COLUMN {name}",
     "constraint": "ALTER TABLE {parent} DROP CONSTRAINT {name}",
     DEFAULT: "ALTER TABLE {parent} ALTER COLUMN {name} DROP DEFAULT",
+    DOMAIN_DEFAULT: "ALTER DOMAIN {parent} DROP DEFAULT",
+    DOMAIN_CHECK: "ALTER DOMAIN {parent} DROP CONSTRAINT {name}",
     OWNED: "ALTER SEQUENCE {name} OWNED BY NONE",
     "policy": "DROP POLICY {name} ON {parent}",
     "trigger": "DROP TRIGGER {name} ON {parent}",

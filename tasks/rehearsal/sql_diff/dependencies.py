@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint
+from tasks.rehearsal.sql_diff.domains import DOMAIN_CHECK
 from tasks.rehearsal.sql_diff.lineage import Lineage
-from tasks.rehearsal.sql_diff.names import cut_body, last_part, list_names, split_list, strip_arguments
+from tasks.rehearsal.sql_diff.names import cut_body, last_part, list_names, list_type_names, split_list, strip_arguments
 from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, STATE, name_index, parse_index
 
 ROUTINES = frozenset({"function", "procedure", "aggregate"})
@@ -75,7 +76,8 @@ class Schema:
         elif key.kind == "operator":
             self._operators[key.name.partition("(")[0]].add(key)
         elif not key.parent and key.kind not in _TABLE_ATTRIBUTES | {OWNED, "comment", "extension", "publication"}:
-            self._named[key.name].add(key)
+            for name in list_type_names(key, definition):
+                self._named[name].add(key)
         if key.kind in {"index", "constraint"}:
             self._indexes[name_index(key)] = key
         if key.kind in {"constraint", "index"} and (match := _KEY_COLUMNS.match(definition)):
@@ -158,6 +160,8 @@ class Schema:
             if (found := Key(kind, name, key.parent)) in self.objects:
                 return found
             if kind == "index" and (found := Key("constraint", last_part(name), key.parent)) in self.objects:
+                return found
+            if kind == "constraint" and (found := Key(DOMAIN_CHECK, name, key.parent)) in self.objects:
                 return found
         return self._find_relation(key.parent) if key.parent else None
 

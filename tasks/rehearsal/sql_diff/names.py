@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from tasks.catalog import Key
 from tasks.postgres.tokens import NAME, NAMES, STRINGS, read_string, tokenize
 
 CHAIN = rf"{NAME}(?:\.{NAME})*"
 _CACHED = 50_000
 """Texts whose names are remembered: most definitions of a schema are read many times, unchanged."""
 _BODY = re.compile(r"\nAS [$']")
+_MULTIRANGE = re.compile(rf"MULTIRANGE_TYPE_NAME = ({CHAIN})")
 
 
 def list_names(text: str) -> set[str]:
@@ -84,3 +86,9 @@ def _find_chains(text: str) -> Iterator[list[str]]:
             dot = False
     if chain:
         yield chain
+
+
+def list_type_names(key: Key, definition: str) -> tuple[str, ...]:
+    """Return the name of an object, and for a range type that of its multirange type, which is made and dropped with it."""
+    match = _MULTIRANGE.search(definition) if key.kind == "type" and definition.startswith("AS RANGE (") else None
+    return (key.name, match[1]) if match else (key.name,)

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.dependencies import Schema
+from tasks.rehearsal.sql_diff.domains import DOMAIN_PARTS, is_unchecked
 from tasks.rehearsal.sql_diff.folding import Folding
 from tasks.rehearsal.sql_diff.inheriting import Inheritance, Step
 from tasks.rehearsal.sql_diff.planning import RANKS, Actions
 from tasks.rehearsal.sql_diff.shapes import DEFAULT, OWNED
 
-_PARTS = {"column": "table", DEFAULT: "column"}
+_PARTS = {"column": "table", DEFAULT: "column", **dict.fromkeys(DOMAIN_PARTS, "domain")}
+_CIRCULAR = DOMAIN_PARTS | {"constraint", DEFAULT}
+"""The parts that may need what needs their owner, such as a function that takes its rows."""
 _CONTAINERS = frozenset({"schema", "extension"})
 """What they contain is not in the schema, so that nothing shows what needs it: they are created first and dropped late."""
 
@@ -68,10 +71,16 @@ class Order:
             return "create", table
         owner = self.after.find_owner(key) if key.kind in _PARTS else None
         if owner is not None and owner in self.actions.created and owner.kind == _PARTS[key.kind]:
-            if key.kind == DEFAULT and self._is_circular(key, Key("table", key.parent), self.after, self.actions.created):
-                return "create", key
-            return self.create(owner)
+            return ("create", key) if self._is_separate(key, owner) else self.create(owner)
         return "create", key
+
+    def _is_separate(self, key: Key, owner: Key) -> bool:
+        """Return True for a part that the statement for its owner cannot include."""
+        if key.kind == "column":
+            return False
+        whole = Key("table", key.parent) if key.kind == DEFAULT else owner
+        circular = self._is_circular(key, whole, self.after, self.actions.created)
+        return circular or is_unchecked(key, self.after.objects.get(key, ""))
 
     def alter(self, key: Key) -> Step:
         """Return the step that alters an object: its own, or that of the same part of a parent."""
@@ -121,8 +130,8 @@ class Order:
             yield self.alter(key)
 
     def _is_circular(self, key: Key, owner: Key, schema: Schema, among: Collection[Key]) -> bool:
-        """Return True if a part of a table needs something that needs the table, so that neither can be first."""
-        if key.kind not in {"constraint", DEFAULT}:
+        """Return True if a part of a table or domain needs something that needs that, so that neither can be first."""
+        if key.kind not in _CIRCULAR:
             return False
         seen: set[Key] = set()
         waiting = [each for each in schema.needs.get(key, ()) if each.parent != owner.name and each != owner]
@@ -140,7 +149,7 @@ class Order:
         return False
 
     def _name(self, key: Key) -> str:
-        if key.kind in {"constraint", "column", "trigger", "policy", "rule", DEFAULT, "grant", "comment", OWNED}:
+        if key.kind in {"constraint", "column", "trigger", "policy", "rule", DEFAULT, *DOMAIN_PARTS, "grant", "comment", OWNED}:
             return str(key)
         if key.kind in {"schema", "extension", "publication", "event trigger"}:
             return str(key)

@@ -8,9 +8,10 @@ from typing import Literal
 
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.altering import alter_object
-from tasks.rehearsal.sql_diff.carrying import TYPES, carry, find_users, is_carried, is_inherited, is_replaceable
+from tasks.rehearsal.sql_diff.carrying import TYPES, carry, find_users, is_carried, is_contained, is_inherited, is_replaceable
 from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint
 from tasks.rehearsal.sql_diff.dependencies import Schema
+from tasks.rehearsal.sql_diff.domains import DOMAIN_CHECK, DOMAIN_DEFAULT
 from tasks.rehearsal.sql_diff.foreign_tables import FOREIGN, is_foreign_writable
 from tasks.rehearsal.sql_diff.generators import find_generator_changes
 from tasks.rehearsal.sql_diff.lineage import Family
@@ -22,10 +23,10 @@ Verb = Literal["drop", "carry", "alter", "create"]
 RANKS = {
     kind: rank
     for rank, kind in enumerate(
-        ("schema", "extension", "collation", "type", "domain", "operator", "cast", "text search dictionary",
-         "text search configuration", "server", "sequence", "table", "foreign table", "column", DEFAULT, OWNED,
-         "column settings", "index", "constraint", ATTACHED, "replica identity", "clustering", "statistics", "view",
-         "materialized view", "function", "procedure", "aggregate", "rule", "trigger", STATE, "row security", "policy",
+        ("schema", "extension", "collation", "type", "domain", DOMAIN_DEFAULT, DOMAIN_CHECK, "operator", "cast",
+         "text search dictionary", "text search configuration", "server", "sequence", "table", "foreign table", "column",
+         DEFAULT, OWNED, "column settings", "index", "constraint", ATTACHED, "replica identity", "clustering", "statistics",
+         "view", "materialized view", "function", "procedure", "aggregate", "rule", "trigger", STATE, "row security", "policy",
          "publication", "grant", "default privilege", "comment", "event trigger")
     )
 }  # fmt: skip
@@ -69,6 +70,8 @@ def decide(before: Schema, after: Schema, family: Family, *, newest: bool) -> Ac
     _leave_dependents(actions, before, after)
     _leave_dependencies(actions, before, after)
     _recreate_dependents(actions, before, after)
+    if _recreate_domains(actions, before, after):
+        _recreate_dependents(actions, before, after)
     _keep_last_values(actions, before, after)
     for column in actions.carried:
         statements = alter_object(column, carry(column, before, actions.dropped), after.objects[column], newest=newest)
@@ -99,12 +102,17 @@ def changes_type(key: Key, before: Mapping[Key, str], after: Mapping[Key, str]) 
 def _decide_change(actions: Actions, key: Key, schemas: tuple[Schema, Schema], *, newest: bool) -> None:
     old, new = (schema.objects[key] for schema in schemas)
     statements = None if find_constraint(key, schemas[1].objects.keys()) else alter_object(key, old, new, newest=newest)
-    if key.kind == "type" and old.startswith("AS (") and find_users(key, schemas[0]):
-        # The server does not change a row type of which a column is: https://www.postgresql.org/docs/current/sql-altertype.html
+    if (
+        statements
+        and key.kind == "type"
+        and find_users(key, schemas[0])
+        and any(" ALTER ATTRIBUTE " in each for each in statements)
+    ):
+        # The server adds and drops attributes of a row type that a column has, but does not change their types.
         statements = None
     if statements is not None:
         actions.altered[key] = statements
-    elif key.kind == "table" or (key.kind in TYPES and not all(is_replaceable(key, schema) for schema in schemas)):
+    elif key.kind == "table" or (key.kind in TYPES and not is_replaceable(key, *schemas)):
         actions.by_hand.add(key)
     else:
         actions.dropped.add(key)
@@ -222,6 +230,22 @@ def _leave_dependencies(actions: Actions, before: Schema, after: Schema) -> None
                 actions.dropped.discard(needed)
                 actions.by_hand.add(needed)
                 waiting.append(needed)
+
+
+def _recreate_domains(actions: Actions, before: Schema, after: Schema) -> bool:
+    """Recreate the domains whose values in arrays, rows or ranges the server cannot check; return True if there are any.
+
+    It refuses to add a check: https://www.postgresql.org/docs/current/sql-alterdomain.html
+    """
+    checked = {Key("domain", key.parent) for key in actions.created if key.kind == DOMAIN_CHECK}
+    checked |= {key for key in actions.altered if key.kind == "domain" and after.objects[key].endswith(" NOT NULL")}
+    both = (checked - actions.dropped) & before.objects.keys() & after.objects.keys()
+    found = {key for key in both if is_contained(key, before) and is_replaceable(key, before, after)}
+    for key in found:
+        actions.altered.pop(key, None)
+    actions.dropped |= found
+    actions.created |= found
+    return bool(found)
 
 
 def _recreate_dependents(actions: Actions, before: Schema, after: Schema) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from tasks.catalog import COLUMN_ORDER, LOCAL_COLUMN, LOCAL_CONSTRAINT, Catalog, Key
 from tasks.postgres.tokens import NAME
+from tasks.rehearsal.sql_diff.domains import split_domain
 from tasks.rehearsal.sql_diff.names import CHAIN, last_part, split_list
 
 _COLUMN = re.compile(
@@ -167,7 +168,7 @@ def split_order(definition: str) -> list[str]:
 
 
 def expand(catalog: Catalog) -> dict[Key, str]:
-    """Return a catalog's objects, with defaults, owners of sequences and attachments of tables as separate ones."""
+    """Return a catalog's objects, with separate ones for defaults, parts of domains, owners of sequences and attachments."""
     objects: dict[Key, str] = {}
     apart = _find_separate(catalog)
     copies = _find_copies(catalog)
@@ -179,6 +180,8 @@ def expand(catalog: Catalog) -> dict[Key, str]:
             objects[key], owner = split_sequence(definition)
             if owner is not None:
                 objects[Key(OWNED, key.name)] = owner
+        elif key.kind == "domain":
+            objects |= split_domain(key, definition)
         elif key.kind == "table" and (table := parse_table(definition)) and table.attachments:
             objects[key] = definition
             objects |= {Key(ATTACHED, key.name, parent): table.bound or "" for parent in table.list_parents()}

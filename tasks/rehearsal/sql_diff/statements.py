@@ -11,6 +11,7 @@ from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint, reset_p
 from tasks.rehearsal.sql_diff.creating import create_object, create_table, drop_object, reset_column_settings
 from tasks.rehearsal.sql_diff.default_privileges import DefaultPrivileges
 from tasks.rehearsal.sql_diff.dependencies import Schema
+from tasks.rehearsal.sql_diff.domains import DOMAIN_PARTS, create_domain
 from tasks.rehearsal.sql_diff.folding import fold
 from tasks.rehearsal.sql_diff.foreign_tables import fold_foreign_tables
 from tasks.rehearsal.sql_diff.inheriting import Inheritance, Step
@@ -133,18 +134,19 @@ class _Writer:
             return set_parameters(key, definition)
         if key.kind == "column" and _needs_value(definition) and Key(DEFAULT, key.name, key.parent) not in self.new.objects:
             return [_ROWS + text for text in create_object(key, definition, self.new.objects)]
-        created = (
-            create_table(
-                key,
-                definition,
-                self._list_columns(key.name),
-                self._list_constraints(key),
-                inherits=key.name in self.inheritance.family.whole,
-            )
-            if key.kind == "table"
-            else create_object(key, definition, self.new.objects)
-        )
-        return created + [text for each in self._list_new(key) for text in self.defaults.correct(each, self.new.objects)]
+        return self._create(key, definition) + [
+            text for each in self._list_new(key) for text in self.defaults.correct(each, self.new.objects)
+        ]
+
+    def _create(self, key: Key, definition: str) -> list[str]:
+        if key.kind == "table":
+            whole = key.name in self.inheritance.family.whole
+            return create_table(key, definition, self._list_columns(key.name), self._list_constraints(key), inherits=whole)
+        if key.kind == "domain":
+            parts = [part for part in self.new.needed_by.get(key, ()) if part.kind in DOMAIN_PARTS and part.parent == key.name]
+            included = {part: self.new.objects[part] for part in parts if self.order.create(part) == ("create", key)}
+            return [create_domain(key, definition, included)]
+        return create_object(key, definition, self.new.objects)
 
     def _list_new(self, key: Key) -> list[Key]:
         """Return an object and the columns that its creation includes, whose sequences have privileges of their own."""
@@ -182,7 +184,7 @@ class _Writer:
 
 
 def _list_by_hand(before: Catalog, after: Catalog, actions: Actions, family: Family) -> list[Change]:
-    keys = {Key(_SYNTHETIC.get(key.kind, key.kind), key.name, key.parent) for key in actions.by_hand if key.kind != ATTACHED}
+    keys = {_name_whole(key) for key in actions.by_hand if key.kind != ATTACHED}
     keys |= {Key("table", key.name) for key in actions.by_hand if key.kind == ATTACHED}
     keys |= {Key(COLUMN_ORDER, key.name) for key in actions.by_hand if key.kind in {"table", "foreign table"}}
     foreign = {key.name for key in actions.by_hand if key.kind == "foreign table"}
@@ -201,6 +203,13 @@ def _list_by_hand(before: Catalog, after: Catalog, actions: Actions, family: Fam
         *unmarked,
         *(Change(change.key, change.before, change.after) for change in compare(before, after).changes if change.key in keys),
     ] + [Change(key, before.objects[key], after.objects[key]) for key in sorted(keys) if _is_unchanged(key, before, after)]
+
+
+def _name_whole(key: Key) -> Key:
+    """Return the object of the catalog that a separate part belongs to."""
+    if key.kind in DOMAIN_PARTS:
+        return Key("domain", key.parent)
+    return Key(_SYNTHETIC.get(key.kind, key.kind), key.name, key.parent)
 
 
 def _is_unchanged(key: Key, before: Catalog, after: Catalog) -> bool:

@@ -390,12 +390,12 @@ DROP TYPE c;
 CREATE TYPE c AS (a bigint);
 CREATE FUNCTION f() RETURNS c LANGUAGE sql AS 'SELECT 1::bigint';
 
--- pair: a composite type in a table
+-- pair: the order of the attributes of a composite type in a table
 -- outcome: refused
-CREATE TYPE c AS (a int);
+CREATE TYPE c AS (a int, b int);
 CREATE TABLE t (c c);
 -- new:
-CREATE TYPE c AS (a int, b int);
+CREATE TYPE c AS (b int, a int);
 CREATE TABLE t (c c);
 
 -- pair: the subtype of a range
@@ -1143,3 +1143,78 @@ CREATE USER MAPPING FOR catalog_reader SERVER s OPTIONS (user 'x', password 'y')
 CREATE EXTENSION postgres_fdw;
 -- change:
 CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw OPTIONS (passfile 'x');
+
+-- pair: a function that the default and a check of a domain in use call
+CREATE FUNCTION least_size(n int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT n';
+CREATE FUNCTION is_size(n int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT n > 0';
+CREATE DOMAIN size AS int DEFAULT least_size(1) CONSTRAINT positive CHECK (is_size(VALUE)) CONSTRAINT small CHECK (VALUE < 100);
+COMMENT ON CONSTRAINT positive ON DOMAIN size IS 'positive';
+CREATE TABLE t (a size, b size[]);
+-- new:
+CREATE FUNCTION least_size(size int) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT size::bigint';
+CREATE FUNCTION is_size(size int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT size > 0';
+CREATE DOMAIN size AS int DEFAULT least_size(1) CONSTRAINT positive CHECK (is_size(VALUE)) CONSTRAINT small CHECK (VALUE < 100);
+COMMENT ON CONSTRAINT positive ON DOMAIN size IS 'positive';
+CREATE TABLE t (a size, b size[]);
+
+-- pair: a domain with a check that is not validated
+-- new:
+CREATE DOMAIN size AS int DEFAULT 3 CONSTRAINT positive CHECK (VALUE > 0);
+ALTER DOMAIN size ADD CONSTRAINT small CHECK (VALUE < 100) NOT VALID;
+COMMENT ON CONSTRAINT small ON DOMAIN size IS 'small';
+
+-- pair: a check of a domain that is validated
+CREATE DOMAIN size AS int;
+ALTER DOMAIN size ADD CONSTRAINT small CHECK (VALUE < 100) NOT VALID;
+COMMENT ON CONSTRAINT small ON DOMAIN size IS 'small';
+CREATE TABLE t (a size);
+-- change:
+ALTER DOMAIN size VALIDATE CONSTRAINT small;
+
+-- pair: a domain whose check takes the domain
+-- new:
+CREATE DOMAIN size AS int;
+CREATE FUNCTION is_size(n size) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT n > 0';
+ALTER DOMAIN size ADD CONSTRAINT positive CHECK (is_size(VALUE));
+CREATE TABLE t (a size);
+
+-- pair: checks of domains in arrays and rows
+CREATE DOMAIN size AS int CONSTRAINT positive CHECK (VALUE > 0);
+CREATE DOMAIN word AS text;
+CREATE TABLE t (a size, b size[], c word[]);
+-- new:
+CREATE DOMAIN size AS int CONSTRAINT positive CHECK (VALUE > 1);
+CREATE DOMAIN word AS text NOT NULL;
+CREATE TABLE t (a size, b size[], c word[]);
+
+-- pair: attributes of a row type that columns have
+CREATE TYPE place AS (x int, y int);
+CREATE TYPE route AS (start place);
+CREATE TABLE t (a place, b place[], c route);
+-- change:
+ALTER TYPE place ADD ATTRIBUTE z text;
+
+-- pair: types of attributes of a row type that columns have
+CREATE TYPE place AS (x int, y int);
+CREATE TYPE route AS (start place);
+CREATE TABLE t (a place, b place[], c route);
+CREATE VIEW v AS SELECT (a).x FROM t;
+CREATE FUNCTION f(p place) RETURNS int LANGUAGE sql AS 'SELECT 1';
+-- new:
+CREATE TYPE place AS (x bigint, y numeric(8,2));
+CREATE TYPE route AS (start place);
+CREATE TABLE t (a place, b place[], c route);
+CREATE VIEW v AS SELECT (a).x FROM t;
+CREATE FUNCTION f(p place) RETURNS int LANGUAGE sql AS 'SELECT 1';
+
+-- pair: a range type whose multirange type a column has
+CREATE TYPE span AS RANGE (SUBTYPE = float8);
+CREATE TABLE t (a span, b span_multirange);
+-- new:
+CREATE FUNCTION distance(a float8, b float8) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT a - b';
+CREATE TYPE span AS RANGE (SUBTYPE = float8, SUBTYPE_DIFF = distance, MULTIRANGE_TYPE_NAME = spans);
+CREATE TABLE t (a span, b spans);
+
+-- pair: a comment on the schema public
+-- change:
+COMMENT ON SCHEMA public IS 'of the application';
