@@ -14,6 +14,7 @@ from tasks.commands.dumps.dump import dump as dump_database
 from tasks.commands.dumps.restore import restore as restore_database
 from tasks.commands.flags import BLOCKING_HELP, ENV_HELP, ONE_ENV_HELP, RUN_HELP
 from tasks.commands.generate.check_models import check_models as check_models
+from tasks.commands.generate.import_alembic import import_alembic as import_alembic
 from tasks.commands.generate.new_from import new as new
 from tasks.commands.history.blockers import blockers as blockers
 from tasks.commands.history.mark import mark as mark

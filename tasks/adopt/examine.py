@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tasks.adopt.events import AdoptionRead, AdoptionRow
 from tasks.adopt.forecast import foresee
@@ -18,10 +18,10 @@ from tasks.runner.database.addresses import describe_connection
 from tasks.runner.errors import RefusedError
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations
+from tasks.runner.ledger.alembic import find_version_table, map_record
 from tasks.runner.ledger.elsewhere import find_distant_ledgers
 from tasks.runner.ledger.foreign import OtherLedger
-from tasks.runner.ledger.foreign_versions import describe_matches, map_versions
-from tasks.runner.ledger.renames import read_renames
+from tasks.runner.ledger.foreign_versions import describe_matches
 from tasks.runner.ledger.takeover import Adoption
 from tasks.runner.operations.adopt import fingerprint_state, read_state
 from tasks.runner.planning.choice import find_version
@@ -72,7 +72,7 @@ class Examination:
 
 def read_subject(runner: MigrationRunner, migrations: Migrations) -> Subject:
     """Read a database in one READ ONLY transaction."""
-    with runner.read() as connection:
+    with runner.read(version_table=find_version_table(migrations.folder)) as connection:
         database = describe_connection(connection)
         live, ledger, other = read_state(connection, runner, migrations)
         distant = () if ledger.exists or ledger.helpers else find_distant_ledgers(connection, ledger)
@@ -102,12 +102,12 @@ def examine(
     decided = _read_assumptions(assumed, [migration.name for migration in rehearsed])
     if subject.elsewhere:
         return _examine_nothing(subject, decided, migrations)
-    claims, matched, unmatched = _read_claims(subject, migrations, decided)
-    answers = decided | {version: True for version in claims if version not in decided}
+    claims = _read_claims(subject, migrations, decided)
+    answers = {version: version not in claims.absent for version in claims.by} | decided
     finding = investigate(server, rehearsed, subject.live, forced=answers)
     if not accept_stranger:
         _refuse_stranger(subject, finding)
-    rows = tuple(_build_row(subject, verdict, claims, decided, finding) for verdict in finding.verdicts)
+    rows = tuple(_build_row(subject, verdict, claims.by, decided, answers, finding) for verdict in finding.verdicts)
     rows, not_rehearsed = _foresee(server, finding, rehearsed, rows, source)
     answer = AdoptionRead(
         subject.environment,
@@ -118,14 +118,14 @@ def examine(
         finding.strangers,
         finding.lacking,
         subject.other.tool.name if subject.other else "",
-        unmatched,
+        claims.unmatched,
         finding.tried,
         subject.has_ledger,
         subject.elsewhere,
         not_rehearsed,
         _explain_unread(subject.other),
     )
-    return Examination(answer, tuple(_make_adoption(row, matched) for row in rows if row.proposed))
+    return Examination(answer, tuple(_make_adoption(row, claims.matched) for row in rows if row.proposed))
 
 
 def _refuse_both_directions(subject: Subject, migrations: Migrations) -> None:
@@ -156,18 +156,25 @@ def _examine_nothing(subject: Subject, decided: Mapping[str, bool], migrations: 
     return Examination(answer, tuple(_make_adoption(row, {}) for row in rows if row.proposed))
 
 
-def _read_claims(
-    subject: Subject, migrations: Migrations, decided: Container[str]
-) -> tuple[dict[str, str], dict[str, Adoption], tuple[str, ...]]:
-    """Return who claims which versions to be applied, and the claims that match no version.
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """Who claims which versions to be applied, or to be absent, and the claims that match no version."""
+
+    by: Mapping[str, str]
+    matched: Mapping[str, Adoption] = field(default_factory=dict)
+    unmatched: tuple[str, ...] = ()
+    absent: frozenset[str] = frozenset()
+
+
+def _read_claims(subject: Subject, migrations: Migrations, decided: Container[str]) -> _Claims:
+    """Return what the ledger and another tool's record claim.
 
     Raises RefusedError if another tool recorded only some of the migrations that a squash replaced.
     """
     claims = dict.fromkeys((version for version in subject.recorded if version in migrations.checksums), "the ledger")
     if subject.other is None:
-        return claims, {}, ()
-    renames = read_renames(migrations.folder, migrations.checksums)
-    mapped = map_versions(subject.other, migrations.checksums, renames)
+        return _Claims(claims)
+    mapped, absent_versions = map_record(subject.other, migrations)
     for version, (present, absent) in mapped.partial.items():
         if version not in decided:
             raise RefusedError(
@@ -178,8 +185,9 @@ def _read_claims(
                 state="Nothing was changed.",
             )
     matched = {adoption.version: adoption for adoption in describe_matches(subject.other, mapped.matched)}
-    claims |= dict.fromkeys(matched, subject.other.tool.name)
-    return claims, matched, tuple(f"{each.row.name or each.row.version}: {each.reason}" for each in mapped.unmatched)
+    claims |= dict.fromkeys((*absent_versions, *matched), subject.other.tool.name)
+    unmatched = tuple(f"{each.row.name or each.row.version}: {each.reason}" for each in mapped.unmatched)
+    return _Claims(claims, matched, unmatched, frozenset(absent_versions))
 
 
 def _explain_unread(other: OtherLedger | None) -> str:
@@ -209,12 +217,17 @@ def _refuse_stranger(subject: Subject, finding: SearchResult) -> None:
 
 
 def _build_row(
-    subject: Subject, verdict: Verdict, claims: dict[str, str], decided: dict[str, bool], finding: SearchResult
+    subject: Subject,
+    verdict: Verdict,
+    claims: Mapping[str, str],
+    decided: Mapping[str, bool],
+    claimed_present: Mapping[str, bool],
+    finding: SearchResult,
 ) -> AdoptionRow:
     version = verdict.version
     recorded = version in subject.recorded
     claimed = "you" if version in decided else claims.get(version, "")
-    answers = decided.get(version, version in claims)
+    answers = claimed_present.get(version, False)
     against = verdict.kind in ("absent", "partial") if answers else verdict.kind == "present"
     contradicted = bool(claimed) and (against or (version in finding.contradicted and verdict.kind != "cannot tell"))
     # An assumption counts even against the evidence; another tool's record does not.
@@ -263,7 +276,7 @@ def _foresee(
     return tuple(forecast_rows), prospects.unknown
 
 
-def _make_adoption(row: AdoptionRow, matched: dict[str, Adoption]) -> Adoption:
+def _make_adoption(row: AdoptionRow, matched: Mapping[str, Adoption]) -> Adoption:
     evidence = f"{row.verdict}: {row.evidence}"
     if row.claimed == "you":
         evidence = f"assumed present; {'contradicts the evidence; ' if row.contradicted else ''}{evidence}"

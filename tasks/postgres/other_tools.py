@@ -41,6 +41,17 @@ _FLYWAY_UNDONE = """EXISTS (
 
 _GOOSE_LATER = "EXISTS (SELECT FROM {table} AS later WHERE later.version_id = row.version_id AND later.id > row.id)"
 
+ALEMBIC = OtherTool(
+    name="Alembic",
+    table="alembic_version",
+    columns=("version_num",),
+    version="version_num",
+    cumulative=True,
+    ordered=False,
+    source="https://alembic.sqlalchemy.org/en/latest/branches.html",
+)
+"""env.py may give the table another name, and another schema."""
+
 OTHER_TOOLS = (
     OtherTool(
         name="the old shell script",
@@ -88,15 +99,7 @@ OTHER_TOOLS = (
         order="installed_rank",
         source="https://documentation.red-gate.com/fd/flyway-schema-history-table-273973417.html",
     ),
-    OtherTool(
-        name="Alembic",
-        table="alembic_version",
-        columns=("version_num",),
-        version="version_num",
-        cumulative=True,
-        ordered=False,
-        source="https://alembic.sqlalchemy.org/en/latest/branches.html",
-    ),
+    ALEMBIC,
     OtherTool(
         name="yoyo",
         table="_yoyo_migration",

@@ -12,7 +12,7 @@ from tests.kit.projects import REPOSITORY
 
 README_LINES = 125
 PAGES = ("README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in sorted((REPOSITORY / "docs").glob("*.md"))))
-MADE_LATER = {"migrations/renames.toml", "migrations/_superseded/"}
+MADE_LATER = {"migrations/renames.toml", "migrations/alembic.toml", "migrations/_superseded/"}
 """Paths that commands create."""
 
 COMMON_FLAGS = {"--env", "--json", "--as-superuser", "--start", "--yes", "--verbose", "--timeout", "--without-extension"}

@@ -34,7 +34,7 @@ _CORE_VALUES = frozenset(
     }
 )
 _VERSIONS = frozenset({"to", "only", "version", "unmark"})
-_FILES = frozenset({"html", "prometheus", "output", "sql", "file", "folder", "queries", "from_schema"})
+_FILES = frozenset({"html", "prometheus", "output", "sql", "file", "folder", "queries", "from_schema", "versions"})
 _OTHER_VALUES = frozenset({("db.diagram", "only")})
 """Parameters whose name means something else in this command."""
 _ENVIRONMENT = re.compile(r"\w[\w.-]{0,63}")

@@ -21,7 +21,7 @@ GROUPS = (
     ("When it goes wrong", ("db.repair", "db.drift", "db.blockers", "db.mark")),
     ("Environments", ("env.list", "env.check", "alerts.test", "db.dump")),
     ("The local database", ("db.start", "db.stop", "db.wait", "db.create", "db.drop", "db.load", "db.restore")),
-    ("The past", ("db.adopt", "db.cleanup-legacy")),
+    ("The past", ("db.adopt", "db.cleanup-legacy", "db.import-alembic")),
 )
 """The names of the commands by group; a name without a command is left out."""
 OTHERS = "Others"

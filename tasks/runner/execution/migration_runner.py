@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tasks.runner.events import Event, StatementVerdict
     from tasks.runner.execution.locked_run import Renew
     from tasks.runner.execution.preparation import Preparation, Prepared
+    from tasks.runner.ledger.foreign import VersionTable
     from tasks.runner.planning.choice import Goal
 
 HEALTH_CHECK_S = 5.0
@@ -144,13 +145,16 @@ class MigrationRunner:
         return self._finish(RollbackGoal(steps=steps, to=to), self.migrations_dir)
 
     @contextmanager
-    def read(self, *, limit_s: float = math.inf) -> Iterator[psycopg.Connection]:
-        """Yield a connection in a READ ONLY transaction with one snapshot; `limit_s` limits connecting and each statement."""
+    def read(self, *, limit_s: float = math.inf, version_table: VersionTable | None = None) -> Iterator[psycopg.Connection]:
+        """Yield a connection in a READ ONLY transaction with one snapshot; `limit_s` limits connecting and each statement.
+
+        A `version_table` of Alembic with another name or schema than usual can be read in it, too.
+        """
         name = f"migrate-read {self.identity.run_id}"
         owner = self.ledger_owner
         connection = connect(self.url, name=name, ledger_owner=owner, limit_s=limit_s, compose_probe=compose_probe)
         try:
-            begin_reading(connection, limit_s=limit_s)
+            begin_reading(connection, limit_s=limit_s, version_table=version_table)
             yield connection
         except psycopg.Error as error:
             raise self.explain(error, "Nothing was changed.", connection) from error

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 
-from tasks.postgres.other_tools import OTHER_TOOLS, recognise
+from tasks.postgres.other_tools import ALEMBIC, OTHER_TOOLS, recognise
 from tasks.postgres.quoting import quote_qualified
 from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.ledger.guard import LOCK_TIMEOUT, compose, compose_guard
@@ -73,36 +73,61 @@ class OtherLedger:
         return self.tool.table == "schema_migrations"
 
 
-def find_other_ledger(connection: psycopg.Connection) -> OtherLedger | None:
+class VersionTable(NamedTuple):
+    """The version table of Alembic; without a schema it is on the search_path."""
+
+    name: str = ALEMBIC.table
+    schema: str = ""
+
+
+def find_other_ledger(connection: psycopg.Connection, alembic: VersionTable | None = None) -> OtherLedger | None:
     """Return the record of another tool on the search_path, preferring one with the name of our ledger, or None."""
-    return next(find_other_ledgers(connection), None)
+    return next(find_other_ledgers(connection, alembic), None)
 
 
-def find_other_ledgers(connection: psycopg.Connection) -> Iterator[OtherLedger]:
+def find_other_ledgers(connection: psycopg.Connection, alembic: VersionTable | None = None) -> Iterator[OtherLedger]:
     """Yield the records of other tools on the search_path, the one with the name of our ledger first.
+
+    If it is known which table is Alembic's, that one is read, in whatever schema it is, and no other of Alembic.
 
     A table that this role may not read, or that another session has locked, has no rows, and the reason in `unread`. Raises
     RefusedError before it reads a table through which others could run code.
     """
-    yield from read_other_ledgers(connection, connection.execute(compose_tool_tables(connection)).fetchall())
+    tables = connection.execute(compose_tool_tables(connection, alembic)).fetchall()
+    yield from read_other_ledgers(connection, tables, alembic)
 
 
-def compose_tool_tables(connection: psycopg.Connection) -> bytes:
+def compose_tool_tables(connection: psycopg.Connection, alembic: VersionTable | None = None) -> bytes:
     """Return the query whose rows `read_other_ledgers` takes: the tables with the names of those of other tools."""
-    tables = sorted({tool.table for tool in OTHER_TOOLS})
-    names = {"tables": tables, "schemas": find_schemas(connection), "owner": read_ledger_owner(connection)}
-    return compose(connection, _TABLES, names)
+    tables, schemas = {tool.table for tool in OTHER_TOOLS}, find_schemas(connection)
+    if alembic is not None:
+        tables.add(alembic.name)
+        schemas = [*schemas, *([alembic.schema] if alembic.schema and alembic.schema not in schemas else [])]
+    return compose(connection, _TABLES, {"tables": sorted(tables), "schemas": schemas, "owner": read_ledger_owner(connection)})
 
 
-def read_other_ledgers(connection: psycopg.Connection, tables: Rows) -> Iterator[OtherLedger]:
+def read_other_ledgers(
+    connection: psycopg.Connection, tables: Rows, alembic: VersionTable | None = None
+) -> Iterator[OtherLedger]:
     """Yield what `find_other_ledgers` does, from the rows of the query for the tables."""
+    path = find_schemas(connection)
     for schema, table, columns, is_usual in sorted(tables, key=lambda row: row[1] != "schema_migrations"):
-        tool = recognise(table, frozenset(columns))
+        tool = _recognise(schema, table, frozenset(columns), alembic, path)
         if tool is not None:
             faults = () if is_usual else list_faults(connection, schema, [table])
             if faults:
                 raise refuse(faults, what=f"record of {tool.name}")
             yield _read_record(connection, tool, schema)
+
+
+def _recognise(
+    schema: str, table: str, columns: frozenset[str], alembic: VersionTable | None, path: Sequence[str]
+) -> OtherTool | None:
+    """Return the tool of a table, unless it is outside of the search_path or another one is known to be Alembic's."""
+    if alembic is not None and alembic.name == table and alembic.schema in ("", schema) and columns >= set(ALEMBIC.columns):
+        return ALEMBIC._replace(table=table)
+    tool = recognise(table, columns) if schema in path else None
+    return None if tool is ALEMBIC and alembic is not None else tool
 
 
 def _read_record(connection: psycopg.Connection, tool: OtherTool, schema: str) -> OtherLedger:

@@ -19,6 +19,7 @@ from tasks.runner.ledger.reading import build_empty, compose_queries
 from tasks.runner.ledger.tables import TABLES
 
 if TYPE_CHECKING:
+    from tasks.runner.ledger.foreign import VersionTable
     from tasks.runner.ledger.layout import Rows
 
 _READING = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -84,15 +85,19 @@ def begin_with(connection: psycopg.Connection, *parts: str) -> list[Rows]:
     return take_results(cursor)
 
 
-def begin_reading(connection: psycopg.Connection, *, limit_s: float = math.inf) -> None:
+def begin_reading(
+    connection: psycopg.Connection, *, limit_s: float = math.inf, version_table: VersionTable | None = None
+) -> None:
     """Begin a READ ONLY transaction with one snapshot, which is not older than the locks on the tables that are read in it.
+
+    `version_table` is that of Alembic, if it is known to have another name or schema than usual.
 
     The tables of other tools are not locked if another session has locked one of them for longer than LOCK_TIMEOUT. `limit_s`
     limits each statement of the transaction, waiting for locks included. The message that begins it also reads the ledger, if a
     probe has found a plain one.
     """
     probed = _take_probe(connection)
-    if probed is not None:
+    if probed is not None and version_table is None:
         tables, layout = probed
         try:
             _begin(connection, tables, layout, limit_s)
@@ -102,7 +107,7 @@ def begin_reading(connection: psycopg.Connection, *, limit_s: float = math.inf) 
         except psycopg.Error:
             # A table was changed since the probe: what it found is not used.
             run_sql(connection, "ROLLBACK")
-    query = _compose_candidates(connection, "%(schemas)s")
+    query = _compose_candidates(connection, "%(schemas)s", version_table)
     _begin(connection, connection.execute(query.encode()).fetchall(), None, limit_s)
 
 
@@ -168,9 +173,10 @@ def _take_layout(connection: psycopg.Connection) -> LedgerLayout | None:
     return LedgerLayout(**layout) if layout else None
 
 
-def _compose_candidates(connection: psycopg.Connection, schemas: str) -> str:
-    tables = sorted({*TABLES, *(tool.table for tool in OTHER_TOOLS)})
-    values = {"tables": tables, "owner": read_ledger_owner(connection)}
+def _compose_candidates(connection: psycopg.Connection, schemas: str, version_table: VersionTable | None = None) -> str:
+    names = {*TABLES, *(tool.table for tool in OTHER_TOOLS), *([version_table.name] if version_table else [])}
+    values = {"tables": sorted(names), "owner": read_ledger_owner(connection)}
     if schemas == "%(schemas)s":
-        values["schemas"] = find_schemas(connection)
+        more = [version_table.schema] if version_table and version_table.schema else []
+        values["schemas"] = [*find_schemas(connection), *more]
     return compose(connection, _CANDIDATES.format(schemas=schemas), values).decode()

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
+from tasks.postgres.other_tools import ALEMBIC
 from tasks.runner.errors import RefusedError
 from tasks.runner.files.checkout import show_path
 from tasks.runner.ledger.creation import create_tables
-from tasks.runner.ledger.foreign import find_other_ledger
+from tasks.runner.ledger.foreign import VersionTable, find_other_ledger
 from tasks.runner.ledger.ownership import read_ledger_owner
 from tasks.runner.ledger.reading import Ledger, read_ledger
 from tasks.runner.ledger.tool_tables import KEPT_NAME
@@ -83,7 +84,8 @@ def _move_away(connection: psycopg.Connection, other: OtherLedger) -> str:
     """Lock the other table, check that it is unchanged, rename it if it has our name, and return the new name."""
     table = sql.Identifier(other.schema, other.tool.table)
     _lock(connection, other, table)
-    if find_other_ledger(connection) != other:
+    alembic = VersionTable(other.tool.table, other.schema) if other.tool.name == ALEMBIC.name else None
+    if find_other_ledger(connection, alembic) != other:
         raise RefusedError(
             f"{other.schema}.{other.tool.table} changed since it was examined",
             hint="Is the other tool still running? Examine the database again when it has ended.",

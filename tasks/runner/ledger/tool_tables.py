@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tasks.catalog import Catalog, Key
-from tasks.postgres.other_tools import is_tool_table
+from tasks.postgres.other_tools import ALEMBIC, is_tool_table
 
 KEPT_NAME = "schema_migrations_old"
 """The name to which the schema_migrations of another tool is renamed, with 2, 3 … appended if it is taken."""
@@ -35,7 +35,9 @@ def _is_tool_table(live: Catalog, table: Key) -> bool:
     if _KEPT.fullmatch(name):
         return True
     order = live.objects.get(Key("column order", table.name), "")
-    return is_tool_table(name, frozenset(_strip(column) for column in order.split(", ")))
+    columns = frozenset(_strip(column) for column in order.split(", "))
+    # env.py may give the version table of Alembic any name.
+    return is_tool_table(name, columns) or columns == frozenset(ALEMBIC.columns)
 
 
 def _strip(name: str) -> str:

@@ -23,6 +23,7 @@ from tasks.runner.events import AdoptionWritten, Event
 from tasks.runner.execution.migration_runner import MigrationRunner
 from tasks.runner.files.checkout import Migrations, read_migrations
 from tasks.runner.identity import read_revision
+from tasks.runner.ledger.alembic import find_version_table
 from tasks.runner.ledger.creation import create_tables
 from tasks.runner.ledger.damage import find_damage
 from tasks.runner.ledger.environment_label import check_environment, record_environment
@@ -99,7 +100,7 @@ def read_state(
     connection: psycopg.Connection, runner: MigrationRunner, migrations: Migrations
 ) -> tuple[Catalog, Ledger, OtherLedger | None]:
     """Return a schema, the ledger under the current names, and another tool's record."""
-    other = find_other_ledger(connection)
+    other = find_other_ledger(connection, find_version_table(migrations.folder))
     ledger = Ledger()
     if other is None or not other.is_in_the_way:
         ledger = read_ledger(connection)

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 import psycopg
 
 from tasks.catalog import Catalog, Key, read_catalog
-from tasks.postgres.other_tools import OTHER_TOOLS
+from tasks.postgres.other_tools import ALEMBIC, OTHER_TOOLS
 from tasks.runner.clock import read_time
 from tasks.runner.database.addresses import describe_connection
 from tasks.runner.events import NOT_COMPARED, CatalogRead, Event, OtherRecord, StoredScript, UnfinishedAttempt
 from tasks.runner.execution.migration_runner import MigrationRunner
+from tasks.runner.ledger.alembic import find_version_table
 from tasks.runner.ledger.elsewhere import find_distant_ledgers
 from tasks.runner.ledger.environment_label import check_environment
 from tasks.runner.ledger.expected_schema import parse_expectation, sum_catalog
@@ -23,9 +24,10 @@ from tasks.runner.ledger.vouching import StoredTexts, Trust, read_stored
 
 def read_schema(runner: MigrationRunner) -> Iterator[Event]:
     """Yield the objects of the database, and the texts that were applied to it, in the order of their history."""
-    with runner.read() as connection:
+    version_table = find_version_table(runner.migrations_dir)
+    with runner.read(version_table=version_table) as connection:
         database = describe_connection(connection)
-        other = find_other_ledger(connection)
+        other = find_other_ledger(connection, version_table)
         ledger = Ledger() if other is not None and other.is_in_the_way else read_ledger(connection, partial=True)
         check_environment(ledger, runner.belonging)
         catalog = read_catalog(connection)
@@ -97,7 +99,11 @@ def _describe_row(row: LedgerRow) -> str:
 
 def build_record(record: OtherRecord | None) -> OtherLedger | None:
     """Return another tool's record from the value of an event; None if there is none, or if the tool is unknown."""
-    tools = [tool for tool in OTHER_TOOLS if record and (tool.name, tool.table) == (record.tool, record.table)]
+    tools = [
+        tool if tool is not ALEMBIC else tool._replace(table=record.table)
+        for tool in OTHER_TOOLS
+        if record and tool.name == record.tool and (tool is ALEMBIC or tool.table == record.table)
+    ]
     if record is None or not tools:
         return None
     rows = tuple(

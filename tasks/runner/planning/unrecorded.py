@@ -12,12 +12,11 @@ from tasks.runner.database.own_connection import find_schemas
 from tasks.runner.errors import FilesError
 from tasks.runner.events import Finding
 from tasks.runner.files.checkout import read_source
+from tasks.runner.ledger.alembic import map_record
 from tasks.runner.ledger.elsewhere import build_distant_ledgers, compose_distant_ledgers
 from tasks.runner.ledger.foreign import compose_tool_tables, read_other_ledgers
-from tasks.runner.ledger.foreign_versions import map_versions
 from tasks.runner.ledger.guard import compose
 from tasks.runner.ledger.layout import fetch_each
-from tasks.runner.ledger.renames import read_renames
 from tasks.runner.parsing.created_tables import list_created_tables
 
 if TYPE_CHECKING:
@@ -76,8 +75,7 @@ def find_unrecorded(connection: psycopg.Connection, migrations: Migrations, foun
         )
         return
     for other in _read_records(connection, found.tool_tables):
-        renames = read_renames(migrations.folder, migrations.checksums)
-        matched = map_versions(other, migrations.checksums, renames).matched
+        matched = map_record(other, migrations)[0].matched
         where = f"{other.schema}.{other.tool.table}"
         if other.is_locked:
             yield Finding(

@@ -1,0 +1,76 @@
+"""The drivers of PostgreSQL in the process of `child.py`: they reach a scratch database, or none; loaded by path, as that is."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+_OFFLINE = "connects to a database, which is not possible while revisions are rendered offline"
+_KEPT_ARGUMENTS = frozenset(
+    {
+        *("autocommit", "prepare_threshold", "context", "row_factory", "cursor_factory", "connection_factory", "options"),
+        *("timeout", "statement_cache_size", "max_cached_statement_lifetime", "server_settings", "connection_class"),
+    }
+)
+"""The arguments of a connection that do not determine its address."""
+
+
+class OfflineError(Exception):
+    """A connection was to be opened while revisions are rendered."""
+
+
+def guard_drivers(conninfo: str, url: str) -> None:
+    """Let every driver connect to the scratch database, whatever address it is given; without one, let none connect."""
+    if importlib.util.find_spec("psycopg"):
+        import psycopg
+
+        kinds: tuple[Any, ...] = (psycopg.Connection, psycopg.AsyncConnection)
+        for kind in kinds:
+            kind.connect = classmethod(redirect(kind.connect.__func__, conninfo))
+        psycopg.connect = psycopg.Connection.connect
+    for name, address in (("psycopg2", conninfo), ("asyncpg", url), ("pg8000", ""), ("pg8000.dbapi", ""), ("pg8000.native", "")):
+        if importlib.util.find_spec(name.partition(".")[0]) is None:
+            continue
+        module = importlib.import_module(name)
+        for attribute in {"connect", "Connection", "create_pool"} & set(vars(module)):
+            value = getattr(module, attribute)
+            if attribute == "connect":
+                setattr(module, attribute, redirect_function(value, address if conninfo else ""))
+            elif attribute == "create_pool" or name == "pg8000.native":
+                setattr(module, attribute, redirect_function(value, ""))
+
+
+def redirect(connect: Callable[..., Any], address: str) -> Callable[..., Any]:
+    """Return a method that connects to an address, or raises OfflineError without one."""
+
+    def run(kind: Any, *_arguments: Any, **named: Any) -> Any:
+        if not address:
+            raise OfflineError(_OFFLINE)
+        return connect(kind, address, **{name: value for name, value in named.items() if name in _KEPT_ARGUMENTS})
+
+    return run
+
+
+def redirect_function(connect: Callable[..., Any], address: str) -> Callable[..., Any]:
+    """Return a function that connects to an address, or raises OfflineError without one."""
+
+    def run(*_arguments: Any, **named: Any) -> Any:
+        if not address:
+            raise OfflineError(_OFFLINE)
+        return connect(address, **{name: value for name, value in named.items() if name in _KEPT_ARGUMENTS})
+
+    return run
+
+
+def substitute_drivers() -> None:
+    """Let psycopg take the place of the drivers that are not installed: the statements are the same."""
+    from sqlalchemy.dialects import registry
+
+    module = "sqlalchemy.dialects.postgresql.psycopg"
+    for name in ("psycopg2", "asyncpg", "pg8000"):
+        if importlib.util.find_spec(name) is None:
+            registry.register(f"postgresql.{name}", module, "dialect_async" if name == "asyncpg" else "dialect")
+    if importlib.util.find_spec("psycopg2") is None:
+        registry.register("postgresql", module, "dialect")

@@ -1,0 +1,236 @@
+"""What the revisions become, and which are refused, by name."""
+
+import sys
+
+import pytest
+
+from tasks.alembic_import.importing import PlannedImport, plan_import
+from tasks.alembic_import.places import find_project
+from tasks.rehearsal.scratch.server import ScratchServer
+from tasks.runner.errors import RefusedError
+from tests.alembic_import.projects import ENV, AlembicFolder
+
+TABLE = 'op.create_table("t", sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.Text))'
+
+
+def plan(alembic: AlembicFolder, scratch: ScratchServer, versions: str = "") -> PlannedImport:
+    return plan_import(find_project(versions, alembic.root), alembic.root / "migrations", scratch, timeout_s=60)
+
+
+def read_up(planned: PlannedImport, revision: str) -> str:
+    """Return the statements of the up file of a revision."""
+    version = planned.mapping.revisions[revision].version
+    return dict(planned.files)[planned.folder / "up" / f"{version}.sql"].partition("\n\n")[2]
+
+
+def read_down(planned: PlannedImport, revision: str) -> str:
+    version = planned.mapping.revisions[revision].version
+    return dict(planned.files)[planned.folder / "down" / f"{version}.sql"].partition("\n\n")[2]
+
+
+EXACT = {
+    "a name with a percent sign": ("op.execute(\"INSERT INTO t (name) VALUES ('100%')\")", "VALUES ('100%');\n"),
+    "an escaped colon": ("op.execute(\"INSERT INTO t (name) VALUES ('a\\\\:b')\")", "VALUES ('a:b');\n"),
+    "several statements in one": ("op.execute(\"SELECT 1; SELECT ';'; \")", "SELECT 1; SELECT ';';\n"),
+    "a function": ("op.execute('CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $$ SELECT 1; $$')", "$$ SELECT 1; $$;\n"),
+    "a comment at the end": ("op.execute('SELECT 1 -- one')\nop.execute('SELECT 2')", "SELECT 1 -- one\n;\n\nSELECT 2;\n"),
+    "only a comment": ("op.execute('-- nothing')\nop.execute('SELECT 2')", "SELECT 2;\n"),
+    "parameters": (
+        "op.get_bind().execute(sa.text('INSERT INTO t (name) VALUES (:a)'), [{'a': \"it's\"}, {'a': None}])",
+        "VALUES ('it''s');\n\nINSERT INTO t (name) VALUES (NULL);\n",
+    ),
+    "untyped rows": (
+        "op.bulk_insert(sa.table('t', sa.column('id'), sa.column('name')), [{'id': 7, 'name': 'x'}])",
+        "VALUES (7, 'x');\n",
+    ),
+    "prints": ("print('DROP TABLE t;')\nop.execute('SELECT 2')", "SELECT 2;\n"),
+    "a tab in a string": ("op.execute(\"INSERT INTO t (name) VALUES ('a\\tb')\")", "VALUES ('a\tb');\n"),
+    "values of an enum that the revision uses": (
+        "op.execute(\"CREATE TYPE mood AS ENUM ('a')\")\nwith op.get_context().autocommit_block():\n"
+        "    op.execute(\"ALTER TYPE mood ADD VALUE 'b'\")\n"
+        "op.execute(\"CREATE TABLE m (mood mood DEFAULT 'b')\")",
+        "-- migrate: no-transaction\n\nBEGIN;\n\nCREATE TYPE mood AS ENUM ('a');\n\nCOMMIT;\n\nALTER TYPE mood ADD VALUE 'b';\n\n"
+        "BEGIN;\n\nCREATE TABLE m (mood mood DEFAULT 'b');\n\nCOMMIT;\n",
+    ),
+    "an index without a transaction": (
+        "with op.get_context().autocommit_block():\n    op.create_index('i', 't', ['name'], postgresql_concurrently=True)",
+        "CREATE INDEX CONCURRENTLY i ON t (name);\n",
+    ),
+}
+
+
+def test_revisions_are_rendered_exactly(alembic: AlembicFolder, scratch: ScratchServer) -> None:
+    alembic.write("a0", TABLE)
+    for number, (upgrade, _) in enumerate(EXACT.values(), 1):
+        alembic.write(f"a{number}", upgrade, "raise NotImplementedError")
+    planned = plan(alembic, scratch)
+    assert planned.plan.unproved == ""
+    for number, (_, statements) in enumerate(EXACT.values(), 1):
+        assert read_up(planned, f"a{number}").endswith(statements)
+    with_tabs = [each.revision for each in planned.plan.revisions if "as spaces" in "".join(each.warnings)]
+    assert with_tabs == [f"a{number}" for number, case in enumerate(EXACT, 1) if "tab" in case.split()]
+
+
+REFUSED = {
+    "asks for rows": ("op.get_bind().execute(sa.text('SELECT 1')).fetchall()", "a2_x.py:19: AttributeError: 'NoneType'"),
+    "inspects": ("sa.inspect(op.get_bind()).get_table_names()", "a2_x.py:19: sqlalchemy.exc.NoInspectionAvailable"),
+    "differs offline": ("op.get_context().as_sql or op.execute('CREATE TABLE u ()')", "- table public.u"),
+    "inserts only online": (
+        "context.is_offline_mode() or op.execute(\"INSERT INTO t (name) VALUES ('x')\")",
+        "rows of public.t: 1 by Alembic, 0 by the file",
+    ),
+    "writes other rows": (
+        "op.execute(f\"INSERT INTO t (name) VALUES ('{context.is_offline_mode()}')\")",
+        "column name of public.t: 1 of 1 values are others",
+    ),
+    "mixes rows": (
+        "a, b = 'xy' if context.is_offline_mode() else 'yx'\nop.execute(f\"INSERT INTO t VALUES (1, '{a}'), (2, '{b}')\")",
+        "rows of public.t: the same values are in other rows",
+    ),
+    "connects": (
+        "sa.create_engine('postgresql://me@db.example/prod').connect()",
+        "connects to a database, which is not possible",
+    ),
+    "has a fault": ("op.execute('SELECT nothing')", "fails on scratch"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_revision_that_cannot_be_rendered_is_named_and_nothing_is_written(
+    alembic: AlembicFolder, scratch: ScratchServer, case: str
+) -> None:
+    alembic.write("a1", TABLE)
+    alembic.write("a2", REFUSED[case][0])
+    with pytest.raises(RefusedError) as raised:
+        plan(alembic, scratch)
+    assert "a2 (alembic/versions/a2_x.py)" in raised.value.message
+    assert REFUSED[case][1] in raised.value.message
+    assert not (alembic.root / "migrations").exists()
+
+
+DOWNS = {
+    "raise NotImplementedError": "-- migrate: irreversible its downgrade raises NotImplementedError\n",
+    "raise RuntimeError('the rows\\nare gone')": "-- migrate: irreversible the rows are gone\n",
+    "pass": "-- migrate: irreversible the downgrade of the revision has no operations\n",
+    "op.drop_table('t3')": "DROP TABLE t3;\n",
+    "op.get_bind().execute(sa.text('SELECT 1')).fetchall()": "-- migrate: irreversible its downgrade cannot be rendered offline: "
+    "AttributeError: 'NoneType' object has no attribute 'fetchall'\n",
+    "op.drop_table('u')": "DROP TABLE u;\n",
+}
+
+
+def test_a_downgrade_is_written_or_the_reason_why_there_is_none(alembic: AlembicFolder, scratch: ScratchServer) -> None:
+    for number, downgrade in enumerate(DOWNS):
+        alembic.write(f"a{number}", f"op.create_table('t{number}', sa.Column('id', sa.Integer))", downgrade)
+    planned = plan(alembic, scratch)
+    assert [read_down(planned, f"a{number}") for number in range(len(DOWNS))] == list(DOWNS.values())
+    warned = {each.revision: each.warnings for each in planned.plan.revisions if each.warnings}
+    assert warned.keys() == {"a4", "a5"}
+    assert "fails with Alembic too" in warned["a5"][0]
+
+
+def test_an_env_that_fails_is_named_with_the_last_line_of_its_traceback(alembic: AlembicFolder, scratch: ScratchServer) -> None:
+    alembic.write("a1", TABLE)
+    alembic.set_up(env=ENV + "\nraise LookupError('no settings')\n")
+    with pytest.raises(RefusedError, match=r"alembic/env.py:\d+: LookupError: no settings"):
+        plan(alembic, scratch)
+
+
+def test_without_alembic_the_message_names_what_to_install(
+    alembic: AlembicFolder, scratch: ScratchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alembic.write("a1", TABLE)
+    monkeypatch.setattr(sys, "executable", getattr(sys, "_base_executable"))  # noqa: B009
+    with pytest.raises(RefusedError) as raised:
+        plan(alembic, scratch)
+    assert "pip install alembic" in raised.value.hint
+
+
+FAULTS = {
+    "an unknown revision before": ({"down": "nowhere"}, "nowhere"),
+    "a circle": ({"down": "a2"}, "loop is detected"),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_a_graph_with_a_fault_is_refused(alembic: AlembicFolder, scratch: ScratchServer, case: str) -> None:
+    alembic.write("a1", TABLE)
+    alembic.write("a2", **FAULTS[case][0])
+    with pytest.raises(RefusedError) as raised:
+        plan(alembic, scratch)
+    assert FAULTS[case][1] in raised.value.message
+
+
+def test_a_revision_that_is_there_twice_is_refused(alembic: AlembicFolder, scratch: ScratchServer) -> None:
+    path = alembic.write("a1", TABLE)
+    path.with_name("copy.py").write_text(path.read_text())
+    with pytest.raises(RefusedError, match="Revision a1 is present more than once"):
+        plan(alembic, scratch)
+
+
+@pytest.mark.parametrize("text", [b"name = '\xe9'\n", b"def upgrade(:\n"])
+def test_a_revision_that_is_no_python_is_named(alembic: AlembicFolder, scratch: ScratchServer, text: bytes) -> None:
+    path = alembic.write("a1", TABLE)
+    path.write_bytes(path.read_bytes() + text)
+    with pytest.raises(RefusedError) as raised:
+        plan(alembic, scratch)
+    assert "alembic/versions/a1_x.py:" in raised.value.message
+    assert "SyntaxError" in raised.value.message
+
+
+def test_no_database_is_reached_while_revisions_are_rendered(alembic: AlembicFolder, scratch: ScratchServer) -> None:
+    alembic.write("a1", TABLE)
+    alembic.set_up(env="import psycopg\npsycopg.connect('postgresql://me@db.example/prod')\n" + ENV)
+    with pytest.raises(RefusedError, match=r"alembic/env.py:2: \S*OfflineError: connects to a database"):
+        plan(alembic, scratch)
+
+
+def test_values_that_differ_at_each_run_are_named_and_not_compared(alembic: AlembicFolder, scratch: ScratchServer) -> None:
+    alembic.write("a1", "op.execute('CREATE TABLE t (id uuid, at timestamptz DEFAULT clock_timestamp(), name text)')")
+    alembic.write("a2", "import uuid\nop.execute(f\"INSERT INTO t (id, name) VALUES ('{uuid.uuid4()}', 'x')\")")
+    planned = plan(alembic, scratch)
+    assert planned.plan.unproved == ""
+    assert "public.t.at, public.t.id" in planned.plan.revisions[1].warnings[0]
+
+
+ASYNC = """
+from alembic import context
+
+URL = "postgresql+asyncpg://me:secret@db.example/prod"
+
+def online():
+    import asyncpg
+
+if context.is_offline_mode():
+    context.configure(url=URL, literal_binds=True)
+    with context.begin_transaction():
+        context.execute("SET search_path TO app, public")
+        context.run_migrations()
+else:
+    online()
+"""
+
+
+def test_an_env_without_its_driver_is_proved_by_its_part_for_offline_mode(alembic: AlembicFolder, scratch: ScratchServer) -> None:
+    alembic.set_up(env=ASYNC)
+    alembic.write("a1", "op.execute('CREATE SCHEMA app')\n" + TABLE, "op.drop_table('t')\nop.execute('DROP SCHEMA app')")
+    alembic.write("a2", "pass")
+    planned = plan(alembic, scratch)
+    assert planned.plan.unproved == ""
+    assert read_up(planned, "a1").startswith("SET search_path TO app, public;\n\nCREATE SCHEMA app;\n")
+    assert planned.mapping.revisions["a2"].version == ""
+
+
+def test_the_project_is_found_by_its_configuration_or_by_its_folders(alembic: AlembicFolder, scratch: ScratchServer) -> None:
+    alembic.write("a1", TABLE)
+    other = alembic.root / "more" / "other"
+    other.mkdir(parents=True)
+    (alembic.root / "alembic.ini").unlink()
+    folders = '["%(here)s/alembic/versions", "%(here)s/more/other"]'
+    text = f'[tool.alembic]\nscript_location = "%(here)s/alembic"\nversion_locations = {folders}\n'
+    (alembic.root / "pyproject.toml").write_text(text)
+    path = alembic.write("b1", "op.create_table('u', sa.Column('id', sa.Integer))", down=None)
+    path.rename(other / path.name)
+    assert len(plan(alembic, scratch).files) == 4
+    assert len(plan(alembic, scratch, "alembic/versions").files) == 4
+    assert len(plan(alembic, scratch, "more/other").files) == 4
