@@ -13,6 +13,7 @@ from tasks.catalog import Catalog, Key
 from tasks.generation.narrowing import explain_narrowing
 from tasks.rehearsal.sql_diff.generators import keeps_last_value
 from tasks.rehearsal.sql_diff.names import split_list
+from tasks.rehearsal.sql_diff.recreating import find_recreated
 from tasks.rehearsal.sql_diff.renames import LABEL, list_names, name_identity_sequence
 from tasks.rehearsal.sql_diff.shapes import Column, parse_column, parse_table, split_sequence
 from tasks.runner.errors import RefusedError
@@ -68,8 +69,11 @@ def _show_rename(lost: Key, before: Catalog, after: Catalog) -> str:
 
 
 def _find_tables(before: Catalog, after: Catalog) -> Iterator[tuple[Key, str]]:
+    recreated = find_recreated(before, after)
     for key, definition in before.of_kind("table"):
-        if key not in after.objects:
+        if key.name in recreated:
+            yield key, f"drops table {_name(key)} with its rows and creates it again, because its partitioning or storage changes"
+        elif key not in after.objects:
             table = parse_table(definition)
             part = f"partition {_name(key)} of {table.partition_of}" if table and table.partition_of else f"table {_name(key)}"
             yield key, f"drops {part} with its rows"

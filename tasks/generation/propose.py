@@ -22,6 +22,7 @@ from tasks.rehearsal.replay.left_out import exclude_left_out
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff import Pair, write_pair
 from tasks.rehearsal.sql_diff.answers import Renaming, settle_renames
+from tasks.rehearsal.sql_diff.lineage import read_lineage
 from tasks.rehearsal.sql_diff.names import last_part
 from tasks.rehearsal.sql_diff.reasons import explain
 from tasks.rehearsal.sql_diff.renames import ObjectRename
@@ -53,11 +54,11 @@ def propose(
     losses = find_losses(renaming.renamed, wanted.catalog)
     if losses and not options.allow_loss:
         raise refuse_losses(losses, renaming.renamed, wanted.catalog, again=options.allowing)
-    pair = write_pair(state.catalog, wanted.catalog, name=description, heading="", renaming=renaming)
+    pair = write_pair(state.catalog, wanted.catalog, name=description, heading="", renaming=renaming, recreate=True)
     refuse_by_hand(pair)
     draft = _Draft(server, tuple(base), _choose_version(base, description), wanted.catalog, renaming, options.timeout_s)
     files, risks, rows = draft.make(pair)
-    refuse_unexpected(rows.lost, losses)
+    refuse_unexpected(rows.lost, losses, renaming.renamed)
     proposal = MigrationProposal(
         goal.label,
         found.without({COLUMN_ORDER}),
@@ -207,9 +208,16 @@ def _show(change: Change) -> str:
     return f"{change.word} {change.key}"
 
 
-def refuse_unexpected(lost: Sequence[str], losses: Sequence[SchemaLoss]) -> None:
+def refuse_unexpected(lost: Sequence[str], losses: Sequence[SchemaLoss], before: Catalog) -> None:
     """Raise RefusedError if rows or values were lost on scratch, after up and down, that no known loss is about."""
-    names = {last_part(name).strip('"') for loss in losses for name in (loss.key.name, loss.key.parent) if name}
+    lineage = read_lineage(before)
+    tables = (name for loss in losses for name in (loss.key.name, loss.key.parent) if name)
+    # The rows of a partition are rows of its parents too, and those of a table that is dropped are those of its partitions.
+    names = {
+        last_part(name).strip('"')
+        for table in tables
+        for name in (table, *lineage.list_ancestors(table), *lineage.list_descendants(table))
+    }
     unexpected = [line for line in lost if not any(name in line for name in names)]
     if unexpected:
         raise UnprovedError("up followed by down loses rows or values:\n" + "\n".join(f"  {line}" for line in unexpected))

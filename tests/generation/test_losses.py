@@ -19,6 +19,11 @@ CASES = {
     "a table in a schema": ("CREATE SCHEMA s; CREATE TABLE s.t ()", "DROP SCHEMA s CASCADE", ["drops table s.t with its rows"]),
     "a partition": (PARTS, "DROP TABLE p1", ["drops partition p1 of public.p with its rows"]),
     "a partitioned table": (PARTS, "DROP TABLE p", ["drops table p with its rows"]),
+    "another partition key": (
+        PARTS,
+        "DROP TABLE p; CREATE TABLE p (id int, x text) PARTITION BY HASH (id)",
+        ["drops table p with its rows and creates it again, because its partitioning or storage changes"],
+    ),
     "a detached partition": (PARTS, "ALTER TABLE p DETACH PARTITION p1", []),
     "a column": ("CREATE TABLE t (id int, x text)", "ALTER TABLE t DROP x", ["drops column t.x with its values"]),
     "a column of partitions": (PARTS, "ALTER TABLE p DROP x", ["drops column p.x with its values"]),

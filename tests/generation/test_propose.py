@@ -113,11 +113,16 @@ CHANGES = {
 }
 REFUSED = {
     "a loss": (USERS, "CREATE TABLE users (id int PRIMARY KEY);", "drops column users.email with its values"),
-    "what may be a rename": (USERS, USERS.replace("email", "e_mail"), "column email of public.users is gone"),
-    "what no statement changes": (
+    "a table that is created again": (
         "CREATE TABLE t (a int);",
         "CREATE TABLE t (a int) PARTITION BY LIST (a);",
-        "a table cannot become partitioned",
+        "drops table t with its rows and creates it again",
+    ),
+    "what may be a rename": (USERS, USERS.replace("email", "e_mail"), "column email of public.users is gone"),
+    "what no statement changes": (
+        "CREATE TYPE r AS (a int);",
+        "CREATE TYPE r AS (a int);\nCREATE TABLE t OF r;",
+        "a table of a composite type (OF) is not written",
     ),
     "a file that does not load": (USERS, "CREATE TABLE t (\n  a nothing);", 'type "nothing" does not exist'),
     "a command of psql": (USERS, f"{USERS}\n\\connect other\n", r"\connect is a command of psql"),

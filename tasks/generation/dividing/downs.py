@@ -25,7 +25,7 @@ def write_irreversible(reason: str) -> str:
 
 def derive_down(before: Catalog, after: Catalog) -> str:
     """Return the statements from the schema after a file to that before it, or the directive that it is irreversible."""
-    undone = write_sql(*_narrow(after, before))
+    undone = write_sql(*_narrow(after, before), recreate=True)
     left = [change for change in undone.by_hand if change.key.kind != COLUMN_ORDER]
     if left:
         return write_irreversible("; ".join(f"{change.key}: {explain(change)}" for change in left))

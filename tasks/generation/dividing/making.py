@@ -73,7 +73,7 @@ class Making:
         reached = composer.read_catalog()
         if _is_same(reached, self.wanted):
             return drafts
-        rest = write_sql(reached, self.wanted)
+        rest = write_sql(reached, self.wanted, recreate=True)
         if not rest.statements or any(_LOSS in each for each in rest.statements):
             return None
         composer.add(FileDraft("complete the change", rest.write(), "", drafts[-1].after_deploy))
@@ -119,7 +119,7 @@ def _undo(rehearsal: Rehearsal, draft: FileDraft, before: Catalog, after: Catalo
     reached = rehearsal.read_catalog()
     if _is_same(reached, before):
         return draft
-    rest = write_sql(reached, before).write()
+    rest = write_sql(reached, before, recreate=True).write()
     rehearsal.run(RehearsedMigration(f"{name} (rest)", rest), "up")
     return replace(draft, down=f"{draft.down.rstrip()}\n\n{rest}")
 

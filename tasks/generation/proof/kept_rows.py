@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tasks.catalog import Catalog, Key
 from tasks.postgres.quoting import quote_identifier
 from tasks.rehearsal.rows.contents import Contents
+from tasks.rehearsal.sql_diff.recreating import find_recreated
 from tasks.rehearsal.sql_diff.renames import ObjectRename
 from tasks.rehearsal.sql_diff.shapes import Table, parse_column, parse_table
 
@@ -17,9 +18,10 @@ Rows = Mapping[str, Contents]
 def find_changed(expected: Rows, found: Rows, before: Catalog, after: Catalog, renames: Sequence[ObjectRename]) -> str:
     """Return which table lost rows, or which column has other values though its type is the same; empty if none has.
 
-    `expected` has the old names, and `before` the new ones.
+    `expected` has the old names, and `before` the new ones. Not compared are tables that are dropped and created again, and those
+    that lose or get partitions or children, whose rows they include.
     """
-    reshaped = _find_reshaped(before, after)
+    reshaped = _find_reshaped(before, after) | find_recreated(before, after)
     for old, rows in expected.items():
         table = rename_table(old, renames)
         now = found.get(table)

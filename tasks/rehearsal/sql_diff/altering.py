@@ -167,7 +167,7 @@ def _alter_row_security(key: Key, before: str, after: str) -> list[str]:
 def _alter_index(key: Key, before: str, after: str) -> list[str] | None:
     """Return the statements that change the settings and statistics targets, which do not require to build the index again."""
     (old, _, was), (new, _, now) = (definition.partition(";\nALTER INDEX ") for definition in (before, after))
-    statements = [f"ALTER INDEX {key.name} {action}" for action in _change_settings(*map(_list_settings, (old, new)))]
+    statements = [f"ALTER INDEX {key.name} {action}" for action in _list_changes(*map(_list_settings, (old, new)))]
     partitioned = " ON ONLY " in new
     if _SETTINGS.sub("", old) != _SETTINGS.sub("", new) or (partitioned and statements):
         return None
@@ -177,9 +177,17 @@ def _alter_index(key: Key, before: str, after: str) -> list[str] | None:
     return statements + [f"ALTER INDEX {key.name} ALTER COLUMN {number} SET STATISTICS {targets[number]}" for number in changed]
 
 
-def _list_settings(definition: str) -> set[str]:
+def _list_changes(old: list[str], new: list[str]) -> list[str]:
+    """Return the actions that change settings; all are set, because a definition has them in the order in which they were."""
+    gone = {setting.partition("=")[0] for setting in old} - {setting.partition("=")[0] for setting in new}
+    actions = [f"RESET ({', '.join(sorted(gone))})"] if gone else []
+    kept = [setting for setting in old if setting.partition("=")[0] not in gone]
+    return actions + ([f"SET ({', '.join(new)})"] if kept != new else [])
+
+
+def _list_settings(definition: str) -> list[str]:
     match = _SETTINGS.search(definition)
-    return set(split_list(match["settings"])) if match else set()
+    return split_list(match["settings"]) if match else []
 
 
 _ALTER: dict[str, Callable[[Key, str, str], list[str] | None]] = {

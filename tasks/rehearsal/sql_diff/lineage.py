@@ -94,7 +94,7 @@ class Family:
 
 def relate(before: Catalog, after: Catalog) -> Family:
     """Return the lineages of two schemas, and which links of tables in both stay."""
-    old, new = _read_lineage(before), _read_lineage(after)
+    old, new = read_lineage(before), read_lineage(after)
     kept: dict[str, tuple[str, ...]] = {}
     unmarked: set[Key] = set()
     for table in sorted(old.parents.keys() & new.parents.keys()):
@@ -245,7 +245,8 @@ def _list_gaining(table: str, links: tuple[str, ...], old: Lineage, new: Lineage
     return gaining, staying
 
 
-def _read_lineage(catalog: Catalog) -> Lineage:
+def read_lineage(catalog: Catalog) -> Lineage:
+    """Return the lineage of a schema."""
     parents: dict[str, tuple[str, ...]] = {}
     partitions: dict[str, str] = {}
     for key, definition in catalog.of_kind("table"):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tasks.catalog import COLUMN_ORDER, Catalog, Key
 from tasks.rehearsal.sql_diff.dependencies import Schema
-from tasks.rehearsal.sql_diff.lineage import Lineage, relate
+from tasks.rehearsal.sql_diff.lineage import Lineage, read_lineage
 from tasks.rehearsal.sql_diff.shapes import DEFAULT, OWNED, expand, parse_column, parse_table
 
 _ROWS = frozenset({"table", "foreign table", "column"})
@@ -22,7 +22,7 @@ def find_recreated(before: Catalog, after: Catalog) -> frozenset[str]:
         if old is not None and new is not None and Key("table", name) in after.objects
         if old.fixed != new.fixed and old.type is None and new.type is None
     }
-    return frozenset(differing - _list_relatives(relate(before, after).old) - _list_relatives(relate(before, after).new))
+    return frozenset(differing - _list_relatives(read_lineage(before)) - _list_relatives(read_lineage(after)))
 
 
 def clear(before: Catalog, after: Catalog) -> Catalog | None:
@@ -33,7 +33,7 @@ def clear(before: Catalog, after: Catalog) -> Catalog | None:
     tables = find_recreated(before, after)
     if not tables:
         return None
-    lineage = relate(before, before).old
+    lineage = read_lineage(before)
     gone = tables.union(*(lineage.list_descendants(table) for table in tables))
     objects = expand(before)
     removed = _find_dependents(objects, gone, lineage)

@@ -1218,3 +1218,14 @@ CREATE TABLE t (a span, b spans);
 -- pair: a comment on the schema public
 -- change:
 COMMENT ON SCHEMA public IS 'of the application';
+
+-- pair: settings of an index in another order
+CREATE TABLE t (a text);
+CREATE INDEX i ON t (a) WITH (fillfactor = 70, deduplicate_items = on);
+CREATE INDEX j ON t (a) WITH (fillfactor = 70);
+CREATE INDEX k ON t (a) WITH (deduplicate_items = on, fillfactor = 70);
+-- new:
+CREATE TABLE t (a text);
+CREATE INDEX i ON t (a) WITH (deduplicate_items = on, fillfactor = 70);
+CREATE INDEX j ON t (a) WITH (fillfactor = 80, deduplicate_items = off);
+CREATE INDEX k ON t (a) WITH (fillfactor = 80);
