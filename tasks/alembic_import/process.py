@@ -21,7 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 from tasks.alembic_import.places import AlembicProject
 from tasks.runner.errors import RefusedError
 from tasks.runner.files.checkout import show_path
-from tasks.runner.redaction import redact
+from tasks.runner.redaction import redact, redact_child_text
 
 _CHILD = Path(__file__).with_name("child.py")
 _STATE = "Nothing was written."
@@ -144,19 +144,23 @@ class AlembicProcess:
         self._process.wait()
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        return redact(lines[-1], self._conninfo) if lines else f"exit code {self._process.returncode}"
+        return _redact(lines[-1], self._conninfo) if lines else f"exit code {self._process.returncode}"
 
 
 def read_fault(error: Mapping[str, Any], conninfo: str = "") -> AlembicFault:
     """Return an error from an answer."""
     return AlembicFault(
-        redact(error["message"], conninfo),
+        _redact(error["message"], conninfo),
         error.get("file", ""),
         error.get("line", 0),
         error.get("kind", ""),
-        error.get("text", ""),
+        _redact(error.get("text", ""), conninfo),
         error.get("raised", False),
     )
+
+
+def _redact(text: str, conninfo: str) -> str:
+    return redact(redact_child_text(text, os.environ), conninfo)
 
 
 def replace_urls(environ: Mapping[str, str], url: str) -> dict[str, str]:

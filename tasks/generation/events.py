@@ -23,12 +23,13 @@ class MigrationProposed(Event):
     left_out: Difference = field(default_factory=Difference)
     """What differs, and is not changed because the source cannot express it."""
     orders: tuple[str, ...] = ()
-    """The tables whose columns stay in another order, which no statement changes."""
+    """The tables whose columns get another order than there, because no statement changes it."""
     renames: tuple[str, ...] = ()
+    """What gets another name; the other changes are those after the renames."""
     losses: tuple[str, ...] = ()
     """What loses rows or values, which was allowed."""
     risks: tuple[str, ...] = ()
-    """The findings of db.lint for which no safe form is known."""
+    """The findings of db.lint for which no safe form is known: each with its rule, and the statement in a second line."""
     conditions: tuple[str, ...] = ()
     """Where the files fail because of rows: each with the direction and the message of the server."""
     tables: int = 0
@@ -41,11 +42,19 @@ class MigrationProposed(Event):
     """The statements that scratch left out because their extension is excluded: what they make is not compared."""
 
 
-@event("migration_created")
 @dataclass(frozen=True, slots=True)
-class MigrationCreated(Event):
+class CreatedMigration:
     """The files of a migration that were created."""
 
     version: str
     paths: tuple[str, ...]
+    after_deploy: bool = False
+
+
+@event("migrations_created")
+@dataclass(frozen=True, slots=True)
+class MigrationsCreated(Event):
+    """The migrations that were created, in their order."""
+
+    migrations: tuple[CreatedMigration, ...]
     notes: tuple[str, ...] = ()

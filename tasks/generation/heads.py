@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
+
+from tasks.catalog import Change
+from tasks.rehearsal.sql_diff.names import split_list
 
 _WIDTH = 118
 _DESCRIPTION = "-- Description:"
@@ -34,7 +38,22 @@ def write_irreversible(reason: str) -> str:
     return f"-- migrate: irreversible {' '.join(reason.split())}\n"
 
 
+def describe_order(change: Change) -> str:
+    """Return the order that the columns of a table have instead of the wanted one, for example `t: new ones come last (a)`."""
+    before, after = (split_list(text or "") for text in (change.before, change.after))
+    kept = [name for name in before if name in after]
+    new = [name for name in after if name not in before]
+    is_kept = kept == [name for name in after if name in before]
+    order = f"new ones come last ({', '.join(new)})" if new and is_kept else f"it is {', '.join([*kept, *new])}"
+    return f"{change.key.name}: {order}"
+
+
 def _comment(line: str) -> str:
     if line.startswith("--"):
         return f"{line}\n"
-    return f"-- {line}".rstrip() + "\n"
+    indent = " " * (len(line) - len(line.lstrip()))
+    lines = textwrap.wrap(
+        line.strip(), _WIDTH, initial_indent=f"-- {indent}", subsequent_indent=f"-- {indent}  ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return "".join(f"{each}\n" for each in lines or ["--"])

@@ -62,10 +62,15 @@ def refuse_losses(losses: Sequence[SchemaLoss], before: Catalog, after: Catalog,
 def _show_rename(lost: Key, before: Catalog, after: Catalog) -> str:
     """Return the flag that renames an object to the first that was added in its place, or an empty text."""
     added = (key for key in after.objects if key not in before.objects and (key.kind, key.parent) == (lost.kind, lost.parent))
-    new = next(added, None)
+    new = next((key for key in added if _find_type(key, after) == _find_type(lost, before)), None)
     if new is None or lost in after.objects:
         return ""
     return f"--rename '{list_names(lost)[0]}={new.name if new.parent else list_names(new)[0]}'"
+
+
+def _find_type(key: Key, catalog: Catalog) -> str:
+    """Return the type of a column; empty for other objects."""
+    return parse_column(catalog.objects.get(key, ""))[0].type if key.kind == "column" else ""
 
 
 def _find_tables(before: Catalog, after: Catalog) -> Iterator[tuple[Key, str]]:

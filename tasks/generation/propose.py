@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from tasks.catalog import COLUMN_ORDER, Catalog, Change, Difference, compare, divide
 from tasks.generation.goal import Goal, WantedSchema
-from tasks.generation.heads import complete, write_head, write_irreversible
+from tasks.generation.heads import complete, describe_order, write_head, write_irreversible
 from tasks.generation.losses import SchemaLoss, find_losses, refuse_losses
 from tasks.generation.proof.proving import ProofPlan, UnprovedError, prove, show_failure
 from tasks.generation.proposal import MigrationProposal, ProposalOptions, ProposedFile, RowProof
@@ -16,6 +16,7 @@ from tasks.generation.safe import Risk, keep_whole, make_safe
 from tasks.generation.sources.excluding import exclude_tables, find_tables
 from tasks.generation.states import UNWRITTEN, SchemaState, read_schema_state
 from tasks.lint.model import SafeFile
+from tasks.postgres.masking import mask_secrets
 from tasks.rehearsal.errors import ScratchError
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.left_out import exclude_left_out
@@ -61,9 +62,9 @@ def propose(
     refuse_unexpected(rows.lost, losses, renaming.renamed)
     proposal = MigrationProposal(
         goal.label,
-        found.without({COLUMN_ORDER}),
+        compare(renaming.renamed, wanted.catalog).without({COLUMN_ORDER}),
         left_out=wanted.left_out,
-        orders=tuple(_show(change) for change in pair.written.by_hand if change.key.kind == COLUMN_ORDER),
+        orders=tuple(describe_order(change) for change in pair.written.by_hand if change.key.kind == COLUMN_ORDER),
         renames=renaming.renames,
         losses=tuple(loss.sentence for loss in losses),
         risks=risks,
@@ -138,7 +139,8 @@ class _Draft:
         except UnprovedError as error:
             if files[0].up == proposed.up and files[0].down == proposed.down:
                 raise
-            reason = f"not divided into safe files, because these are not proved: {error.problem}"
+            problem = error.problem.partition("\n")[0].removesuffix(":").removesuffix(" (- expected, + found)")
+            reason = f"all statements are in one file, because the safe files in place of it are not proved: {problem}"
         safe = keep_whole(self.server, self.base, proposed, timeout_s=self.timeout_s)
         files = tuple(self._name(safe.files))
         return files, (reason, *map(_show_risk, safe.risks)), self.prove(files)
@@ -161,8 +163,7 @@ class _Draft:
 
 
 def _show_risk(risk: Risk) -> str:
-    statement = risk.statement.partition("\n")[0]
-    return f"{risk.rule}: {statement}\n{risk.reason}"
+    return f"{risk.reason} ({risk.rule})\n{' '.join(mask_secrets(risk.statement).split())}"
 
 
 def _rehearse(file: ProposedFile) -> RehearsedMigration:
@@ -181,7 +182,7 @@ def _complete(proposal: MigrationProposal, files: Sequence[ProposedFile]) -> tup
     """Return the files with their comments: the first one has those on the whole migration."""
     notes = (
         ("It loses rows or values, which was allowed:", proposal.losses),
-        ("Not changed, because no statement changes it:", proposal.orders),
+        ("No statement changes the order of columns:", proposal.orders),
         ("It fails on tables with such rows:", proposal.rows.conditions),
     )
     made = []

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from tasks.catalog import Difference, mask_difference
-from tasks.generation.events import MigrationCreated, MigrationProposed
+from tasks.generation.dividing.texts import AFTER_DEPLOY
+from tasks.generation.events import CreatedMigration, MigrationProposed, MigrationsCreated
 from tasks.generation.heads import name_file
 from tasks.generation.proposal import MigrationProposal, ProposedFile
 from tasks.rehearsal.sql_diff.renames import ObjectRename
@@ -37,15 +38,18 @@ def describe(proposal: MigrationProposal, versions: int) -> MigrationProposed:
     )
 
 
-def create_files(proposal: MigrationProposal, folder: Path) -> tuple[MigrationCreated, ...]:
+def create_files(proposal: MigrationProposal, folder: Path) -> Iterator[MigrationsCreated]:
     """Create the files of a proposal, dated now in its order; raises RunnerError if they cannot be created."""
     drafts = [Draft(file.description, _compose(file)) for file in proposal.files]
     if not drafts:
-        return ()
-    return tuple(
-        MigrationCreated(made.version, tuple(show_path(path) for path in (made.up, made.down) if path is not None), made.notes)
-        for made in create_migrations(folder, drafts, now=datetime.now(UTC))
+        return
+    created = create_migrations(folder, drafts, now=datetime.now(UTC))
+    migrations = (
+        CreatedMigration(made.version, tuple(show_path(path) for path in (made.up, made.down) if path is not None), after_deploy)
+        for made, after_deploy in zip(created, (AFTER_DEPLOY in file.up for file in proposal.files), strict=True)
     )
+    notes = dict.fromkeys(note for made in created for note in made.notes)
+    yield MigrationsCreated(tuple(migrations), tuple(notes))
 
 
 def _compose(file: ProposedFile) -> Callable[[str], MigrationText]:
@@ -57,4 +61,4 @@ def _write(file: ProposedFile, version: str) -> MigrationText:
 
 
 def _show_rename(rename: ObjectRename) -> str:
-    return f"{rename.old} → {rename.new.name}"
+    return f"{rename.old} is now {rename.new.name}"

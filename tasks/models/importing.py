@@ -16,6 +16,7 @@ from typing import Any
 
 from tasks.models.import_errors import describe_end, describe_fault, describe_timeout
 from tasks.models.references import TableName
+from tasks.runner.redaction import redact_child_text
 
 _WORKER = Path(__file__).with_name("worker.py")
 TIME_LIMIT_S = 60.0
@@ -96,7 +97,7 @@ def import_models(
             raise describe_end(references, code, output)
         found = json.loads(answer.read_text(encoding="utf-8"))
     if "error" in found:
-        raise describe_fault(found, output)
+        raise describe_fault({name: _redact(value) for name, value in found.items()}, output)
     return _read_answer(tuple(references), found)
 
 
@@ -137,7 +138,11 @@ def _start(answer: Path, output: int) -> Iterator[subprocess.Popen[bytes]]:
 def _read_output(path: Path) -> str:
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - _MOST_OUTPUT))
-        return stream.read().decode(errors="replace").strip()
+        return redact_child_text(stream.read().decode(errors="replace").strip(), os.environ)
+
+
+def _redact(value: Any) -> Any:
+    return redact_child_text(value, os.environ) if isinstance(value, str) else value
 
 
 def _read_answer(references: tuple[str, ...], found: dict[str, Any]) -> Models:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from pathlib import PurePath
 
 from tasks.catalog import Difference, show_difference
-from tasks.console.cells import clean
+from tasks.console.cells import clean, clean_lines
 from tasks.console.formatters import register_formatters
 from tasks.console.lines import INDENT, Line, Role, Style, count, hang
-from tasks.generation.events import MigrationCreated, MigrationProposed
+from tasks.generation.events import CreatedMigration, MigrationProposed, MigrationsCreated
 from tasks.report.schema_changes import format_change
 
 _MOST_NAMED = 5
@@ -17,28 +18,36 @@ _MOST_NAMED = 5
 
 def register_messages() -> None:
     """Register the formatters for the events of generated migrations."""
-    register_formatters({MigrationProposed: _format_proposed, MigrationCreated: _format_created})
+    register_formatters({MigrationProposed: _format_proposed, MigrationsCreated: _format_created})
 
 
 def _format_proposed(event: MigrationProposed, _style: Style) -> list[Line]:
     source = clean(event.source)
     lines = [Line(f"Compared {source} with a replay of {count(event.versions, 'migration')}.", "dim")]
     lines += _list("⚠️  not checked: ", event.unchecked, "warn")
-    if not event.changes:
+    if not event.files:
         lines.append(Line(f"✅ Nothing differs: the migrations make {source}. No file was written.", "good"))
-        return [*lines, *format_left_out(event.left_out), *_list(f"{INDENT}not changed: ", event.orders, "dim")]
-    number = count(len(event.changes.changes), "difference")
-    lines.append(Line(f"{number} from the migrations (+ wanted, - now)", "plain"))
+        return [*lines, *format_left_out(event.left_out)]
+    number = count(len(event.changes.changes) + len(event.renames), "difference")
+    lines.append(Line(f"{number} (+ wanted, - in the migrations)", "plain"))
+    lines += _list(f"{INDENT}> ", event.renames, "warn")
     lines += [format_change(text) for text in show_difference(event.changes)]
     lines += format_left_out(event.left_out)
-    lines += _list(f"{INDENT}renamed: ", event.renames, "plain")
-    lines += _list(f"{INDENT}not changed: ", event.orders, "dim")
+    lines += _list(f"{INDENT}Order of columns in ", event.orders, "dim")
     lines += _list("⚠️  loses data: ", event.losses, "warn")
-    lines += _list("⚠️  risk: ", event.risks, "warn")
+    lines += [line for text in event.risks for line in _format_risk(text)]
     lines += _list("⚠️  fails on such rows: ", event.conditions, "warn")
     lines += _list("⚠️  cannot be rolled back: ", event.irreversible, "warn")
     lines += _list("⚠️  without rows on scratch: ", event.unfilled, "warn")
     return [*lines, *_format_proof(event)]
+
+
+def _format_risk(text: str) -> Iterator[Line]:
+    """Yield what a statement does, and the statement, of which a terminal shows what fits into one line."""
+    reason, *statement = clean_lines(text)
+    yield Line(f"⚠️  risk: {reason}", "warn")
+    for line in statement:
+        yield Line(f"{INDENT * 2}{line}", "code")
 
 
 def _format_proof(event: MigrationProposed) -> list[Line]:
@@ -63,6 +72,16 @@ def _list(first: str, texts: Iterable[str], role: Role) -> list[Line]:
     return [line for text in texts for line in hang(first, text, role)]
 
 
-def _format_created(event: MigrationCreated, _style: Style) -> list[Line]:
-    lines = [Line(f"✅ Created {clean(event.version)}", "good"), *(Line(f"{INDENT}{clean(path)}") for path in event.paths)]
-    return [*lines, *_list(INDENT, event.notes, "dim")]
+def _format_created(event: MigrationsCreated, _style: Style) -> list[Line]:
+    notes = _list(INDENT, event.notes, "dim")
+    if len(event.migrations) == 1:
+        (made,) = event.migrations
+        head = Line(f"✅ Created {_name(made)}", "good")
+        return [head, *(Line(f"{INDENT}{clean(path)}") for path in made.paths), *notes]
+    folders = dict.fromkeys(clean(str(PurePath(path).parent)) for made in event.migrations for path in made.paths)
+    head = Line(f"✅ Created {count(len(event.migrations), 'migration')} in {' and '.join(folders)}", "good")
+    return [head, *(Line(f"{INDENT}{_name(made)}") for made in event.migrations), *notes]
+
+
+def _name(made: CreatedMigration) -> str:
+    return f"{clean(made.version)}{' (after deploy)' if made.after_deploy else ''}"

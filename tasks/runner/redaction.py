@@ -6,7 +6,7 @@ A text of SQL is masked as a whole, before a part of it gets into a message: see
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from urllib.parse import unquote
 
@@ -50,6 +50,16 @@ def redact(text: str, url: str = "", *, statement: str = "") -> str:
     if statement:
         text = _hide_values(text, mask(statement).values)
     return replace_spans(text, _find_spans(text))
+
+
+def redact_child_text(text: str, environ: Mapping[str, str]) -> str:
+    """Return what a child process printed, without passwords and without the secrets that its environment has.
+
+    These are the passwords of its URLs, however the text quotes them, and the values of variables whose names speak of secrets.
+    """
+    secrets = {secret for value in environ.values() if "@" in value or "=" in value for secret in _find_in_url(value)}
+    secrets |= {value for name, value in environ.items() if len(value) >= _LONG and speaks_of_secrets(name)}
+    return redact(_hide_values(text, sorted(secrets, key=len, reverse=True)))
 
 
 def redact_stored(text: str) -> str:

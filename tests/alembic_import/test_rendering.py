@@ -136,6 +136,20 @@ def test_an_env_that_fails_is_named_with_the_last_line_of_its_traceback(alembic:
         plan(alembic, scratch)
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_the_error_of_an_env_has_no_secrets(
+    alembic: AlembicFolder, scratch: ScratchServer, monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    alembic.write("a1", TABLE)
+    monkeypatch.setenv("REPLICA", "postgres:/app:sesame-open@db.example/app")
+    text = "{os.environ['REPLICA']} and mysql://app:sesame-loud@db.example/app"
+    last = f'import sys\nprint(f"{text}", file=sys.stderr, flush=True)\nos._exit(3)' if ends else f'raise LookupError(f"{text}")'
+    alembic.set_up(env=f"{ENV}\n{last}\n")
+    with pytest.raises(RefusedError, match=r"\*\*\*@db.example/app and mysql://app:\*\*\*@db.example") as raised:
+        plan(alembic, scratch)
+    assert "sesame" not in f"{raised.value.message}{raised.value.hint}"
+
+
 def test_without_alembic_the_message_names_what_to_install(
     alembic: AlembicFolder, scratch: ScratchServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

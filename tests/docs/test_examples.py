@@ -17,9 +17,12 @@ SETUP = re.compile(r"\./scripts/(onboard|test)\.sh( +#.*)?|source \.venv/bin/act
 RUN = {"console"}
 NOT_RUN = {"sql", "ini"}
 PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b|…")
-EXIT_CODES = {"inv db.compat": 3, "inv db.lint": 4, "inv db.load": 3, "inv db.reset": 3, "inv db.restore staging.sql": 3}
+EXIT_CODES = {
+    "inv db.check-models": 2, "inv db.compat": 3, "inv db.lint": 4, "inv db.load": 3, "inv db.reset": 3,
+    "inv db.restore staging.sql": 3,
+}  # fmt: skip
 """The commands that do not end with 0: a database with tables is not loaded, and not replaced without a question; no queries
-are recorded; and a file has a finding."""
+are recorded; no models are set; and a file has a finding."""
 
 PAGE = """\
 Text with `inv db.seed` in it.

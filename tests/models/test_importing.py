@@ -93,6 +93,29 @@ def test_models_that_cannot_be_used_are_explained(
     assert ("It printed:\n  seen" in error.message) == ("'seen'" in text)
 
 
+SECRETS = {
+    "DATABASE_URL": ("postgres:/app:sesame-open@db.example/app", "sesame-open"),
+    "REPLICA": ("host=db.example password=sesame-shut", "sesame-shut"),
+    "SERVICE_TOKEN": ("sesame-mute-key", "sesame-mute-key"),
+    "": ("mysql://app:sesame-loud@db.example/app", "sesame-loud"),
+}
+
+
+@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize(("variable", "value", "secret"), [(name, *each) for name, each in SECRETS.items()])
+def test_what_modules_print_and_raise_has_no_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, secret: str, ends: bool
+) -> None:
+    if variable:
+        monkeypatch.setenv(variable, value)
+    read = f"os.environ[{variable!r}]" if variable else repr(value)
+    last = "os._exit(3)" if ends else 'raise ValueError(f"cannot use {URL}")'
+    write_module(tmp_path, "models", f"import os\nURL = {read}\nprint('url:', URL, flush=True)\n{last}\n")
+    with pytest.raises(RunnerError, match=r"url: .*\*\*\*") as raised:
+        load(tmp_path, monkeypatch, "models:Base")
+    assert secret not in f"{raised.value.message}{raised.value.hint}{raised.value.place and raised.value.place.source}"
+
+
 def test_an_import_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_module(tmp_path, "models", HANGS)
     monkeypatch.chdir(tmp_path)

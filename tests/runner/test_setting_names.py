@@ -180,10 +180,13 @@ READS_OF_THE_PROCESS_ENVIRONMENT = {
     ("console/streams.py", "all"),
     ("report/annotations.py", "all"),
     # The editor.
+    ("commands/generate/new_from.py", "all"),
     ("commands/new.py", "all"),
     # Where an account keeps its caches.
     ("commands/rehearse/verify.py", "all"),
-    # What a child process inherits.
+    # What a child process inherits, and what is hidden in its output.
+    ("alembic_import/process.py", "all"),
+    ("models/importing.py", "all"),
     ("programs/service_file.py", "all"),
     ("checkout/git.py", "all"),
     ("fly/flyctl.py", "all"),

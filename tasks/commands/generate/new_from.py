@@ -176,7 +176,7 @@ def _write(name: str, flags: _SourceFlags, seen: list[str], *, edit: bool) -> No
     import sys
 
     from tasks.commands.new import open_in_editor
-    from tasks.generation.events import MigrationCreated
+    from tasks.generation.events import MigrationsCreated
     from tasks.report import report
     from tasks.report.generation import register_messages
 
@@ -185,8 +185,8 @@ def _write(name: str, flags: _SourceFlags, seen: list[str], *, edit: bool) -> No
 
     def look(events: Iterator[Event]) -> Iterator[Event]:
         for event in events:
-            if isinstance(event, MigrationCreated):
-                paths.extend(map(Path, event.paths))
+            if isinstance(event, MigrationsCreated):
+                paths.extend(Path(path) for migration in event.migrations for path in migration.paths)
             yield event
 
     report(look(_propose(name, flags, seen)), json=flags.json)
