@@ -19,6 +19,7 @@ from benchmarks.kit.timing import Sample
 from benchmarks.kit.tools import OURS, PSQL, ServerRoute, Tool, install_other_tools, list_tools
 from benchmarks.large import AGAIN, DRY_RUN, STATUS, LargeBenchmark, LargeFile, list_files
 from benchmarks.measures import IMPORT, RunBenchmark
+from benchmarks.models import ALEMBIC_CHECK, ModelsBenchmark
 from benchmarks.plans import print_plans
 from benchmarks.replays import FIRST as FIRST_REPLAY
 from benchmarks.replays import ReplayBenchmark
@@ -137,6 +138,13 @@ def measure_replays(setup: Setup) -> None:
     print_samples("replay of 1,000 migrations", samples, reference=FIRST_REPLAY)
 
 
+def measure_models(setup: Setup) -> None:
+    """Measure db.check-models beside `alembic check`."""
+    benchmark = ModelsBenchmark(setup.server, setup.home, setup.runs)
+    for tables in 50, 500:
+        print_samples(f"models of {tables} tables", benchmark.time(tables), reference=ALEMBIC_CHECK)
+
+
 def measure_fly(setup: Setup) -> None:
     """Measure runs on Fly machines."""
     with open_fly_benchmark(setup.server, setup.home, setup.runs) as benchmark:
@@ -201,6 +209,7 @@ PARTS = {
     "replays": BenchmarkPart(measure_replays, 5),
     "checksums": BenchmarkPart(measure_checksums, 7),
     "fixtures": BenchmarkPart(measure_fixtures, 3),
+    "models": BenchmarkPart(measure_models, 3),
     "fly": BenchmarkPart(measure_fly, 5),
     "forecast": BenchmarkPart(measure_forecasts, 1),
     "plan": BenchmarkPart(measure_plans, 1),

@@ -23,7 +23,7 @@ _LONGEST = 80
 
 @dataclass(frozen=True, slots=True)
 class AlembicRevision:
-    """A revision: its id, the revisions that come directly before it, its file, and what its first lines say."""
+    """A revision: its id, the revisions that come directly before it, its file, and its description."""
 
     id: str
     after: tuple[str, ...]

@@ -48,7 +48,7 @@ class PlannedImport:
 def plan_import(project: AlembicProject, folder: Path, server: ScratchServer, *, timeout_s: float = 600) -> PlannedImport:
     """Return the files that the revisions of a project become, proved on scratch.
 
-    Raises RefusedError if a revision cannot be rendered, fails or gives something else than by Alembic, or was edited since it
+    Raises RefusedError if a revision cannot be rendered, fails or has another result than in Alembic, or was edited since it
     was imported.
     """
     known = read_mapping(folder) or AlembicMapping()

@@ -54,10 +54,10 @@ class ImportProof:
 def prove(
     server: ScratchServer, project: AlembicProject, steps: Sequence[RevisionStep], *, schema: str, timeout_s: float
 ) -> ImportProof:
-    """Compare what our files give with what Alembic gives, after each revision upwards, and then downwards.
+    """Compare the results of our files with those of Alembic, after each revision upwards, and then downwards.
 
     What cannot be undone ends the way down; then both begin again before it. Raises RefusedError for the first file that fails,
-    or gives something else. `schema` is that of the version table.
+    or has another result. `schema` is that of the version table.
     """
     proof = ImportProof()
     end, restarts = len(steps), -1
@@ -189,7 +189,7 @@ def _refuse(step: RevisionStep, differences: Sequence[str], what: str) -> Refuse
     more = [f"… and {len(differences) - _MOST_LINES} more"] if len(differences) > _MOST_LINES else []
     lines = "\n".join(f"  {line}" for line in (*differences[:_MOST_LINES], *more))
     return RefusedError(
-        f"the {what} of {step.rendered.revision.shown}, rendered offline, does not give what Alembic gives:\n{lines}",
+        f"the {what} of {step.rendered.revision.shown}, rendered offline, has another result than in Alembic:\n{lines}",
         hint="Does it ask the database, or whether it runs offline? Change the revision so that alembic upgrade --sql renders\n"
         f"all that it does; {_UNCHANGED}",
         state=_STATE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -15,6 +16,8 @@ _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 _OWNERS = frozenset({"table", "foreign table", "view", "materialized view"})
 _ATTRIBUTES = frozenset({"column order", "replica identity", "clustering", "row security", "comment"})
 """Kinds that may be named after the table itself."""
+_OWNED = re.compile(r' OWNED BY (?P<table>.+)\.(?:"(?:[^"]|"")*"|[^".]+)\Z')
+"""The end of a sequence that is dropped with a column."""
 _SPEAKING = "password "
 _READ_WITHOUT_SECRETS = frozenset({"foreign-data wrapper", "server", "foreign table", "user mapping"})
 """The kinds whose secret options are not read, see tasks/catalog/classes/object_class.py."""
@@ -70,12 +73,15 @@ def write_difference(difference: Difference) -> list[dict[str, Any]]:
 
 def _find_owner(change: Change, whole: Mapping[Key, str]) -> Key | None:
     """Return the table or view that was added or removed together with a changed object."""
-    name = change.key.parent or _name_owner(change.key)
+    name = change.key.parent or _name_owner(change)
     owners = (Key(kind, name) for kind in _OWNERS)
     return next((owner for owner in owners if owner != change.key and whole.get(owner) == change.word), None)
 
 
-def _name_owner(key: Key) -> str:
+def _name_owner(change: Change) -> str:
+    key = change.key
+    if key.kind == "sequence" and (match := _OWNED.search(change.after or change.before or "")):
+        return match["table"]
     if key.kind not in _ATTRIBUTES:
         return ""
     return next((key.name.removeprefix(f"{kind} ") for kind in _OWNERS if key.name.startswith(f"{kind} ")), key.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tasks.catalog import Change, Difference
+from tasks.rehearsal.rows import LostRows
 from tasks.rehearsal.sql_diff.answers import Answers, Ask
 from tasks.rehearsal.sql_diff.renames import ObjectRename
 
@@ -49,7 +50,7 @@ class RowProof:
     """Where the files fail because of rows: the table, the direction, and the message of the server. It had no rows then."""
     unfilled: tuple[str, ...] = ()
     """The tables that got no rows, each with the reason."""
-    lost: tuple[str, ...] = ()
+    lost: tuple[LostRows, ...] = ()
     """The tables and columns whose rows or values are lost after up and down."""
 
 

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from tasks.catalog import COLUMN_ORDER, Catalog, Change, Difference, compare, divide
 from tasks.generation.goal import Goal, WantedSchema
 from tasks.generation.heads import complete, describe_order, write_head, write_irreversible
-from tasks.generation.losses import SchemaLoss, find_losses, refuse_losses
+from tasks.generation.losses import find_losses, refuse_losses
 from tasks.generation.proof.proving import ProofPlan, UnprovedError, prove, show_failure
+from tasks.generation.proof.unexpected import refuse_unexpected
 from tasks.generation.proposal import MigrationProposal, ProposalOptions, ProposedFile, RowProof
 from tasks.generation.safe import Risk, keep_whole, make_safe
 from tasks.generation.sources.excluding import exclude_tables, find_tables
@@ -23,8 +24,6 @@ from tasks.rehearsal.replay.left_out import exclude_left_out
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff import Pair, write_pair
 from tasks.rehearsal.sql_diff.answers import Renaming, settle_renames
-from tasks.rehearsal.sql_diff.lineage import read_lineage
-from tasks.rehearsal.sql_diff.names import last_part
 from tasks.rehearsal.sql_diff.reasons import explain
 from tasks.rehearsal.sql_diff.renames import ObjectRename
 from tasks.runner.errors import RefusedError, RunnerError
@@ -59,7 +58,7 @@ def propose(
     refuse_by_hand(pair)
     draft = _Draft(server, tuple(base), _choose_version(base, description), wanted.catalog, renaming, options.timeout_s)
     files, risks, rows = draft.make(pair)
-    refuse_unexpected(rows.lost, losses, renaming.renamed)
+    refuse_unexpected(rows.lost, losses, renaming)
     proposal = MigrationProposal(
         goal.label,
         compare(renaming.renamed, wanted.catalog).without({COLUMN_ORDER}),
@@ -207,18 +206,3 @@ def refuse_by_hand(pair: Pair) -> None:
 
 def _show(change: Change) -> str:
     return f"{change.word} {change.key}"
-
-
-def refuse_unexpected(lost: Sequence[str], losses: Sequence[SchemaLoss], before: Catalog) -> None:
-    """Raise RefusedError if rows or values were lost on scratch, after up and down, that no known loss is about."""
-    lineage = read_lineage(before)
-    tables = (name for loss in losses for name in (loss.key.name, loss.key.parent) if name)
-    # The rows of a partition are rows of its parents too, and those of a table that is dropped are those of its partitions.
-    names = {
-        last_part(name).strip('"')
-        for table in tables
-        for name in (table, *lineage.list_ancestors(table), *lineage.list_descendants(table))
-    }
-    unexpected = [line for line in lost if not any(name in line for name in names)]
-    if unexpected:
-        raise UnprovedError("up followed by down loses rows or values:\n" + "\n".join(f"  {line}" for line in unexpected))

@@ -50,7 +50,7 @@ ALEMBIC = OtherTool(
     ordered=False,
     source="https://alembic.sqlalchemy.org/en/latest/branches.html",
 )
-"""env.py may give the table another name, and another schema."""
+"""In env.py, the table may have another name, and another schema."""
 
 OTHER_TOOLS = (
     OtherTool(

@@ -35,19 +35,21 @@ def _format_proposed(event: MigrationProposed, _style: Style) -> list[Line]:
     lines += format_left_out(event.left_out)
     lines += _list(f"{INDENT}Order of columns in ", event.orders, "dim")
     lines += _list("⚠️  loses data: ", event.losses, "warn")
-    lines += [line for text in event.risks for line in _format_risk(text)]
+    lines += _format_risks(event.risks)
     lines += _list("⚠️  fails on such rows: ", event.conditions, "warn")
     lines += _list("⚠️  cannot be rolled back: ", event.irreversible, "warn")
     lines += _list("⚠️  without rows on scratch: ", event.unfilled, "warn")
     return [*lines, *_format_proof(event)]
 
 
-def _format_risk(text: str) -> Iterator[Line]:
-    """Yield what a statement does, and the statement, of which a terminal shows what fits into one line."""
-    reason, *statement = clean_lines(text)
-    yield Line(f"⚠️  risk: {reason}", "warn")
-    for line in statement:
-        yield Line(f"{INDENT * 2}{line}", "code")
+def _format_risks(texts: Iterable[str]) -> Iterator[Line]:
+    """Yield each risk once, with its statements, of which a terminal shows what fits into one line."""
+    risks: dict[str, list[str]] = {}
+    for reason, *statements in map(clean_lines, texts):
+        risks.setdefault(reason, []).extend(statements)
+    for reason, statements in risks.items():
+        yield Line(f"⚠️  risk: {reason}", "warn")
+        yield from (Line(f"{INDENT * 2}{statement}", "code") for statement in statements)
 
 
 def _format_proof(event: MigrationProposed) -> list[Line]:

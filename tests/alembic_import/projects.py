@@ -1,4 +1,4 @@
-"""Projects of Alembic in the folder of a test: env.py, alembic.ini, and revisions whose bodies a case gives."""
+"""Projects of Alembic in the folder of a test: env.py, alembic.ini, and revisions with the bodies of a case."""
 
 import subprocess
 import sys

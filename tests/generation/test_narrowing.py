@@ -1,4 +1,4 @@
-"""Which conversions of types keep every value: what the table says, and what a server does with values at the limits."""
+"""Which conversions of types keep every value: what the table contains, and what a server does with values at the limits."""
 
 import re
 from collections.abc import Iterator

@@ -40,7 +40,7 @@ CHANGES = {
     "a table that refers to another": ProposedChange(
         USERS, f"{USERS} CREATE TABLE orders (id int PRIMARY KEY, u int REFERENCES users);", ("CREATE TABLE public.orders",)
     ),
-    "NOT NULL holds on rows that have a value": ProposedChange(
+    "NOT NULL is added where rows have a value": ProposedChange(
         USERS,
         f"{USERS} ALTER TABLE users ALTER email SET NOT NULL;",
         ("NOT VALID", "VALIDATE CONSTRAINT", "SET NOT NULL"),

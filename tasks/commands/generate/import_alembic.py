@@ -38,7 +38,7 @@ def import_alembic(
 ) -> None:
     """Write the revisions of Alembic as migrations.
 
-    They are proved on scratch to give what Alembic gives; db.adopt then takes over its version table.
+    They are proved on scratch to have the result that they have in Alembic; db.adopt then takes over its version table.
     """
     from tasks.alembic_import.importing import plan_import, write_import
     from tasks.alembic_import.places import find_project

@@ -55,7 +55,7 @@ class _StartAgainError(Exception):
 
 @dataclass(slots=True)
 class _Absent:
-    """The rows that make a file fail, and what it says about them."""
+    """The rows that make a file fail, and its errors."""
 
     with_nulls: list[str] = field(default_factory=list)
     """The tables without rows that have a NULL."""

@@ -1,4 +1,4 @@
-r"""What a schema file contains besides the schema: pg_dump's guards and settings, and the tables of the ledger.
+r"""What a schema file contains that is no part of the schema: pg_dump's guards and settings, and the tables of the ledger.
 
 They are blanked, so that all lines keep their numbers. pg_dump writes `\restrict` and `\unrestrict` to protect psql, and settings
 that older servers do not know: https://www.postgresql.org/docs/current/app-pgdump.html

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -30,21 +31,28 @@ def read_rows(connection: psycopg.Connection) -> dict[str, Contents]:
         }
 
 
-def compare_rows(before: Mapping[str, Contents], after: Mapping[str, Contents]) -> Iterator[str]:
-    """Yield a line for each table and column that lost rows or values; new ones are ignored."""
+class LostRows(NamedTuple):
+    """Rows or values that a table had before: `text` names the table and how many."""
+
+    table: str
+    text: str
+
+
+def compare_rows(before: Mapping[str, Contents], after: Mapping[str, Contents]) -> Iterator[LostRows]:
+    """Yield each table and column that lost rows or values; new ones are ignored."""
     for name, old in before.items():
         if not old.rows:
             continue
         new = after.get(name)
         if new is None:
-            yield f"- table {name}: all {_count(old.rows)}"
+            yield LostRows(name, f"- table {name}: all {_count(old.rows)}")
             continue
         if new.rows < old.rows:
-            yield f"- table {name}: {old.rows - new.rows} of {_count(old.rows)}"
+            yield LostRows(name, f"- table {name}: {old.rows - new.rows} of {_count(old.rows)}")
         for column, values in old.columns.items():
             lost = (values - new.columns.get(column, Counter())).total()
             if lost > max(old.rows - new.rows, 0):
-                yield f"- column {column} of {name}: {lost} of {old.rows} values"
+                yield LostRows(name, f"- column {column} of {name}: {lost} of {old.rows} values")
 
 
 def _read_table(connection: psycopg.Connection, name: str, columns: list[str]) -> Contents:

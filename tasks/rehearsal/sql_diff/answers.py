@@ -26,7 +26,7 @@ _STATE = "Nothing was written."
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What flags say about renames: `renamed` by old name, and what was `dropped`; names as SQL."""
+    """The answers of flags about renames: `renamed` by old name, and what was `dropped`; names as SQL."""
 
     renamed: Mapping[str, str] = field(default_factory=dict)
     dropped: frozenset[str] = frozenset()
@@ -117,7 +117,7 @@ class _Settling:
         return RenameFlags(self.waiting, self.answers.dropped, moved)
 
     def is_dropped(self, key: Key) -> bool:
-        """Return True for what a flag or an answer says is dropped."""
+        """Return True for what is dropped according to a flag or an answer."""
         return key in self.dropped or self.flags.drop(key)
 
     def make(self, renames: Sequence[ObjectRename]) -> None:

@@ -43,7 +43,7 @@ class RenameFlags:
         return f"{self.aliases[schema]}.{last_part(old)}" if schema in self.aliases else old
 
     def drop(self, key: Key) -> bool:
-        """Return True for what a flag says is dropped."""
+        """Return True for what is dropped according to a flag."""
         return not self.list_names(key).isdisjoint(self.dropped)
 
 

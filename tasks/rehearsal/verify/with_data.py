@@ -46,7 +46,7 @@ def try_with_rows(
             found = find_error("down_fails_on_rows", "down fails when the tables have rows", error, database.server.url)
             return RowTrial((found,), unfilled)
         with connect(database.url, name="migrate-rows") as connection:
-            lost = tuple(compare_rows(expected, read_rows(connection)))
+            lost = tuple(each.text for each in compare_rows(expected, read_rows(connection)))
     if not lost:
         return RowTrial((), unfilled)
     finding = RehearsalFinding("rows_lost", "up followed by down loses rows or values", hint=_LOSS_HINT, diff=lost)

@@ -36,7 +36,7 @@ def _is_tool_table(live: Catalog, table: Key) -> bool:
         return True
     order = live.objects.get(Key("column order", table.name), "")
     columns = frozenset(_strip(column) for column in order.split(", "))
-    # env.py may give the version table of Alembic any name.
+    # In env.py, the version table of Alembic may have any name.
     return is_tool_table(name, columns) or columns == frozenset(ALEMBIC.columns)
 
 

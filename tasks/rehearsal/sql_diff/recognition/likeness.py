@@ -18,7 +18,7 @@ _WORDS = re.compile(r"[^\W\d_]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])|\d+")
 _AFFIXES = frozenset(
     ("id", "uid", "uuid", "fk", "pk", "key", "at", "by", "of", "on", "is", "has", "was", "no", "nr", "new", "old", "tmp", "ref")
 )
-"""Words that many names end or begin with: alone they say nothing about what a column is for."""
+"""Words that many names end or begin with: alone they do not show what a column is for."""
 _COMMON = frozenset(("name", "date", "time", "type", "number", "code", "count", "value", "text", "url", "flag", "data"))
 """Words that are a name of their own, and part of many others."""
 _SYNONYMS = (
