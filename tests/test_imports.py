@@ -121,7 +121,7 @@ def test_no_two_classes_share_a_name() -> None:
         node.name
         for folder in ("tasks", "tests", "benchmarks")
         for path in (REPOSITORY / folder).rglob("*.py")
-        if ".venv" not in path.parts
+        if not {".venv", "zoo"} & {*path.parts}  # The models of the zoo are those before and after a change.
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ClassDef)
     )

@@ -85,9 +85,9 @@ def compose_down(rendered: RenderedRevision, version: str) -> str:
 
 
 def _compose_header(version: str, description: str, revision: AlembicRevision) -> str:
-    return (
-        f"-- Migration: {version}.sql\n-- Description: {description}\n-- Alembic: revision {revision.id}, {revision.path.name}\n"
-    )
+    # The id and the name of the file may contain line ends.
+    source = " ".join(f"revision {revision.id}, {revision.path.name}".split())
+    return f"-- Migration: {version}.sql\n-- Description: {description}\n-- Alembic: {source}\n"
 
 
 def _compose_body(texts: Sequence[str]) -> str:

@@ -18,6 +18,9 @@ LOCAL_COLUMN, LOCAL_CONSTRAINT = "local column", "local constraint"
 https://www.postgresql.org/docs/current/catalog-pg-attribute.html
 """
 
+NAMED_NULL = "not null name"
+"""The kind for a name of NOT NULL of a column that the server would not choose: read into Catalog.derived, so never compared."""
+
 DERIVED = "derived "
 """The beginning of the kind of what is read into Catalog.derived."""
 

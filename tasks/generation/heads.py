@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -10,14 +11,16 @@ from tasks.rehearsal.sql_diff.names import split_list
 
 _WIDTH = 118
 _DESCRIPTION = "-- Description:"
+_READ = re.compile(r"migrate|lint|squawk-ignore|NOT WRITTEN", re.IGNORECASE)
+"""What a comment that is read begins with: a name in a note may contain it, so such a note has no second line."""
 
 
 def write_head(words: str, label: str, notes: Sequence[tuple[str, Sequence[str]]] = ()) -> str:
     """Return the comments above the statements: what the file does, where it comes from, and lists of notes with headings."""
-    lines = [f"{_DESCRIPTION} {words}", "", f"Generated from {label}. Review it before you run it."]
+    lines = [f"{_DESCRIPTION} {words}", "", f"Generated from {_join(label)}. Review it before you run it."]
     for heading, texts in notes:
         if texts:
-            lines += [heading, *(f"  {line}" for text in texts for line in text.splitlines())]
+            lines += [heading, *(f"  {_join(text)}" for text in texts)]
     lines.append("No BEGIN, COMMIT or INSERT INTO schema_migrations here: the tool does that.")
     return "".join(_comment(line) for line in lines) + "\n"
 
@@ -35,7 +38,7 @@ def name_file(version: str, text: str) -> str:
 
 def write_irreversible(reason: str) -> str:
     """Return the text of a down that contains no statements."""
-    return f"-- migrate: irreversible {' '.join(reason.split())}\n"
+    return f"-- migrate: irreversible {_join(reason)}\n"
 
 
 def describe_order(change: Change) -> str:
@@ -48,12 +51,18 @@ def describe_order(change: Change) -> str:
     return f"{change.key.name}: {order}"
 
 
+def _join(text: str) -> str:
+    """Return a text as one line: a name in it may contain line ends."""
+    return " ".join(text.split())
+
+
 def _comment(line: str) -> str:
     if line.startswith("--"):
         return f"{line}\n"
     indent = " " * (len(line) - len(line.lstrip()))
+    width = len(line) + _WIDTH if _READ.search(line) else _WIDTH
     lines = textwrap.wrap(
-        line.strip(), _WIDTH, initial_indent=f"-- {indent}", subsequent_indent=f"-- {indent}  ",
+        line.strip(), width, initial_indent=f"-- {indent}", subsequent_indent=f"-- {indent}  ",
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
     return "".join(f"{each}\n" for each in lines or ["--"])

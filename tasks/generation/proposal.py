@@ -52,6 +52,8 @@ class RowProof:
     """The tables that got no rows, each with the reason."""
     lost: tuple[LostRows, ...] = ()
     """The tables and columns whose rows or values are lost after up and down."""
+    triggers: tuple[str, ...] = ()
+    """What triggers change while the files fill columns; it is not among what is lost."""
 
 
 @dataclass(frozen=True, slots=True)

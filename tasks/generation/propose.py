@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from tasks.generation.losses import find_losses, refuse_losses
 from tasks.generation.proof.proving import ProofPlan, UnprovedError, prove, show_failure
 from tasks.generation.proof.unexpected import refuse_unexpected
 from tasks.generation.proposal import MigrationProposal, ProposalOptions, ProposedFile, RowProof
-from tasks.generation.safe import Risk, keep_whole, make_safe
+from tasks.generation.safe import Risk, SafeMigration, keep_whole, make_safe
 from tasks.generation.sources.excluding import exclude_tables, find_tables
 from tasks.generation.states import UNWRITTEN, SchemaState, read_schema_state
 from tasks.lint.model import SafeFile
@@ -30,6 +30,8 @@ from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.files.versions import next_timestamp, to_snake_case
 from tasks.runner.parsing import read_script
 
+_MOST_FORMS = 4
+"""How often files are made: each time, the statements whose safe form is not proved stay as they are."""
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -66,7 +68,7 @@ def propose(
         orders=tuple(describe_order(change) for change in pair.written.by_hand if change.key.kind == COLUMN_ORDER),
         renames=renaming.renames,
         losses=tuple(loss.sentence for loss in losses),
-        risks=risks,
+        risks=(*risks, *rows.triggers),
         rows=rows,
         unchecked=unchecked,
     )
@@ -122,27 +124,38 @@ class _Draft:
     def make(self, pair: Pair) -> tuple[tuple[ProposedFile, ...], tuple[str, ...], RowProof]:
         """Return the safe files, the risks for which no safe form is known, and what was proved.
 
-        Where the safe form is not proved, the statements stay as they are; raises RefusedError where these are not proved either.
+        A statement whose safe form is not proved stays as it is, in the last resort all of them, in one file; raises RefusedError
+        where these are not proved either.
         """
         down = write_irreversible(pair.irreversible) if pair.irreversible else pair.undone.write()
         proposed = RehearsedMigration(pair.name, pair.written.write(), down, "the migration", "the migration (down)")
+        keep: dict[int, str] = {}
+        for _ in range(_MOST_FORMS):
+            safe = self._make_safe(proposed, keep)
+            files = tuple(self._name(safe.files))
+            try:
+                return files, tuple(map(_show_risk, safe.risks)), self.prove(files)
+            except UnprovedError as error:
+                if files[0].up == proposed.up and files[0].down == proposed.down:
+                    raise
+                problem = error.problem.partition("\n")[0].removesuffix(":").removesuffix(" (- expected, + found)")
+                number = next((number for number, file in enumerate(files) if file.version == error.version), None)
+                found = safe.suspect(number, error.table)
+            if not found:
+                break
+            keep |= dict.fromkeys(found, f"its safe form is not proved: {problem}")
+        reason = f"all statements are in one file, because the safe files in place of it are not proved: {problem}"
+        safe = keep_whole(self.server, self.base, proposed, timeout_s=self.timeout_s)
+        files = tuple(self._name(safe.files))
+        return files, (reason, *map(_show_risk, safe.risks)), self.prove(files)
+
+    def _make_safe(self, proposed: RehearsedMigration, keep: Mapping[int, str]) -> SafeMigration:
         try:
-            safe = make_safe(self.server, self.base, proposed, timeout_s=self.timeout_s)
+            return make_safe(self.server, self.base, proposed, keep=keep, timeout_s=self.timeout_s)
         except (RefusedError, ScratchError):
             raise
         except RunnerError as error:
             raise UnprovedError(show_failure("it fails on scratch", error)) from error
-        files = tuple(self._name(safe.files))
-        try:
-            return files, tuple(map(_show_risk, safe.risks)), self.prove(files)
-        except UnprovedError as error:
-            if files[0].up == proposed.up and files[0].down == proposed.down:
-                raise
-            problem = error.problem.partition("\n")[0].removesuffix(":").removesuffix(" (- expected, + found)")
-            reason = f"all statements are in one file, because the safe files in place of it are not proved: {problem}"
-        safe = keep_whole(self.server, self.base, proposed, timeout_s=self.timeout_s)
-        files = tuple(self._name(safe.files))
-        return files, (reason, *map(_show_risk, safe.risks)), self.prove(files)
 
     def _name(self, safe: Sequence[SafeFile]) -> Iterator[ProposedFile]:
         stamp, _, description = self.version.partition("_")
@@ -183,6 +196,7 @@ def _complete(proposal: MigrationProposal, files: Sequence[ProposedFile]) -> tup
         ("It loses rows or values, which was allowed:", proposal.losses),
         ("No statement changes the order of columns:", proposal.orders),
         ("It fails on tables with such rows:", proposal.rows.conditions),
+        ("It runs triggers:", proposal.rows.triggers),
     )
     made = []
     for number, file in enumerate(files):

@@ -42,32 +42,51 @@ class SafeMigration:
 
     files: tuple[SafeFile, ...]
     risks: tuple[Risk, ...] = ()
+    replaced: tuple[Mapping[int, str], ...] = ()
+    """For each file, the statements of whose safe forms it is a part: their numbers, and the tables that these change."""
+
+    def suspect(self, file: int | None, table: str) -> frozenset[int]:
+        """Return the statements whose safe forms may be why a file, or the rows of a table, are not as they should be."""
+        own = self.replaced[file] if file is not None else {}
+        every = {number: name for each in self.replaced for number, name in each.items()}
+        return frozenset(own or {number for number, name in every.items() if name == table} or every)
 
 
 def make_safe(
-    server: ScratchServer, base: Sequence[RehearsedMigration], proposed: RehearsedMigration, *, timeout_s: float | None = None
+    server: ScratchServer,
+    base: Sequence[RehearsedMigration],
+    proposed: RehearsedMigration,
+    *,
+    keep: Mapping[int, str] | None = None,
+    timeout_s: float | None = None,
 ) -> SafeMigration:
     """Return the files that replace a generated migration, which runs on scratch after `base`.
 
     Every table that exists is taken to be large and in use. The first file keeps the header of `proposed`; none has a line
     with its version. The schema after them is exactly that after `proposed`, apart from the order of columns. What has no safe
-    form stays as it is, below a comment that ignores the finding of the lint. Raises RunnerError if `proposed` fails.
+    form stays as it is, below a comment that ignores the finding of the lint; so do the statements with the numbers in `keep`,
+    which has the reasons. Raises RunnerError if `proposed` fails.
     """
     proposed = replace(proposed, name=f"{_LAST}_{proposed.name}")
-    wanted = _run(server, base, proposed, timeout_s)
     whole = [MigrationFile("", proposed.up, proposed.down or "")]
     try:
         read = read_units(server, base, proposed, timeout_s=timeout_s)
     except NotRewritableError:
+        _run(server, base, proposed, timeout_s)
         return _finish(server, base, whole, {}, timeout_s)
+    wanted = read.after or _run(server, base, proposed, timeout_s)
+    if read.clean and proposed.down:
+        return SafeMigration((SafeFile(to_description(""), proposed.up, proposed.down),))
     if read.clean:
         return _finish(server, base, whole, {}, timeout_s)
-    kept: dict[int, str] = {}
+    kept: dict[int, str] = dict(keep or {})
     made = Making(server, base, proposed, read.units, wanted, kept, timeout_s)
     drafts = made.make()
     texts = write_files(read.header, proposed.down or "", drafts) if drafts else whole
     reasons = {unit.statement.text: kept[unit.number] for unit in read.units if unit.number in kept}
-    return _finish(server, base, texts, reasons, timeout_s)
+    safe = _finish(server, base, texts, reasons, timeout_s)
+    tables = {unit.number: next(iter(unit.existing), "") for unit in read.units}
+    return replace(safe, replaced=tuple({number: tables[number] for number in text.replaces} for text in texts))
 
 
 def keep_whole(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tasks.catalog import Catalog, read_catalog, restrict
@@ -26,14 +26,18 @@ class SchemaState:
 
 
 def read_schema_state(
-    server: ScratchServer, migrations: Sequence[RehearsedMigration], *, timeout_s: float | None = None
+    server: ScratchServer,
+    migrations: Sequence[RehearsedMigration],
+    *,
+    timeout_s: float | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> SchemaState:
-    """Return the schema after migrations.
+    """Return the schema after migrations; `check` is called before each, and may raise RunnerError to end the replay.
 
     Raises the error of the first that fails, LackError for what the server does not have, and RefusedError for statements that
     the role of the rehearsal may not run.
     """
-    with state_after(server, migrations, timeout_s=timeout_s) as scratch:
+    with state_after(server, migrations, timeout_s=timeout_s, check=check) as scratch:
         # A statement without a text makes nothing, or only sets the owner, which is not compared.
         left_out = tuple(entry for entry in read_left_out(scratch) if entry.text)
         lacking = [NotChecked(entry.shown, entry.lack) for entry in left_out if entry.lack]

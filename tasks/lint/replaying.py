@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import psycopg
 
 from tasks.forecast.model import ObservedStatement
 from tasks.forecast.observing.observe import observe
+from tasks.lint.effects import depends_on_effects
 from tasks.lint.engine import LintKnowledge
 from tasks.lint.files import read_file
 from tasks.lint.reading import read_schema
 from tasks.lint.schema import SchemaFacts
-from tasks.lint.trees import list_commands
 from tasks.rehearsal.errors import ScratchError
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.rehearsal import Rehearsal
@@ -25,26 +24,31 @@ from tasks.runner.database.session import connect
 from tasks.runner.errors import RunnerError, describe_error
 from tasks.runner.redaction import redact
 
-_REWRITING = frozenset({"AT_AddColumn", "AT_AlterColumnType"})
-_CHANGING_ROWS = frozenset({"UpdateStmt", "DeleteStmt"})
-_WITHOUT_LOCKS = frozenset({"VariableSetStmt", "CommentStmt", "SelectStmt"})
 
-
-def replay_files(server: ScratchServer, selection: Selection, *, timeout_s: float | None = None) -> LintKnowledge:
+def replay_files(
+    server: ScratchServer,
+    selection: Selection,
+    *,
+    timeout_s: float | None = None,
+    look: Callable[[Rehearsal], None] = lambda _: None,
+) -> LintKnowledge:
     """Replay all files up to the last chosen one in the order in which the environment runs them, and observe the chosen ones.
 
-    The files after one that fails are not replayed: they would build on a state that does not exist. Raises ScratchError.
+    The files after one that fails are not replayed: they would build on a state that does not exist. `look` is called in the
+    state after the last one, unless one fails. Raises ScratchError.
     """
     chosen = [migration.name for migration in selection.list_chosen()]
     schemas: dict[str, SchemaFacts] = {}
     observed: dict[str, list[ObservedStatement]] = {}
     notes: list[str] = []
     try:
-        for name, schema, error in _read_schemas(server, selection, timeout_s):
+        for name, schema, error in _read_schemas(server, selection, timeout_s, look):
             schemas[name] = schema
             if error is not None:
                 notes += _explain(name, error, [each for each in chosen if each > name], server.url)
-        only = {migration.name for migration in selection.list_chosen() if _depends_on_effects(migration)}
+        only = {
+            migration.name for migration in selection.list_chosen() if _depends_on_effects(migration, schemas.get(migration.name))
+        }
         for each in observe(server, selection, only=only, timeout_s=timeout_s) if only else ():
             if isinstance(each, ObservedStatement):
                 observed.setdefault(each.version, []).append(each)
@@ -60,7 +64,7 @@ def replay_files(server: ScratchServer, selection: Selection, *, timeout_s: floa
 
 
 def _read_schemas(
-    server: ScratchServer, selection: Selection, timeout_s: float | None
+    server: ScratchServer, selection: Selection, timeout_s: float | None, look: Callable[[Rehearsal], None]
 ) -> Iterator[tuple[str, SchemaFacts, RunnerError | None]]:
     """Yield the schema before each file from the first chosen one on, up to one that fails, with its error."""
     earlier = [migration for migration in selection.migrations if _runs_before(selection, migration.name)]
@@ -77,21 +81,14 @@ def _read_schemas(
             yield migration.name, schema, trial.error
             if trial.error is not None:
                 return
+        look(rehearsal)
 
 
-def _depends_on_effects(migration: RehearsedMigration) -> bool:
-    """Return True if a rule looks at what a statement of the file did on scratch.
-
-    That is a change of a column or of rows, or several statements in a transaction, whose locks add up.
-    """
+def _depends_on_effects(migration: RehearsedMigration, schema: SchemaFacts | None) -> bool:
     try:
-        file = read_file(migration)
+        return depends_on_effects(read_file(migration), schema)
     except RunnerError:
         return True
-    segments = Counter(each.segment for each in file.statements if each.transactional and each.kind not in _WITHOUT_LOCKS)
-    changes = {command.get("subtype") for each in file.statements for command in list_commands(each)}
-    kinds = {each.kind for each in file.statements}
-    return bool(changes & _REWRITING or kinds & _CHANGING_ROWS) or any(count > 1 for count in segments.values())
 
 
 def _runs_before(selection: Selection, version: str) -> bool:

@@ -10,7 +10,7 @@ from tasks.catalog.classes import LEDGER_TABLES
 from tasks.generation.goal import Goal, WantedSchema
 from tasks.generation.states import SchemaState, read_schema_state
 from tasks.models.creating import CreatedModels, create_models
-from tasks.models.importing import Models, import_models
+from tasks.models.importing import Models, start_import
 from tasks.models.names import show_table, split_name
 from tasks.models.references import TableName
 from tasks.models.scope import narrow
@@ -77,8 +77,9 @@ def open_models(
     timeout_s: float | None = None,
 ) -> ModelsGoal:
     """Return models that were created on scratch, of modules also from other `paths`; raises what `open_goal` does."""
-    models = import_models(references, server_version=server.version, exclude=[*exclude, *_LEDGER], paths=paths)
-    state = read_schema_state(server, base, timeout_s=timeout_s)
+    with start_import(references, server_version=server.version, exclude=[*exclude, *_LEDGER], paths=paths) as started:
+        state = read_schema_state(server, base, timeout_s=timeout_s, check=started.check)
+        models = started.finish()
     _check_excluded(exclude, state.catalog, models)
     _check_referred(state.catalog, models)
     return ModelsGoal(state, create_models(server, base, state.catalog, models, timeout_s=timeout_s), tuple(exclude))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ _WORKER = Path(__file__).with_name("worker.py")
 TIME_LIMIT_S = 60.0
 """How long the import may take."""
 _MOST_OUTPUT = 4000
+_ANSWER, _OUTPUT = "answer.json", "output.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,59 @@ def import_models(
 
     The child process has the environment of this one. What the modules print is shown only if they fail. Raises RunnerError.
     """
+    with start_import(references, server_version=server_version, exclude=exclude, paths=paths, limit_s=limit_s) as started:
+        return started.finish()
+
+
+class ModelsImport:
+    """The import of models in a process that runs beside this one."""
+
+    def __init__(self, references: Sequence[str], folder: Path, process: subprocess.Popen[bytes], limit_s: float) -> None:
+        self._references, self._folder, self._process, self._limit_s = tuple(references), folder, process, limit_s
+        self._until = time.monotonic() + limit_s
+        self._models: Models | None = None
+
+    def check(self) -> None:
+        """Raise RunnerError if the import has failed so far."""
+        if self._process.poll() is not None:
+            self.finish()
+
+    def finish(self) -> Models:
+        """Wait for the models; raises RunnerError."""
+        if self._models is None:
+            self._models = self._read()
+        return self._models
+
+    def _read(self) -> Models:
+        try:
+            code = self._process.wait(max(0.0, self._until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise describe_timeout(self._references, self._limit_s, self._read_output()) from None
+        answer = self._folder / _ANSWER
+        if code or not answer.exists():
+            raise describe_end(self._references, code, self._read_output())
+        found = json.loads(answer.read_text(encoding="utf-8"))
+        if "error" in found:
+            raise describe_fault({name: _redact(value) for name, value in found.items()}, self._read_output())
+        return _read_answer(self._references, found)
+
+    def _read_output(self) -> str:
+        return _read_output(self._folder / _OUTPUT)
+
+
+@contextmanager
+def start_import(
+    references: Sequence[str],
+    *,
+    server_version: int,
+    exclude: Sequence[TableName] = (),
+    paths: Sequence[str] = (),
+    limit_s: float = TIME_LIMIT_S,
+) -> Iterator[ModelsImport]:
+    """Start what `import_models` does; the process is ended at the end.
+
+    What it prints goes to a file: a process that it starts may have a pipe open for longer than it runs.
+    """
     question = {
         "references": list(references),
         "server_version": server_version,
@@ -88,30 +143,12 @@ def import_models(
     }
     with tempfile.TemporaryDirectory(prefix="migrate-models-") as name:
         folder = Path(name)
-        answer = folder / "answer.json"
-        code = _run(question, answer, folder / "output.txt", limit_s)
-        output = _read_output(folder / "output.txt")
-        if code is None:
-            raise describe_timeout(references, limit_s, output)
-        if code or not answer.exists():
-            raise describe_end(references, code, output)
-        found = json.loads(answer.read_text(encoding="utf-8"))
-    if "error" in found:
-        raise describe_fault({name: _redact(value) for name, value in found.items()}, output)
-    return _read_answer(tuple(references), found)
-
-
-def _run(question: dict[str, Any], answer: Path, output: Path, limit_s: float) -> int | None:
-    """Run the program and return its exit code; None if it was ended after the time limit.
-
-    What it prints goes to a file: a process that it starts may have a pipe open for longer than it runs.
-    """
-    with output.open("wb") as stream, _start(answer, stream.fileno()) as process:
-        try:
-            process.communicate(json.dumps(question).encode(), timeout=limit_s)
-        except subprocess.TimeoutExpired:
-            return None
-        return process.returncode
+        with (folder / _OUTPUT).open("wb") as stream, _start(folder / _ANSWER, stream.fileno()) as process:
+            if process.stdin:
+                with suppress(OSError):
+                    process.stdin.write(json.dumps(question).encode())
+                    process.stdin.close()
+            yield ModelsImport(references, folder, process, limit_s)
 
 
 @contextmanager

@@ -41,13 +41,13 @@ WorkerError = writing.WorkerError
 
 def main() -> None:
     """Answer the question on standard input."""
-    question = json.load(sys.stdin)
+    question, path = json.load(sys.stdin), Path(sys.argv[1])  # The modules may change sys.argv.
     sys.path[:1] = [str(Path.cwd()), *question["paths"]]
     try:
         answer = _answer(question)
     except WorkerError as error:
         answer = error.answer
-    Path(sys.argv[1]).write_text(json.dumps(answer), encoding="utf-8")
+    path.write_text(json.dumps(answer), encoding="utf-8")
 
 
 def _answer(question: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from tasks.postgres.secret_words import HIDDEN, SECRET_PARAMETERS, speaks_of_sec
 _SHORTEST = 4
 """A shorter password is hidden only where the syntax shows that it is one, not wherever its letters occur."""
 _LONG = 8
+_FOLDERS = frozenset({"PWD", "OLDPWD"})
+"""Variables of the shell, which are not about passwords."""
 
 _DOUBLED = r"''(?:[^'\\]|\\.)*+(?:''|\Z)"
 _QUOTED = rf"{_DOUBLED}|'(?:[^'\\]|''|\\.)*+(?:'|\Z)"
@@ -58,7 +60,8 @@ def redact_child_text(text: str, environ: Mapping[str, str]) -> str:
     These are the passwords of its URLs, however the text quotes them, and the values of variables whose names speak of secrets.
     """
     secrets = {secret for value in environ.values() if "@" in value or "=" in value for secret in _find_in_url(value)}
-    secrets |= {value for name, value in environ.items() if len(value) >= _LONG and speaks_of_secrets(name)}
+    named = {name: value for name, value in environ.items() if name not in _FOLDERS and len(value) >= _LONG}
+    secrets |= {value for name, value in named.items() if speaks_of_secrets(name)}
     return redact(_hide_values(text, sorted(secrets, key=len, reverse=True)))
 
 

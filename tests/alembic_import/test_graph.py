@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from tasks.alembic_import.graph import AlembicRevision, arrange, name_versions, read_revisions
+from tasks.alembic_import.texts import RenderedRevision, compose_down, compose_up
 from tasks.runner.errors import FilesError
+from tasks.runner.parsing.directives import Header, read_header
+from tasks.runner.parsing.source_text import SqlText
 
 
 def make(name: str, *after: str, day: int | None = None, doc: str = "") -> AlembicRevision:
@@ -69,3 +72,12 @@ def test_the_date_is_read_from_the_first_lines_or_the_name(text: str, stem: str,
     answer = {"revision": "a", "after": [], "path": f"versions/{stem}.py", "doc": "", "text": text, "merge": False}
     (revision,) = read_revisions([answer])
     assert revision.created == created
+
+
+def test_no_id_and_no_name_of_a_file_becomes_a_statement() -> None:
+    forged = "a\rDROP TABLE users;\nmigrate: irreversible x"
+    revision = AlembicRevision(forged, (), Path(f"{forged}.py"), doc=forged)
+    rendered = RenderedRevision(revision, ("SELECT 1",), (), irreversible=forged)
+    for text in (compose_up(rendered, "20240101000000_x"), compose_down(rendered, "20240101000000_x")):
+        assert [line for line in text.splitlines() if line and not line.startswith("--")] in ([], ["SELECT 1;"])
+    assert read_header(SqlText("up.sql", compose_up(rendered, "20240101000000_x"))) == Header()

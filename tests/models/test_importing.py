@@ -82,6 +82,7 @@ def load(folder: Path, monkeypatch: pytest.MonkeyPatch, references: str, exclude
 def test_models_that_cannot_be_used_are_explained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, reference: str, place: str, message: str, hint: str
 ) -> None:
+    monkeypatch.setenv("PWD", str(tmp_path))
     write_module(tmp_path, "models", text)
     with pytest.raises(RunnerError) as raised:
         load(tmp_path, monkeypatch, reference)
@@ -175,8 +176,17 @@ def get(): return [Base, mapping]
 """
 
 
+DISTURBING = """
+import os, sys
+print('noise')
+sys.argv.clear()
+sys.stdin.close()
+os.chdir('/')
+"""
+
+
 def test_models_are_found_in_every_form_and_without_the_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_module(tmp_path, "tasks.models", "print('noise')\n" + BASE + USER + FORMS)
+    write_module(tmp_path, "tasks.models", DISTURBING + BASE + USER + FORMS)
     names = ("Base", "Base.metadata", "Holder", "Holder.inner", "mapping", "User", "table", "get")
     models = load(tmp_path, monkeypatch, ",".join(f"tasks.models:{name}" for name in names))
     assert [table.name for table in models.tables] == [("public", "users")]

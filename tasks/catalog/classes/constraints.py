@@ -10,7 +10,7 @@ from tasks.catalog.classes.object_class import (
     exclude_members,
     list_settings,
 )
-from tasks.catalog.values import DERIVED, LOCAL_CONSTRAINT
+from tasks.catalog.values import DERIVED, LOCAL_CONSTRAINT, NAMED_NULL
 
 _ATTACH = "E';\\nALTER INDEX ' || {parent}::regclass || ' ATTACH PARTITION ' || {index}::regclass"
 """What follows the definition of an attached index, or of a constraint with one."""
@@ -49,6 +49,15 @@ FROM pg_constraint
 JOIN relations ON relations.oid = conrelid
 WHERE contype = 'c' AND coninhcount > 0 AND conislocal AND NOT relispartition"""
 # Not NOT NULL, which is a constraint only since 18.
+
+_NAMED_NULLS = f"""
+WITH {RELATIONS}
+SELECT '{DERIVED}{NAMED_NULL}', quote_ident(attname), relations.name, quote_ident(conname)
+FROM pg_constraint
+JOIN relations ON relations.oid = conrelid
+JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
+WHERE contype = 'n' AND convalidated AND NOT connoinherit AND conname <> relname || '_' || attname || '_not_null'"""
+# A table that was renamed, or created with LIKE, and each partition have names of another table.
 
 _TARGETS = """(
     SELECT array_agg(coalesce(attstattarget, -1) ORDER BY attnum) FROM pg_attribute WHERE attrelid = {index} AND attnum > 0)"""
@@ -134,6 +143,13 @@ WHERE {exclude_members("pg_event_trigger", "pg_event_trigger.oid")}"""
 CLASSES = (
     ObjectClass("constraints", _CONSTRAINTS, of_relation=True),
     ObjectClass("local constraints", _LOCAL_CONSTRAINTS, trace="FROM pg_inherits", of_relation=True),
+    ObjectClass(
+        "names of NOT NULL",
+        _NAMED_NULLS,
+        trace=f"FROM pg_constraint WHERE contype = 'n' AND conrelid >= {FIRST_OWN_OID}",
+        since=18,
+        of_relation=True,
+    ),
     ObjectClass("indexes", _INDEXES, of_relation=True),
     ObjectClass(
         "views and materialized views",

@@ -39,6 +39,8 @@ class FileDraft:
     separate: bool = False
     """Whether each statement of the up needs a transaction of its own."""
     separate_down: bool = False
+    replaces: frozenset[int] = frozenset()
+    """The numbers of the statements of whose safe forms it is a part."""
 
 
 class StepFailedError(Exception):
@@ -123,7 +125,8 @@ class Composer:
         except RunFailedError as error:
             raise StepFailedError(unit.number, str(error)) from error
         down = derive_down(before, self.read_catalog())
-        self.drafts.append(FileDraft(f"detach from {unit.existing[0].rpartition('.')[2]}", f"{up}{drops}", down, after_deploy))
+        words, replaces = f"detach from {unit.existing[0].rpartition('.')[2]}", frozenset({unit.number})
+        self.drafts.append(FileDraft(words, f"{up}{drops}", down, after_deploy, replaces=replaces))
 
     def _run(self, up: str) -> None:
         trial = self._rehearsal.run(RehearsedMigration(f"file_{len(self.drafts)}", up), "up")
@@ -176,7 +179,14 @@ class Composer:
         builds = all("CONCURRENTLY" in part for part in step.up.strip().split(";\n"))
         joins = _VALIDATE if validates else "concurrent" if builds else ""
         draft = FileDraft(
-            step.words, step.up, step.down or "", after_deploy, joins, separate=validates, separate_down=step.alone_down
+            step.words,
+            step.up,
+            step.down or "",
+            after_deploy,
+            joins,
+            separate=validates,
+            separate_down=step.alone_down,
+            replaces=frozenset({unit.number}),
         )
         try:
             self.add(draft, derive=step.down is None)
@@ -243,7 +253,8 @@ def join_drafts(drafts: Sequence[FileDraft]) -> list[FileDraft]:
         if last is not None and fits and not any(IRREVERSIBLE in each.down for each in (draft, last)):
             down = f"{draft.down.rstrip()}\n\n{last.down}"
             up = f"{last.up.rstrip()}\n\n{draft.up}"
-            joined[-1] = replace(last, up=up, down=down, separate_down=last.separate_down or draft.separate_down)
+            separate_down = last.separate_down or draft.separate_down
+            joined[-1] = replace(last, up=up, down=down, separate_down=separate_down, replaces=last.replaces | draft.replaces)
         else:
             joined.append(draft)
     return joined

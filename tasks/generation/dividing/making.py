@@ -33,19 +33,29 @@ class Making:
     timeout_s: float | None
 
     def make(self) -> list[FileDraft] | None:
-        """Return the files, or None if no form but the proposed one leads to its result."""
+        """Return the files, or None if no form but the proposed one leads to its result.
+
+        Where safe forms lead to another one, first those of the tables that differ then are left out, and at last all of them.
+        """
         best: Schedule | None = None
         if len(self.units) > 1:
             with suppress(NoOrderError):
                 best = schedule(self.server, self.base, self.units, timeout_s=self.timeout_s)
-        for each in (best, keep_order(self.units)):
-            drafts = self._compose(each) if each is not None else None
-            if drafts is not None:
-                return drafts
-        return None
+        schedules = [each for each in (best, keep_order(self.units)) if each is not None]
+        while True:
+            differing: set[str] = set()
+            for each in schedules:
+                drafts = self._compose(each, differing)
+                if drafts is not None:
+                    return drafts
+            rewritten = {unit.number: unit for unit in self.units if unit.rewritten and unit.number not in self.kept}
+            if not rewritten:
+                return None
+            suspects = [number for number, unit in rewritten.items() if differing.intersection(unit.existing)] or rewritten
+            self.kept.update(dict.fromkeys(suspects, "its safe form has another result"))
 
-    def _compose(self, planned: Schedule) -> list[FileDraft] | None:
-        """Return the files of a schedule; None if they do not lead to the wanted schema."""
+    def _compose(self, planned: Schedule, differing: set[str]) -> list[FileDraft] | None:
+        """Return the files of a schedule; None if they do not lead to the wanted schema: `differing` gets the tables then."""
         while True:
             with (
                 state_after(self.server, self.base, timeout_s=self.timeout_s) as database,
@@ -56,6 +66,8 @@ class Making:
                 try:
                     drafts = self._complete(composer, composer.compose(planned))
                     if drafts is None:
+                        found = compare(composer.read_catalog(), self.wanted).without({COLUMN_ORDER})
+                        differing |= {change.key.parent or change.key.name for change in found.changes}
                         return None
                     joined = join_drafts(drafts)
                     back = _leads_back(rehearsal, joined, start)

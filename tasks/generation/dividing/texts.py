@@ -22,6 +22,8 @@ class MigrationFile:
     words: str
     up: str
     down: str
+    replaces: frozenset[int] = frozenset()
+    """The numbers of the statements of whose safe forms it is a part."""
 
 
 def write_files(header: str, down: str, drafts: Sequence[FileDraft]) -> list[MigrationFile]:
@@ -31,7 +33,7 @@ def write_files(header: str, down: str, drafts: Sequence[FileDraft]) -> list[Mig
 
 
 def _write(draft: FileDraft, header: str, down_header: str) -> MigrationFile:
-    words = f"{draft.words[:1].upper()}{draft.words[1:]}"
+    words = " ".join(f"{draft.words[:1].upper()}{draft.words[1:]}".split())  # Names may contain line ends.
     several = draft.separate and len(read_file(RehearsedMigration("file", draft.up)).statements) > 1
     directives = (AFTER_DEPLOY if draft.after_deploy else "") + (_NO_TRANSACTION if several else "")
     down_directive = _NO_TRANSACTION if draft.separate_down else ""
@@ -39,4 +41,5 @@ def _write(draft: FileDraft, header: str, down_header: str) -> MigrationFile:
         draft.words,
         f"{header.rstrip() or f'-- Description: {words}'}\n{directives}\n{draft.up.strip()}\n",
         f"{down_header.rstrip() or f'-- Description: Undo: {words}'}\n{down_directive}\n{draft.down.strip()}\n",
+        draft.replaces,
     )

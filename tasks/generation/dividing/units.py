@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from tasks.catalog import Catalog
 from tasks.lint.engine import build_contexts, check_file
 from tasks.lint.files import read_file
 from tasks.lint.model import LintContext, LintedStatement, LintFinding
@@ -17,6 +18,7 @@ from tasks.lint.schema import SchemaFacts
 from tasks.lint.trees import list_commands, list_targets, read_created, read_dropped
 from tasks.postgres.tokens import tokenize
 from tasks.rehearsal.model import RehearsedMigration
+from tasks.rehearsal.replay.rehearsal import Rehearsal
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.selection import Selection
 
@@ -121,6 +123,8 @@ class ReadMigration:
     header: str
     units: tuple[Unit, ...]
     clean: bool
+    after: Catalog | None
+    """The schema after it; None if it does not run in the parts that the lint sees apart."""
 
 
 def write_units(units: Sequence[Unit]) -> str:
@@ -138,11 +142,13 @@ def read_units(
     parts = _divide(file.statements, cut.pieces)
     units: list[Unit] = []
     clean = len(parts) == 1
-    for context in _lint(server, base, proposed, parts, timeout_s):
+    after: list[Catalog] = []
+    for context in _lint(server, base, proposed, parts, timeout_s, lambda rehearsal: after.append(rehearsal.read_catalog())):
         found = [finding for finding in check_file(context, {}).findings if finding.rule != MISSING_DOWN]
         clean = clean and not found
         units += _list_units(context, [finding for finding in found if finding.rule not in _NOT_ABOUT_ONE], len(units))
-    return ReadMigration(cut.header, tuple(unit for unit in units if unit.statement.kind != "VariableSetStmt"), clean)
+    shown = tuple(unit for unit in units if unit.statement.kind != "VariableSetStmt")
+    return ReadMigration(cut.header, shown, clean, next(iter(after), None))
 
 
 def _divide(statements: Sequence[LintedStatement], pieces: Sequence[str]) -> list[str]:
@@ -162,10 +168,11 @@ def _lint(
     proposed: RehearsedMigration,
     parts: Sequence[str],
     timeout_s: float | None,
+    look: Callable[[Rehearsal], None],
 ) -> Iterator[LintContext]:
     made = [RehearsedMigration(f"{proposed.name}_{number:04}", part, "") for number, part in enumerate(parts)]
     selection = Selection((*base, *made), tuple(each.name for each in made), "generated")
-    known = replace(replay_files(server, selection, timeout_s=timeout_s), pending=True)
+    known = replace(replay_files(server, selection, timeout_s=timeout_s, look=look), pending=True)
     return build_contexts([read_file(each) for each in made], known)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from tasks.catalog import Catalog, Key
@@ -15,11 +16,13 @@ Rows = Mapping[str, Contents]
 """The contents of tables by their names in SQL."""
 
 
-def find_changed(expected: Rows, found: Rows, before: Catalog, after: Catalog, renames: Sequence[ObjectRename]) -> str:
-    """Return which table lost rows, or which column has other values though its type is the same; empty if none has.
+def find_changed(
+    expected: Rows, found: Rows, before: Catalog, after: Catalog, renames: Sequence[ObjectRename]
+) -> tuple[str, str] | None:
+    """Return a table that lost rows, or of which a column has other values, and what differs.
 
-    `expected` has the old names, and `before` the new ones. Not compared are tables that are dropped and created again, and those
-    that lose or get partitions or children, whose rows they include.
+    Where the type is another one, no values may become NULL. `expected` has the old names, `before` the new ones. Not compared
+    are tables that are dropped and created again, and those that lose or get partitions or children, whose rows they include.
     """
     reshaped = _find_reshaped(before, after) | find_recreated(before, after)
     for old, rows in expected.items():
@@ -28,12 +31,13 @@ def find_changed(expected: Rows, found: Rows, before: Catalog, after: Catalog, r
         if now is None or table in reshaped:
             continue
         if now.rows != rows.rows:
-            return f"{table} had {rows.rows} rows, and has {now.rows}"
+            return table, f"{table} had {rows.rows} rows, and has {now.rows}"
         for key, values, others in _pair_columns(rows, old, now, table, renames):
             texts = before.objects.get(key), after.objects.get(key)
-            if None not in texts and _show_values(texts[0]) == _show_values(texts[1]) and values != others:
-                return f"the values of {key.name} in {table}"
-    return ""
+            same = None not in texts and _show_values(texts[0]) == _show_values(texts[1])
+            if (values != others) if same else (values[None] < others[None]):
+                return table, f"the values of {key.name} in {table}"
+    return None
 
 
 def _find_reshaped(before: Catalog, after: Catalog) -> set[str]:
@@ -67,7 +71,7 @@ def list_ancestors(table: str, catalogs: Sequence[Catalog]) -> set[str]:
 
 def _pair_columns(
     rows: Contents, old: str, now: Contents, table: str, renames: Sequence[ObjectRename]
-) -> Iterator[tuple[Key, object, object]]:
+) -> Iterator[tuple[Key, Counter[str | None], Counter[str | None]]]:
     names = {quote_identifier(name): values for name, values in now.columns.items()}
     for column, values in rows.columns.items():
         key = rename_column(Key("column", quote_identifier(column), old), table, renames)

@@ -1,7 +1,8 @@
 """Prove on scratch that files lead from one schema to another and back, in tables with generated rows.
 
 A file may fail because of rows that it cannot know: a column that is NOT NULL without a default, a constraint that rows violate.
-Then the table of the statement is emptied, the file runs again, and the failure is a condition of the migration.
+Then the table of the statement is emptied, the file runs again, and the failure is a condition of the migration. Where the rows
+must be absent from the beginning, the run continues without them only to find all such rows, and the proof begins again.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from tasks.catalog import COLUMN_ORDER, Catalog, compare, show_difference
+from tasks.catalog import COLUMN_ORDER, Catalog, Difference, compare, show_difference
 from tasks.generation.proof.kept_rows import Rows, find_changed, list_ancestors, rename_table
 from tasks.generation.proof.row_targets import find_relations
+from tasks.generation.proof.trigger_effects import TriggerEffect, find_effects, leave_out
 from tasks.generation.proposal import RowProof
 from tasks.generation.states import UNWRITTEN
 from tasks.rehearsal.model import Direction, RehearsedMigration
@@ -67,15 +69,18 @@ class _Absent:
 
 
 class UnprovedError(RefusedError):
-    """Files are not proved: they fail, lead to another schema, or lose rows; `problem` is what is wrong with them."""
+    """Files are not proved: they fail, lead to another schema, or lose rows; `problem` is what is wrong with them.
 
-    def __init__(self, problem: str) -> None:
+    `version` is that of the file, and `table` the table whose rows changed; empty where it concerns none.
+    """
+
+    def __init__(self, problem: str, *, version: str = "", table: str = "") -> None:
         super().__init__(
             f"the migration is not proved: {problem}",
             hint="Write this change by hand (inv db.new NAME), then run this command again for the others.",
             state=UNWRITTEN,
         )
-        self.problem = problem
+        self.problem, self.version, self.table = problem, version, table
 
 
 def prove(server: ScratchServer, base: Sequence[RehearsedMigration], plan: ProofPlan) -> RowProof:
@@ -86,39 +91,65 @@ def prove(server: ScratchServer, base: Sequence[RehearsedMigration], plan: Proof
     """
     absent = _Absent()
     for _ in range(_MOST_STARTS):
-        with state_after(server, base, timeout_s=plan.timeout_s) as database, suppress(_StartAgainError):
-            return _Trial(database, plan, absent).run()
+        with (
+            state_after(server, base, timeout_s=plan.timeout_s) as database,
+            suppress(_StartAgainError),
+            Rehearsal(database, timeout_s=plan.timeout_s) as rehearsal,
+        ):
+            return _Trial(database, rehearsal, plan, absent).run()
     raise UnprovedError("it fails on tables with rows again and again:\n" + "\n".join(absent.conditions))
 
 
 class _Trial:
     """One run of the files on a database with rows."""
 
-    def __init__(self, database: ScratchDatabase, plan: ProofPlan, absent: _Absent) -> None:
+    def __init__(self, database: ScratchDatabase, rehearsal: Rehearsal, plan: ProofPlan, absent: _Absent) -> None:
         self._database = database
+        self._rehearsal = rehearsal
         self._plan = plan
         self._absent = absent
+        self._effects: tuple[TriggerEffect, ...] = ()
         self._cleared: set[str] = set()
         """The tables that lost rows because one was emptied, under the names that they had then."""
+        self._explores = False
+        """Whether the rows are others than those of a run from the beginning, so that nothing is proved any more."""
+        self._is_without_rows = absent.all
 
     def run(self) -> RowProof:
+        """Run the files; raises UnprovedError, and _StartAgainError where rows must be absent from the beginning."""
+        try:
+            return self._prove()
+        except UnprovedError:
+            if self._explores:
+                raise _StartAgainError from None
+            raise
+
+    def _prove(self) -> RowProof:
         unfilled, expected = self._fill()
-        schemas = [self._run(file, "up") for file in self._plan.files]
-        _compare(self._plan.after, schemas[-1][1], "the files have another result")
-        if changed := find_changed(
-            self._list_kept(expected), self._read(), self._plan.before, self._plan.after, self._plan.renames
-        ):
-            raise UnprovedError(f"the up changes rows that it should keep: {changed}")
+        schemas = [self._rehearsal.read_catalog()]
+        for file in self._plan.files:
+            self._run(file, "up")
+            schemas.append(self._read_catalog())
+        self._compare(self._plan.after, schemas[-1], "the files have another result")
+        changed = find_changed(self._list_kept(expected), self._read(), self._plan.before, self._plan.after, self._plan.renames)
+        if changed and not self._explores:
+            raise UnprovedError(f"the up changes rows that it should keep: {changed[1]}", table=changed[0])
         undone = self._plan.undone
-        for file, (before, _) in zip(reversed(undone), reversed(schemas), strict=False):
-            _, after = self._run(file, "down")
-            _compare(before, after, f"the down of {file.name} does not undo its up")
+        for file, before in zip(reversed(undone), reversed(schemas[:-1]), strict=False):
+            self._run(file, "down")
+            self._compare(before, self._read_catalog(), f"the down of {file.name} does not undo its up", file.name)
+        if self._explores:
+            raise _StartAgainError
         kept = self._list_kept(expected)
         lost = tuple(compare_rows(kept, self._read())) if undone else ()
-        again = [self._run(file, "up") for file in undone]
-        if again:
-            _compare(schemas[-1][1], again[-1][1], "up after down has another result")
-        return RowProof(len(self._list_kept(kept)), tuple(self._absent.conditions), unfilled, lost)
+        for file in undone:
+            self._run(file, "up")
+        if undone:
+            self._compare(schemas[-1], self._read_catalog(), "up after down has another result")
+        if self._explores:
+            raise _StartAgainError
+        triggers = tuple(effect.sentence for effect in self._effects)
+        return RowProof(len(self._list_kept(kept)), tuple(self._absent.conditions), unfilled, lost, triggers)
 
     def _fill(self) -> tuple[tuple[str, ...], Rows]:
         """Fill the tables; return those that got no rows, and the rows of the others."""
@@ -127,8 +158,12 @@ class _Trial:
         with connect(self._database.url, name="migrate-rows") as connection:
             unfilled = tuple(f"{each.table}: {each.reason}" for each in fill_tables(connection))
         for table in self._absent.with_nulls:
-            self._execute(f"DELETE FROM {table} AS t WHERE NOT (t IS NOT NULL)")
-        return unfilled, {name: each for name, each in self._read().items() if each.rows}
+            self._delete_nulls(table)
+        filled = {name: each for name, each in self._read().items() if each.rows}
+        texts = [text for file in self._plan.files for text in (file.up, file.down or "")]
+        with connect(self._database.url, name="migrate-rows") as connection:
+            self._effects = find_effects(connection, texts, filled, self._plan.renames)
+        return unfilled, leave_out(filled, self._effects)
 
     def _list_kept(self, expected: Rows) -> Rows:
         """Return what was in the tables that were not emptied on the way."""
@@ -138,38 +173,47 @@ class _Trial:
             if self._cleared.isdisjoint({name, rename_table(name, self._plan.renames)})
         }
 
-    def _run(self, file: RehearsedMigration, direction: Direction) -> tuple[Catalog, Catalog]:
-        """Run a file, again without rows of a table where these make it fail; return the schemas before and after it."""
+    def _run(self, file: RehearsedMigration, direction: Direction) -> None:
+        """Run a file, without rows of a table where these make it fail."""
         emptied = self._absent.emptied.setdefault((file.name, direction), [])
         for table in emptied:
             self._empty(table)
-        while True:
-            with Rehearsal(self._database, timeout_s=self._plan.timeout_s) as rehearsal:
-                before = rehearsal.read_catalog()
-                trial = rehearsal.run(file, direction)
-                if trial.unchecked:
-                    listed = "".join(f"\n  {each}" for each in trial.unchecked)
-                    raise UnprovedError(f"scratch cannot run these statements:{listed}")
-                if trial.error is None:
-                    return before, rehearsal.read_catalog()
-            table = self._find_table(trial.error, file, direction, emptied)
-            self._absent.conditions.setdefault(f"{direction}: {trial.error.message.partition(chr(10))[0]}")
-            if not table:
-                self._absent.all = True
-                raise _StartAgainError
-            if trial.error.sqlstate in _NULLS and table not in self._absent.with_nulls:
-                self._absent.with_nulls.append(table)
-                raise _StartAgainError
-            emptied.append(table)
-            if not trial.clean:
-                raise _StartAgainError
-            self._empty(table)
-
-    def _find_table(self, error: RunnerError, file: RehearsedMigration, direction: Direction, emptied: Sequence[str]) -> str:
-        """Return the table whose rows an error is about, empty if it is not known; raises UnprovedError for another error."""
-        if error.sqlstate[:2] not in _BY_ROWS or self._absent.all:
-            raise UnprovedError(show_failure(f"{direction} fails on scratch", error))
         text = (file.up if direction == "up" else file.down) or ""
+
+        def repair(error: RunnerError, clean: bool) -> bool:
+            if error.sqlstate[:2] not in _BY_ROWS or self._absent.all:
+                return False
+            self._absent.conditions.setdefault(f"{direction}: {error.message.partition(chr(10))[0]}")
+            table = self._find_table(text, error, emptied)
+            if table:
+                self._remove(table, error, emptied, clean=clean)
+            else:
+                self._absent.all = True
+            return bool(table)
+
+        trial = self._rehearsal.run(file, direction, repair=repair)
+        if trial.unchecked:
+            listed = "".join(f"\n  {each}" for each in trial.unchecked)
+            raise UnprovedError(f"scratch cannot run these statements:{listed}", version=file.name)
+        if trial.error is not None:
+            if self._absent.all and not self._is_without_rows:
+                raise _StartAgainError
+            raise UnprovedError(show_failure(f"{direction} fails on scratch", trial.error), version=file.name)
+
+    def _remove(self, table: str, error: RunnerError, emptied: list[str], *, clean: bool) -> None:
+        """Remove the rows that may make a file fail, in this database and in the next one."""
+        if error.sqlstate in _NULLS and table not in self._absent.with_nulls:
+            self._absent.with_nulls.append(table)
+            self._explores = True
+            if not self._delete_nulls(table):
+                raise _StartAgainError
+            return
+        emptied.append(table)
+        self._explores = self._explores or not clean
+        self._empty(table)
+
+    def _find_table(self, text: str, error: RunnerError, emptied: Sequence[str]) -> str:
+        """Return the table whose rows an error is about, empty if it is not known."""
         relations = find_relations(text, error.place.line if error.place else 0, self._plan.before)
         return next((each for each in relations if each not in emptied and self._has_rows(each)), "")
 
@@ -186,9 +230,27 @@ class _Trial:
         self._cleared |= {name for name, each in before.items() if each.rows != after[name].rows}
         self._cleared |= list_ancestors(table, (self._plan.before, self._plan.after))
 
-    def _execute(self, statement: str) -> None:
+    def _delete_nulls(self, table: str) -> bool:
+        return self._execute(f"DELETE FROM {table} AS t WHERE NOT (t IS NOT NULL)")
+
+    def _execute(self, statement: str) -> bool:
+        """Execute a statement and return whether that was possible."""
         with connect(self._database.url, name="migrate-rows") as connection, suppress(psycopg.Error):
             connection.execute(statement.encode())
+            return True
+        return False
+
+    def _read_catalog(self) -> Catalog:
+        return self._plan.after if self._explores else self._rehearsal.read_catalog()
+
+    def _compare(self, wanted: Catalog, actual: Catalog, what: str, version: str = "") -> None:
+        """Raise UnprovedError if two schemas differ in more than the order of columns."""
+        found = Difference() if self._explores else compare(wanted, actual).without({COLUMN_ORDER})
+        if found:
+            lines = list(show_difference(found))
+            more = [f"and {len(lines) - _SHOWN} more lines"] if len(lines) > _SHOWN else []
+            listed = "\n".join(f"  {line}" for line in (*lines[:_SHOWN], *more))
+            raise UnprovedError(f"{what} (- expected, + found):\n{listed}", version=version)
 
     def _read(self) -> Rows:
         with connect(self._database.url, name="migrate-rows") as connection:
@@ -199,12 +261,3 @@ def show_failure(what: str, error: RunnerError) -> str:
     """Return what failed and why, with the line of SQL that it is about."""
     source = error.place.source.strip() if error.place else ""
     return f"{what}: {error.message}\n  {source}" if source else f"{what}: {error.message}"
-
-
-def _compare(wanted: Catalog, actual: Catalog, what: str) -> None:
-    found = compare(wanted, actual).without({COLUMN_ORDER})
-    if found:
-        lines = list(show_difference(found))
-        more = [f"and {len(lines) - _SHOWN} more lines"] if len(lines) > _SHOWN else []
-        listed = "\n".join(f"  {line}" for line in (*lines[:_SHOWN], *more))
-        raise UnprovedError(f"{what} (- expected, + found):\n{listed}")

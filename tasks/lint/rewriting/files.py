@@ -130,8 +130,8 @@ def _divide(steps: Sequence[SafeStep]) -> Iterator[list[SafeStep]]:
 
 
 def _choose_words(group: Sequence[SafeStep]) -> str:
-    """Return the words of the first step of a file that has some."""
-    return next((step.words for step in group if step.words and not step.setting), "continue")
+    """Return the words of the first step of a file that has some, in one line: names may contain line ends."""
+    return " ".join(next((step.words for step in group if step.words and not step.setting), "continue").split())
 
 
 def to_description(words: str) -> str:

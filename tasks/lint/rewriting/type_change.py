@@ -1,18 +1,19 @@
 """Another type for a column without rewriting the table under a lock: a second column, which a trigger keeps equal.
 
 The rows get it in batches, indexes and constraints are built beside the old ones, and the columns are exchanged after the deploy.
+A CHECK that is not validated yet applies from the beginning, so that few files are needed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from tasks.lint.model import Node
-from tasks.lint.rewriting.constraints import require_value, validate_later
+from tasks.lint.rewriting.constraints import validate_later
 from tasks.lint.rewriting.indexes import drop_concurrently, make_concurrent, parse_node
 from tasks.lint.rewriting.loops import fill_column
 from tasks.lint.rewriting.names import TableTarget, make_name, read_name
@@ -21,6 +22,7 @@ from tasks.lint.rewriting.texts import list_outer, list_tokens
 from tasks.lint.schema import ColumnFacts, IndexFacts, TableConstraint
 from tasks.postgres.quoting import quote_identifier
 from tasks.postgres.tokens import tokenize
+from tasks.rehearsal.sql_diff.altering import is_assignable
 
 _SEQUENCE = re.compile(r"nextval\('((?:[^']|'')+)'::regclass\)")
 _ATTRIBUTES = re.compile(r"(?: (?:NOT )?DEFERRABLE)?(?: INITIALLY (?:DEFERRED|IMMEDIATE))?\Z")
@@ -43,6 +45,8 @@ class _Exchange:
     indexes: tuple[tuple[IndexFacts, str], ...]
     """Those without a constraint, each with the name of the new one."""
     constraints: tuple[tuple[TableConstraint, str], ...]
+    required: str
+    """The name of the CHECK that shows that the new column has no NULL; empty if it may have."""
 
     @property
     def old(self) -> str:
@@ -61,10 +65,13 @@ def change_type(table: TableTarget, command: Node, text: str) -> list[SafeStep]:
     """Return the steps for an ALTER COLUMN … TYPE."""
     exchange = _plan(table, command, text)
     touched = frozenset({("type", table.name, exchange.facts.name)})
-    prepare, fill = _prepare(exchange), _fill(exchange)
-    required = require_value(table, exchange.new) if exchange.facts.not_null else []
-    built = [*_build_indexes(exchange), *_build_constraints(exchange)]
-    return [prepare, fill, *required, *built, SafeStep(
+    checks, keys = _list_steps(exchange, "c"), _list_steps(exchange, "f")
+    prepare = _prepare(exchange, [added for added, *validated in checks if validated])
+    first = [added for added, *validated in keys if validated]
+    # Rows may violate what is not validated, so that these cannot be written when it applies.
+    last = [steps[0] for steps in (*checks, *keys) if len(steps) == 1]
+    built = [_fill(exchange), *(steps[1] for steps in (*checks, *keys) if len(steps) > 1), *_build_indexes(exchange), *last]
+    return [prepare, *first, *built, SafeStep(
         f"exchange {exchange.facts.name} of {table.name}",
         _exchange(exchange),
         _exchange_back(exchange, prepare.up),
@@ -88,7 +95,8 @@ def _plan(table: TableTarget, command: Node, text: str) -> _Exchange:
     start = tokens[words.index("type")].end
     using = next((token for token in tokens if token.text.lower() == "using"), None)
     type_text = text[start : using.start if using else None].strip()
-    value = text[using.end :].strip() if using else f"{quote_identifier(name)}::{type_text}"
+    # Without a USING, values that are too long must fail as they do in ALTER TYPE: a cast would cut them.
+    value = text[using.end :].strip() if using else quote_identifier(name)
     constraints = tuple(each for each in (known.constraints if known else ()) if each.kind != "n" and name in _mention(each))
     own = {each.name for each in constraints if each.kind in "pu"}
     indexes = [
@@ -98,6 +106,7 @@ def _plan(table: TableTarget, command: Node, text: str) -> _Exchange:
         table, facts, new, type_text, value, using is not None,
         tuple((each, names.choose(read_name(each.name), (), "new")) for each in indexes),
         tuple((each, names.choose(each.name, (), "new")) for each in constraints),
+        names.choose(table.name, [new, "not_null"], "check") if facts.not_null else "",
     )  # fmt: skip
 
 
@@ -126,15 +135,16 @@ def _refuse(table: TableTarget, facts: ColumnFacts, name: str) -> None:
         raise NotRewritableError(f"an exclusion constraint contains {name}")
 
 
-def _prepare(exchange: _Exchange) -> SafeStep:
-    """Return the step that adds the column and the trigger that keeps it equal."""
+def _prepare(exchange: _Exchange, checks: Sequence[SafeStep]) -> SafeStep:
+    """Return the step that adds the column with its checks, and the trigger that keeps it equal."""
     table = exchange.table
     name = table.names.choose(f"{_LAST}{table.name}", (exchange.facts.name,), "copy")
     quoted, routine = quote_identifier(name), table.beside(name)
     body = f"BEGIN\n    NEW.{quote_identifier(exchange.new)} := {qualify_columns(exchange.value, 'NEW')};\n    RETURN NEW;\nEND\n"
     tag = "$$" if "$$" not in body else "$copy$"
     up = (
-        f"{exchange.head} ADD COLUMN {quote_identifier(exchange.new)} {exchange.type};\n\n"
+        f"{exchange.head} ADD COLUMN {quote_identifier(exchange.new)} {exchange.type};\n"
+        f"{''.join(check.up for check in checks)}\n"
         f"CREATE FUNCTION {routine}() RETURNS trigger LANGUAGE plpgsql AS {tag}\n{body}{tag};\n\n"
         f"CREATE TRIGGER {quoted} BEFORE INSERT OR UPDATE ON {table.sql}\n    FOR EACH ROW EXECUTE FUNCTION {routine}();\n"
     )
@@ -177,13 +187,21 @@ def _find_index(exchange: _Exchange, constraint: TableConstraint) -> IndexFacts:
     raise NotRewritableError(f"the index of {constraint.name} is not known")
 
 
-def _build_constraints(exchange: _Exchange) -> Iterator[SafeStep]:
-    """Yield the steps for the CHECKs and foreign keys of the new column."""
+def _list_steps(exchange: _Exchange, kind: str) -> list[list[SafeStep]]:
+    """Return for each CHECK or foreign key of the new column the step that adds it, and the one that validates it."""
+    found = []
+    if kind == "c" and exchange.required:
+        found.append(validate_later(exchange.table, exchange.required, _require(exchange)))
     for constraint, name in exchange.constraints:
-        if constraint.kind in "cf":
+        if constraint.kind == kind:
             body = exchange.rename(constraint.definition.removesuffix(" NOT VALID"))
-            added, validated = validate_later(exchange.table, name, body)
-            yield from (added, validated) if constraint.validated else (added,)
+            steps = validate_later(exchange.table, name, body)
+            found.append(steps if constraint.validated else steps[:1])
+    return found
+
+
+def _require(exchange: _Exchange) -> str:
+    return f"CHECK ({quote_identifier(exchange.new)} IS NOT NULL)"
 
 
 def _exchange(exchange: _Exchange) -> str:
@@ -192,6 +210,9 @@ def _exchange(exchange: _Exchange) -> str:
     name = _name_copying(exchange)
     parts = [_drop_copying(exchange, name), *(_own(exchange, exchange.new)), f"{head} DROP COLUMN {exchange.old};\n",
              f"{head} RENAME COLUMN {new} TO {exchange.old};\n"]  # fmt: skip
+    if exchange.required:
+        parts.append(f"{head} ALTER COLUMN {exchange.old} SET NOT NULL;\n")
+        parts.append(f"{head} DROP CONSTRAINT {quote_identifier(exchange.required)};\n")
     if exchange.facts.default:
         parts.append(f"{head} ALTER COLUMN {exchange.old} SET DEFAULT {exchange.facts.default};\n")
     return "".join([*parts, *_rename_all(exchange, back=False)])
@@ -218,13 +239,16 @@ def _rename_all(exchange: _Exchange, *, back: bool) -> Iterator[str]:
 def _exchange_back(exchange: _Exchange, prepare: str) -> str:
     """Return the statements that make the old column of the new one, which rewrites the table."""
     head, new, old = exchange.head, quote_identifier(exchange.new), exchange.old
+    cast = "" if is_assignable(exchange.type, exchange.facts.type) else f"::{exchange.facts.type}"
     parts = [
         "-- It keeps out the application while it writes all rows.\n",
         f"{head} RENAME COLUMN {old} TO {new};\n",
         *_rename_all(exchange, back=True),
+        f"{head} ALTER COLUMN {new} DROP NOT NULL;\n" if exchange.required else "",
+        f"{head} ADD CONSTRAINT {quote_identifier(exchange.required)} {_require(exchange)};\n" if exchange.required else "",
         f"{head} ALTER COLUMN {new} DROP DEFAULT;\n" if exchange.facts.default else "",
         f"{head} ADD COLUMN {old} {exchange.facts.type};\n",
-        f"UPDATE {exchange.table.sql} SET {old} = {new}::{exchange.facts.type};\n",
+        f"UPDATE {exchange.table.sql} SET {old} = {new}{cast};\n",
         f"{head} ALTER COLUMN {old} SET NOT NULL;\n" if exchange.facts.not_null else "",
         f"{head} ALTER COLUMN {old} SET DEFAULT {exchange.facts.default};\n" if exchange.facts.default else "",
         *_own(exchange, exchange.facts.name),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.lint.model import LintContext, LintedStatement, LintFinding
+from tasks.lint.model import LintContext, LintedStatement, LintFinding, Node
 from tasks.lint.moot import is_busy, is_locked, is_new
 from tasks.lint.rules.rows import is_large
 from tasks.lint.trees import list_commands, list_targets, qualify_range
@@ -12,6 +12,8 @@ from tasks.postgres.lock_modes import MODES
 
 _EXCLUSIVE = 8
 _BLOCKS_WRITES = 5
+_ADDS_REFERENCE = 6
+"""A foreign key: https://www.postgresql.org/docs/current/sql-altertable.html"""
 _ROWS = {"UpdateStmt": "UPDATE", "DeleteStmt": "DELETE"}
 _NO_SCHEMA_CHANGE = frozenset({"LockStmt", "InsertStmt", "SelectStmt", "MergeStmt", "DoStmt", "CallStmt", "CopyStmt", *_ROWS})
 _LIGHT = frozenset(
@@ -84,9 +86,15 @@ def _guess_lock(statement: LintedStatement) -> int:
     if statement.kind == "IndexStmt":
         return _BLOCKS_WRITES
     if statement.kind in ("CreateTrigStmt", "AlterTableStmt"):
-        commands = list_commands(statement)
-        return _EXCLUSIVE if any(each.get("subtype") not in _LIGHT for each in commands) else 0
+        return max(map(_guess_lock_of_command, list_commands(statement)), default=0)
     return _EXCLUSIVE if statement.kind in ("DropStmt", "RenameStmt", "TruncateStmt") else 0
+
+
+def _guess_lock_of_command(command: Node) -> int:
+    if command.get("subtype") in _LIGHT:
+        return 0
+    constraint: Node = command.get("def", {}).get("Constraint", {})
+    return _ADDS_REFERENCE if constraint.get("contype") == "CONSTR_FOREIGN" else _EXCLUSIVE
 
 
 def find_shared_update(context: LintContext) -> Iterator[LintFinding]:

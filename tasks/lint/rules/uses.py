@@ -106,7 +106,10 @@ def _list_users(context: LintContext, statement: LintedStatement, removal: _Remo
             if fits and not _is_gone(use.user, gone):
                 yield use.user
     replaced = {qualify(name, schema) for kind, name in map(read_created, context.file.statements) if kind == "OBJECT_FUNCTION"}
-    for routine in schema.routines:
+    # A body is text: it finds the column that takes the place of the one that is dropped, as in the safe change of a type.
+    following = [each for each in context.file.statements[statement.number :] if each.segment == statement.segment]
+    exchanged = bool(removal.column) and any(_creates_again(each, removal, schema) for each in following)
+    for routine in () if exchanged else schema.routines:
         if routine.name in replaced or routine.name in gone or routine.name == removal.name:
             continue
         if _routine_uses(routine, removal, schema):

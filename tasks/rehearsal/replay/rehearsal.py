@@ -34,6 +34,9 @@ from tasks.runner.planning.plan import Plan, Step
 from tasks.runner.planning.sources import check_syntax
 from tasks.runner.redaction import redact
 
+Repair = Callable[[RunnerError, bool], bool]
+"""Changes rows that make a step fail, and returns whether it did; gets the error, and whether the step left no changes."""
+
 _MAKES_NOTHING = frozenset({"CopyStmt", "DeleteStmt", "InsertStmt", "UpdateStmt", "VariableSetStmt"})
 """The kinds of statements that create no object which a later statement could need."""
 
@@ -78,8 +81,11 @@ class Rehearsal:
         """Call an observer before and after each statement from now on."""
         self._scratch_run.observer = observer
 
-    def run(self, migration: RehearsedMigration, direction: Direction) -> Trial:
-        """Run one direction of a migration; its errors are returned, not raised."""
+    def run(self, migration: RehearsedMigration, direction: Direction, *, repair: Repair = lambda *_: False) -> Trial:
+        """Run one direction of a migration; its errors are returned, not raised.
+
+        After an error that `repair` answers with True, the migration resumes with the transaction that failed.
+        """
         connection = self._scratch_run.connection
         text = migration.up if direction == "up" else migration.down or ""
         creates_role, named = roles.creates_role(text), roles.find_named(text)
@@ -98,14 +104,14 @@ class Rehearsal:
             return Trial(error)
         unchecked = tuple(describe(step, statement) for statement in skipped if not creates_one_of(statement, made))
         try:
-            trial = self._run(step, unchecked)
+            trial = self._run(step, unchecked, repair)
         except psycopg.Error as error:
             trial = Trial(describe_server_error(error, self._database.url, ON_SCRATCH), clean=False)
         if creates_role and not self._limited:
             roles.mark_new(self._scratch_run.connection, before, step.source.text)
         return trial
 
-    def _run(self, step: Step, unchecked: tuple[str, ...]) -> Trial:
+    def _run(self, step: Step, unchecked: tuple[str, ...], repair: Repair) -> Trial:
         """Run a step without the statements that need an excluded extension, or a right that the role does not have."""
         without = self._database.without
         known = len(self._left_out)
@@ -126,7 +132,10 @@ class Rehearsal:
             following = handled.step or self._skip(step, failure, handled.denial)
             if following is None:
                 error = explain(failure, step, self._timeout_s, without)
-                return self._conclude(error, unchecked, known, clean=failure.clean and not self._administration.acted)
+                clean = failure.clean and not self._administration.acted
+                if not repair(error, clean):
+                    return self._conclude(error, unchecked, known, clean=clean)
+                following = replace(step, done=self._scratch_run.read_done(step))
             step = following
         if self._limited:
             for statement, reason in self._scratch_run.take_without_effect():

@@ -103,6 +103,8 @@ def _alter_table(key: Key, before: str, after: str) -> list[str] | None:
     if old is None or new is None or old.fixed != new.fixed:
         return None
     actions = []
+    if old.type != new.type:
+        actions.append(f"OF {new.type}" if new.type else "NOT OF")
     if old.unlogged != new.unlogged:
         actions.append("SET UNLOGGED" if new.unlogged else "SET LOGGED")
     actions += _change_settings(*(set((table.settings or "").split(", ")) - {""} for table in (old, new)))

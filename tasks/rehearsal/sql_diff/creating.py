@@ -69,28 +69,31 @@ def drop_object(key: Key, definition: str) -> list[str]:
 def create_table(
     key: Key,
     definition: str,
-    columns: list[tuple[str, str, str | None]],
+    columns: Sequence[str],
     constraints: Sequence[tuple[str, str]] = (),
     *,
     inherits: bool = False,
 ) -> list[str]:
-    """Return CREATE TABLE with columns, each of name, definition and default, and constraints, each of name and definition.
+    """Return CREATE TABLE with columns, as they are written, and constraints, each of name and definition.
 
     A table that `inherits` other columns is created with its parents.
     """
     table = parse_table(definition)
     assert table is not None
     unlogged = "UNLOGGED " if table.unlogged else ""
-    parts = [f"    {name} {parse_column(text)[0].write(default)}" for name, text, default in columns]
-    lines = ",\n".join([*parts, *(f"    CONSTRAINT {name} {text}" for name, text in constraints)])
+    lines = ",\n".join([*(f"    {text}" for text in columns), *(f"    CONSTRAINT {name} {text}" for name, text in constraints)])
     end = [
-        f"INHERITS ({table.parents})" if inherits else "",
+        f"INHERITS ({table.parents})" if inherits and table.parents else "",
         f"PARTITION BY {table.partitioned}" if table.partitioned else "",
         f"USING {table.method}" if table.method else "",
         f"WITH ({table.settings})" if table.settings else "",
         f"TABLESPACE {table.tablespace}" if table.tablespace else "",
     ]
-    body = f"(\n{lines}\n)" if lines else "()"
+    body = f"(\n{lines}\n)" if lines else "" if table.type else "()"
+    if table.type:
+        body = f"OF {table.type} {body}".rstrip()
+    if table.partition_of and inherits:
+        body = f"PARTITION OF {table.attachments}"
     return [" ".join(part for part in (f"CREATE {unlogged}TABLE {key.name} {body}", *end) if part)]
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from tasks.catalog import LOCAL_COLUMN, LOCAL_CONSTRAINT, Catalog, Key
+from tasks.catalog import LOCAL_COLUMN, LOCAL_CONSTRAINT, NAMED_NULL, Catalog, Key
 from tasks.rehearsal.sql_diff.names import last_part, split_list
+from tasks.rehearsal.sql_diff.new_partitions import find_alike
 from tasks.rehearsal.sql_diff.shapes import ATTACHED, expand, find_index, parse_column, parse_index, parse_table
 
 _MARKS = {"column": LOCAL_COLUMN, "constraint": LOCAL_CONSTRAINT}
@@ -63,7 +64,7 @@ class Family:
     kept: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The parents of each table that it has before and after, without a moment in between when it does not."""
     whole: frozenset[str] = frozenset()
-    """The new tables that are created with INHERITS."""
+    """The new tables that are created with INHERITS or PARTITION OF."""
     unmarked: frozenset[Key] = frozenset()
     """What stays local, or does not become so, although it should: no statement changes that."""
 
@@ -107,12 +108,15 @@ def relate(before: Catalog, after: Catalog) -> Family:
         kept[table] = links
     made = {key.name for key in after.objects if key.kind == "table"} - {key.name for key in before.objects}
     derived = {key.parent for key in new.keys if key.parent in made - new.partitions.keys() and new.is_derived(key)}
+    # To attach a new partition to another table takes a weaker lock than PARTITION OF.
+    parts = {table: parent for table in made & new.partitions.keys() if (parent := new.parents[table][0]) in made}
     for key in new.keys:
         links = kept.get(key.parent, ())
         inherits = key.parent not in made and key.parent not in new.partitions and new.is_derived(key)
         if inherits and not _stays_derived(key, links, old, new):
             unmarked.add(key)
-    return Family(old, new, kept, frozenset(derived), frozenset(Key(_MARKS[key.kind], key.name, key.parent) for key in unmarked))
+    marks = frozenset(Key(_MARKS[key.kind], key.name, key.parent) for key in unmarked)
+    return Family(old, new, kept, frozenset(derived) | find_alike(after, parts), marks)
 
 
 def _stays_derived(key: Key, links: tuple[str, ...], old: Lineage, new: Lineage) -> bool:
@@ -150,7 +154,7 @@ def _add_derived(old: dict[Key, str], new: dict[Key, str], after: Catalog, famil
     """Add what tables will have from parents, and either have before or need by name."""
     named = _list_named(new)
     for key, text in after.derived.items():
-        if key in new:
+        if key in new or key.kind == NAMED_NULL:
             continue
         definition = parse_index(text).own
         if definition.startswith(("CHECK ", "NOT NULL ")):
@@ -167,6 +171,8 @@ def _keep_derived(old: dict[Key, str], before: Catalog, table: str, family: Fami
     for key in [key for key in old if key.parent == table and key.kind in {"index", "constraint"}]:
         old[key] = parse_index(old[key]).own
     for key, text in before.derived.items():
+        if key.kind == NAMED_NULL:
+            continue
         if key.parent == table and not (text.startswith("CHECK ") and family.old.is_inherited(key, family.kept.get(table, ()))):
             old[key] = parse_index(text).own
 
@@ -191,7 +197,8 @@ def _list_named(objects: Mapping[Key, str]) -> set[tuple[str, str]]:
 def _is_made(key: Key, text: str, family: Family, old: Mapping[Key, str], new: Mapping[Key, str]) -> bool:
     """Return True if an index of a partition is made with that of the parent, or when the partition is attached."""
     parent = find_index(parse_index(text).parent or "", new)
-    return parent is not None and (_is_attached(key.parent, family) or old.get(parent) != new[parent])
+    made = _is_attached(key.parent, family) or key.parent in family.whole
+    return parent is not None and (made or old.get(parent) != new[parent])
 
 
 def _compare_settings(old: dict[Key, str], new: dict[Key, str], derived: Mapping[Key, str]) -> None:

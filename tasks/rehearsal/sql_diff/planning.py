@@ -189,8 +189,7 @@ def _is_writable(key: Key, schema: Schema) -> bool:
     if key.kind not in RANKS or _is_part(key, schema) or (owner is not None and not _is_writable(owner, schema)):
         return False
     if key.kind == "table":
-        table = parse_table(definition)
-        return table is not None and table.type is None
+        return parse_table(definition) is not None
     if key.kind == "type":
         return definition.startswith(("AS ENUM (", "AS (", "AS RANGE ("))
     if key.kind in FOREIGN:
@@ -201,8 +200,7 @@ def _is_writable(key: Key, schema: Schema) -> bool:
         return not key.parent.startswith("foreign-data wrapper ")
     if key.kind in {"index", "constraint"} and parse_index(definition).invalid:
         return "PARTITION BY" in schema.objects.get(Key("table", key.parent), "")
-    unwritable = {"replica identity": "that was dropped", "column": "SEQUENCE NAME "}
-    return key.kind not in unwritable or unwritable[key.kind] not in definition
+    return key.kind != "replica identity" or "that was dropped" not in definition
 
 
 def _leave_dependents(actions: Actions, before: Schema, after: Schema) -> None:

@@ -35,7 +35,7 @@ def explain(change: Change) -> str:
     if kind == "index":
         return _DEPENDENT
     if kind == "column":
-        return "it belongs to a table that is not written, or its identity has a sequence with another name"
+        return "it belongs to a table that is not written"
     return _REASONS.get(kind, _NOT_READ)
 
 
@@ -43,15 +43,11 @@ def _explain_table(before: str | None, after: str | None) -> str:
     tables = [parse_table(text) for text in (before, after) if text is not None]
     if any(table is None for table in tables):
         return "its definition cannot be read"
-    if before is None or after is None:
-        return "a table of a composite type (OF) is not written"
-    old, new = tables
+    old, new = tables[0], tables[-1]
     assert old is not None
     assert new is not None
     if old.fixed == new.fixed:
         return "its parent cannot be changed"
     if old.partitioned != new.partitioned:
         return "a table cannot become partitioned, or plain, or get another partition key; create another one and copy the rows"
-    if old.method != new.method:
-        return "the access method of a table is not changed, because that rewrites it"
-    return "a table of a composite type (OF) cannot be changed"
+    return "the access method of a table is not changed, because that rewrites it"

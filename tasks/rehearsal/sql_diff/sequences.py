@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tasks.catalog import Key
 from tasks.postgres.quoting import quote_identifier, show_literal
 from tasks.postgres.tokens import tokenize
+from tasks.rehearsal.sql_diff.names import last_part
 from tasks.rehearsal.sql_diff.shapes import Column
 
 _LEAST = {"smallint": -(2**15), "integer": -(2**31), "bigint": -(2**63)}
@@ -57,11 +58,12 @@ def alter_sequence(key: Key, before: str, after: str) -> list[str]:
 
 
 def move_identity(key: Key, old: Column, new: Column) -> list[str]:
-    """Return the statements that move the value of an identity column into the new range."""
-    name = name_identity(key)
+    """Return the statements that rename the sequence of an identity column, and move its value into the new range."""
+    was_named, name = (column.sequence or name_identity(key) for column in (old, new))
+    renames = [f"ALTER SEQUENCE {was_named} RENAME TO {last_part(name)}"] if was_named != name else []
     widen = f"ALTER TABLE {key.parent} ALTER COLUMN {key.name} SET MINVALUE {{}} SET MAXVALUE {{}}"
     was, now = (_read_range(f"AS {column.type} {column.options or ''}") for column in (old, new))
-    return _move(was, now, name, widen)
+    return renames + _move(was, now, name, widen)
 
 
 def name_identity(key: Key) -> str:

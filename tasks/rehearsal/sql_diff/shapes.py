@@ -63,12 +63,12 @@ class Column:
         match = _SEQUENCE_NAME.match(self.options or "")
         return match[1] if match else None
 
-    def write(self, default: str | None = None) -> str:
-        """Return the definition as in CREATE TABLE."""
+    def write(self, default: str | None = None, constraint: str | None = None) -> str:
+        """Return the definition as in CREATE TABLE; `constraint` is the name of its NOT NULL."""
         parts = (
             self.type,
             self.collation and f"COLLATE {self.collation}",
-            "NOT NULL" if self.required else None,
+            (f"CONSTRAINT {constraint} NOT NULL" if constraint else "NOT NULL") if self.required else None,
             self.identity and f"GENERATED {self.identity} AS IDENTITY" + (f" ({self.options})" if self.options else ""),
             self.expression and f"GENERATED ALWAYS AS ({self.expression}) {self.storage}",
             default and f"DEFAULT {default}",
@@ -102,7 +102,7 @@ class Table:
     @property
     def fixed(self) -> tuple[str | None, ...]:
         """Return the properties that ALTER TABLE cannot change."""
-        return self.type, self.partitioned, self.method
+        return self.partitioned, self.method
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from tasks.catalog import COLUMN_ORDER, Catalog, Change, Key, compare
+from tasks.catalog import COLUMN_ORDER, NAMED_NULL, Catalog, Change, Key, compare
 from tasks.rehearsal.sql_diff.carrying import carry, write_carry
 from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint, reset_parameters, set_parameters
 from tasks.rehearsal.sql_diff.creating import create_object, create_table, drop_object, reset_column_settings
@@ -20,7 +21,7 @@ from tasks.rehearsal.sql_diff.names import CHAIN
 from tasks.rehearsal.sql_diff.ordering import Order
 from tasks.rehearsal.sql_diff.planning import Actions, changes_type, decide
 from tasks.rehearsal.sql_diff.recreating import clear
-from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, STATE, list_orders, parse_column, parse_index
+from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, STATE, list_orders, parse_column, parse_index, parse_table
 
 _NEWEST = 170000
 """The first version in which the expression of a generated column can be changed."""
@@ -107,6 +108,7 @@ class _Writer:
     def __init__(self, actions: Actions, old: Schema, new: Schema, after: Catalog, inheritance: Inheritance) -> None:
         self.actions, self.old, self.new, self.inheritance = actions, old, new, inheritance
         self.columns = list_orders(after)
+        self.nulls = {key._replace(kind="column"): name for key, name in after.derived.items() if key.kind == NAMED_NULL}
         positions = {
             Key("column", name, table): place for table, names in self.columns.items() for place, name in enumerate(names)
         }
@@ -168,18 +170,25 @@ class _Writer:
         constraints = (key for key in parts if key.kind == "constraint" and self.order.create(key) == ("create", table))
         return [(key.name, parse_index(self.new.objects[key]).own) for key in constraints]
 
-    def _list_columns(self, table: str) -> list[tuple[str, str, str | None]]:
+    def _list_columns(self, table: str) -> list[str]:
+        """Return the columns that the creation of a table includes; one of a composite type names only those with options."""
         objects = self.new.objects
-        columns: list[tuple[str, str, str | None]] = []
+        shape = parse_table(objects[Key("table", table)])
+        columns: list[str] = []
         for name in self.columns.get(table, ()):
             if self.inheritance.is_implied(Key("column", name, table)):
                 continue
             column, default = Key("column", name, table), Key(DEFAULT, name, table)
+            constraint, parsed = self.nulls.get(column), parse_column(objects[column])[0]
             if (serial := self.folding.serials.get(column)) is not None:
-                columns.append((name, f"{serial} NOT NULL", None))
+                columns.append(f"{name} {replace(parsed, type=serial).write(None, constraint)}")
                 continue
             separate = self.order.create(default) == ("create", default)
-            columns.append((name, objects[column], None if separate else objects.get(default)))
+            value = None if separate else objects.get(default)
+            if shape is None or shape.type is None:
+                columns.append(f"{name} {parsed.write(value, constraint)}")
+            elif options := replace(parsed, type="", collation=None).write(value, constraint):
+                columns.append(f"{name} WITH OPTIONS {options}")
         return columns
 
 
@@ -191,8 +200,8 @@ def _list_by_hand(before: Catalog, after: Catalog, actions: Actions, family: Fam
     keys |= {key for key in (*before.objects, *after.objects) if key.kind == "column" and key.parent in foreign}
     orders, targets = dict(list_orders(before)), list_orders(after)
     for table in family.whole:
-        # With INHERITS, the columns of the parents come first.
-        inherited = (name for parent in family.new.parents[table] for name in targets.get(parent, ()))
+        # The columns of the parents come first.
+        inherited = (name for parent in family.new.parents[table] for name in _predict(parent, orders, targets, actions))
         orders[table] = list(dict.fromkeys(inherited))
     for table, names in orders.items():
         target = targets.get(table) if Key("foreign table", table) not in after.objects else None
@@ -215,6 +224,10 @@ def _name_whole(key: Key) -> Key:
 def _is_unchanged(key: Key, before: Catalog, after: Catalog) -> bool:
     """Return True for a column order that is the same in both schemas, but not after the statements."""
     return key in before.objects and before.objects.get(key) == after.objects.get(key)
+
+
+def _predict(table: str, orders: Mapping[str, list[str]], targets: Mapping[str, list[str]], actions: Actions) -> list[str]:
+    return _predict_order(table, orders.get(table, []), targets.get(table, []), actions)
 
 
 def _predict_order(table: str, names: list[str], target: list[str], actions: Actions) -> list[str]:

@@ -95,15 +95,15 @@ ENUMS = (
             "enum_in_schema",
             m,
             make_key(),
-            Column("size", Enum("s", "m", name="size", schema="enum_schema")),
+            Column("size", Enum("s", "m", name="size", schema="enum_in_schema")),
         ),
         lambda m: Table(
             "enum_in_schema",
             m,
             make_key(),
-            Column("size", Enum("s", "m", "l", name="size", schema="enum_schema")),
+            Column("size", Enum("s", "m", "l", name="size", schema="enum_in_schema")),
         ),
-        setup="CREATE SCHEMA enum_schema;",
+        setup="CREATE SCHEMA enum_in_schema;",
         loses="down",
     ),
     change_table(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.catalog import Catalog, compare, read_catalog, show_difference
+from tasks.catalog import NAMED_NULL, Catalog, compare, read_catalog, show_difference
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff import WrittenSql, verify_pair, write_pair, write_sql
@@ -148,8 +148,6 @@ BY_HAND = [
     ("CREATE TABLE t (a integer, b integer)", "ALTER TABLE t DROP a; ALTER TABLE t ADD a integer", "", ["column order public.t"]),
     ("", f"{CONVERSION} CREATE SCHEMA s; ALTER CONVERSION c SET SCHEMA s", "", ["conversion s.c"]),
     ("", f"{CONVERSION} CREATE SCHEMA s; ALTER CONVERSION c SET SCHEMA s", "back", ["conversion s.c", "schema s"]),
-    ("CREATE TYPE c AS (a integer)", "CREATE TABLE t OF c; CREATE INDEX i ON t (a)", "",
-     ["column a of public.t", "column order public.t", "index public.i of public.t", "table public.t"]),
 ]  # fmt: skip
 
 
@@ -258,3 +256,17 @@ def test_a_table_is_dropped_without_dropping_its_defaults(database: Database) ->
     before = database.ask(read_catalog)
     database.execute("CREATE TABLE t (id serial PRIMARY KEY, n integer DEFAULT 1, UNIQUE (n))")
     assert write_sql(database.ask(read_catalog), before).statements == ("-- deletes data\nDROP TABLE public.t",)
+
+
+def test_not_null_of_a_new_table_has_the_wanted_name(database: Database) -> None:
+    before = read(database)
+    database.execute(
+        "CREATE TABLE t (a serial CONSTRAINT k NOT NULL, b integer CONSTRAINT m NOT NULL PRIMARY KEY, c date NOT NULL)"
+    )
+    database.execute("CREATE TABLE p (a integer NOT NULL) PARTITION BY LIST (a)")
+    database.execute("CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); CREATE INDEX ON p1 (a)")
+    after = read(database)
+    assert compare(run(database, write_sql(after, before)), before).changes == ()
+    assert run(database, write_sql(before, after)).derived == after.derived
+    names = {"k", "m", "p_a_not_null"} if after.server_version >= 180000 else set()
+    assert {name for key, name in after.derived.items() if key.kind == NAMED_NULL} == names

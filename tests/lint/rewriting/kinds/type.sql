@@ -11,10 +11,12 @@ ALTER TABLE players ALTER COLUMN team_id TYPE int;
 @1
 -- == safe up: replaced
 ALTER TABLE players ADD COLUMN team_id_new bigint;
+ALTER TABLE players ADD CONSTRAINT players_team_id_new_not_null_check CHECK (team_id_new IS NOT NULL) NOT VALID;
+ALTER TABLE players ADD CONSTRAINT in_team_new CHECK ((team_id_new > 0)) NOT VALID;
 
 CREATE FUNCTION zz_players_team_id_copy() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    NEW.team_id_new := NEW.team_id::bigint;
+    NEW.team_id_new := NEW.team_id;
     RETURN NEW;
 END
 $$;
@@ -25,6 +27,14 @@ CREATE TRIGGER zz_players_team_id_copy BEFORE INSERT OR UPDATE ON players
 DROP TRIGGER zz_players_team_id_copy ON players;
 DROP FUNCTION zz_players_team_id_copy();
 ALTER TABLE players DROP COLUMN team_id_new;
+-- == safe up: add_players_team_id_fkey_new
+-- Description: Add players_team_id_fkey_new
+
+ALTER TABLE players ADD CONSTRAINT players_team_id_fkey_new FOREIGN KEY (team_id_new) REFERENCES public.teams(id) NOT VALID;
+-- == safe down
+-- Description: Undoes: add players_team_id_fkey_new
+
+ALTER TABLE players DROP CONSTRAINT players_team_id_fkey_new;
 -- == safe up: fill_team_id_new_of_players
 -- Description: Fill team_id_new of players
 
@@ -44,7 +54,7 @@ BEGIN
         ) AS batch ORDER BY id DESC LIMIT 1;
         EXIT WHEN NOT FOUND;
         UPDATE players
-        SET team_id_new = team_id::bigint
+        SET team_id_new = team_id
         WHERE players.id >= first_key AND players.id <= last_key
           AND (team_id_new IS NULL AND team_id IS NOT NULL);
         GET DIAGNOSTICS batch_rows = ROW_COUNT;
@@ -63,14 +73,6 @@ $$;
 -- Description: Undoes: fill team_id_new of players
 
 -- Nothing to undo: the column that the up file fills is dropped by an earlier file.
--- == safe up: add_players_team_id_new_not_null_check
--- Description: Add players_team_id_new_not_null_check
-
-ALTER TABLE players ADD CONSTRAINT players_team_id_new_not_null_check CHECK (team_id_new IS NOT NULL) NOT VALID;
--- == safe down
--- Description: Undoes: add players_team_id_new_not_null_check
-
-ALTER TABLE players DROP CONSTRAINT players_team_id_new_not_null_check;
 -- == safe up: validate_players_team_id_new_not_null_check
 -- Description: Validate players_team_id_new_not_null_check
 
@@ -80,18 +82,24 @@ ALTER TABLE players VALIDATE CONSTRAINT players_team_id_new_not_null_check;
 
 ALTER TABLE players DROP CONSTRAINT players_team_id_new_not_null_check;
 ALTER TABLE players ADD CONSTRAINT players_team_id_new_not_null_check CHECK (team_id_new IS NOT NULL) NOT VALID;
--- == safe up: require_team_id_new_of_players
--- Description: Require team_id_new of players
+-- == safe up: validate_in_team_new
+-- Description: Validate in_team_new
 
-ALTER TABLE players ALTER COLUMN team_id_new SET NOT NULL;
-ALTER TABLE players DROP CONSTRAINT players_team_id_new_not_null_check;
+ALTER TABLE players VALIDATE CONSTRAINT in_team_new;
 -- == safe down
--- Description: Undoes: require team_id_new of players
--- migrate: no-transaction
+-- Description: Undoes: validate in_team_new
 
-ALTER TABLE players ADD CONSTRAINT players_team_id_new_not_null_check CHECK (team_id_new IS NOT NULL) NOT VALID;
-ALTER TABLE players VALIDATE CONSTRAINT players_team_id_new_not_null_check;
-ALTER TABLE players ALTER COLUMN team_id_new DROP NOT NULL;
+ALTER TABLE players DROP CONSTRAINT in_team_new;
+ALTER TABLE players ADD CONSTRAINT in_team_new CHECK ((team_id_new > 0)) NOT VALID;
+-- == safe up: validate_players_team_id_fkey_new
+-- Description: Validate players_team_id_fkey_new
+
+ALTER TABLE players VALIDATE CONSTRAINT players_team_id_fkey_new;
+-- == safe down
+-- Description: Undoes: validate players_team_id_fkey_new
+
+ALTER TABLE players DROP CONSTRAINT players_team_id_fkey_new;
+ALTER TABLE players ADD CONSTRAINT players_team_id_fkey_new FOREIGN KEY (team_id_new) REFERENCES public.teams(id) NOT VALID;
 -- == safe up: create_players_team_idx_new
 -- Description: Create players_team_idx_new
 
@@ -108,40 +116,6 @@ CREATE UNIQUE INDEX CONCURRENTLY players_name_team_id_key_new ON players USING b
 -- Description: Undoes: create players_name_team_id_key_new
 
 DROP INDEX CONCURRENTLY players_name_team_id_key_new;
--- == safe up: add_players_team_id_fkey_new
--- Description: Add players_team_id_fkey_new
-
-ALTER TABLE players ADD CONSTRAINT players_team_id_fkey_new FOREIGN KEY (team_id_new) REFERENCES public.teams(id) NOT VALID;
--- == safe down
--- Description: Undoes: add players_team_id_fkey_new
-
-ALTER TABLE players DROP CONSTRAINT players_team_id_fkey_new;
--- == safe up: validate_players_team_id_fkey_new
--- Description: Validate players_team_id_fkey_new
-
-ALTER TABLE players VALIDATE CONSTRAINT players_team_id_fkey_new;
--- == safe down
--- Description: Undoes: validate players_team_id_fkey_new
-
-ALTER TABLE players DROP CONSTRAINT players_team_id_fkey_new;
-ALTER TABLE players ADD CONSTRAINT players_team_id_fkey_new FOREIGN KEY (team_id_new) REFERENCES public.teams(id) NOT VALID;
--- == safe up: add_in_team_new
--- Description: Add in_team_new
-
-ALTER TABLE players ADD CONSTRAINT in_team_new CHECK ((team_id_new > 0)) NOT VALID;
--- == safe down
--- Description: Undoes: add in_team_new
-
-ALTER TABLE players DROP CONSTRAINT in_team_new;
--- == safe up: validate_in_team_new
--- Description: Validate in_team_new
-
-ALTER TABLE players VALIDATE CONSTRAINT in_team_new;
--- == safe down
--- Description: Undoes: validate in_team_new
-
-ALTER TABLE players DROP CONSTRAINT in_team_new;
-ALTER TABLE players ADD CONSTRAINT in_team_new CHECK ((team_id_new > 0)) NOT VALID;
 -- == safe up: exchange_team_id_of_players
 -- Description: Exchange team_id of players
 -- migrate: after-deploy
@@ -150,6 +124,8 @@ DROP TRIGGER zz_players_team_id_copy ON players;
 DROP FUNCTION zz_players_team_id_copy();
 ALTER TABLE players DROP COLUMN team_id;
 ALTER TABLE players RENAME COLUMN team_id_new TO team_id;
+ALTER TABLE players ALTER COLUMN team_id SET NOT NULL;
+ALTER TABLE players DROP CONSTRAINT players_team_id_new_not_null_check;
 ALTER TABLE players ALTER COLUMN team_id SET DEFAULT 1;
 ALTER INDEX players_team_idx_new RENAME TO players_team_idx;
 ALTER TABLE players RENAME CONSTRAINT players_team_id_fkey_new TO players_team_id_fkey;
@@ -165,9 +141,11 @@ ALTER TABLE players RENAME CONSTRAINT players_team_id_fkey TO players_team_id_fk
 ALTER TABLE players DROP CONSTRAINT players_name_team_id_key;
 CREATE UNIQUE INDEX players_name_team_id_key_new ON players USING btree (name, team_id_new);
 ALTER TABLE players RENAME CONSTRAINT in_team TO in_team_new;
+ALTER TABLE players ALTER COLUMN team_id_new DROP NOT NULL;
+ALTER TABLE players ADD CONSTRAINT players_team_id_new_not_null_check CHECK (team_id_new IS NOT NULL);
 ALTER TABLE players ALTER COLUMN team_id_new DROP DEFAULT;
 ALTER TABLE players ADD COLUMN team_id integer;
-UPDATE players SET team_id = team_id_new::integer;
+UPDATE players SET team_id = team_id_new;
 ALTER TABLE players ALTER COLUMN team_id SET NOT NULL;
 ALTER TABLE players ALTER COLUMN team_id SET DEFAULT 1;
 CREATE INDEX players_team_idx ON public.players USING btree (team_id, lower(name));
@@ -177,7 +155,7 @@ ALTER TABLE players ADD CONSTRAINT in_team CHECK ((team_id > 0));
 
 CREATE FUNCTION zz_players_team_id_copy() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    NEW.team_id_new := NEW.team_id::bigint;
+    NEW.team_id_new := NEW.team_id;
     RETURN NEW;
 END
 $$;

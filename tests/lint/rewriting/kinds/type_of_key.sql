@@ -8,10 +8,11 @@ ALTER TABLE tickets ALTER COLUMN id TYPE int;
 @1
 -- == safe up: replaced
 ALTER TABLE tickets ADD COLUMN id_new bigint;
+ALTER TABLE tickets ADD CONSTRAINT tickets_id_new_not_null_check CHECK (id_new IS NOT NULL) NOT VALID;
 
 CREATE FUNCTION zz_tickets_id_copy() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    NEW.id_new := NEW.id::bigint;
+    NEW.id_new := NEW.id;
     RETURN NEW;
 END
 $$;
@@ -41,7 +42,7 @@ BEGIN
         ) AS batch ORDER BY id DESC LIMIT 1;
         EXIT WHEN NOT FOUND;
         UPDATE tickets
-        SET id_new = id::bigint
+        SET id_new = id
         WHERE tickets.id >= first_key AND tickets.id <= last_key
           AND (id_new IS NULL AND id IS NOT NULL);
         GET DIAGNOSTICS batch_rows = ROW_COUNT;
@@ -60,14 +61,6 @@ $$;
 -- Description: Undoes: fill id_new of tickets
 
 -- Nothing to undo: the column that the up file fills is dropped by an earlier file.
--- == safe up: add_tickets_id_new_not_null_check
--- Description: Add tickets_id_new_not_null_check
-
-ALTER TABLE tickets ADD CONSTRAINT tickets_id_new_not_null_check CHECK (id_new IS NOT NULL) NOT VALID;
--- == safe down
--- Description: Undoes: add tickets_id_new_not_null_check
-
-ALTER TABLE tickets DROP CONSTRAINT tickets_id_new_not_null_check;
 -- == safe up: validate_tickets_id_new_not_null_check
 -- Description: Validate tickets_id_new_not_null_check
 
@@ -77,18 +70,6 @@ ALTER TABLE tickets VALIDATE CONSTRAINT tickets_id_new_not_null_check;
 
 ALTER TABLE tickets DROP CONSTRAINT tickets_id_new_not_null_check;
 ALTER TABLE tickets ADD CONSTRAINT tickets_id_new_not_null_check CHECK (id_new IS NOT NULL) NOT VALID;
--- == safe up: require_id_new_of_tickets
--- Description: Require id_new of tickets
-
-ALTER TABLE tickets ALTER COLUMN id_new SET NOT NULL;
-ALTER TABLE tickets DROP CONSTRAINT tickets_id_new_not_null_check;
--- == safe down
--- Description: Undoes: require id_new of tickets
--- migrate: no-transaction
-
-ALTER TABLE tickets ADD CONSTRAINT tickets_id_new_not_null_check CHECK (id_new IS NOT NULL) NOT VALID;
-ALTER TABLE tickets VALIDATE CONSTRAINT tickets_id_new_not_null_check;
-ALTER TABLE tickets ALTER COLUMN id_new DROP NOT NULL;
 -- == safe up: create_tickets_pkey_new
 -- Description: Create tickets_pkey_new
 
@@ -106,6 +87,8 @@ DROP FUNCTION zz_tickets_id_copy();
 ALTER SEQUENCE public.tickets_id_seq OWNED BY tickets.id_new;
 ALTER TABLE tickets DROP COLUMN id;
 ALTER TABLE tickets RENAME COLUMN id_new TO id;
+ALTER TABLE tickets ALTER COLUMN id SET NOT NULL;
+ALTER TABLE tickets DROP CONSTRAINT tickets_id_new_not_null_check;
 ALTER TABLE tickets ALTER COLUMN id SET DEFAULT nextval('public.tickets_id_seq'::regclass);
 ALTER TABLE tickets ADD CONSTRAINT tickets_pkey PRIMARY KEY USING INDEX tickets_pkey_new;
 -- == safe down
@@ -115,9 +98,11 @@ ALTER TABLE tickets ADD CONSTRAINT tickets_pkey PRIMARY KEY USING INDEX tickets_
 ALTER TABLE tickets RENAME COLUMN id TO id_new;
 ALTER TABLE tickets DROP CONSTRAINT tickets_pkey;
 CREATE UNIQUE INDEX tickets_pkey_new ON tickets USING btree (id_new);
+ALTER TABLE tickets ALTER COLUMN id_new DROP NOT NULL;
+ALTER TABLE tickets ADD CONSTRAINT tickets_id_new_not_null_check CHECK (id_new IS NOT NULL);
 ALTER TABLE tickets ALTER COLUMN id_new DROP DEFAULT;
 ALTER TABLE tickets ADD COLUMN id integer;
-UPDATE tickets SET id = id_new::integer;
+UPDATE tickets SET id = id_new;
 ALTER TABLE tickets ALTER COLUMN id SET NOT NULL;
 ALTER TABLE tickets ALTER COLUMN id SET DEFAULT nextval('public.tickets_id_seq'::regclass);
 ALTER SEQUENCE public.tickets_id_seq OWNED BY tickets.id;
@@ -125,7 +110,7 @@ ALTER TABLE tickets ADD CONSTRAINT tickets_pkey PRIMARY KEY (id);
 
 CREATE FUNCTION zz_tickets_id_copy() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    NEW.id_new := NEW.id::bigint;
+    NEW.id_new := NEW.id;
     RETURN NEW;
 END
 $$;

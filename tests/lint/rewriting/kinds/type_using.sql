@@ -74,7 +74,7 @@ ALTER TABLE forms RENAME COLUMN age_new TO age;
 -- It keeps out the application while it writes all rows.
 ALTER TABLE forms RENAME COLUMN age TO age_new;
 ALTER TABLE forms ADD COLUMN age text;
-UPDATE forms SET age = age_new::text;
+UPDATE forms SET age = age_new;
 
 CREATE FUNCTION zz_forms_age_copy() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
