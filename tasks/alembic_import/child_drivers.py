@@ -22,7 +22,7 @@ class OfflineError(Exception):
 
 
 def guard_drivers(conninfo: str, url: str) -> None:
-    """Let every driver connect to the scratch database, whatever address it is given; without one, let none connect."""
+    """Make every driver connect to the scratch database, whatever its address is; without one, none can connect."""
     if importlib.util.find_spec("psycopg"):
         import psycopg
 
@@ -65,7 +65,7 @@ def redirect_function(connect: Callable[..., Any], address: str) -> Callable[...
 
 
 def substitute_drivers() -> None:
-    """Let psycopg take the place of the drivers that are not installed: the statements are the same."""
+    """Replace the drivers that are not installed by psycopg: the statements are the same."""
     from sqlalchemy.dialects import registry
 
     module = "sqlalchemy.dialects.postgresql.psycopg"

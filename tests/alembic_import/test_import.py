@@ -1,4 +1,4 @@
-"""Revisions of Alembic become migrations with their results, and its databases are adopted by their version table."""
+"""Revisions of Alembic become migrations with the same results, and its databases are adopted by their version table."""
 
 from tasks.catalog import Catalog, read_catalog
 from tasks.runner.ledger.tool_tables import exclude_tool_tables

@@ -27,6 +27,14 @@ def test_parts_of_a_table_are_counted_in_its_line(sign: str, before: dict[Key, s
     assert show(before, after) == [f"{sign} table public.x (with 2 columns, comment, index, policy, row security)"]
 
 
+@pytest.mark.parametrize("column", ["id", '"a.b"', '"a""b"'])
+def test_the_sequence_of_a_column_is_counted_and_another_is_shown(column: str) -> None:
+    sequence, other = Key("sequence", "public.x_id_seq"), Key("sequence", "public.free")
+    table = TABLE | {sequence: f"AS integer CACHE 1 OWNED BY public.x.{column}", other: "AS integer CACHE 1"}
+    parts = "(with 2 columns, comment, index, policy, row security, sequence)"
+    assert show({}, table) == [f"+ {other}", "    + AS integer CACHE 1", f"+ table public.x {parts}"]
+
+
 def test_a_changed_column_shows_both_definitions() -> None:
     key = Key("column", "status", "public.orders")
     assert show({key: "text"}, {key: "text NOT NULL"}) == [

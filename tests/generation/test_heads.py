@@ -1,6 +1,9 @@
 """The comments of a generated file, whatever the names in them contain."""
 
-from tasks.generation.heads import write_head, write_irreversible
+import pytest
+
+from tasks.catalog import COLUMN_ORDER, Change, Key
+from tasks.generation.heads import describe_order, write_head, write_irreversible
 from tasks.runner.parsing.directives import Header, read_header
 from tasks.runner.parsing.source_text import SqlText
 
@@ -14,3 +17,22 @@ def test_no_name_becomes_a_statement_or_a_directive() -> None:
     assert [line for line in text.splitlines() if not line.startswith("--")] == [""]
     assert read_header(SqlText("it.sql", text)) == Header()
     assert read_header(SqlText("it.sql", write_irreversible(FORGED))).irreversible == " ".join(FORGED.split())
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "order"),
+    [
+        ("a, b", 'a, "x, y", b', 'new ones come last ("x, y")'),
+        ("a, b, c", "c, x, b", "it is b, c, x"),
+        ("a, b", "b, a", "it is a, b"),
+    ],
+)
+def test_the_order_that_columns_get_is_described(before: str, after: str, order: str) -> None:
+    assert describe_order(Change(Key(COLUMN_ORDER, "public.t"), before, after)) == f"public.t: {order}"
+
+
+def test_a_long_note_is_folded_below_its_beginning() -> None:
+    text = write_head("Change it", "a", [("It fails on tables with such rows:", ["word " * 40])])
+    assert max(map(len, text.splitlines())) <= 118
+    assert text.count("\n--   word") == 1
+    assert text.count("\n--     word") == 1

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     name="check-models",
     help={
         **SCRATCH_HELP,
-        "models": "the models, as module:attribute, comma-separated (default: MODELS)",
-        "exclude": "tables that are not compared, as in SQL (repeatable, or comma-separated)",
+        "models": "the models, comma-separated (default: those of MODELS)",
+        "exclude": "tables that are not compared (repeatable, or comma-separated)",
     },
     iterable=["without_extension", "exclude"],
 )

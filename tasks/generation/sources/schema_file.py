@@ -39,8 +39,8 @@ def _load(server: ScratchServer, path: Path, shown: str, timeout_s: float | None
     except RunnerError as error:
         raise RefusedError(
             f"the schema file does not load on scratch: {error.message}",
-            hint="Correct the file, then run the command again. It must make the complete schema in an empty database,\n"
-            "as the output of pg_dump -s does.",
+            hint="Correct the file, then run the command again.\n"
+            "It must make the complete schema in an empty database, as the output of pg_dump -s does.",
             state=UNWRITTEN,
             place=error.place,
             sqlstate=error.sqlstate,
