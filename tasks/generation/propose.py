@@ -105,7 +105,8 @@ def _settle(
 ) -> Renaming:
     def run(renames: Sequence[ObjectRename]) -> Catalog:
         text = "".join(f"{statement};\n" for rename in renames for statement in rename.write())
-        return read_schema_state(server, [*base, RehearsedMigration("renames", text)], timeout_s=options.timeout_s).catalog
+        renamed = [*base, RehearsedMigration("renames", text)]
+        return read_schema_state(server, renamed, timeout_s=options.timeout_s, cached=False).catalog
 
     return settle_renames(before, lambda current: narrowed.find(current).catalog, options.answers, run, options.ask)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from tasks.catalog import Catalog
+from tasks.generation.dividing.enums import spare_text
 from tasks.generation.dividing.ignoring import add_ignores
 from tasks.generation.dividing.making import Making
 from tasks.generation.dividing.texts import AFTER_DEPLOY, MigrationFile, write_files
-from tasks.generation.dividing.units import read_units
+from tasks.generation.dividing.units import ReadMigration, read_units
 from tasks.lint.engine import build_contexts, check_file
 from tasks.lint.files import read_file
 from tasks.lint.model import LintFinding, SafeFile
@@ -20,6 +22,7 @@ from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.replay import state_after, try_migration
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.selection import Selection
+from tasks.runner.errors import RunnerError
 
 _LAST = "99999999999999"
 """A version behind all others."""
@@ -68,6 +71,14 @@ def make_safe(
     which has the reasons. Raises RunnerError if `proposed` fails.
     """
     proposed = replace(proposed, name=f"{_LAST}_{proposed.name}")
+    spared = spare_text(proposed)
+    if spared is not None:
+        with suppress(NotRewritableError, RunnerError):
+            wanted = _run(server, base, proposed, timeout_s)
+            read = read_units(server, base, spared, timeout_s=timeout_s)
+            safe = _divide(server, base, spared, read, wanted, dict(keep or {}), timeout_s)
+            if safe is not None:
+                return safe
     whole = [MigrationFile("", proposed.up, proposed.down or "")]
     try:
         read = read_units(server, base, proposed, timeout_s=timeout_s)
@@ -79,10 +90,24 @@ def make_safe(
         return SafeMigration((SafeFile(to_description(""), proposed.up, proposed.down),))
     if read.clean:
         return _finish(server, base, whole, {}, timeout_s)
-    kept: dict[int, str] = dict(keep or {})
-    made = Making(server, base, proposed, read.units, wanted, kept, timeout_s)
-    drafts = made.make()
-    texts = write_files(read.header, proposed.down or "", drafts) if drafts else whole
+    safe = _divide(server, base, proposed, read, wanted, dict(keep or {}), timeout_s)
+    return safe or _finish(server, base, whole, {}, timeout_s)
+
+
+def _divide(
+    server: ScratchServer,
+    base: Sequence[RehearsedMigration],
+    proposed: RehearsedMigration,
+    read: ReadMigration,
+    wanted: Catalog,
+    kept: dict[int, str],
+    timeout_s: float | None,
+) -> SafeMigration | None:
+    """Return the files into which a migration is divided; None if they do not lead to the wanted schema."""
+    drafts = Making(server, base, proposed, read.units, wanted, kept, timeout_s).make()
+    if not drafts:
+        return None
+    texts = write_files(read.header, proposed.down or "", drafts)
     reasons = {unit.statement.text: kept[unit.number] for unit in read.units if unit.number in kept}
     safe = _finish(server, base, texts, reasons, timeout_s)
     tables = {unit.number: next(iter(unit.existing), "") for unit in read.units}

@@ -31,13 +31,14 @@ def read_schema_state(
     *,
     timeout_s: float | None = None,
     check: Callable[[], None] = lambda: None,
+    cached: bool = True,
 ) -> SchemaState:
-    """Return the schema after migrations; `check` is called before each, and may raise RunnerError to end the replay.
+    """Return the schema after migrations, from and into the cache as in `state_after`, which calls `check` too.
 
     Raises the error of the first that fails, LackError for what the server does not have, and RefusedError for statements that
     the role of the rehearsal may not run.
     """
-    with state_after(server, migrations, timeout_s=timeout_s, check=check) as scratch:
+    with state_after(server, migrations, timeout_s=timeout_s, check=check, cached=cached) as scratch:
         # A statement without a text makes nothing, or only sets the owner, which is not compared.
         left_out = tuple(entry for entry in read_left_out(scratch) if entry.text)
         lacking = [NotChecked(entry.shown, entry.lack) for entry in left_out if entry.lack]

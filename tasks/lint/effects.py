@@ -13,6 +13,7 @@ _WITHOUT_LOCKS = frozenset({"VariableSetStmt", "CommentStmt", "SelectStmt"})
 _LOCKING_NO_OTHER = frozenset(
     {
         "AlterEnumStmt",
+        "AlterSeqStmt",
         "CompositeTypeStmt",
         "CreateDomainStmt",
         "CreateEnumStmt",
@@ -20,6 +21,7 @@ _LOCKING_NO_OTHER = frozenset(
         "CreateRangeStmt",
         "CreateSchemaStmt",
         "CreateSeqStmt",
+        "CreateTrigStmt",
         "GrantStmt",
         "IndexStmt",
         "ViewStmt",
@@ -27,8 +29,20 @@ _LOCKING_NO_OTHER = frozenset(
 )
 """The statements that get ACCESS EXCLUSIVE on no existing table: https://www.postgresql.org/docs/current/explicit-locking.html"""
 _LOCKING_ITS_TABLE = frozenset(
-    {"AT_AddColumn", "AT_AddConstraint", "AT_ColumnDefault", "AT_DropNotNull", "AT_SetNotNull", "AT_ValidateConstraint"}
+    {
+        "AT_AddColumn",
+        "AT_AddConstraint",
+        "AT_ColumnDefault",
+        "AT_DisableRowSecurity",
+        "AT_DropNotNull",
+        "AT_EnableRowSecurity",
+        "AT_SetNotNull",
+        "AT_ValidateConstraint",
+    }
 )
+_DROPPED_ALONE = frozenset({"OBJECT_FUNCTION", "OBJECT_INDEX", "OBJECT_SEQUENCE", "OBJECT_TRIGGER", "OBJECT_TYPE", "OBJECT_VIEW"})
+_RENAMED_ALONE = frozenset({"OBJECT_COLUMN", "OBJECT_INDEX", "OBJECT_TABLE", "OBJECT_TABCONSTRAINT"})
+_CASCADE = "DROP_CASCADE"
 _WRITING_NO_ROW = frozenset(
     {"CONSTR_CHECK", "CONSTR_FOREIGN", "CONSTR_NOTNULL", "CONSTR_NULL", "CONSTR_PRIMARY", "CONSTR_UNIQUE"}
 )
@@ -77,18 +91,43 @@ def _shows_locks(statement: LintedStatement, schema: SchemaFacts | None) -> bool
         return True
     if statement.kind == "CreateStmt":
         return "partbound" not in statement.node
-    if statement.kind != "AlterTableStmt" or statement.node.get("objtype") != "OBJECT_TABLE" or schema is None:
+    if schema is None:
         return False
     targets = list_targets(statement, schema)
     related = {name for table in schema.tables.values() if table.parents for name in (table.name, *table.parents)}
-    return related.isdisjoint(targets) and all(_locks_its_table(each, targets, schema) for each in list_commands(statement))
+    node = statement.node
+    if not related.isdisjoint(targets) or node.get("behavior") == _CASCADE:
+        return False
+    if statement.kind == "DropStmt":
+        references = _list_kinds(targets, schema)
+        return node.get("removeType") in _DROPPED_ALONE or (node.get("removeType") == "OBJECT_TABLE" and "f" not in references)
+    if statement.kind == "RenameStmt":
+        of_table = node.get("renameType") != "OBJECT_COLUMN" or node.get("relationType") == "OBJECT_TABLE"
+        return of_table and node.get("renameType") in _RENAMED_ALONE
+    if statement.kind != "AlterTableStmt" or node.get("objtype") != "OBJECT_TABLE":
+        return False
+    return all(_locks_its_table(each, targets, schema) for each in list_commands(statement))
 
 
 def _locks_its_table(command: Node, targets: tuple[str, ...], schema: SchemaFacts) -> bool:
     """Return True for a command that gets ACCESS EXCLUSIVE on its table only, as the rule about locks takes it to do."""
     kind = command.get("subtype")
-    if kind == "AT_DropConstraint":
-        tables = [schema.tables[name] for name in targets if name in schema.tables]
-        kinds = {each.kind for table in tables for each in table.constraints if each.name == command["name"]}
-        return kinds == {"c"}
-    return kind in _LOCKING_ITS_TABLE
+    if kind not in ("AT_DropColumn", "AT_DropConstraint"):
+        return kind in _LOCKING_ITS_TABLE
+    if command.get("behavior") == _CASCADE:
+        return False
+    if kind == "AT_DropColumn":
+        return "f" not in _list_kinds(targets, schema, column=command["name"])
+    kinds = _list_kinds(targets, schema, name=command["name"])
+    return bool(kinds) and "f" not in kinds
+
+
+def _list_kinds(targets: tuple[str, ...], schema: SchemaFacts, *, name: str = "", column: str = "") -> set[str]:
+    """Return the kinds of the constraints of tables, of a certain name or on a certain column."""
+    tables = [schema.tables[target] for target in targets if target in schema.tables]
+    return {
+        each.kind
+        for table in tables
+        for each in table.constraints
+        if (not name or each.name == name) and (not column or column in each.columns)
+    }

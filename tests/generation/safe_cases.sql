@@ -77,9 +77,8 @@ CREATE INDEX a_p ON a (p);
 CREATE INDEX b_a ON b (a);
 COMMENT ON TABLE a IS 'new';
 -- has: CREATE INDEX a_p
--- case: new columns of two tables are in a file for each, with their comments
--- file: change_t
--- file: change_u
+-- case: new columns of two tables share a file, in which each statement is a transaction
+-- file: change
 -- old:
 CREATE TABLE t (id int PRIMARY KEY);
 CREATE TABLE u (id int PRIMARY KEY);
@@ -88,13 +87,15 @@ CREATE TABLE t (id int PRIMARY KEY, a int, b int DEFAULT 3);
 CREATE TABLE u (id int PRIMARY KEY, a int);
 COMMENT ON COLUMN t.b IS 'b';
 COMMENT ON COLUMN u.a IS 'a';
+-- has: -- migrate: no-transaction
+-- down: -- migrate: no-transaction
 -- case: a type that rewrites the table is changed beside it, and keeps its comment
 -- file: add
 -- file: fill
--- file: create
 -- file: exchange
--- file: complete
--- after deploy: 2
+-- after deploy: 1
+-- has: CREATE INDEX CONCURRENTLY ta_new
+-- has: COMMENT ON COLUMN public.t.a
 -- old:
 CREATE TABLE t (id int PRIMARY KEY, a int DEFAULT 3);
 CREATE INDEX ta ON t (a);
@@ -137,8 +138,7 @@ CREATE TABLE t (id int PRIMARY KEY, token uuid NOT NULL DEFAULT gen_random_uuid(
 -- case: drops run after the deployment, behind what it needs
 -- file: change_t
 -- file: drop
--- file: drop
--- after deploy: 2
+-- after deploy: 1
 -- old:
 CREATE TABLE t (id int PRIMARY KEY, a int);
 CREATE TABLE u (id int PRIMARY KEY);
@@ -217,3 +217,33 @@ CREATE TABLE t (id int PRIMARY KEY, a int);
 -- new:
 CREATE TABLE t (id int PRIMARY KEY, a int, g int GENERATED ALWAYS AS (a * 2) STORED);
 -- has: -- lint: ignore adding-field-with-default --
+-- case: a foreign key and a check stay around the change of a type, and the files are few
+-- file: add_x_new
+-- file: add_tx_new
+-- file: fill
+-- file: exchange
+-- after deploy: 1
+-- old:
+CREATE TABLE r (id int PRIMARY KEY);
+CREATE TABLE t (id int PRIMARY KEY, x int NOT NULL DEFAULT 3 CONSTRAINT tx REFERENCES r CHECK (x > 0));
+CREATE INDEX ON t (x);
+-- new:
+CREATE TABLE r (id int PRIMARY KEY);
+CREATE TABLE t (id int PRIMARY KEY, x bigint NOT NULL DEFAULT 3 CONSTRAINT tx REFERENCES r CHECK (x > 0));
+CREATE INDEX ON t (x);
+-- has: VALIDATE CONSTRAINT tx_new
+-- case: an enum without a label takes the name of the old one after the columns, which keep their default
+-- file: create_mood_new
+-- file: add_m_new
+-- file: fill_m_new
+-- file: exchange_m
+-- file: drop_mood
+-- after deploy: 2
+-- old:
+CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
+CREATE TABLE t (id int PRIMARY KEY, m mood NOT NULL DEFAULT 'ok');
+-- new:
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+CREATE TABLE t (id int PRIMARY KEY, m mood NOT NULL DEFAULT 'ok');
+-- has: SET DEFAULT 'ok'::public.mood_new
+-- down: UPDATE public.t SET m = m_new::text::public.mood

@@ -46,6 +46,14 @@ CHANGES = {
         ("NOT VALID", "VALIDATE CONSTRAINT", "SET NOT NULL"),
         conditions=('up: check constraint "users_email_not_null_check" of relation "users" is violated by some row',),
     ),
+    "NOT NULL on several tables is proved with rows in all of them": ProposedChange(
+        "CREATE TABLE a (id int PRIMARY KEY, x text); CREATE TABLE b (id int PRIMARY KEY, x text);",
+        "CREATE TABLE a (id int PRIMARY KEY, x text NOT NULL); CREATE TABLE b (id int PRIMARY KEY, x text NOT NULL);",
+        conditions=tuple(
+            f'up: check constraint "{table}_x_not_null_check" of relation "{table}" is violated by some row' for table in "ab"
+        ),
+        tables=2,
+    ),
     "an index is created without locks": ProposedChange(
         USERS, f"{USERS} CREATE INDEX users_email ON users (email);", ("CREATE INDEX CONCURRENTLY users_email",)
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tasks.catalog import Catalog
+from tasks.catalog import Catalog, Key
 from tasks.generation.dividing.downs import IRREVERSIBLE, NOTHING, derive_down, undo_renames
 from tasks.generation.dividing.replacing import replace_object
 from tasks.generation.dividing.scheduling import Schedule, UnitBlock
@@ -16,13 +16,18 @@ from tasks.lint.reading import read_schema
 from tasks.lint.rewriting.names import NamesInUse
 from tasks.lint.rewriting.statements import add_comments, rewrite_statement
 from tasks.lint.rewriting.steps import NotRewritableError, SafeStep
+from tasks.postgres.quoting import quote_identifier
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.rehearsal import Rehearsal
 from tasks.rehearsal.scratch.server import ScratchDatabase
+from tasks.rehearsal.sql_diff.shapes import parse_column
 from tasks.runner.database.session import connect
 
 _INDEX_OF_KEY = "foreign-key-without-index"
-_VALIDATE = "validate"
+_VALIDATE, _FILL = "validate", "fill "
+_BRIEF, _SLOW = "brief", "slow"
+"""What joins files: statements that change one table each for an instant, and those that last, without keeping out anyone."""
+_NOTHING = NOTHING.partition(":")[0]
 _WORDS = {"CommentStmt": "comment", "GrantStmt": "grant", "AlterDomainStmt": "change domain", "AlterEnumStmt": "add label"}
 
 
@@ -96,6 +101,10 @@ class Composer:
             if block.rewritten or not _fits(group, block):
                 self._add_units(group, after_deploy=after_deploy)
                 group = []
+            if (block.rewritten and self._is_exchanged(block)) or self._has_default(block.units[0]):
+                continue
+            if block.units[-1].changes_type:
+                self._validate(after_deploy=after_deploy)
             if block.rewritten and block.units[-1].detaches and block.units[-1].number not in self._kept:
                 self._detach(block.units[-1], after_deploy=after_deploy)
                 continue
@@ -108,6 +117,29 @@ class Composer:
                 self._add_units(group, after_deploy=after_deploy)
                 group = []
         self._add_units(group, after_deploy=after_deploy)
+
+    def _is_exchanged(self, block: UnitBlock) -> bool:
+        """Return True for a constraint that is dropped only while a type changes, which a second column spares."""
+        unit = block.units[-1]
+        if len(block.units) == 1 or not unit.existing:
+            return False
+        table = unit.existing[0]
+        if not any(each.type_of[:1] == (table,) and each.number not in self._kept for each in self._units):
+            return False
+        key = Key("constraint", quote_identifier(unit.created), table)
+        return key in self._wanted.objects and self.read_catalog().objects.get(key) == self._wanted.objects[key]
+
+    def _has_default(self, unit: Unit) -> bool:
+        """Return True for the default of a column that is not exchanged yet, or that took it along as it should be in the end."""
+        if not any(unit.default_of and each.type_of == unit.default_of and each.number not in self._kept for each in self._units):
+            return False
+        key = Key("column", quote_identifier(unit.default_of[1]), unit.default_of[0])
+        texts = [each.objects.get(key) for each in (self.read_catalog(), self._wanted)]
+        (now, default), (wanted, wanted_default) = (parse_column(text or "") for text in texts)
+        if now.type != wanted.type:
+            return True
+        value, _, type_ = (default or "").rpartition("::")
+        return bool(value) and type_ == now.type and (wanted_default or "").rpartition("::")[0] == value
 
     def _detach(self, unit: Unit, *, after_deploy: bool) -> None:
         """Detach a partition CONCURRENTLY, and drop the CHECK with its bounds that this adds.
@@ -175,16 +207,16 @@ class Composer:
             self._add_step(unit, step, after_deploy=after_deploy)
 
     def _add_step(self, unit: Unit, step: SafeStep, *, after_deploy: bool) -> None:
-        validates = step.words.startswith(_VALIDATE)
+        lasts = step.words.startswith((_VALIDATE, _FILL))
         builds = all("CONCURRENTLY" in part for part in step.up.strip().split(";\n"))
-        joins = _VALIDATE if validates else "concurrent" if builds else ""
+        joins = _SLOW if lasts or builds else ""
         draft = FileDraft(
             step.words,
             step.up,
             step.down or "",
             after_deploy,
             joins,
-            separate=validates,
+            separate=lasts,
             separate_down=step.alone_down,
             replaces=frozenset({unit.number}),
         )
@@ -196,8 +228,14 @@ class Composer:
     def _add_units(self, units: Sequence[Unit], *, after_deploy: bool) -> None:
         if not units:
             return
+        renames = [unit for unit in units if unit.renames]
+        if 0 < len(renames) < len(units):
+            self._add_units([unit for unit in units if not unit.renames], after_deploy=after_deploy)
+            self.extend(write_units(renames), undo_renames(renames, self._units, self._down))
+            return
         down = undo_renames(units, self._units, self._down) if all(unit.renames for unit in units) else None
-        draft = FileDraft(_choose_words(units), write_units(units), down or "", after_deploy)
+        joins = _BRIEF if all(_is_brief(unit) for unit in units) else ""
+        draft = FileDraft(_choose_words(units), write_units(units), down or "", after_deploy, joins)
         self.add(draft, derive=down is None)
 
     def add(self, draft: FileDraft, *, derive: bool = True) -> None:
@@ -211,6 +249,12 @@ class Composer:
                 return
         self.drafts.append(draft)
 
+    def extend(self, up: str, down: str = "") -> None:
+        """Run statements as a part of the last file, which `down` undoes; raises RunFailedError."""
+        self._run(up)
+        last = self.drafts[-1]
+        self.drafts[-1] = replace(last, up=f"{last.up.rstrip()}\n\n{up}", down=f"{down}\n{last.down}".lstrip("\n"))
+
 
 class RunFailedError(Exception):
     """A file that fails on scratch."""
@@ -221,11 +265,20 @@ def _fits(group: Sequence[Unit], block: UnitBlock) -> bool:
     if not group:
         return True
     unit, last = block.units[0], group[-1]
-    if block.together or unit.adds_label != last.adds_label or unit.renames != last.renames or unit.alone or last.alone:
+    replaces = unit.concerns_type and last.concerns_type
+    if block.together or unit.adds_label != last.adds_label or unit.alone or last.alone:
+        return False
+    if unit.renames != last.renames and not replaces:
         return False
     locked = {name for each in group for name in each.exclusive}
     needed = {name for each in block.units for name in each.exclusive}
     return not needed or not locked or needed <= locked
+
+
+def _is_brief(unit: Unit) -> bool:
+    """Return True if a statement only changes or drops an existing table, so that it can have a transaction of its own."""
+    alters = unit.statement.kind in ("AlterTableStmt", "DropStmt") and bool(unit.existing)
+    return unit.statement.kind == "CommentStmt" or (alters and (unit.after_deploy or not (unit.removed or unit.findings)))
 
 
 def _choose_words(units: Sequence[Unit]) -> str:
@@ -251,10 +304,22 @@ def join_drafts(drafts: Sequence[FileDraft]) -> list[FileDraft]:
         last = joined[-1] if joined else None
         fits = last is not None and draft.joins and (draft.joins, draft.after_deploy) == (last.joins, last.after_deploy)
         if last is not None and fits and not any(IRREVERSIBLE in each.down for each in (draft, last)):
-            down = f"{draft.down.rstrip()}\n\n{last.down}"
-            up = f"{last.up.rstrip()}\n\n{draft.up}"
-            separate_down = last.separate_down or draft.separate_down
-            joined[-1] = replace(last, up=up, down=down, separate_down=separate_down, replaces=last.replaces | draft.replaces)
+            joined[-1] = _join(last, draft)
         else:
             joined.append(draft)
     return joined
+
+
+def _join(first: FileDraft, second: FileDraft) -> FileDraft:
+    undone = [each.down for each in (second, first) if not each.down.startswith(_NOTHING)] or [first.down]
+    brief = first.joins == _BRIEF
+    others = "" if not brief or first.words.endswith("others") else " and others"
+    return replace(
+        first,
+        words=first.words + others,
+        up=f"{first.up.rstrip()}\n\n{second.up}",
+        down="\n\n".join(text.rstrip() for text in undone) + "\n",
+        separate=first.separate or second.separate or brief,
+        separate_down=first.separate_down or second.separate_down or brief,
+        replaces=first.replaces | second.replaces,
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from tasks.catalog import COLUMN_ORDER, Catalog, compare
 from tasks.generation.dividing.units import Unit, is_rename
 from tasks.lint.files import read_file
+from tasks.postgres.tokens import NAME
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.sql_diff import write_sql
 from tasks.rehearsal.sql_diff.dependencies import find_referenced
@@ -16,6 +18,7 @@ from tasks.rehearsal.sql_diff.shapes import parse_table
 
 IRREVERSIBLE = "-- migrate: irreversible"
 NOTHING = "-- Nothing to undo: the files before it undo what it changed.\n"
+_BUILD = re.compile(rf"^(?P<create>CREATE (?:UNIQUE )?INDEX )(?P<rest>{NAME} ON (?P<table>{NAME}\.{NAME}) )", re.MULTILINE)
 
 
 def write_irreversible(reason: str) -> str:
@@ -29,7 +32,18 @@ def derive_down(before: Catalog, after: Catalog) -> str:
     left = [change for change in undone.by_hand if change.key.kind != COLUMN_ORDER]
     if left:
         return write_irreversible("; ".join(f"{change.key}: {explain(change)}" for change in left))
-    return undone.write() if undone.statements else NOTHING
+    return _spare_locks(undone.write(), after) if undone.statements else NOTHING
+
+
+def _spare_locks(down: str, catalog: Catalog) -> str:
+    """Return statements that build and drop the indexes of existing tables without keeping out their writers."""
+    tables = {key.name: parse_table(text) for key, text in catalog.of_kind("table")}
+
+    def build(match: re.Match[str]) -> str:
+        table = tables.get(match["table"])
+        return f"{match['create']}CONCURRENTLY {match['rest']}" if table is not None and not table.partitioned else match[0]
+
+    return _BUILD.sub(build, down)
 
 
 def undo_renames(units: Sequence[Unit], all_units: Sequence[Unit], down: str | None) -> str:

@@ -88,7 +88,11 @@ class Making:
         rest = write_sql(reached, self.wanted, recreate=True)
         if not rest.statements or any(_LOSS in each for each in rest.statements):
             return None
-        composer.add(FileDraft("complete the change", rest.write(), "", drafts[-1].after_deploy))
+        describes = all(each.startswith("COMMENT ") for each in rest.statements)
+        if describes and not drafts[-1].joins and "CONCURRENTLY" not in drafts[-1].up:
+            composer.extend(rest.write())
+        else:
+            composer.add(FileDraft("complete the change", rest.write(), "", drafts[-1].after_deploy))
         return composer.drafts if _is_same(composer.read_catalog(), self.wanted) else None
 
     def _correct_downs(self, drafts: list[FileDraft]) -> list[FileDraft]:

@@ -86,7 +86,14 @@ class _Scheduler:
         recreated = _list_recreated(self._units)
         # A column that is exchanged takes its default along, and until then the code that is running needs it.
         exchanged = {unit.type_of for unit in self._units} - {()}
-        last = [unit for unit in self._units if unit.after_deploy or _needs(unit, renamed) or unit.default_of in exchanged]
+        last = [
+            unit
+            for unit in self._units
+            if unit.after_deploy
+            or _needs(unit, renamed)
+            or (unit.default_of in exchanged and not unit.drops_default)
+            or (unit.concerns_type and bool(exchanged))
+        ]
         rest = [unit for unit in self._units if unit not in last]
         bundle = [unit for unit in rest if unit.removed & recreated or unit.names(recreated)]
         waiting = sorted(_pair([unit for unit in rest if unit not in bundle]), key=self._rank)

@@ -76,6 +76,11 @@ class Unit:
         return self._find_column("AT_ColumnDefault")
 
     @property
+    def drops_default(self) -> bool:
+        """Return True if it drops the default of a column."""
+        return bool(self.default_of) and "def" not in list_commands(self.statement)[0]
+
+    @property
     def type_of(self) -> tuple[str, ...]:
         """Return the table and the column of which it changes the type by writing the table, or nothing."""
         return self._find_column("AT_AlterColumnType") if self.changes_type else ()
@@ -84,6 +89,11 @@ class Unit:
         commands = list_commands(self.statement)
         fits = len(commands) == 1 and commands[0].get("subtype") == subtype
         return (*self.existing, commands[0]["name"]) if fits and self.existing else ()
+
+    @property
+    def concerns_type(self) -> bool:
+        """Return True if it drops or renames a type, which a column may have until it is exchanged."""
+        return "OBJECT_TYPE" in (self.statement.node.get("removeType"), self.statement.node.get("renameType"))
 
     @property
     def adds_label(self) -> bool:

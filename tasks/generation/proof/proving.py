@@ -131,9 +131,8 @@ class _Trial:
             self._run(file, "up")
             schemas.append(self._read_catalog())
         self._compare(self._plan.after, schemas[-1], "the files have another result")
-        changed = find_changed(self._list_kept(expected), self._read(), self._plan.before, self._plan.after, self._plan.renames)
-        if changed and not self._explores:
-            raise UnprovedError(f"the up changes rows that it should keep: {changed[1]}", table=changed[0])
+        if not self._explores:
+            self._check_rows(expected)
         undone = self._plan.undone
         for file, before in zip(reversed(undone), reversed(schemas[:-1]), strict=False):
             self._run(file, "down")
@@ -165,6 +164,13 @@ class _Trial:
             self._effects = find_effects(connection, texts, filled, self._plan.renames)
         return unfilled, leave_out(filled, self._effects)
 
+    def _check_rows(self, expected: Rows) -> None:
+        """Raise UnprovedError if the up changed rows that it should keep."""
+        plan = self._plan
+        changed = find_changed(self._list_kept(expected), self._read(), plan.before, plan.after, plan.renames)
+        if changed:
+            raise UnprovedError(f"the up changes rows that it should keep: {changed[1]}", table=changed[0])
+
     def _list_kept(self, expected: Rows) -> Rows:
         """Return what was in the tables that were not emptied on the way."""
         return {
@@ -186,10 +192,9 @@ class _Trial:
             self._absent.conditions.setdefault(f"{direction}: {error.message.partition(chr(10))[0]}")
             table = self._find_table(text, error, emptied)
             if table:
-                self._remove(table, error, emptied, clean=clean)
-            else:
-                self._absent.all = True
-            return bool(table)
+                return self._remove(table, error, emptied, clean=clean)
+            self._absent.all = True
+            return False
 
         trial = self._rehearsal.run(file, direction, repair=repair)
         if trial.unchecked:
@@ -200,17 +205,16 @@ class _Trial:
                 raise _StartAgainError
             raise UnprovedError(show_failure(f"{direction} fails on scratch", trial.error), version=file.name)
 
-    def _remove(self, table: str, error: RunnerError, emptied: list[str], *, clean: bool) -> None:
-        """Remove the rows that may make a file fail, in this database and in the next one."""
+    def _remove(self, table: str, error: RunnerError, emptied: list[str], *, clean: bool) -> bool:
+        """Remove the rows that may make a file fail, in this database, if that is possible, and in the next one."""
         if error.sqlstate in _NULLS and table not in self._absent.with_nulls:
             self._absent.with_nulls.append(table)
             self._explores = True
-            if not self._delete_nulls(table):
-                raise _StartAgainError
-            return
+            return self._delete_nulls(table)
         emptied.append(table)
         self._explores = self._explores or not clean
         self._empty(table)
+        return True
 
     def _find_table(self, text: str, error: RunnerError, emptied: Sequence[str]) -> str:
         """Return the table whose rows an error is about, empty if it is not known."""

@@ -33,7 +33,7 @@ def _load(server: ScratchServer, path: Path, shown: str, timeout_s: float | None
     source = read_source(path)
     migration = RehearsedMigration("schema_file", clean(source.text, shown), shown=shown)
     try:
-        state = read_schema_state(server, [migration], timeout_s=timeout_s)
+        state = read_schema_state(server, [migration], timeout_s=timeout_s, cached=False)
     except RefusedError:
         raise
     except RunnerError as error:

@@ -26,6 +26,7 @@ from tasks.rehearsal.sql_diff.altering import is_assignable
 
 _SEQUENCE = re.compile(r"nextval\('((?:[^']|'')+)'::regclass\)")
 _ATTRIBUTES = re.compile(r"(?: (?:NOT )?DEFERRABLE)?(?: INITIALLY (?:DEFERRED|IMMEDIATE))?\Z")
+_LITERAL = re.compile("'(?:[^']|'')*'")
 _LAST = "zz_"
 """Triggers run in the order of their names: https://www.postgresql.org/docs/current/trigger-definition.html"""
 
@@ -214,8 +215,15 @@ def _exchange(exchange: _Exchange) -> str:
         parts.append(f"{head} ALTER COLUMN {exchange.old} SET NOT NULL;\n")
         parts.append(f"{head} DROP CONSTRAINT {quote_identifier(exchange.required)};\n")
     if exchange.facts.default:
-        parts.append(f"{head} ALTER COLUMN {exchange.old} SET DEFAULT {exchange.facts.default};\n")
+        parts.append(f"{head} ALTER COLUMN {exchange.old} SET DEFAULT {_convert_default(exchange)};\n")
     return "".join([*parts, *_rename_all(exchange, back=False)])
+
+
+def _convert_default(exchange: _Exchange) -> str:
+    """Return the default of the new column: a literal of the old type becomes one of the new type."""
+    literal, _, type_ = exchange.facts.default.rpartition("::")
+    converts = "." in type_ and type_ == exchange.facts.type and _LITERAL.fullmatch(literal)
+    return f"{literal}::{exchange.type}" if converts else exchange.facts.default
 
 
 def _rename_all(exchange: _Exchange, *, back: bool) -> Iterator[str]:
@@ -239,7 +247,9 @@ def _rename_all(exchange: _Exchange, *, back: bool) -> Iterator[str]:
 def _exchange_back(exchange: _Exchange, prepare: str) -> str:
     """Return the statements that make the old column of the new one, which rewrites the table."""
     head, new, old = exchange.head, quote_identifier(exchange.new), exchange.old
-    cast = "" if is_assignable(exchange.type, exchange.facts.type) else f"::{exchange.facts.type}"
+    # Between enums there is no cast but that through text.
+    through = "::text" if "." in exchange.facts.type else ""
+    cast = "" if is_assignable(exchange.type, exchange.facts.type) else f"{through}::{exchange.facts.type}"
     parts = [
         "-- It keeps out the application while it writes all rows.\n",
         f"{head} RENAME COLUMN {old} TO {new};\n",

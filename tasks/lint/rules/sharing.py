@@ -79,7 +79,8 @@ def list_locks(context: LintContext, statement: LintedStatement) -> list[tuple[s
     if observed is not None:
         locks = [(lock.relation, MODES.index(lock.mode) + 1) for lock in observed.locks if lock.mode in MODES]
         return [(name, mode) for name, mode in locks if name in tables and tables[name].kind in "rpm"]
-    return [(name, _guess_lock(statement)) for name in list_targets(statement, context.schema)]
+    named = (name for name in list_targets(statement, context.schema) if name not in tables or tables[name].kind in "rpm")
+    return [(name, _guess_lock(statement)) for name in named]
 
 
 def _guess_lock(statement: LintedStatement) -> int:
@@ -87,6 +88,9 @@ def _guess_lock(statement: LintedStatement) -> int:
         return _BLOCKS_WRITES
     if statement.kind in ("CreateTrigStmt", "AlterTableStmt"):
         return max(map(_guess_lock_of_command, list_commands(statement)), default=0)
+    if statement.node.get("renameType") == "OBJECT_INDEX":
+        # https://www.postgresql.org/docs/current/sql-alterindex.html
+        return 0
     return _EXCLUSIVE if statement.kind in ("DropStmt", "RenameStmt", "TruncateStmt") else 0
 
 

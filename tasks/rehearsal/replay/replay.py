@@ -63,11 +63,13 @@ def state_after(
     *,
     timeout_s: float | None = None,
     check: Callable[[], None] = lambda: None,
+    cached: bool = True,
 ) -> Iterator[ScratchDatabase]:
     """Yield a scratch database in the state after the migrations; start from the longest cached prefix, and cache the result.
 
     Raises the error of the first migration that fails; then the state before it is cached, unless the migration left changes.
-    `check` is called before each migration, and may raise RunnerError to end the replay.
+    `check` is called before each migration, and may raise RunnerError to end the replay. Not `cached` is a state that is needed
+    once, or that takes no longer to make than to copy: both take as long as its tables are many.
     """
     names = cache.name_states(migrations, server.version, server.state_key)
     with ExitStack() as stack:
@@ -77,7 +79,7 @@ def state_after(
         if count < len(migrations):
             with Rehearsal(database, timeout_s=timeout_s) as rehearsal:
                 done, clean, error = run_forward(rehearsal, migrations[count:], check)
-        if done and clean:
+        if done and clean and cached:
             server.cache_state(database, names[count + done - 1])
         if error is not None:
             raise error
