@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 from tasks.catalog import Catalog, Key
 from tasks.generation.narrowing import explain_narrowing
+from tasks.rehearsal.sql_diff.carrying import find_users
+from tasks.rehearsal.sql_diff.dependencies import Schema
 from tasks.rehearsal.sql_diff.generators import keeps_last_value
 from tasks.rehearsal.sql_diff.names import split_list
 from tasks.rehearsal.sql_diff.recreating import find_recreated
 from tasks.rehearsal.sql_diff.renames import LABEL, list_names, name_identity_sequence
-from tasks.rehearsal.sql_diff.shapes import Column, parse_column, parse_table, split_sequence
+from tasks.rehearsal.sql_diff.shapes import Column, expand, parse_column, parse_table, read_attributes, split_sequence
 from tasks.runner.errors import RefusedError
 
 _ENUM = "AS ENUM ("
@@ -39,6 +41,7 @@ def find_losses(before: Catalog, after: Catalog) -> tuple[SchemaLoss, ...]:
     losses |= _find_columns(before, after)
     losses |= _find_labels(before, after)
     losses |= _find_types(before, after)
+    losses = dict(_find_attributes(before, after)) | losses
     losses |= _find_sequences(before, after)
     inherited = {key for key in losses if any(parent in losses for parent in _list_parents(key, before))}
     return tuple(SchemaLoss(key, sentence) for key, sentence in sorted(losses.items()) if key not in inherited)
@@ -119,6 +122,23 @@ def _find_labels(before: Catalog, after: Catalog) -> Iterator[tuple[Key, str]]:
             if name in others and label not in others[name]:
                 shown = list_names(Key("type", name))[0]
                 yield Key(LABEL, label, name), f"removes value {label} of type {shown}, so that no row can have it"
+
+
+def _find_attributes(before: Catalog, after: Catalog) -> Iterator[tuple[Key, str]]:
+    """Yield the columns of row types that lose attributes, or whose attributes get a narrower type."""
+    labels = _read_labels(before), _read_labels(after)
+    for key, definition in before.of_kind("type"):
+        old, new = read_attributes(definition), read_attributes(after.objects.get(key, ""))
+        if not new or old == new:
+            continue
+        parts = [f"drops attribute {name}" for name in old if name not in new]
+        parts += (
+            f"changes attribute {name} from {old[name]} to {new[name]}, {reason},"
+            for name in old.keys() & new.keys()
+            if (reason := explain_narrowing(_resolve(old[name], before), _resolve(new[name], after), *labels))
+        )
+        for column in find_users(key, Schema(expand(before))) if parts else ():
+            yield column, f"{' and '.join(sorted(parts))} in the values of type {_name(key)} in column {_name(column)}"
 
 
 def _find_types(before: Catalog, after: Catalog) -> Iterator[tuple[Key, str]]:

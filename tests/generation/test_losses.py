@@ -54,6 +54,15 @@ CASES = {
         "ALTER TABLE t ALTER a TYPE text; DROP DOMAIN d; CREATE DOMAIN d AS varchar(3); ALTER TABLE t ALTER a TYPE d",
         ["changes domain d from text to character varying(3), which cannot represent every value"],
     ),
+    "attributes of a row type": (
+        "CREATE TYPE c AS (a text, b int, d int); CREATE TYPE w AS (c c); CREATE TABLE t (c c, w w)",
+        "ALTER TYPE c DROP ATTRIBUTE d; DROP TABLE t; ALTER TYPE c ALTER ATTRIBUTE a TYPE varchar(3); CREATE TABLE t (c c, w w)",
+        [
+            "changes attribute a from text to character varying(3), which cannot represent every value, and drops attribute d"
+            f" in the values of type c in column t.{column}"
+            for column in ("c", "w")
+        ],
+    ),
     "a check of a domain": ("CREATE DOMAIN d AS text", "ALTER DOMAIN d ADD CHECK (VALUE <> '')", []),
     "constraints": ("CREATE TABLE t (a int)", "ALTER TABLE t ALTER a SET NOT NULL, ADD UNIQUE (a), ADD CHECK (a > 0)", []),
     "a label": (MOOD, RECREATE, ["removes value 'sad' of type mood, so that no row can have it"]),

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.creating import create_object
 from tasks.rehearsal.sql_diff.domains import DOMAIN_CHECK, DOMAIN_DEFAULT, alter_check, alter_domain
-from tasks.rehearsal.sql_diff.names import CHAIN, split_list
+from tasks.rehearsal.sql_diff.names import split_list
 from tasks.rehearsal.sql_diff.sequences import alter_sequence, list_options, move_identity
-from tasks.rehearsal.sql_diff.shapes import Column, parse_column, parse_table
+from tasks.rehearsal.sql_diff.shapes import Column, parse_column, parse_table, read_attributes
 
 _FAMILIES = (
     r"smallint|integer|bigint|numeric\b.*|real|double precision",
@@ -26,7 +26,6 @@ _FAMILIES = (
 _TO_TEXT = re.compile(r"text|character varying.*|character.*")
 _TARGET = re.compile(r"ALTER COLUMN (\d+) SET STATISTICS (\d+)")
 _SETTINGS = re.compile(r" WITH \((?P<settings>\w[^()]*)\)(?= WHERE | TABLESPACE |$)")
-_FIRST = re.compile(rf"(?P<name>{CHAIN}) (?P<type>.*)", re.DOTALL)
 
 
 def alter_object(key: Key, before: str, after: str, *, newest: bool) -> list[str] | None:
@@ -123,7 +122,7 @@ def _alter_type(key: Key, before: str, after: str) -> list[str] | None:
     if before.startswith("AS ENUM (") and after.startswith("AS ENUM ("):
         return _alter_enum(key, split_list(before[9:-1]), split_list(after[9:-1]))
     if before.startswith("AS (") and after.startswith("AS ("):
-        return _alter_composite(key, split_list(before[4:-1]), split_list(after[4:-1]))
+        return _alter_composite(key, before, after)
     return None
 
 
@@ -140,8 +139,8 @@ def _alter_enum(key: Key, old: list[str], new: list[str]) -> list[str] | None:
     return statements
 
 
-def _alter_composite(key: Key, old: list[str], new: list[str]) -> list[str] | None:
-    was, now = ({match["name"]: match["type"] for part in parts if (match := _FIRST.fullmatch(part))} for parts in (old, new))
+def _alter_composite(key: Key, before: str, after: str) -> list[str] | None:
+    was, now = read_attributes(before), read_attributes(after)
     kept = [name for name in was if name in now]
     if list(now)[: len(kept)] != kept:
         return None

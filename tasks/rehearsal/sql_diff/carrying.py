@@ -6,17 +6,15 @@ changed: https://www.postgresql.org/docs/current/sql-altertype.html
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import replace
 
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.dependencies import Schema
-from tasks.rehearsal.sql_diff.names import CHAIN, list_names, list_type_names, split_list
-from tasks.rehearsal.sql_diff.shapes import parse_column, parse_table
+from tasks.rehearsal.sql_diff.names import list_names, list_type_names
+from tasks.rehearsal.sql_diff.shapes import parse_column, parse_table, read_attributes
 
 TYPES = frozenset({"collation", "type", "domain"})
-_ATTRIBUTE = re.compile(f"({CHAIN}) ")
 
 
 def find_users(key: Key, schema: Schema) -> set[Key]:
@@ -35,11 +33,13 @@ def find_users(key: Key, schema: Schema) -> set[Key]:
 def is_replaceable(key: Key, before: Schema, after: Schema) -> bool:
     """Return True if a type can be dropped and created again, because its columns can be converted to text and back.
 
-    The text of a row has a value for each attribute: only those with the same attributes in the same order can be read back.
+    The text of a row has a value for each attribute: where these are others, or in another order, the text is composed, which is
+    written only for columns of the type itself.
     """
     users = [(column, schema) for schema in (before, after) for column in find_users(key, schema)]
-    attributes = [_list_attributes(schema.objects[key]) for schema in (before, after)]
-    return not users or (attributes[0] == attributes[1] and not any(_is_fixed(*user) for user in users))
+    attributes = [list(read_attributes(schema.objects[key])) for schema in (before, after)]
+    is_plain = all(parse_column(schema.objects[column])[0].type == key.name for column, schema in users)
+    return not users or ((attributes[0] == attributes[1] or is_plain) and not any(_is_fixed(*user) for user in users))
 
 
 def is_contained(key: Key, schema: Schema) -> bool:
@@ -72,15 +72,16 @@ def carry(column: Key, schema: Schema, dropped: Collection[Key]) -> str:
     return replace(definition, type=kept, collation=None).write()
 
 
-def write_carry(column: Key, definition: str) -> str:
+def write_carry(column: Key, definition: str, before: Schema, after: Schema) -> str:
     """Return the statement that converts a column to the type in a definition."""
-    return f"ALTER TABLE {column.parent} ALTER COLUMN {column.name} TYPE {parse_column(definition)[0].type}"
-
-
-def _list_attributes(definition: str) -> list[str]:
-    """Return the names of the attributes of a row type; none for another type."""
-    parts = split_list(definition[4:-1]) if definition.startswith("AS (") else []
-    return [match[1] for part in parts if (match := _ATTRIBUTE.match(part))]
+    name, type_ = column.name, Key("type", parse_column(before.objects[column])[0].type)
+    old, new = (list(read_attributes(schema.objects.get(type_, ""))) for schema in (before, after))
+    using = ""
+    if new and old != new:
+        values = ", ".join(f"({name}).{attribute}" if attribute in old else "NULL" for attribute in new)
+        # IS DISTINCT FROM, because IS NOT NULL is true only if no attribute is null.
+        using = f" USING CASE WHEN {name} IS DISTINCT FROM NULL THEN ROW({values})::text END"
+    return f"ALTER TABLE {column.parent} ALTER COLUMN {name} TYPE {parse_column(definition)[0].type}{using}"
 
 
 def _find_lost(column: Key, schema: Schema, dropped: Collection[Key]) -> set[Key]:

@@ -39,6 +39,8 @@ _INDEX = re.compile(
 _STATE = re.compile(r"(?:;\nALTER TABLE .* (DISABLE|ENABLE REPLICA|ENABLE ALWAYS) TRIGGER .*)?$")
 _OWNED = re.compile(rf" OWNED BY (?P<column>{CHAIN})$")
 
+_ATTRIBUTE = re.compile(rf"(?P<name>{CHAIN}) (?P<type>.*)", re.DOTALL)
+
 DEFAULT, OWNED, ATTACHED, STATE = "default", "sequence owner", "attachment", "trigger state"
 """Kinds for the parts of a column, a sequence, a table, and a trigger of a partitioned table."""
 _IMPLIED = frozenset({COLUMN_ORDER, LOCAL_COLUMN, LOCAL_CONSTRAINT})
@@ -148,6 +150,12 @@ def parse_table(definition: str) -> Table | None:
         return None
     unlogged, *others = match.groups()
     return Table(bool(unlogged), *others)
+
+
+def read_attributes(definition: str) -> dict[str, str]:
+    """Return the types of the attributes of a row type by name; none for another type."""
+    parts = split_list(definition[4:-1]) if definition.startswith("AS (") else []
+    return {match["name"]: match["type"] for part in parts if (match := _ATTRIBUTE.fullmatch(part))}
 
 
 def split_sequence(definition: str) -> tuple[str, str | None]:

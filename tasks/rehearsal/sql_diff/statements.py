@@ -130,7 +130,7 @@ class _Writer:
             note = _CAST if key in self.actions.carried or changes_type(key, self.old.objects, self.new.objects) else ""
             return [(note if " USING " in text else "") + text for text in self.actions.altered[key]]
         if verb == "carry":
-            return [write_carry(key, carry(key, self.old, self.actions.dropped))]
+            return [write_carry(key, carry(key, self.old, self.actions.dropped), self.old, self.new)]
         definition = self.new.objects[key]
         if find_constraint(key, self.new.objects.keys()):
             return set_parameters(key, definition)
