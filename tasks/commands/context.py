@@ -22,6 +22,8 @@ from tasks.runner.signals import Stop
 if TYPE_CHECKING:
     from tasks.runner.execution.migration_runner import MigrationRunner
 
+_UNCHANGED = "No database was changed."
+
 
 def build_runner(environment: Environment, stop: Stop) -> MigrationRunner:
     """Return the runner for an environment whose database is reached by a URL."""
@@ -68,13 +70,13 @@ def exit_on_error(*, json: bool = False, rehearses: bool = False) -> Iterator[li
         raise Exit(code=failed.exit_code) from error
     except Exception as error:
         url = urls[-1] if urls else ""
-        explained = explain(error, url)
+        explained = explain(error, url, state=_UNCHANGED) if rehearses else explain(error, url)
         if explained is None:
             raise
         report_error(explained, url, json=json)
         raise Exit(code=explained.exit_code) from error
     except KeyboardInterrupt as interrupt:
-        state = "No database was changed." if rehearses else "See inv db.status for the state of the database."
+        state = _UNCHANGED if rehearses else "See inv db.status for the state of the database."
         raise Exit(f"Stopped by Ctrl-C. {state}", code=1) from interrupt
 
 

@@ -23,37 +23,37 @@ def check_packages() -> None:
         )
 
 
-def explain(error: Exception, url: str = "") -> RunnerError | None:
+def explain(error: Exception, url: str = "", *, state: str = _UNKNOWN_STATE) -> RunnerError | None:
     """Return an error that left an operation as one for users; None for one that is a fault of this program."""
     if isinstance(error, ImportError):
-        return explain_import(error)
+        return explain_import(error, state)
     if isinstance(error, OSError):
-        return _explain_system(error)
+        return _explain_system(error, state)
     if "psycopg" in sys.modules:
         import psycopg
 
         if isinstance(error, psycopg.Error):
             from tasks.runner.planning.failures import describe_server_error
 
-            return describe_server_error(error, url, _UNKNOWN_STATE)
+            return describe_server_error(error, url, state)
     return None
 
 
-def explain_import(error: ImportError) -> RunnerError:
+def explain_import(error: ImportError, state: str = _UNKNOWN_STATE) -> RunnerError:
     """Return the error for a package that is missing or broken."""
     package = (error.name or "").partition(".")[0]
     subject = f"the package {package} cannot be imported" if package else "a package cannot be imported"
     return RunnerError(
         f"{subject} by this Python ({sys.executable}): {' '.join(str(error).split())}",
         hint=f"Install what the tool needs: {_INSTALL}",
-        state=_UNKNOWN_STATE,
+        state=state,
     )
 
 
-def _explain_system(error: OSError) -> RunnerError:
+def _explain_system(error: OSError, state: str) -> RunnerError:
     where = f"{error.filename}: " if error.filename else ""
     return RunnerError(
         f"{where}{error.strerror or str(error) or type(error).__name__}",
         hint="Fix the cause, then run the same command again.",
-        state=_UNKNOWN_STATE,
+        state=state,
     )

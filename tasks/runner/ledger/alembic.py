@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,8 +76,9 @@ def read_mapping(folder: Path) -> AlembicMapping | None:
     names = [table.get("name", ALEMBIC.table), table.get("schema", "")]
     problems += [f"{name}: comes after {before}, which is not in this file"
                  for name, each in read.items() for before in each.after if before not in read]  # fmt: skip
-    if not all(isinstance(name, str) for name in names):
-        problems.append("version_table: name and schema must be strings")
+    problems += _find_shared(read)
+    if not all(isinstance(name, str) and "\0" not in name for name in names):
+        problems.append("version_table: name and schema must be strings without NUL")
     if problems:
         located = tuple(f"{Place(shown, find_line(data, problem.partition(': ')[0].__eq__))}: {problem}" for problem in problems)
         raise FilesError(f"{shown} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:", located, hint=_HINT)
@@ -94,6 +95,14 @@ def _read_revision(name: str, value: object, problems: list[str]) -> ImportedRev
     if fault is not None:
         problems.append(f"{name}: {version!r} is not the name of a migration: {fault}")
     return ImportedRevision(version, tuple(after), str(given.get("source", "")), str(given.get("sql", "")))
+
+
+def _find_shared(revisions: Mapping[str, ImportedRevision]) -> Iterator[str]:
+    """Yield a problem for each revision whose version another one has: they could not decide whether it is applied."""
+    first: dict[str, str] = {}
+    for name, each in revisions.items():
+        if each.version and first.setdefault(each.version, name) != name:
+            yield f"{name}: has the version {each.version!r} of {first[each.version]}"
 
 
 def write_mapping(mapping: AlembicMapping) -> str:
