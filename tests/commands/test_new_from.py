@@ -121,6 +121,7 @@ def test_what_was_made_in_an_environment_is_made_by_a_migration(operator: Operat
         assert read_rows(connection)["public.users"].rows == 1
     (up,) = (operator.project.migrations / "up").glob("*_change_it.sql")
     assert "ADD COLUMN name text" in up.read_text()
+    assert f"inv db.mark --env=local {up.stem}" in output
 
 
 def test_an_environment_without_a_migration_of_the_checkout_is_refused(operator: Operator, embedded: Server) -> None:

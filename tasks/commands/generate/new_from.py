@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from tasks.runner.signals import Stop, catch_signals
 
 if TYPE_CHECKING:
     from tasks.catalog import Key
+    from tasks.generation.events import MigrationsCreated
     from tasks.generation.goal import Goal
     from tasks.generation.proposal import ProposalOptions
     from tasks.models.references import TableName
@@ -217,8 +218,16 @@ def _propose(name: str, flags: _SourceFlags, seen: list[str]) -> Iterator[Event]
             raise RefusedError(
                 "the migrations of this checkout changed while this one was proved", hint="Run the command again.", state=_STATE
             )
-        yield from create_files(proposal, settings.migrations_dir)
+        for created in create_files(proposal, settings.migrations_dir):
+            yield replace(created, notes=(*created.notes, *_list_marks(created, flags.env)))
         yield from note_stand_ins(server)
+
+
+def _list_marks(created: MigrationsCreated, environment: str) -> Iterator[str]:
+    """Yield how to record the migrations in the environment that has what they make."""
+    if environment:
+        yield f"{environment} has what {'they make' if len(created.migrations) > 1 else 'it makes'}. Record that there:"
+        yield from (compose_command("db.mark", made.version, env=environment) for made in created.migrations)
 
 
 def _build_options(name: str, flags: _SourceFlags) -> ProposalOptions:
