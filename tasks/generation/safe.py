@@ -10,6 +10,7 @@ from tasks.catalog import Catalog
 from tasks.generation.dividing.enums import spare_text
 from tasks.generation.dividing.ignoring import add_ignores
 from tasks.generation.dividing.making import Making
+from tasks.generation.dividing.scheduling import list_recreated
 from tasks.generation.dividing.texts import AFTER_DEPLOY, MigrationFile, write_files
 from tasks.generation.dividing.units import ReadMigration, read_units
 from tasks.lint.engine import build_contexts, check_file
@@ -76,7 +77,8 @@ def make_safe(
         with suppress(NotRewritableError, RunnerError):
             wanted = _run(server, base, proposed, timeout_s)
             read = read_units(server, base, spared, timeout_s=timeout_s)
-            safe = _divide(server, base, spared, read, wanted, dict(keep or {}), timeout_s)
+            divides = not list_recreated(read.units)
+            safe = _divide(server, base, spared, read, wanted, dict(keep or {}), timeout_s) if divides else None
             if safe is not None:
                 return safe
     whole = [MigrationFile("", proposed.up, proposed.down or "")]

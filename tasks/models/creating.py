@@ -76,7 +76,7 @@ def create_models(
         with state_after(server, cleared, timeout_s=timeout_s):
             pass
     try:
-        state = read_schema_state(server, complete, timeout_s=timeout_s, cached=False)
+        state = read_schema_state(server, complete, timeout_s=timeout_s)
     except RunnerError as error:
         raise _explain(error, models) from error
     return CreatedModels(models, state.catalog, declared, state.left_out)

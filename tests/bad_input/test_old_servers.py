@@ -40,7 +40,20 @@ COMMANDS = {
     "verify": (),
     "wait": (),
 }
-WITHOUT_A_DATABASE = {"check-order", "cleanup-legacy", "new", "psql", "restore", "schema", "squash", "start", "stop", "url"}
+WITHOUT_A_DATABASE = {
+    "check-models",
+    "check-order",
+    "cleanup-legacy",
+    "import-alembic",
+    "new",
+    "psql",
+    "restore",
+    "schema",
+    "squash",
+    "start",
+    "stop",
+    "url",
+}
 """Commands that use the checkout, a scratch server, the embedded server or psql only, or that need a file first."""
 SCRATCH = (
     ("diagram", "--output=x.md"),

@@ -128,9 +128,9 @@ REFUSED = {
     ),
     "what may be a rename": (USERS, USERS.replace("email", "e_mail"), "column email of public.users is gone"),
     "what no statement changes": (
-        "CREATE TYPE r AS (a int);",
-        "CREATE TYPE r AS (a int);\nCREATE TABLE t OF r;",
-        "a table of a composite type (OF) is not written",
+        "CREATE DOMAIN d AS int; CREATE TABLE p (a d) PARTITION BY LIST (a);",
+        "CREATE DOMAIN d AS bigint; CREATE TABLE p (a d) PARTITION BY LIST (a);",
+        "columns use it whose type cannot be changed",
     ),
     "a file that does not load": (USERS, "CREATE TABLE t (\n  a nothing);", 'type "nothing" does not exist'),
     "a command of psql": (USERS, f"{USERS}\n\\connect other\n", r"\connect is a command of psql"),

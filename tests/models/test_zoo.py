@@ -36,8 +36,9 @@ def prove(server: ScratchServer, cases: Sequence[ZooCase], name: str) -> None:
 
 
 def is_changed(case: ZooCase, proposal: MigrationProposal) -> bool:
-    """Return whether a proposal changes anything whose name contains that of a case."""
-    return any(case.name in f"{change.key.name} {change.key.parent}" for change in proposal.changes.changes)
+    """Return whether a proposal changes or renames anything whose name contains that of a case."""
+    keys = [change.key for change in proposal.changes.changes] + [rename.new for rename in proposal.renames]
+    return any(case.name in f"{key.name} {key.parent}" for key in keys)
 
 
 def test_there_are_more_than_forty_cases_with_names_of_their_own() -> None:

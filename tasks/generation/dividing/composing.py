@@ -119,14 +119,14 @@ class Composer:
         self._add_units(group, after_deploy=after_deploy)
 
     def _is_exchanged(self, block: UnitBlock) -> bool:
-        """Return True for a constraint that is dropped only while a type changes, which a second column spares."""
+        """Return True for a constraint or index that is dropped only while a type changes, which a second column spares."""
         unit = block.units[-1]
         if len(block.units) == 1 or not unit.existing:
             return False
         table = unit.existing[0]
         if not any(each.type_of[:1] == (table,) and each.number not in self._kept for each in self._units):
             return False
-        key = Key("constraint", quote_identifier(unit.created), table)
+        key = Key("index" if unit.statement.kind == "IndexStmt" else "constraint", quote_identifier(unit.created), table)
         return key in self._wanted.objects and self.read_catalog().objects.get(key) == self._wanted.objects[key]
 
     def _has_default(self, unit: Unit) -> bool:

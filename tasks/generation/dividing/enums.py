@@ -15,12 +15,14 @@ _DROP = re.compile(rf"DROP TYPE (?P<type>{_TYPE})")
 _CREATE = re.compile(rf"CREATE TYPE (?P<type>{_TYPE}) AS ENUM (?P<labels>.*)", re.DOTALL)
 _TO_TEXT = re.compile(rf"(?P<column>ALTER TABLE {_TYPE} ALTER COLUMN {NAME}) TYPE text")
 _FROM_TEXT = re.compile(rf"(?P<column>ALTER TABLE {_TYPE} ALTER COLUMN {NAME}) TYPE (?P<type>{_TYPE})(?:\[\])? USING .*")
+_ABOUT = re.compile(rf"(?:DROP|CREATE|COMMENT ON) TYPE |ALTER TABLE {_TYPE} ALTER COLUMN {NAME} SET DEFAULT ")
 
 
 def spare_text(proposed: RehearsedMigration) -> RehearsedMigration | None:
     """Return a migration in which a new enum takes the name of the old one after its columns have it; None if there is no such.
 
-    Its down is not complete: it only has the statements that undo the renames.
+    None too if something else than columns has the type, which could not follow them. The down is not complete: it only has the
+    statements that undo the renames.
     """
     file = read_file(proposed)
     texts = [statement.text for statement in file.statements]
@@ -34,7 +36,8 @@ def spare_text(proposed: RehearsedMigration) -> RehearsedMigration | None:
     back = [match for text in texts if (match := _FROM_TEXT.fullmatch(text)) and match["type"] == name]
     columns = {match["column"] for match in back}
     forth = [text for text in texts if (match := _TO_TEXT.fullmatch(text)) and match["column"] in columns]
-    if not back or len(forth) != len(back):
+    others = [text for text in texts if name in text and not _ABOUT.match(text) and not _FROM_TEXT.fullmatch(text)]
+    if not back or len(forth) != len(back) or others:
         return None
     parts: list[str] = [cut.header]
     for text, piece in zip(texts, cut.pieces, strict=True):

@@ -44,7 +44,7 @@ class NoOrderError(Exception):
 def keep_order(units: Sequence[Unit]) -> Schedule:
     """Return the schedule in which the statements have their order, and what follows one for after the deployment is too."""
     first = next((place for place, unit in enumerate(units) if unit.after_deploy), len(units))
-    recreated = _list_recreated(units)
+    recreated = list_recreated(units)
     blocks: list[UnitBlock] = []
     place = 0
     while place < len(units):
@@ -83,7 +83,7 @@ class _Scheduler:
     def plan(self) -> Schedule:
         """Run the statements, and return them in the order in which that is possible."""
         renamed = _list_renamed(self._units)
-        recreated = _list_recreated(self._units)
+        recreated = list_recreated(self._units)
         # A column that is exchanged takes its default along, and until then the code that is running needs it.
         exchanged = {unit.type_of for unit in self._units} - {()}
         last = [
@@ -161,7 +161,7 @@ def _pair(units: Sequence[Unit]) -> list[UnitBlock]:
     return [block for block in blocks if len(block.units) > 1 or block.units[0].number not in used]
 
 
-def _list_recreated(units: Iterable[Unit]) -> frozenset[str]:
+def list_recreated(units: Iterable[Unit]) -> frozenset[str]:
     """Return the names of what is dropped and created again, without a safe form of its own."""
     return frozenset(_find_recreated([unit for unit in units if not unit.rewritten and not unit.after_deploy]))
 

@@ -14,6 +14,9 @@ from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.files.checkout import read_source, show_path
 from tasks.runner.ledger.tool_tables import exclude_tool_tables
 
+_SMALL = 50_000
+"""The characters of a schema of some dozen tables, which takes no longer to load than to copy."""
+
 
 def open_schema_file(server: ScratchServer, path: Path, *, timeout_s: float | None = None) -> Goal:
     """Load a schema file on scratch, and return its schema as a goal.
@@ -32,8 +35,9 @@ def open_schema_file(server: ScratchServer, path: Path, *, timeout_s: float | No
 def _load(server: ScratchServer, path: Path, shown: str, timeout_s: float | None) -> Catalog:
     source = read_source(path)
     migration = RehearsedMigration("schema_file", clean(source.text, shown), shown=shown)
+    is_large = len(source.text) > _SMALL
     try:
-        state = read_schema_state(server, [migration], timeout_s=timeout_s, cached=False)
+        state = read_schema_state(server, [migration], timeout_s=timeout_s, cached=is_large)
     except RefusedError:
         raise
     except RunnerError as error:

@@ -69,7 +69,7 @@ def state_after(
 
     Raises the error of the first migration that fails; then the state before it is cached, unless the migration left changes.
     `check` is called before each migration, and may raise RunnerError to end the replay. Not `cached` is a state that is needed
-    once, or that takes no longer to make than to copy: both take as long as its tables are many.
+    once, or that takes no longer to make than to copy.
     """
     names = cache.name_states(migrations, server.version, server.state_key)
     with ExitStack() as stack:
