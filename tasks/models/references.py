@@ -17,13 +17,13 @@ TableName = tuple[str, str]
 """The schema and the name of a table, without quotes."""
 
 
-def read_references(given: str, setting: str) -> tuple[str, ...]:
-    """Return the references of a flag, or of the setting MODELS; raises UsageError without any, or for another form."""
+def read_references(given: str, setting: str, *, flag: str = "--models") -> tuple[str, ...]:
+    """Return the references of a `flag`, or of the setting MODELS; raises UsageError without any, or for another form."""
     references = tuple(dict.fromkeys(part.strip() for part in (given or setting).split(",") if part.strip()))
     if not references:
         raise UsageError(
             "it is not known where the models are",
-            hint=f"Set MODELS={_EXAMPLE} in .env, or name them in the command: --models {_EXAMPLE}",
+            hint=f"Set MODELS={_EXAMPLE} in .env, or name them in the command: {flag}={_EXAMPLE}",
             state=_STATE,
         )
     for reference in references:

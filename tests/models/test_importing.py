@@ -136,8 +136,9 @@ def test_a_reference_in_another_form_is_refused(reference: str, meant: str) -> N
 
 def test_without_a_reference_the_setting_is_named() -> None:
     assert read_references("", " a:Base, b.c:D.e,a:Base ") == ("a:Base", "b.c:D.e")
-    with pytest.raises(UsageError, match="not known where the models are"):
-        read_references("", "")
+    with pytest.raises(UsageError, match="not known where the models are") as raised:
+        read_references("", "", flag="--from-models")
+    assert raised.value.hint.endswith("--from-models=app.models:Base")
 
 
 @pytest.mark.parametrize(

@@ -298,5 +298,6 @@ def _open_goal(
         return open_environment(server, base, read)
     if flags.schema:
         return open_schema_file(server, Path(flags.schema), timeout_s=timeout_s)
-    references = read_references(flags.models if isinstance(flags.models, str) else "", settings.models)
+    named = flags.models if isinstance(flags.models, str) else ""
+    references = read_references(named, settings.models, flag="--from-models")
     return open_goal(server, base, references, flags.list_excluded(), timeout_s=timeout_s)
