@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tasks.catalog import Catalog, Change
+from tasks.rehearsal.replay.left_out import LeftOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,5 @@ class Goal:
     """What messages call it, for example `the models app.models:Base`."""
     narrow: Callable[[Catalog], WantedSchema]
     """Returns the target for a schema before, which is that of the migrations, perhaps with objects under new names."""
+    left_out: tuple[LeftOut, ...] = ()
+    """The statements of the source that scratch skipped, because their extension is excluded: what they make is not compared."""

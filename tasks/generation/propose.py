@@ -48,7 +48,7 @@ def propose(
     narrowed = _Narrowed(goal, state, options.exclude)
     wanted = narrowed.find(state.catalog)
     found = compare(state.catalog, wanted.catalog)
-    unchecked = tuple(entry.shown for entry in state.left_out)
+    unchecked = tuple(entry.shown for entry in (*state.left_out, *goal.left_out))
     if not found and not options.answers.renamed:
         return MigrationProposal(goal.label, left_out=wanted.left_out, unchecked=unchecked)
     renaming = _settle(server, base, state.catalog, narrowed, options)
@@ -86,7 +86,7 @@ class _Narrowed:
     def find(self, before: Catalog) -> WantedSchema:
         wanted = self.goal.narrow(before)
         tables = find_tables(self.exclude, (before, wanted.catalog))
-        compared = exclude_left_out(divide(compare(before, wanted.catalog), 0)[0], self.state.left_out)
+        compared = exclude_left_out(divide(compare(before, wanted.catalog), 0)[0], (*self.state.left_out, *self.goal.left_out))
         objects = dict(before.objects)
         for change in exclude_tables(compared, tables).changes:
             objects.pop(change.key, None)

@@ -195,6 +195,14 @@ def test_an_unknown_table_is_not_excluded(scratch: ScratchServer, tmp_path: Path
     assert "public.users" in raised.value.hint
 
 
+def test_what_needs_an_excluded_extension_in_the_file_is_listed_and_not_dropped(scratch: ScratchServer, tmp_path: Path) -> None:
+    wanted = "CREATE EXTENSION nowhere; CREATE TABLE users (id int, place nowhere.point); CREATE TABLE u (a int);"
+    with ScratchServer(scratch.url, without=["nowhere"]) as server:
+        proposal = run(server, tmp_path, "CREATE TABLE users (id int);", wanted, ProposalOptions())
+    assert [str(change.key) for change in proposal.changes.changes if change.key.kind == "table"] == ["table public.u"]
+    assert any("CREATE TABLE users" in text for text in proposal.unchecked)
+
+
 def test_a_goal_that_is_not_reached_is_not_called_proved(scratch: ScratchServer) -> None:
     """No server stores a default with two spaces before it, so that the schema after the files is another one."""
     wanted = read(scratch, USERS, "ALTER TABLE users ADD n int;")

@@ -7,7 +7,7 @@ from pathlib import Path
 from tasks.catalog import Catalog
 from tasks.generation.goal import Goal, WantedSchema
 from tasks.generation.sources.schema_text import clean
-from tasks.generation.states import UNWRITTEN, read_schema_state
+from tasks.generation.states import UNWRITTEN, SchemaState, read_schema_state
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import RefusedError, RunnerError
@@ -24,20 +24,20 @@ def open_schema_file(server: ScratchServer, path: Path, *, timeout_s: float | No
     Raises RefusedError for a file that cannot be read or does not load, with its line.
     """
     shown = show_path(path)
-    catalog = _load(server, path, shown, timeout_s)
+    state = _load(server, path, shown, timeout_s)
 
     def narrow(before: Catalog) -> WantedSchema:
-        return WantedSchema(exclude_tool_tables(catalog, made=before))
+        return WantedSchema(exclude_tool_tables(state.catalog, made=before))
 
-    return Goal(f"the schema file {shown}", narrow)
+    return Goal(f"the schema file {shown}", narrow, state.left_out)
 
 
-def _load(server: ScratchServer, path: Path, shown: str, timeout_s: float | None) -> Catalog:
+def _load(server: ScratchServer, path: Path, shown: str, timeout_s: float | None) -> SchemaState:
     source = read_source(path)
     migration = RehearsedMigration("schema_file", clean(source.text, shown), shown=shown)
     is_large = len(source.text) > _SMALL
     try:
-        state = read_schema_state(server, [migration], timeout_s=timeout_s, cached=is_large)
+        return read_schema_state(server, [migration], timeout_s=timeout_s, cached=is_large)
     except RefusedError:
         raise
     except RunnerError as error:
@@ -49,4 +49,3 @@ def _load(server: ScratchServer, path: Path, shown: str, timeout_s: float | None
             place=error.place,
             sqlstate=error.sqlstate,
         ) from error
-    return state.catalog
