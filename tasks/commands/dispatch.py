@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -20,8 +20,19 @@ from tasks.console.prompts import choose_confirm
 from tasks.console.sql_files import STDOUT, keep_script
 from tasks.options import Options
 from tasks.report import report
-from tasks.runner.errors import UsageError
-from tasks.runner.events import CHECK_FOUND, Event, HistoryRead, PlanMade, RunFinished, StatusesRead, StatusRead, needs_attention
+from tasks.runner.command_lines import compose_command
+from tasks.runner.errors import RunnerError, UsageError
+from tasks.runner.events import (
+    CHECK_FOUND,
+    CatalogRead,
+    Event,
+    HistoryRead,
+    PlanMade,
+    RunFinished,
+    StatusesRead,
+    StatusRead,
+    needs_attention,
+)
 from tasks.runner.files.seeds import describe_unknown_folders
 from tasks.runner.operations.forecast_text import pack_forecast
 from tasks.runner.operations.requests import PLANNED, Request, perform
@@ -204,6 +215,20 @@ def write_files(
         from tasks.report.prometheus import write_gauges
 
         write_gauges(overview, Path(prometheus))
+
+
+def read_catalog(environment: Environment, options: Options, stop: Stop, seen: list[str]) -> Generator[Event, None, CatalogRead]:
+    """Yield the events of reading the schema of an environment, and return it; raises RunnerError if it was not read."""
+    read = None
+    for event in open_events(environment, Request("catalog"), options, stop, seen):
+        if isinstance(event, CatalogRead):
+            read = event
+        else:
+            yield event
+    if read is None:
+        hint = f"{compose_command('env.check', env=environment.name)} shows what is missing."
+        raise RunnerError("the schema could not be read", hint=hint, state="Nothing was written.")
+    return read
 
 
 def open_events(

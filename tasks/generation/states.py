@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from tasks.catalog import Catalog, read_catalog, restrict
 from tasks.rehearsal.lacks import NotChecked, refuse_lacks
 from tasks.rehearsal.model import RehearsedMigration
-from tasks.rehearsal.replay.left_out import LeftOut
+from tasks.rehearsal.replay.left_out import LeftOut, refuse_denied
 from tasks.rehearsal.replay.replay import read_left_out, state_after
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.database.session import connect
-from tasks.runner.errors import RefusedError
 
 UNWRITTEN = "Nothing was written."
 
@@ -43,19 +42,7 @@ def read_schema_state(
         left_out = tuple(entry for entry in read_left_out(scratch) if entry.text)
         lacking = [NotChecked(entry.shown, entry.lack) for entry in left_out if entry.lack]
         refuse_lacks(lacking, server.version, embedded=server.embedded, what="not compared")
-        refuse_denied(left_out)
+        refuse_denied(left_out, state=UNWRITTEN)
         with connect(scratch.url, name="migrate-generate") as connection:
             catalog = restrict(read_catalog(connection), server.target_version)
     return SchemaState(catalog, left_out)
-
-
-def refuse_denied(left_out: Sequence[LeftOut]) -> None:
-    """Raise RefusedError if statements were left out for lack of rights, because the schema is incomplete without them."""
-    denied = [entry.shown for entry in left_out if entry.denied]
-    if denied:
-        raise RefusedError(
-            "scratch left out statements for lack of rights, so the schema is incomplete:\n"
-            + "\n".join(f"  {shown}" for shown in denied),
-            hint="Replay them with all rights of the scratch server's role, if you trust the SQL: --as-superuser",
-            state=UNWRITTEN,
-        )

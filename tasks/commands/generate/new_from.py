@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,17 +11,17 @@ from invoke.context import Context
 
 from tasks.commands.command import command
 from tasks.commands.context import exit_on_error
-from tasks.commands.dispatch import open_events
+from tasks.commands.dispatch import read_catalog
 from tasks.commands.flags import SCRATCH_HELP
 from tasks.commands.scratch import note_stand_ins, open_scratch, read_extensions
-from tasks.config.environments import LOCAL, Environment, load_environment
+from tasks.config.environments import LOCAL, load_environment
 from tasks.options import Options
 from tasks.postgres.quoting import quote_qualified
 from tasks.runner.command_lines import compose_command
-from tasks.runner.errors import RefusedError, RunnerError, UsageError
+from tasks.runner.errors import RefusedError, UsageError
 from tasks.runner.events import CatalogRead, Event
-from tasks.runner.operations.requests import Request, parse_count
-from tasks.runner.signals import Stop, catch_signals
+from tasks.runner.operations.requests import parse_count
+from tasks.runner.signals import catch_signals
 
 if TYPE_CHECKING:
     from tasks.catalog import Key
@@ -208,7 +208,8 @@ def _propose(name: str, flags: _SourceFlags, seen: list[str]) -> Iterator[Event]
     read = None
     if flags.env:
         with catch_signals() as stop:
-            read = yield from _read_environment(load_environment(flags.env), flags, stop, seen)
+            reading = Options(json=flags.json, start=flags.start)
+            read = yield from read_catalog(load_environment(flags.env), reading, stop, seen)
     target = seen[-1] if seen else ""
     with open_scratch(settings, target=target, without=flags.without, as_superuser=flags.as_superuser) as server:
         goal = _open_goal(server, base, flags, read, settings)
@@ -264,21 +265,6 @@ def _read_base(settings: Settings) -> tuple[RehearsedMigration, ...]:
         return ()
     migrations = read_migrations(settings.migrations_dir)
     return read_migration_pairs(migrations, sorted(migrations.checksums), with_downs=False)
-
-
-def _read_environment(
-    environment: Environment, flags: _SourceFlags, stop: Stop, seen: list[str]
-) -> Generator[Event, None, CatalogRead]:
-    read = None
-    for event in open_events(environment, Request("catalog"), Options(json=flags.json, start=flags.start), stop, seen):
-        if isinstance(event, CatalogRead):
-            read = event
-        else:
-            yield event
-    if read is None:
-        hint = f"{compose_command('env.check', env=environment.name)} shows what is missing."
-        raise RunnerError("the schema could not be read", hint=hint, state=_STATE)
-    return read
 
 
 def _open_goal(

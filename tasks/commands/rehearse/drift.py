@@ -10,16 +10,14 @@ from invoke.exceptions import Exit
 
 from tasks.commands.command import command
 from tasks.commands.context import exit_on_error
-from tasks.commands.dispatch import open_events
+from tasks.commands.dispatch import read_catalog
 from tasks.commands.flags import ONE_ENV_HELP, SCRATCH_HELP
 from tasks.commands.scratch import note_stand_ins, open_scratch, read_extensions
 from tasks.commands.settle import settle
 from tasks.config.environments import Environment, load_environment
 from tasks.options import Options
-from tasks.runner.command_lines import compose_command
-from tasks.runner.errors import RunnerError
-from tasks.runner.events import CHECK_FOUND, CatalogRead, Event
-from tasks.runner.operations.requests import Request, parse_count
+from tasks.runner.events import CHECK_FOUND, Event
+from tasks.runner.operations.requests import parse_count
 from tasks.runner.signals import Stop, catch_signals
 
 
@@ -92,15 +90,7 @@ def _find_drift(environment: Environment, options: Options, stop: Stop, seen: li
     from tasks.runner.files.checkout import read_migrations
 
     answers = read_answers(flags.rename, flags.drop)
-    read = None
-    for event in open_events(environment, Request("catalog"), options, stop, seen):
-        if isinstance(event, CatalogRead):
-            read = event
-        else:
-            yield event
-    if read is None:
-        hint = f"{compose_command('env.check', env=environment.name)} shows what is missing."
-        raise RunnerError("the schema could not be read", hint=hint)
+    read = yield from read_catalog(environment, options, stop, seen)
     if flags.name:
         refuse_unfinished(read.unfinished)
     settings, target = environment.settings, seen[-1] if seen else ""

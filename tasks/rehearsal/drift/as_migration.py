@@ -10,6 +10,7 @@ from pathlib import Path
 from tasks.catalog import COLUMN_ORDER, Catalog, Change, read_catalog, restrict, show_difference
 from tasks.rehearsal.drift.drift import Drift, MigrationWritten
 from tasks.rehearsal.model import RehearsedMigration
+from tasks.rehearsal.replay.left_out import refuse_denied
 from tasks.rehearsal.replay.replay import state_after
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff import Pair, verify_pair, write_pair
@@ -47,7 +48,7 @@ def write_migration(
     RunnerError if the files cannot be created.
     """
     description = to_snake_case(name)
-    _refuse_denied(drift)
+    refuse_denied(drift.left_out, state=_STATE)
     live = _find_target(drift)
     renaming = _settle(drift, live, server, answered)
 
@@ -93,17 +94,6 @@ def _list_orders(pair: Pair) -> list[str]:
 
 def _take_text(pair: Pair) -> MigrationText:
     return MigrationText(pair.up, pair.down)
-
-
-def _refuse_denied(drift: Drift) -> None:
-    denied = [entry.shown for entry in drift.left_out if entry.denied]
-    if denied:
-        raise RefusedError(
-            "scratch left out statements for lack of rights, so the expected schema is incomplete:\n"
-            + "\n".join(f"  {shown}" for shown in denied),
-            hint="Replay them with all rights of the scratch server's role, if you trust the SQL: --as-superuser",
-            state=_STATE,
-        )
 
 
 def _refuse_by_hand(pair: Pair) -> None:

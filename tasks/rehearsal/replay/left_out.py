@@ -13,7 +13,7 @@ from psycopg import sql
 from tasks.catalog import Difference, Key
 from tasks.rehearsal.lacks import Lack
 from tasks.rehearsal.replay.extensions import belongs, find_created, find_missing, find_words, may_belong
-from tasks.runner.errors import RunnerError
+from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.ledger.reading import Ledger
 
 _KEY = "left_out"
@@ -92,6 +92,18 @@ def exclude_left_out(difference: Difference, entries: Iterable[LeftOut]) -> Diff
     whole = {name for key in named if not key.parent for name in (key.name, f"{key.kind} {key.name}")}
     kept = (change for change in difference.changes if change.key not in named and change.key.parent not in whole)
     return Difference(tuple(change for change in kept if not _is_sequence_of(change.key, whole)))
+
+
+def refuse_denied(entries: Iterable[LeftOut], *, state: str) -> None:
+    """Raise RefusedError if statements were left out for lack of rights, because the schema is incomplete without them."""
+    denied = [entry.shown for entry in entries if entry.denied]
+    if denied:
+        raise RefusedError(
+            "scratch left out statements for lack of rights, so the expected schema is incomplete:\n"
+            + "\n".join(f"  {shown}" for shown in denied),
+            hint="Replay them with all rights of the scratch server's role, if you trust the SQL: --as-superuser",
+            state=state,
+        )
 
 
 def _find_name(name: str) -> str:
