@@ -36,7 +36,7 @@ def load_beside(name: str) -> Any:
 
 @dataclass
 class StatementRecorder:
-    """What the revisions and env.py write, by the revision that is running; the empty name stands for env.py itself."""
+    """What the revisions and env.py write, by the revision that is running; the empty name is that of env.py."""
 
     current: str = ""
     statements: dict[str, list[list[str]]] = field(default_factory=dict)
