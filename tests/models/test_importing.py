@@ -117,6 +117,26 @@ def test_what_modules_print_and_raise_has_no_secrets(
     assert secret not in f"{raised.value.message}{raised.value.hint}{raised.value.place and raised.value.place.source}"
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "raise ModuleNotFoundError(\"No module named 'sqlalchemy'\")",
+            "which is not installed here (No module named 'sqlalchemy')",
+        ),
+        ("__version__ = '1.3.24'", "SQLAlchemy 1.3.24 is too old"),
+    ],
+)
+def test_without_a_recent_sqlalchemy_the_command_that_installs_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    write_module(tmp_path, "sqlalchemy", text)
+    with pytest.raises(RunnerError) as raised:
+        load(tmp_path, monkeypatch, "models:Base")
+    assert message in raised.value.message
+    assert "pip install 'sqlalchemy>=2'" in raised.value.hint
+
+
 def test_an_import_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_module(tmp_path, "models", HANGS)
     monkeypatch.chdir(tmp_path)
