@@ -90,6 +90,11 @@ CHANGES = {
         ("RENAME TO people", "RENAME COLUMN email TO mail"),
         rename=("users=people", "people.email=mail"),
     ),
+    "an attribute of a row type that columns have": ProposedChange(
+        "CREATE TYPE place AS (x int); CREATE TABLE t (a place, b place[]);",
+        "CREATE TYPE place AS (x int, y text); CREATE TABLE t (a place, b place[]);",
+        ("ADD ATTRIBUTE y text",),
+    ),
     "a label and its use": ProposedChange(
         MOOD, MOOD.replace("'happy')", "'happy', 'calm')").replace("m mood", "m mood DEFAULT 'calm'")
     ),

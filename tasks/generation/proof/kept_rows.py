@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from tasks.catalog import Catalog, Key
 from tasks.postgres.quoting import quote_identifier
 from tasks.rehearsal.rows.contents import Contents
+from tasks.rehearsal.sql_diff.carrying import find_users
+from tasks.rehearsal.sql_diff.dependencies import Schema
 from tasks.rehearsal.sql_diff.recreating import find_recreated
 from tasks.rehearsal.sql_diff.renames import ObjectRename
-from tasks.rehearsal.sql_diff.shapes import Table, parse_column, parse_table
+from tasks.rehearsal.sql_diff.shapes import Table, expand, parse_column, parse_table
 
 Rows = Mapping[str, Contents]
 """The contents of tables by their names in SQL."""
@@ -25,6 +27,7 @@ def find_changed(
     are tables that are dropped and created again, and those that lose or get partitions or children, whose rows they include.
     """
     reshaped = _find_reshaped(before, after) | find_recreated(before, after)
+    retyped = _find_retyped(before, after)
     for old, rows in expected.items():
         table = rename_table(old, renames)
         now = found.get(table)
@@ -34,10 +37,17 @@ def find_changed(
             return table, f"{table} had {rows.rows} rows, and has {now.rows}"
         for key, values, others in _pair_columns(rows, old, now, table, renames):
             texts = before.objects.get(key), after.objects.get(key)
-            same = None not in texts and _show_values(texts[0]) == _show_values(texts[1])
+            same = None not in texts and _show_values(texts[0]) == _show_values(texts[1]) and key not in retyped
             if (values != others) if same else (values[None] < others[None]):
                 return table, f"the values of {key.name} in {table}"
     return None
+
+
+def _find_retyped(before: Catalog, after: Catalog) -> set[Key]:
+    """Return the columns whose row type, or one in their type, gets other attributes: their values are written differently."""
+    types = [key for key, text in before.of_kind("type") if text.startswith("AS (") and after.objects.get(key, text) != text]
+    schema = Schema(expand(before)) if types else None
+    return {column for key in types if schema for column in find_users(key, schema)}
 
 
 def _find_reshaped(before: Catalog, after: Catalog) -> set[str]:
