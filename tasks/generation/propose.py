@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from tasks.catalog import COLUMN_ORDER, Catalog, Change, Difference, compare, divide
+from tasks.catalog import COLUMN_ORDER, Catalog, Difference, compare, divide
 from tasks.generation.goal import Goal, WantedSchema
 from tasks.generation.heads import complete, describe_order, write_head, write_irreversible
 from tasks.generation.losses import find_losses, refuse_losses
@@ -24,7 +24,7 @@ from tasks.rehearsal.replay.left_out import exclude_left_out
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff import Pair, write_pair
 from tasks.rehearsal.sql_diff.answers import Renaming, settle_renames
-from tasks.rehearsal.sql_diff.reasons import explain
+from tasks.rehearsal.sql_diff.reasons import refuse_by_hand
 from tasks.rehearsal.sql_diff.renames import ObjectRename
 from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.files.versions import next_timestamp, to_snake_case
@@ -32,6 +32,7 @@ from tasks.runner.parsing import read_script
 
 _MOST_FORMS = 4
 """How often files are made: each time, the statements whose safe form is not proved stay as they are."""
+_BY_HAND = "Write a migration for them by hand (inv db.new NAME), then run this command again."
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -57,7 +58,7 @@ def propose(
     if losses and not options.allow_loss:
         raise refuse_losses(losses, renaming.renamed, wanted.catalog, again=options.allowing)
     pair = write_pair(state.catalog, wanted.catalog, name=description, heading="", renaming=renaming, recreate=True)
-    refuse_by_hand(pair)
+    refuse_by_hand(pair.left, hint=_BY_HAND, state=UNWRITTEN)
     draft = _Draft(server, tuple(base), _choose_version(base, description), wanted.catalog, renaming, options.timeout_s)
     files, risks, rows = draft.make(pair)
     refuse_unexpected(rows.lost, losses, renaming)
@@ -206,18 +207,3 @@ def _complete(proposal: MigrationProposal, files: Sequence[ProposedFile]) -> tup
         down = write_head(f"Undo: {words[:1].lower()}{words[1:]}", proposal.label)
         made.append(replace(file, up=complete(up, file.up), down=complete(down, file.down)))
     return tuple(made)
-
-
-def refuse_by_hand(pair: Pair) -> None:
-    """Raise RefusedError for changes that no statement makes exactly."""
-    if pair.left:
-        raise RefusedError(
-            "the migration cannot be written, because no statement makes these changes exactly:\n"
-            + "\n".join(f"  {_show(change)}: {explain(change)}" for change in pair.left),
-            hint="Write a migration for them by hand (inv db.new NAME), then run this command again.",
-            state=UNWRITTEN,
-        )
-
-
-def _show(change: Change) -> str:
-    return f"{change.word} {change.key}"

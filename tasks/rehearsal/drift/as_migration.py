@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tasks.catalog import COLUMN_ORDER, Catalog, Change, read_catalog, restrict, show_difference
+from tasks.catalog import COLUMN_ORDER, Catalog, read_catalog, restrict, show_difference
 from tasks.rehearsal.drift.drift import Drift, MigrationWritten
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.left_out import refuse_denied
@@ -15,7 +15,7 @@ from tasks.rehearsal.replay.replay import state_after
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff import Pair, verify_pair, write_pair
 from tasks.rehearsal.sql_diff.answers import Answers, Ask, Renaming, settle_renames
-from tasks.rehearsal.sql_diff.reasons import explain
+from tasks.rehearsal.sql_diff.reasons import refuse_by_hand
 from tasks.rehearsal.sql_diff.renames import ObjectRename
 from tasks.runner.database.session import connect
 from tasks.runner.errors import RefusedError, RunnerError
@@ -56,7 +56,7 @@ def write_migration(
         return write_pair(drift.expected, live, name=version, heading=_HEADING, renaming=renaming)
 
     pair = compose(description)
-    _refuse_by_hand(pair)
+    _refuse_unwritten(pair)
     if problem := _find_problem(drift, server, pair, live):
         raise _refuse_unproved(pair, problem, folder)
     new = create_migration(folder, name, now=datetime.now(UTC), compose=lambda version: _take_text(compose(version)))
@@ -96,24 +96,15 @@ def _take_text(pair: Pair) -> MigrationText:
     return MigrationText(pair.up, pair.down)
 
 
-def _refuse_by_hand(pair: Pair) -> None:
-    if pair.left:
-        raise RefusedError(
-            "the migration cannot be written, because no statement makes these changes exactly:\n"
-            + "\n".join(f"  {_show(change)}" for change in pair.left),
-            hint="Write a migration for them by hand (inv db.new), or revert them in the database, then run this command again.",
-            state=_STATE,
-        )
+def _refuse_unwritten(pair: Pair) -> None:
+    hint = "Write a migration for them by hand (inv db.new), or revert them in the database, then run this command again."
+    refuse_by_hand(pair.left, hint=hint, state=_STATE)
     if not pair.written.statements:
         raise RefusedError(
             "there is nothing to write: only the order of columns differs, which no statement changes",
             hint="The order of columns has no effect on queries that name their columns.",
             state=_STATE,
         )
-
-
-def _show(change: Change) -> str:
-    return f"{change.word} {change.key}: {explain(change)}"
 
 
 def _refuse_unproved(pair: Pair, problem: str, folder: Path) -> RefusedError:

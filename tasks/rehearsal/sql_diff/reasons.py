@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tasks.catalog import LOCAL_COLUMN, LOCAL_CONSTRAINT, Change
 from tasks.rehearsal.sql_diff.shapes import parse_table
+from tasks.runner.errors import RefusedError
 
 _LOCAL = "no statement makes a table only inherit what it has itself"
 _DEPENDENT = "it depends on something else in this list"
@@ -19,6 +22,17 @@ _REASONS = {
 }
 _NOT_READ = "its definition is not in the catalog, or needs a function in C"
 _IN_USE = "columns use it whose type cannot be changed: of a composite type, a partition key, a typed table or a foreign table"
+
+
+def refuse_by_hand(changes: Sequence[Change], *, hint: str, state: str) -> None:
+    """Raise RefusedError for changes that no statement makes exactly."""
+    if changes:
+        raise RefusedError(
+            "the migration cannot be written, because no statement makes these changes exactly:\n"
+            + "\n".join(f"  {change.word} {change.key}: {explain(change)}" for change in changes),
+            hint=hint,
+            state=state,
+        )
 
 
 def explain(change: Change) -> str:
