@@ -77,16 +77,12 @@ class Composer:
 
     def compose(self, schedule: Schedule) -> list[FileDraft]:
         """Run the files on scratch and return them; raises StepFailedError."""
-        self._write(schedule.before, after_deploy=False)
-        self._validate(after_deploy=False)
-        deferred, self._deferred = self._deferred, []
-        for unit, step in deferred:
-            self._add_step(unit, step, after_deploy=True)
-        self._write(schedule.after, after_deploy=True)
-        self._validate(after_deploy=True)
-        deferred, self._deferred = self._deferred, []
-        for unit, step in deferred:
-            self._add_step(unit, step, after_deploy=True)
+        for blocks, after_deploy in ((schedule.before, False), (schedule.after, True)):
+            self._write(blocks, after_deploy=after_deploy)
+            self._validate(after_deploy=after_deploy)
+            deferred, self._deferred = self._deferred, []
+            for unit, step in deferred:
+                self._add_step(unit, step, after_deploy=True)
         return self.drafts
 
     def read_catalog(self) -> Catalog:
