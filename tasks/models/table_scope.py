@@ -15,7 +15,7 @@ from tasks.models.importing import ModelTable
 from tasks.models.names import split_name
 from tasks.postgres.tokens import NAME
 from tasks.rehearsal.sql_diff.names import CHAIN, last_part
-from tasks.rehearsal.sql_diff.shapes import Column, Table, parse_column, parse_table, split_order
+from tasks.rehearsal.sql_diff.shapes import Table, parse_column, parse_table, split_order
 
 Objects = Mapping[Key, str]
 
@@ -142,7 +142,7 @@ def _merge_column(pair: TablePair, name: str, before: str, wanted: str) -> str:
     become = replace(new, identity=identity, options=options)
     if old.storage and new.storage and pair.facts is not None and split_name(name)[1] in pair.facts.unstored:
         become = replace(become, storage=old.storage)
-    return before if (become, default) == (old, old_default) else _write_column(become, default)
+    return before if (become, default) == (old, old_default) else become.write(default)
 
 
 def _counts(facts: ModelTable, name: str) -> bool:
@@ -162,11 +162,6 @@ def _owns(objects: Objects, default: str | None) -> bool:
     """Return True if a default counts up with a sequence that belongs to a column of the table."""
     match = _NEXT_VALUE.fullmatch(default or "")
     return match is not None and " OWNED BY " in objects.get(Key("sequence", match["sequence"]), "")
-
-
-def _write_column(column: Column, default: str | None) -> str:
-    """Return the definition of a column as the catalog has it."""
-    return column.write(default)
 
 
 def _merge_constraints(pair: TablePair, merged: MergedTable) -> None:

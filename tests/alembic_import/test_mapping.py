@@ -22,7 +22,7 @@ FAULTS = {
     ),
     "an unknown revision": (A1.replace("[]", '["z"]'), "a1: comes after z, which is not in this file"),
     "other types": ("[revisions]\na1 = 5", "a1: needs version, a string"),
-    "a table that is no text": ("[version_table]\nname = 3", "name and schema must be strings"),
+    "a table whose name is an integer": ("[version_table]\nname = 3", "name and schema must be strings"),
     "a table that no server has": ('[version_table]\nname = "a\\u0000"', "strings without NUL"),
 }
 
