@@ -33,7 +33,7 @@ def write_files(folder: Path, count: int = 3) -> None:
         (up / f"2026010100000{number}_t{number}.sql").write_text(f"CREATE TABLE t{number} (id int);\n")
 
 
-@pytest.mark.parametrize(("what", "most"), [("a run with nothing to do", 3), ("a health check", 3), ("a status", 16)])
+@pytest.mark.parametrize(("what", "most"), [("a run with nothing to do", 3), ("a health check", 3), ("a status", 12)])
 def test_connecting_and_reading_the_ledger_take_three_turns(tmp_path: Path, database: Database, what: str, most: int) -> None:
     write_files(tmp_path / "migrations")
     MigrationRunner(database.url, migrations_dir=tmp_path / "migrations").run_migrations()
