@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options that say how a request is confirmed, where it runs, and how its events are printed."""
+    """Options of how a request is confirmed, where it runs, and how its events are printed."""
 
     json: bool = False
     """Print JSON lines only; nothing can be asked then."""

@@ -1,4 +1,4 @@
-"""What the settings say about an environment, without any connection."""
+"""What the settings contain for an environment, without any connection."""
 
 from __future__ import annotations
 

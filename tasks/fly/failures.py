@@ -44,7 +44,7 @@ _UNTOUCHED = "Nothing was changed."
 
 
 def describe_refusal(run: RemoteRun, *, folder: str, environment: str, untouched: bool = True) -> RunnerError:
-    """Return the error for a run that printed no events; `untouched` says that it cannot have changed anything."""
+    """Return the error for a run that printed no events; `untouched` states that it cannot have changed anything."""
     if run.exit_code is None:
         return RunnerError(
             f"the connection to {environment} was lost: {run.reason}", hint="Run the same command again.", state=_UNTOUCHED

@@ -105,7 +105,7 @@ class LintContext:
 
 @dataclass(frozen=True, slots=True)
 class LintFinding:
-    """Something in a file that a reviewer would object to; `message` is one sentence that says why."""
+    """Something in a file that a reviewer would object to; `message` is one sentence that states why."""
 
     file: str
     line: int

@@ -114,7 +114,7 @@ def _find_in_url(url: str) -> tuple[str, ...]:
     if "://" not in url and 0 <= colon < at:
         found.add(url[colon + 1 : at])
     found |= {unquote(secret) for secret in found}
-    # The server's messages contain the word "password", and a name that contains the password has to remain readable.
+    # The server's messages contain the word "password", and a name that contains the password has to stay readable.
     kept = {secret for secret in found if len(secret) >= _SHORTEST and not any(secret in name for name in names)}
     return tuple(sorted(kept - {HIDDEN, "password"}, key=len, reverse=True))
 

@@ -49,7 +49,7 @@ def test_all_invalid_files_are_listed_at_once(project: Project, database: Databa
         "migrations/down/20250111000000_folder.sql: is a directory",
         "migrations/beside.sql: is beside up/ and would never run; move it to up/",
         "migrations/down/20250104000000_lone.sql: has no up/20250104000000_lone.sql",
-        "20250101000000_first.sql, 20250101000000_same.sql: equal timestamps; give one of them a later timestamp",
+        "20250101000000_first.sql, 20250101000000_same.sql: equal timestamps; change one of them to a later timestamp",
     ]
 
 

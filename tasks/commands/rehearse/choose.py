@@ -61,7 +61,7 @@ def pick(
     if selector.all:
         return Selection(rehearsed, versions, "all", environment=name, server_version=_read_version(environment))
     if environment.name == LOCAL and not is_running(environment):
-        return Selection(rehearsed, versions, "all, since there is no local database that says which are pending")
+        return Selection(rehearsed, versions, "all, since no local database shows which are pending")
     try:
         events = ask(Request("status")) if ask else open_events(environment, Request("status"), options, stop, seen)
         status = next((event for event in events if isinstance(event, StatusRead)), _UNKNOWN)

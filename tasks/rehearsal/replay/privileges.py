@@ -35,7 +35,7 @@ def find_denial(error: RunnerError, statement: Statement | None) -> str:
 
 
 def is_without_effect(sqlstate: str | None) -> bool:
-    """Return True if a warning says that a privilege was not granted or revoked."""
+    """Return True if a warning states that a privilege was not granted or revoked."""
     return sqlstate in _NOT_GRANTED
 
 

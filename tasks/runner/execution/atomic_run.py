@@ -67,7 +67,7 @@ class AtomicRun(PlanRun):
             yield StepFinished(step.action, step.version, duration)
 
     def _make_hold_back(self, plan: Plan) -> HoldBack:
-        """Return what holds the run back while others have locks that one of its files needs."""
+        """Return what makes the run wait while others have locks that one of its files needs."""
         places = {id(each): (step, each) for step in plan.steps for each in select(step.script.statements, REQUESTING)}
         requests = list_requested_locks(statement for _, statement in places.values())
         timeouts = [self._context.find_lock_timeout_ms(step.script) / 1000 for step in plan.steps]

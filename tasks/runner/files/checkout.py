@@ -332,4 +332,4 @@ def _find_equal_timestamps(names: Collection[str]) -> list[str]:
     for before, name in itertools.pairwise(ordered):
         if before[:14] == name[:14]:
             groups.setdefault(name[:14], [before]).append(name)
-    return [f"{', '.join(group)}: equal timestamps; give one of them a later timestamp" for group in groups.values()]
+    return [f"{', '.join(group)}: equal timestamps; change one of them to a later timestamp" for group in groups.values()]

@@ -1,6 +1,6 @@
 """The expected schema: one number in the ledger, so that reading the catalog once is enough to detect drift.
 
-The number is a sum over all objects, so that a manual change remains a difference of the sums through any number of runs: each
+The number is a sum over all objects, so that a manual change stays a difference of the sums through any number of runs: each
 run adds to the expectation what it adds to the schema, whatever else the schema contains.
 """
 

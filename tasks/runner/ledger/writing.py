@@ -322,7 +322,7 @@ class Recorder:
     def _send(self, text: str, before: str) -> str | None:
         """Run the text after the SQL `before`; without it, the text runs under our own settings all the same.
 
-        A server that gives up in time does not write the record after another run has written its own.
+        A server that stops in time does not write the record after another run has written its own.
         """
         if self._limit_s < math.inf:
             own = before or find_own_settings(self.connection)

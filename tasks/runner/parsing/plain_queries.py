@@ -30,7 +30,7 @@ _INTO = '"intoClause":{'
 
 @dataclass(frozen=True, slots=True)
 class PlainQuery:
-    """A text as it was read: `reason` says why it is no plain query, and is empty for one."""
+    """A text as it was read: `reason` is why it is no plain query, and empty for one."""
 
     text: str
     kind: str = ""
