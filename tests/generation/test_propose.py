@@ -19,6 +19,10 @@ from tasks.runner.errors import RunnerError, UsageError
 USERS = "CREATE TABLE users (id int PRIMARY KEY, email text);"
 PARTS = "CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"
 MOOD = "CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE TABLE t (m mood);"
+PICKY = (
+    "CREATE FUNCTION picky(a int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS "
+    "$$BEGIN IF a < 1000000 THEN RAISE 'too small'; END IF; RETURN true; END$$;"
+)
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,22 @@ CHANGES = {
         "CREATE TYPE place AS (x int); CREATE TABLE t (a place, b place[]);",
         "CREATE TYPE place AS (x int, y text); CREATE TABLE t (a place, b place[]);",
         ("ADD ATTRIBUTE y text",),
+    ),
+    "another base type of a domain, in which values are written with more digits": ProposedChange(
+        "CREATE DOMAIN price AS numeric(10, 2); CREATE TABLE t (a price);",
+        "CREATE DOMAIN price AS numeric(20, 4); CREATE TABLE t (a price);",
+    ),
+    "a check whose function raises an error for some rows": ProposedChange(
+        f"{PICKY} CREATE TABLE t (a int);",
+        f"{PICKY} CREATE TABLE t (a int CONSTRAINT picky CHECK (picky(a)));",
+        conditions=("up: too small",),
+        tables=0,
+    ),
+    "a materialized view that rows make fail": ProposedChange(
+        "CREATE TABLE t (a int);",
+        "CREATE TABLE t (a int); CREATE MATERIALIZED VIEW m AS SELECT (SELECT a FROM t) AS a;",
+        conditions=("up: more than one row returned by a subquery used as an expression",),
+        tables=0,
     ),
     "a label and its use": ProposedChange(
         MOOD, MOOD.replace("'happy')", "'happy', 'calm')").replace("m mood", "m mood DEFAULT 'calm'")

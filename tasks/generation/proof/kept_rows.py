@@ -44,10 +44,18 @@ def find_changed(
 
 
 def _find_retyped(before: Catalog, after: Catalog) -> set[Key]:
-    """Return the columns whose row type, or one in their type, gets other attributes: their values are written differently."""
-    types = [key for key, text in before.of_kind("type") if text.startswith("AS (") and after.objects.get(key, text) != text]
-    schema = Schema(expand(before)) if types else None
-    return {column for key in types if schema for column in find_users(key, schema)}
+    """Return the columns whose values may be written differently because a type that is not an enum is another one.
+
+    A row type gets other attributes, or a domain another base type: 1.5 is 1.50 in a domain over numeric(10, 2).
+    """
+    changed = [
+        key
+        for kind in ("type", "domain")
+        for key, text in before.of_kind(kind)
+        if not text.startswith("AS ENUM") and after.objects.get(key, text) != text
+    ]
+    schema = Schema(expand(before)) if changed else None
+    return {column for key in changed if schema for column in find_users(key, schema)}
 
 
 def _find_reshaped(before: Catalog, after: Catalog) -> set[str]:

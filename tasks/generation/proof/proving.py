@@ -28,8 +28,11 @@ from tasks.rehearsal.sql_diff.renames import ObjectRename
 from tasks.runner.database.session import connect
 from tasks.runner.errors import RefusedError, RunnerError
 
-_BY_ROWS = ("22", "23")
-"""The classes of errors about values: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+_BY_ROWS = ("21", "22", "23", "P0")
+"""The classes of errors about rows, with those that PL/pgSQL functions raise, for example in a check.
+
+https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
 _NULLS = ("23502", "23514")
 """NOT NULL, and a check constraint, which may be the safe form of it."""
 _MOST_STARTS = 50
