@@ -15,7 +15,8 @@ from tasks.rehearsal.sql_diff.names import last_part
 from tasks.rehearsal.sql_diff.sequences import name_identity
 from tasks.rehearsal.sql_diff.shapes import DEFAULT, OWNED, parse_column, parse_index, parse_table
 
-_FOLDED = ("PRIMARY KEY ", "UNIQUE ", "CHECK ")
+_CHECK = "CHECK "
+_FOLDED = ("PRIMARY KEY ", "UNIQUE ", _CHECK)
 """The beginnings of the constraints that a table includes, in their order there. Foreign keys need the other table first."""
 _SERIALS = {"smallint": ("smallserial", 2**15 - 1), "integer": ("serial", 2**31 - 1), "bigint": ("bigserial", 2**63 - 1)}
 _LONGEST = 63
@@ -41,9 +42,18 @@ class Folding:
 
 
 def fold(new: Mapping[Key, str], created: Collection[Key], related: Collection[str]) -> Folding:
-    """Return what the new tables include; those that are `related` to others by inheritance include nothing."""
+    """Return what the new tables include; those that are `related` to others by inheritance include nothing.
+
+    Of several keys on the same columns, CREATE TABLE would create only one: the others are added to the table.
+    """
     tables = {key for key in created if key.kind == "table" and key.name not in related and _is_plain(new[key])}
-    constraints = {key: Key("table", key.parent) for _, key in sorted(_list_constraints(new, created, tables))}
+    constraints: dict[Key, Key] = {}
+    keys: set[tuple[Key, str]] = set()
+    for place, key in sorted(_list_constraints(new, created, tables)):
+        table, indexed = Key("table", key.parent), parse_index(new[key]).own.removeprefix(_FOLDED[place])
+        if (table, indexed) not in keys or _FOLDED[place] == _CHECK:
+            constraints[key] = table
+            keys.add((table, indexed))
     serials = dict(_list_serials(new, created, tables))
     owned = {sequence: Key("table", column.parent) for column, (sequence, _) in serials.items()}
     owners = {Key(OWNED, sequence.name): table for sequence, table in owned.items()}

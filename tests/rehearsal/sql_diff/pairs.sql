@@ -1273,3 +1273,11 @@ CREATE VIEW v AS SELECT (a).x FROM t;
 CREATE TYPE place AS (z date, x bigint, n text);
 CREATE TABLE t (a place, b int);
 CREATE VIEW v AS SELECT (a).x FROM t;
+
+-- pair: a new table with several keys on the same columns
+CREATE TABLE s (a int);
+-- change:
+CREATE TABLE t (a int NOT NULL, b int NOT NULL, CONSTRAINT first PRIMARY KEY (a, b), CHECK (a > 0), CONSTRAINT same CHECK (a > 0));
+ALTER TABLE t ADD CONSTRAINT second UNIQUE (a, b);
+ALTER TABLE t ADD CONSTRAINT third UNIQUE (a, b);
+ALTER TABLE t ADD CONSTRAINT other UNIQUE (b, a);
