@@ -1,4 +1,4 @@
-"""What the versions of the server write differently about the same schema, and how it is written alike.
+"""What the versions of the server, or a text and what it is after a replay, write differently, and how it is written alike.
 
 15: The schema public has another owner, and no longer the standard comment, which is left out. The privileges of two versions are
     compared in tasks/catalog/comparing.py. https://www.postgresql.org/docs/release/15.0/
@@ -59,6 +59,7 @@ _CAST = re.compile(r"\(('(?:[^']|'')*'::character varying(?:\(\d+\))?)\)::text")
 Both are the same schema."""
 
 _CAST_MARKS = (")::text, (", ")::text]")
+_CONDITION_MARKS = (") AND ", ") OR ")
 _KEYWORD_MARKS = ('"json', '"merge_action"')
 """Without one of these, a text needs no change."""
 
@@ -99,7 +100,7 @@ def _compile_named_constant() -> re.Pattern[str]:
     )
 
 
-_MARKS = (*_CAST_MARKS, *_KEYWORD_MARKS, _RESERVED)
+_MARKS = (*_CAST_MARKS, *_CONDITION_MARKS, *_KEYWORD_MARKS, _RESERVED)
 
 
 def is_normal(rows: Sequence[Sequence[Any]], server_version: int) -> bool:
@@ -125,7 +126,12 @@ def normalise(kind: str, definition: str, server_version: int) -> str:
 def _normalise_text(kind: str, text: str, server_version: int) -> str:
     if kind in _QUERIES:
         text = drop_type_names(text).replace(*_NO_INDENT)
-    return join_casts(write_names(text, server_version))
+    text = join_casts(write_names(text, server_version))
+    if "((" not in text or not any(mark in text for mark in _CONDITION_MARKS):
+        return text
+    from tasks.catalog.conditions import join_conditions
+
+    return join_conditions(text)
 
 
 def join_casts(text: str) -> str:

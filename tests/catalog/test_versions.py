@@ -129,3 +129,17 @@ def test_a_view_loses_the_names_that_version_16_no_longer_writes(old: str, new: 
 def test_quotes_in_the_body_of_a_function_are_kept() -> None:
     function = 'CREATE OR REPLACE FUNCTION public.f("json" text)\nAS $function$SELECT "json"$function$'
     assert normalise("function", function, 180000) == function.replace('f("json"', "f(json")
+
+
+@pytest.mark.parametrize(
+    ("written", "again"),
+    [
+        ("CHECK ((((a >= 0) AND (a <= 2)) AND b))", "CHECK (((a >= 0) AND (a <= 2) AND b))"),
+        ("((((a OR b) OR c) OR d) AND e)", "((a OR b OR c OR d) AND e)"),
+        ("((a AND (b AND c)) AND d)", "(a AND (b AND c) AND d)"),
+        ("((a AND b) OR (c AND d))", "((a AND b) OR (c AND d))"),
+        ("((a = '((b AND c) AND d)') AND e)", "((a = '((b AND c) AND d)') AND e)"),
+    ],
+)
+def test_conditions_are_read_as_they_are_written_after_a_replay(written: str, again: str) -> None:
+    assert normalise("constraint", written, 180000) == again

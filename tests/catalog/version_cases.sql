@@ -970,3 +970,7 @@ CREATE TABLE u (id integer);
 GRANT ALL ON u TO catalog_reader;
 REVOKE MAINTAIN ON u FROM catalog_reader;
 REVOKE MAINTAIN ON t FROM CURRENT_USER;
+
+--- conditions with BETWEEN and rows
+CREATE TABLE t (a integer, b integer, CHECK (a BETWEEN 1 AND 2 AND b > 0), CHECK ((a, b) IS DISTINCT FROM (1, 3) OR b = 1));
+CREATE VIEW v AS SELECT a FROM t WHERE a NOT BETWEEN 1 AND 2 OR b = 1;

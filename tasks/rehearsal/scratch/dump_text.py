@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tasks.catalog.conditions import join_conditions
 from tasks.catalog.normalising import LATER_KEYWORDS, join_casts
 from tasks.catalog.qualifiers import drop_qualifiers
 from tasks.postgres.tokens import NAME, SPACE, STRINGS, Token, read_string, tokenize
@@ -103,7 +104,7 @@ def _generalise(statement: str, major: int) -> str:
         statement = f"{view[1]}{drop_qualifiers(view[2])}{view[3] or ''}"
     if _WITH_NOT_NULL.match(statement):
         statement = _move_not_null(_MADE_NAME.sub("", statement))
-    return join_casts(_ALL_BUT_ONE.sub(r"\1 ALL", statement))
+    return join_conditions(join_casts(_ALL_BUT_ONE.sub(r"\1 ALL", statement)))
 
 
 def _move_not_null(statement: str) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 META_KEY = "schema"
-_FORMAT = "3"
+_FORMAT = "4"
 """Changes with the text of any object in tasks/catalog: a sum of other texts would be drift without a cause."""
 UNCOMPARED = f"{_FORMAT}:uncompared:0"
 """The text for the ledger where a repair changed what the migrations are: only a comparison with a replay finds drift then."""

@@ -1281,3 +1281,12 @@ CREATE TABLE t (a int NOT NULL, b int NOT NULL, CONSTRAINT first PRIMARY KEY (a,
 ALTER TABLE t ADD CONSTRAINT second UNIQUE (a, b);
 ALTER TABLE t ADD CONSTRAINT third UNIQUE (a, b);
 ALTER TABLE t ADD CONSTRAINT other UNIQUE (b, a);
+
+-- pair: conditions that the server writes with fewer parentheses after they were read again
+CREATE TABLE t (a int, b int, c bool);
+-- change:
+ALTER TABLE t ADD CHECK (a BETWEEN 0 AND 2 AND b > 0), ADD CHECK ((a, b) IS DISTINCT FROM (1, 3) OR c);
+CREATE INDEX i ON t (a) WHERE a BETWEEN 0 AND 2 AND c;
+CREATE VIEW v AS SELECT a, (b BETWEEN SYMMETRIC 1 AND 3 OR a > 1) AS x FROM t WHERE a BETWEEN 1 AND 2 AND b NOT BETWEEN 3 AND 4 AND c;
+CREATE POLICY p ON t USING (a BETWEEN 1 AND 2 AND b > 0) WITH CHECK ((a, b) IS DISTINCT FROM (1, 2) OR false);
+CREATE FUNCTION f(a int, b bool DEFAULT (1 BETWEEN 0 AND 2 AND true)) RETURNS bool LANGUAGE sql RETURN a BETWEEN 1 AND 2 AND b;
