@@ -128,7 +128,8 @@ class _Writer:
             return self._drop(key)
         if verb == "alter":
             note = _CAST if key in self.actions.carried or changes_type(key, self.old.objects, self.new.objects) else ""
-            return [(note if " USING " in text else "") + text for text in self.actions.altered[key]]
+            altered = [(note if " USING " in text else "") + text for text in self.actions.altered[key]]
+            return altered + [text for each in self._list_gained(key) for text in self.defaults.correct(each, self.new.objects)]
         if verb == "carry":
             return [write_carry(key, carry(key, self.old, self.actions.dropped), self.old, self.new)]
         definition = self.new.objects[key]
@@ -154,6 +155,17 @@ class _Writer:
         """Return an object and the columns that its creation includes, whose sequences have privileges of their own."""
         names = self.columns.get(key.name, ()) if key.kind == "table" else ()
         return [key, *(Key("column", name, key.name) for name in names), *self.folding.parts.get(key, ())]
+
+    def _list_gained(self, key: Key) -> list[Key]:
+        """Return what creates the sequence that a column gets when it is altered: the column for an identity."""
+        if key.kind != "column":
+            return []
+        old, new = (parse_column(schema.objects[key])[0] for schema in (self.old, self.new))
+        if new.identity or not old.identity:
+            return [key] if new.identity and not old.identity else []
+        needed = self.new.needs.get(Key(DEFAULT, key.name, key.parent), ())
+        own = (each for each in needed if each.kind == "sequence" and each not in self.old.objects)
+        return [each for each in own if each not in self.actions.created]
 
     def _drop(self, key: Key) -> list[str]:
         definition = self.old.objects[key]
