@@ -14,7 +14,7 @@ from tasks.rehearsal.sql_diff.planning import RANKS, Actions
 from tasks.rehearsal.sql_diff.shapes import DEFAULT, OWNED
 
 _PARTS = {"column": "table", DEFAULT: "column", **dict.fromkeys(DOMAIN_PARTS, "domain")}
-_CIRCULAR = DOMAIN_PARTS | {"constraint", DEFAULT}
+_CIRCULAR = DOMAIN_PARTS | {"constraint", DEFAULT, "index", "statistics", "trigger", "policy", "rule"}
 """The parts that may need what needs their owner, such as a function that takes its rows."""
 _CONTAINERS = frozenset({"schema", "extension"})
 """What they contain is not in the schema, so that nothing shows what needs it: they are created first and dropped late."""
