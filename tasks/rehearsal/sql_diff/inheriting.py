@@ -93,10 +93,15 @@ class Inheritance:
         yield from self._order_indexes(create)
 
     def _order_dropped(self, tables: _Touched, drop: _Find) -> Iterator[tuple[Step, Step]]:
-        """Yield the conditions for links and partitions that are dropped: a link first, a foreign key before a partition."""
+        """Yield the conditions for links and partitions that are dropped: a link first, a foreign key before a partition.
+
+        A column of a parent may be in the partition key of a table below, which is dropped first.
+        """
         for key in self.actions.dropped:
             if key.kind == "table":
                 yield from ((drop(key), drop(reference)) for reference in self._list_references(key.name) & self.actions.dropped)
+                above = (part for parent in self.family.old.list_ancestors(key.name) for part in tables.get(parent, ()))
+                yield from ((step, drop(key)) for part, step in above if step == ("drop", part) and part.kind == "column")
             elif key.kind == ATTACHED and drop(key) == ("drop", key):
                 parts = (*tables.get(key.name, ()), *tables.get(key.parent, ()))
                 yield from ((step, ("drop", key)) for part, step in parts if not self._is_incomplete(part, step))

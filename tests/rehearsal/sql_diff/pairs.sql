@@ -1321,3 +1321,11 @@ CREATE INDEX i ON t (sum(t));
 CREATE TABLE t (id int NOT NULL, a int) PARTITION BY RANGE (id);
 CREATE TABLE part PARTITION OF t DEFAULT;
 CREATE FUNCTION sum(r t) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT r.id + r.a';
+
+-- pair: a column that is the partition key of a new table below a partition
+CREATE TABLE p (a text, b text) PARTITION BY LIST (a);
+CREATE TABLE middle PARTITION OF p FOR VALUES IN ('x') PARTITION BY LIST (b);
+-- new:
+CREATE TABLE p (a text, b text, c date) PARTITION BY LIST (a);
+CREATE TABLE middle PARTITION OF p FOR VALUES IN ('x') PARTITION BY LIST (b);
+CREATE TABLE lowest PARTITION OF middle FOR VALUES IN ('y') PARTITION BY RANGE (c);
