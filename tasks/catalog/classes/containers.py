@@ -110,10 +110,11 @@ WHERE object.oid >= {FIRST_OWN_OID} AND {exclude_members(catalog, "object.oid")}
 _LOCALE = "CASE WHEN collprovider <> 'i' THEN quote_literal(coalesce(to_jsonb(object) ->> 'colllocale', collcollate)) END"
 
 _OTHERS = {
-    "pg_operator": """concat_ws(', ', 'FUNCTION = ' || oprcode, 'COMMUTATOR = ' || nullif(oprcom, 0)::regoperator,
-    'NEGATOR = ' || nullif(oprnegate, 0)::regoperator, 'RESTRICT = ' || nullif(oprrest, 0::regproc)::regproc,
-    'JOIN = ' || nullif(oprjoin, 0::regproc)::regproc, CASE WHEN oprcanhash THEN 'HASHES' END,
-    CASE WHEN oprcanmerge THEN 'MERGES' END)""",
+    # Not an operator that exists only because another one names it, which has no function.
+    "pg_operator": """CASE WHEN oprcode <> 0 THEN concat_ws(', ', 'FUNCTION = ' || oprcode,
+    'COMMUTATOR = ' || nullif(oprcom, 0)::regoperator, 'NEGATOR = ' || nullif(oprnegate, 0)::regoperator,
+    'RESTRICT = ' || nullif(oprrest, 0::regproc)::regproc, 'JOIN = ' || nullif(oprjoin, 0::regproc)::regproc,
+    CASE WHEN oprcanhash THEN 'HASHES' END, CASE WHEN oprcanmerge THEN 'MERGES' END) END""",
     "pg_opclass": "",
     "pg_opfamily": "",
     "pg_cast": """CASE castmethod WHEN 'f' THEN 'WITH FUNCTION ' || castfunc::regprocedure WHEN 'i' THEN 'WITH INOUT'

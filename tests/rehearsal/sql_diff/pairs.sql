@@ -1329,3 +1329,8 @@ CREATE TABLE middle PARTITION OF p FOR VALUES IN ('x') PARTITION BY LIST (b);
 CREATE TABLE p (a text, b text, c date) PARTITION BY LIST (a);
 CREATE TABLE middle PARTITION OF p FOR VALUES IN ('x') PARTITION BY LIST (b);
 CREATE TABLE lowest PARTITION OF middle FOR VALUES IN ('y') PARTITION BY RANGE (c);
+
+-- pair: an operator whose commutator does not exist
+CREATE FUNCTION smaller(int, int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1 < $2';
+-- change:
+CREATE OPERATOR <<<< (LEFTARG = int, RIGHTARG = int, FUNCTION = smaller, COMMUTATOR = >>>>);
