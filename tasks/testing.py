@@ -20,6 +20,7 @@ database also has the rows of SEEDS_DIR. They are on the server of SCRATCH_DATAB
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
@@ -128,13 +129,15 @@ class _Databases:
     def compare_models(self, models: str, exclude: str, paths: Sequence[str]) -> str:
         """Return how models differ from the migrations, or why that is not known; empty if they agree."""
         from tasks.commands.generate.check_models import compare_models
+        from tasks.models.importing import start_import
         from tasks.models.references import read_references, read_tables
         from tasks.report.models import describe_difference
 
         try:
             settings, server = self._open_server()
             references = read_references(models, settings.models)
-            return describe_difference(compare_models(server, settings, references, read_tables([exclude]), paths=paths))
+            with start_import(references, read_tables([exclude]), paths=paths) as started:
+                return describe_difference(compare_models(server, settings, started, environ=os.environ))
         except Exception as error:
             reason = _describe(error)
             if reason is None:

@@ -15,10 +15,11 @@ from tasks.generation.proof.unexpected import refuse_unexpected
 from tasks.generation.proposal import MigrationProposal, ProposalOptions, ProposedFile, RowProof
 from tasks.generation.safe import Risk, SafeMigration, keep_whole, make_safe
 from tasks.generation.sources.excluding import exclude_tables, find_tables
-from tasks.generation.states import UNWRITTEN, SchemaState, read_schema_state
+from tasks.generation.states import UNWRITTEN, read_schema_state
 from tasks.lint.model import SafeFile
 from tasks.postgres.masking import mask_secrets
 from tasks.rehearsal.errors import ScratchError
+from tasks.rehearsal.kept.schemas import KeptSchema
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.left_out import exclude_left_out
 from tasks.rehearsal.scratch.server import ScratchServer
@@ -81,7 +82,7 @@ class _Narrowed:
     """A goal, without what is no difference, or not compared: orders of columns, tables, what excluded extensions would make."""
 
     goal: Goal
-    state: SchemaState
+    state: KeptSchema
     exclude: tuple[str, ...]
 
     def find(self, before: Catalog) -> WantedSchema:

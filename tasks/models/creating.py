@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
 from tasks.catalog import Catalog
-from tasks.generation.states import read_schema_state
+from tasks.generation.states import read_state
 from tasks.models.importing import DdlStatement, Models
 from tasks.models.names import split_name
 from tasks.models.references import TableName
 from tasks.postgres.extension_parts import find_provider
 from tasks.postgres.quoting import quote_qualified
 from tasks.postgres.targets import Node
+from tasks.rehearsal.kept.schemas import KeptSchema, KeptSchemas
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.left_out import LeftOut
-from tasks.rehearsal.replay.replay import state_after
-from tasks.rehearsal.scratch import cache
+from tasks.rehearsal.replay.rehearsal import Rehearsal
+from tasks.rehearsal.replay.replay import run_forward, state_after
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import Place, RunnerError
@@ -57,32 +58,55 @@ class CreatedModels:
     """The types and sequences that the DDL of the models creates, each with its word in SQL."""
     left_out: tuple[LeftOut, ...] = field(default=())
     """The statements that the scratch server could not run, of the migrations too."""
+    stand_ins: tuple[str, ...] = ()
 
 
-def create_models(
-    server: ScratchServer, base: Sequence[RehearsedMigration], before: Catalog, models: Models, *, timeout_s: float | None = None
-) -> CreatedModels:
-    """Create the tables of models in the state after `base`, from which all tables and views were dropped.
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """The creation of models in the state after all migrations of a checkout, from which all tables and views are dropped.
 
     So extensions, functions and types are there that models use and cannot express. `before` is the schema of that state.
-    Raises RunnerError for a statement that fails.
     """
-    declared = frozenset(_find_declared(models.statements))
-    cleared = [*base, *_make_batches("cleared", list(_clear(before, models, declared)))]
-    complete = [*cleared, *_make_batches("models", [*_create_schemas(models), *_list_ddl(models)])]
-    names = cache.name_states(complete, server.version, server.state_key)
-    if cache.find_longest(server.administer(), names)[0] < len(cleared):
-        # It is cached: it is the same for the next change of the models.
-        with state_after(server, cleared, timeout_s=timeout_s):
-            pass
-    try:
-        state = read_schema_state(server, complete, timeout_s=timeout_s)
-    except RunnerError as error:
-        raise _explain(error, models) from error
-    return CreatedModels(models, state.catalog, declared, state.left_out)
+
+    server: ScratchServer
+    base: Sequence[RehearsedMigration]
+    before: Catalog
+    models: Models
+    kept: KeptSchemas
+    timeout_s: float | None
+
+    def run(self, rehearsal: Rehearsal | None) -> CreatedModels:
+        """Create the models, in a database in the state before if there is one; raises RunnerError for a statement that fails."""
+        declared = frozenset(_find_declared(self.models.statements))
+        clearing = [*_make_batches("cleared", _clear(self.before, self.models, declared))]
+        creating = [*_make_batches("models", [*_create_schemas(self.models), *_list_ddl(self.models)])]
+        complete = [*self.base, *clearing, *creating]
+        state = self.kept.find(complete)
+        if state is None:
+            state = self._create(rehearsal, clearing, creating)
+            self.kept.add(complete, state)
+        return CreatedModels(self.models, state.catalog, declared, state.left_out, state.stand_ins)
+
+    def _create(
+        self, rehearsal: Rehearsal | None, clearing: Sequence[RehearsedMigration], creating: Sequence[RehearsedMigration]
+    ) -> KeptSchema:
+        if rehearsal is not None:
+            return self._run(rehearsal, [*clearing, *creating])
+        # The state without tables is cached: it is the same for the next change of the models.
+        with (
+            state_after(self.server, [*self.base, *clearing], timeout_s=self.timeout_s) as database,
+            Rehearsal(database, timeout_s=self.timeout_s) as opened,
+        ):
+            return self._run(opened, creating)
+
+    def _run(self, rehearsal: Rehearsal, migrations: Sequence[RehearsedMigration]) -> KeptSchema:
+        error = run_forward(rehearsal, migrations)[-1]
+        if error is not None:
+            raise _explain(error, self.models)
+        return read_state(rehearsal)
 
 
-def _make_batches(name: str, statements: Sequence[str]) -> Iterator[RehearsedMigration]:
+def _make_batches(name: str, statements: Iterable[str]) -> Iterator[RehearsedMigration]:
     rest = iter(statements)
     while batch := list(islice(rest, _BATCH)):
         yield RehearsedMigration(name, "".join(f"{text};\n" for text in batch), shown=_SHOWN)

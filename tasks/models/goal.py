@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from tasks.catalog import Catalog, compare
-from tasks.catalog.classes import LEDGER_TABLES
 from tasks.generation.goal import Goal, WantedSchema
-from tasks.generation.states import SchemaState, read_schema_state
-from tasks.models.creating import CreatedModels, create_models
-from tasks.models.importing import Models, start_import
+from tasks.generation.states import read_state
+from tasks.models.creating import CreatedModels, Creation
+from tasks.models.importing import Models, ModelsImport, start_import
 from tasks.models.names import show_table, split_name
 from tasks.models.references import TableName
 from tasks.models.scope import narrow
 from tasks.postgres.quoting import quote_qualified
+from tasks.rehearsal.kept.schemas import NOTHING_KEPT, KeptSchema, KeptSchemas
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.left_out import exclude_left_out
+from tasks.rehearsal.replay.rehearsal import Rehearsal
+from tasks.rehearsal.replay.replay import state_after
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import RunnerError, UsageError
 from tasks.runner.spelling import propose
-
-_LEDGER = tuple(("public", name) for name in LEDGER_TABLES)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelsGoal:
     """Models that were created on scratch, and the schema of the migrations."""
 
-    state: SchemaState
+    state: KeptSchema
     created: CreatedModels
     exclude: tuple[TableName, ...]
 
@@ -53,13 +54,15 @@ def open_goal(
     references: Sequence[str],
     exclude: Sequence[TableName] = (),
     *,
+    kept: KeptSchemas = NOTHING_KEPT,
     timeout_s: float | None = None,
 ) -> Goal:
     """Import models, create them on scratch, and return the goal to agree with them; `base` are all migrations of the checkout.
 
     Raises RunnerError for models that cannot be imported or created, and UsageError for an excluded table that is in neither.
     """
-    return Goal(name_models(references), open_models(server, base, references, exclude, timeout_s=timeout_s).narrow)
+    with start_import(references, exclude) as started:
+        return Goal(name_models(references), open_models(server, base, started, kept=kept, timeout_s=timeout_s).narrow)
 
 
 def name_models(references: Sequence[str]) -> str:
@@ -70,19 +73,26 @@ def name_models(references: Sequence[str]) -> str:
 def open_models(
     server: ScratchServer,
     base: Sequence[RehearsedMigration],
-    references: Sequence[str],
-    exclude: Sequence[TableName] = (),
+    started: ModelsImport,
     *,
-    paths: Sequence[str] = (),
+    kept: KeptSchemas = NOTHING_KEPT,
     timeout_s: float | None = None,
 ) -> ModelsGoal:
-    """Return models that were created on scratch, of modules also from other `paths`; raises what `open_goal` does."""
-    with start_import(references, server_version=server.version, exclude=[*exclude, *_LEDGER], paths=paths) as started:
-        state = read_schema_state(server, base, timeout_s=timeout_s, check=started.check)
+    """Return models that were created on scratch, when their import ends; raises what `open_goal` does."""
+    started.state_version(server.version)
+    with ExitStack() as stack:
+        rehearsal, state = None, kept.find(base)
+        if state is None:
+            after = state_after(server, base, timeout_s=timeout_s, check=started.check)
+            rehearsal = stack.enter_context(Rehearsal(stack.enter_context(after), timeout_s=timeout_s))
+            state = read_state(rehearsal)
+            kept.add(base, state)
         models = started.finish()
-    _check_excluded(exclude, state.catalog, models)
-    _check_referred(state.catalog, models)
-    return ModelsGoal(state, create_models(server, base, state.catalog, models, timeout_s=timeout_s), tuple(exclude))
+        _check_excluded(started.exclude, state.catalog, models)
+        _check_referred(state.catalog, models)
+        created = Creation(server, base, state.catalog, models, kept, timeout_s).run(rehearsal)
+    server.note_stand_ins((*state.stand_ins, *created.stand_ins))
+    return ModelsGoal(state, created, started.exclude)
 
 
 def _check_excluded(exclude: Iterable[TableName], before: Catalog, models: Models) -> None:

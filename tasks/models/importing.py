@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.catalog.classes import LEDGER_TABLES
 from tasks.models.import_errors import describe_end, describe_fault, describe_timeout
 from tasks.models.references import TableName
 from tasks.runner.redaction import redact_child_text
@@ -23,6 +24,7 @@ _WORKER = Path(__file__).with_name("worker.py")
 TIME_LIMIT_S = 60.0
 """How long the import may take."""
 _MOST_OUTPUT = 4000
+_LEDGER = tuple(("public", name) for name in LEDGER_TABLES)
 _ANSWER, _OUTPUT = "answer.json", "output.txt"
 
 
@@ -82,17 +84,31 @@ def import_models(
 
     The child process has the environment of this one. What the modules print is shown only if they fail. Raises RunnerError.
     """
-    with start_import(references, server_version=server_version, exclude=exclude, paths=paths, limit_s=limit_s) as started:
+    with start_import(references, exclude, paths=paths, limit_s=limit_s) as started:
+        started.state_version(server_version)
         return started.finish()
 
 
 class ModelsImport:
-    """The import of models in a process that runs beside this one."""
+    """The import of models in a process that runs beside this one; the version of the server is stated when it is known."""
 
-    def __init__(self, references: Sequence[str], folder: Path, process: subprocess.Popen[bytes], limit_s: float) -> None:
-        self._references, self._folder, self._process, self._limit_s = tuple(references), folder, process, limit_s
+    def __init__(
+        self,
+        references: Sequence[str],
+        exclude: Sequence[TableName],
+        folder: Path,
+        process: subprocess.Popen[bytes],
+        limit_s: float,
+    ) -> None:
+        self.references, self.exclude = tuple(references), tuple(exclude)
+        self._folder, self._process, self._limit_s = folder, process, limit_s
         self._until = time.monotonic() + limit_s
         self._models: Models | None = None
+
+    def state_version(self, server_version: int) -> None:
+        """State the version of the server for which the DDL is written."""
+        _send(self._process, server_version)
+        self._until = time.monotonic() + self._limit_s
 
     def check(self) -> None:
         """Raise RunnerError if the import has failed so far."""
@@ -109,14 +125,14 @@ class ModelsImport:
         try:
             code = self._process.wait(max(0.0, self._until - time.monotonic()))
         except subprocess.TimeoutExpired:
-            raise describe_timeout(self._references, self._limit_s, self._read_output()) from None
+            raise describe_timeout(self.references, self._limit_s, self._read_output()) from None
         answer = self._folder / _ANSWER
         if code or not answer.exists():
-            raise describe_end(self._references, code, self._read_output())
+            raise describe_end(self.references, code, self._read_output())
         found = json.loads(answer.read_text(encoding="utf-8"))
         if "error" in found:
             raise describe_fault({name: _redact(value) for name, value in found.items()}, self._read_output())
-        return _read_answer(self._references, found)
+        return _read_answer(self.references, found)
 
     def _read_output(self) -> str:
         return _read_output(self._folder / _OUTPUT)
@@ -125,30 +141,33 @@ class ModelsImport:
 @contextmanager
 def start_import(
     references: Sequence[str],
-    *,
-    server_version: int,
     exclude: Sequence[TableName] = (),
+    *,
     paths: Sequence[str] = (),
     limit_s: float = TIME_LIMIT_S,
 ) -> Iterator[ModelsImport]:
-    """Start what `import_models` does; the process is ended at the end.
+    """Start what `import_models` does, without the tables of this tool; the process is ended at the end.
 
     What it prints goes to a file: a process that it starts may have a pipe open for longer than it runs.
     """
     question = {
         "references": list(references),
-        "server_version": server_version,
-        "exclude": [list(each) for each in exclude],
+        "exclude": [list(each) for each in (*exclude, *_LEDGER)],
         "paths": list(paths),
     }
     with tempfile.TemporaryDirectory(prefix="migrate-models-") as name:
         folder = Path(name)
         with (folder / _OUTPUT).open("wb") as stream, _start(folder / _ANSWER, stream.fileno()) as process:
-            if process.stdin:
-                with suppress(OSError):
-                    process.stdin.write(json.dumps(question).encode())
-                    process.stdin.close()
-            yield ModelsImport(references, folder, process, limit_s)
+            _send(process, question)
+            yield ModelsImport(references, exclude, folder, process, limit_s)
+
+
+def _send(process: subprocess.Popen[bytes], value: object) -> None:
+    """Send a line of JSON; how a process ended that no longer reads is found when its answer is."""
+    if process.stdin:
+        with suppress(OSError):
+            process.stdin.write(f"{json.dumps(value)}\n".encode())
+            process.stdin.flush()
 
 
 @contextmanager

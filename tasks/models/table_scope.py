@@ -130,6 +130,8 @@ def _list_columns(objects: Objects) -> dict[str, str]:
 
 
 def _merge_column(pair: TablePair, name: str, before: str, wanted: str) -> str:
+    if before == wanted:
+        return before
     old, old_default = parse_column(before)
     new, new_default = parse_column(wanted)
     identity, options, default = new.identity, new.options, new_default
@@ -191,7 +193,8 @@ def _is_compared(pair: TablePair, text: str) -> bool:
 
 def _pair_up(before: Objects, wanted: Objects, named: Collection[Key], normalise: Callable[[str], str]) -> dict[Key, Key]:
     """Return which objects of the migrations those of the models are: of the same definition, and name if they state one."""
-    pairs = {key: key for key, text in wanted.items() if key in before and normalise(before[key]) == normalise(text)}
+    common = wanted.keys() & before.keys()
+    pairs = {key: key for key in common if before[key] == wanted[key] or normalise(before[key]) == normalise(wanted[key])}
     used = set(pairs) | set(named)
     for key, text in wanted.items():
         if key in pairs or key in named:

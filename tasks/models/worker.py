@@ -1,8 +1,9 @@
 """Import models and write the DDL that creates them; a program of its own, which is run by its path.
 
 It imports the modules of an application, whose packages may have any name, so it imports nothing of this project by a name of a
-package: only the standard library, SQLAlchemy (1.4 or later), and the file beside it by its path. The question is JSON on
-standard input, the answer JSON in the file that the only argument names, because modules may print anything.
+package: only the standard library, SQLAlchemy (1.4 or later), and the file beside it by its path. The question is a line of JSON
+on standard input, and the version of the server a second one, which comes when the modules may be imported already. The answer
+is JSON in the file that the only argument names, because modules may print anything.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import importlib
 import importlib.util
 import inspect
 import json
+import os
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 _MOST_NAMED = 5
 _OLDEST = (1, 4)
@@ -40,17 +42,20 @@ WorkerError = writing.WorkerError
 
 
 def main() -> None:
-    """Answer the question on standard input."""
-    question, path = json.load(sys.stdin), Path(sys.argv[1])  # The modules may change sys.argv.
+    """Answer the question on standard input, which is empty for the modules."""
+    lines = os.fdopen(os.dup(0), encoding="utf-8")
+    with Path(os.devnull).open("rb") as empty:
+        os.dup2(empty.fileno(), 0)
+    question, path = json.loads(lines.readline()), Path(sys.argv[1])  # The modules may change sys.argv.
     sys.path[:1] = [str(Path.cwd()), *question["paths"]]
     try:
-        answer = _answer(question)
+        answer = _answer(question, lines)
     except WorkerError as error:
         answer = error.answer
     path.write_text(json.dumps(answer), encoding="utf-8")
 
 
-def _answer(question: dict[str, Any]) -> dict[str, Any]:
+def _answer(question: dict[str, Any], lines: IO[str]) -> dict[str, Any]:
     try:
         import sqlalchemy
     except ModuleNotFoundError as error:
@@ -63,7 +68,7 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
         for metadata in _load(reference):
             found[id(metadata)] = metadata
     exclude: set[tuple[str, str]] = {(each[0], each[1]) for each in question["exclude"]}
-    return {"version": version, **writing.write(list(found.values()), exclude, question["server_version"])}
+    return {"version": version, **writing.write(list(found.values()), exclude, json.loads(lines.readline()))}
 
 
 def _load(reference: str) -> list[Any]:

@@ -44,6 +44,7 @@ ORDER = (
     "tasks.rehearsal.drift",
     "tasks.rehearsal.sql_diff",
     "tasks.rehearsal.copies",
+    "tasks.rehearsal.kept",
     "tasks.rehearsal.replay",
     "tasks.rehearsal.rows",
     "tasks.rehearsal.scratch",

@@ -18,6 +18,7 @@ from tasks.generation.propose import propose
 from tasks.models.checking import check_models
 from tasks.models.events import ModelsChecked
 from tasks.models.goal import open_goal
+from tasks.models.importing import start_import
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.replay import run_migration, state_after
 from tasks.rehearsal.rows import fill_tables
@@ -55,7 +56,8 @@ class ZooTrial:
 
     def check(self, reference: str) -> ModelsChecked:
         """Return how models differ from the migrations."""
-        return check_models(self.server, self.base, [f"{MODULE}:{reference}"])
+        with start_import([f"{MODULE}:{reference}"]) as started:
+            return check_models(self.server, self.base, started)
 
     @property
     def renames(self) -> list[str]:

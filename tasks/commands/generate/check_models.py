@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -18,7 +19,7 @@ from tasks.runner.operations.requests import parse_count
 
 if TYPE_CHECKING:
     from tasks.models.events import ModelsChecked
-    from tasks.models.references import TableName
+    from tasks.models.importing import ModelsImport
     from tasks.rehearsal.scratch.server import ScratchServer
     from tasks.runner.settings import Settings
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         **SCRATCH_HELP,
         "models": "the models, comma-separated (default: those of MODELS)",
         "exclude": "tables that are not compared (repeatable, or comma-separated)",
+        "no_cache": "make the schemas again that are kept from before and are unchanged",
     },
     iterable=["without_extension", "exclude"],
 )
@@ -39,12 +41,14 @@ def check_models(
     models: str = "",
     timeout: str = "600",
     as_superuser: bool = False,
+    no_cache: bool = False,
     json: bool = False,
 ) -> None:
     """Check that SQLAlchemy models and migrations agree.
 
     Both are made on scratch; no other database is read. Exits with 4 if they differ.
     """
+    from tasks.models.importing import start_import
     from tasks.models.references import read_references, read_tables
     from tasks.report import report
     from tasks.report.models import register_messages
@@ -53,9 +57,14 @@ def check_models(
     with exit_on_error(json=json, rehearses=True) as seen:
         settings, timeout_s = load_environment(LOCAL).settings, parse_count("--timeout", timeout)
         references, tables = read_references(models, settings.models), read_tables(exclude)
-        with open_scratch(settings, without=read_extensions(without_extension), as_superuser=as_superuser) as server:
+        without = read_extensions(without_extension)
+        with (
+            start_import(references, tables) as started,
+            open_scratch(settings, without=without, as_superuser=as_superuser) as server,
+        ):
             seen.append(server.url)
-            checked = compare_models(server, settings, references, tables, timeout_s=timeout_s)
+            environ = {} if no_cache else os.environ
+            checked = compare_models(server, settings, started, environ=environ, timeout_s=timeout_s)
             report(_list_events(server, checked), json=json)
     if checked.changes:
         raise Exit(code=CHECK_FOUND)
@@ -69,17 +78,21 @@ def _list_events(server: ScratchServer, checked: ModelsChecked) -> Iterator[Even
 def compare_models(
     server: ScratchServer,
     settings: Settings,
-    references: Sequence[str],
-    exclude: Sequence[TableName],
+    started: ModelsImport,
     *,
-    paths: Sequence[str] = (),
+    environ: Mapping[str, str],
     timeout_s: float | None = None,
 ) -> ModelsChecked:
-    """Return how models differ from the migrations of the checkout; raises RunnerError."""
+    """Return how models differ from the migrations of the checkout; raises RunnerError.
+
+    `environ` has the cache folder of the account, in which schemas are kept.
+    """
     from tasks.models.checking import check_models as check
+    from tasks.rehearsal.kept.schemas import open_schemas
     from tasks.rehearsal.model import read_migration_pairs
     from tasks.runner.files.checkout import read_migrations
 
     migrations = read_migrations(settings.migrations_dir)
     base = read_migration_pairs(migrations, sorted(migrations.checksums), with_downs=False)
-    return check(server, base, references, exclude, paths=paths, timeout_s=timeout_s)
+    kept = open_schemas(server, environ)
+    return check(server, base, started, kept=kept, timeout_s=timeout_s)

@@ -7,7 +7,8 @@ from pathlib import Path
 from tasks.catalog import Catalog
 from tasks.generation.goal import Goal, WantedSchema
 from tasks.generation.sources.schema_text import clean
-from tasks.generation.states import UNWRITTEN, SchemaState, read_schema_state
+from tasks.generation.states import UNWRITTEN, read_schema_state
+from tasks.rehearsal.kept.schemas import KeptSchema
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import RefusedError, RunnerError
@@ -32,7 +33,7 @@ def open_schema_file(server: ScratchServer, path: Path, *, timeout_s: float | No
     return Goal(f"the schema file {shown}", narrow, state.left_out)
 
 
-def _load(server: ScratchServer, path: Path, shown: str, timeout_s: float | None) -> SchemaState:
+def _load(server: ScratchServer, path: Path, shown: str, timeout_s: float | None) -> KeptSchema:
     source = read_source(path)
     migration = RehearsedMigration("schema_file", clean(source.text, shown), shown=shown)
     is_large = len(source.text) > _SMALL

@@ -39,16 +39,18 @@ def read_left_out(connection: psycopg.Connection, ledger: Ledger) -> list[LeftOu
     try:
         row = connection.execute(query, [_KEY]).fetchone()
         entries = json.loads(row[0]) if row else []
-        return [_read_entry(*entry) for entry in entries]
+        return [read_entry(*entry) for entry in entries]
     except (psycopg.Error, TypeError, ValueError):
         return []
 
 
-def _read_entry(shown: object, place: object, text: object, denied: object, lack: list[object]) -> LeftOut:
+def read_entry(shown: object, place: object, text: object, denied: object, lack: list[object]) -> LeftOut:
+    """Return the statement with these fields; raises TypeError for others."""
     return LeftOut(str(shown), str(place), str(text), bool(denied), Lack(*map(str, lack)) if lack else None)
 
 
-def _list_fields(entry: LeftOut) -> list[object]:
+def list_fields(entry: LeftOut) -> list[object]:
+    """Return the fields of a statement as values of JSON."""
     lack = [entry.lack.kind, entry.lack.name, entry.lack.detail] if entry.lack else []
     return [entry.shown, entry.place, entry.text, entry.denied, lack]
 
@@ -57,7 +59,7 @@ def write_left_out(connection: psycopg.Connection, ledger: Ledger, entries: Iter
     """Record the statements that were left out; a file may have dropped the ledger."""
     query = sql.SQL("INSERT INTO {} VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
     with suppress(psycopg.Error):
-        connection.execute(query.format(ledger.table("_meta")), [_KEY, json.dumps(list(map(_list_fields, entries)))])
+        connection.execute(query.format(ledger.table("_meta")), [_KEY, json.dumps(list(map(list_fields, entries)))])
 
 
 def find_cause(error: RunnerError, entries: Iterable[LeftOut]) -> tuple[str, LeftOut] | None:

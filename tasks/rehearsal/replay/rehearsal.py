@@ -26,7 +26,7 @@ from tasks.rehearsal.replay.privileges import find_denial, find_owner
 from tasks.rehearsal.replay.scratch_run import TIME_LIMIT, Failure, ScratchRun, StatementObserver
 from tasks.rehearsal.replay.server_wide import creates_one_of, describe, find_roles, leave_out, skip_server_wide
 from tasks.rehearsal.scratch import roles
-from tasks.rehearsal.scratch.server import ScratchDatabase
+from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
 from tasks.runner.errors import RunnerError
 from tasks.runner.parsing import Statement
 from tasks.runner.planning.failures import describe_server_error
@@ -256,6 +256,11 @@ class Rehearsal:
             query = sql.SQL("DELETE FROM {} WHERE version = %s").format(self._scratch_run.ledger.table())
             self._scratch_run.connection.execute(query, [step.version])
         self._scratch_run.known.add(step.version)
+
+    @property
+    def server(self) -> ScratchServer:
+        """Return the server of the database."""
+        return self._database.server
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:

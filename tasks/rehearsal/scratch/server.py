@@ -123,6 +123,10 @@ class ScratchServer:
         """Remember that stand-ins were used for this command elsewhere: by another process, or when a verdict was found."""
         self._stand_ins.update(names)
 
+    def find_stand_ins(self, connection: psycopg.Connection) -> tuple[str, ...]:
+        """Return the extensions of a database of this server of which it has the stand-in; raises psycopg.Error."""
+        return tuple(sorted(find_stand_ins(connection))) if self._may_have_stand_ins else ()
+
     @property
     def role(self) -> str:
         """Return the role that was made for the rehearsed SQL; "" if it runs as the role of the URL."""

@@ -172,7 +172,7 @@ def read_state(definition: str) -> str:
 
 def split_order(definition: str) -> list[str]:
     """Return the columns of a column order."""
-    return split_list(definition)
+    return split_list(definition) if '"' in definition else definition.split(", ") if definition else []
 
 
 def expand(catalog: Catalog) -> dict[Key, str]:

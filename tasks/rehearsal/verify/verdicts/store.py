@@ -7,25 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import stat
-import tempfile
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.postgres.server.private_folder import make_private_folder
 from tasks.rehearsal.events import MigrationVerified, RehearsalFinding
+from tasks.rehearsal.kept.account_files import find_folder, read_own, write_own
 from tasks.runner.events import from_json, to_json
 
-_FOLDER = Path("gaia-migrations") / "verified"
 _MOST = 4096
 """The verdicts that are kept; those of the last command before older ones."""
 _FIELDS = 3
 """The event, the stand-ins, and the digest of both with the name."""
-_LARGEST = 64 << 20
-_FOR_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _PASSING = frozenset({"08", "28", "53", "54", "55", "57", "58", "XX"})
 """The classes of errors that have to do with the moment, not with the file: of the connection, resources, locks, the system.
 https://www.postgresql.org/docs/current/errcodes-appendix.html"""
@@ -34,10 +27,8 @@ _CONFLICTS = frozenset({"40001", "40P01"})
 
 def find_file(environ: Mapping[str, str]) -> Path | None:
     """Return the path of the file in the cache folder of the account; None where there is no such folder."""
-    stated = environ.get("XDG_CACHE_HOME", "")
-    home = environ.get("HOME", "")
-    folder = Path(stated) if stated else Path(home) / ".cache" if home else None
-    return folder / _FOLDER / "verdicts.json" if folder and folder.is_absolute() else None
+    folder = find_folder(environ, "verified")
+    return folder / "verdicts.json" if folder else None
 
 
 def is_lasting(verdict: MigrationVerified) -> bool:
@@ -98,16 +89,7 @@ class VerdictStore:
         texts = {name: to_json(event) for name, event in self._new.items()}
         new = {name: [text, names, _digest(name, text, names)] for name, text in texts.items()}
         entries = dict(list((self._used | new | self._old | new).items())[:_MOST])
-        with suppress(OSError):
-            make_private_folder(self._path.parent)
-            descriptor, draft = tempfile.mkstemp(dir=self._path.parent, prefix=".verdicts-")
-            try:
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    json.dump(entries, file)
-                Path(draft).replace(self._path)
-            except BaseException:
-                Path(draft).unlink()
-                raise
+        write_own(self._path, json.dumps(entries))
 
 
 def _digest(*texts: str) -> str:
@@ -117,22 +99,12 @@ def _digest(*texts: str) -> str:
 def _read_entries(path: Path) -> dict[str, list[str]]:
     """Return the entries of a file that only this account can write; none of any other file."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, encoding="utf-8") as file:
-            facts = os.fstat(descriptor)
-            if not _is_own(facts) or not _is_own(path.parent.stat()) or facts.st_size > _LARGEST:
-                return {}
-            entries = json.load(file)
-    except (OSError, ValueError, RecursionError):
+        entries = json.loads(read_own(path) or "{}")
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(entries, dict):
         return {}
     return {name: entry for name, entry in entries.items() if _is_entry(entry)}
-
-
-def _is_own(facts: os.stat_result) -> bool:
-    is_known = stat.S_ISREG(facts.st_mode) or stat.S_ISDIR(facts.st_mode)
-    return is_known and facts.st_uid == os.geteuid() and not facts.st_mode & _FOR_OTHERS
 
 
 def _is_entry(entry: object) -> bool:
