@@ -15,6 +15,7 @@ import os
 import sys
 import traceback
 import warnings
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,6 +132,11 @@ def make_config(request: dict[str, Any]) -> Any:
     arguments = {"file_": request["ini"] or None, "toml_file": request["toml"] or None}
     known = inspect.signature(Config.__init__).parameters
     config = Config(**{name: value for name, value in arguments.items() if name in known and value})
+    # What Alembic's own command line sets: env.py reads -x and other options from it.
+    offline = not request["conninfo"]
+    config.cmd_opts = Namespace(
+        x=request["arguments"], name="alembic", raiseerr=False, quiet=False, revision="head", sql=offline, tag=None
+    )
     if request["script"]:
         config.set_main_option("script_location", request["script"].replace("%", "%%"))
     scheme = (config.get_main_option("sqlalchemy.url") or "").partition("://")[0]
@@ -240,7 +246,7 @@ def catch_errors(function: Callable[..., None], name: str, recorder: StatementRe
 
 def describe_error(error: BaseException, request: dict[str, Any]) -> dict[str, Any]:
     """Return the last line of a traceback, and the last place in it that is in the project."""
-    last = traceback.format_exception_only(error)[-1].strip().partition("\n")[0]
+    last = describe_message(error)
     here = Path(__file__).parent
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent != here]
     libraries = (str(Path(os.__file__).parent), f"{sys.prefix}/lib")
@@ -257,6 +263,15 @@ def describe_error(error: BaseException, request: dict[str, Any]) -> dict[str, A
         "kind": type(error).__name__,
         "text": str(error),
     }
+
+
+def describe_message(error: BaseException) -> str:
+    """Return the last line of a traceback; of an error of pydantic, the fields instead of the values, which may be secret."""
+    last = traceback.format_exception_only(error)[-1].strip().partition("\n")[0]
+    if not type(error).__module__.startswith("pydantic") or not callable(getattr(error, "errors", None)):
+        return last
+    fields = [f"{'.'.join(map(str, each.get('loc', ())))} ({each.get('type', '')})" for each in error.errors()]  # type: ignore[attr-defined]
+    return f"{last}: {', '.join(fields)}"
 
 
 def is_library(name: str, libraries: tuple[str, ...]) -> bool:

@@ -21,7 +21,10 @@ _SKIPPED = {"node_modules", "site-packages"}
 
 @dataclass(frozen=True, slots=True)
 class AlembicProject:
-    """A project of Alembic; `script` and `versions` are None if its configuration file names them."""
+    """A project of Alembic; `script` and `versions` are None if its configuration names them.
+
+    What alembic.ini does not state is in pyproject.toml: https://alembic.sqlalchemy.org/en/latest/tutorial.html#using-pyproject-toml-for-configuration
+    """
 
     folder: Path
     """Where Alembic is run: the folder of the configuration file, or else the current one."""
@@ -29,6 +32,8 @@ class AlembicProject:
     toml: Path | None = None
     script: Path | None = None
     versions: Path | None = None
+    arguments: tuple[str, ...] = ()
+    """What `-x` of Alembic adds for env.py and the revisions, as KEY=VALUE."""
 
     @property
     def shown(self) -> str:
@@ -45,7 +50,7 @@ def find_project(versions: str, here: Path) -> AlembicProject:
         return _find_by_versions((here / versions).absolute(), here)
     ini, toml = _find_ini([here]), _find_toml([here])
     if ini or toml:
-        return AlembicProject(here, ini, None if ini else toml)
+        return AlembicProject(here, ini, toml)
     found = [folder for folder in _list_scripts(here, _DEPTH) if (folder / "versions").is_dir()]
     if len(found) == 1:
         return _place(found[0], found[0] / "versions", here)
@@ -67,7 +72,7 @@ def _find_by_versions(versions: Path, here: Path) -> AlembicProject:
     if ini or toml:
         place = ini or toml
         assert place is not None
-        return AlembicProject(place.parent, ini, None if ini else toml, versions=versions)
+        return AlembicProject(place.parent, ini, toml, versions=versions)
     raise UsageError(
         f"there is no {_ENV} in {show_path(versions.parent)}, the folder above the revisions", hint=_HINT, state=_STATE
     )
@@ -75,8 +80,7 @@ def _find_by_versions(versions: Path, here: Path) -> AlembicProject:
 
 def _place(script: Path, versions: Path, here: Path) -> AlembicProject:
     folders = [script, script.parent, here]
-    ini = _find_ini(folders)
-    toml = None if ini else _find_toml(folders)
+    ini, toml = _find_ini(folders), _find_toml(folders)
     place = ini or toml
     return AlembicProject(place.parent if place and place.parent != script else here, ini, toml, script, versions)
 

@@ -105,6 +105,7 @@ class AlembicProcess:
                 "script": str(project.script or ""),
                 "versions": str(project.versions or ""),
                 "paths": list(dict.fromkeys((str(project.folder), str(Path.cwd())))),
+                "arguments": list(project.arguments),
                 "url": self._url,
                 "conninfo": self._conninfo,
             }

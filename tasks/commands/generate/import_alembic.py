@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -22,13 +23,15 @@ from tasks.runner.operations.requests import parse_count
         **SCRATCH_HELP,
         "versions": "Alembic's folder of revisions; default: that of alembic.ini, or the only one with an env.py beside it",
         "dry_run": "show what the revisions become, prove it on scratch, and write nothing",
+        "x": "what env.py or a revision reads by context.get_x_argument(), as for alembic -x; may be repeated",
         "verbose": "list the revisions that are imported already, too",
     },
-    iterable=["without_extension"],
+    iterable=["without_extension", "x"],
 )
 def import_alembic(
     _context: Context,
     without_extension: Sequence[str],
+    x: Sequence[str],
     versions: str = "",
     dry_run: bool = False,
     timeout: str = "600",
@@ -48,7 +51,7 @@ def import_alembic(
     register_messages()
     with exit_on_error(json=json, rehearses=True):
         settings, timeout_s = load_environment("local").settings, parse_count("--timeout", timeout)
-        project = find_project(versions, Path.cwd())
+        project = replace(find_project(versions, Path.cwd()), arguments=tuple(x))
         without = read_extensions(without_extension)
         with open_scratch(settings, target=settings.database_url, without=without, as_superuser=as_superuser) as server:
             planned = plan_import(project, settings.migrations_dir, server, timeout_s=timeout_s)
