@@ -87,8 +87,14 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["home"] = str(node.config.stash[_home])
 
 
+def pytest_collection() -> None:
+    """Collect no garbage while the tests are collected: nearly all of it is kept."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Exclude the thousands of collected tests from garbage collection."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -38,6 +39,7 @@ _HINTS = {
 _MAJOR = 10000
 _PUBLIC_HAS_AN_OWNER = 150000
 """Since 15, the schema public belongs to the owner of the database: https://www.postgresql.org/docs/release/15.0/"""
+_CHOOSES_STRATEGY_SINCE = 150000
 _ENGLISH = re.compile(r"(?:C|POSIX|en)\b|$")
 _PINNED = "-c search_path=pg_catalog,pg_temp"
 _ASYNCHRONOUS = "-c synchronous_commit=off"
@@ -84,6 +86,7 @@ class ScratchServer:
         self._logins: list[ScratchLogin] = []
         self.close = weakref.finalize(self, _close, self._session, self._logins)
         self.version = self.administer().info.server_version
+        self._strategy = _choose_strategy(self.administer())
         self._may_have_stand_ins = may_have_any(self.administer())
         self._stand_ins: set[str] = set()
         self.sweep()
@@ -241,7 +244,7 @@ class ScratchServer:
 
     def _create(self, name: str, template: str, *, owned: bool = True) -> None:
         """Create a database that is closed to connections; it belongs to the role of the rehearsal if it is `owned`."""
-        query = sql.SQL("CREATE DATABASE {} TEMPLATE {} ALLOW_CONNECTIONS false" + ("" if template else " ENCODING 'UTF8'"))
+        query = sql.SQL("CREATE DATABASE {} TEMPLATE {} ALLOW_CONNECTIONS false" + ("" if template else " ENCODING 'UTF8'") + self._strategy)
         statement = query.format(sql.Identifier(name), sql.Identifier(template or "template0"))
         if owned and self.role:
             statement += sql.SQL(" OWNER {}").format(sql.Identifier(self.role))
@@ -346,6 +349,16 @@ def is_ended(connection: psycopg.Connection) -> bool:
     except psycopg.OperationalError:
         return True
     return is_lost(connection)
+
+
+def _choose_strategy(connection: psycopg.Connection) -> LiteralString:
+    """Return how databases are copied: as files where no file is written to the disk for sure, which takes half the time.
+
+    Elsewhere the two checkpoints of such a copy take longer: https://www.postgresql.org/docs/current/sql-createdatabase.html
+    """
+    row = connection.execute("SELECT pg_catalog.current_setting('fsync')").fetchone()
+    is_fast = connection.info.server_version >= _CHOOSES_STRATEGY_SINCE and row == ("off",)
+    return " STRATEGY FILE_COPY" if is_fast else ""
 
 
 def _start_embedded(directory: Path) -> str:
