@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tasks.catalog import Catalog, Key
 from tasks.generation.narrowing import explain_narrowing
 from tasks.rehearsal.sql_diff.carrying import find_users
+from tasks.rehearsal.sql_diff.copying import plan_copying
 from tasks.rehearsal.sql_diff.dependencies import Schema
 from tasks.rehearsal.sql_diff.generators import keeps_last_value
 from tasks.rehearsal.sql_diff.names import split_list
@@ -77,9 +78,12 @@ def _find_type(key: Key, catalog: Catalog) -> str:
 
 
 def _find_tables(before: Catalog, after: Catalog) -> Iterator[tuple[Key, str]]:
-    recreated = find_recreated(before, after)
+    copying = plan_copying(before, after)
+    moved, emptied = (copying.gone, ()) if copying else ((), find_recreated(before, after))
     for key, definition in before.of_kind("table"):
-        if key.name in recreated:
+        if key.name in moved:
+            continue
+        if key.name in emptied:
             yield key, f"drops table {_name(key)} with its rows and creates it again, because its partitioning or storage changes"
         elif key not in after.objects:
             table = parse_table(definition)
@@ -157,16 +161,19 @@ def _find_types(before: Catalog, after: Catalog) -> Iterator[tuple[Key, str]]:
 def _find_sequences(before: Catalog, after: Catalog) -> Iterator[tuple[Key, str]]:
     """Yield the sequences whose last value is lost: not those of a column that is dropped too, or that has no sequence then."""
     columns = {f"{key.parent}.{key.name}": key for key, _ in after.of_kind("column")}
+    copying = plan_copying(before, after)
+    copied = copying.tables if copying else ()
     for key, definition in before.of_kind("sequence"):
         owner = split_sequence(definition)[1]
         column = columns.get(owner or "")
-        replaced = column is not None and name_identity_sequence(column, after) and not keeps_last_value(column, before, after)
+        kept = column is not None and (column.parent in copied or keeps_last_value(column, before, after))
+        replaced = column is not None and name_identity_sequence(column, after) and not kept
         if key not in after.objects and (owner is None or replaced):
             yield key, f"drops sequence {_name(key)} with its last value"
     for column, _ in before.of_kind("column"):
         key, new = Key("sequence", name_identity_sequence(column, before)), after.objects.get(column, "")
         is_replaced = key.name and not parse_column(new)[0].identity and "nextval(" in new
-        if is_replaced and not keeps_last_value(column, before, after):
+        if is_replaced and column.parent not in copied and not keeps_last_value(column, before, after):
             yield key, f"drops sequence {_name(key)} with its last value"
 
 

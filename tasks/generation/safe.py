@@ -23,11 +23,13 @@ from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.replay import state_after, try_migration
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.selection import Selection
+from tasks.rehearsal.sql_diff.copying import COPIES
 from tasks.runner.errors import RunnerError
 
 _LAST = "99999999999999"
 """A version behind all others."""
 _ROUNDS = 4
+_COPIED = "all statements are in one transaction, because a table is created again with its rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,10 @@ def make_safe(
     which has the reasons. Raises RunnerError if `proposed` fails.
     """
     proposed = replace(proposed, name=f"{_LAST}_{proposed.name}")
+    if COPIES in proposed.up:
+        _run(server, base, proposed, timeout_s)
+        texts = [statement.text for statement in read_file(proposed).statements]
+        return _finish(server, base, [_take_whole(proposed)], dict.fromkeys(texts, _COPIED), timeout_s)
     spared = spare_text(proposed)
     if spared is not None:
         with suppress(NotRewritableError, RunnerError):
@@ -81,7 +87,7 @@ def make_safe(
             safe = _divide(server, base, spared, read, wanted, dict(keep or {}), timeout_s) if divides else None
             if safe is not None:
                 return safe
-    whole = [MigrationFile("", proposed.up, proposed.down or "")]
+    whole = [_take_whole(proposed)]
     try:
         read = read_units(server, base, proposed, timeout_s=timeout_s)
     except NotRewritableError:
@@ -120,7 +126,11 @@ def keep_whole(
     server: ScratchServer, base: Sequence[RehearsedMigration], proposed: RehearsedMigration, *, timeout_s: float | None = None
 ) -> SafeMigration:
     """Return a generated migration as it is, with a comment for each finding: its safe form is not proved."""
-    return _finish(server, base, [MigrationFile("", proposed.up, proposed.down or "")], {}, timeout_s)
+    return _finish(server, base, [_take_whole(proposed)], {}, timeout_s)
+
+
+def _take_whole(proposed: RehearsedMigration) -> MigrationFile:
+    return MigrationFile("", proposed.up, proposed.down or "")
 
 
 def _run(

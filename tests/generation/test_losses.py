@@ -22,6 +22,11 @@ CASES = {
     "another partition key": (
         PARTS,
         "DROP TABLE p; CREATE TABLE p (id int, x text) PARTITION BY HASH (id)",
+        [],
+    ),
+    "another partition key, and a partition that becomes a table": (
+        PARTS,
+        "DROP TABLE p; CREATE TABLE p (id int, x text) PARTITION BY HASH (id); CREATE TABLE p1 (id int, x text)",
         ["drops table p with its rows and creates it again, because its partitioning or storage changes"],
     ),
     "a detached partition": (PARTS, "ALTER TABLE p DETACH PARTITION p1", []),

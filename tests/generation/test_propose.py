@@ -127,6 +127,32 @@ CHANGES = {
         conditions=('up: could not create unique index "u"',),
         tables=0,
     ),
+    "a table becomes partitioned, and its rows are copied": ProposedChange(
+        "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, x text);",
+        "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, x text) PARTITION BY HASH (id);"
+        " CREATE TABLE t0 PARTITION OF t FOR VALUES WITH (MODULUS 1, REMAINDER 0);",
+        ("INSERT INTO public.t (id, x) OVERRIDING SYSTEM VALUE", "DROP TABLE public.t_old"),
+    ),
+    "no partition takes the rows that are copied": ProposedChange(
+        "CREATE TABLE t (x text);",
+        "CREATE TABLE t (x text) PARTITION BY LIST (x);",
+        conditions=('up: no partition of relation "t" found for row',),
+        tables=0,
+    ),
+    "a label is removed from the enum of a partition key": ProposedChange(
+        "CREATE TYPE e AS ENUM ('a', 'b'); CREATE TABLE t (x e) PARTITION BY LIST (x); CREATE TABLE t1 PARTITION OF t DEFAULT;",
+        "CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (x e) PARTITION BY LIST (x); CREATE TABLE t1 PARTITION OF t DEFAULT;",
+        ("INSERT INTO public.t (x)",),
+        conditions=('up: invalid input value for enum e: "b"',),
+        losses=("removes value 'b' of type e, so that no row can have it",),
+        tables=0,
+    ),
+    "a column becomes only inherited": ProposedChange(
+        "CREATE TABLE a (x int); CREATE TABLE b (x int, y int) INHERITS (a);",
+        "CREATE TABLE a (x int); CREATE TABLE b (y int) INHERITS (a);",
+        ("INSERT INTO public.b (x, y)",),
+        tables=2,
+    ),
     "a detached partition keeps its rows": ProposedChange(
         PARTS, PARTS.replace("p1 PARTITION OF p FOR VALUES IN (1)", "p1 (a int)")
     ),

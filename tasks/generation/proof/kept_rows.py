@@ -9,6 +9,7 @@ from tasks.catalog import Catalog, Key
 from tasks.postgres.quoting import quote_identifier
 from tasks.rehearsal.rows.contents import Contents
 from tasks.rehearsal.sql_diff.carrying import find_users
+from tasks.rehearsal.sql_diff.copying import plan_copying
 from tasks.rehearsal.sql_diff.dependencies import Schema
 from tasks.rehearsal.sql_diff.recreating import find_recreated
 from tasks.rehearsal.sql_diff.renames import ObjectRename
@@ -24,9 +25,14 @@ def find_changed(
     """Return a table that lost rows, or of which a column has other values, and what differs.
 
     Where the type is another one, no values may become NULL. `expected` has the old names, `before` the new ones. Not compared
-    are tables that are dropped and created again, and those that lose or get partitions or children, whose rows they include.
+    are tables that are created again without their rows, and those that lose or get the rows of partitions or children.
     """
-    reshaped = _find_reshaped(before, after) | find_recreated(before, after)
+    copying = plan_copying(before, after)
+    reshaped = _find_reshaped(before, after)
+    if copying is not None:
+        reshaped = (reshaped | copying.gone) - copying.tables
+    else:
+        reshaped |= find_recreated(before, after)
     retyped = _find_retyped(before, after)
     for old, rows in expected.items():
         table = rename_table(old, renames)

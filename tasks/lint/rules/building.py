@@ -38,7 +38,8 @@ def build(
     after_deploy: bool = False,
 ) -> LintRule:
     """Return the rule for a warning of squawk: its reason, a bad example, and good ones, each an up and a down file."""
-    sentence = (message or why[0].lower() + why[1:]).removesuffix(".")
+    first = why[0] if why[:2].isupper() else why[0].lower()
+    sentence = (message or first + why[1:]).removesuffix(".")
     examples = tuple(LintExample(*each) for each in good)
     return LintRule(
         name,

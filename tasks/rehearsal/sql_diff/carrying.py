@@ -36,7 +36,8 @@ def is_replaceable(key: Key, before: Schema, after: Schema) -> bool:
     The text of a row has a value for each attribute: where these are others, or in another order, the text is composed, which is
     written only for columns of the type itself.
     """
-    users = [(column, schema) for schema in (before, after) for column in find_users(key, schema)]
+    staying = before.objects.keys() & after.objects.keys()
+    users = [(column, schema) for schema in (before, after) for column in find_users(key, schema) & staying]
     attributes = [list(read_attributes(schema.objects[key])) for schema in (before, after)]
     is_plain = all(parse_column(schema.objects[column])[0].type == key.name for column, schema in users)
     return not users or ((attributes[0] == attributes[1] or is_plain) and not any(_is_fixed(*user) for user in users))

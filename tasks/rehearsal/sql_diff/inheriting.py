@@ -105,6 +105,9 @@ class Inheritance:
             elif key.kind == ATTACHED and drop(key) == ("drop", key):
                 parts = (*tables.get(key.name, ()), *tables.get(key.parent, ()))
                 yield from ((step, ("drop", key)) for part, step in parts if not self._is_incomplete(part, step))
+                # A partition to whose rows others refer cannot be detached.
+                references = self._list_references(key.name) & self.actions.dropped
+                yield from ((("drop", key), drop(each)) for each in references if each.parent not in {key.name, key.parent})
 
     def _order_created(self, tables: _Touched, create: _Find) -> Iterator[tuple[Step, Step]]:
         """Yield the conditions for new links: a table gets a parent when both are complete."""

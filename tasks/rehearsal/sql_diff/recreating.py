@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from tasks.catalog import COLUMN_ORDER, Catalog, Key
+from tasks.rehearsal.sql_diff.altering import alter_object
+from tasks.rehearsal.sql_diff.carrying import TYPES
 from tasks.rehearsal.sql_diff.dependencies import Schema
-from tasks.rehearsal.sql_diff.lineage import Lineage, read_lineage
+from tasks.rehearsal.sql_diff.lineage import Lineage, read_lineage, relate
+from tasks.rehearsal.sql_diff.names import list_names
 from tasks.rehearsal.sql_diff.shapes import DEFAULT, OWNED, expand, parse_column, parse_table
 
-_ROWS = frozenset({"table", "foreign table", "column"})
+ROWS = frozenset({"table", "foreign table", "column"})
 
 
 def find_recreated(before: Catalog, after: Catalog) -> frozenset[str]:
@@ -25,6 +28,45 @@ def find_recreated(before: Catalog, after: Catalog) -> frozenset[str]:
     return frozenset(differing - _list_relatives(read_lineage(before)) - _list_relatives(read_lineage(after)))
 
 
+def find_rewritten(before: Catalog, after: Catalog) -> frozenset[str]:
+    """Return these tables, those whose partition key gets another type, and those that only inherit what they have themselves."""
+    found = find_recreated(before, after) | _find_keys(before, after) | _find_marked(before, after)
+    lineage = read_lineage(before)
+    return found - {
+        child for table in found for child in lineage.list_descendants(table) if Key("table", child) not in after.objects
+    }
+
+
+def _find_keys(before: Catalog, after: Catalog) -> set[str]:
+    """Return the uppermost tables above those whose partition keys have columns of another type, or of one that is replaced."""
+    replaced = {
+        key.name
+        for key, text in before.objects.items()
+        if key.kind in TYPES and (new := after.objects.get(key, text)) != text
+        if alter_object(key, text, new, newest=False) is None
+    }
+    shapes = ((key.name, parse_table(text)) for key, text in before.of_kind("table"))
+    keys = {name: list_names(shape.partitioned) for name, shape in shapes if shape and shape.partitioned and not shape.type}
+    lineage = read_lineage(before)
+    found: set[str] = set()
+    for column, text in before.of_kind("column"):
+        if column.name in keys.get(column.parent, ()) and (column in after.objects):
+            was, now = parse_column(text)[0], parse_column(after.objects[column])[0]
+            differs = (was.type, was.collation) != (now.type, now.collation)
+            if differs or replaced & list_names(f"{was.type} {was.collation or ''}"):
+                found.add([column.parent, *lineage.list_ancestors(column.parent)][-1])
+    return {table for table in found if Key("table", table) in after.objects}
+
+
+def _find_marked(before: Catalog, after: Catalog) -> set[str]:
+    """Return the tables without children that have columns or checks of their own which they should only inherit."""
+    lineages = read_lineage(before), read_lineage(after)
+    if not any(lineage.parents.keys() - lineage.partitions.keys() for lineage in lineages):
+        return set()
+    marked = {mark.parent for mark in relate(before, after).unmarked}
+    return {table for table in marked if not any(list(lineage.list_descendants(table)) for lineage in lineages)}
+
+
 def clear(before: Catalog, after: Catalog) -> Catalog | None:
     """Return a schema without the tables that are created again, their partitions, and what depends on them.
 
@@ -36,18 +78,18 @@ def clear(before: Catalog, after: Catalog) -> Catalog | None:
     lineage = read_lineage(before)
     gone = tables.union(*(lineage.list_descendants(table) for table in tables))
     objects = expand(before)
-    removed = _find_dependents(objects, gone, lineage)
-    if any(key.kind in _ROWS and (key.parent or key.name) not in gone for key in removed):
+    removed = find_dependents(objects, gone, lineage)
+    if any(key.kind in ROWS and (key.parent or key.name) not in gone for key in removed):
         return None
     kept = {
-        key: _forget_default(text) if Key(DEFAULT, key.name, key.parent) in removed else text
+        key: forget_default(text) if Key(DEFAULT, key.name, key.parent) in removed else text
         for key, text in before.objects.items()
         if key not in removed and key.parent not in gone and not (key.kind == COLUMN_ORDER and key.name in gone)
     }
     return replace(before, objects=kept, derived={key: text for key, text in before.derived.items() if key.parent not in gone})
 
 
-def _find_dependents(objects: Mapping[Key, str], tables: Iterable[str], lineage: Lineage) -> set[Key]:
+def find_dependents(objects: Mapping[Key, str], tables: Iterable[str], lineage: Lineage) -> set[Key]:
     """Return tables and all that depends on them; a sequence that belongs to a column is dropped with it."""
     schema = Schema(objects, lineage)
     waiting = [Key("table", table) for table in tables]
@@ -62,7 +104,8 @@ def _find_dependents(objects: Mapping[Key, str], tables: Iterable[str], lineage:
     return found
 
 
-def _forget_default(definition: str) -> str:
+def forget_default(definition: str) -> str:
+    """Return the definition of a column without its default."""
     return parse_column(definition)[0].write()
 
 

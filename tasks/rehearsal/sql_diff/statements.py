@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tasks.catalog import COLUMN_ORDER, NAMED_NULL, Catalog, Change, Key, compare
 from tasks.rehearsal.sql_diff.carrying import carry, write_carry
 from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint, reset_parameters, set_parameters
+from tasks.rehearsal.sql_diff.copying import Copying, plan_copying
 from tasks.rehearsal.sql_diff.creating import create_object, create_table, drop_object, reset_column_settings
 from tasks.rehearsal.sql_diff.default_privileges import DefaultPrivileges
 from tasks.rehearsal.sql_diff.dependencies import Schema
@@ -58,13 +59,44 @@ def write_sql(before: Catalog, after: Catalog, *, recreate: bool = False) -> Wri
     an enum, objects that need superusers or secrets, and objects whose definition is not in the catalog; and, unless they may be
     dropped with their rows to `recreate` them, tables that become partitioned or plain.
     """
+    copying = plan_copying(before, after) if recreate else None
+    if copying is not None:
+        return _write_copying(before, after, copying)
     cleared = clear(before, after) if recreate else None
     if cleared is not None:
         removing, making = _write_change(before, cleared), _write_change(cleared, after)
         if not removing.by_hand:
-            labels, others = making.statements[: making.first], making.statements[making.first :]
-            return WrittenSql((*labels, *removing.statements, *others), making.by_hand, making.first)
-    return _write_change(before, after)
+            return _complete([*removing.statements, *making.statements], making.by_hand)
+    written = _write_change(before, after)
+    return _complete(written.statements, written.by_hand)
+
+
+def _write_copying(before: Catalog, after: Catalog, copying: Copying) -> WrittenSql:
+    """Return the SQL for a change that creates tables again with their rows."""
+    steps = (
+        copying.saving,
+        _write_change(before, copying.bare),
+        copying.renaming,
+        _write_change(copying.aside, copying.made),
+        copying.filling,
+        _write_change(copying.made, copying.filled),
+        _write_change(copying.filled, after),
+    )
+    statements: list[str] = []
+    by_hand: dict[Key, Change] = {}
+    for step in steps:
+        statements += step.statements if isinstance(step, WrittenSql) else step
+        by_hand |= {change.key: change for change in step.by_hand} if isinstance(step, WrittenSql) else {}
+    return _complete([text.removeprefix(_LOSS) for text in statements], tuple(change for key, change in sorted(by_hand.items())))
+
+
+def _complete(statements: Sequence[str], by_hand: tuple[Change, ...]) -> WrittenSql:
+    """Return statements, of which those come first that must be committed before the others."""
+    others = list(statements)
+    first = _take_labels(others)
+    if any(text.startswith(("CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE PROCEDURE")) for text in others):
+        others.insert(0, _UNCHECKED_BODIES)
+    return WrittenSql((*first, *others), by_hand, len(first))
 
 
 def _write_change(before: Catalog, after: Catalog) -> WrittenSql:
@@ -74,11 +106,8 @@ def _write_change(before: Catalog, after: Catalog) -> WrittenSql:
     newest = min(before.server_version, after.server_version) >= _NEWEST
     actions = decide(*schemas, family, newest=newest)
     writer = _Writer(actions, *schemas, after, Inheritance(family, actions, *schemas, newest=newest))
-    statements = [text for step in writer.order.list_steps() for text in writer.write(step)]
-    first = _take_labels(statements)
-    if any(text.startswith(("CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE PROCEDURE")) for text in statements):
-        statements.insert(0, _UNCHECKED_BODIES)
-    return WrittenSql((*first, *statements), tuple(_list_by_hand(before, after, actions, family)), len(first))
+    statements = tuple(text for step in writer.order.list_steps() for text in writer.write(step))
+    return WrittenSql(statements, tuple(_list_by_hand(before, after, actions, family)))
 
 
 def _needs_value(definition: str) -> bool:
