@@ -8,10 +8,7 @@ https://www.postgresql.org/docs/current/sql-reassign-owned.html
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
-from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -31,6 +28,9 @@ PREFIX = "migrate_rehearsal_"
 _MOST = 64
 """The number of rehearsals that one role may run on a server at the same time."""
 _NO_SUPERUSER_LIMIT = 160000
+_COUNTS_ITERATIONS_SINCE = 160000
+"""Many iterations make it slow to guess a password. They do not matter for 192 random bits, and the server repeats them whenever
+it gets a verifier. https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SCRAM-ITERATIONS"""
 _DENIED = "42501"
 _RIGHTS = """
 SELECT r.rolname::text, r.rolsuper, r.rolcreaterole,
@@ -117,28 +117,14 @@ def restore(connection: psycopg.Connection, login: ScratchLogin) -> None:
 
     The server gets only a verifier of the password, which it may log.
     """
+    if connection.info.server_version >= _COUNTS_ITERATIONS_SINCE:
+        connection.execute("SET scram_iterations TO 1")
+    verifier = connection.pgconn.encrypt_password(login.password.encode(), login.name.encode(), b"scram-sha-256").decode()
     connection.execute(
         sql.SQL("ALTER ROLE {0} LOGIN PASSWORD {1} VALID UNTIL {2}; ALTER ROLE {0} RESET ALL").format(
-            sql.Identifier(login.name), sql.Literal(write_verifier(login.password)), sql.Literal(login.expires)
+            sql.Identifier(login.name), sql.Literal(verifier), sql.Literal(login.expires)
         )
     )
-
-
-def write_verifier(password: str) -> str:
-    """Return what the server stores of a random password, as SCRAM-SHA-256 with a single iteration.
-
-    More iterations make guessing slow. They do not matter for 192 random bits, and the server repeats them whenever it gets a verifier.
-    https://www.postgresql.org/docs/current/catalog-pg-authid.html, https://www.rfc-editor.org/rfc/rfc5802#section-3
-    """
-    salt = secrets.token_bytes(16)
-    salted = _sign(password.encode(), salt + b"\0\0\0\1")
-    stored, server = hashlib.sha256(_sign(salted, b"Client Key")).digest(), _sign(salted, b"Server Key")
-    parts = [b64encode(part).decode() for part in (salt, stored, server)]
-    return "SCRAM-SHA-256$1:{}${}:{}".format(*parts)
-
-
-def _sign(key: bytes, text: bytes) -> bytes:
-    return hmac.digest(key, text, "sha256")
 
 
 def release(connection: psycopg.Connection, login: ScratchLogin) -> None:

@@ -244,7 +244,9 @@ class ScratchServer:
 
     def _create(self, name: str, template: str, *, owned: bool = True) -> None:
         """Create a database that is closed to connections; it belongs to the role of the rehearsal if it is `owned`."""
-        query = sql.SQL("CREATE DATABASE {} TEMPLATE {} ALLOW_CONNECTIONS false" + ("" if template else " ENCODING 'UTF8'") + self._strategy)
+        query = sql.SQL(
+            "CREATE DATABASE {} TEMPLATE {} ALLOW_CONNECTIONS false" + ("" if template else " ENCODING 'UTF8'") + self._strategy
+        )
         statement = query.format(sql.Identifier(name), sql.Identifier(template or "template0"))
         if owned and self.role:
             statement += sql.SQL(" OWNER {}").format(sql.Identifier(self.role))
