@@ -7,30 +7,34 @@ https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/parser/gram.
 
 from __future__ import annotations
 
-from tasks.postgres.tokens import SPACE, Token, tokenize
+import re
 
-_WORDS = frozenset({"AND", "OR"})
+CONDITION_MARKS = (") AND ", ") OR ")
+"""Without one of these, a text needs no change."""
+_PARTS = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[()]| (?:AND|OR) """)
 
 
 def join_conditions(text: str) -> str:
     """Return a text without the parentheses round conditions that are followed by more of them, joined by the same word."""
-    tokens = list(tokenize(text))
-    removed = _find_needless([token for token in tokens if token.kind not in SPACE])
-    return "".join(token.text for token in tokens if token.start not in removed) if removed else text
+    if not any(mark in text for mark in CONDITION_MARKS):
+        return text
+    removed = sorted(_find_needless(text))
+    starts, ends = [0, *(place + 1 for place in removed)], [*removed, len(text)]
+    return "".join(text[start:end] for start, end in zip(starts, ends, strict=True))
 
 
-def _find_needless(tokens: list[Token]) -> set[int]:
+def _find_needless(text: str) -> set[int]:
     """Return where the parentheses are: of a group at the beginning of another one, with one joining word in it and after it."""
     removed: set[int] = set()
     groups: list[tuple[int, set[str]]] = []
-    for place, token in enumerate(tokens):
-        if token.text == "(":
+    for match in _PARTS.finditer(text):
+        part, place = match[0], match.start()
+        if part == "(":
             groups.append((place, set()))
-        elif token.text == ")" and groups:
+        elif part == ")" and groups:
             start, words = groups.pop()
-            following = tokens[place + 1].text if place + 1 < len(tokens) else ""
-            if words == {following} and start and tokens[start - 1].text == "(":
-                removed |= {tokens[start].start, token.start}
-        elif groups and token.kind == "word" and token.text in _WORDS:
-            groups[-1][1].add(token.text)
+            if len(words) == 1 and text.startswith(tuple(words), place + 1) and text[start - 1 : start] == "(":
+                removed |= {start, place}
+        elif groups and part.startswith(" "):
+            groups[-1][1].add(part)
     return removed

@@ -24,6 +24,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from tasks.catalog.conditions import CONDITION_MARKS, join_conditions
+
 if TYPE_CHECKING:
     from tasks.postgres.tokens import Token
 
@@ -59,7 +61,6 @@ _CAST = re.compile(r"\(('(?:[^']|'')*'::character varying(?:\(\d+\))?)\)::text")
 Both are the same schema."""
 
 _CAST_MARKS = (")::text, (", ")::text]")
-_CONDITION_MARKS = (") AND ", ") OR ")
 _KEYWORD_MARKS = ('"json', '"merge_action"')
 """Without one of these, a text needs no change."""
 
@@ -100,7 +101,7 @@ def _compile_named_constant() -> re.Pattern[str]:
     )
 
 
-_MARKS = (*_CAST_MARKS, *_CONDITION_MARKS, *_KEYWORD_MARKS, _RESERVED)
+_MARKS = (*_CAST_MARKS, *CONDITION_MARKS, *_KEYWORD_MARKS, _RESERVED)
 
 
 def is_normal(rows: Sequence[Sequence[Any]], server_version: int) -> bool:
@@ -126,12 +127,7 @@ def normalise(kind: str, definition: str, server_version: int) -> str:
 def _normalise_text(kind: str, text: str, server_version: int) -> str:
     if kind in _QUERIES:
         text = drop_type_names(text).replace(*_NO_INDENT)
-    text = join_casts(write_names(text, server_version))
-    if "((" not in text or not any(mark in text for mark in _CONDITION_MARKS):
-        return text
-    from tasks.catalog.conditions import join_conditions
-
-    return join_conditions(text)
+    return join_conditions(join_casts(write_names(text, server_version)))
 
 
 def join_casts(text: str) -> str:

@@ -53,6 +53,7 @@ SELECT conrelid::int8, conname::text, contype::text, coalesce(conkey, '{}'), con
        condeferrable, pg_get_constraintdef(oid)
   FROM pg_constraint WHERE conrelid = ANY (%s) AND contype IN ('c', 'f') ORDER BY conrelid, conname
 """
+_WHOLE_ROW = 0
 _PARTITIONS = """
 SELECT r.oid::int8, ARRAY(SELECT DISTINCT own.attnum FROM pg_partition_tree(r.oid) t
                       JOIN pg_partitioned_table p ON p.partrelid = t.relid
@@ -93,7 +94,9 @@ def read_shapes(connection: psycopg.Connection, only: Collection[int] | None = N
     references: dict[int, list[Reference]] = defaultdict(list)
     for table, name, kind, own, target, foreign, deferrable, text in connection.execute(_CONSTRAINTS, [oids]):
         if kind == "c":
-            checks_of[table].append(Check(name, tuple(own), text))
+            # A negative number is that of a system column.
+            numbers = columns[table] if _WHOLE_ROW in own else [number for number in own if number in columns[table]]
+            checks_of[table].append(Check(name, tuple(numbers), text))
         else:
             references[table].append(Reference(target, tuple(zip(own, foreign, strict=True)), deferrable))
     for table, keys, bounds in connection.execute(_PARTITIONS, [oids]):

@@ -55,6 +55,67 @@ CREATE TABLE t (id int PRIMARY KEY, a text, b int);
 ALTER TABLE t RENAME a TO c;
 ALTER TABLE t ALTER c TYPE uuid USING NULL;
 
+-- pair: a new table with several keys on the same columns
+CREATE TABLE s (a int);
+-- change:
+CREATE TABLE t (a int NOT NULL, b int NOT NULL, CONSTRAINT first PRIMARY KEY (a, b), CHECK (a > 0), CONSTRAINT same CHECK (a > 0));
+ALTER TABLE t ADD CONSTRAINT second UNIQUE (a, b);
+ALTER TABLE t ADD CONSTRAINT third UNIQUE (a, b);
+ALTER TABLE t ADD CONSTRAINT other UNIQUE (b, a);
+
+-- pair: conditions that the server writes with fewer parentheses after they were read again
+CREATE TABLE t (a int, b int, c bool);
+-- change:
+ALTER TABLE t ADD CHECK (a BETWEEN 0 AND 2 AND b > 0), ADD CHECK ((a, b) IS DISTINCT FROM (1, 3) OR c);
+CREATE INDEX i ON t (a) WHERE a BETWEEN 0 AND 2 AND c;
+CREATE VIEW v AS SELECT a, (b BETWEEN SYMMETRIC 1 AND 3 OR a > 1) AS x FROM t WHERE a BETWEEN 1 AND 2 AND b NOT BETWEEN 3 AND 4 AND c;
+CREATE POLICY p ON t USING (a BETWEEN 1 AND 2 AND b > 0) WITH CHECK ((a, b) IS DISTINCT FROM (1, 2) OR false);
+CREATE FUNCTION f(a int, b bool DEFAULT (1 BETWEEN 0 AND 2 AND true)) RETURNS bool LANGUAGE sql RETURN a BETWEEN 1 AND 2 AND b;
+
+-- pair: existing columns that get a sequence, without the privileges that new sequences get by default
+CREATE TABLE t (a bigint NOT NULL, b int GENERATED ALWAYS AS IDENTITY, c serial, d int GENERATED ALWAYS AS (1) STORED);
+ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO PUBLIC;
+-- new:
+CREATE TABLE t (a bigint GENERATED ALWAYS AS IDENTITY, b serial, c int GENERATED ALWAYS AS IDENTITY, d int);
+ALTER TABLE t ALTER d SET NOT NULL, ALTER d ADD GENERATED ALWAYS AS IDENTITY;
+ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO PUBLIC;
+
+-- pair: a table that is dropped with what calls functions of its rows
+CREATE TABLE t (id int PRIMARY KEY, a int);
+CREATE FUNCTION sum(r t) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT r.id + r.a';
+CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+ALTER TABLE t ADD CHECK (sum(t) > 0);
+CREATE INDEX i ON t (sum(t));
+CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW WHEN (sum(NEW) > 0) EXECUTE FUNCTION f();
+CREATE POLICY p ON t USING (sum(t) > 0);
+CREATE RULE r AS ON DELETE TO t WHERE sum(OLD) > 5 DO INSTEAD NOTHING;
+-- change:
+DROP TABLE t CASCADE;
+DROP FUNCTION f;
+
+-- pair: a table that becomes partitioned with an index that calls a function of its rows
+-- recreate:
+CREATE TABLE t (id int NOT NULL, a int);
+CREATE FUNCTION sum(r t) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT r.id + r.a';
+CREATE INDEX i ON t (sum(t));
+-- new:
+CREATE TABLE t (id int NOT NULL, a int) PARTITION BY RANGE (id);
+CREATE TABLE part PARTITION OF t DEFAULT;
+CREATE FUNCTION sum(r t) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT r.id + r.a';
+
+-- pair: a column that is the partition key of a new table below a partition
+CREATE TABLE p (a text, b text) PARTITION BY LIST (a);
+CREATE TABLE middle PARTITION OF p FOR VALUES IN ('x') PARTITION BY LIST (b);
+-- new:
+CREATE TABLE p (a text, b text, c date) PARTITION BY LIST (a);
+CREATE TABLE middle PARTITION OF p FOR VALUES IN ('x') PARTITION BY LIST (b);
+CREATE TABLE lowest PARTITION OF middle FOR VALUES IN ('y') PARTITION BY RANGE (c);
+
+-- pair: an operator whose commutator does not exist
+CREATE FUNCTION smaller(int, int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1 < $2';
+-- change:
+CREATE OPERATOR <<<< (LEFTARG = int, RIGHTARG = int, FUNCTION = smaller, COMMUTATOR = >>>>);
+
 -- pair: a table with another name
 -- rename: people=persons
 CREATE TABLE people (id serial PRIMARY KEY, name text NOT NULL UNIQUE, age int CHECK (age > 0));
@@ -1273,64 +1334,3 @@ CREATE VIEW v AS SELECT (a).x FROM t;
 CREATE TYPE place AS (z date, x bigint, n text);
 CREATE TABLE t (a place, b int);
 CREATE VIEW v AS SELECT (a).x FROM t;
-
--- pair: a new table with several keys on the same columns
-CREATE TABLE s (a int);
--- change:
-CREATE TABLE t (a int NOT NULL, b int NOT NULL, CONSTRAINT first PRIMARY KEY (a, b), CHECK (a > 0), CONSTRAINT same CHECK (a > 0));
-ALTER TABLE t ADD CONSTRAINT second UNIQUE (a, b);
-ALTER TABLE t ADD CONSTRAINT third UNIQUE (a, b);
-ALTER TABLE t ADD CONSTRAINT other UNIQUE (b, a);
-
--- pair: conditions that the server writes with fewer parentheses after they were read again
-CREATE TABLE t (a int, b int, c bool);
--- change:
-ALTER TABLE t ADD CHECK (a BETWEEN 0 AND 2 AND b > 0), ADD CHECK ((a, b) IS DISTINCT FROM (1, 3) OR c);
-CREATE INDEX i ON t (a) WHERE a BETWEEN 0 AND 2 AND c;
-CREATE VIEW v AS SELECT a, (b BETWEEN SYMMETRIC 1 AND 3 OR a > 1) AS x FROM t WHERE a BETWEEN 1 AND 2 AND b NOT BETWEEN 3 AND 4 AND c;
-CREATE POLICY p ON t USING (a BETWEEN 1 AND 2 AND b > 0) WITH CHECK ((a, b) IS DISTINCT FROM (1, 2) OR false);
-CREATE FUNCTION f(a int, b bool DEFAULT (1 BETWEEN 0 AND 2 AND true)) RETURNS bool LANGUAGE sql RETURN a BETWEEN 1 AND 2 AND b;
-
--- pair: existing columns that get a sequence, without the privileges that new sequences get by default
-CREATE TABLE t (a bigint NOT NULL, b int GENERATED ALWAYS AS IDENTITY, c serial, d int GENERATED ALWAYS AS (1) STORED);
-ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO PUBLIC;
--- new:
-CREATE TABLE t (a bigint GENERATED ALWAYS AS IDENTITY, b serial, c int GENERATED ALWAYS AS IDENTITY, d int);
-ALTER TABLE t ALTER d SET NOT NULL, ALTER d ADD GENERATED ALWAYS AS IDENTITY;
-ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO PUBLIC;
-
--- pair: a table that is dropped with what calls functions of its rows
-CREATE TABLE t (id int PRIMARY KEY, a int);
-CREATE FUNCTION sum(r t) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT r.id + r.a';
-CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
-ALTER TABLE t ADD CHECK (sum(t) > 0);
-CREATE INDEX i ON t (sum(t));
-CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW WHEN (sum(NEW) > 0) EXECUTE FUNCTION f();
-CREATE POLICY p ON t USING (sum(t) > 0);
-CREATE RULE r AS ON DELETE TO t WHERE sum(OLD) > 5 DO INSTEAD NOTHING;
--- change:
-DROP TABLE t CASCADE;
-DROP FUNCTION f;
-
--- pair: a table that becomes partitioned with an index that calls a function of its rows
--- recreate:
-CREATE TABLE t (id int NOT NULL, a int);
-CREATE FUNCTION sum(r t) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT r.id + r.a';
-CREATE INDEX i ON t (sum(t));
--- new:
-CREATE TABLE t (id int NOT NULL, a int) PARTITION BY RANGE (id);
-CREATE TABLE part PARTITION OF t DEFAULT;
-CREATE FUNCTION sum(r t) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT r.id + r.a';
-
--- pair: a column that is the partition key of a new table below a partition
-CREATE TABLE p (a text, b text) PARTITION BY LIST (a);
-CREATE TABLE middle PARTITION OF p FOR VALUES IN ('x') PARTITION BY LIST (b);
--- new:
-CREATE TABLE p (a text, b text, c date) PARTITION BY LIST (a);
-CREATE TABLE middle PARTITION OF p FOR VALUES IN ('x') PARTITION BY LIST (b);
-CREATE TABLE lowest PARTITION OF middle FOR VALUES IN ('y') PARTITION BY RANGE (c);
-
--- pair: an operator whose commutator does not exist
-CREATE FUNCTION smaller(int, int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1 < $2';
--- change:
-CREATE OPERATOR <<<< (LEFTARG = int, RIGHTARG = int, FUNCTION = smaller, COMMUTATOR = >>>>);
