@@ -11,9 +11,12 @@ from tasks.catalog.marks import Additions, SchemaMark, find_additions, mark_sche
 from tasks.catalog.reading import read_catalog
 from tasks.catalog.values import (
     COLUMN_ORDER,
+    DETAILS,
     LOCAL_COLUMN,
     LOCAL_CONSTRAINT,
+    LOCAL_NULL,
     NAMED_NULL,
+    PARAMETER_ORDER,
     Catalog,
     Change,
     Difference,
@@ -26,9 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLUMN_ORDER",
+    "DETAILS",
     "LOCAL_COLUMN",
     "LOCAL_CONSTRAINT",
+    "LOCAL_NULL",
     "NAMED_NULL",
+    "PARAMETER_ORDER",
     "Additions",
     "Catalog",
     "Change",

@@ -4,6 +4,7 @@
     privileges: a statement without effect leaves no trace. https://www.postgresql.org/docs/release/15.0/
 15: The sequences of an unlogged table are unlogged.
 17: MAINTAIN is a privilege on tables, and a part of ALL. https://www.postgresql.org/docs/release/17.0/
+18: NOT NULL of a column has a name. https://www.postgresql.org/docs/release/18.0/
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import re
 from dataclasses import replace
 
 from tasks.catalog.privileges import MAINTAIN, drop_privilege, find_verbs, has_what_an_upgrade_leaves
-from tasks.catalog.values import COLUMN_ORDER, Catalog, Change, Difference, Key
+from tasks.catalog.values import COLUMN_ORDER, LOCAL_NULL, NAMED_NULL, Catalog, Change, Difference, Key
 
 PUBLIC_SCHEMA = Key("grant", "PUBLIC", "public")
 """What PUBLIC may do in the schema public."""
 _PUBLIC = Key("schema", "public")
 """Every new database has it, and a dump of one without it does not drop it."""
 _GRANTS = frozenset({"grant", "default privilege"})
-_WITHOUT_CREATE, _WITH_MAINTAIN = 15, 17
+_WITHOUT_CREATE, _WITH_MAINTAIN, _WITH_NULLS = 15, 17, 18
 _MAJOR = 10000
 _PERSISTENCE = re.compile(r' AS IDENTITY \((?:SEQUENCE NAME (?:"(?:[^"]|"")*"|[^ "])+)? ?((?:UN)?LOGGED ?)(?=[A-Z)])')
 _UNLOGGED = "UNLOGGED "
@@ -60,7 +61,10 @@ def restrict(catalog: Catalog, server_version: int) -> Catalog:
     if own >= _WITHOUT_CREATE > other:
         for key, text in objects.items():
             objects[key] = _drop_persistence(key, text)
-    return replace(catalog, objects=objects)
+    derived = catalog.derived
+    if own >= _WITH_NULLS > other:
+        derived = {key: text for key, text in derived.items() if key.kind not in {NAMED_NULL, LOCAL_NULL}}
+    return replace(catalog, objects=objects, derived=derived)
 
 
 def divide(difference: Difference, server_version: int) -> tuple[Difference, Difference]:

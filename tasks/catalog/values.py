@@ -19,7 +19,16 @@ https://www.postgresql.org/docs/current/catalog-pg-attribute.html
 """
 
 NAMED_NULL = "not null name"
-"""The kind for a name of NOT NULL of a column that the server would not choose: read into Catalog.derived, so never compared."""
+"""The kind for a name of NOT NULL of a column, or of a domain, that the server would not choose."""
+
+LOCAL_NULL = "local not null"
+"""The kind for NOT NULL of a column that its table has itself although it also inherits it; it has no definition."""
+
+PARAMETER_ORDER = "parameter order"
+"""The kind for the storage parameters of a table, a view or a column, if they are not in the order of their names."""
+
+DETAILS = frozenset({NAMED_NULL, LOCAL_NULL, PARAMETER_ORDER})
+"""What pg_dump shows and no version before 18 has, or what has no effect: read into Catalog.derived, so never compared."""
 
 DERIVED = "derived "
 """The beginning of the kind of what is read into Catalog.derived."""
@@ -92,8 +101,8 @@ class Catalog:
     objects: Mapping[Key, str] = field(default_factory=dict)
     server_version: int = 0
     derived: Mapping[Key, str] = field(default_factory=dict)
-    """The indexes and constraints that tables have because their parents have them. They are not compared: they follow from the
-    objects, except for the names of indexes, which do not matter."""
+    """The indexes and constraints that tables have because their parents have them, and details (see DETAILS). They are not
+    compared: they follow from the objects, except for names and orders, which do not matter."""
 
     def __post_init__(self) -> None:
         """Make the objects immutable, and put them in order."""

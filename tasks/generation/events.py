@@ -40,6 +40,10 @@ class MigrationProposed(Event):
     """Why downs contain no statements."""
     unchecked: tuple[str, ...] = ()
     """The statements that scratch left out because their extension is excluded: what they make is not compared."""
+    details: tuple[str, ...] = ()
+    """What pg_dump shows otherwise and `changes` do not count: names that the server chose, and orders of storage parameters."""
+    kept: tuple[str, ...] = ()
+    """The names of that kind that stay, because no statement changes them."""
 
 
 @dataclass(frozen=True, slots=True)

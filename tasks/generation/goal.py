@@ -28,3 +28,5 @@ class Goal:
     """Returns the target for a schema before, which is that of the migrations, perhaps with objects under new names."""
     left_out: tuple[LeftOut, ...] = ()
     """The statements of the source that scratch skipped, because their extension is excluded: what they make is not compared."""
+    orders_columns: bool = False
+    """Whether the source states the order of columns, which no statement changes."""

@@ -67,6 +67,10 @@ class MigrationProposal:
     """What differs, and is no part of the comparison because the source cannot express it."""
     orders: tuple[str, ...] = ()
     """The orders of columns that differ, which no statement changes."""
+    details: tuple[str, ...] = ()
+    """What pg_dump shows otherwise and the comparison does not count: names that the server chose, orders of parameters."""
+    kept: tuple[str, ...] = ()
+    """The names of that kind that no statement changes."""
     renames: tuple[ObjectRename, ...] = ()
     losses: tuple[str, ...] = ()
     risks: tuple[str, ...] = ()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from tasks.catalog import COLUMN_ORDER, Catalog, Difference, compare, divide
+from tasks.catalog import COLUMN_ORDER, Catalog, Difference, Key, compare, divide
 from tasks.generation.goal import Goal, WantedSchema
 from tasks.generation.heads import complete, describe_order, write_head, write_irreversible
 from tasks.generation.losses import find_losses, refuse_losses
@@ -25,6 +25,7 @@ from tasks.rehearsal.replay.left_out import exclude_left_out
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff import Pair, write_pair
 from tasks.rehearsal.sql_diff.answers import Renaming, settle_renames
+from tasks.rehearsal.sql_diff.details.finding import divide_details, find_details
 from tasks.rehearsal.sql_diff.reasons import refuse_by_hand
 from tasks.rehearsal.sql_diff.renames import ObjectRename
 from tasks.runner.errors import RefusedError, RunnerError
@@ -51,8 +52,9 @@ def propose(
     wanted = narrowed.find(state.catalog)
     found = compare(state.catalog, wanted.catalog)
     unchecked = tuple(entry.shown for entry in (*state.left_out, *goal.left_out))
-    if not found and not options.answers.renamed:
-        return MigrationProposal(goal.label, left_out=wanted.left_out, unchecked=unchecked)
+    if not found and not options.answers.renamed and not find_details(state.catalog, wanted.catalog):
+        moved = narrowed.list_moved(state.catalog)
+        return MigrationProposal(goal.label, left_out=wanted.left_out, orders=moved, unchecked=unchecked)
     renaming = _settle(server, base, state.catalog, narrowed, options)
     wanted = narrowed.find(renaming.renamed)
     losses = find_losses(renaming.renamed, wanted.catalog)
@@ -60,6 +62,10 @@ def propose(
         raise refuse_losses(losses, renaming.renamed, wanted.catalog, again=options.allowing)
     pair = write_pair(state.catalog, wanted.catalog, name=description, heading="", renaming=renaming, recreate=True)
     refuse_by_hand(pair.left, hint=_BY_HAND, state=UNWRITTEN)
+    details, kept = divide_details(renaming.renamed, wanted.catalog, pair.written.kept)
+    orders = (*_list_orders(pair), *narrowed.list_moved(renaming.renamed))
+    if not pair.written.statements:
+        return MigrationProposal(goal.label, left_out=wanted.left_out, orders=orders, kept=kept, unchecked=unchecked)
     draft = _Draft(server, tuple(base), _choose_version(base, description), wanted.catalog, renaming, options.timeout_s)
     files, risks, rows = draft.make(pair)
     refuse_unexpected(rows.lost, losses, renaming)
@@ -67,7 +73,9 @@ def propose(
         goal.label,
         compare(renaming.renamed, wanted.catalog).without({COLUMN_ORDER}),
         left_out=wanted.left_out,
-        orders=tuple(describe_order(change) for change in pair.written.by_hand if change.key.kind == COLUMN_ORDER),
+        orders=orders,
+        details=details,
+        kept=kept,
         renames=renaming.renames,
         losses=tuple(loss.sentence for loss in losses),
         risks=(*risks, *rows.triggers),
@@ -95,7 +103,24 @@ class _Narrowed:
             if change.after is not None:
                 objects[change.key] = change.after
         left_out = exclude_tables(Difference(wanted.left_out), tables).changes
-        return WantedSchema(replace(wanted.catalog, objects=objects), left_out)
+        derived = {key: text for key, text in wanted.catalog.derived.items() if not _belongs(key, tables)}
+        derived |= {key: text for key, text in before.derived.items() if _belongs(key, tables)}
+        return WantedSchema(replace(wanted.catalog, objects=objects, derived=derived), left_out)
+
+    def list_moved(self, before: Catalog) -> tuple[str, ...]:
+        """Return the tables whose columns only have another order than the source states, as lines to show."""
+        if not self.goal.orders_columns:
+            return ()
+        moved = divide(compare(before, self.goal.narrow(before).catalog), 0)[1].only({COLUMN_ORDER})
+        return tuple(describe_order(change) for change in exclude_tables(moved, self.exclude).changes)
+
+
+def _list_orders(pair: Pair) -> list[str]:
+    return [describe_order(change) for change in pair.written.by_hand if change.key.kind == COLUMN_ORDER]
+
+
+def _belongs(key: Key, tables: Collection[str]) -> bool:
+    return (key.parent or key.name) in tables
 
 
 def _settle(
@@ -198,6 +223,7 @@ def _complete(proposal: MigrationProposal, files: Sequence[ProposedFile]) -> tup
     notes = (
         ("It loses rows or values, which was allowed:", proposal.losses),
         ("No statement changes the order of columns:", proposal.orders),
+        ("No statement changes these names:", proposal.kept),
         ("It fails on tables with such rows:", proposal.rows.conditions),
         ("It runs triggers:", proposal.rows.triggers),
     )

@@ -35,6 +35,8 @@ def describe(proposal: MigrationProposal, versions: int) -> MigrationProposed:
         rows.unfilled,
         tuple(file.irreversible for file in proposal.files if file.irreversible),
         proposal.unchecked,
+        proposal.details,
+        proposal.kept,
     )
 
 

@@ -240,6 +240,23 @@ def test_nothing_is_written_where_nothing_differs(scratch: ScratchServer, tmp_pa
     assert (proposal.files, proposal.changes) == ((), Difference())
 
 
+def test_names_that_only_pg_dump_shows_become_a_migration(scratch: ScratchServer, tmp_path: Path) -> None:
+    named = USERS.replace("email text", "email text CONSTRAINT given NOT NULL")
+    proposal = run(scratch, tmp_path, named.replace("given", "other"), named, ProposalOptions())
+    assert (proposal.details, len(proposal.files)) == (("the name of NOT NULL of email of public.users: given",), 1)
+    assert all("RENAME CONSTRAINT" in text for text in (proposal.files[0].up, proposal.files[0].down))
+
+
+def test_what_no_statement_changes_is_listed(scratch: ScratchServer, tmp_path: Path) -> None:
+    after = "CREATE TABLE users (email text, id int PRIMARY KEY); CREATE TABLE p (a int NOT NULL) PARTITION BY LIST (a);"
+    attached = f"{after} CREATE TABLE p1 (a int NOT NULL); ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1);"
+    before = f"{USERS} {after.partition('; ')[2]} CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"
+    proposal = run(scratch, tmp_path, before, attached, ProposalOptions())
+    assert (proposal.files, proposal.details) == ((), ())
+    assert proposal.orders == ("public.users: it is id, email",)
+    assert proposal.kept == ("the name of NOT NULL of a of public.p1: p1_a_not_null",)
+
+
 def test_an_unknown_table_is_not_excluded(scratch: ScratchServer, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"there is no table public\.user$") as raised:
         run(scratch, tmp_path, USERS, USERS, ProposalOptions(exclude=("public.user",)))

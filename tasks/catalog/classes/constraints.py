@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from tasks.catalog.classes.object_class import (
     FIRST_OWN_OID,
     NAMED_RELATIONS,
     RELATIONS,
     ObjectClass,
+    Row,
     exclude_members,
+    find_order,
     list_settings,
 )
-from tasks.catalog.values import DERIVED, LOCAL_CONSTRAINT, NAMED_NULL
+from tasks.catalog.values import DERIVED, LOCAL_CONSTRAINT, LOCAL_NULL, NAMED_NULL, PARAMETER_ORDER
 
 _ATTACH = "E';\\nALTER INDEX ' || {parent}::regclass || ' ATTACH PARTITION ' || {index}::regclass"
 """What follows the definition of an attached index, or of a constraint with one."""
@@ -50,13 +54,16 @@ JOIN relations ON relations.oid = conrelid
 WHERE contype = 'c' AND coninhcount > 0 AND conislocal AND NOT relispartition"""
 # Not NOT NULL, which is a constraint only since 18.
 
-_NAMED_NULLS = f"""
+_NULLS = f"""
 WITH {RELATIONS}
-SELECT '{DERIVED}{NAMED_NULL}', quote_ident(attname), relations.name, quote_ident(conname)
+SELECT '{DERIVED}{NAMED_NULL}', quote_ident(attname), relations.name,
+    CASE WHEN conname <> relname || '_' || attname || '_not_null' THEN quote_ident(conname) END,
+    conislocal AND coninhcount > 0 AND NOT relispartition
 FROM pg_constraint
 JOIN relations ON relations.oid = conrelid
 JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
-WHERE contype = 'n' AND convalidated AND NOT connoinherit AND conname <> relname || '_' || attname || '_not_null'"""
+WHERE contype = 'n' AND convalidated AND NOT connoinherit
+  AND (conname <> relname || '_' || attname || '_not_null' OR conislocal AND coninhcount > 0)"""
 # A table that was renamed, or created with LIKE, and each partition have names of another table.
 
 _TARGETS = """(
@@ -94,7 +101,7 @@ SELECT CASE relkind WHEN 'v' THEN 'view' ELSE 'materialized view' END, name, '',
     CASE WHEN amname <> 'heap' THEN 'USING ' || quote_ident(amname) END,
     'WITH (' || {list_settings("reloptions")} || ')',
     'TABLESPACE ' || quote_ident(spcname),
-    'AS ' || rtrim(ltrim(pg_get_viewdef(relations.oid)), ';'))
+    'AS ' || rtrim(ltrim(pg_get_viewdef(relations.oid)), ';')), {find_order("reloptions")}
 FROM relations
 LEFT JOIN pg_am ON pg_am.oid = relam
 LEFT JOIN pg_tablespace ON pg_tablespace.oid = reltablespace
@@ -140,14 +147,28 @@ SELECT 'event trigger', quote_ident(evtname), '', 'ON ' || evtevent
 FROM pg_event_trigger
 WHERE {exclude_members("pg_event_trigger", "pg_event_trigger.oid")}"""
 
+
+def _split_nulls(rows: Sequence[Row]) -> Iterator[Row]:
+    for kind, column, table, name, local in rows:
+        yield kind, column, table, name
+        yield f"{DERIVED}{LOCAL_NULL}", column, table, "" if local else None
+
+
+def _split_views(rows: Sequence[Row]) -> Iterator[Row]:
+    for kind, name, parent, definition, order in rows:
+        yield kind, name, parent, definition
+        yield f"{DERIVED}{PARAMETER_ORDER}", name, "", order
+
+
 CLASSES = (
     ObjectClass("constraints", _CONSTRAINTS, of_relation=True),
     ObjectClass("local constraints", _LOCAL_CONSTRAINTS, trace="FROM pg_inherits", of_relation=True),
     ObjectClass(
         "names of NOT NULL",
-        _NAMED_NULLS,
+        _NULLS,
         trace=f"FROM pg_constraint WHERE contype = 'n' AND conrelid >= {FIRST_OWN_OID}",
         since=18,
+        split=_split_nulls,
         of_relation=True,
     ),
     ObjectClass("indexes", _INDEXES, of_relation=True),
@@ -155,6 +176,7 @@ CLASSES = (
         "views and materialized views",
         _VIEWS,
         trace=f"FROM pg_rewrite WHERE oid >= {FIRST_OWN_OID} AND rulename = '_RETURN'",
+        split=_split_views,
         of_relation=True,
     ),
     ObjectClass("triggers", _TRIGGERS, trace="FROM pg_trigger", of_relation=True),

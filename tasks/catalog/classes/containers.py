@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from tasks.catalog.classes.object_class import (
     FIRST_OWN_OID,
     OWNED_SEQUENCES,
     SCHEMAS,
     ObjectClass,
+    Row,
     exclude_members,
     exclude_parts,
 )
+from tasks.catalog.values import DERIVED, NAMED_NULL
 
 _SCHEMAS = f"WITH {SCHEMAS} SELECT 'schema', name, '', '' FROM schemas"
 
@@ -78,7 +82,9 @@ SELECT 'domain', type.oid::regtype::text, '', concat_ws(' ', 'AS ' || format_typ
     'DEFAULT ' || pg_get_expr(type.typdefaultbin, 0),
     CASE WHEN type.typnotnull THEN 'NOT NULL' END,
     (SELECT string_agg('CONSTRAINT ' || quote_ident(conname) || ' ' || pg_get_constraintdef(oid), ' ' ORDER BY conname)
-     FROM pg_constraint WHERE contypid = type.oid AND contype = 'c'))
+     FROM pg_constraint WHERE contypid = type.oid AND contype = 'c')),
+    (SELECT quote_ident(conname) FROM pg_constraint
+     WHERE contypid = type.oid AND contype = 'n' AND conname <> type.typname || '_not_null')
 FROM pg_type AS type
 JOIN user_schemas ON user_schemas.oid = type.typnamespace
 JOIN pg_type AS base ON base.oid = type.typbasetype
@@ -149,6 +155,13 @@ OTHER_CATALOGS = tuple(_OTHERS)
 _OTHER = " UNION ALL ".join(_list_others(catalog, definition) for catalog, definition in _OTHERS.items())
 _ANY_OTHER = " UNION ALL ".join(f"SELECT FROM {catalog} WHERE oid >= {FIRST_OWN_OID}" for catalog in _OTHERS)
 
+
+def _split_domains(rows: Sequence[Row]) -> Iterator[Row]:
+    for kind, name, parent, definition, null in rows:
+        yield kind, name, parent, definition
+        yield f"{DERIVED}{NAMED_NULL}", name, "", null
+
+
 CLASSES = (
     ObjectClass("schemas", _SCHEMAS),
     ObjectClass("extensions", _EXTENSIONS),
@@ -156,7 +169,7 @@ CLASSES = (
     ObjectClass("composite types", _COMPOSITES, trace="FROM pg_class WHERE relkind = 'c'"),
     ObjectClass("ranges", _RANGES, trace=f"FROM pg_range WHERE rngtypid >= {FIRST_OWN_OID}"),
     ObjectClass("base types", _BASE_TYPES, trace=f"FROM pg_type WHERE oid >= {FIRST_OWN_OID} AND {_IS_BASE}"),
-    ObjectClass("domains", _DOMAINS, trace=f"FROM pg_type WHERE oid >= {FIRST_OWN_OID} AND typtype = 'd'"),
+    ObjectClass("domains", _DOMAINS, trace=f"FROM pg_type WHERE oid >= {FIRST_OWN_OID} AND typtype = 'd'", split=_split_domains),
     ObjectClass("sequences", _SEQUENCES, trace="FROM pg_class WHERE relkind = 'S'", of_relation=True),
     ObjectClass("other objects", _OTHER, trace=f"FROM ({_ANY_OTHER}) AS any_other"),
 )

@@ -79,6 +79,17 @@ def list_settings(options: str, prefix: str = "") -> str:
     return f"(SELECT string_agg('{prefix}' || setting, ', ' ORDER BY setting) FROM unnest({options}) AS setting)"
 
 
+def find_order(options: str, toast: str = "NULL::text[]") -> str:
+    """Return the SQL of the same in the order that arrays of storage parameters have, which is null if they are sorted."""
+    ordered, in_order = (
+        f"""(SELECT string_agg(prefix || setting, ', ' ORDER BY prefix, {key}) FROM (
+            SELECT '' AS prefix, setting, number FROM unnest({options}) WITH ORDINALITY AS one (setting, number)
+            UNION ALL SELECT 'toast.', setting, number FROM unnest({toast}) WITH ORDINALITY AS one (setting, number)) AS every)"""
+        for key in ("number", "setting")
+    )
+    return f"CASE WHEN cardinality({options}) > 1 OR cardinality({toast}) > 1 THEN nullif({ordered}, {in_order}) END"
+
+
 _LEDGER = ", ".join(f"'{name}'" for name in LEDGER_TABLES)
 
 ONLY = "/* only */"

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tasks.catalog.classes.object_class import NAMED_RELATIONS, RELATIONS, ObjectClass, Row, list_options, list_settings
-from tasks.catalog.values import COLUMN_ORDER, LOCAL_COLUMN
+from tasks.catalog.classes.object_class import (
+    NAMED_RELATIONS,
+    RELATIONS,
+    ObjectClass,
+    Row,
+    find_order,
+    list_options,
+    list_settings,
+)
+from tasks.catalog.values import COLUMN_ORDER, DERIVED, LOCAL_COLUMN, PARAMETER_ORDER
 
 _TABLES = f"""
 WITH {RELATIONS}
@@ -25,7 +33,8 @@ SELECT CASE relkind WHEN 'f' THEN 'foreign table' ELSE 'table' END, relations.na
              WHERE indrelid = relations.oid AND indisreplident), 'that was dropped') END END,
     CASE WHEN relrowsecurity OR relforcerowsecurity THEN concat_ws(', ',
         CASE WHEN relrowsecurity THEN 'ENABLE ROW LEVEL SECURITY' END,
-        CASE WHEN relforcerowsecurity THEN 'FORCE ROW LEVEL SECURITY' END) END
+        CASE WHEN relforcerowsecurity THEN 'FORCE ROW LEVEL SECURITY' END) END,
+    CASE WHEN relkind <> 'm' THEN {find_order("relations.reloptions", "toast.settings")} END
 FROM relations
 LEFT JOIN pg_am ON pg_am.oid = relam
 LEFT JOIN pg_tablespace ON pg_tablespace.oid = reltablespace
@@ -84,7 +93,8 @@ SELECT 'column', quote_ident(attname), relations.name, CASE WHEN relkind <> 'm' 
         CASE WHEN attstattarget >= 0 THEN 'SET STATISTICS ' || attstattarget END,
         'SET (' || {list_settings("attoptions")} || ')') END,
     CASE WHEN attinhcount > 0 AND attislocal AND NOT relispartition THEN '' END,
-    CASE WHEN relkind IN ('r', 'p', 'f') THEN attnum END
+    CASE WHEN relkind IN ('r', 'p', 'f') THEN attnum END,
+    {find_order("attoptions")}
 FROM pg_attribute
 JOIN relations ON relations.oid = attrelid AND (relkind IN ('r', 'p', 'f', 'm') OR relkind = 'v' AND atthasdef)
 JOIN pg_type ON pg_type.oid = atttypid
@@ -102,8 +112,9 @@ WHERE indisclustered"""
 
 
 def _split_tables(rows: Sequence[Row]) -> Iterator[Row]:
-    for kind, name, parent, definition, identity, security in rows:
+    for kind, name, parent, definition, identity, security, order in rows:
         yield kind, name, parent, definition
+        yield f"{DERIVED}{PARAMETER_ORDER}", name, "", order
         if identity is not None:
             yield "replica identity", name, "", identity
         if security is not None:
@@ -112,8 +123,10 @@ def _split_tables(rows: Sequence[Row]) -> Iterator[Row]:
 
 def _split_columns(rows: Sequence[Row]) -> Iterator[Row]:
     orders: dict[str, list[tuple[int, str]]] = {}
-    for kind, name, table, definition, settings, local, position in rows:
+    for kind, name, table, definition, settings, local, position, order in rows:
         yield kind, name, table, definition
+        if order is not None:
+            yield f"{DERIVED}{PARAMETER_ORDER}", name, table, order
         if settings is not None:
             yield "column settings", name, table, settings
         if local is not None:

@@ -28,7 +28,13 @@ _VALIDATE, _FILL = "validate", "fill "
 _BRIEF, _SLOW = "brief", "slow"
 """What joins files: statements that change one table each for an instant, and those that last, without keeping out anyone."""
 _NOTHING = NOTHING.partition(":")[0]
-_WORDS = {"CommentStmt": "comment", "GrantStmt": "grant", "AlterDomainStmt": "change domain", "AlterEnumStmt": "add label"}
+_WORDS = {
+    "AlterDomainStmt": "change domain",
+    "AlterEnumStmt": "add label",
+    "CommentStmt": "comment",
+    "DoStmt": "name",
+    "GrantStmt": "grant",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from tasks.postgres.tokens import NAME
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.sql_diff import write_sql
 from tasks.rehearsal.sql_diff.dependencies import find_referenced
+from tasks.rehearsal.sql_diff.details.finding import find_details
 from tasks.rehearsal.sql_diff.reasons import explain
 from tasks.rehearsal.sql_diff.shapes import parse_table
 
@@ -61,7 +62,8 @@ def _narrow(first: Catalog, second: Catalog) -> tuple[Catalog, Catalog]:
 
     Both are complete if something other than a table and its parts differs, or if such a table has a parent or a child.
     """
-    changed = {change.key.parent or change.key.name for change in compare(first, second).changes}
+    keys = [*(change.key for change in compare(first, second).changes), *find_details(first, second)]
+    changed = {key.parent or key.name for key in keys}
     tables = {key.name: text for each in (first, second) for key, text in each.of_kind("table")}
     needed = {name for name in tables if name in changed}
     if changed - needed:

@@ -16,6 +16,7 @@ from tasks.rehearsal.replay.rehearsal import Rehearsal
 from tasks.rehearsal.replay.replay import state_after
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff import write_sql
+from tasks.rehearsal.sql_diff.details.finding import find_details
 
 _LOSS = "-- deletes data"
 
@@ -84,7 +85,10 @@ class Making:
         """Add a file with what a safe form does not carry over, such as a comment on a column that it exchanges."""
         reached = composer.read_catalog()
         if _is_same(reached, self.wanted):
-            return drafts
+            details = write_sql(reached, self.wanted) if find_details(reached, self.wanted) else None
+            if details is not None and details.statements:
+                self._add(composer, "complete names", details.write())
+            return composer.drafts
         rest = write_sql(reached, self.wanted, recreate=True)
         if not rest.statements or any(_LOSS in each for each in rest.statements):
             return None
@@ -92,8 +96,11 @@ class Making:
         if describes and not drafts[-1].joins and "CONCURRENTLY" not in drafts[-1].up:
             composer.extend(rest.write())
         else:
-            composer.add(FileDraft("complete the change", rest.write(), "", drafts[-1].after_deploy))
+            self._add(composer, "complete the change", rest.write())
         return composer.drafts if _is_same(composer.read_catalog(), self.wanted) else None
+
+    def _add(self, composer: Composer, words: str, statements: str) -> None:
+        composer.add(FileDraft(words, statements, "", composer.drafts[-1].after_deploy))
 
     def _correct_downs(self, drafts: list[FileDraft]) -> list[FileDraft]:
         """Return the files with downs that lead back exactly, each checked in the state in which it runs."""

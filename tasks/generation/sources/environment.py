@@ -34,7 +34,7 @@ def open_environment(server: ScratchServer, base: Sequence[RehearsedMigration], 
         live = align(before, exclude_tool_tables(catalog, made=before))[1]
         return WantedSchema(undo_upgrade(before, live))
 
-    return Goal(f"the environment {read.environment}", narrow)
+    return Goal(f"the environment {read.environment}", narrow, orders_columns=True)
 
 
 def _refuse_pending(base: Sequence[RehearsedMigration], read: CatalogRead) -> None:

@@ -30,7 +30,7 @@ def open_schema_file(server: ScratchServer, path: Path, *, timeout_s: float | No
     def narrow(before: Catalog) -> WantedSchema:
         return WantedSchema(exclude_tool_tables(state.catalog, made=before))
 
-    return Goal(f"the schema file {shown}", narrow, state.left_out)
+    return Goal(f"the schema file {shown}", narrow, state.left_out, orders_columns=True)
 
 
 def _load(server: ScratchServer, path: Path, shown: str, timeout_s: float | None) -> KeptSchema:

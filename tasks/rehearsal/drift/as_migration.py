@@ -15,6 +15,7 @@ from tasks.rehearsal.replay.replay import state_after
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff import Pair, verify_pair, write_pair
 from tasks.rehearsal.sql_diff.answers import Answers, Ask, Renaming, settle_renames
+from tasks.rehearsal.sql_diff.details.finding import divide_details
 from tasks.rehearsal.sql_diff.reasons import refuse_by_hand
 from tasks.rehearsal.sql_diff.renames import ObjectRename
 from tasks.runner.database.session import connect
@@ -61,7 +62,8 @@ def write_migration(
         raise _refuse_unproved(pair, problem, folder)
     new = create_migration(folder, name, now=datetime.now(UTC), compose=lambda version: _take_text(compose(version)))
     paths = tuple(show_path(path) for path in (new.up, new.down) if path is not None)
-    return MigrationWritten(environment, new.version, paths, tuple(_list_orders(pair)), irreversible=pair.irreversible)
+    kept = divide_details(renaming.renamed, live, pair.written.kept)[1]
+    return MigrationWritten(environment, new.version, paths, (*_list_orders(pair), *kept), irreversible=pair.irreversible)
 
 
 def _find_target(drift: Drift) -> Catalog:

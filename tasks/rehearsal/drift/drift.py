@@ -65,7 +65,7 @@ class MigrationWritten(Event):
     version: str
     paths: tuple[str, ...]
     by_hand: tuple[str, ...] = ()
-    """The orders of columns that differ, which no statement changes."""
+    """The orders of columns, and the names of constraints and indexes, that differ and no statement changes."""
     problem: str = ""
     """Always empty: a pair that was not verified is refused."""
     irreversible: str = ""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.creating import create_object
+from tasks.rehearsal.sql_diff.details.parameters import alter_view, change_parameters
 from tasks.rehearsal.sql_diff.domains import DOMAIN_CHECK, DOMAIN_DEFAULT, alter_check, alter_domain
 from tasks.rehearsal.sql_diff.names import split_list
 from tasks.rehearsal.sql_diff.sequences import alter_sequence, list_options, move_identity
@@ -106,16 +107,10 @@ def _alter_table(key: Key, before: str, after: str) -> list[str] | None:
         actions.append(f"OF {new.type}" if new.type else "NOT OF")
     if old.unlogged != new.unlogged:
         actions.append("SET UNLOGGED" if new.unlogged else "SET LOGGED")
-    actions += _change_settings(*(set((table.settings or "").split(", ")) - {""} for table in (old, new)))
+    actions += change_parameters(*(table.settings.split(", ") if table.settings else [] for table in (old, new)))
     if old.tablespace != new.tablespace:
         actions.append(f"SET TABLESPACE {new.tablespace or 'pg_default'}")
     return [f"ALTER TABLE {key.name} {action}" for action in actions]
-
-
-def _change_settings(old: set[str], new: set[str]) -> list[str]:
-    gone = {setting.partition("=")[0] for setting in old} - {setting.partition("=")[0] for setting in new}
-    actions = [f"RESET ({', '.join(sorted(gone))})"] if gone else []
-    return actions + ([f"SET ({', '.join(sorted(new - old))})"] if new - old else [])
 
 
 def _alter_type(key: Key, before: str, after: str) -> list[str] | None:
@@ -168,7 +163,7 @@ def _alter_row_security(key: Key, before: str, after: str) -> list[str]:
 def _alter_index(key: Key, before: str, after: str) -> list[str] | None:
     """Return the statements that change the settings and statistics targets, which do not require to build the index again."""
     (old, _, was), (new, _, now) = (definition.partition(";\nALTER INDEX ") for definition in (before, after))
-    statements = [f"ALTER INDEX {key.name} {action}" for action in _list_changes(*map(_list_settings, (old, new)))]
+    statements = [f"ALTER INDEX {key.name} {action}" for action in change_parameters(*map(_list_settings, (old, new)))]
     partitioned = " ON ONLY " in new
     if _SETTINGS.sub("", old) != _SETTINGS.sub("", new) or (partitioned and statements):
         return None
@@ -176,14 +171,6 @@ def _alter_index(key: Key, before: str, after: str) -> list[str] | None:
     targets = dict.fromkeys(old_targets, "-1") | new_targets
     changed = [number for number, target in targets.items() if old_targets.get(number) != target]
     return statements + [f"ALTER INDEX {key.name} ALTER COLUMN {number} SET STATISTICS {targets[number]}" for number in changed]
-
-
-def _list_changes(old: list[str], new: list[str]) -> list[str]:
-    """Return the actions that change settings; all are set, because a definition has them in the order in which they were."""
-    gone = {setting.partition("=")[0] for setting in old} - {setting.partition("=")[0] for setting in new}
-    actions = [f"RESET ({', '.join(sorted(gone))})"] if gone else []
-    kept = [setting for setting in old if setting.partition("=")[0] not in gone]
-    return actions + ([f"SET ({', '.join(new)})"] if kept != new else [])
 
 
 def _list_settings(definition: str) -> list[str]:
@@ -202,5 +189,6 @@ _ALTER: dict[str, Callable[[Key, str, str], list[str] | None]] = {
     "constraint": _alter_constraint,
     "index": _alter_index,
     "row security": _alter_row_security,
+    **dict.fromkeys(("view", "materialized view"), alter_view),
     "extension": lambda key, before, after: [f"ALTER EXTENSION {key.name} SET {after}"],
 }

@@ -66,6 +66,12 @@ def drop_object(key: Key, definition: str) -> list[str]:
     return [pattern.format(name=key.name, parent=key.parent)]
 
 
+def add_column(key: Key, definition: str, objects: Mapping[Key, str], constraint: str | None) -> str:
+    """Return the statement that adds a column to a table; `constraint` is the name of its NOT NULL."""
+    written = parse_column(definition)[0].write(objects.get(Key(DEFAULT, key.name, key.parent)), constraint)
+    return f"ALTER TABLE {key.parent} ADD COLUMN {key.name} {written}"
+
+
 def create_table(
     key: Key,
     definition: str,
@@ -198,10 +204,6 @@ _CREATE: dict[str, Callable[[Key, str, Mapping[Key, str]], list[str]]] = {
     "index": _create_index,
     "constraint": _create_constraint,
     "sequence": _create_sequence,
-    "column": lambda key, text, objects: [
-        f"ALTER TABLE {key.parent} ADD COLUMN {key.name} "
-        + parse_column(text)[0].write(objects.get(Key(DEFAULT, key.name, key.parent)))
-    ],
     "column settings": _create_settings,
     "event trigger": _create_event_trigger,
     "aggregate": lambda key, text, objects: [f"CREATE AGGREGATE {strip_arguments(key.name)}{text}"],

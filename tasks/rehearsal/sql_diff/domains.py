@@ -35,12 +35,14 @@ def split_domain(key: Key, definition: str) -> dict[Key, str]:
     return parts | {Key(DOMAIN_CHECK, check["name"], key.name): check["check"] for check in checks if check}
 
 
-def create_domain(key: Key, definition: str, parts: Mapping[Key, str]) -> str:
-    """Return the statement that creates a domain with these parts."""
+def create_domain(key: Key, definition: str, parts: Mapping[Key, str], constraint: str | None) -> str:
+    """Return the statement that creates a domain with these parts; `constraint` is the name of its NOT NULL."""
     defaults = (f" DEFAULT {text}" for part, text in parts.items() if part.kind == DOMAIN_DEFAULT)
     checks = (f" CONSTRAINT {part.name} {text}" for part, text in sorted(parts.items()) if part.kind == DOMAIN_CHECK)
     base = definition.removesuffix(_REQUIRED)
-    return "".join([f"CREATE DOMAIN {key.name} {base}", *defaults, definition[len(base) :], *checks])
+    required = definition[len(base) :]
+    named = f" CONSTRAINT {constraint}{required}" if constraint and required else required
+    return "".join([f"CREATE DOMAIN {key.name} {base}", *defaults, named, *checks])
 
 
 def alter_domain(key: Key, before: str, after: str) -> list[str] | None:

@@ -5,14 +5,15 @@ https://www.postgresql.org/docs/current/ddl-inherit.html, ddl-partitioning.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from tasks.catalog import LOCAL_COLUMN, LOCAL_CONSTRAINT, NAMED_NULL, Catalog, Key
+from tasks.catalog import DETAILS, LOCAL_COLUMN, LOCAL_CONSTRAINT, Catalog, Key
+from tasks.rehearsal.sql_diff.details.server_names import is_named_by_server
 from tasks.rehearsal.sql_diff.names import last_part, split_list
 from tasks.rehearsal.sql_diff.new_partitions import find_alike
-from tasks.rehearsal.sql_diff.shapes import ATTACHED, expand, find_index, parse_column, parse_index, parse_table
+from tasks.rehearsal.sql_diff.shapes import ATTACHED, expand, find_index, name_index, parse_column, parse_index, parse_table
 
 _MARKS = {"column": LOCAL_COLUMN, "constraint": LOCAL_CONSTRAINT}
 
@@ -40,6 +41,10 @@ class Lineage:
         for child in self._children.get(table, ()):
             yield child
             yield from self.list_descendants(child)
+
+    def list_parents(self) -> Collection[str]:
+        """Return the tables that have children."""
+        return self._children.keys()
 
     @cached_property
     def _children(self) -> Mapping[str, list[str]]:
@@ -154,7 +159,7 @@ def _add_derived(old: dict[Key, str], new: dict[Key, str], after: Catalog, famil
     """Add what tables will have from parents, and either have before or need by name."""
     named = _list_named(new)
     for key, text in after.derived.items():
-        if key in new or key.kind == NAMED_NULL:
+        if key in new or key.kind in DETAILS:
             continue
         definition = parse_index(text).own
         if definition.startswith(("CHECK ", "NOT NULL ")):
@@ -162,8 +167,10 @@ def _add_derived(old: dict[Key, str], new: dict[Key, str], after: Catalog, famil
                 new[key] = definition
         elif old.get(key) == definition:
             new[key] = definition
-        elif (key.parent, last_part(key.name)) in named and _is_made(key, text, family, old, new):
-            new[key] = text
+        elif not _is_nameless(key, text, named):
+            owner = _find_owner(text, after, new)
+            if owner is not None and _is_made(key, text, owner, family, old, new):
+                new[key] = text.replace(f"ALTER INDEX {parse_index(text).parent} ", f"ALTER INDEX {name_index(owner)} ")
 
 
 def _keep_derived(old: dict[Key, str], before: Catalog, table: str, family: Family) -> None:
@@ -171,7 +178,7 @@ def _keep_derived(old: dict[Key, str], before: Catalog, table: str, family: Fami
     for key in [key for key in old if key.parent == table and key.kind in {"index", "constraint"}]:
         old[key] = parse_index(old[key]).own
     for key, text in before.derived.items():
-        if key.kind == NAMED_NULL:
+        if key.kind in DETAILS:
             continue
         if key.parent == table and not (text.startswith("CHECK ") and family.old.is_inherited(key, family.kept.get(table, ()))):
             old[key] = parse_index(text).own
@@ -187,6 +194,11 @@ def _needs_check(key: Key, family: Family) -> bool:
     return _is_attached(key.parent, family) and not family.new.is_inherited(key, family.kept.get(key.parent, ()))
 
 
+def _is_nameless(key: Key, text: str, named: Collection[tuple[str, str]]) -> bool:
+    """Return True if no other object names an index or constraint, and the server gives it the name that it should have."""
+    return (key.parent, last_part(key.name)) not in named and (parse_index(text).parent is None or is_named_by_server(key, text))
+
+
 def _list_named(objects: Mapping[Key, str]) -> set[tuple[str, str]]:
     """Return the tables and names of indexes and constraints that other objects name."""
     named = {(key.parent, last_part(key.name)) for key in objects if key.kind == "comment" and key.parent}
@@ -194,11 +206,27 @@ def _list_named(objects: Mapping[Key, str]) -> set[tuple[str, str]]:
     return named | {(key.name, last_part(text)) for key, text in settings}
 
 
-def _is_made(key: Key, text: str, family: Family, old: Mapping[Key, str], new: Mapping[Key, str]) -> bool:
+def _find_owner(text: str, after: Catalog, new: Mapping[Key, str]) -> Key | None:
+    """Return the index to which that of a partition, or that of its parent, is attached and which is created by itself."""
+    name = parse_index(text).parent
+    while name is not None:
+        if owner := find_index(name, new):
+            return owner
+        above = find_index(name, after.derived)
+        name = parse_index(after.derived[above]).parent if above else None
+    return None
+
+
+def _is_made(key: Key, text: str, owner: Key, family: Family, old: Mapping[Key, str], new: Mapping[Key, str]) -> bool:
     """Return True if an index of a partition is made with that of the parent, or when the partition is attached."""
-    parent = find_index(parse_index(text).parent or "", new)
     made = _is_attached(key.parent, family) or key.parent in family.whole
-    return parent is not None and (made or old.get(parent) != new[parent])
+    return (made or old.get(owner) != new[owner]) and _cut_names(text) == _cut_names(new[owner])
+
+
+def _cut_names(definition: str) -> str:
+    """Return what the index of a partition has of that of its parent."""
+    own = parse_index(definition).own.partition(";\n")[0]
+    return own.partition(" USING ")[2] if own.startswith("CREATE ") else own
 
 
 def _compare_settings(old: dict[Key, str], new: dict[Key, str], derived: Mapping[Key, str]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from tasks.catalog import COLUMN_ORDER, LOCAL_COLUMN, LOCAL_CONSTRAINT, Catalog, Key
 from tasks.postgres.tokens import NAME
+from tasks.rehearsal.sql_diff.details.parameters import put_in_order
 from tasks.rehearsal.sql_diff.domains import split_domain
 from tasks.rehearsal.sql_diff.names import CHAIN, last_part, split_list
 
@@ -178,7 +179,7 @@ def split_order(definition: str) -> list[str]:
 def expand(catalog: Catalog) -> dict[Key, str]:
     """Return a catalog's objects, with separate ones for defaults, parts of domains, owners of sequences and attachments."""
     objects: dict[Key, str] = {}
-    apart = _find_separate(catalog)
+    apart = find_separate(catalog)
     copies = _find_copies(catalog)
     tables = {key.name for key in catalog.objects if key.kind in {"table", "foreign table"}}
     for key, definition in catalog.objects.items():
@@ -199,6 +200,7 @@ def expand(catalog: Catalog) -> dict[Key, str]:
             objects[Key(STATE, key.name, key.parent)] = read_state(definition)
         elif key.kind not in _IMPLIED:
             objects[key] = definition
+    put_in_order(objects, catalog.derived)
     return objects
 
 
@@ -216,7 +218,7 @@ def _find_copies(catalog: Catalog) -> set[Key]:
     return copies
 
 
-def _find_separate(catalog: Catalog) -> set[Key]:
+def find_separate(catalog: Catalog) -> set[Key]:
     """Return the columns whose NOT NULL is a constraint that the column cannot include, because it is not inherited."""
     constraints = catalog.of_kind("constraint")
     matches = ((key, _NOT_INHERITED.fullmatch(definition)) for key, definition in constraints)

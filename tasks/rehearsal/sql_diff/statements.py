@@ -10,9 +10,11 @@ from tasks.catalog import COLUMN_ORDER, NAMED_NULL, Catalog, Change, Key, compar
 from tasks.rehearsal.sql_diff.carrying import carry, write_carry
 from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint, reset_parameters, set_parameters
 from tasks.rehearsal.sql_diff.copying import Copying, plan_copying
-from tasks.rehearsal.sql_diff.creating import create_object, create_table, drop_object, reset_column_settings
+from tasks.rehearsal.sql_diff.creating import add_column, create_object, create_table, drop_object, reset_column_settings
 from tasks.rehearsal.sql_diff.default_privileges import DefaultPrivileges
 from tasks.rehearsal.sql_diff.dependencies import Schema
+from tasks.rehearsal.sql_diff.details.null_names import change_nulls
+from tasks.rehearsal.sql_diff.details.part_names import change_part_names
 from tasks.rehearsal.sql_diff.domains import DOMAIN_PARTS, create_domain
 from tasks.rehearsal.sql_diff.folding import fold
 from tasks.rehearsal.sql_diff.foreign_tables import fold_foreign_tables
@@ -42,6 +44,8 @@ class WrittenSql:
     by_hand: tuple[Change, ...]
     first: int = 0
     """How many of the statements must be committed before the others: those that add labels which the others use."""
+    kept: tuple[Key, ...] = ()
+    """The details that stay as they are, because no statement changes them."""
 
     def write(self) -> str:
         """Return the statements as the text of a file, in two transactions if some must be committed first."""
@@ -66,9 +70,9 @@ def write_sql(before: Catalog, after: Catalog, *, recreate: bool = False) -> Wri
     if cleared is not None:
         removing, making = _write_change(before, cleared), _write_change(cleared, after)
         if not removing.by_hand:
-            return _complete([*removing.statements, *making.statements], making.by_hand)
+            return _complete([*removing.statements, *making.statements], making.by_hand, making.kept)
     written = _write_change(before, after)
-    return _complete(written.statements, written.by_hand)
+    return _complete(written.statements, written.by_hand, written.kept)
 
 
 def _write_copying(before: Catalog, after: Catalog, copying: Copying) -> WrittenSql:
@@ -84,19 +88,25 @@ def _write_copying(before: Catalog, after: Catalog, copying: Copying) -> Written
     )
     statements: list[str] = []
     by_hand: dict[Key, Change] = {}
+    kept: list[Key] = []
     for step in steps:
-        statements += step.statements if isinstance(step, WrittenSql) else step
-        by_hand |= {change.key: change for change in step.by_hand} if isinstance(step, WrittenSql) else {}
-    return _complete([text.removeprefix(_LOSS) for text in statements], tuple(change for key, change in sorted(by_hand.items())))
+        if isinstance(step, WrittenSql):
+            statements += step.statements
+            by_hand |= {change.key: change for change in step.by_hand}
+            kept += step.kept
+        else:
+            statements += step
+    left = tuple(change for _, change in sorted(by_hand.items()))
+    return _complete([text.removeprefix(_LOSS) for text in statements], left, kept)
 
 
-def _complete(statements: Sequence[str], by_hand: tuple[Change, ...]) -> WrittenSql:
+def _complete(statements: Sequence[str], by_hand: tuple[Change, ...], kept: Sequence[Key]) -> WrittenSql:
     """Return statements, of which those come first that must be committed before the others."""
     others = list(statements)
     first = _take_labels(others)
     if any(text.startswith(("CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE PROCEDURE")) for text in others):
         others.insert(0, _UNCHECKED_BODIES)
-    return WrittenSql((*first, *others), by_hand, len(first))
+    return WrittenSql((*first, *others), by_hand, len(first), tuple(kept))
 
 
 def _write_change(before: Catalog, after: Catalog) -> WrittenSql:
@@ -106,8 +116,11 @@ def _write_change(before: Catalog, after: Catalog) -> WrittenSql:
     newest = min(before.server_version, after.server_version) >= _NEWEST
     actions = decide(*schemas, family, newest=newest)
     writer = _Writer(actions, *schemas, after, Inheritance(family, actions, *schemas, newest=newest))
-    statements = tuple(text for step in writer.order.list_steps() for text in writer.write(step))
-    return WrittenSql(statements, tuple(_list_by_hand(before, after, actions, family)))
+    statements = [text for step in writer.order.list_steps() for text in writer.write(step)]
+    nulls = change_nulls(before, after, family, actions.dropped, actions.created)
+    parts, kept = change_part_names(before, after, family, actions.dropped, old)
+    left = tuple(_list_by_hand(before, after, actions, family))
+    return WrittenSql((*nulls.first, *parts, *statements, *nulls.last), left, kept=(*nulls.left, *kept))
 
 
 def _needs_value(definition: str) -> bool:
@@ -137,7 +150,11 @@ class _Writer:
     def __init__(self, actions: Actions, old: Schema, new: Schema, after: Catalog, inheritance: Inheritance) -> None:
         self.actions, self.old, self.new, self.inheritance = actions, old, new, inheritance
         self.columns = list_orders(after)
-        self.nulls = {key._replace(kind="column"): name for key, name in after.derived.items() if key.kind == NAMED_NULL}
+        self.nulls = {
+            key._replace(kind="column" if key.parent else "domain"): name
+            for key, name in after.derived.items()
+            if key.kind == NAMED_NULL
+        }
         positions = {
             Key("column", name, table): place for table, names in self.columns.items() for place, name in enumerate(names)
         }
@@ -164,8 +181,6 @@ class _Writer:
         definition = self.new.objects[key]
         if find_constraint(key, self.new.objects.keys()):
             return set_parameters(key, definition)
-        if key.kind == "column" and _needs_value(definition) and Key(DEFAULT, key.name, key.parent) not in self.new.objects:
-            return [_ROWS + text for text in create_object(key, definition, self.new.objects)]
         return self._create(key, definition) + [
             text for each in self._list_new(key) for text in self.defaults.correct(each, self.new.objects)
         ]
@@ -174,10 +189,13 @@ class _Writer:
         if key.kind == "table":
             whole = key.name in self.inheritance.family.whole
             return create_table(key, definition, self._list_columns(key.name), self._list_constraints(key), inherits=whole)
+        if key.kind == "column":
+            note = _ROWS if _needs_value(definition) and Key(DEFAULT, key.name, key.parent) not in self.new.objects else ""
+            return [note + add_column(key, definition, self.new.objects, self.nulls.get(key))]
         if key.kind == "domain":
             parts = [part for part in self.new.needed_by.get(key, ()) if part.kind in DOMAIN_PARTS and part.parent == key.name]
             included = {part: self.new.objects[part] for part in parts if self.order.create(part) == ("create", key)}
-            return [create_domain(key, definition, included)]
+            return [create_domain(key, definition, included, self.nulls.get(key))]
         return create_object(key, definition, self.new.objects)
 
     def _list_new(self, key: Key) -> list[Key]:
