@@ -30,6 +30,7 @@ from tests.kit.majors import (
     depends_on_version,
     describe_majors,
     make_parameters,
+    uses_older_server,
 )
 from tests.kit.own_servers import OwnServer, copy_cluster, remove_server
 from tests.kit.poolers import Pooler, start_pgbouncer
@@ -144,11 +145,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --majors, keep only the tests that depend on the version of the server."""
+    """With --majors, keep only the tests that depend on the version of the server; without it, leave out those that need it."""
     if config.getoption(OPTION) is not None:
         kept = {item: None for item in items if depends_on_version(item) and item.get_closest_marker(ONLY_NEWEST) is None}
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-        items[:] = list(kept)
+    else:
+        kept = {item: None for item in items if item.get_closest_marker(MARKER) is None or not uses_older_server(item)}
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = list(kept)
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,10 @@ def align(one: Catalog, other: Catalog) -> tuple[Catalog, Catalog]:
 
 
 def restrict(catalog: Catalog, server_version: int) -> Catalog:
-    """Return a schema without what a server of another version has not, or has with another default; 0 is an unknown version."""
+    """Return a schema without what a server of another version has not, or has with another default; 0 is an unknown version.
+
+    Where that version is older, the schema is one of that version: statements that lead to it must run there.
+    """
     own, other = _find_major(catalog), server_version // _MAJOR
     if not own or not other or own == other:
         return catalog
@@ -64,7 +67,7 @@ def restrict(catalog: Catalog, server_version: int) -> Catalog:
     derived = catalog.derived
     if own >= _WITH_NULLS > other:
         derived = {key: text for key, text in derived.items() if key.kind not in {NAMED_NULL, LOCAL_NULL}}
-    return replace(catalog, objects=objects, derived=derived)
+    return replace(catalog, objects=objects, derived=derived, server_version=min(catalog.server_version, server_version))
 
 
 def divide(difference: Difference, server_version: int) -> tuple[Difference, Difference]:

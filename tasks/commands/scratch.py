@@ -22,24 +22,32 @@ _AS_SUPERUSER = """\
 
 
 def open_scratch(
-    settings: Settings, *, target: str = "", without: Sequence[str] = (), as_superuser: bool = False
+    settings: Settings, *, target: str = "", without: Sequence[str] = (), as_superuser: bool = False, writes: bool = False
 ) -> ScratchServer:
     """Return the server of SCRATCH_DATABASE_URL, or the embedded one, as a context manager.
 
     `target` is the URL of the database under test, which must not be on the scratch server. `as_superuser` rehearses with the
-    rights of that server's role, after a warning. Raises RunnerError.
+    rights of that server's role, after a warning. What a command `writes` must run on the servers of OLDEST_POSTGRES. Raises
+    RunnerError.
     """
-    from tasks.rehearsal.scratch.server import open_server
+    from tasks.rehearsal.scratch.server import check_version, open_server
 
     if as_superuser:
         print(_AS_SUPERUSER, end="", file=sys.stderr, flush=True)
-    return open_server(
+    server = open_server(
         settings.scratch_url,
         embedded_directory=PROJECT / ".postgres",
         target_url=target,
         without=without,
         as_superuser=as_superuser,
     )
+    if writes and settings.oldest_version:
+        try:
+            check_version(server, settings.oldest_version)
+        except BaseException:
+            server.close()
+            raise
+    return server
 
 
 def note_stand_ins(server: ScratchServer) -> Iterator[Event]:

@@ -44,6 +44,10 @@ class MigrationProposed(Event):
     """What pg_dump shows otherwise and `changes` do not count: names that the server chose, and orders of storage parameters."""
     kept: tuple[str, ...] = ()
     """The names of that kind that stay, because no statement changes them."""
+    server_version: int = 0
+    """The version of the scratch server that proved the files, as libpq reports it (180006)."""
+    oldest_version: int = 0
+    """The version for which the files are written: they contain nothing that it does not have."""
 
 
 @dataclass(frozen=True, slots=True)

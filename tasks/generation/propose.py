@@ -10,6 +10,7 @@ from tasks.catalog import COLUMN_ORDER, Catalog, Difference, Key, compare, divid
 from tasks.generation.goal import Goal, WantedSchema
 from tasks.generation.heads import complete, describe_order, write_head, write_irreversible
 from tasks.generation.losses import find_losses, refuse_losses
+from tasks.generation.newer import refuse_newer
 from tasks.generation.proof.proving import ProofPlan, UnprovedError, prove, show_failure
 from tasks.generation.proof.unexpected import refuse_unexpected
 from tasks.generation.proposal import MigrationProposal, ProposalOptions, ProposedFile, RowProof
@@ -62,6 +63,7 @@ def propose(
         raise refuse_losses(losses, renaming.renamed, wanted.catalog, again=options.allowing)
     pair = write_pair(state.catalog, wanted.catalog, name=description, heading="", renaming=renaming, recreate=True)
     refuse_by_hand(pair.left, hint=_BY_HAND, state=UNWRITTEN)
+    refuse_newer(server, pair)
     details, kept = divide_details(renaming.renamed, wanted.catalog, pair.written.kept)
     orders = (*_list_orders(pair), *narrowed.list_moved(renaming.renamed))
     if not pair.written.statements:

@@ -12,13 +12,14 @@ from tasks.generation.dividing.texts import AFTER_DEPLOY
 from tasks.generation.events import CreatedMigration, MigrationProposed, MigrationsCreated
 from tasks.generation.heads import name_file
 from tasks.generation.proposal import MigrationProposal, ProposedFile
+from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff.renames import ObjectRename
 from tasks.runner.files.checkout import show_path
 from tasks.runner.files.new import Draft, MigrationText, create_migrations
 
 
-def describe(proposal: MigrationProposal, versions: int) -> MigrationProposed:
-    """Return a proposal as an event; `versions` is the number of migrations before it."""
+def describe(proposal: MigrationProposal, versions: int, server: ScratchServer) -> MigrationProposed:
+    """Return a proposal that was proved on a server as an event; `versions` is the number of migrations before it."""
     rows = proposal.rows
     return MigrationProposed(
         proposal.label,
@@ -37,6 +38,8 @@ def describe(proposal: MigrationProposal, versions: int) -> MigrationProposed:
         proposal.unchecked,
         proposal.details,
         proposal.kept,
+        server.version,
+        server.oldest_version,
     )
 
 

@@ -79,7 +79,7 @@ def open_models(
     timeout_s: float | None = None,
 ) -> ModelsGoal:
     """Return models that were created on scratch, when their import ends; raises what `open_goal` does."""
-    started.state_version(server.version)
+    started.state_version(server.oldest_version)
     with ExitStack() as stack:
         rehearsal, state = None, kept.find(base)
         if state is None:

@@ -14,6 +14,7 @@ from tasks.generation.events import CreatedMigration, MigrationProposed, Migrati
 from tasks.report.schema_changes import format_change
 
 _MOST_NAMED = 5
+_MAJOR = 10000
 
 
 def register_messages() -> None:
@@ -62,7 +63,11 @@ def _format_proof(event: MigrationProposed) -> list[Line]:
     ways = "up" if event.irreversible else "up, down and up again"
     tables = f"with rows in {count(event.tables, 'table')}" if event.tables else "in empty tables only"
     role: Role = "good" if event.tables or not (event.conditions or event.unfilled) else "warn"
-    return [Line(f"{'✅' if role == 'good' else '⚠️ '} Proved on scratch: {ways}, {tables}", role)]
+    lines = [Line(f"{'✅' if role == 'good' else '⚠️ '} Proved on scratch: {ways}, {tables}", role)]
+    proved, oldest = event.server_version // _MAJOR, event.oldest_version // _MAJOR
+    if oldest != proved:
+        lines.append(Line(f"{INDENT}Written for PostgreSQL {oldest} and later, proved on PostgreSQL {proved}", "dim"))
+    return lines
 
 
 def format_left_out(left_out: Difference) -> Iterator[Line]:

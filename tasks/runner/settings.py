@@ -60,6 +60,12 @@ SETTINGS = (
         "a server for scratch databases; its role needs CREATEDB",
         fallback="the embedded PostgreSQL",
     ),
+    Setting(
+        "OLDEST_POSTGRES",
+        "number",
+        "the oldest major version of PostgreSQL that runs the migrations: files are written for it",
+        fallback="that of the scratch server",
+    ),
     Setting("WATCH_DRIFT", "on or off", "record the expected schema after each run, and compare it in db.status", "on"),
     Setting("LOCK_TIMEOUT", "duration", "how long a statement waits for a table lock", "5s"),
     Setting("LOCK_ATTEMPTS", "number", "how often a transaction is attempted if it cannot get its locks", "10"),
@@ -101,6 +107,8 @@ _URL_NAMES = ("DATABASE_URL", "DIRECT_DATABASE_URL", "SCRATCH_DATABASE_URL")
 _DURATION = re.compile(r"([0-9]{1,9})\s*(ms|s|min)")
 _SECONDS = re.compile(r"[0-9]{1,5}(\.[0-9]{1,3})?")
 _COUNT = re.compile(r"[0-9]{1,9}")
+_MAJOR = re.compile(r"[0-9]{1,2}")
+_FIRST_MAJOR = 14
 _SIZE = re.compile(r"([0-9]{1,9})\s*(B|kB|MB|GB|TB)")
 _UNITS_BYTES = {"B": 1, "kB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 """As PostgreSQL: https://www.postgresql.org/docs/current/config-setting.html#CONFIG-SETTING-NAMES-VALUES"""
@@ -150,6 +158,8 @@ class Settings:
     """The bytes of a file up to which the ledger stores its text."""
     models: str = ""
     """Where the models of the application are; empty if that is not set."""
+    oldest_version: int = 0
+    """The server_version from which on files that are written must run (150000); 0 for that of the scratch server."""
 
 
 URL_MISSING = "DATABASE_URL not set"
@@ -191,6 +201,7 @@ def validate(raw: RawSettings, problems: Iterable[str] = ()) -> Settings:
     max_blocking_ms = read_duration(raw, "MAX_BLOCKING", problems)
     patience_ms = read_duration(raw, "LOCK_PATIENCE", problems)
     keep_text = read_size(raw, "KEEP_TEXT", problems)
+    oldest = _read_oldest(raw, problems)
     watch_drift = raw.read("WATCH_DRIFT").lower()
     if watch_drift not in ("on", "off"):
         problems.append(f"WATCH_DRIFT={watch_drift}: write on or off")
@@ -209,6 +220,7 @@ def validate(raw: RawSettings, problems: Iterable[str] = ()) -> Settings:
         max_blocking_s=max_blocking_ms / 1000,
         keep_text=keep_text,
         models=read_text(raw, "MODELS"),
+        oldest_version=oldest,
     )
 
 
@@ -295,6 +307,16 @@ def _read_attempts(raw: RawSettings, problems: list[str]) -> int:
         problems.append(f"LOCK_ATTEMPTS={text}: write a whole number from 1 to 10000, for example LOCK_ATTEMPTS=10")
         return 1
     return int(text)
+
+
+def _read_oldest(raw: RawSettings, problems: list[str]) -> int:
+    text = raw.read("OLDEST_POSTGRES")
+    if text and (not _MAJOR.fullmatch(text) or int(text) < _FIRST_MAJOR):
+        problems.append(
+            f"OLDEST_POSTGRES={text}: write a major version of PostgreSQL from {_FIRST_MAJOR} on, for example OLDEST_POSTGRES=15"
+        )
+        return 0
+    return int(text or 0) * 10000
 
 
 def _find_url_faults(raw: RawSettings) -> Iterator[str]:

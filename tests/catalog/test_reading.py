@@ -7,7 +7,7 @@ from tasks.catalog.classes import CLASSES
 from tests.catalog.attribute_cases import ATTRIBUTES
 from tests.catalog.cases import CASES, Case
 from tests.catalog.conftest import RICH
-from tests.kit.databases import Database
+from tests.kit.databases import Database, skip_before
 
 
 def read(database: Database) -> Catalog:
@@ -16,8 +16,7 @@ def read(database: Database) -> Catalog:
 
 def check(any_database: Database, case: Case) -> None:
     """Assert that the change of a case makes the differences that it expects, and no others."""
-    if any_database.ask(lambda connection: connection.info.server_version) // 10000 < case.since:
-        pytest.skip(f"PostgreSQL {case.since} and later have it")
+    skip_before(case.since, any_database)
     if case.setup:
         any_database.execute(case.setup)
     before = read(any_database)

@@ -62,6 +62,17 @@ def test_a_pending_file_is_replaced_by_files_that_lint_clean_and_run(pending: Pr
     assert database.query("SELECT convalidated FROM pg_constraint WHERE conname = 'poems_author_id_fkey'") == [(True,)]
 
 
+def test_the_files_run_on_the_oldest_version(pending: Project) -> None:
+    """PostgreSQL 17 validates each foreign key of a partitioned table at once, 18 later."""
+    parts = "CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p DEFAULT; CREATE INDEX ON p (a);\n"
+    pending.write_up(TABLES, f"CREATE TABLE authors (id int PRIMARY KEY); {parts}")
+    pending.write_down(TABLES, "DROP TABLE p; DROP TABLE authors;\n")
+    pending.write_up(KEY, "-- Description: Key\n\nALTER TABLE p ADD FOREIGN KEY (a) REFERENCES authors (id);\n")
+    pending.write_down(KEY, "ALTER TABLE p DROP CONSTRAINT p_a_fkey;\n")
+    pending.inv("db.lint", "--write", f"--only={KEY}", env={"OLDEST_POSTGRES": "17"}, check=0)
+    assert "20250102000001_validate_p_a_fkey_of_partitions" in {Path(name).stem for name in read_files(pending)}
+
+
 def test_a_file_that_an_environment_has_applied_is_not_replaced(pending: Project, database: Database) -> None:
     pending.migrate("migrate", check=0)
     before = read_files(pending)

@@ -58,6 +58,18 @@ def test_a_schema_file_becomes_a_migration_that_runs_both_ways(operator: Operato
     assert list_files(operator) == ["down", "up"]
 
 
+def test_the_files_contain_only_what_the_oldest_version_has(operator: Operator, embedded: Server) -> None:
+    table = "CREATE TABLE t (a int, g int GENERATED ALWAYS AS (a + {}) STORED);"
+    operator.write(B, table.format(1), "DROP TABLE t;")
+    flag = write(operator, USERS + table.format(2))
+    settings = {"SCRATCH_DATABASE_URL": embedded.url(), "OLDEST_POSTGRES": "15"}
+    result = operator.project.inv("db.new", "change it", flag, "--allow-loss", env=settings, check=0)
+    assert "Written for PostgreSQL 15 and later, proved on PostgreSQL 18" in result.stdout
+    ups = [path.read_text() for path in (operator.project.migrations / "up").iterdir() if path.stem > B]
+    assert "ADD COLUMN g" in "".join(ups)
+    assert "SET EXPRESSION" not in "".join(ups)
+
+
 def test_each_fact_is_an_event(operator: Operator, embedded: Server) -> None:
     lines = new(operator, embedded, write(operator, WANTED), "--json", check=0).splitlines()
     proposed, created = (json.loads(line) for line in lines)

@@ -14,6 +14,8 @@ from tasks.rehearsal.replay.replay import state_after
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.database.session import connect
 
+pytestmark = pytest.mark.only_newest
+
 KEYS = "CREATE TABLE keys (id int PRIMARY KEY, n int, updated_at timestamptz); CREATE TABLE other (id int PRIMARY KEY, a int);"
 TRIGGER = """
 CREATE TABLE audit (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n int);

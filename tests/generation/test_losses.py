@@ -6,6 +6,8 @@ from tasks.catalog import Catalog, read_catalog
 from tasks.generation.losses import comment_losses, find_losses, refuse_losses
 from tests.kit.databases import Database
 
+pytestmark = pytest.mark.only_newest
+
 PARTS = "CREATE TABLE p (id int, x text) PARTITION BY LIST (id); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"
 CHILD = "CREATE TABLE a (id int, x text); CREATE TABLE b (y text) INHERITS (a);"
 MOOD = "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE t (m mood);"

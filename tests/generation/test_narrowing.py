@@ -11,6 +11,8 @@ from tasks.generation.narrowing import explain_narrowing
 from tasks.rehearsal.sql_diff.altering import alter_object
 from tests.kit.databases import Database
 
+pytestmark = pytest.mark.only_newest
+
 LONG = "x" * 300
 LABELS = {
     "public.mood": ("'sad'", "'ok'", "'happy'"),

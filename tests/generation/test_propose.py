@@ -16,6 +16,8 @@ from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff.answers import read_answers
 from tasks.runner.errors import RunnerError, UsageError
 
+pytestmark = pytest.mark.newest
+
 USERS = "CREATE TABLE users (id int PRIMARY KEY, email text);"
 PARTS = "CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"
 MOOD = "CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE TABLE t (m mood);"

@@ -22,6 +22,8 @@ from tests.generation.safe_cases import SafeCase, read_cases
 from tests.lint.conftest import running as running
 from tests.lint.conftest import scratch as scratch
 
+pytestmark = pytest.mark.newest
+
 _NAME = "20250601000000_change"
 
 

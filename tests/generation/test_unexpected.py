@@ -10,6 +10,8 @@ from tasks.rehearsal.rows import LostRows
 from tasks.rehearsal.sql_diff.answers import Renaming
 from tasks.rehearsal.sql_diff.renames import LABEL, ObjectRename
 
+pytestmark = pytest.mark.only_newest
+
 BEFORE = Catalog(
     {
         Key("table", "public.a"): "",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import psycopg
+import pytest
 from psycopg import sql
 
 from tests.kit.servers import Server, read_major_version
@@ -52,6 +53,12 @@ class Database:
         """Close the connection that `execute` and `query` use."""
         if self._connection is not None:
             self._connection.close()
+
+
+def skip_before(major: int, database: Database) -> None:
+    """Skip the test on servers before a major version."""
+    if database.ask(lambda connection: connection.info.server_version) // 10000 < major:
+        pytest.skip(f"PostgreSQL {major} and later have it")
 
 
 def ask(url: str, question: str) -> object:

@@ -9,11 +9,14 @@ from tasks.postgres.server import embedded
 from tests.kit.servers import find_programs
 
 OPTION = "--majors"
-FIXTURES = ("any_database", "older_server")
+OLDER = "older_server"
+FIXTURES = ("any_database", OLDER)
 """The fixtures of servers of several versions."""
 PROGRAMS = "programs"
 """The fixture of the programs of all other servers: the embedded ones, except for EVERY_VERSION."""
-EVERY_VERSION = ("catalog", "legacy", "runner/database", "runner/ledger", "stress")
+EVERY_VERSION = (
+    "catalog", "generation", "legacy", "models", "rehearsal/sql_diff", "runner/database", "runner/ledger", "stress"
+)  # fmt: skip
 """The folders whose tests run on several versions, whatever their fixtures are."""
 MARKER = "newest"
 """The marker of tests that run on other versions only with the option, since they are many and hardly depend on the version."""
@@ -49,7 +52,7 @@ def describe_majors(present: Collection[int], chosen: list[int]) -> str:
 
 def make_parameters(fixture: str, majors: list[int]) -> list[object]:
     """Return the parameters of a fixture of FIXTURES: folders of server programs."""
-    used = [major for major in majors if fixture != "older_server" or major != int(embedded.MAJOR_VERSION)]
+    used = [major for major in majors if fixture != OLDER or major != int(embedded.MAJOR_VERSION)]
     if not used:
         skip = pytest.mark.skip(reason=f"there are no server programs of an older PostgreSQL; {_DOWNLOAD} downloads them")
         return [pytest.param(Path(), marks=skip, id="older")]
@@ -60,6 +63,11 @@ def uses_versions(folder: str, fixtures: Collection[str]) -> bool:
     """Return whether the tests of a folder below tests/ run on several versions, because of the folder or of a fixture."""
     listed = any(Path(folder).is_relative_to(each) for each in EVERY_VERSION)
     return not set(FIXTURES).isdisjoint(fixtures) or (listed and PROGRAMS in fixtures)
+
+
+def uses_older_server(item: pytest.Item) -> bool:
+    """Return whether a test runs on older versions only."""
+    return OLDER in getattr(item, "fixturenames", ())
 
 
 def depends_on_version(item: pytest.Item) -> bool:

@@ -119,6 +119,15 @@ def test_what_is_no_finding(scratch: ScratchServer, up: str) -> None:
     assert lint_up(scratch, SETUP, up) == []
 
 
+def test_a_foreign_key_that_each_partition_has_reads_no_row(scratch: ScratchServer) -> None:
+    setup = f"{SETUP}CREATE INDEX ON p (a); CREATE TABLE r (a int PRIMARY KEY); ALTER TABLE p_0 ADD FOREIGN KEY (a) REFERENCES r;"
+    found = [(1, "adding-foreign-key-constraint")]
+    assert lint_up(scratch, setup, "ALTER TABLE p ADD FOREIGN KEY (a) REFERENCES r;") == []
+    assert lint_up(scratch, setup, "ALTER TABLE p ADD FOREIGN KEY (a) REFERENCES r ON DELETE CASCADE;") == found
+    setup = setup.replace("REFERENCES r;", "REFERENCES r NOT VALID;")
+    assert lint_up(scratch, setup, "ALTER TABLE p ADD FOREIGN KEY (a) REFERENCES r;") == found
+
+
 def test_a_small_table_is_no_finding_and_a_large_one_is(scratch: ScratchServer) -> None:
     up = "CREATE INDEX ON t (c);\nCREATE INDEX ON u (t_id);"
     assert lint_up(scratch, SETUP, up, make_numbers(t=300, u=300_000)) == [(2, INDEX)]

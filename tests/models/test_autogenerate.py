@@ -7,6 +7,8 @@ from tests.kit.databases import Database
 from tests.models.zoo import CASES, GROUPS
 from tests.models.zoo.case import ZooCase
 
+pytestmark = pytest.mark.only_newest
+
 _EACH = 16
 """One change of so many is measured again, because all of them take a minute."""
 _REMEASURED = list(CASES.values())[::_EACH]

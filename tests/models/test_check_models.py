@@ -11,6 +11,8 @@ from tests.kit.projects import REPOSITORY, Project
 from tests.models.applications import BASE, POST, POSTS_SQL, USER, USERS_SQL, write_module
 from tests.runner.operating import A, B
 
+pytestmark = pytest.mark.only_newest
+
 NOWHERE = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
 VECTOR = "from pgvector.sqlalchemy import Vector\n"
 

@@ -10,6 +10,8 @@ from tasks.models.scope import narrow
 from tasks.rehearsal.sql_diff.shapes import split_sequence
 from tests.kit.databases import Database
 
+pytestmark = pytest.mark.newest
+
 STATED = "named_"
 """The names of constraints and indexes begin so if the models state them; the server chose the others."""
 T = "CREATE TABLE t (id int PRIMARY KEY, a int, b text);"

@@ -60,7 +60,7 @@ def check_models(
         without = read_extensions(without_extension)
         with (
             start_import(references, tables) as started,
-            open_scratch(settings, without=without, as_superuser=as_superuser) as server,
+            open_scratch(settings, without=without, as_superuser=as_superuser, writes=True) as server,
         ):
             seen.append(server.url)
             environ = {} if no_cache else os.environ

@@ -211,10 +211,10 @@ def _propose(name: str, flags: _SourceFlags, seen: list[str]) -> Iterator[Event]
             reading = Options(json=flags.json, start=flags.start)
             read = yield from read_catalog(load_environment(flags.env), reading, stop, seen)
     target = seen[-1] if seen else ""
-    with open_scratch(settings, target=target, without=flags.without, as_superuser=flags.as_superuser) as server:
+    with open_scratch(settings, target=target, without=flags.without, as_superuser=flags.as_superuser, writes=True) as server:
         goal = _open_goal(server, base, flags, read, settings)
         proposal = propose(server, base, goal, name, options)
-        yield describe(proposal, len(base))
+        yield describe(proposal, len(base), server)
         if _read_base(settings) != base:
             raise RefusedError(
                 "the migrations of this checkout changed while this one was proved", hint="Run the command again.", state=_STATE

@@ -74,6 +74,8 @@ def lint(
         if env:
             known = _add_numbers(known, environment, options, stop, seen)
             known = replace(known, pending=bool(selection.applied) or not (only or all))
+        if oldest := environment.settings.oldest_version:
+            known = replace(known, server_version=min(known.server_version or oldest, oldest))
         last = report(_annotate(_lint(selection, known, shows=not write), environment.settings.migrations_dir), json=json)
         left = getattr(last, "found", 0)
         if write and left:

@@ -177,7 +177,7 @@ class Composer:
         with connect(self._database.url, name="migrate-generation") as connection:
             facts = read_schema(connection)
         file = read_file(RehearsedMigration("statement", unit.text))
-        context = LintContext(file, facts, server_version=self._database.server.version)
+        context = LintContext(file, facts, server_version=self._database.server.oldest_version)
         numbers = {finding.command for finding in unit.findings}
         commands = set() if -1 in numbers else numbers
         names = NamesInUse(facts)

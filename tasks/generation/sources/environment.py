@@ -25,7 +25,9 @@ def open_environment(server: ScratchServer, base: Sequence[RehearsedMigration], 
     Raises RefusedError if migrations of the checkout are not applied there, because the difference would undo them; if one is
     partly applied; and if the scratch server is older than that of the environment.
     """
+    oldest = server.target_version
     check_version(server, read.server_version)
+    server.target_version = min(oldest or read.server_version, read.server_version)
     refuse_unfinished(read.unfinished)
     _refuse_pending(base, read)
     catalog = build_catalog(read)

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from tasks.lint.model import LintContext, LintedStatement, LintFinding, Node, SquawkWarning
-from tasks.lint.trees import list_commands, list_constraints, list_targets, read_created, read_dropped
+from tasks.lint.trees import (
+    list_commands,
+    list_constraints,
+    list_targets,
+    qualify_range,
+    read_created,
+    read_dropped,
+    read_names,
+)
 
 Accept = Callable[[LintContext, LintedStatement, Node], bool]
 """Returns whether a warning about a statement, and a command of an ALTER TABLE, is a finding."""
 
 _BUILDS_INDEX = frozenset({"CONSTR_UNIQUE", "CONSTR_PRIMARY", "CONSTR_FOREIGN"})
+_ACTIONS = {"r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+"""What a foreign key does, by the letter of the parse tree; NO ACTION is not written in definitions."""
+_ACTION = re.compile(r"ON (?:DELETE|UPDATE) (?:RESTRICT|CASCADE|SET NULL|SET DEFAULT)")
 _CODE_USES_NO_INDEX = frozenset({"OBJECT_INDEX", "OBJECT_TABCONSTRAINT", "OBJECT_TRIGGER", "OBJECT_POLICY", "OBJECT_RULE"})
 
 
@@ -42,13 +54,39 @@ def is_not_built_as_index(_context: LintContext, _statement: LintedStatement, co
     return constraint.get("contype") not in _BUILDS_INDEX
 
 
-def is_read(_context: LintContext, _statement: LintedStatement, command: Node) -> bool:
-    """Return True unless a foreign key comes with a new column without a default: all its values are null.
+def is_read(context: LintContext, statement: LintedStatement, command: Node) -> bool:
+    """Return True unless a new foreign key reads no row.
 
-    https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/parser/parse_utilcmd.c (skipValidation)
+    All values of a new column without a default are null, and a valid key of a partition becomes a part of that of its parent:
+    https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/parser/parse_utilcmd.c (skipValidation) and
+    https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/commands/tablecmds.c (tryAttachPartitionForeignKey)
     """
+    if _is_on_partitions(context, statement, _read_constraint(command)):
+        return False
     kinds = {each.get("contype") for each in list_constraints(command.get("def", {}).get("ColumnDef", {}))}
     return command.get("subtype") != "AT_AddColumn" or "CONSTR_DEFAULT" in kinds
+
+
+def _is_on_partitions(context: LintContext, statement: LintedStatement, node: Node) -> bool:
+    """Return True for a foreign key of a partitioned table that each partition has already, and that is valid there."""
+    if context.schema is None or "pktable" not in node:
+        return False
+    targets, columns = list_targets(statement, context.schema), read_names(node.get("fk_attrs"))
+    reference = qualify_range(node["pktable"], context.schema)
+    letters = {"DELETE": node.get("fk_del_action"), "UPDATE": node.get("fk_upd_action")}
+    actions = {f"ON {verb} {_ACTIONS[letter]}" for verb, letter in letters.items() if letter in _ACTIONS}
+    partitions = [table for table in context.schema.tables.values() if not set(targets).isdisjoint(table.parents)]
+    return bool(partitions) and all(
+        any(
+            key.kind == "f"
+            and key.validated
+            and (key.columns, key.references) == (columns, reference)
+            and set(_ACTION.findall(key.definition)) == actions
+            and ("DEFERRABLE" in key.definition) == bool(node.get("deferrable"))
+            for key in table.constraints
+        )
+        for table in partitions
+    )
 
 
 def is_validated(_context: LintContext, statement: LintedStatement, _command: Node) -> bool:

@@ -118,6 +118,11 @@ class ScratchServer:
                 self._drop_roles()
 
     @property
+    def oldest_version(self) -> int:
+        """Return the version of the oldest server that must run what is written here, the target or this one."""
+        return self.target_version or self.version
+
+    @property
     def stand_ins(self) -> tuple[str, ...]:
         """Return the extensions of which a dropped scratch database had the embedded server's stand-in, not the extension."""
         return tuple(sorted(self._stand_ins))

@@ -29,16 +29,26 @@ GROUPS: dict[str, tuple[ZooCase, ...]] = {
 CASES = {case.name: case for cases in GROUPS.values() for case in cases}
 
 
+def list_cases(group: str, major: int) -> tuple[ZooCase, ...]:
+    """Return the cases of a group that a version of PostgreSQL has."""
+    return tuple(case for case in GROUPS[group] if case.since <= major)
+
+
 class _Models:
-    """The models of one side of the cases, as attributes with the names of cases and groups."""
+    """The models of one side of the cases, as attributes: by case, by group, and by group and version (`columns_15`)."""
 
     def __init__(self, choose: Callable[[ZooCase], Build]) -> None:
         self._choose = choose
 
     def __getattr__(self, name: str) -> Callable[[], list[MetaData]]:
-        if name not in GROUPS and name not in CASES:
+        group, _, major = name.rpartition("_")
+        if group in GROUPS and major.isdigit():
+            cases = list_cases(group, int(major))
+        elif name in GROUPS or name in CASES:
+            cases = GROUPS.get(name) or (CASES[name],)
+        else:
             raise AttributeError(name)
-        return lambda: make_metadata(map(self._choose, GROUPS.get(name) or [CASES[name]]))
+        return lambda: make_metadata(map(self._choose, cases))
 
 
 BEFORE, AFTER = _Models(lambda case: case.before), _Models(lambda case: case.after)

@@ -10,6 +10,8 @@ from sqlalchemy.schema import SchemaItem
 
 Build = Callable[[MetaData], object]
 """Adds tables to a metadata, or returns another one."""
+WITH_PGVECTOR = 18
+"""The version of the embedded server, which is the only one of the tests that has pgvector."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class ZooCase:
     kept: str = ""
     """A query that returns true after the change if the values of what was renamed are still there."""
     since: int = 14
-    """The first major version of PostgreSQL that has the feature."""
+    """The first major version of PostgreSQL that has the feature, among the servers that the tests use."""
 
 
 def make_metadata(builds: Iterable[Build]) -> list[MetaData]:

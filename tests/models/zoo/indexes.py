@@ -8,7 +8,7 @@ from sqlalchemy import ARRAY, Column, DateTime, Index, Integer, Text, func, text
 from sqlalchemy.dialects.postgresql import INT4RANGE, JSONB
 from sqlalchemy.schema import SchemaItem
 
-from tests.models.zoo.case import ZooCase, change_table
+from tests.models.zoo.case import WITH_PGVECTOR, ZooCase, change_table
 
 
 def _columns() -> list[SchemaItem]:
@@ -108,6 +108,7 @@ INDEXES = (
             ),
         ],
         setup="CREATE EXTENSION IF NOT EXISTS vector;",
+        since=WITH_PGVECTOR,
     ),
     change_table(
         "vector_index",
@@ -115,6 +116,7 @@ INDEXES = (
         lambda: [_embedding(4), _neighbours("vector_l2_ops")],
         lambda: [_embedding(4), _neighbours("vector_ip_ops")],
         setup="CREATE EXTENSION IF NOT EXISTS vector;",
+        since=WITH_PGVECTOR,
     ),
 )
 """Changes of indexes."""

@@ -1,6 +1,7 @@
 """A driver for pairs of schemas: the SQL that is generated for a pair leads exactly from one to the other, and back."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,6 +28,8 @@ class SchemaPair:
     drops: tuple[str, ...] = ()
     recreate: bool = False
     """Whether tables may be dropped and created again."""
+    since: int = 14
+    """The first version of PostgreSQL that has the statements."""
 
     def __str__(self) -> str:
         """Return the name of the test."""
@@ -98,9 +101,9 @@ def make(database: Database, text: str) -> None:
 
 
 def run(database: Database, text: str) -> None:
-    """Run the text of a file, each segment in a transaction."""
+    """Run the text of a file, segment by segment."""
     for segment in read_script(text, file="up.sql", version="up").segments:
-        with database.ask(lambda connection: connection).transaction():
+        with database.ask(lambda connection: connection).transaction() if segment.transactional else nullcontext():
             for statement in segment.statements:
                 database.execute(statement.text)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.rehearsal.sql_diff.exact import EXACT, SchemaPair
 
-_MARK = re.compile(r"-- (pair|rename|drop|recreate|outcome|change|new):[ ]?(.*)")
+_MARK = re.compile(r"-- (since|rename|drop|recreate|outcome|change|new):[ ]?(.*)")
 
 
 def read_examples(path: Path) -> Iterator[SchemaPair]:
@@ -14,7 +14,7 @@ def read_examples(path: Path) -> Iterator[SchemaPair]:
     for part in path.read_text(encoding="utf-8").split("-- pair: ")[1:]:
         name, _, rest = part.partition("\n")
         texts: dict[str, list[str]] = {"old": []}
-        words: dict[str, list[str]] = {"rename": [], "drop": [], "recreate": [], "outcome": []}
+        words: dict[str, list[str]] = {"since": [], "rename": [], "drop": [], "recreate": [], "outcome": []}
         section = "old"
         for line in rest.splitlines():
             if match := _MARK.fullmatch(line):
@@ -28,8 +28,9 @@ def read_examples(path: Path) -> Iterator[SchemaPair]:
         old, change, new = ("\n".join(texts[key]).strip() if key in texts else None for key in ("old", "change", "new"))
         outcome = words["outcome"][0] if words["outcome"] else EXACT
         yield SchemaPair(
-            name, old or "", change or "", new, outcome, tuple(words["rename"]), tuple(words["drop"]), bool(words["recreate"])
-        )
+            name, old or "", change or "", new, outcome, tuple(words["rename"]), tuple(words["drop"]), bool(words["recreate"]),
+            int(words["since"][0]) if words["since"] else 14,
+        )  # fmt: skip
 
 
 EXAMPLES = tuple(read_examples(Path(__file__).with_suffix(".sql")))

@@ -497,6 +497,7 @@ CREATE TABLE t (a text COLLATE c, b text COLLATE c);
 CREATE INDEX i ON t (b);
 
 -- pair: a builtin collation
+-- since: 17
 -- change:
 CREATE COLLATION c (provider = builtin, locale = 'C.UTF-8');
 CREATE DOMAIN d AS text COLLATE c;
@@ -791,31 +792,37 @@ ALTER TABLE t ALTER id SET DEFAULT nextval('q');
 ALTER SEQUENCE q OWNED BY t.id;
 
 -- pair: NOT NULL NO INHERIT
+-- since: 18
 CREATE TABLE t (a int);
 -- change:
 ALTER TABLE t ADD CONSTRAINT n NOT NULL a NO INHERIT;
 
 -- pair: NOT NULL becomes NO INHERIT
+-- since: 18
 CREATE TABLE t (a int NOT NULL);
 -- change:
 ALTER TABLE t ALTER CONSTRAINT t_a_not_null NO INHERIT;
 
 -- pair: a table with NOT NULL NO INHERIT
+-- since: 18
 -- change:
 CREATE TABLE t (a int CONSTRAINT n NOT NULL NO INHERIT, b int);
 
 -- pair: NOT NULL NOT VALID
+-- since: 18
 CREATE TABLE t (a int);
 -- change:
 ALTER TABLE t ADD CONSTRAINT n NOT NULL a NOT VALID;
 
 -- pair: NOT NULL that was validated
+-- since: 18
 CREATE TABLE t (a int);
 ALTER TABLE t ADD CONSTRAINT n NOT NULL a NOT VALID;
 -- change:
 ALTER TABLE t VALIDATE CONSTRAINT n;
 
 -- pair: a foreign key with PERIOD
+-- since: 18
 CREATE EXTENSION btree_gist;
 CREATE TABLE a (id int, at daterange);
 CREATE TABLE b (id int, at daterange);
@@ -824,6 +831,7 @@ ALTER TABLE a ADD PRIMARY KEY (id, at WITHOUT OVERLAPS);
 ALTER TABLE b ADD FOREIGN KEY (id, PERIOD at) REFERENCES a (id, PERIOD at);
 
 -- pair: tables that refer to each other with PERIOD
+-- since: 18
 -- change:
 CREATE EXTENSION btree_gist;
 CREATE TABLE z (id int, at daterange, PRIMARY KEY (id, at WITHOUT OVERLAPS));
@@ -843,6 +851,7 @@ CREATE UNIQUE INDEX i ON a (x) INCLUDE (y);
 ALTER TABLE b ADD FOREIGN KEY (x) REFERENCES a (x) ON DELETE SET NULL DEFERRABLE;
 
 -- pair: a foreign key that is not enforced
+-- since: 18
 CREATE TABLE a (x int PRIMARY KEY);
 CREATE TABLE b (x int REFERENCES a);
 -- change:
@@ -854,6 +863,7 @@ CREATE TABLE t (r int4range, a int);
 ALTER TABLE t ADD CONSTRAINT e EXCLUDE USING gist (r WITH &&) WHERE (a > 1);
 
 -- pair: UNIQUE with NULLS NOT DISTINCT
+-- since: 15
 CREATE TABLE t (a int UNIQUE);
 -- change:
 ALTER TABLE t DROP CONSTRAINT t_a_key, ADD UNIQUE NULLS NOT DISTINCT (a);
@@ -897,6 +907,7 @@ CREATE TABLE t (a int CHECK (a <> 0), b int);
 CREATE INDEX i ON t ((a + 1));
 
 -- pair: a generated column with another expression and dependents
+-- since: 17
 CREATE TABLE t (a int, g int GENERATED ALWAYS AS (a + 1) STORED UNIQUE, CHECK (g > 0));
 CREATE VIEW v AS SELECT g FROM t;
 COMMENT ON COLUMN t.g IS 'g';
@@ -905,7 +916,17 @@ DROP VIEW v;
 ALTER TABLE t ALTER g SET EXPRESSION AS (a + 2);
 CREATE VIEW v AS SELECT g FROM t;
 
+-- pair: a generated column with another expression on each version
+CREATE TABLE t (a int, g int GENERATED ALWAYS AS (a + 1) STORED UNIQUE, CHECK (g > 0));
+CREATE VIEW v AS SELECT g FROM t;
+COMMENT ON COLUMN t.g IS 'g';
+-- new:
+CREATE TABLE t (a int, g int GENERATED ALWAYS AS (a + 2) STORED UNIQUE, CHECK (g > 0));
+CREATE VIEW v AS SELECT g FROM t;
+COMMENT ON COLUMN t.g IS 'g';
+
 -- pair: a virtual generated column
+-- since: 18
 CREATE TABLE t (a int);
 -- change:
 ALTER TABLE t ADD g int GENERATED ALWAYS AS (a + 1) VIRTUAL;
@@ -1149,6 +1170,7 @@ CREATE STATISTICS e ON (b + 1) FROM t;
 COMMENT ON STATISTICS s IS 's';
 
 -- pair: publications
+-- since: 15
 CREATE TABLE t (id int PRIMARY KEY, a text, b int);
 -- change:
 CREATE PUBLICATION p FOR TABLE t (id, a) WHERE (id > 1) WITH (publish = 'insert');
@@ -1157,6 +1179,7 @@ CREATE PUBLICATION r FOR TABLES IN SCHEMA public;
 COMMENT ON PUBLICATION p IS 'p';
 
 -- pair: a published column that changes its type
+-- since: 15
 CREATE TABLE t (id int PRIMARY KEY, a text, b int);
 CREATE PUBLICATION p FOR TABLE t WHERE (id > 1);
 -- change:

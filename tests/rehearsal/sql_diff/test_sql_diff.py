@@ -9,8 +9,10 @@ from tasks.rehearsal.sql_diff import WrittenSql, verify_pair, write_pair, write_
 from tasks.runner.parsing import read_script
 from tests.catalog.cases import CASES, Case
 from tests.catalog.conftest import OTHER, READER, make_role
-from tests.kit.databases import Database
+from tests.kit.databases import Database, skip_before
 from tests.kit.projects import REPOSITORY
+
+pytestmark = pytest.mark.newest
 
 T = "CREATE TABLE t (id integer, name text, n integer);"
 OWN_CASES = {
@@ -127,6 +129,7 @@ def leave_out(found: Catalog, wanted: Catalog, written: WrittenSql) -> list[str]
 
 @pytest.mark.parametrize("case", ALL, ids=[case.title for case in ALL])
 def test_the_generated_sql_leads_to_the_other_schema_and_back(database: Database, case: Case) -> None:
+    skip_before(case.since, database)
     make_role(database, READER)
     make_role(database, OTHER)
     if case.setup:
@@ -161,6 +164,7 @@ def test_changes_without_generated_sql_are_named(database: Database, setup: str,
     assert [str(found.key) for found in written.by_hand] == left
 
 
+@pytest.mark.only_newest  # It needs pgvector.
 def test_the_complete_schema_of_the_project_is_generated_and_reverted(database: Database) -> None:
     empty = read(database)
     for path in sorted((REPOSITORY / "migrations" / "up").glob("*.sql")):
