@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tasks.catalog import Change, Difference
+from tasks.rehearsal.kept.schemas import NOTHING_KEPT, KeptSchemas
 from tasks.rehearsal.rows import LostRows
 from tasks.rehearsal.sql_diff.answers import Answers, Ask
 from tasks.rehearsal.sql_diff.renames import ObjectRename
@@ -22,6 +23,7 @@ class ProposalOptions:
     """The tables that are not compared."""
     allowing: str = "run the same command with --allow-loss"
     """How losses are allowed, for the message that refuses them."""
+    kept: KeptSchemas = NOTHING_KEPT
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def propose(
     are not allowed, and for what cannot be written or is not proved; and the error of a migration that fails on scratch.
     """
     description = to_snake_case(name)
-    state = read_schema_state(server, base, timeout_s=options.timeout_s)
+    state = read_schema_state(server, base, timeout_s=options.timeout_s, kept=options.kept)
     narrowed = _Narrowed(goal, state, options.exclude)
     wanted = narrowed.find(state.catalog)
     found = compare(state.catalog, wanted.catalog)

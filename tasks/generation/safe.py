@@ -13,7 +13,7 @@ from tasks.generation.dividing.making import Making
 from tasks.generation.dividing.scheduling import list_recreated
 from tasks.generation.dividing.texts import AFTER_DEPLOY, MigrationFile, write_files
 from tasks.generation.dividing.units import ReadMigration, read_units
-from tasks.lint.engine import build_contexts, check_file
+from tasks.lint.engine import LintKnowledge, build_contexts, check_file
 from tasks.lint.files import read_file
 from tasks.lint.model import LintFinding, SafeFile
 from tasks.lint.replaying import replay_files
@@ -151,9 +151,11 @@ def _finish(
     timeout_s: float | None,
 ) -> SafeMigration:
     """Return the files, with a comment for each finding of a lint that is left."""
-    made = [_make(number, text) for number, text in enumerate(texts)]
+    made = replayed = [_make(number, text) for number, text in enumerate(texts)]
+    selection = Selection((*base, *made), tuple(each.name for each in made), "generated")
+    known = replay_files(server, selection, timeout_s=timeout_s)
     for _ in range(_ROUNDS):
-        findings = _lint(server, base, made, timeout_s)
+        findings = _lint(made, _move(known, replayed, made))
         if not any(findings.values()):
             break
         made = [replace(each, up=add_ignores(read_file(each), findings.get(each.name, ()), reasons)) for each in made]
@@ -167,13 +169,25 @@ def _make(number: int, text: MigrationFile) -> RehearsedMigration:
     return RehearsedMigration(f"{_LAST}_{number:04}", text.up, text.down, shown, f"{shown} (down)", after_deploy=after_deploy)
 
 
-def _lint(
-    server: ScratchServer, base: Sequence[RehearsedMigration], made: Sequence[RehearsedMigration], timeout_s: float | None
-) -> dict[str, list[LintFinding]]:
-    selection = Selection((*base, *made), tuple(each.name for each in made), "generated")
-    known = replay_files(server, selection, timeout_s=timeout_s)
+def _lint(made: Sequence[RehearsedMigration], known: LintKnowledge) -> dict[str, list[LintFinding]]:
     contexts = build_contexts([read_file(each) for each in made], known)
     return {context.file.version: check_file(context, {}).findings for context in contexts}
+
+
+def _move(known: LintKnowledge, replayed: Sequence[RehearsedMigration], made: Sequence[RehearsedMigration]) -> LintKnowledge:
+    """Return what is known of files for the same files with more comments: their statements are on other lines."""
+    observed = dict(known.observed)
+    for before, after in zip(replayed, made, strict=True):
+        pairs = zip(read_file(before).statements, read_file(after).statements, strict=True)
+        lines = {old.line: new.line for old, new in pairs}
+        if before.name in observed:
+            observed[before.name] = [
+                replace(
+                    each, line=lines.get(each.line, each.line), held_to=each.held_to and lines.get(each.held_to, each.held_to)
+                )
+                for each in observed[before.name]
+            ]
+    return replace(known, observed=observed)
 
 
 def _list_risks(number: int, migration: RehearsedMigration) -> Iterator[Risk]:

@@ -37,6 +37,16 @@ def test_the_exit_code_shows_whether_models_and_migrations_agree(app: Project) -
     assert "Did you mean jobs?" in refused.stderr
 
 
+def test_the_schemas_are_kept_for_the_next_comparison_unless_that_is_not_wanted(app: Project, tmp_path: Path) -> None:
+    command = ("db.check-models", "--models=app.models:Base")
+    environment = NOWHERE | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    outputs = [app.inv(*command, "--no-cache", env=environment, check=4).stdout]
+    assert not (tmp_path / "cache").exists()
+    outputs += [app.inv(*command, env=environment, check=4).stdout for _ in range(2)]
+    assert len(list((tmp_path / "cache").rglob("schemas/*.json"))) == 2
+    assert outputs[0] == outputs[1] == outputs[2]
+
+
 def test_json_has_the_difference_as_data(app: Project) -> None:
     result = app.inv("db.check-models", "--models=app.models:Base", "--json", env=NOWHERE, check=4)
     (event,) = map(json.loads, result.stdout.splitlines())

@@ -200,6 +200,7 @@ def get(): return [Base, mapping]
 DISTURBING = """
 import os, sys
 print('noise')
+assert not sys.stdin.read()
 sys.argv.clear()
 sys.stdin.close()
 os.chdir('/')

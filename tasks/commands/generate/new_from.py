@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tasks.generation.goal import Goal
     from tasks.generation.proposal import ProposalOptions
     from tasks.models.references import TableName
+    from tasks.rehearsal.kept.schemas import KeptSchemas
     from tasks.rehearsal.model import RehearsedMigration
     from tasks.rehearsal.scratch.server import ScratchServer
     from tasks.rehearsal.sql_diff.answers import Ask
@@ -173,7 +175,6 @@ def _has_source(flags: _SourceFlags) -> bool:
 
 
 def _write(name: str, flags: _SourceFlags, seen: list[str], *, edit: bool) -> None:
-    import os
     import sys
 
     from tasks.commands.new import open_in_editor
@@ -199,6 +200,7 @@ def _write(name: str, flags: _SourceFlags, seen: list[str], *, edit: bool) -> No
 def _propose(name: str, flags: _SourceFlags, seen: list[str]) -> Iterator[Event]:
     from tasks.generation.propose import propose
     from tasks.generation.writing import create_files, describe
+    from tasks.rehearsal.kept.schemas import open_schemas
     from tasks.runner.files.versions import to_snake_case
 
     to_snake_case(name)
@@ -212,7 +214,8 @@ def _propose(name: str, flags: _SourceFlags, seen: list[str]) -> Iterator[Event]
             read = yield from read_catalog(load_environment(flags.env), reading, stop, seen)
     target = seen[-1] if seen else ""
     with open_scratch(settings, target=target, without=flags.without, as_superuser=flags.as_superuser, writes=True) as server:
-        goal = _open_goal(server, base, flags, read, settings)
+        options = replace(options, kept=open_schemas(server, os.environ))
+        goal = _open_goal(server, base, flags, read, settings, options.kept)
         proposal = propose(server, base, goal, name, options)
         yield describe(proposal, len(base), server)
         if _read_base(settings) != base:
@@ -273,6 +276,7 @@ def _open_goal(
     flags: _SourceFlags,
     read: CatalogRead | None,
     settings: Settings,
+    kept: KeptSchemas,
 ) -> Goal:
     from tasks.generation.sources.environment import open_environment
     from tasks.generation.sources.schema_file import open_schema_file
@@ -286,4 +290,4 @@ def _open_goal(
         return open_schema_file(server, Path(flags.schema), timeout_s=timeout_s)
     named = flags.models if isinstance(flags.models, str) else ""
     references = read_references(named, settings.models, flag="--from-models")
-    return open_goal(server, base, references, flags.list_excluded(), timeout_s=timeout_s)
+    return open_goal(server, base, references, flags.list_excluded(), kept=kept, timeout_s=timeout_s)
