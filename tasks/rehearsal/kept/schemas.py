@@ -40,9 +40,10 @@ class KeptSchema:
 class KeptSchemas:
     """The schemas in a folder for one scratch server; none without a folder."""
 
-    def __init__(self, folder: Path | None = None, context: str = "") -> None:
+    def __init__(self, folder: Path | None = None, context: str = "", server: ScratchServer | None = None) -> None:
         self._folder = folder
         self._context = context
+        self._server = server
 
     def find(self, migrations: Sequence[RehearsedMigration]) -> KeptSchema | None:
         """Return the schema after migrations, if it is known."""
@@ -72,7 +73,9 @@ class KeptSchemas:
         if self._folder is None:
             return None
         texts = [(each.name, each.up, each.shown) for each in migrations]
-        return self._folder / f"{_sum(self._context, repr(texts))}{_SUFFIX}"
+        # An environment that is read later can have an older version, to which schemas are restricted.
+        target = self._server.target_version if self._server else 0
+        return self._folder / f"{_sum(self._context, repr((target, texts)))}{_SUFFIX}"
 
 
 NOTHING_KEPT = KeptSchemas()
@@ -83,7 +86,7 @@ def open_schemas(server: ScratchServer, environ: Mapping[str, str]) -> KeptSchem
     folder = find_folder(environ, "schemas")
     if folder is None:
         return NOTHING_KEPT
-    return KeptSchemas(folder, repr((sum_code(TASKS), describe_server(server), server.state_key)))
+    return KeptSchemas(folder, repr((sum_code(TASKS), describe_server(server), server.state_key)), server)
 
 
 def _list_parts(schema: KeptSchema) -> list[object]:

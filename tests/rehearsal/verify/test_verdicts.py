@@ -9,6 +9,7 @@ import pytest
 from psycopg import sql
 
 from tasks.rehearsal.events import MigrationVerified
+from tasks.rehearsal.kept.code import sum_code
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.scratch.description import describe_server
 from tasks.rehearsal.scratch.server import ScratchServer
@@ -124,12 +125,12 @@ def test_the_sum_of_the_code_follows_from_each_file(tmp_path: Path) -> None:
     sums = []
     for text in ("one", "two", "one"):
         source.write_text(text)
-        keys.sum_code.cache_clear()
-        sums.append(keys.sum_code(tmp_path))
+        sum_code.cache_clear()
+        sums.append(sum_code(tmp_path))
     source.rename(source.with_name("other.py"))
-    keys.sum_code.cache_clear()
+    sum_code.cache_clear()
     assert sums[0] == sums[2] != sums[1]
-    assert keys.sum_code(tmp_path) not in sums
+    assert sum_code(tmp_path) not in sums
 
 
 def test_another_server_is_another_verification(
