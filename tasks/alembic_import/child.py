@@ -66,6 +66,8 @@ class ProjectSession:
     script: Any
     recorder: StatementRecorder
     online: bool
+    executed: Any
+    """What a revision executes on the scratch database, an `OnlineRecorder`."""
     by_offline_part: bool = False
     """Whether the online run goes through the part of env.py for offline mode."""
     connection: Any = None
@@ -105,7 +107,7 @@ def open_session(request: dict[str, Any]) -> tuple[ProjectSession | None, dict[s
     sys.path[:0] = [place for place in request["paths"] if place not in sys.path]
     drivers = load_beside("child_drivers.py")
     drivers.guard_drivers(request["conninfo"], request["url"])
-    drivers.substitute_drivers()
+    drivers.substitute_drivers(every=request["records"])
     from alembic.script import ScriptDirectory
 
     # Alembic only warns of a revision that is there twice, and uses the last one.
@@ -117,8 +119,11 @@ def open_session(request: dict[str, Any]) -> tuple[ProjectSession | None, dict[s
         Path(str(place)).resolve() for place in script._version_locations
     ]:
         script.__dict__["_version_locations"] = [Path(request["versions"])]
-    session = ProjectSession(config, script, StatementRecorder(), bool(request["conninfo"]))
+    online = load_beside("child_online.py")
+    session = ProjectSession(config, script, StatementRecorder(), bool(request["conninfo"]), online.OnlineRecorder())
     load_beside("child_recording.py").record_statements(session)
+    if request["records"]:
+        online.record_executions(session.executed)
     databases = config.get_main_option("databases")
     revisions = [describe_revision(script, each) for each in script.walk_revisions()]
     answer = {"revisions": revisions, "databases": databases or "", "folder": str(script.dir)}
@@ -167,8 +172,10 @@ def perform(session: ProjectSession, request: dict[str, Any]) -> dict[str, Any]:
         return render(session, request["render"], upgrade=request["upgrade"])
     if "run" in request:
         session.by_offline_part = request["offline_part"]
+        session.executed.begin()
         run_steps(session, [request["run"]], upgrade=request["upgrade"])
-        return {"done": request["run"]}
+        table, schema = session.recorder.table, session.recorder.schema
+        return {**session.executed.show(), "table": table, "schema": schema}
     return {"error": {"message": "unknown request"}}
 
 
@@ -214,7 +221,9 @@ def run_steps(session: ProjectSession, revisions: list[str], *, upgrade: bool) -
                     raise
                 recorder.errors[name] = {**describe_error(error, {}), "kind": "missing"}
                 continue
-            if not session.online:
+            if session.online:
+                step.migration_fn = session.executed.listen_to(step.migration_fn)
+            else:
                 step.migration_fn = catch_errors(step.migration_fn, name, recorder, script.get_revision(name).path)
             yield step
         recorder.current = "after"

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 _OFFLINE = "connects to a database, which is not possible while revisions are rendered offline"
-_KEPT_ARGUMENTS = frozenset(
-    {
-        *("autocommit", "prepare_threshold", "context", "row_factory", "cursor_factory", "connection_factory", "options"),
-        *("timeout", "statement_cache_size", "max_cached_statement_lifetime", "server_settings", "connection_class"),
-    }
+_OF_PSYCOPG = frozenset(
+    {"autocommit", "prepare_threshold", "context", "row_factory", "cursor_factory", "connection_factory", "options"}
+)
+_OF_ASYNCPG = frozenset(
+    {"timeout", "statement_cache_size", "max_cached_statement_lifetime", "server_settings", "connection_class"}
 )
 """The arguments of a connection that do not determine its address."""
 
@@ -48,9 +48,19 @@ def redirect(connect: Callable[..., Any], address: str) -> Callable[..., Any]:
     def run(kind: Any, *_arguments: Any, **named: Any) -> Any:
         if not address:
             raise OfflineError(_OFFLINE)
-        return connect(kind, address, **{name: value for name, value in named.items() if name in _KEPT_ARGUMENTS})
+        kept = {name: value for name, value in named.items() if name in _OF_PSYCOPG}
+        # env.py may be written for asyncpg, whose place psycopg takes.
+        settings = "".join(f" -c {name}={escape_option(value)}" for name, value in named.get("server_settings", {}).items())
+        if settings:
+            kept["options"] = f"{kept.get('options', '')}{settings}"
+        return connect(kind, address, **kept)
 
     return run
+
+
+def escape_option(value: object) -> str:
+    """Return a value for the `options` of a connection: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-OPTIONS."""
+    return str(value).replace("\\", "\\\\").replace(" ", "\\ ")
 
 
 def redirect_function(connect: Callable[..., Any], address: str) -> Callable[..., Any]:
@@ -59,18 +69,18 @@ def redirect_function(connect: Callable[..., Any], address: str) -> Callable[...
     def run(*_arguments: Any, **named: Any) -> Any:
         if not address:
             raise OfflineError(_OFFLINE)
-        return connect(address, **{name: value for name, value in named.items() if name in _KEPT_ARGUMENTS})
+        return connect(address, **{name: value for name, value in named.items() if name in _OF_PSYCOPG | _OF_ASYNCPG})
 
     return run
 
 
-def substitute_drivers() -> None:
-    """Replace the drivers that are not installed by psycopg: the statements are the same."""
+def substitute_drivers(*, every: bool) -> None:
+    """Replace the drivers that are not installed, or `every` one, by psycopg: the statements are the same."""
     from sqlalchemy.dialects import registry
 
     module = "sqlalchemy.dialects.postgresql.psycopg"
     for name in ("psycopg2", "asyncpg", "pg8000"):
-        if importlib.util.find_spec(name) is None:
+        if every or importlib.util.find_spec(name) is None:
             registry.register(f"postgresql.{name}", module, "dialect_async" if name == "asyncpg" else "dialect")
-    if importlib.util.find_spec("psycopg2") is None:
+    if every or importlib.util.find_spec("psycopg2") is None:
         registry.register("postgresql", module, "dialect")

@@ -28,7 +28,13 @@ def record_statements(session: Any) -> None:
         output(self, written)
 
     def run(self: Any, construct: Any, *arguments: Any, **named: Any) -> Any:
-        result = execute(self, construct, *arguments, **named)
+        if self.as_sql:
+            refuse_unbound(construct)
+        session.executed.asks = False
+        try:
+            result = execute(self, construct, *arguments, **named)
+        finally:
+            session.executed.asks = True
         written = session.recorder.statements.get(session.recorder.current)
         if self.as_sql and written and "    " in written[-1][0]:
             known: Any = text(construct) if isinstance(construct, str) else construct
@@ -55,6 +61,16 @@ def record_statements(session: Any) -> None:
     if not session.online:
         migration.HeadMaintainer = NoVersionTable
         untyped.literal_processor = render_untyped
+
+
+def refuse_unbound(construct: Any) -> None:
+    """Raise the error of SQLAlchemy for a parameter without a value, as `:x` in a string: offline it would become NULL."""
+    from sqlalchemy import TextClause, exc, text
+
+    known = text(construct) if isinstance(construct, str) else construct
+    for name, parameter in known._bindparams.items() if isinstance(known, TextClause) else ():
+        if parameter.required:
+            raise exc.InvalidRequestError(f"A value is required for bind parameter {name!r}")
 
 
 def render_untyped(self: Any, dialect: Any) -> Callable[[Any], str]:

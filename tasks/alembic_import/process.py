@@ -59,11 +59,13 @@ class AlembicError(Exception):
 class AlembicProcess:
     """A child process with Alembic in a project; to be used in a `with`.
 
-    With the `conninfo` of a scratch database every connection leads there; without it, none is possible.
+    With the `conninfo` of a scratch database every connection leads there; without it, none is possible. One that `records`
+    answers with what each revision executes.
     """
 
-    def __init__(self, project: AlembicProject, *, conninfo: str = "", timeout_s: float = 600) -> None:
+    def __init__(self, project: AlembicProject, *, conninfo: str = "", records: bool = False, timeout_s: float = 600) -> None:
         self._project = project
+        self._records = records
         self._conninfo = conninfo
         self._timeout_s = timeout_s
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end of the block
@@ -108,6 +110,7 @@ class AlembicProcess:
                 "arguments": list(project.arguments),
                 "url": self._url,
                 "conninfo": self._conninfo,
+                "records": self._records,
             }
         )
         if "missing" in answer:

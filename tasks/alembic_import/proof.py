@@ -9,6 +9,7 @@ from functools import partial
 
 from tasks.alembic_import.places import AlembicProject
 from tasks.alembic_import.process import AlembicError
+from tasks.alembic_import.recording import propose_recording
 from tasks.alembic_import.replicas import AlembicReplica, Columns, ScratchState, find_different, list_differences, read_state
 from tasks.alembic_import.texts import RenderedRevision
 from tasks.rehearsal.model import Direction, RehearsedMigration
@@ -76,6 +77,28 @@ def prove(
 def _count_undone(steps: Sequence[RevisionStep], end: int) -> int:
     """Return how many revisions are up to the last before `end` whose downgrade can be tried; 0 if there is none."""
     return max((number for number in range(1, end + 1) if steps[number - 1].rendered.down), default=0)
+
+
+def find_unrepeatable(server: ScratchServer, steps: Sequence[RevisionStep], *, timeout_s: float) -> frozenset[str]:
+    """Return the recorded revisions whose file fails after it was undone: its queries have other answers then."""
+    return frozenset(
+        step.id
+        for number, step in enumerate(steps)
+        if step.rendered.asks and not step.rendered.irreversible and not _is_repeatable(server, steps[: number + 1], timeout_s)
+    )
+
+
+def _is_repeatable(server: ScratchServer, steps: Sequence[RevisionStep], timeout_s: float) -> bool:
+    with server.make() as database, Rehearsal(database, timeout_s=timeout_s) as rehearsal:
+        for step in steps:
+            if step.migration is not None:
+                rehearsal.run(step.migration, "up")
+        last = steps[-1]
+        if last.migration is None:
+            return True
+        if last.rendered.down:
+            rehearsal.run(last.migration, "down")
+        return rehearsal.run(last.migration, "up").error is None
 
 
 class _Pair:
@@ -188,9 +211,11 @@ class _Pair:
 def _refuse(step: RevisionStep, differences: Sequence[str], what: str) -> RefusedError:
     more = [f"… and {len(differences) - _MOST_LINES} more"] if len(differences) > _MOST_LINES else []
     lines = "\n".join(f"  {line}" for line in (*differences[:_MOST_LINES], *more))
+    recorded = step.rendered.recorded and what == "upgrade"
+    how = "as it was recorded" if recorded else "rendered offline"
     return RefusedError(
-        f"the {what} of {step.rendered.revision.shown}, rendered offline, has another result than in Alembic:\n{lines}",
+        f"the {what} of {step.rendered.revision.shown}, {how}, has another result than in Alembic:\n{lines}",
         hint="Does it ask the database, or whether it runs offline? Change the revision so that alembic upgrade --sql renders\n"
-        f"all that it does; {_UNCHANGED}",
+        f"all that it does; {_UNCHANGED if step.rendered.recorded or what != 'upgrade' else propose_recording([step.id])}",
         state=_STATE,
     )

@@ -41,50 +41,61 @@ class ScratchState:
 class AlembicReplica:
     """A scratch database on which Alembic itself runs the revisions."""
 
-    def __init__(self, server: ScratchServer, project: AlembicProject, schema: str, timeout_s: float, stack: ExitStack) -> None:
+    def __init__(
+        self,
+        server: ScratchServer,
+        project: AlembicProject,
+        schema: str,
+        timeout_s: float,
+        stack: ExitStack,
+        *,
+        records: bool = False,
+    ) -> None:
         self._server = server
         self.database = stack.enter_context(server.make())
         self._reader = stack.enter_context(connect(self.database.url, name="migrate-alembic"))
-        self._process = stack.enter_context(AlembicProcess(project, conninfo=self.database.url, timeout_s=timeout_s))
+        process = AlembicProcess(project, conninfo=self.database.url, records=records, timeout_s=timeout_s)
+        self._process = stack.enter_context(process)
         self._schema = schema
         self._made_schema = ""
         self._opened = False
         self._offline_part = False
         self.applied: list[str] = []
 
-    def run(self, revision: str, *, upgrade: bool = True) -> None:
-        """Run a revision; raises AlembicError."""
+    def run(self, revision: str, *, upgrade: bool = True) -> dict[str, Any]:
+        """Run a revision, and return what it executed; raises AlembicError."""
         if not self._opened:
             self._process.open()
             self._opened = True
         request = {"run": revision, "upgrade": upgrade}
         try:
-            self._ask(request)
+            answer = self._ask(request)
         except AlembicError as error:
             if self.applied or not _is_environment(error.fault):
                 raise
             # The part for online mode needs what this installation lacks, for example greenlet.
             self._offline_part = True
             try:
-                self._ask(request)
+                answer = self._ask(request)
             except AlembicError:
                 raise error from None
         if upgrade:
             self.applied.append(revision)
         else:
             self.applied.remove(revision)
+        return answer
 
-    def _ask(self, request: Mapping[str, Any]) -> None:
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request; create the schema of the version table if it is missing: where Alembic was used, it exists."""
         request = {**request, "offline_part": self._offline_part}
         try:
-            self._process.ask(request)
+            return self._process.ask(request)
         except AlembicError as error:
             if self.applied or not self._schema or f'schema "{self._schema}" does not exist' not in error.fault.text:
                 raise
             self._reader.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self._schema)))
             self._made_schema = quote_identifier(self._schema)
-            self._process.ask(request)
+            return self._process.ask(request)
 
     def advance(self, revisions: Sequence[str]) -> None:
         """Run the revisions that were not run yet."""

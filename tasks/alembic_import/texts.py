@@ -9,9 +9,13 @@ from dataclasses import dataclass
 
 from tasks.alembic_import.graph import AlembicRevision
 from tasks.postgres.tokens import BLANKS, COMMENTS, SPACE, tokenize
+from tasks.runner.command_lines import compose_command
 from tasks.runner.parsing import read_script
 
-_BEGIN, _COMMIT = "BEGIN", "COMMIT"
+BEGIN, COMMIT = "BEGIN", "COMMIT"
+MARK_COMMAND = "inv db.mark $version$"
+"""The command in a recorded statement that gets the version of its file."""
+_RECORDED = "-- Recorded: as Alembic runs it on scratch, since it cannot be rendered offline.\n"
 _AT_END_OF_LINE = re.compile(r"[ \t]+(?=\n)")
 
 
@@ -24,6 +28,10 @@ class RenderedRevision:
     down: tuple[str, ...] = ()
     irreversible: str = ""
     warnings: tuple[str, ...] = ()
+    recorded: bool = False
+    """Whether the upgrade is what Alembic runs on scratch, since it cannot be rendered offline."""
+    asks: bool = False
+    """Whether a recorded upgrade fails where its queries have other answers than on scratch."""
 
     @property
     def is_empty(self) -> bool:
@@ -62,14 +70,16 @@ def _has_tab(text: str) -> bool:
 
 def has_statements(texts: Sequence[str]) -> bool:
     """Return True if one of the statements is not the begin or the end of a transaction."""
-    return any(text not in (_BEGIN, _COMMIT) for text in texts)
+    return any(text not in (BEGIN, COMMIT) for text in texts)
 
 
 def compose_up(rendered: RenderedRevision, version: str) -> str:
     """Return the text of the up file."""
     revision = rendered.revision
     description = " ".join(revision.doc.split()) or version.partition("_")[2].replace("_", " ")
-    return f"{_compose_header(version, description, revision)}\n{_compose_body(rendered.up)}"
+    head = _compose_header(version, description, revision) + (_RECORDED if rendered.recorded else "")
+    texts = [text.replace(MARK_COMMAND, compose_command("db.mark", version)) for text in rendered.up]
+    return f"{head}\n{_compose_body(texts)}"
 
 
 def compose_down(rendered: RenderedRevision, version: str) -> str:
@@ -95,15 +105,15 @@ def _compose_body(texts: Sequence[str]) -> str:
 
     Alembic begins one before the revision and ends it after it; inside an autocommit block there is none.
     """
-    if not {_BEGIN, _COMMIT} & set(texts):
-        return "".join(f"{_end(text)}\n\n" for text in texts).rstrip() + "\n"
+    if not {BEGIN, COMMIT} & set(texts):
+        return "".join(f"{end_statement(text)}\n\n" for text in texts).rstrip() + "\n"
     blocks = _divide(texts)
     alone = [text for transactional, block in blocks if not transactional for text in block]
     # A statement that cannot run in a transaction needs no directive: it is a segment of its own anyway.
     directive = "" if all(_runs_alone(text) for text in alone) else "-- migrate: no-transaction\n\n"
     lines = []
     for transactional, block in blocks:
-        whole = "\n\n".join(map(_end, block))
+        whole = "\n\n".join(map(end_statement, block))
         lines.append(f"BEGIN;\n\n{whole}\n\nCOMMIT;\n" if transactional else f"{whole}\n")
     return directive + "\n".join(lines)
 
@@ -112,22 +122,22 @@ def _divide(texts: Sequence[str]) -> list[tuple[bool, list[str]]]:
     """Return the statements in blocks: those of a transaction, and those of an autocommit block."""
     blocks: list[tuple[bool, list[str]]] = [(True, [])]
     for text in texts:
-        if text in (_BEGIN, _COMMIT):
-            blocks.append((text == _BEGIN, []))
+        if text in (BEGIN, COMMIT):
+            blocks.append((text == BEGIN, []))
         else:
             blocks[-1][1].append(text)
     return [block for block in blocks if block[1]]
 
 
 def _runs_alone(text: str) -> bool:
-    return not any(statement.transactional for statement in read_script(_end(text), file="", version="").statements)
+    return not any(statement.transactional for statement in read_script(end_statement(text), file="", version="").statements)
 
 
 def _has_statement(text: str) -> bool:
     return any(token.kind not in COMMENTS for token in tokenize(text, skip=SPACE))
 
 
-def _end(text: str) -> str:
+def end_statement(text: str) -> str:
     """Return a statement with its semicolon, which a comment at its end would contain otherwise."""
     if text.endswith(";"):
         last = list(tokenize(text, skip=SPACE))[-1]

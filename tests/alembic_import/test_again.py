@@ -17,9 +17,10 @@ TABLE = 'op.create_table("t", sa.Column("id", sa.Integer, primary_key=True), sa.
 ROWS = "op.execute(\"INSERT INTO t (name) VALUES ('x')\")"
 
 
-def run(alembic: AlembicFolder, scratch: ScratchServer) -> tuple[str, ...]:
+def run(alembic: AlembicFolder, scratch: ScratchServer, *records: str) -> tuple[str, ...]:
     """Import, and return the names of the files that were written."""
-    planned = plan_import(find_project("", alembic.root), alembic.root / "migrations", scratch, timeout_s=60)
+    project = find_project("", alembic.root)
+    planned = plan_import(project, alembic.root / "migrations", scratch, records=records, timeout_s=60)
     *_, finished = write_import(planned, apply=True)
     return tuple(Path(name).name for name in finished.files)  # type: ignore[attr-defined]
 

@@ -1,6 +1,7 @@
 """What the revisions become, and which are refused, by name."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +74,7 @@ def test_revisions_are_rendered_exactly(alembic: AlembicFolder, scratch: Scratch
 
 REFUSED = {
     "asks for rows": ("op.get_bind().execute(sa.text('SELECT 1')).fetchall()", "a2_x.py:19: AttributeError: 'NoneType'"),
+    "has a parameter without a value": ("op.execute(\"SELECT 'a :b'\")", "A value is required for bind parameter 'b'"),
     "inspects": ("sa.inspect(op.get_bind()).get_table_names()", "a2_x.py:19: sqlalchemy.exc.NoInspectionAvailable"),
     "differs offline": ("op.get_context().as_sql or op.execute('CREATE TABLE u ()')", "- table public.u"),
     "inserts only online": (
@@ -248,3 +250,12 @@ def test_the_project_is_found_by_its_configuration_or_by_its_folders(alembic: Al
     assert len(plan(alembic, scratch).files) == 4
     assert len(plan(alembic, scratch, "alembic/versions").files) == 4
     assert len(plan(alembic, scratch, "more/other").files) == 4
+
+
+def test_both_files_of_configuration_are_read_if_both_are_there(tmp_path: Path) -> None:
+    # Alembic's template pyproject writes both.
+    ini, toml = tmp_path / "alembic.ini", tmp_path / "pyproject.toml"
+    ini.write_text("[alembic]\nsqlalchemy.url = driver://user:pass@localhost/dbname\n")
+    toml.write_text('[tool.alembic]\nscript_location = "%(here)s/alembic"\n')
+    project = find_project("", tmp_path)
+    assert (project.ini, project.toml) == (ini, toml)

@@ -23,14 +23,16 @@ from tasks.runner.operations.requests import parse_count
         **SCRATCH_HELP,
         "versions": "Alembic's folder of revisions; default: that of alembic.ini, or the only one with an env.py beside it",
         "dry_run": "show what the revisions become, prove it on scratch, and write nothing",
-        "x": "what env.py or a revision reads by context.get_x_argument(), as for alembic -x; may be repeated",
+        "x": "what env.py or a revision reads by context.get_x_argument(), as alembic -x has it (repeatable)",
+        "record": "write this revision as Alembic runs it on scratch, if it cannot be rendered offline; all: each (repeatable)",
         "verbose": "list the revisions that are imported already, too",
     },
-    iterable=["without_extension", "x"],
+    iterable=["without_extension", "record", "x"],
 )
 def import_alembic(
     _context: Context,
     without_extension: Sequence[str],
+    record: Sequence[str],
     x: Sequence[str],
     versions: str = "",
     dry_run: bool = False,
@@ -54,5 +56,5 @@ def import_alembic(
         project = replace(find_project(versions, Path.cwd()), arguments=tuple(x))
         without = read_extensions(without_extension)
         with open_scratch(settings, target=settings.database_url, without=without, as_superuser=as_superuser) as server:
-            planned = plan_import(project, settings.migrations_dir, server, timeout_s=timeout_s)
+            planned = plan_import(project, settings.migrations_dir, server, records=tuple(record), timeout_s=timeout_s)
             report(chain(write_import(planned, apply=not dry_run), note_stand_ins(server)), json=json, verbose=verbose)

@@ -27,7 +27,7 @@ _VALUES = {
     "output": "FILE", "sql": "FILE", "plan": "ID", "folder": "PATH", "as_migration": "NAME", "without_extension": "NAME",
     "rename": "OLD=NEW", "drop": "NAME", "kill": "PID", "from_models": "MODULE:NAME",
     "from_schema": "FILE", "from_env": "NAME", "exclude": "TABLE", "base": "REVISION", "queries": "FILE", "models": "MODULE:NAME",
-    "versions": "PATH",
+    "versions": "PATH", "record": "REVISION", "x": "KEY=VALUE",
 }  # fmt: skip
 """What the help and the errors write for the value of a flag."""
 _ANY = "VALUE"

@@ -43,6 +43,8 @@ class ImportedRevision:
     """The SHA-256 of the revision's file."""
     sql: str = ""
     """The SHA-256 of its statements."""
+    recorded: bool = False
+    """Whether its migration is what Alembic ran on scratch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ def _read_revision(name: str, value: object, problems: list[str]) -> ImportedRev
     fault = describe_fault(version) if version else None
     if fault is not None:
         problems.append(f"{name}: {version!r} is not the name of a migration: {fault}")
-    return ImportedRevision(version, tuple(after), str(given.get("source", "")), str(given.get("sql", "")))
+    texts = str(given.get("source", "")), str(given.get("sql", ""))
+    return ImportedRevision(version, tuple(after), *texts, given.get("recorded") is True)
 
 
 def _find_shared(revisions: Mapping[str, ImportedRevision]) -> Iterator[str]:
@@ -112,6 +115,7 @@ def write_mapping(mapping: AlembicMapping) -> str:
         after = ", ".join(map(_quote, each.after))
         lines += [f"\n[revisions.{_quote(name)}]\nversion = {_quote(each.version)}\nafter = [{after}]\n"]
         lines += [f"source = {_quote(each.source)}\nsql = {_quote(each.sql)}\n"]
+        lines += ["recorded = true\n"] if each.recorded else []
     return "".join(lines)
 
 

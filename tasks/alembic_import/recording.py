@@ -1,0 +1,178 @@
+"""Revisions as they run: what Alembic executes on a scratch database, for those that cannot be rendered offline."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.alembic_import.graph import AlembicRevision
+from tasks.alembic_import.places import AlembicProject
+from tasks.alembic_import.process import AlembicError
+from tasks.alembic_import.replicas import AlembicReplica
+from tasks.alembic_import.texts import BEGIN, COMMIT, MARK_COMMAND, clean_statements, end_statement
+from tasks.postgres.quoting import show_literal
+from tasks.rehearsal.scratch.server import ScratchServer
+from tasks.runner.command_lines import quote_words
+from tasks.runner.errors import FilesError, RefusedError
+from tasks.runner.ledger.foreign import VersionTable
+from tasks.runner.parsing import read_script
+
+_STATE = "Nothing was written."
+_RETURNING = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
+"""The statements whose rows a WITH query can have: https://www.postgresql.org/docs/current/queries-with.html."""
+_SAVEPOINT = re.compile(r"(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) (\w+)")
+_RECORDED = "recorded: the file is what Alembic runs on scratch after the revisions before it"
+_ASKS = "{recorded}, and fails where its queries have other answers than there"
+_INSPECTS = "{recorded}; it inspects the schema, which is the one that those make"
+_CHECK = """\
+DO {tag}
+#variable_conflict use_column
+DECLARE
+    migrate_digest text;
+BEGIN
+    WITH migrate_answer AS (
+{query}
+    )
+    SELECT md5(coalesce(string_agg(migrate_answer::text, E'\\n' ORDER BY migrate_answer::text COLLATE "C"), ''))
+    INTO migrate_digest FROM migrate_answer;
+    IF migrate_digest <> '{answer}' THEN
+        RAISE EXCEPTION USING
+            MESSAGE = {message},
+            HINT = {hint};
+    END IF;
+END
+{tag}"""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedUpgrade:
+    """The statements of an upgrade, with a check in the place of each query whose answer the revision reads."""
+
+    texts: tuple[str, ...]
+    warning: str
+    asks: bool
+    """Whether there is such a check."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedProject:
+    """The recorded revisions by id, and the version table."""
+
+    upgrades: Mapping[str, RecordedUpgrade] = field(default_factory=dict)
+    table: VersionTable = field(default_factory=VersionTable)
+
+
+def record(
+    server: ScratchServer,
+    project: AlembicProject,
+    order: Sequence[AlembicRevision],
+    wanted: frozenset[str],
+    *,
+    schema: str,
+    timeout_s: float,
+) -> RecordedProject:
+    """Run Alembic on a scratch database, and return what the `wanted` revisions execute.
+
+    Raises RefusedError if one fails there, and FilesError for those that do what a file cannot.
+    """
+    if not wanted:
+        return RecordedProject()
+    answers: dict[str, dict[str, Any]] = {}
+    last = max((number for number, each in enumerate(order, 1) if each.id in wanted), default=0)
+    with ExitStack() as stack:
+        replica = AlembicReplica(server, project, schema, timeout_s, stack, records=True)
+        for each in order[:last]:
+            try:
+                answers[each.id] = replica.run(each.id)
+            except AlembicError as error:
+                raise RefusedError(
+                    f"Alembic itself fails at {each.shown}, so that no revision can be recorded: {error}",
+                    hint="This is the last line of the traceback. alembic upgrade head fails likewise on an empty database.",
+                    state=_STATE,
+                ) from error
+    chosen = [each for each in order[:last] if each.id in wanted]
+    faults = tuple(f"{each.shown}: {fault}" for each in chosen for fault in _find_faults(answers[each.id]))
+    if faults:
+        raise FilesError(
+            "these revisions do what no file can do as they do it:",
+            faults,
+            hint="Change them so that alembic upgrade --sql renders what they do; databases that have them are not affected.",
+        )
+    upgrades = {each.id: _read_upgrade(each, answers[each.id]) for each in chosen}
+    end = answers[order[last - 1].id]
+    return RecordedProject(upgrades, VersionTable(end["table"], end["schema"]))
+
+
+def propose_recording(names: Sequence[str]) -> str:
+    """Return the end of a hint: with which flags revisions are recorded."""
+    return (
+        "databases that have them are not affected.\n"
+        f"Or add {quote_words(*(f'--record={name}' for name in names))}\n"
+        "Such a revision becomes what Alembic runs on scratch, and fails where its queries have other answers than there."
+    )
+
+
+def _find_faults(answer: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a revision does that a file cannot."""
+    yield from answer["faults"]
+    for each in answer["parts"].get("revision", ()):
+        if each["answer"] is None:
+            continue
+        kinds = [statement.kind for statement in read_script(end_statement(each["text"]), file="", version="").statements]
+        if len(kinds) != 1 or kinds[0] not in _RETURNING:
+            shown = " ".join(each["text"].split())[:80]
+            yield f"reads the answer to a statement that is no single query: {shown}"
+
+
+def _read_upgrade(revision: AlembicRevision, answer: Mapping[str, Any]) -> RecordedUpgrade:
+    parts = answer["parts"]
+    own = list(_drop_savepoints(parts.get("revision", ())))
+    warning = _RECORDED
+    asks = any(each["answer"] is not None for each in own)
+    if asks:
+        warning = _ASKS.format(recorded=_RECORDED)
+    elif answer["inspected"]:
+        warning = _INSPECTS.format(recorded=_RECORDED)
+    statements = [*parts.get("first", ()), *own, *parts.get("last", ())] if own else []
+    return RecordedUpgrade(tuple(_write(revision, statements)), warning, asks)
+
+
+def _drop_savepoints(statements: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield statements without savepoints, and without those that were rolled back to one."""
+    kept: list[Mapping[str, Any]] = []
+    begun: dict[str, int] = {}
+    for each in statements:
+        match = _SAVEPOINT.fullmatch(each["text"])
+        if match is None:
+            kept.append(each)
+        elif match[1] == "SAVEPOINT":
+            begun[match[2]] = len(kept)
+        elif match[1] == "ROLLBACK TO SAVEPOINT":
+            del kept[begun.get(match[2], len(kept)) :]
+    yield from kept
+
+
+def _write(revision: AlembicRevision, statements: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the statements, with COMMIT and BEGIN around those that run outside of a transaction."""
+    alone = False
+    for each in statements:
+        if each["alone"] != alone:
+            alone = each["alone"]
+            yield COMMIT if alone else BEGIN
+        for text in clean_statements([(each["text"], each["text"])])[0]:
+            yield text if each["answer"] is None else _write_check(revision, text, each["answer"])
+
+
+def _write_check(revision: AlembicRevision, query: str, answer: str) -> str:
+    """Return a statement that runs a query, and fails if its rows are others than those that the revision got."""
+    tag = next(tag for number in range(len(query)) if (tag := f"$check{number or ''}$") not in query)
+    return _CHECK.format(
+        tag=tag,
+        query=query,
+        answer=answer,
+        message=show_literal(f"revision {revision.id} of Alembic asks for rows, and here are others than where it was recorded"),
+        hint=show_literal(f"Let Alembic run it on this database (alembic upgrade {revision.id}), then record it: {MARK_COMMAND}"),
+    )
