@@ -48,6 +48,6 @@ def read_state(rehearsal: Rehearsal) -> KeptSchema:
     left_out = tuple(entry for entry in rehearsal.left_out if entry.text)
     lacking = [NotChecked(entry.shown, entry.lack) for entry in left_out if entry.lack]
     refuse_lacks(lacking, server.version, embedded=server.embedded, what="not compared")
-    refuse_denied(left_out, state=UNWRITTEN)
+    refuse_denied(left_out, state="Nothing was changed.")
     stand_ins = rehearsal.look(lambda connection: " ".join(server.find_stand_ins(connection)))
     return KeptSchema(rehearsal.read_catalog(), left_out, tuple(stand_ins.split()))

@@ -23,7 +23,8 @@ from tasks.rehearsal.replay.rehearsal import Rehearsal
 from tasks.rehearsal.replay.replay import run_forward, state_after
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.command_lines import compose_command
-from tasks.runner.errors import Place, RunnerError
+from tasks.runner.errors import Place, RefusedError, RunnerError
+from tasks.runner.planning.hints import FIX_FILE
 
 _BATCH = 200
 """The statements of one transaction: each locks what it makes or drops, and the table of locks has a limit.
@@ -182,9 +183,11 @@ def _explain(error: RunnerError, models: Models) -> RunnerError:
         return error
     statement = _find_statement(error, models)
     target = f"{statement.target}: " if statement and statement.target else ""
-    return type(error)(
+    kind = RefusedError if isinstance(error, RefusedError) else RunnerError
+    hint = "" if error.hint == FIX_FILE else error.hint
+    return kind(
         f"the models cannot be created: {target}{error.message}",
-        hint="\n".join(filter(None, (error.hint, _find_hint(error, models)))),
+        hint="\n".join(filter(None, (hint, _find_hint(error, models)))) or "Correct the models, then run the command again.",
         state="Nothing was changed.",
         place=Place(", ".join(models.references), source=place.source),
         sqlstate=error.sqlstate,

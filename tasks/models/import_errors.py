@@ -13,7 +13,13 @@ from tasks.runner.files.checkout import show_path
 _STATE = "Nothing was changed."
 _MOST_LINES = 12
 _INSTALL = "Install it beside this tool: pip install 'sqlalchemy>=2'"
-_SAME_PYTHON = "The models are imported with the Python of this tool, so what they import must be installed there"
+_SAME_PYTHON = (
+    "The models are imported with the Python of this tool, so what they import must be installed there\n"
+    "(for example pip install -r requirements.txt), or be in a folder of PYTHONPATH."
+)
+_NO_CONNECTION = "A module that is imported must not connect: the models need no database. Connect in a function."
+_ANY_VALUE = "The models need no database, so any value will do"
+_UNUSED = "postgresql://localhost/unused"
 _WHERE = "Modules are imported from the current directory and PYTHONPATH."
 
 
@@ -116,16 +122,22 @@ def _wrong_type(found: Mapping[str, Any], _output: str) -> RunnerError:
 
 
 def _import_failed(found: Mapping[str, Any], output: str) -> RunnerError:
-    hint = f"Correct the module. {_WHERE}"
-    if found.get("missing"):
-        hint = f"{_SAME_PYTHON}: pip install -r the requirements of the application, or PYTHONPATH=FOLDER. {_WHERE}"
-    if found.get("variable"):
-        name = found["variable"]
-        hint = f"The module reads {name} from the environment. The models need no database: any value will do, for example\n"
-        hint += f"  {name}=postgresql://localhost/unused inv db.check-models"
+    causes = {"package": _SAME_PYTHON, "database": _NO_CONNECTION, "variables": _name_variables(found.get("variables", ()))}
     return ModelsError(
-        f"{found['reference']} cannot be imported: {found['last']}{_show(output)}", hint=hint, state=_STATE, place=_place(found)
+        f"{found['reference']} cannot be imported: {found['last']}{_show(output)}",
+        hint=causes.get(found.get("cause", ""), f"Correct the module.\n{_WHERE}"),
+        state=_STATE,
+        place=_place(found),
     )
+
+
+def _name_variables(names: Sequence[str]) -> str:
+    """Return the hint for settings of the application that have no value."""
+    if not names:
+        return f"The module reads the URL of a database from its settings. {_ANY_VALUE}:\n  DATABASE_URL={_UNUSED}"
+    if len(names) == 1 and names[0].isupper() and names[0].endswith(("URL", "URI", "DSN")):
+        return f"The module reads {names[0]} from the environment. {_ANY_VALUE}:\n  {names[0]}={_UNUSED} inv db.check-models"
+    return f"The module reads settings that are not there: {', '.join(names)}. {_ANY_VALUE}."
 
 
 def _exited(found: Mapping[str, Any], output: str) -> RunnerError:
@@ -180,6 +192,8 @@ def _bad_types(found: Mapping[str, Any], _output: str) -> RunnerError:
         "Use types of sqlalchemy or of sqlalchemy.dialects.postgresql. Where the models serve other databases too:\n"
         '  Integer().with_variant(mysql.TINYINT(), "mysql")'
     )
+    if all("requires a name" in reason for _, _, reason in found["columns"]):
+        hint = 'PostgreSQL creates a type for an enum: set its name, Enum(…, name="status"), or native_enum=False.'
     if any(kind.endswith(".NullType") for _, kind, _ in found["columns"]):
         hint = (
             'State the type of the column; only a foreign key to a table of the models implies one: Column("author", Integer, …)'
@@ -196,7 +210,11 @@ def _no_column(found: Mapping[str, Any], _output: str) -> RunnerError:
 
 
 def _all_excluded(_found: Mapping[str, Any], _output: str) -> RunnerError:
-    return UsageError("--exclude leaves out all tables of the models", hint="Name fewer tables.", state=_STATE)
+    return UsageError(
+        "no table of the models is left: those of --exclude and the tables of the ledger are not compared",
+        hint="Name fewer tables with --exclude, or other models.",
+        state=_STATE,
+    )
 
 
 _FAULTS: Mapping[str, Callable[[Mapping[str, Any], str], RunnerError]] = {

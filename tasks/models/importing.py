@@ -172,17 +172,29 @@ def _send(process: subprocess.Popen[bytes], value: object) -> None:
 
 @contextmanager
 def _start(answer: Path, output: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the program in its own process group, so that Ctrl-C reaches only this process; the group is ended in any case."""
-    process = subprocess.Popen(
-        [sys.executable, str(_WORKER), str(answer)],
-        stdin=subprocess.PIPE,
-        stdout=output,
-        stderr=output,
-        start_new_session=True,
-    )
+    """Start the program in its own process group, so that Ctrl-C reaches only this process; the group is ended in any case.
+
+    The program ends itself if this process does not live to do so: then the pipe, to which nothing is written, is at its end.
+    """
+    reader, writer = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, str(_WORKER), str(answer), str(reader)],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=(reader,),
+        )
+    except OSError:
+        os.close(writer)
+        raise
+    finally:
+        os.close(reader)
     try:
         yield process
     finally:
+        os.close(writer)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

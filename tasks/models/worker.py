@@ -2,8 +2,9 @@
 
 It imports the modules of an application, whose packages may have any name, so it imports nothing of this project by a name of a
 package: only the standard library, SQLAlchemy (1.4 or later), and the file beside it by its path. The question is a line of JSON
-on standard input, and the version of the server a second one, which comes when the modules may be imported already. The answer
-is JSON in the file that the only argument names, because modules may print anything.
+on standard input, and the version of the server a second one, which comes when the modules may be imported already. The answer is
+JSON in the file that the first argument names, because modules may print anything. The second argument is the descriptor of a
+pipe that shows whether the caller is still there.
 """
 
 from __future__ import annotations
@@ -17,14 +18,19 @@ if __name__ == "__main__":
 import importlib
 import importlib.util
 import inspect
-import json
 import os
+import signal
+import threading
+from contextlib import suppress
 from difflib import get_close_matches
+from json import dumps, loads  # The modules may replace the functions of a library, and change sys.path and sys.argv.
 from pathlib import Path
 from typing import IO, Any
 
 _MOST_NAMED = 5
 _OLDEST = (1, 4)
+_NOT_CONNECTED = frozenset({"OperationalError", "InterfaceError", "gaierror"})
+"""The classes of errors of drivers and of the name service."""
 
 
 def _load_beside(file: str) -> Any:
@@ -42,17 +48,36 @@ WorkerError = writing.WorkerError
 
 
 def main() -> None:
-    """Answer the question on standard input, which is empty for the modules."""
+    """Answer the question on standard input, which is empty for the modules, and end the process.
+
+    Modules may have started threads, forked processes that run on here, and functions that run at the exit: none is waited for.
+    """
     lines = os.fdopen(os.dup(0), encoding="utf-8")
     with Path(os.devnull).open("rb") as empty:
         os.dup2(empty.fileno(), 0)
-    question, path = json.loads(lines.readline()), Path(sys.argv[1])  # The modules may change sys.argv.
+    question, path, process = loads(lines.readline()), Path(sys.argv[1]), os.getpid()
+    threading.Thread(target=_end_with_caller, args=(int(sys.argv[2]),), daemon=True).start()
     sys.path[:1] = [str(Path.cwd()), *question["paths"]]
+    # A module that reads the arguments of a program finds none.
+    del sys.argv[1:]
     try:
         answer = _answer(question, lines)
     except WorkerError as error:
         answer = error.answer
-    path.write_text(json.dumps(answer), encoding="utf-8")
+    except Exception as error:
+        answer = writing.describe("not_written", error).answer
+    if os.getpid() == process:
+        path.write_text(dumps(answer), encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(0)
+
+
+def _end_with_caller(pipe: int) -> None:
+    """End all processes of this one's group once the other end of a pipe is closed, because the caller has ended."""
+    os.read(pipe, 1)
+    os.killpg(0, signal.SIGKILL)
 
 
 def _answer(question: dict[str, Any], lines: IO[str]) -> dict[str, Any]:
@@ -63,12 +88,15 @@ def _answer(question: dict[str, Any], lines: IO[str]) -> dict[str, Any]:
     version = sqlalchemy.__version__
     if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
         raise WorkerError("old_sqlalchemy", version=version)
+    import sqlalchemy.dialects.postgresql
+    import sqlalchemy.engine.mock
+
     found: dict[int, Any] = {}
     for reference in question["references"]:
         for metadata in _load(reference):
             found[id(metadata)] = metadata
     exclude: set[tuple[str, str]] = {(each[0], each[1]) for each in question["exclude"]}
-    return {"version": version, **writing.write(list(found.values()), exclude, json.loads(lines.readline()))}
+    return {"version": version, **writing.write(list(found.values()), exclude, loads(lines.readline()))}
 
 
 def _load(reference: str) -> list[Any]:
@@ -100,15 +128,28 @@ def _import(reference: str, name: str) -> Any:
             parent = sys.modules.get(error.name.rpartition(".")[0])
             close = _list_close(error.name, parent)
             raise WorkerError("no_module", reference=reference, name=error.name, close=close, folder=str(Path.cwd())) from error
-        raise writing.describe("import_failed", error, reference=reference, missing=error.name or "") from error
+        raise writing.describe("import_failed", error, reference=reference, cause="package") from error
     except SystemExit as error:
         raise writing.describe("exited", error, reference=reference, code=str(error.code)) from error
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
-        missing = error.args[0] if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str) else ""
-        variable = missing if missing.isupper() else ""
-        raise writing.describe("import_failed", error, reference=reference, variable=variable) from error
+        raise writing.describe("import_failed", error, reference=reference, **_find_cause(error)) from error
+
+
+def _find_cause(error: BaseException) -> dict[str, Any]:
+    """Return what an import needs that is not there, where the error shows it: a package, variables, or a database."""
+    from sqlalchemy.exc import ArgumentError
+
+    if isinstance(error, ImportError) and "install" in str(error):
+        return {"cause": "package"}
+    if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str) and error.args[0].isupper():
+        return {"cause": "variables", "variables": [error.args[0]]}
+    if type(error).__module__.startswith("pydantic") and callable(errors := getattr(error, "errors", None)):
+        return {"cause": "variables", "variables": [".".join(map(str, each["loc"])) for each in errors()]}
+    if isinstance(error, ArgumentError) and "URL" in str(error):
+        return {"cause": "variables", "variables": []}
+    if isinstance(error, ConnectionError | TimeoutError) or type(error).__name__ in _NOT_CONNECTED:
+        return {"cause": "database"}
+    return {}
 
 
 def _list_close(name: str, parent: Any) -> list[str]:
@@ -136,7 +177,8 @@ def _find_metadata(found: Any, reference: str, *, called: bool = False) -> list[
         except (Exception, SystemExit) as error:
             raise writing.describe("call_failed", error, reference=reference) from error
         return _find_metadata(result, reference, called=True)
-    kind = f"{type(found).__module__}.{type(found).__qualname__}"
+    kind = f"{type(found).__module__}.{type(found).__qualname__}".removeprefix("builtins.")
+    kind = "None" if found is None else kind
     if inspect.iscoroutinefunction(found) or inspect.iscoroutine(found):
         kind = "a coroutine"
         if inspect.iscoroutine(found):

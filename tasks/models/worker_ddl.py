@@ -6,15 +6,20 @@ It is loaded by its path, and imports nothing of this project.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import sys
 import sysconfig
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import zip_longest
+from os.path import realpath
+from pathlib import Path
 from typing import Any
 
 _FIRST_VIRTUAL = (18,)
+_MOST_TEXT = 1000
 
 
 class WorkerError(Exception):
@@ -35,6 +40,7 @@ def write(metadatas: list[Any], exclude: set[tuple[str, str]], server_version: i
     _check_enums(tables, dialect)
     recorder = _make_recorder(dialect)
     _create(recorder, metadatas, tables, exclude)
+    _run(_check_encoding, recorder.statements)
     return {
         "statements": _sort_indexes(recorder.statements),
         "tables": [_describe_table(table, dialect) for table in tables],
@@ -46,20 +52,20 @@ def write(metadatas: list[Any], exclude: set[tuple[str, str]], server_version: i
 def describe(kind: str, error: BaseException, **details: Any) -> WorkerError:
     """Return an error of the application's code, with its place there and the last line of the traceback."""
     last = traceback.format_exception_only(error)[-1].strip()
+    last = last if len(last) <= _MOST_TEXT else f"{last[:_MOST_TEXT]}…"
     file, line, source = _find_place(error)
     return WorkerError(kind, last=last, file=file, line=line, source=source, **details)
 
 
 def _find_place(error: BaseException) -> tuple[str, int, str]:
+    import sqlalchemy
+
     if isinstance(error, SyntaxError) and error.filename:
         return error.filename, error.lineno or 0, (error.text or "").strip()
-    libraries = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(__file__[: -len("_ddl.py")]) and not frame.filename.startswith("<")
-    ]
-    own = [frame for frame in frames if not frame.filename.startswith(libraries)]
+    libraries = tuple({realpath(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+    inner = (__file__[: -len("_ddl.py")], "<", *(str(Path(str(module.__file__)).parent) for module in (importlib, sqlalchemy)))
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(inner)]
+    own = [frame for frame in frames if not realpath(frame.filename).startswith(libraries)]
     chosen = (own or frames)[-1:]
     return (chosen[0].filename, chosen[0].lineno or 0, chosen[0].line or "") if chosen else ("", 0, "")
 
@@ -74,7 +80,7 @@ def _choose_tables(metadatas: list[Any], exclude: set[tuple[str, str]]) -> list[
                 continue
             other = chosen.setdefault(name, table)
             if other is not table and _compose(other) != _compose(table):
-                raise WorkerError("two_tables", table=_show(table), places=[_locate(other), _locate(table)])
+                raise WorkerError("two_tables", table=_show(table), places=_describe_two(other, table))
     if not chosen:
         raise WorkerError("all_excluded")
     return list(chosen.values())
@@ -86,6 +92,16 @@ def _name(table: Any) -> tuple[str, str]:
 
 def _show(table: Any) -> str:
     return ".".join(_name(table))
+
+
+def _describe_two(first: Any, second: Any) -> list[str]:
+    """Return what two tables of one name are, for a message: their classes, their columns, or what differs in their DDL."""
+    places = [_locate(first), _locate(second)]
+    if places[0] != places[1]:
+        return places
+    parts = [[line.strip() for text in _compose(table) for line in text.splitlines()] for table in (first, second)]
+    one, two = next(pair for pair in zip_longest(*parts, fillvalue="") if pair[0] != pair[1])
+    return [f"{places[0]}: {one or two}", f"{places[1]}: {two or 'without that'}"]
 
 
 def _locate(table: Any) -> str:
@@ -108,13 +124,16 @@ def _compose(table: Any) -> list[str]:
     from sqlalchemy.schema import CreateIndex, CreateTable
 
     dialect = _make_dialect(0)
+    name = dialect.identifier_preparer.format_table(table)
     try:
         texts = [str(CreateTable(table, include_foreign_key_constraints=[]).compile(dialect=dialect))]
         texts += sorted(str(CreateIndex(index).compile(dialect=dialect)) for index in table.indexes)
     except Exception as error:
         # What cannot be compiled is reported later, with its column.
         texts = [str(error)]
-    keys = sorted(f"{key.parent.name}: {key._get_colspec()}" for key in table.foreign_keys)
+    # No schema is the schema public.
+    texts = [text.replace(f" {name} (", f" {'.'.join(_name(table))} (", 1) for text in texts]
+    keys = sorted(f"{key.parent.name}: {key._get_colspec().removeprefix('public.')}" for key in table.foreign_keys)
     return [*texts, *keys, str(table.comment), *(str(column.comment) for column in table.columns)]
 
 
@@ -335,6 +354,12 @@ def _add_keys(recorder: Any, keys: list[Any], ready: set[int] | None) -> None:
             recorder.execute(AddConstraint(key))
             keys.remove(key)
     recorder.is_ours = False
+
+
+def _check_encoding(statements: list[dict[str, str]]) -> None:
+    """Raise UnicodeEncodeError for a text that is not Unicode: no server has it."""
+    for statement in statements:
+        statement["text"].encode()
 
 
 def _run(create: Callable[..., None], *arguments: Any, **named: Any) -> None:

@@ -31,22 +31,22 @@ def _format_proposed(event: MigrationProposed, _style: Style) -> list[Line]:
         return [*lines, *format_left_out(event.left_out), *_format_kept(event)]
     number = count(len(event.changes.changes) + len(event.renames) + len(event.details), "difference")
     lines.append(Line(f"{number} (+ wanted, - in the migrations)", "plain"))
-    lines += _list(f"{INDENT}> ", event.renames, "warn")
+    lines += _list(f"{INDENT}> ", map(clean, event.renames), "warn")
     lines += [format_change(text) for text in show_difference(event.changes)]
-    lines += _list(f"{INDENT}~ ", event.details, "plain")
+    lines += _list(f"{INDENT}~ ", map(clean, event.details), "plain")
     lines += format_left_out(event.left_out)
     lines += _format_kept(event)
-    lines += _list("⚠️  loses data: ", event.losses, "warn")
+    lines += _list("⚠️  loses data: ", map(clean, event.losses), "warn")
     lines += _format_risks(event.risks)
     lines += _list("⚠️  fails on such rows: ", event.conditions, "warn")
-    lines += _list("⚠️  cannot be rolled back: ", event.irreversible, "warn")
-    lines += _list("⚠️  without rows on scratch: ", event.unfilled, "warn")
+    lines += _list("⚠️  cannot be rolled back: ", map(clean, event.irreversible), "warn")
+    lines += _list("⚠️  without rows on scratch: ", map(clean, event.unfilled), "warn")
     return [*lines, *_format_proof(event)]
 
 
 def _format_kept(event: MigrationProposed) -> Iterator[Line]:
-    yield from _list(f"{INDENT}Order of columns in ", event.orders, "dim")
-    yield from _list(f"{INDENT}Left as it is, because no statement changes it: ", event.kept, "dim")
+    yield from _list(f"{INDENT}Order of columns in ", map(clean, event.orders), "dim")
+    yield from _list(f"{INDENT}Left as it is, because no statement changes it: ", map(clean, event.kept), "dim")
 
 
 def _format_risks(texts: Iterable[str]) -> Iterator[Line]:

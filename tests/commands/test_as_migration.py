@@ -93,7 +93,7 @@ def test_a_rename_is_asked_about_at_a_terminal(operator: Operator, embedded: Ser
     environment |= {"DATABASE_URL": operator.database.url, "MIGRATIONS_DIR": str(operator.project.migrations)}
     command = [sys.executable, "-m", "invoke", "--search-root", str(REPOSITORY), "db.drift", "--as-migration=keep it"]
     _, output = run_dialogue(command, ["1\n"], cwd=operator.project.root, environment=environment, question="Answer: ")
-    assert "column id of public.b is gone. Was it renamed, or dropped with its rows?\n  1  renamed to nr\n" in output
+    assert "column id of public.b is gone.\nWas it renamed, or dropped with its rows?\n  1  renamed to nr\n" in output
     assert "down reverts it" in output
 
 

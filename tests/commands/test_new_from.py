@@ -88,6 +88,7 @@ def test_each_fact_is_an_event(operator: Operator, embedded: Server) -> None:
         (["--rename=a"], "is not of the form OLD=NEW"),
         (["--exclude=a.b.c"], "a.b.c is not the name of a table"),
         (["--timeout=x"], "--timeout"),
+        (["--from-env="], "exclude each other"),
     ],
 )
 def test_flags_that_do_not_fit_are_wrong_usage(operator: Operator, embedded: Server, flags: list[str], message: str) -> None:
@@ -98,6 +99,11 @@ def test_flags_that_do_not_fit_are_wrong_usage(operator: Operator, embedded: Ser
 @pytest.mark.parametrize("flag", ["--rename=a=b", "--drop=a", "--exclude=a", "--allow-loss", "--json", "--timeout=5"])
 def test_a_flag_without_a_source_is_wrong_usage(operator: Operator, embedded: Server, flag: str) -> None:
     assert f"{flag.split('=')[0]} needs a source of the schema" in new(operator, embedded, flag, check=2)
+
+
+def test_a_source_without_a_value_is_wrong_usage(operator: Operator, embedded: Server) -> None:
+    assert "--from-schema has no value" in new(operator, embedded, "--from-schema=", check=2)
+    assert list_files(operator) == []
 
 
 def test_a_loss_and_a_rename_are_refused_with_the_flags_that_allow_them(operator: Operator, embedded: Server) -> None:
@@ -144,11 +150,25 @@ def test_an_environment_without_a_migration_of_the_checkout_is_refused(operator:
     assert "db.drift --env=local --as-migration NAME" in output
 
 
+def test_an_environment_with_another_text_of_a_migration_is_refused(operator: Operator, embedded: Server) -> None:
+    operator.migrate()
+    up = operator.project.migrations / "up" / f"{A}.sql"
+    up.write_bytes(up.read_bytes().replace(b"\n", b"\r\n"))
+    assert "Nothing differs" in new(operator, embedded, "--from-env=local", check=0)
+    up.write_text(up.read_text() + "ALTER TABLE users ADD edited int;\n")
+    output = new(operator, embedded, "--from-env=local", check=3)
+    assert f"local has applied {A} with another text" in output
+    assert list_files(operator) == []
+
+
 def test_a_schema_file_that_does_not_load_is_named_with_its_line(operator: Operator, embedded: Server) -> None:
     output = new(operator, embedded, write(operator, f"{USERS}\nCREATE TABLE t (a nothing);\n"), check=3)
     assert "wanted.sql:3" in output
     assert "the schema file does not load on scratch" in output
     assert "Correct the file, then run the command again." in output
+    assert "Nothing was written" in output
+    output = new(operator, embedded, write(operator, f"{USERS}\nCREATE TABEL t;\n"), check=3)
+    assert "the schema file cannot be read: syntax error" in output
     assert "Nothing was written" in output
     assert "nowhere.sql" in new(operator, embedded, "--from-schema=nowhere.sql", check=3)
 
@@ -182,7 +202,8 @@ Table("other", metadata, Column("id", Integer))
     assert "+ column n of public.users" in output
     assert "public.other" not in output
     assert list_files(operator) == ["down", "up"]
-    output = new(operator, embedded, "--from-models=shop:metadata", "--exclude=other", check=0)
+    env = {"SCRATCH_DATABASE_URL": embedded.url(), "MODELS": "shop:metadata"}
+    output = operator.project.inv("db.new", "--from-models", "--exclude=other", "it", env=env, check=0).stdout
     assert "Nothing differs: the migrations make the models shop:metadata" in output
 
 

@@ -67,7 +67,14 @@ FAULTS = {
         BASE + USER + POST.replace("users.id", "auth.users.id").replace("(F", "(Integer, F"),
         ["public.posts.author refers to auth.users, which neither"],
     ),
-    "invalid SQL": (BASE + USER + "    a = mapped_column(Text, CheckConstraint('a >'))\n", ["public.users: syntax error"]),
+    "a listener that ends the transaction": (
+        BASE + USER + "event.listen(Base.metadata, 'after_create', DDL('COMMIT'))",
+        ["the models cannot be created: COMMIT without a BEGIN", "| COMMIT"],
+    ),
+    "invalid SQL": (
+        BASE + USER + "    a = mapped_column(Text, CheckConstraint('a >'))\n",
+        ["public.users: syntax error", "Correct the models"],
+    ),
 }
 
 

@@ -1,5 +1,9 @@
 """Models that cannot be imported or written as DDL: each has a message of its own, and those that can are written."""
 
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +11,7 @@ import pytest
 from tasks.models.importing import Models, import_models
 from tasks.models.references import read_references, read_tables
 from tasks.runner.errors import RunnerError, UsageError
+from tests.kit.projects import REPOSITORY
 from tests.models.applications import BASE, POST, USER, write_module
 
 HANGS = "print('connecting', flush=True)\nimport time\ntime.sleep(600)\n"
@@ -63,6 +68,60 @@ FAULTS = {
     "types of MySQL": (BASE + COLUMNS, "models:Base", "", "public.users.b: sqlalchemy.dialects.mysql", "with_variant"),
     "two enums of one name": (BASE + ENUMS, "models:Base", "", "two different enums kind", "another name"),
     "a listener that reads": (BASE + USER + LISTENER, "models:Base", "models.py:13", "uses the database (scalar)", "DDL("),
+    "an interrupt": ("raise KeyboardInterrupt", "models:Base", "models.py:1", "KeyboardInterrupt", "Correct the module"),
+    "a source that is no text": ("a = '\0'", "models:Base", "", "null bytes", "Correct the module"),
+    "a long message": ("raise ValueError('long ' * 900)", "models:Base", "models.py:1", "long long", "Correct the module"),
+    "a URL that is not set": (
+        "from sqlalchemy import create_engine\ncreate_engine(None)",
+        "models:Base",
+        "models.py:2",
+        "got None",
+        "DATABASE_URL=postgresql://",
+    ),
+    "a setting that is not there": (
+        "import os\nos.environ['APP_MODE']",
+        "models:Base",
+        "models.py:2",
+        "KeyError: 'APP_MODE'",
+        "settings that are not there: APP_MODE",
+    ),
+    "a database that does not answer": (
+        "import socket\nsocket.create_connection(('127.0.0.1', 1))",
+        "models:Base",
+        "models.py:2",
+        "refused",
+        "must not connect",
+    ),
+    "a part of a library that is missing": (
+        "raise ImportError('greenlet must be installed')",
+        "models:Base",
+        "models.py:1",
+        "greenlet",
+        "with the Python of this tool",
+    ),
+    "a function that returns nothing": (BASE + USER + "def get(): pass", "models:get", "", "but None", "models:Base?"),
+    "an enum without a name": (
+        BASE + USER + "    a = mapped_column(Enum('x', 'y'))\n",
+        "models:Base",
+        "",
+        "public.users.a: sqlalchemy.sql.sqltypes.Enum",
+        "set its name",
+    ),
+    "a name that is too long": (BASE + USER.replace("users", "u" * 64), "models:Base", "", "maximum length", "create_all"),
+    "a text that is not Unicode": (
+        BASE + USER + "    a = mapped_column(Text, server_default='\\ud800')\n",
+        "models:Base",
+        "",
+        "UnicodeEncodeError",
+        "create_all",
+    ),
+    "tables of one name in one MetaData": (
+        BASE + "Table('t', Base.metadata, Column('a', Integer))\nTable('t', Base.metadata, Column('a', Text), schema='public')\n",
+        "models:Base",
+        "",
+        "two different tables public.t:\n  a: a INTEGER\n  a: a TEXT",
+        "--exclude public.t",
+    ),
     "a column that is not there": (
         BASE + USER + POST.replace("users.id", "users.uid"),
         "models:Base",
@@ -90,6 +149,7 @@ def test_models_that_cannot_be_used_are_explained(
     assert message in error.message
     assert hint in error.hint
     assert error.state == "Nothing was changed."
+    assert len(error.message) < 2000
     assert str(error.place or "") == place
     assert ("It printed:\n  seen" in error.message) == ("'seen'" in text)
 
@@ -144,6 +204,21 @@ def test_an_import_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: pyt
         import_models(["models:Base"], server_version=180000, limit_s=3)
 
 
+def test_an_import_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        write_module(tmp_path, "models", f"import socket\nsocket.create_connection(('127.0.0.1', {port})).recv(1)\n")
+        code = "from tasks.models.importing import import_models; import_models(['models:Base'], server_version=180000)"
+        caller = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(REPOSITORY)})
+        server.settimeout(60)
+        connection = server.accept()[0]
+        with connection:
+            caller.kill()
+            caller.wait()
+            connection.settimeout(60)
+            assert connection.recv(1) == b""
+
+
 @pytest.mark.parametrize(
     ("reference", "meant"),
     [("app.models", "app.models:Base"), ("app/models.py:Model", "app.models:Model"), ("m:Base()", "app.models:Base")],
@@ -172,6 +247,31 @@ def test_tables_are_named_as_in_sql(given: list[str], tables: tuple[tuple[str, s
     assert read_tables(given) == tables
     with pytest.raises(UsageError, match="not the name of a table"):
         read_tables(["a b"])
+
+
+UNENDING = """
+import argparse, atexit, json, os, sys, threading, time
+argparse.ArgumentParser().parse_args()
+atexit.register(time.sleep, 600)
+threading.Thread(target=time.sleep, args=(600,)).start()
+os.fork()
+json.dumps = str
+sys.path.clear()
+"""
+
+
+def test_what_modules_start_or_change_is_no_fault_of_their_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_module(tmp_path, "models", UNENDING + BASE + USER)
+    assert [table.name for table in load(tmp_path, monkeypatch, "models:Base").tables] == [("public", "users")]
+
+
+def test_the_schema_public_may_be_stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_module(tmp_path, "one", BASE + USER + POST)
+    stated = (
+        BASE.replace("    pass", "    metadata = MetaData(schema='public')") + USER + POST.replace("users.id", "public.users.id")
+    )
+    write_module(tmp_path, "two", stated)
+    assert len(load(tmp_path, monkeypatch, "one:Base,two:Base").tables) == 2
 
 
 def test_tables_of_several_models_are_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

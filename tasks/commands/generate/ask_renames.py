@@ -17,7 +17,7 @@ def choose_ask(stop: Stop, *, json: bool) -> Ask | None:
 
 def _ask(question: Question, stop: Stop) -> Key | bool | None:
     """Return the new key, False for an object that was dropped, or None for another answer. Raises Interruption on a signal."""
-    lines = [f"{clean(str(question.lost))} is gone. Was it renamed, or dropped with its rows?"]
+    lines = [f"{clean(str(question.lost))} is gone.", "Was it renamed, or dropped with its rows?"]
     lines += [f"  {number}  renamed to {clean(key.name)}" for number, key in enumerate(question.found, 1)]
     lines += ["  d  dropped", "Answer: "]
     answer = read_answer("\n".join(lines), stop).lower()

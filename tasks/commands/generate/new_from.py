@@ -47,8 +47,8 @@ class _SourceFlags:
     """Where the wanted schema comes from, and the other flags that need one."""
 
     models: str | bool | None
-    schema: str
-    env: str
+    schema: str | None
+    env: str | None
     rename: tuple[str, ...]
     drop: tuple[str, ...]
     exclude: tuple[str, ...]
@@ -61,8 +61,8 @@ class _SourceFlags:
 
     def list_sources(self) -> list[str]:
         """Return the flags that name a source."""
-        given = {"--from-models": self.models is not None, "--from-schema": bool(self.schema), "--from-env": bool(self.env)}
-        return [flag for flag, used in given.items() if used]
+        given = {"--from-models": self.models, "--from-schema": self.schema, "--from-env": self.env}
+        return [flag for flag, value in given.items() if value is not None]
 
     def list_others(self) -> list[str]:
         """Return the flags that have no meaning without a source."""
@@ -126,8 +126,8 @@ def new(
     without_extension: Sequence[str],
     edit: bool = False,
     from_models: str | None = None,
-    from_schema: str = "",
-    from_env: str = "",
+    from_schema: str | None = None,
+    from_env: str | None = None,
     allow_loss: bool = False,
     timeout: str = _TIMEOUT_S,
     as_superuser: bool = False,
@@ -169,6 +169,8 @@ def _has_source(flags: _SourceFlags) -> bool:
         raise UsageError(f"{' and '.join(sources)} exclude each other", hint="Name one source of the schema.", state=_STATE)
     if not sources and (others := flags.list_others()):
         raise UsageError(f"{others[0]} needs a source of the schema: {_SOURCES}", state=_STATE)
+    if "" in (flags.schema, flags.env):
+        raise UsageError(f"{sources[0]} has no value", hint=f"Name the source of the schema: {sources[0]}=…", state=_STATE)
     if flags.start and not flags.env:
         raise UsageError("--start needs --from-env", state=_STATE)
     return bool(sources)
@@ -223,7 +225,7 @@ def _propose(name: str, flags: _SourceFlags, seen: list[str]) -> Iterator[Event]
                 "the migrations of this checkout changed while this one was proved", hint="Run the command again.", state=_STATE
             )
         for created in create_files(proposal, settings.migrations_dir):
-            yield replace(created, notes=(*created.notes, *_list_marks(created, flags.env)))
+            yield replace(created, notes=(*created.notes, *_list_marks(created, flags.env or "")))
         yield from note_stand_ins(server)
 
 

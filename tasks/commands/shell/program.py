@@ -22,7 +22,7 @@ from invoke.util import helpline
 from tasks.commands.context import exit_on_error
 from tasks.commands.overview import ALL
 from tasks.commands.shell.groups import WIDTH, show_groups
-from tasks.commands.shell.usage import explain_parse_error, name_value, refuse_flags_as_values
+from tasks.commands.shell.usage import explain_parse_error, name_value, put_optional_last, refuse_flags_as_values
 from tasks.config.environments import check_environment_name, list_environments
 from tasks.runner.errors import UsageError
 
@@ -40,6 +40,7 @@ class CommandLine(Program):
         with self._explain_errors():
             self._list_bare_collection()
             self._follow_help_flag()
+            self.core.unparsed = put_optional_last(self.core.unparsed, self.collection.task_names)
             super().parse_tasks()
             refuse_flags_as_values(self.tasks, self.core.unparsed)
             self._refuse_core_flags()

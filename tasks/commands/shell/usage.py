@@ -14,6 +14,7 @@ from tasks.runner.spelling import nearest
 
 _UNKNOWN = re.compile(r"No idea what (?P<word>.+) is!", re.DOTALL)
 _MISSING = re.compile(r"'(?P<command>.+)' did not receive required positional arguments: (?P<names>.+)")
+_AMBIGUOUS = re.compile(r".+ is ambiguous when given after an optional-value flag", re.DOTALL)
 _NO_VALUE = re.compile(r"Flag <Argument: (?P<name>[\w-]+).*> needed value and was not given one!")
 _TIMESTAMP_BEGINS = re.compile(r"\d{4,}")
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
@@ -31,6 +32,8 @@ _VALUES = {
 }  # fmt: skip
 """What the help and the errors write for the value of a flag."""
 _ANY = "VALUE"
+_OPTIONAL = {"--from-models": ":"}
+"""The flags whose value is optional, each with a character that all its values have, and no argument."""
 _OTHER_NAMES = {
     "db.migrate": ("up", "upgrade", "update", "apply", "deploy", "run", "push"),
     "db.rollback": ("down", "downgrade", "undo", "revert"),
@@ -76,15 +79,35 @@ def explain_parse_error(
             return _refuse(f"{flag} takes no value", f"Write it without ={word}.")
         return _explain_word(word, words, command, commands, environments)
     if (match := _MISSING.fullmatch(message)) is not None:
-        names = " ".join(name.strip("' ").upper() for name in match["names"].split(","))
-        command_line = compose_command(match["command"])
-        return _refuse(f"{match['command']} needs {names}", f"Run: {command_line} {names}\n{_point_to_help(match['command'])}")
+        return _refuse_missing(match["command"], [name.strip("' ") for name in match["names"].split(",")])
+    if _AMBIGUOUS.fullmatch(message) and any(word.partition("=")[0] in _OPTIONAL for word in words):
+        name = next(each for each in reversed(words) if each in commands)
+        return _refuse_missing(name, [argument.name or "" for argument in commands[name].positional_args])
     if (match := _NO_VALUE.fullmatch(message)) is not None:
         flag = f"--{match['name'].replace('_', '-')}"
         found = context.flags.get(flag) if context is not None else None
         meaning = f": {found.help}" if found is not None and found.help else "."
         return _refuse(f"{flag} needs a value", f"Write {flag}={name_value(match['name'].replace('-', '_'))}{meaning}")
     return _refuse(message, _LIST)
+
+
+def put_optional_last(words: Sequence[str], commands: Collection[str]) -> list[str]:
+    """Return the words with flags whose value is optional behind the argument that follows them.
+
+    Invoke's parser refuses them before it: https://docs.pyinvoke.org/en/stable/concepts/invoking-tasks.html
+    """
+    ordered: list[str] = []
+    moved: list[str] = []
+    is_flag_first = False
+    for before, word in zip(["", *words], words, strict=False):
+        if word in commands:
+            ordered, moved = [*ordered, *moved], []
+        elif before in commands:
+            is_flag_first = word.startswith("-")
+        is_value = before in _OPTIONAL and _OPTIONAL[before] in word and not word.startswith("-")
+        is_moved = is_value or word.partition("=")[0] in _OPTIONAL
+        (moved if is_flag_first and is_moved and word not in commands else ordered).append(word)
+    return [*ordered, *moved]
 
 
 def refuse_flags_as_values(contexts: Iterable[ParserContext], words: Sequence[str]) -> None:
@@ -191,6 +214,11 @@ def _find_switch(value: str, words: Iterable[str], command: ParserContext) -> st
     """Return the flag without a value that this value was typed for; empty if there is none."""
     flags = (word.partition("=")[0] for word in words if word.startswith("-") and word.endswith(f"={value}"))
     return next((flag for flag in flags if flag in command.flags and not command.flags[flag].takes_value), "")
+
+
+def _refuse_missing(command: str, arguments: Sequence[str]) -> UsageError:
+    names = " ".join(name.upper() for name in arguments)
+    return _refuse(f"{command} needs {names}", f"Run: {compose_command(command)} {names}\n{_point_to_help(command)}")
 
 
 def _ask(meant: Sequence[str], otherwise: str) -> str:

@@ -13,6 +13,7 @@ from tasks.rehearsal.scratch.server import ScratchServer, check_version
 from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import RefusedError
 from tasks.runner.events import CatalogRead
+from tasks.runner.files.checksums import list_checksums
 from tasks.runner.ledger.tool_tables import exclude_tool_tables
 from tasks.runner.operations.schema import build_catalog
 
@@ -22,14 +23,15 @@ _MOST_NAMED = 3
 def open_environment(server: ScratchServer, base: Sequence[RehearsedMigration], read: CatalogRead) -> Goal:
     """Return the schema of an environment as a goal.
 
-    Raises RefusedError if migrations of the checkout are not applied there, because the difference would undo them; if one is
-    partly applied; and if the scratch server is older than that of the environment.
+    Raises RefusedError if migrations of the checkout are not applied there, or with another text, because the difference would
+    undo them; if one is partly applied; and if the scratch server is older than that of the environment.
     """
     oldest = server.target_version
     check_version(server, read.server_version)
     server.target_version = min(oldest or read.server_version, read.server_version)
     refuse_unfinished(read.unfinished)
     _refuse_pending(base, read)
+    _refuse_edited(base, read)
     catalog = build_catalog(read)
 
     def narrow(before: Catalog) -> WantedSchema:
@@ -39,14 +41,36 @@ def open_environment(server: ScratchServer, base: Sequence[RehearsedMigration], 
     return Goal(f"the environment {read.environment}", narrow, orders_columns=True)
 
 
+def _refuse_edited(base: Sequence[RehearsedMigration], read: CatalogRead) -> None:
+    texts = {migration.name: migration for migration in base}
+    edited = [
+        script.version
+        for script in read.scripts
+        if script.checksum
+        and (migration := texts.get(script.version))
+        and script.checksum not in {migration.checksum, *list_checksums(migration.up.encode())}
+    ]
+    if edited:
+        raise RefusedError(
+            f"{read.environment} has applied {_shorten(edited)} with another text: a new migration would undo what was edited",
+            hint="Restore the text that was applied, and write the edit as a migration of its own. The files and their states:\n"
+            + compose_command("db.status", env=read.environment),
+            state=UNWRITTEN,
+        )
+
+
+def _shorten(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"{', '.join(names[:_MOST_NAMED])}{more}"
+
+
 def _refuse_pending(base: Sequence[RehearsedMigration], read: CatalogRead) -> None:
     applied = {script.version for script in read.scripts}
     pending = [migration.name for migration in base if migration.name not in applied]
     if not read.has_ledger or not pending:
         return
-    more = f" and {len(pending) - _MOST_NAMED} more" if len(pending) > _MOST_NAMED else ""
     raise RefusedError(
-        f"{read.environment} has not applied {', '.join(pending[:_MOST_NAMED])}{more}: a new migration would undo what they make",
+        f"{read.environment} has not applied {_shorten(pending)}: a new migration would undo what they make",
         hint=f"Apply them there first: {compose_command('db.migrate', env=read.environment)}\n"
         "Or write only what was changed there outside of its migrations: "
         + compose_command("db.drift", "--as-migration", "NAME", env=read.environment),

@@ -85,7 +85,7 @@ def creates_one_of(statement: Statement, names: Collection[str]) -> bool:
 
 def describe(step: Step, statement: Statement) -> str:
     """Return a statement's file, line and first words."""
-    return f"{step.source.shown}:{statement.line} {statement.label}"
+    return f"{step.source.shown}:{statement.line} {statement.label.rstrip(' (')}"
 
 
 def _reaches_beyond(statement: Statement, roles: Collection[str]) -> bool:

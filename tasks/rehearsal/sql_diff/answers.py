@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tasks.catalog import Catalog, Key
+from tasks.console.cells import clean
 from tasks.rehearsal.sql_diff.explicit import RenameFlags, explain_flag, list_renameable, resolve_flags, show_new
 from tasks.rehearsal.sql_diff.recognition.questions import find_questions
 from tasks.rehearsal.sql_diff.recognition.silent import find_silent, find_silent_types
@@ -192,7 +193,10 @@ def _answer(questions: Sequence[Question], settling: _Settling, ask: Ask | None)
 
 
 def _refuse(missing: Sequence[Question]) -> RefusedError:
-    lines = [f"  {question.lost} is gone; it may be {' or '.join(map(str, question.found))}" for question in missing]
+    lines = [
+        f"  {clean(str(question.lost))} is gone; it may be {' or '.join(clean(str(key)) for key in question.found)}"
+        for question in missing
+    ]
     flags = "\n".join("  " + "   or   ".join(show_flags(question)) for question in missing)
     return RefusedError(
         "it is not known whether these were renamed, or dropped with their rows:\n" + "\n".join(lines),

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tasks.commands.shell.groups import CUT, GROUPS, OTHERS, WIDTH
+from tasks.commands.shell.usage import put_optional_last
 from tasks.runner.events import ErrorRaised, from_json
 from tests.kit.databases import Database
 from tests.kit.projects import Project
@@ -99,6 +100,8 @@ def test_the_help_names_what_a_flag_is_followed_by(project: Project) -> None:
         (("db.new", "add", "zzzzz"), "db.new takes no argument zzzzz", "Quote an argument that contains spaces."),
         (("db.migrate", "zzzzz qq"), "db.migrate takes no argument 'zzzzz qq'", "inv --help db.migrate explains its flags."),
         (("db.new",), "db.new needs NAME", "Run: inv db.new NAME"),
+        (("db.new", "--from-models"), "db.new needs NAME", "Run: inv db.new NAME"),
+        (("db.new", "--from-models=a:b", "--edit"), "db.new needs NAME", "Run: inv db.new NAME"),
         (("db.new", "--nmae=x"), "db.new has no flag --nmae", "Did you mean --name=x?"),
         (("db.squash", "--dryrun", A), "db.squash has no flag --dryrun", "Did you mean --dry-run?"),
         (("db.migrate", "-d"), "-d is Invoke's own flag --debug, not a flag of this command", "use --dry-run"),
@@ -118,6 +121,20 @@ def test_wrong_usage_names_what_may_be_meant_exits_with_2_and_runs_nothing(
     assert hint in refused.stderr
     assert "Applied" not in refused.stdout
     assert operator.read_tables() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "ordered"),
+    [
+        ("db.new x --from-models a", "db.new x --from-models a"),
+        ("db.new --from-models x", "db.new x --from-models"),
+        ("db.new --from-models a:b x --edit", "db.new x --edit --from-models a:b"),
+        ("db.new --edit --from-models=a:b x db.migrate -y", "db.new --edit x --from-models=a:b db.migrate -y"),
+        ("db.new --from-models --rename=a:b=c x", "db.new --rename=a:b=c x --from-models"),
+    ],
+)
+def test_a_flag_whose_value_is_optional_may_precede_the_argument(words: str, ordered: str) -> None:
+    assert " ".join(put_optional_last(words.split(), {"db.new", "db.migrate"})) == ordered
 
 
 def test_wrong_usage_with_json_is_an_event(operator: Operator) -> None:
