@@ -1,10 +1,10 @@
 """Tests of the relay that delays and counts, and of the measuring of processes."""
 
 import socket
-import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import psycopg
 import pytest
@@ -15,8 +15,6 @@ from benchmarks.kit.tools import ServerRoute
 from tests.kit.databases import Database
 
 MB = 1 << 20
-ASKS_FOR_SSL, ASKS_FOR_GSS = 80877103, 80877104
-"""https://www.postgresql.org/docs/current/protocol-message-formats.html"""
 
 
 @pytest.fixture
@@ -41,22 +39,42 @@ def test_a_relay_counts_each_round_trip_that_waits_for_the_one_before(relay: Del
     assert (relay.traffic.turns, relay.traffic.connections) == (5, 2)
 
 
-def test_round_trips_at_the_same_time_count_once(relay: DelayedRelay) -> None:
-    address = ("127.0.0.1", relay.port)
-    with socket.create_connection(address) as first, socket.create_connection(address) as second:
-        for number, request in enumerate((ASKS_FOR_SSL, ASKS_FOR_GSS), 1):
-            for client in (first, second):
-                client.sendall(struct.pack("!ii", 8, request))
-            assert [client.recv(2) for client in (first, second)] == [b"N", b"N"]
-            assert relay.traffic.turns == number
+@pytest.fixture
+def pairs() -> Iterator[tuple[DelayedRelay, list[socket.socket], list[socket.socket]]]:
+    """Yield a relay, two clients of it, and the ends of their connections: when they answer does not depend on the load."""
+    with ExitStack() as stack:
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        relay = stack.enter_context(delay((socket.AF_INET, server.getsockname()), 0))
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", relay.port))) for _ in range(2)]
+        yield relay, clients, [stack.enter_context(server.accept()[0]) for _ in clients]
 
 
-def test_queries_of_a_pipeline_count_once(relay: DelayedRelay, database: Database) -> None:
-    with connect(relay, database) as connection:
-        with connection.pipeline():
-            for number in range(20):
-                connection.execute(f"SELECT {number}")
-        assert relay.traffic.turns == 2
+def pass_on(senders: list[socket.socket], receivers: list[socket.socket]) -> None:
+    """Send a byte on each connection, then wait until all have arrived."""
+    for sender in senders:
+        sender.sendall(b"x")
+    for receiver in receivers:
+        assert receiver.recv(1) == b"x"
+
+
+def test_round_trips_at_the_same_time_count_once(
+    pairs: tuple[DelayedRelay, list[socket.socket], list[socket.socket]],
+) -> None:
+    relay, clients, ends = pairs
+    for number in (1, 2):
+        pass_on(clients, ends)
+        pass_on(ends, clients)
+        assert relay.traffic.turns == number
+
+
+def test_what_is_sent_before_an_answer_counts_once(
+    pairs: tuple[DelayedRelay, list[socket.socket], list[socket.socket]],
+) -> None:
+    relay, (client, _), (end, _) = pairs
+    for _ in range(20):
+        pass_on([client], [end])
+    pass_on([end], [client])
+    assert relay.traffic.turns == 1
 
 
 def test_a_relay_passes_everything_on_in_its_order(relay: DelayedRelay, database: Database) -> None:

@@ -1,11 +1,11 @@
 """The third of five statements waits when the run is ended: later ones may be with the server already, and have no effect."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tasks.runner.events import StatementStarted, StepStarted
+from tasks.runner.events import Event, StatementStarted, StepStarted
 from tasks.runner.operations.migrate import migrate
 from tasks.runner.planning.choice import MigrateGoal
 from tasks.runner.retries import RetryPolicy
@@ -55,16 +55,24 @@ def test_nothing_of_the_file_has_an_effect(act: Act, sqlstate: str, message: str
     operator.write(A, "CREATE TABLE a (id int);")
     operator.write(B, FILE)
     operator.write(C, "CREATE TABLE c ();")
-    stop = Stop()
+    stop, reached = Stop(), threading.Event()
 
     def end_the_run() -> None:
         backend = await_waiting_at_gate(database)
+        # The server can be at the gate before the run has read the answers to the statements above it.
+        assert reached.wait(60)
         act(database, backend, stop)
+
+    def watch() -> Iterator[Event]:
+        for event in migrate(operator.make_runner(stop=stop, policy=PATIENT), MigrateGoal()):
+            if isinstance(event, StatementStarted) and (event.version, event.number) == (B, 3):
+                reached.set()
+            yield event
 
     with gate_closed(database):
         thread = threading.Thread(target=end_the_run)
         thread.start()
-        events, error = collect_failure(migrate(operator.make_runner(stop=stop, policy=PATIENT), MigrateGoal()))
+        events, error = collect_failure(watch())
         thread.join()
     assert error.state.startswith(f"{B} was rolled back completely. 1 earlier migration of this run stays applied")
     assert (error.place and error.place.line) == (3 if sqlstate else None)

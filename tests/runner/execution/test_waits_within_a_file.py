@@ -83,7 +83,9 @@ def test_the_wait_is_shown_and_logged_for_that_statement(busy: Operator) -> None
     assert [each.number for each in times if each.waited_ms >= 1000] == [3]
     assert all(each.waited_ms == 0 for each in times if each.number != 3)
     held = [each.held_ms or 0 for each in times]
-    assert held[0] >= held[1] >= 1000 > held[3] >= held[4] >= 0
+    # Each is rounded.
+    assert held[0] >= held[1] >= held[3] + 999
+    assert held[3] >= held[4] >= 0
     assert list_done(events) == [B]
     assert busy.database.query("TABLE b") == [(1,), (2,)]
 
