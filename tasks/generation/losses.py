@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tasks.catalog import Catalog, Key
 from tasks.generation.narrowing import explain_narrowing
+from tasks.rehearsal.sql_diff.altering import keeps_generated
 from tasks.rehearsal.sql_diff.carrying import find_users
 from tasks.rehearsal.sql_diff.copying import plan_copying
 from tasks.rehearsal.sql_diff.dependencies import Schema
@@ -104,7 +105,8 @@ def _find_columns(before: Catalog, after: Catalog) -> Iterator[tuple[Key, str]]:
         new = parse_column(after.objects[key])[0]
         was, now = (_resolve(column.type, catalog) for column, catalog in ((old, before), (new, after)))
         if new.expression is not None or old.expression is not None:
-            if sentence := _explain_generation(_name(key), old, new):
+            sentence = "" if keeps_generated(key, before.objects, after.objects) else _explain_generation(_name(key), old, new)
+            if sentence:
                 yield key, sentence
         elif old.type != new.type and (reason := explain_narrowing(was, now, *labels)):
             yield key, f"changes column {_name(key)} from {old.type} to {new.type}, {reason}"

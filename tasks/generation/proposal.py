@@ -58,6 +58,17 @@ class RowProof:
     """What triggers change while the files fill columns; it is not among what is lost."""
 
 
+def join_proofs(first: RowProof, second: RowProof) -> RowProof:
+    """Return what is known about the files of two proofs, of which the second one begins after those of the first."""
+    return RowProof(
+        min(first.tables, second.tables),
+        *(
+            tuple(dict.fromkeys((*getattr(first, name), *getattr(second, name))))
+            for name in ("conditions", "unfilled", "lost", "triggers")
+        ),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class MigrationProposal:
     """A proved migration; without `files`, nothing differs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -13,7 +14,7 @@ from tasks.generation.losses import find_losses, refuse_losses
 from tasks.generation.newer import refuse_newer
 from tasks.generation.proof.proving import ProofPlan, UnprovedError, prove, show_failure
 from tasks.generation.proof.unexpected import refuse_unexpected
-from tasks.generation.proposal import MigrationProposal, ProposalOptions, ProposedFile, RowProof
+from tasks.generation.proposal import MigrationProposal, ProposalOptions, ProposedFile, RowProof, join_proofs
 from tasks.generation.safe import Risk, SafeMigration, keep_whole, make_safe
 from tasks.generation.sources.excluding import exclude_tables, find_tables
 from tasks.generation.states import UNWRITTEN, read_schema_state
@@ -26,6 +27,7 @@ from tasks.rehearsal.replay.left_out import exclude_left_out
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff import Pair, write_pair
 from tasks.rehearsal.sql_diff.answers import Renaming, settle_renames
+from tasks.rehearsal.sql_diff.copying import separate_copying
 from tasks.rehearsal.sql_diff.details.finding import divide_details, find_details
 from tasks.rehearsal.sql_diff.reasons import refuse_by_hand
 from tasks.rehearsal.sql_diff.renames import ObjectRename
@@ -36,6 +38,7 @@ from tasks.runner.parsing import read_script
 _MOST_FORMS = 4
 """How often files are made: each time, the statements whose safe form is not proved stay as they are."""
 _BY_HAND = "Write a migration for them by hand (inv db.new NAME), then run this command again."
+_COPY_WORDS = "copy_rows"
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -69,7 +72,7 @@ def propose(
     if not pair.written.statements:
         return MigrationProposal(goal.label, left_out=wanted.left_out, orders=orders, kept=kept, unchecked=unchecked)
     draft = _Draft(server, tuple(base), _choose_version(base, description), wanted.catalog, renaming, options.timeout_s)
-    files, risks, rows = draft.make(pair)
+    files, risks, rows = draft.make_apart(renaming) or draft.make(pair)
     refuse_unexpected(rows.lost, losses, renaming)
     proposal = MigrationProposal(
         goal.label,
@@ -150,6 +153,34 @@ class _Draft:
     target: Catalog
     renaming: Renaming
     timeout_s: float | None
+
+    def make_apart(self, renaming: Renaming) -> tuple[tuple[ProposedFile, ...], tuple[str, ...], RowProof] | None:
+        """Return what `make` does, with a file of its own for tables that are copied, so that it locks nothing else.
+
+        None if there is nothing else, or if the other changes are not proved without those of the tables, or wait for the
+        deployment.
+        """
+        between = separate_copying(renaming.renamed, self.target)
+        if between is None:
+            return None
+        name = self.version.partition("_")[2]
+        pairs = (
+            write_pair(renaming.renamed, between, name=name, heading="", renaming=renaming, recreate=True),
+            write_pair(between, self.target, name=_COPY_WORDS, heading="", recreate=True),
+        )
+        if any(pair.left for pair in pairs):
+            return None
+        with suppress(UnprovedError):
+            first = replace(self, target=between).make(pairs[0])
+            if any(_rehearse(file).after_deploy for file in first[0]):
+                # What runs after the deployment cannot come before what does not.
+                return None
+            stamp = next_timestamp(_EARLIEST, first[0][-1].version.partition("_")[0])
+            base = (*self.base, *map(_rehearse, first[0]))
+            rest = replace(self, base=base, version=f"{stamp}_{_COPY_WORDS}", renaming=Renaming((), between))
+            second = rest.make(pairs[1])
+            return (*first[0], *second[0]), (*first[1], *second[1]), join_proofs(first[2], second[2])
+        return None
 
     def make(self, pair: Pair) -> tuple[tuple[ProposedFile, ...], tuple[str, ...], RowProof]:
         """Return the safe files, the risks for which no safe form is known, and what was proved.

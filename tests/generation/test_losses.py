@@ -31,6 +31,16 @@ CASES = {
         "DROP TABLE p; CREATE TABLE p (id int, x text) PARTITION BY HASH (id); CREATE TABLE p1 (id int, x text)",
         ["drops table p with its rows and creates it again, because its partitioning or storage changes"],
     ),
+    "a generated column that is not stored becomes a plain one": (
+        "CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a * 2) VIRTUAL)",
+        "ALTER TABLE t DROP b, ADD b int",
+        [],
+    ),
+    "a generated column that is not stored becomes a plain one, without the column that it is made of": (
+        "CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a * 2) VIRTUAL)",
+        "ALTER TABLE t DROP b, DROP a, ADD b int",
+        ["drops column t.a with its values", "removes the values of column t.b, which are generated and not stored"],
+    ),
     "a detached partition": (PARTS, "ALTER TABLE p DETACH PARTITION p1", []),
     "a column": ("CREATE TABLE t (id int, x text)", "ALTER TABLE t DROP x", ["drops column t.x with its values"]),
     "a column of partitions": (PARTS, "ALTER TABLE p DROP x", ["drops column p.x with its values"]),

@@ -129,6 +129,11 @@ CHANGES = {
         conditions=('up: could not create unique index "u"',),
         tables=0,
     ),
+    "a virtual generated column becomes a plain one, and keeps its values": ProposedChange(
+        "CREATE TABLE t (id int PRIMARY KEY, a int, b int GENERATED ALWAYS AS (a * 2) VIRTUAL);",
+        "CREATE TABLE t (id int PRIMARY KEY, a int, b bigint);",
+        ("UPDATE public.t SET b = ((a * 2))::integer;",),
+    ),
     "a table becomes partitioned, and its rows are copied": ProposedChange(
         "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, x text);",
         "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, x text) PARTITION BY HASH (id);"
@@ -206,6 +211,14 @@ def read(scratch: ScratchServer, *texts: str) -> Catalog:
     return read_schema_state(
         scratch, [RehearsedMigration(f"2025010100000{place}_text", text) for place, text in enumerate(texts)]
     ).catalog
+
+
+def test_other_changes_have_files_of_their_own_beside_a_table_that_is_copied(scratch: ScratchServer, tmp_path: Path) -> None:
+    before = f"CREATE TABLE t (id int); {USERS}"
+    after = f"CREATE TABLE t (id int) PARTITION BY LIST (id); CREATE TABLE t1 PARTITION OF t DEFAULT; {USERS}"
+    proposal = run(scratch, tmp_path, before, f"{after} CREATE INDEX i ON users (email);", ProposalOptions())
+    assert ["CONCURRENTLY" in file.up for file in proposal.files] == [True, False]
+    assert ["INSERT INTO public.t (id)" in file.up for file in proposal.files] == [False, True]
 
 
 @pytest.mark.parametrize("name", CHANGES)

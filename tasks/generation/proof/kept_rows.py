@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tasks.catalog import Catalog, Key
 from tasks.postgres.quoting import quote_identifier
 from tasks.rehearsal.rows.contents import Contents
+from tasks.rehearsal.sql_diff.altering import keeps_generated
 from tasks.rehearsal.sql_diff.carrying import find_users
 from tasks.rehearsal.sql_diff.copying import plan_copying
 from tasks.rehearsal.sql_diff.dependencies import Schema
@@ -42,9 +43,8 @@ def find_changed(
         if now.rows != rows.rows:
             return table, f"{table} had {rows.rows} rows, and has {now.rows}"
         for key, values, others in _pair_columns(rows, old, now, table, renames):
-            texts = before.objects.get(key), after.objects.get(key)
-            same = None not in texts and _show_values(texts[0]) == _show_values(texts[1]) and key not in retyped
-            if (values != others) if same else (values[None] < others[None]):
+            same = key not in retyped and _is_same(key, before, after)
+            if (values != others) if same else (not _is_removed(key, before, after) and values[None] < others[None]):
                 return table, f"the values of {key.name} in {table}"
     return None
 
@@ -103,9 +103,21 @@ def _pair_columns(
             yield key, values, names[key.name]
 
 
-def _show_values(definition: str | None) -> tuple[str, str | None]:
-    column = parse_column(definition or "")[0]
-    return column.type, column.expression
+def _is_same(key: Key, before: Catalog, after: Catalog) -> bool:
+    """Return True for a column that has the same type and the same values."""
+    if key not in before.objects or key not in after.objects:
+        return False
+    old, new = (parse_column(catalog.objects[key])[0] for catalog in (before, after))
+    kept = old.expression == new.expression or (new.expression is None and old.storage == "STORED")
+    return old.type == new.type and (kept or keeps_generated(key, before.objects, after.objects))
+
+
+def _is_removed(key: Key, before: Catalog, after: Catalog) -> bool:
+    """Return True for a generated column whose values are not stored, and that becomes a plain one without them."""
+    texts = [catalog.objects.get(key, "") for catalog in (before, after)]
+    old, new = (parse_column(text)[0] for text in texts)
+    virtual = all(texts) and old.storage == "VIRTUAL" and new.expression is None
+    return virtual and not keeps_generated(key, before.objects, after.objects)
 
 
 def rename_table(name: str, renames: Sequence[ObjectRename]) -> str:

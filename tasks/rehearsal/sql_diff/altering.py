@@ -6,13 +6,16 @@ https://www.postgresql.org/docs/current/sql-altertable.html, sql-altertype.html,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.creating import create_object
 from tasks.rehearsal.sql_diff.details.parameters import alter_view, change_parameters
 from tasks.rehearsal.sql_diff.domains import DOMAIN_CHECK, DOMAIN_DEFAULT, alter_check, alter_domain
-from tasks.rehearsal.sql_diff.names import split_list
+from tasks.rehearsal.sql_diff.generators import write_block
+from tasks.rehearsal.sql_diff.names import list_names, split_list
+from tasks.rehearsal.sql_diff.other_kinds import WRAPPER, alter_options
 from tasks.rehearsal.sql_diff.sequences import alter_sequence, list_options, move_identity
 from tasks.rehearsal.sql_diff.shapes import Column, parse_column, parse_table, read_attributes
 
@@ -72,6 +75,25 @@ def _change_type(name: str, old: Column, new: Column) -> str:
 def _cast(name: str, old: str, new: str) -> str:
     """Return no USING if there is an assignment cast, which rejects values that are too long; else a cast through text."""
     return "" if is_assignable(old, new) else f" USING {name}::text::{new}"
+
+
+def keeps_generated(key: Key, before: Mapping[Key, str], after: Mapping[Key, str]) -> bool:
+    """Return True for a virtual generated column that becomes a plain one, and gets its values from columns that stay."""
+    old, new = parse_column(before[key])[0], parse_column(after[key])[0]
+    if old.storage != "VIRTUAL" or new.expression is not None:
+        return False
+    sources = (Key("column", name, key.parent) for name in list_names(old.expression or ""))
+    return all(before.get(source) == after.get(source) for source in sources if source in before)
+
+
+def fill_generated(key: Key, before: str, after: str, objects: Mapping[Key, str]) -> list[str]:
+    """Return the statement that creates such a column with its values."""
+    old, new = parse_column(before)[0], parse_column(after)[0]
+    value = f"({old.expression})::{old.type}" + ("" if is_assignable(old.type, new.type) else f"::text::{new.type}")
+    statements = create_object(key, replace(new, required=False).write(), objects)
+    statements.append(f"UPDATE {key.parent} SET {key.name} = {value}")
+    statements += [f"ALTER TABLE {key.parent} ALTER COLUMN {key.name} SET NOT NULL"] if new.required else []
+    return [f"-- keeps the values of the generated column\n{write_block(statements)}"]
 
 
 def is_assignable(old: str, new: str) -> bool:
@@ -190,5 +212,7 @@ _ALTER: dict[str, Callable[[Key, str, str], list[str] | None]] = {
     "index": _alter_index,
     "row security": _alter_row_security,
     **dict.fromkeys(("view", "materialized view"), alter_view),
+    "server": alter_options,
+    WRAPPER: alter_options,
     "extension": lambda key, before, after: [f"ALTER EXTENSION {key.name} SET {after}"],
 }

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from tasks.catalog import COLUMN_ORDER, LOCAL_COLUMN, LOCAL_CONSTRAINT, NAMED_NULL, Catalog, Key
-from tasks.postgres.quoting import quote_identifier, show_literal
+from tasks.catalog import COLUMN_ORDER, LOCAL_COLUMN, LOCAL_CONSTRAINT, NAMED_NULL, Catalog, Key, compare
 from tasks.rehearsal.sql_diff.altering import is_assignable
 from tasks.rehearsal.sql_diff.carrying import TYPES
+from tasks.rehearsal.sql_diff.copied_numbers import choose_name, find_moves
 from tasks.rehearsal.sql_diff.dependencies import Schema
 from tasks.rehearsal.sql_diff.lineage import read_lineage
 from tasks.rehearsal.sql_diff.names import last_part, list_names
 from tasks.rehearsal.sql_diff.recreating import ROWS, find_dependents, find_rewritten, forget_default
-from tasks.rehearsal.sql_diff.sequences import fit_value, name_identity
 from tasks.rehearsal.sql_diff.shapes import (
     DEFAULT,
     Column,
@@ -30,9 +29,6 @@ from tasks.rehearsal.sql_diff.shapes import (
 )
 
 COPIES = "-- copies all rows; until the transaction ends, no other session can use the table\n"
-_SUFFIX = "_old"
-_LONGEST = 50
-"""The bytes of a name that its stand-in keeps: a name has at most 63."""
 _DESCRIBING = frozenset({"comment", "grant", "column settings"})
 """What stays with the old table, because it is in the way of nothing."""
 _MARKS = frozenset({LOCAL_COLUMN, LOCAL_CONSTRAINT})
@@ -71,6 +67,19 @@ def plan_copying(before: Catalog, after: Catalog) -> Copying | None:
     return plan.plan() if plan.is_possible() else None
 
 
+def separate_copying(before: Catalog, after: Catalog) -> Catalog | None:
+    """Return the schema after all changes but those of the tables that are copied, and of what depends on these.
+
+    None if no tables are copied, or if nothing else changes.
+    """
+    tables = find_rewritten(before, after)
+    plan = _Planning(before, after, tables) if tables else None
+    if plan is None or not plan.is_possible():
+        return None
+    between = plan.separate()
+    return between if compare(before, between) and compare(between, after) else None
+
+
 class _Planning:
     def __init__(self, before: Catalog, after: Catalog, tables: frozenset[str]) -> None:
         self.before, self.after, self.tables = before, after, tables
@@ -82,7 +91,7 @@ class _Planning:
         self._attached = below - self.made
         taken = {name_index(key) if key.kind == "constraint" else key.name for each in (before, after) for key in each.objects}
         shapes = ((table, parse_table(before.objects[Key("table", table)])) for table in sorted(self.gone))
-        self.leaves = {table: _choose_name(table, taken) for table, shape in shapes if shape and not shape.partitioned}
+        self.leaves = {table: choose_name(table, taken) for table, shape in shapes if shape and not shape.partitioned}
         """The tables with rows before, each with the name that it gets."""
         self._removed = find_dependents(expand(before), self.gone, self.old)
         self._needed = expand(after)
@@ -104,11 +113,19 @@ class _Planning:
         old = {Key("table", name) for name in self.leaves.values()}
         rest = {key: text for key, text in made.objects.items() if key not in old and key.parent not in self.leaves.values()}
         filled = replace(made, objects={key: text for key, text in rest.items() if key.name not in self.leaves.values()})
-        generators = tuple(self._list_generators())
-        saving = tuple(text for each in generators for text in each.save())
+        moves = find_moves(self.before, self.after, self.tables)
+        saving = tuple(text for each in moves for text in each.save())
         renaming = tuple(f"ALTER TABLE {name} RENAME TO {last_part(new)}" for name, new in self.leaves.items())
-        filling = (*self._copy(), *(text for each in generators for text in each.restore()))
+        filling = (*self._copy(), *(text for each in moves for text in each.restore()))
         return Copying(self.tables, self.gone, saving, bare, renaming, aside, made, filling, filled)
+
+    def separate(self) -> Catalog:
+        """Return the schema after with these tables, and what depends on them, as they are before."""
+        objects = {key: text for key, text in self.after.objects.items() if not _concerns(key, self._waiting, self.made)}
+        objects |= {key: text for key, text in self.before.objects.items() if _concerns(key, self._removed, self.gone)}
+        derived = {key: text for key, text in self.after.derived.items() if key.parent not in self.made}
+        derived |= {key: text for key, text in self.before.derived.items() if key.parent in self.gone}
+        return replace(self.after, objects=objects, derived=derived)
 
     def _strip(self) -> Catalog:
         """Return the schema before in which the old tables have only the columns that are copied."""
@@ -153,6 +170,8 @@ class _Planning:
         objects = {key: text for key, text in self.after.objects.items() if self._is_made_first(key)}
         others = {key: text for key, text in aside.objects.items() if key.parent in self.leaves.values()}
         others |= {key: text for key, text in aside.objects.items() if key.name in self.leaves.values()}
+        # The method of an old table is dropped after it.
+        others |= {key: text for key, text in aside.objects.items() if key.kind == "access method"}
         for old, name in self.leaves.items():
             for column in self._list_copied(old):
                 others[Key("column", column, name)] = self._find_readable(old, column).write()
@@ -212,51 +231,9 @@ class _Planning:
             listed = f" ({', '.join(columns)})" if columns else ""
             yield f"{COPIES}INSERT INTO {target}{listed}{override}\nSELECT {', '.join(values)} FROM {name}"
 
-    def _list_generators(self) -> Iterator[_Numbers]:
-        """Yield the sequences whose last value other sequences get."""
-        taken = {key.name for each in (self.before, self.after) for key in each.objects}
-        for key in sorted(key for key in self.after.objects if key.kind == "column" and key.parent in self.tables):
-            old, new = (_find_sequence(key, catalog) for catalog in (self.before, self.after))
-            if old and new and (old.name != new.name or old.is_identity or new.is_identity):
-                yield _Numbers(old, new, _choose_name(old.name, taken))
 
-
-@dataclass(frozen=True, slots=True)
-class _Sequence:
-    name: str
-    definition: str
-    is_identity: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Numbers:
-    """A sequence whose last value another one gets, and the one that has it meanwhile."""
-
-    old: _Sequence
-    new: _Sequence
-    between: str
-
-    def save(self) -> tuple[str, ...]:
-        read = f"SELECT pg_catalog.setval({show_literal(self.between)}, last_value, is_called) FROM {self.old.name}"
-        return f"CREATE SEQUENCE {self.between} {self.old.definition}", read
-
-    def restore(self) -> tuple[str, ...]:
-        value = fit_value("last_value", self.old.definition, self.new.definition)
-        write = f"SELECT pg_catalog.setval({show_literal(self.new.name)}, {value}, is_called) FROM {self.between}"
-        return write, f"DROP SEQUENCE {self.between}"
-
-
-def _find_sequence(key: Key, catalog: Catalog) -> _Sequence | None:
-    """Return the sequence that numbers a column."""
-    column, default = parse_column(catalog.objects.get(key, ""))
-    if column.identity:
-        definition = f"AS {column.type} {column.options or ''}".strip()
-        named = f"SEQUENCE NAME {column.sequence}" if column.sequence else ""
-        return _Sequence(column.sequence or name_identity(key), definition.replace(named, "").strip(), True)
-    for each in list_names(default or "") if default and "nextval(" in default else ():
-        if text := catalog.objects.get(Key("sequence", each)):
-            return _Sequence(each, split_sequence(text)[0], False)
-    return None
+def _concerns(key: Key, dependents: Collection[Key], tables: Collection[str]) -> bool:
+    return key in dependents or key.parent in tables or (key.kind == COLUMN_ORDER and key.name in tables)
 
 
 def _detach(definition: str) -> str:
@@ -280,12 +257,3 @@ def _make_plain(column: Column) -> Column:
 def _convert(name: str, old: Column, new: Column) -> str:
     """Return the value of a column in its new type, as ALTER COLUMN TYPE converts it."""
     return name if old.type == new.type or is_assignable(old.type, new.type) else f"{name}::text::{new.type}"
-
-
-def _choose_name(name: str, taken: Collection[str]) -> str:
-    """Return a name that is free, made from that of a table or sequence."""
-    bare = last_part(name)
-    plain = bare[1:-1].replace('""', '"') if bare.startswith('"') else bare
-    short = plain.encode()[:_LONGEST].decode(errors="ignore")
-    shown = (quote_identifier(f"{short}{_SUFFIX}{number or ''}") for number in range(len(taken) + 1))
-    return next(each for each in (f"{name.removesuffix(bare)}{text}" for text in shown) if each not in taken)

@@ -11,6 +11,7 @@ from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint
 from tasks.rehearsal.sql_diff.domains import DOMAIN_CHECK
 from tasks.rehearsal.sql_diff.lineage import Lineage
 from tasks.rehearsal.sql_diff.names import cut_body, last_part, list_names, list_type_names, split_list, strip_arguments
+from tasks.rehearsal.sql_diff.other_kinds import WRAPPER
 from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, STATE, name_index, parse_index
 
 ROUTINES = frozenset({"function", "procedure", "aggregate"})
@@ -166,8 +167,10 @@ class Schema:
         return self._find_relation(key.parent) if key.parent else None
 
     def _find_granted(self, key: Key) -> Key | None:
-        if key.parent.startswith("server "):
-            return Key("server", key.parent.removeprefix("server "))
+        for kind in ("server", "language", WRAPPER):
+            if key.parent.startswith(f"{kind} "):
+                found = Key(kind, key.parent.removeprefix(f"{kind} "))
+                return found if found in self.objects else None
         target = re.search(r" ON (SCHEMA|TABLE|SEQUENCE|FUNCTION|PROCEDURE|TYPE) ", self.objects[key])
         kinds = {"TABLE": sorted(RELATIONS), "TYPE": ["type", "domain"], "FUNCTION": ["function", "aggregate"]}
         for kind in kinds.get(target[1], [target[1].lower()]) if target else []:

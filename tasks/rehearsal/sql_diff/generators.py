@@ -88,12 +88,13 @@ def _write(old: str, new: str, value: str, changes: Sequence[str]) -> str:
     """Return a block: between its statements, the column has nothing that numbers its rows."""
     read = f"SELECT last_value, is_called INTO value, returned FROM {old}"
     move = f"PERFORM pg_catalog.setval({show_literal(new)}, {value}, returned)"
-    lines = "".join(f"    {text};\n" for text in (read, *changes, move))
-    body = f"DECLARE\n    value bigint;\n    returned boolean;\nBEGIN\n{lines}END"
-    return f"-- keeps the last value of the sequence\nDO {_quote_body(body)}"
+    block = write_block((read, *changes, move), "DECLARE\n    value bigint;\n    returned boolean;\n")
+    return f"-- keeps the last value of the sequence\n{block}"
 
 
-def _quote_body(text: str) -> str:
-    """Return the body of a block as a string in dollars."""
+def write_block(statements: Sequence[str], declarations: str = "") -> str:
+    """Return statements as one, so that nothing comes between them."""
+    lines = "".join(f"    {text};\n" for text in statements)
+    text = f"{declarations}BEGIN\n{lines}END"
     mark = next(mark for n in range(len(text)) if (mark := f"$keep{n or ''}$") not in text)
-    return f"{mark}\n{text}\n{mark}"
+    return f"DO {mark}\n{text}\n{mark}"

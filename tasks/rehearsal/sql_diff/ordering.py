@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from tasks.catalog import Key
-from tasks.rehearsal.sql_diff.dependencies import Schema
+from tasks.rehearsal.sql_diff.dependencies import Schema, find_referenced
 from tasks.rehearsal.sql_diff.domains import DOMAIN_PARTS, is_unchecked
 from tasks.rehearsal.sql_diff.folding import Folding
 from tasks.rehearsal.sql_diff.inheriting import Inheritance, Step
@@ -116,12 +116,24 @@ class Order:
                     yield step, ("carry", needing)
                 elif needing in actions.altered and key in actions.dropped:
                     yield step, self.alter(needing)
+        yield from self._order_logging()
         yield from self.inheritance.list_conditions(self.drop, self.alter, self.create)
         taken: dict[str, list[Key]] = {}
         for key in actions.dropped:
             taken.setdefault(self._name(key), []).append(key)
         for key in actions.created:
             yield from ((self.create(key), self.drop(other)) for other in taken.get(self._name(key), ()))
+
+    def _order_logging(self) -> Iterator[tuple[Step, Step]]:
+        """Yield conditions for tables that become logged or unlogged: a logged one cannot refer to an unlogged one."""
+        for key, definition in self.after.objects.items():
+            target = find_referenced(definition) if key.kind == "constraint" else None
+            pair = Key("table", key.parent), Key("table", target or "")
+            if pair[0] == pair[1] or not all(table in self.actions.altered for table in pair):
+                continue
+            becomes_unlogged = self.after.objects[pair[0]].startswith("UNLOGGED")
+            step, condition = pair[::-1] if becomes_unlogged else pair
+            yield ("alter", step), ("alter", condition)
 
     def _find_making(self, key: Key) -> Iterator[Step]:
         if key in self.actions.created:

@@ -15,7 +15,7 @@ from tasks.rehearsal.sql_diff.domains import DOMAIN_CHECK, DOMAIN_DEFAULT
 from tasks.rehearsal.sql_diff.foreign_tables import FOREIGN, is_foreign_writable
 from tasks.rehearsal.sql_diff.generators import find_generator_changes
 from tasks.rehearsal.sql_diff.lineage import Family
-from tasks.rehearsal.sql_diff.other_kinds import KINDS, is_described
+from tasks.rehearsal.sql_diff.other_kinds import KINDS, WRAPPER, is_described
 from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, STATE, parse_column, parse_index, parse_table
 
 Verb = Literal["drop", "carry", "alter", "create"]
@@ -23,11 +23,12 @@ Verb = Literal["drop", "carry", "alter", "create"]
 RANKS = {
     kind: rank
     for rank, kind in enumerate(
-        ("schema", "extension", "collation", "type", "domain", DOMAIN_DEFAULT, DOMAIN_CHECK, "operator", "cast",
-         "text search dictionary", "text search configuration", "server", "sequence", "table", "foreign table", "column",
-         DEFAULT, OWNED, "column settings", "index", "constraint", ATTACHED, "replica identity", "clustering", "statistics",
-         "view", "materialized view", "function", "procedure", "aggregate", "rule", "trigger", STATE, "row security", "policy",
-         "publication", "grant", "default privilege", "comment", "event trigger")
+        ("language", "schema", "extension", "access method", "conversion", WRAPPER, "collation", "type", "domain",
+         DOMAIN_DEFAULT, DOMAIN_CHECK, "operator", "cast", "text search dictionary", "text search configuration", "server",
+         "sequence", "table", "foreign table", "column", DEFAULT, OWNED, "column settings", "index", "constraint", ATTACHED,
+         "replica identity", "clustering", "statistics", "view", "materialized view", "function", "procedure", "aggregate",
+         "rule", "trigger", STATE, "row security", "policy", "publication", "grant", "default privilege", "comment",
+         "event trigger")
     )
 }  # fmt: skip
 """The kinds for which SQL can be generated, in the default order of creation."""
@@ -196,8 +197,6 @@ def _is_writable(key: Key, schema: Schema) -> bool:
         return is_foreign_writable(definition)
     if key.kind in KINDS:
         return is_described(key, definition)
-    if key.kind == "grant":
-        return not key.parent.startswith("foreign-data wrapper ")
     if key.kind in {"index", "constraint"} and parse_index(definition).invalid:
         return "PARTITION BY" in schema.objects.get(Key("table", key.parent), "")
     return key.kind != "replica identity" or "that was dropped" not in definition

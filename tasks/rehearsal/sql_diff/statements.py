@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tasks.catalog import COLUMN_ORDER, NAMED_NULL, Catalog, Change, Key, compare
+from tasks.rehearsal.sql_diff.altering import fill_generated, keeps_generated
 from tasks.rehearsal.sql_diff.carrying import carry, write_carry
 from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint, reset_parameters, set_parameters
 from tasks.rehearsal.sql_diff.copying import Copying, plan_copying
@@ -181,6 +182,8 @@ class _Writer:
         definition = self.new.objects[key]
         if find_constraint(key, self.new.objects.keys()):
             return set_parameters(key, definition)
+        if key.kind == "column" and key in self.old.objects and keeps_generated(key, self.old.objects, self.new.objects):
+            return fill_generated(key, self.old.objects[key], definition, self.new.objects)
         return self._create(key, definition) + [
             text for each in self._list_new(key) for text in self.defaults.correct(each, self.new.objects)
         ]

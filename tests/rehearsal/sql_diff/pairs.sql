@@ -1357,3 +1357,98 @@ CREATE VIEW v AS SELECT (a).x FROM t;
 CREATE TYPE place AS (z date, x bigint, n text);
 CREATE TABLE t (a place, b int);
 CREATE VIEW v AS SELECT (a).x FROM t;
+
+-- pair: a conversion
+-- change:
+CREATE CONVERSION c FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
+COMMENT ON CONVERSION c IS 'a conversion';
+
+-- pair: a language and a function in it
+CREATE LANGUAGE l HANDLER plpgsql_call_handler INLINE plpgsql_inline_handler VALIDATOR plpgsql_validator;
+-- new:
+CREATE TRUSTED LANGUAGE l HANDLER plpgsql_call_handler INLINE plpgsql_inline_handler VALIDATOR plpgsql_validator;
+CREATE FUNCTION f() RETURNS int LANGUAGE l AS 'BEGIN RETURN 1; END';
+REVOKE USAGE ON LANGUAGE l FROM PUBLIC;
+REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC;
+
+-- pair: an access method and a table that gets it
+-- recreate: yes
+CREATE TABLE t (id int PRIMARY KEY);
+INSERT INTO t VALUES (1);
+-- new:
+CREATE ACCESS METHOD m TYPE TABLE HANDLER heap_tableam_handler;
+CREATE TABLE t (id int PRIMARY KEY) USING m;
+
+-- pair: options of a wrapper and a server that others use
+CREATE FOREIGN DATA WRAPPER w;
+CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (host 'x', "Odd name" 'a, b');
+CREATE USER MAPPING FOR PUBLIC SERVER s;
+CREATE FOREIGN TABLE f (id int) SERVER s;
+-- change:
+ALTER FOREIGN DATA WRAPPER w OPTIONS (a 'b');
+ALTER SERVER s OPTIONS (SET host 'y', DROP "Odd name", ADD port '1');
+GRANT USAGE ON FOREIGN DATA WRAPPER w TO PUBLIC;
+GRANT USAGE ON FOREIGN SERVER s TO PUBLIC;
+
+-- pair: a new wrapper and a server
+-- change:
+CREATE FOREIGN DATA WRAPPER w OPTIONS (a 'b');
+CREATE SERVER s FOREIGN DATA WRAPPER w;
+
+-- pair: tables that refer to each other become unlogged
+CREATE TABLE t (id int PRIMARY KEY);
+CREATE TABLE a (id int PRIMARY KEY REFERENCES t);
+CREATE TABLE z (id int REFERENCES a REFERENCES t);
+-- change:
+ALTER TABLE z SET UNLOGGED;
+ALTER TABLE a SET UNLOGGED;
+ALTER TABLE t SET UNLOGGED;
+
+-- pair: the enum of a partition key loses a label, and the rows are copied
+-- recreate: yes
+CREATE TYPE e AS ENUM ('a', 'b', 'c');
+CREATE TABLE p (k e, n int, PRIMARY KEY (k, n)) PARTITION BY RANGE (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('a') TO ('b') PARTITION BY LIST (n);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE TABLE p11 PARTITION OF p1 DEFAULT;
+CREATE TABLE r (k e, n int, FOREIGN KEY (k, n) REFERENCES p);
+INSERT INTO p VALUES ('a', 1), ('b', 2);
+INSERT INTO r VALUES ('a', 1);
+-- new:
+CREATE TYPE e AS ENUM ('b', 'a');
+CREATE TABLE p (k e, n int, PRIMARY KEY (k, n)) PARTITION BY RANGE (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('b') TO ('a') PARTITION BY LIST (n);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+CREATE TABLE p11 PARTITION OF p1 DEFAULT;
+CREATE TABLE r (k e, n int, FOREIGN KEY (k, n) REFERENCES p);
+
+-- pair: a key of a partitioned table gets another type, with what depends on it
+-- recreate: yes
+CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TABLE p (id int GENERATED ALWAYS AS IDENTITY, at date NOT NULL, g int GENERATED ALWAYS AS (id * 2) STORED, UNIQUE (id, at)) PARTITION BY RANGE (at);
+CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+CREATE TRIGGER t BEFORE INSERT ON p FOR EACH ROW EXECUTE FUNCTION f();
+CREATE VIEW v AS SELECT at FROM p;
+CREATE STATISTICS s ON id, at FROM p1;
+ALTER TABLE p1 ENABLE ROW LEVEL SECURITY;
+CREATE POLICY l ON p USING (id > 1);
+INSERT INTO p (at) VALUES ('2020-05-05');
+-- new:
+CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TABLE p (id int GENERATED ALWAYS AS IDENTITY, at timestamp NOT NULL, g int GENERATED ALWAYS AS (id * 2) STORED, UNIQUE (id, at)) PARTITION BY RANGE (at);
+CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+CREATE TRIGGER t BEFORE INSERT ON p FOR EACH ROW EXECUTE FUNCTION f();
+CREATE VIEW v AS SELECT at FROM p;
+CREATE STATISTICS s ON id, at FROM p1;
+ALTER TABLE p1 ENABLE ROW LEVEL SECURITY;
+CREATE POLICY l ON p USING (id > 1);
+
+-- pair: columns and a check become only inherited
+-- recreate: yes
+CREATE TABLE a (id int, x text, CONSTRAINT c CHECK (id > 0));
+CREATE TABLE b (id int, x text DEFAULT 'x', y int, CONSTRAINT c CHECK (id > 0));
+INSERT INTO b VALUES (1, 'a', 2);
+-- new:
+CREATE TABLE a (id int, x text, CONSTRAINT c CHECK (id > 0));
+CREATE TABLE b (y int) INHERITS (a);
+ALTER TABLE b ALTER x SET DEFAULT 'x';

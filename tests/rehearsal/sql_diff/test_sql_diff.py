@@ -143,14 +143,15 @@ def test_the_generated_sql_leads_to_the_other_schema_and_back(database: Database
     assert leave_out(run(database, forth), after, forth) == []
 
 
-CONVERSION = "CREATE CONVERSION c FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;"
+FAMILY = "CREATE OPERATOR FAMILY f USING hash;"
 BY_HAND = [
     ("", "CREATE TYPE e AS ENUM ('a', 'b'); CREATE TABLE t (e e)", "", []),
     ("CREATE TYPE e AS ENUM ('a', 'b'); CREATE TABLE t (e e) PARTITION BY LIST (e)", "ALTER TYPE e ADD VALUE 'c'", "back",
      ["type public.e"]),
     ("CREATE TABLE t (a integer, b integer)", "ALTER TABLE t DROP a; ALTER TABLE t ADD a integer", "", ["column order public.t"]),
-    ("", f"{CONVERSION} CREATE SCHEMA s; ALTER CONVERSION c SET SCHEMA s", "", ["conversion s.c"]),
-    ("", f"{CONVERSION} CREATE SCHEMA s; ALTER CONVERSION c SET SCHEMA s", "back", ["conversion s.c", "schema s"]),
+    ("", f"{FAMILY} CREATE SCHEMA s; ALTER OPERATOR FAMILY f USING hash SET SCHEMA s", "", ["operator family s.f USING hash"]),
+    ("", f"{FAMILY} CREATE SCHEMA s; ALTER OPERATOR FAMILY f USING hash SET SCHEMA s", "back",
+     ["operator family s.f USING hash", "schema s"]),
 ]  # fmt: skip
 
 
