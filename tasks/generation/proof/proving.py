@@ -15,7 +15,7 @@ import psycopg
 
 from tasks.catalog import COLUMN_ORDER, Catalog, Difference, compare, show_difference
 from tasks.generation.proof.kept_rows import Rows, find_changed, list_ancestors, rename_table
-from tasks.generation.proof.row_targets import find_relations
+from tasks.generation.proof.row_targets import changes_rows, find_relations
 from tasks.generation.proof.trigger_effects import TriggerEffect, find_effects, leave_out
 from tasks.generation.proposal import RowProof
 from tasks.generation.states import UNWRITTEN
@@ -28,8 +28,8 @@ from tasks.rehearsal.sql_diff.renames import ObjectRename
 from tasks.runner.database.session import connect
 from tasks.runner.errors import RefusedError, RunnerError
 
-_BY_ROWS = ("21", "22", "23", "P0")
-"""The classes of errors about rows, with those that PL/pgSQL functions raise, for example in a check.
+_BY_ROWS, _RAISED = ("21", "22", "23"), "P0"
+"""The classes of errors about rows, and that of errors which PL/pgSQL functions raise, for example in a check.
 
 https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
@@ -190,7 +190,7 @@ class _Trial:
         text = (file.up if direction == "up" else file.down) or ""
 
         def repair(error: RunnerError, clean: bool) -> bool:
-            if error.sqlstate[:2] not in _BY_ROWS or self._absent.all:
+            if self._absent.all or not _is_by_rows(error, text):
                 return False
             self._absent.conditions.setdefault(f"{direction}: {error.message.partition(chr(10))[0]}")
             table = self._find_table(text, error, emptied)
@@ -262,6 +262,12 @@ class _Trial:
     def _read(self) -> Rows:
         with connect(self._database.url, name="migrate-rows") as connection:
             return read_rows(connection)
+
+
+def _is_by_rows(error: RunnerError, text: str) -> bool:
+    """Return True if rows make a file fail; what a trigger raises when rows change is no reason to have none."""
+    line = error.place.line if error.place else 0
+    return error.sqlstate[:2] in _BY_ROWS or (error.sqlstate.startswith(_RAISED) and not changes_rows(text, line))
 
 
 def show_failure(what: str, error: RunnerError) -> str:

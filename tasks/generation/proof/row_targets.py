@@ -17,16 +17,24 @@ from tasks.runner.parsing import read_script
 
 _UPDATED = re.compile(rf"\bUPDATE\s+(?:ONLY\s+)?((?:{NAME}\.)?{NAME})", re.IGNORECASE)
 """The table that a block fills in parts; the names in a generated block are qualified."""
+_CHANGE = re.compile(r"(?:DO|UPDATE|INSERT|DELETE)\b", re.IGNORECASE)
 
 
 def find_relations(text: str, line: int, catalog: Catalog) -> tuple[str, ...]:
     """Return the relations that the statement in a line of a file names, the first one first; those that use its domain too."""
+    return tuple(dict.fromkeys(_list_relations(_find_statement(text, line), catalog)))
+
+
+def changes_rows(text: str, line: int) -> bool:
+    """Return True for a statement, or a block, that changes rows, so that triggers of the table run."""
+    return _CHANGE.match(_find_statement(text, line)) is not None
+
+
+def _find_statement(text: str, line: int) -> str:
     with suppress(RunnerError):
         script = read_script(text, file="", version="generated")
-        statements = [each for each in script.statements if each.line <= line]
-        if statements:
-            return tuple(dict.fromkeys(_list_relations(statements[-1].text, catalog)))
-    return ()
+        return next((each.text for each in reversed(script.statements) if each.line <= line), "")
+    return ""
 
 
 def _list_relations(statement: str, catalog: Catalog) -> Iterator[str]:
