@@ -4,7 +4,7 @@
     privileges: a statement without effect leaves no trace. https://www.postgresql.org/docs/release/15.0/
 15: The sequences of an unlogged table are unlogged.
 17: MAINTAIN is a privilege on tables, and a part of ALL. https://www.postgresql.org/docs/release/17.0/
-18: NOT NULL of a column has a name. https://www.postgresql.org/docs/release/18.0/
+18: NOT NULL of a column has a name, and since 17 that of a domain. https://www.postgresql.org/docs/release/18.0/
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ PUBLIC_SCHEMA = Key("grant", "PUBLIC", "public")
 """What PUBLIC may do in the schema public."""
 _PUBLIC = Key("schema", "public")
 """Every new database has it, and a dump of one without it does not drop it."""
+_NULLS = frozenset({NAMED_NULL, LOCAL_NULL})
 _GRANTS = frozenset({"grant", "default privilege"})
-_WITHOUT_CREATE, _WITH_MAINTAIN, _WITH_NULLS = 15, 17, 18
+_WITHOUT_CREATE, _WITH_MAINTAIN = 15, 17
+_WITH_DOMAIN_NULLS, _WITH_NULLS = 17, 18
 _MAJOR = 10000
 _PERSISTENCE = re.compile(r' AS IDENTITY \((?:SEQUENCE NAME (?:"(?:[^"]|"")*"|[^ "])+)? ?((?:UN)?LOGGED ?)(?=[A-Z)])')
 _UNLOGGED = "UNLOGGED "
@@ -64,10 +66,13 @@ def restrict(catalog: Catalog, server_version: int) -> Catalog:
     if own >= _WITHOUT_CREATE > other:
         for key, text in objects.items():
             objects[key] = _drop_persistence(key, text)
-    derived = catalog.derived
-    if own >= _WITH_NULLS > other:
-        derived = {key: text for key, text in derived.items() if key.kind not in {NAMED_NULL, LOCAL_NULL}}
+    derived = {key: text for key, text in catalog.derived.items() if key.kind not in _NULLS or other >= _find_since(key)}
     return replace(catalog, objects=objects, derived=derived, server_version=min(catalog.server_version, server_version))
+
+
+def _find_since(key: Key) -> int:
+    """Return the version since which NOT NULL of a column, or of a domain, has a name."""
+    return _WITH_NULLS if key.parent else _WITH_DOMAIN_NULLS
 
 
 def divide(difference: Difference, server_version: int) -> tuple[Difference, Difference]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from tasks.catalog import DETAILS, NAMED_NULL, PARAMETER_ORDER, Catalog, Key
-from tasks.rehearsal.sql_diff.details.null_names import WITH_NAMES, name_null
+from tasks.rehearsal.sql_diff.details.null_names import has_names, name_null
 from tasks.rehearsal.sql_diff.details.part_names import list_parts
 from tasks.rehearsal.sql_diff.shapes import name_index, parse_column
 
@@ -36,7 +36,7 @@ def _describe(key: Key, before: Catalog, after: Catalog) -> str:
         return f"the order of the parameters of {_show(key)}" if texts[0] == texts[1] != {None} else ""
     owner = key._replace(kind="column" if key.parent else "domain")
     required = [_is_required(each.objects.get(owner, "")) for each in (before, after)]
-    if not all(required) or min(before.server_version, after.server_version) < WITH_NAMES:
+    if not all(required) or not has_names(owner.kind, before, after):
         return ""
     if key.kind == NAMED_NULL:
         return f"the name of NOT NULL of {_show(key)}: {name_null(after, owner)}"

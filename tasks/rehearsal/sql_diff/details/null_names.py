@@ -16,8 +16,8 @@ from tasks.rehearsal.sql_diff.lineage import Family, Lineage
 from tasks.rehearsal.sql_diff.names import last_part
 from tasks.rehearsal.sql_diff.shapes import find_separate, parse_column
 
-WITH_NAMES = 180000
-"""The first version in which NOT NULL of a column has a name."""
+_WITH_NAMES = {"column": 180000, "domain": 170000}
+"""The first versions in which NOT NULL has a name."""
 _REQUIRED = " NOT NULL"
 
 
@@ -68,15 +68,14 @@ class NullChanges:
     left: list[Key] = field(default_factory=list)
     """The details that no statement changes."""
 
-    def find(self, dropped: Collection[Key], created: Collection[Key]) -> None:
-        """Find the statements, with regard to what others drop and create."""
+    def name_columns(self, dropped: Collection[Key], created: Collection[Key]) -> None:
+        """Find the statements for columns, with regard to what others drop and create."""
         columns = {key._replace(kind="column") for side in (self.old, self.new) for key in _list_named(side.catalog)}
         kept = [key for key in sorted(columns) if self.new.has(key) and not {key, Key("table", key.parent)} & {*created}]
         staying = [key for key in kept if self.old.has(key) and not {key, Key("table", key.parent)} & {*dropped}]
         self._name_staying(staying)
         self._name_new([key for key in kept if key not in staying])
         self._make_local(staying)
-        self._name_domains(dropped, created)
 
     def _name_staying(self, columns: Sequence[Key]) -> None:
         """Rename what has a name before and after: before the other statements, in the state that is known."""
@@ -116,7 +115,8 @@ class NullChanges:
             elif was and not now and self.new.find_above(column):
                 self.left.append(key)
 
-    def _name_domains(self, dropped: Collection[Key], created: Collection[Key]) -> None:
+    def name_domains(self, dropped: Collection[Key], created: Collection[Key]) -> None:
+        """Find the statements for domains likewise."""
         rows = []
         both = (*self.old.catalog.derived, *self.new.catalog.derived)
         keys = {key._replace(kind="domain") for key in both if key.kind == NAMED_NULL and not key.parent}
@@ -161,9 +161,16 @@ def change_nulls(
 ) -> NullChanges:
     """Return what gives NOT NULL its names: nothing if a version does not store them."""
     changes = NullChanges(_Side(before, family.old), _Side(after, family.new), family)
-    if min(before.server_version, after.server_version) >= WITH_NAMES:
-        changes.find(dropped, created)
+    if has_names("column", before, after):
+        changes.name_columns(dropped, created)
+    if has_names("domain", before, after):
+        changes.name_domains(dropped, created)
     return changes
+
+
+def has_names(kind: str, *catalogs: Catalog) -> bool:
+    """Return True if NOT NULL of a column or domain has a name in the versions of all schemas."""
+    return all(catalog.server_version >= _WITH_NAMES[kind] for catalog in catalogs)
 
 
 def name_null(catalog: Catalog, owner: Key) -> str:
