@@ -16,7 +16,7 @@ from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff.answers import read_answers
 from tasks.runner.errors import RunnerError, UsageError
 
-pytestmark = pytest.mark.newest
+pytestmark = pytest.mark.only_newest
 
 USERS = "CREATE TABLE users (id int PRIMARY KEY, email text);"
 PARTS = "CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"

@@ -14,7 +14,7 @@ from tasks.runner.errors import RefusedError, UsageError
 from tests.kit.databases import Database, fresh_database
 from tests.rehearsal.sql_diff.exact import make, read, run, show
 
-pytestmark = pytest.mark.newest
+pytestmark = pytest.mark.only_newest
 
 T = "CREATE TABLE t (id int PRIMARY KEY, a text, b text);"
 MOOD = "CREATE TYPE mood AS ENUM ({}); CREATE TABLE t (m mood);"
