@@ -168,7 +168,7 @@ class _Draft:
             write_pair(renaming.renamed, between, name=name, heading="", renaming=renaming, recreate=True),
             write_pair(between, self.target, name=_COPY_WORDS, heading="", recreate=True),
         )
-        if any(pair.left for pair in pairs):
+        if any(pair.left or not pair.written.statements for pair in pairs):
             return None
         with suppress(UnprovedError):
             first = replace(self, target=between).make(pairs[0])

@@ -180,14 +180,14 @@ CHANGES = {
 REFUSED = {
     "a loss": (USERS, "CREATE TABLE users (id int PRIMARY KEY);", "drops column users.email with its values"),
     "a table that is created again": (
-        "CREATE TABLE t (a int);",
-        "CREATE TABLE t (a int) PARTITION BY LIST (a);",
+        "CREATE TABLE t (a int); CREATE TABLE u (a int);",
+        "CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE u PARTITION OF t DEFAULT;",
         "drops table t with its rows and creates it again",
     ),
     "what may be a rename": (USERS, USERS.replace("email", "e_mail"), "column email of public.users is gone"),
     "what no statement changes": (
-        "CREATE DOMAIN d AS int; CREATE TABLE p (a d) PARTITION BY LIST (a);",
-        "CREATE DOMAIN d AS bigint; CREATE TABLE p (a d) PARTITION BY LIST (a);",
+        "CREATE TYPE pair AS (x int, y int); CREATE TABLE t (a pair[]);",
+        "CREATE TYPE pair AS (y int, x int); CREATE TABLE t (a pair[]);",
         "columns use it whose type cannot be changed",
     ),
     "a file that does not load": (USERS, "CREATE TABLE t (\n  a nothing);", 'type "nothing" does not exist'),
