@@ -179,11 +179,13 @@ READS_OF_THE_PROCESS_ENVIRONMENT = {
     ("commands/check_order.py", "all"),
     ("console/streams.py", "all"),
     ("report/annotations.py", "all"),
-    # The editor.
+    # The editor, and where an account keeps its caches.
     ("commands/generate/new_from.py", "all"),
     ("commands/new.py", "all"),
     # Where an account keeps its caches.
+    ("commands/generate/check_models.py", "all"),
     ("commands/rehearse/verify.py", "all"),
+    ("testing.py", "all"),
     # What a child process inherits, and what is hidden in its output.
     ("alembic_import/process.py", "all"),
     ("models/importing.py", "all"),

@@ -55,6 +55,11 @@ def read_commands(entry: Path) -> dict[str, CommandSyntax]:
     return {name: command._replace(name=name) for name, command in sorted(commands.items())}
 
 
+def write_flag(name: str) -> str:
+    """Return the flag of a parameter, as Invoke has it."""
+    return f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
+
+
 def _parse(path: Path) -> ast.Module | None:
     try:
         return ast.parse(path.read_bytes())
@@ -107,7 +112,7 @@ def _describe(function: _Function, options: Mapping[str | None, ast.expr]) -> Co
     names = [argument.arg for argument in arguments]
     required = [name for name, default in zip(names, defaults, strict=True) if default is None]
     repeatable = _evaluate(options.get("iterable"), [])
-    flags = {f"--{name.replace('_', '-')}": name for name in names}
+    flags = {write_flag(name): name for name in names}
     flags |= {f"-{SHORT_FLAGS[name]}": name for name in names if name in SHORT_FLAGS}
     return CommandSyntax(
         _evaluate(options.get("name"), function.name).replace("_", "-"),

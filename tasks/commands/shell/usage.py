@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from invoke.parser.context import ParserContext
 
+from tasks.commands.shell.definitions import write_flag
 from tasks.runner.command_lines import compose_command, quote_words
 from tasks.runner.errors import UsageError
 from tasks.runner.spelling import nearest
@@ -84,7 +85,7 @@ def explain_parse_error(
         name = next(each for each in reversed(words) if each in commands)
         return _refuse_missing(name, [argument.name or "" for argument in commands[name].positional_args])
     if (match := _NO_VALUE.fullmatch(message)) is not None:
-        flag = f"--{match['name'].replace('_', '-')}"
+        flag = write_flag(match["name"])
         found = context.flags.get(flag) if context is not None else None
         meaning = f": {found.help}" if found is not None and found.help else "."
         return _refuse(f"{flag} needs a value", f"Write {flag}={name_value(match['name'].replace('-', '_'))}{meaning}")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tasks.catalog import Key
-from tasks.rehearsal.sql_diff.creating import create_object
+from tasks.rehearsal.sql_diff.creating import add_column, create_object
 from tasks.rehearsal.sql_diff.details.parameters import alter_view, change_parameters
 from tasks.rehearsal.sql_diff.domains import DOMAIN_CHECK, DOMAIN_DEFAULT, alter_check, alter_domain
 from tasks.rehearsal.sql_diff.generators import write_block
@@ -90,7 +90,7 @@ def fill_generated(key: Key, before: str, after: str, objects: Mapping[Key, str]
     """Return the statement that creates such a column with its values."""
     old, new = parse_column(before)[0], parse_column(after)[0]
     value = f"({old.expression})::{old.type}" + ("" if is_assignable(old.type, new.type) else f"::text::{new.type}")
-    statements = create_object(key, replace(new, required=False).write(), objects)
+    statements = [add_column(key, replace(new, required=False).write(), objects, None)]
     statements.append(f"UPDATE {key.parent} SET {key.name} = {value}")
     statements += [f"ALTER TABLE {key.parent} ALTER COLUMN {key.name} SET NOT NULL"] if new.required else []
     return [f"-- keeps the values of the generated column\n{write_block(statements)}"]

@@ -6,7 +6,7 @@ https://www.postgresql.org/docs/current/ddl-partitioning.html, sql-altertable.ht
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from tasks.catalog import COLUMN_ORDER, LOCAL_COLUMN, LOCAL_CONSTRAINT, NAMED_NULL, Catalog, Key, compare
@@ -14,7 +14,7 @@ from tasks.rehearsal.sql_diff.altering import is_assignable
 from tasks.rehearsal.sql_diff.carrying import TYPES
 from tasks.rehearsal.sql_diff.copied_numbers import choose_name, find_moves
 from tasks.rehearsal.sql_diff.dependencies import Schema
-from tasks.rehearsal.sql_diff.lineage import read_lineage
+from tasks.rehearsal.sql_diff.lineage import find_owner, read_lineage
 from tasks.rehearsal.sql_diff.names import last_part, list_names
 from tasks.rehearsal.sql_diff.recreating import ROWS, find_dependents, find_rewritten, forget_default
 from tasks.rehearsal.sql_diff.shapes import (
@@ -175,7 +175,7 @@ class _Planning:
         for old, name in self.leaves.items():
             for column in self._list_copied(old):
                 others[Key("column", column, name)] = self._find_readable(old, column).write()
-        derived = {key: text for key, text in self.after.derived.items() if self._is_derived_first(key, text)}
+        derived = {key: text for key, text in self.after.derived.items() if self._is_derived_first(key, text, objects)}
         return replace(self.after, objects=objects | others, derived=derived)
 
     def _is_made_first(self, key: Key) -> bool:
@@ -187,8 +187,11 @@ class _Planning:
         table = key.name if key.kind in {"table", COLUMN_ORDER} else key.parent if key.kind in {"column", *_MARKS} else ""
         return table in self.made or (key not in self._waiting and key.parent not in self.made)
 
-    def _is_derived_first(self, key: Key, text: str) -> bool:
-        return key.parent not in self.made or key.kind == NAMED_NULL or text.startswith(("CHECK ", "NOT NULL "))
+    def _is_derived_first(self, key: Key, text: str, objects: Mapping[Key, str]) -> bool:
+        if key.parent not in self.made or key.kind == NAMED_NULL or text.startswith(("CHECK ", "NOT NULL ")):
+            return True
+        # A partition gets the indexes of a parent that is not created again.
+        return find_owner(text, self.after, objects) is not None
 
     def _is_independent(self, key: Key) -> bool:
         """Return True if a part of a new table needs nothing that needs the table."""

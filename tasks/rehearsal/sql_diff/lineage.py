@@ -124,6 +124,17 @@ def relate(before: Catalog, after: Catalog) -> Family:
     return Family(old, new, kept, frozenset(derived) | find_alike(after, parts), marks)
 
 
+def find_owner(text: str, after: Catalog, new: Mapping[Key, str]) -> Key | None:
+    """Return the index to which that of a partition, or that of its parent, is attached and which is created by itself."""
+    name = parse_index(text).parent
+    while name is not None:
+        if owner := find_index(name, new):
+            return owner
+        above = find_index(name, after.derived)
+        name = parse_index(after.derived[above]).parent if above else None
+    return None
+
+
 def _stays_derived(key: Key, links: tuple[str, ...], old: Lineage, new: Lineage) -> bool:
     """Return True if a column or constraint of a table that exists before is only inherited, or becomes so by the statements."""
     if old.is_derived(key, links):
@@ -168,7 +179,7 @@ def _add_derived(old: dict[Key, str], new: dict[Key, str], after: Catalog, famil
         elif old.get(key) == definition:
             new[key] = definition
         elif not _is_nameless(key, text, named):
-            owner = _find_owner(text, after, new)
+            owner = find_owner(text, after, new)
             if owner is not None and _is_made(key, text, owner, family, old, new):
                 new[key] = text.replace(f"ALTER INDEX {parse_index(text).parent} ", f"ALTER INDEX {name_index(owner)} ")
 
@@ -204,17 +215,6 @@ def _list_named(objects: Mapping[Key, str]) -> set[tuple[str, str]]:
     named = {(key.parent, last_part(key.name)) for key in objects if key.kind == "comment" and key.parent}
     settings = (each for each in objects.items() if each[0].kind in {"clustering", "replica identity"} and " " in each[1])
     return named | {(key.name, last_part(text)) for key, text in settings}
-
-
-def _find_owner(text: str, after: Catalog, new: Mapping[Key, str]) -> Key | None:
-    """Return the index to which that of a partition, or that of its parent, is attached and which is created by itself."""
-    name = parse_index(text).parent
-    while name is not None:
-        if owner := find_index(name, new):
-            return owner
-        above = find_index(name, after.derived)
-        name = parse_index(after.derived[above]).parent if above else None
-    return None
 
 
 def _is_made(key: Key, text: str, owner: Key, family: Family, old: Mapping[Key, str], new: Mapping[Key, str]) -> bool:
