@@ -99,7 +99,7 @@ def test_a_file_that_needs_a_lock_unexpectedly_is_repeated_alone(operator: Opera
     with database.connect() as blocker:
         pid = blocker.info.backend_pid
         blocker.execute("BEGIN; TABLE t")
-        for event in migrate(operator.make_runner(policy=RetryPolicy(lock_timeout_ms=200, attempts=5)), MigrateGoal()):
+        for event in migrate(operator.make_runner(policy=RetryPolicy(lock_timeout_ms=2000, attempts=5)), MigrateGoal()):
             events.append(event)
             if isinstance(event, Retried):
                 assert database.query("TABLE trace") == [("a",)]

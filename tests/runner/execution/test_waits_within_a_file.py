@@ -92,14 +92,17 @@ def test_the_wait_is_shown_and_logged_for_that_statement(busy: Operator) -> None
 
 def test_after_the_lock_timeout_the_file_is_repeated_from_its_start(busy: Operator) -> None:
     busy.write(B, FILE)
-    policy = RetryPolicy(lock_timeout_ms=400, attempts=5)
-    retried: list[Event] = []
-    with blocking(busy.database, "a", lambda _: bool(retried)) as pid:
+    policy = RetryPolicy(lock_timeout_ms=2000, attempts=5)
+    released: list[object] = []
+    with blocking(busy.database, "a", lambda _: bool(released)) as pid:
         events = []
-        for event in migrate(busy.make_runner(policy=policy), MigrateGoal()):
-            events.append(event)
-            if isinstance(event, Retried):
-                retried.append(event)
+        try:
+            for event in migrate(busy.make_runner(policy=policy), MigrateGoal()):
+                events.append(event)
+                if isinstance(event, Retried):
+                    released.append(event)
+        finally:
+            released.append("the run has ended")
     first = pick(events, Retried)[0]
     assert (first.version, first.line, first.attempt) == (B, 3, 1)
     assert first.reason == "lock not available: canceling statement due to lock timeout"

@@ -53,7 +53,7 @@ class _Side:
 
 @dataclass
 class NullChanges:
-    """What gives NOT NULL the names of another schema, in the columns that are neither created nor dropped.
+    """The statements that rename NOT NULL as in another schema, in the columns that are neither created nor dropped.
 
     A name that a column inherits changes with that of the parent, or not at all.
     """
@@ -159,7 +159,7 @@ class NullChanges:
 def change_nulls(
     before: Catalog, after: Catalog, family: Family, dropped: Collection[Key], created: Collection[Key]
 ) -> NullChanges:
-    """Return what gives NOT NULL its names: nothing if a version does not store them."""
+    """Return the changes of the names of NOT NULL: none if a version does not store them."""
     changes = NullChanges(_Side(before, family.old), _Side(after, family.new), family)
     if has_names("column", before, after):
         changes.name_columns(dropped, created)
