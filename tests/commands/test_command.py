@@ -70,6 +70,6 @@ def test_the_help_flag_is_short_in_every_command_and_no_other_short_flag_differs
     assert len(tasks) > 15
     for task in tasks:
         flags = {flag: argument.name for argument in task.get_arguments() for flag in argument.names if len(flag) == 1}
-        assert flags.items() <= {"e": "env", "j": "json", "v": "verbose", "y": "yes"}.items()
+        assert flags.items() <= {"e": "env", "j": "json", "v": "verbose", "y": "yes", "x": "x"}.items()
     for command in ("db.status", "db.migrate"):
         assert f"Usage: inv {command} [FLAGS]" in operator.project.inv(command, "-h", check=0).stdout

@@ -15,9 +15,10 @@ from tests.kit.databases import Database
 
 _PORT = 6433
 _CHUNK = 65536
-_TERMINATE = b"X\0\0\0\x04"
-_PROBE = b"Q\0\0\0\rSELECT 1\0"
-"""What a run sends to the session with the lock, as often as the time it takes requires: no turn."""
+_REQUESTS = frozenset("QSH")
+"""Query, Sync and Flush: https://www.postgresql.org/docs/current/protocol-message-formats.html"""
+_PROBE = ("Q", b"SELECT 1\0")
+"""What a run sends to the session with the lock, as often as the time that it takes requires."""
 _VERSION = re.compile(rb"(server_version\0)([^\0]+)")
 """The version in a message of type ParameterStatus."""
 
@@ -36,21 +37,6 @@ class Relay:
     """What each client sent after its startup message."""
     received: bytearray = field(default_factory=bytearray)
     """What the server sent to all of them."""
-    turns: int = 0
-    """How often a client sent something first, or after an answer of the server to the same client: its round trips.
-
-    Clients are counted on their own: which of two answers first depends on the load of the machine.
-    """
-    awaiting: set[int] = field(default_factory=set)
-    """The places in `sent` of the clients that got no answer to their last turn yet."""
-
-    def count(self, client: int, data: bytes, *, is_answer: bool) -> None:
-        """Count a turn if the client sends something after an answer, other than a probe, or that it leaves."""
-        if is_answer:
-            self.awaiting.discard(client)
-        elif data not in (b"", _TERMINATE, _PROBE) and client not in self.awaiting:
-            self.turns += 1
-            self.awaiting.add(client)
 
     def list_messages(self) -> list[tuple[str, bytes]]:
         """Return the messages of all clients, each by its type and its body.
@@ -65,6 +51,13 @@ class Relay:
                 found.append((chr(stream[start]), stream[start + 5 : end]))
                 start = end
         return found
+
+    def count_requests(self) -> int:
+        """Return how often a client connected, or sent what the server answers at once: at most so many round trips.
+
+        Which part of a pipeline is answered before the next one is sent depends on the load of the machine; this does not.
+        """
+        return len(self.sent) + sum(message[0] in _REQUESTS and message != _PROBE for message in self.list_messages())
 
     @property
     def url(self) -> str:
@@ -120,23 +113,20 @@ def _serve(relay: Relay, listener: socket.socket, wakes: socket.socket, ignores:
                     backend = stack.enter_context(socket.socket(socket.AF_UNIX))
                     backend.connect(server)
                     backend.sendall(opening)
-                    number = len(relay.sent)
                     relay.sent.append(bytearray())
-                    relay.count(number, opening, is_answer=False)
-                    selector.register(client, selectors.EVENT_READ, (backend, number, False))
-                    selector.register(backend, selectors.EVENT_READ, (client, number, True))
+                    selector.register(client, selectors.EVENT_READ, (backend, relay.sent[-1]))
+                    selector.register(backend, selectors.EVENT_READ, (client, relay.received))
                     continue
                 _pass_on(selector, key, relay)
 
 
 def _pass_on(selector: selectors.BaseSelector, key: selectors.SelectorKey, relay: Relay) -> None:
-    source, (other, number, is_answer) = key.fileobj, key.data
+    source, (other, record) = key.fileobj, key.data
     assert isinstance(source, socket.socket)
     version = relay.version
     try:
         data = source.recv(_CHUNK)
-        (relay.received if is_answer else relay.sent[number]).extend(data)
-        relay.count(number, data, is_answer=is_answer)
+        record += data
         other.sendall(_VERSION.sub(lambda found: found[1] + version.encode().ljust(len(found[2])), data) if version else data)
     except OSError:
         data = b""

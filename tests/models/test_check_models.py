@@ -43,7 +43,8 @@ def test_the_schemas_are_kept_for_the_next_comparison_unless_that_is_not_wanted(
     outputs = [app.inv(*command, "--no-cache", env=environment, check=4).stdout]
     assert not (tmp_path / "cache").exists()
     outputs += [app.inv(*command, env=environment, check=4).stdout for _ in range(2)]
-    assert len(list((tmp_path / "cache").rglob("schemas/*.json"))) == 2
+    # There are more than two if another test creates a role on the server between the commands.
+    assert len(list((tmp_path / "cache").rglob("schemas/*.json"))) in {2, 4}
     assert outputs[0] == outputs[1] == outputs[2]
 
 

@@ -28,8 +28,9 @@ FILLABLE = {
             c int NOT NULL CHECK (c > 500 AND c < 510), d text NOT NULL CHECK (char_length(d) >= 30),
             e text NOT NULL CHECK (e ~ '^[^@]+@[^@]+$'), f numeric NOT NULL CHECK (f >= 0.25 AND f <= 0.75),
             g date NOT NULL, h date NOT NULL, CHECK (g < h), i text CHECK (i IS NOT NULL),
-            j jsonb NOT NULL CHECK (jsonb_typeof(j) = 'array'), k text[] NOT NULL CHECK (cardinality(k) = 2));
-        CREATE TABLE whole (a int, b text NOT NULL, CHECK (row_to_json(whole) ->> 'b' = 'p'), CHECK (tableoid > 0 AND b<>'q'))""",
+            j jsonb NOT NULL CHECK (jsonb_typeof(j) = 'array'), k text[] NOT NULL CHECK (cardinality(k) = 2))""",
+    "checks on whole rows": """
+        CREATE TABLE t (a int, b text NOT NULL, CHECK (row_to_json(t) ->> 'b' = 'p'), CHECK (tableoid > 0 AND b <> 'q'))""",
     "keys": """
         CREATE TABLE t (a int PRIMARY KEY, b text UNIQUE NOT NULL, c text NOT NULL, d mood_ NOT NULL, UNIQUE (c, d));
         CREATE UNIQUE INDEX ON t (lower(c));
