@@ -29,6 +29,7 @@ from tasks.rehearsal.sql_diff import Pair, write_pair
 from tasks.rehearsal.sql_diff.answers import Renaming, settle_renames
 from tasks.rehearsal.sql_diff.copying import separate_copying
 from tasks.rehearsal.sql_diff.details.finding import divide_details, find_details
+from tasks.rehearsal.sql_diff.details.null_names import keep_unstated
 from tasks.rehearsal.sql_diff.reasons import refuse_by_hand
 from tasks.rehearsal.sql_diff.renames import ObjectRename
 from tasks.runner.errors import RefusedError, RunnerError
@@ -110,7 +111,7 @@ class _Narrowed:
         left_out = exclude_tables(Difference(wanted.left_out), tables).changes
         derived = {key: text for key, text in wanted.catalog.derived.items() if not _belongs(key, tables)}
         derived |= {key: text for key, text in before.derived.items() if _belongs(key, tables)}
-        return WantedSchema(replace(wanted.catalog, objects=objects, derived=derived), left_out)
+        return WantedSchema(keep_unstated(before, replace(wanted.catalog, objects=objects, derived=derived)), left_out)
 
     def list_moved(self, before: Catalog) -> tuple[str, ...]:
         """Return the tables whose columns only have another order than the source states, as lines to show."""

@@ -262,14 +262,24 @@ def test_names_that_only_pg_dump_shows_become_a_migration(scratch: ScratchServer
     assert all("RENAME CONSTRAINT" in text for text in (proposal.files[0].up, proposal.files[0].down))
 
 
+def test_a_name_that_a_rename_has_left_is_no_difference_where_the_wanted_schema_states_none(
+    scratch: ScratchServer, tmp_path: Path
+) -> None:
+    made = "CREATE TABLE {} ({} text NOT NULL); CREATE DOMAIN {} AS text NOT NULL;"
+    renamed = "ALTER TABLE users RENAME TO people; ALTER TABLE people RENAME email TO mail; ALTER DOMAIN code RENAME TO zip;"
+    before = made.format("users", "email", "code") + renamed
+    proposal = run(scratch, tmp_path, before, made.format("people", "mail", "zip"), ProposalOptions())
+    assert (proposal.files, proposal.details, proposal.kept) == ((), (), ())
+
+
 def test_what_no_statement_changes_is_listed(scratch: ScratchServer, tmp_path: Path) -> None:
     after = "CREATE TABLE users (email text, id int PRIMARY KEY); CREATE TABLE p (a int NOT NULL) PARTITION BY LIST (a);"
-    attached = f"{after} CREATE TABLE p1 (a int NOT NULL); ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1);"
+    attached = f"{after} CREATE TABLE p1 (a int CONSTRAINT own NOT NULL); ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1);"
     before = f"{USERS} {after.partition('; ')[2]} CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"
     proposal = run(scratch, tmp_path, before, attached, ProposalOptions())
     assert (proposal.files, proposal.details) == ((), ())
     assert proposal.orders == ("public.users: it is id, email",)
-    assert proposal.kept == ("the name of NOT NULL of a of public.p1: p1_a_not_null",)
+    assert proposal.kept == ("the name of NOT NULL of a of public.p1: own",)
 
 
 def test_an_unknown_table_is_not_excluded(scratch: ScratchServer, tmp_path: Path) -> None:

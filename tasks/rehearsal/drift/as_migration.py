@@ -16,6 +16,7 @@ from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff import Pair, verify_pair, write_pair
 from tasks.rehearsal.sql_diff.answers import Answers, Ask, Renaming, settle_renames
 from tasks.rehearsal.sql_diff.details.finding import divide_details
+from tasks.rehearsal.sql_diff.details.null_names import keep_unstated
 from tasks.rehearsal.sql_diff.reasons import refuse_by_hand
 from tasks.rehearsal.sql_diff.renames import ObjectRename
 from tasks.runner.database.session import connect
@@ -74,7 +75,7 @@ def _find_target(drift: Drift) -> Catalog:
             del objects[change.key]
         else:
             objects[change.key] = change.after
-    return replace(drift.live, objects=objects)
+    return keep_unstated(drift.expected, replace(drift.live, objects=objects))
 
 
 def _settle(drift: Drift, live: Catalog, server: ScratchServer, answered: Answered) -> Renaming:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from tasks.catalog import DETAILS, NAMED_NULL, PARAMETER_ORDER, Catalog, Key
-from tasks.rehearsal.sql_diff.details.null_names import has_names, name_null
+from tasks.rehearsal.sql_diff.details.null_names import find_owner, has_names, name_null
 from tasks.rehearsal.sql_diff.details.part_names import list_parts
 from tasks.rehearsal.sql_diff.shapes import name_index, parse_column
 
@@ -34,7 +34,7 @@ def _describe(key: Key, before: Catalog, after: Catalog) -> str:
         kinds = ("column settings",) if key.parent else _KINDS
         texts = [{each.objects.get(key._replace(kind=kind)) for kind in kinds} for each in (before, after)]
         return f"the order of the parameters of {_show(key)}" if texts[0] == texts[1] != {None} else ""
-    owner = key._replace(kind="column" if key.parent else "domain")
+    owner = find_owner(key)
     required = [_is_required(each.objects.get(owner, "")) for each in (before, after)]
     if not all(required) or not has_names(owner.kind, before, after):
         return ""

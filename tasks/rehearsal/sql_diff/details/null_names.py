@@ -6,7 +6,7 @@ https://www.postgresql.org/docs/current/sql-altertable.html
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from tasks.catalog import LOCAL_NULL, NAMED_NULL, Catalog, Key
@@ -166,6 +166,20 @@ def change_nulls(
     if has_names("domain", before, after):
         changes.name_domains(dropped, created)
     return changes
+
+
+def keep_unstated(before: Catalog, after: Catalog) -> Catalog:
+    """Return the schema after with the names before for each NOT NULL that has only the name which the server chooses.
+
+    A schema does not state such a name: a column keeps the name of its NOT NULL when it, or its table, gets another one.
+    """
+    kept = {key: name for key, name in before.derived.items() if key.kind == NAMED_NULL and find_owner(key) in after.objects}
+    return replace(after, derived=kept | dict(after.derived))
+
+
+def find_owner(key: Key) -> Key:
+    """Return the column or domain that a detail about NOT NULL belongs to."""
+    return key._replace(kind="column" if key.parent else "domain")
 
 
 def has_names(kind: str, *catalogs: Catalog) -> bool:
