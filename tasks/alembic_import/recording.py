@@ -111,7 +111,7 @@ def propose_recording(names: Sequence[str]) -> str:
     return (
         "databases that have them are not affected.\n"
         f"Or add {quote_words(*(f'--record={name}' for name in names))}\n"
-        "Such a revision becomes what Alembic runs on scratch, and fails where its queries have other answers than there."
+        "The file is then what Alembic runs on scratch, and fails where its queries have other answers than there."
     )
 
 
@@ -173,6 +173,6 @@ def _write_check(revision: AlembicRevision, query: str, answer: str) -> str:
         tag=tag,
         query=query,
         answer=answer,
-        message=show_literal(f"revision {revision.id} of Alembic asks for rows, and here are others than where it was recorded"),
+        message=show_literal(f"revision {revision.id} of Alembic queries rows, which differ here from those on scratch"),
         hint=show_literal(f"Let Alembic run it on this database (alembic upgrade {revision.id}), then record it: {MARK_COMMAND}"),
     )

@@ -124,7 +124,7 @@ def _refuse_failed(order: Sequence[AlembicRevision], ups: Mapping[str, Any], rec
         raise FilesError(
             f"{number} cannot be rendered offline:",
             tuple(f"{each.shown}: {read_fault(errors[each.id])}" for each in failed),
-            hint=f"Change what they do so that alembic upgrade --sql renders it; {others}",
+            hint=f"Change the code so that alembic upgrade --sql renders all that it does; {others}",
         )
 
 

@@ -91,7 +91,7 @@ def test_what_no_file_can_do_is_refused(alembic: AlembicFolder, scratch: Scratch
 
 def test_a_query_with_another_answer_each_time_is_refused(alembic: AlembicFolder, scratch: ScratchServer) -> None:
     alembic.write("a1", "op.get_bind().execute(sa.text('SELECT clock_timestamp()')).scalar()")
-    with pytest.raises(RefusedError, match=r"the SQL of a1 .* fails on scratch: revision a1 of Alembic asks for rows"):
+    with pytest.raises(RefusedError, match=r"the SQL of a1 .* fails on scratch: revision a1 of Alembic queries rows"):
         plan(alembic, scratch, "a1")
 
 
@@ -134,6 +134,6 @@ def test_a_recorded_file_fails_where_the_rows_are_others_and_changes_nothing(
     project.inv("db.adopt", "--apply", "--yes", check=0)
     result = project.migrate()
     assert result.returncode != 0
-    assert "revision a2 of Alembic asks for rows" in result.stdout + result.stderr
+    assert "revision a2 of Alembic queries rows" in result.stdout + result.stderr
     assert "inv db.mark 20240102100000_step_a2" in result.stdout + result.stderr
     assert database.query("SELECT name FROM t") == [("x",)]
