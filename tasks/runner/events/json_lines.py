@@ -109,6 +109,7 @@ def _build_object(pairs: list[tuple[str, Any]], oddities: list[str]) -> dict[str
 def read_field_types(cls: type) -> dict[str, Any]:
     """Return the types of the fields of an event, or of a part of one, by name."""
     # The modules import the types of each other's fields only for the type checker.
+    load_events()
     names = {name: value for module in EVENT_MODULES for name, value in vars(sys.modules[module]).items()}
     return get_type_hints(cls, localns=names)
 
