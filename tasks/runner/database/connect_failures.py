@@ -24,6 +24,7 @@ from tasks.runner.errors import ConnectError, RefusedError
 OLDEST_VERSION = 140000
 """The oldest supported version of PostgreSQL, as server_version_num. Older ones get no more fixes:
 https://www.postgresql.org/support/versioning/."""
+TOO_MANY = "53300"
 _MAJOR = 10000
 _BY_SQLSTATE = {
     "28P01": "Check user and password in DATABASE_URL.",
@@ -31,7 +32,7 @@ _BY_SQLSTATE = {
     "or pg_hba.conf of the server does not allow it from this address.",
     "3D000": "Check the name of the database in DATABASE_URL; inv db.create creates the one that it names.",
     "42501": "The user has no CONNECT privilege on this database: GRANT CONNECT ON DATABASE … TO … by its owner.",
-    "53300": "Wait until sessions end, or raise the limit: max_connections, or CONNECTION LIMIT of the role or database.",
+    TOO_MANY: "Wait until sessions end, or raise the limit: max_connections, or CONNECTION LIMIT of the role or database.",
     "53200": "The server ran out of memory. Run the same command again when the load is lower.",
     "53100": "The server's disk is full. Free some space, then run the same command again.",
     "55000": "The database does not accept connections (ALLOW_CONNECTIONS false), or is being created.",
@@ -62,6 +63,7 @@ _BY_TEXT = (
     ("SASL authentication", "Check user and password in DATABASE_URL."),
 )
 """Messages of libpq and psycopg, which are always in English, and the hint for each; the first that fits counts."""
+_FULL = re.compile(r"too many (?:clients|connections)|connection slots are reserved")
 _SERVER_SPOKE = re.compile(r"(?:\A|: )[^\W\d_]+: {2}(?=\S)")
 """The severity of a message of the server, in its language: FATAL is followed by two spaces."""
 _TRACED = re.compile(r'C "([0-9A-Z]{5})"')
@@ -96,7 +98,8 @@ def build_connect_error(error: psycopg.Error | UnicodeError, url: str, parameter
         text = f"the host name is not valid: {error.reason if isinstance(error, UnicodeEncodeError) else error}"
     sqlstate = getattr(error, "sqlstate", None) or ""
     if not sqlstate and _SERVER_SPOKE.search(text):
-        sqlstate = _trace_sqlstate(url, parameters)
+        # The second attempt is accepted if a session has ended meanwhile; then only a message in English shows the reason.
+        sqlstate = _trace_sqlstate(url, parameters) or (TOO_MANY if _FULL.search(text) else "")
     by_text = next((hint for part, hint in _BY_TEXT if part in text), "")
     return ConnectError(
         f"cannot connect to {describe_database(url)}: {redact(text, url)}",

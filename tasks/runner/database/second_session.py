@@ -15,6 +15,7 @@ from typing import TypeVar
 import psycopg
 
 from tasks.postgres.quoting import show_identifier
+from tasks.runner.database.connect_failures import TOO_MANY
 from tasks.runner.database.limited_session import LimitedSession, NoAnswerError
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.errors import ConnectError, Interruption, RefusedError, RunInterruptedError
@@ -71,14 +72,15 @@ def open_second(open_session: Callable[[], T], *, url: str, name: str, lock: Run
         return open_session()
     except ConnectError as error:
         limit = _find_limit(lock)
-        if limit is None:
+        # A limit that is no longer reached was reached by a session that has ended since.
+        if limit is None and not _is_full(error):
             raise
-        if limit.number < 2:
+        if limit is not None and limit.number < 2:
             raise _refuse(limit) from error
     try:
         return open_first(open_session, stop)
     except ConnectError as error:
-        if not _is_full(error):
+        if limit is None or not _is_full(error):
             raise
         raise _refuse(limit) from error
 
@@ -133,7 +135,7 @@ def _refuse(limit: _Limit) -> RefusedError:
 
 
 def _is_full(error: ConnectError) -> bool:
-    return error.sqlstate == "53300" or "too many connections" in error.message
+    return error.sqlstate == TOO_MANY
 
 
 def _sleep(stop: Stop) -> None:

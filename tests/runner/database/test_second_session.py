@@ -9,9 +9,11 @@ from psycopg import sql
 
 from tasks.runner import MigrationRunner
 from tasks.runner.database import second_session
+from tasks.runner.database.run_lock import RunLock
 from tasks.runner.errors import RefusedError
 from tests.kit.databases import Database
 from tests.kit.poolers import Pooler
+from tests.kit.waiting import wait_until
 from tests.runner.operating import A, Operator
 
 
@@ -97,4 +99,21 @@ def test_other_sessions_of_the_role_are_named_as_the_reason(
         pytest.raises(RefusedError, match="CONNECTION LIMIT 2, and other sessions use it up"),
     ):
         make_runner(operator, role.url).run_migrations()
+    assert make_runner(operator, role.url).run_migrations() == [A]
+
+
+def test_a_session_that_ends_before_the_limit_is_read_is_no_reason_to_refuse(
+    operator: Operator, role: Role, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_limit = second_session._find_limit
+    other = role.database.connect(user=role.name)
+    count = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s"
+
+    def end_before(lock: RunLock) -> object:
+        other.close()
+        wait_until(lambda: operator.database.query(count, role.name) == [(1,)], what="the end of the other session")
+        return find_limit(lock)
+
+    monkeypatch.setattr(second_session, "_find_limit", end_before)
+    role.limit(2)
     assert make_runner(operator, role.url).run_migrations() == [A]
