@@ -206,7 +206,7 @@ def _needs_check(key: Key, family: Family) -> bool:
 
 
 def _is_nameless(key: Key, text: str, named: Collection[tuple[str, str]]) -> bool:
-    """Return True if no other object names an index or constraint, and the server gives it the name that it should have."""
+    """Return True if no other object names an index or constraint, and the server chooses the name that it should have."""
     return (key.parent, last_part(key.name)) not in named and (parse_index(text).parent is None or is_named_by_server(key, text))
 
 

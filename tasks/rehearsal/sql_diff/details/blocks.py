@@ -1,4 +1,4 @@
-"""Blocks of SQL that give names to what is found by other means, whatever name it has.
+"""Blocks of SQL that rename what is found by other means, whatever its name.
 
 A name that is not compared may be another one in each environment: it depends on the history of the table, and on the version of
 the server at that time. So a block changes what it finds, and nothing where there is no such name.

@@ -21,7 +21,7 @@ _RELATIONS = frozenset({"table", "foreign table", "view", "materialized view", "
 def change_part_names(
     before: Catalog, after: Catalog, family: Family, dropped: Collection[Key], objects: Mapping[Key, str]
 ) -> tuple[list[str], list[Key]]:
-    """Return the statements that give the indexes of partitions their names, and the indexes whose names no statement changes.
+    """Return the statements that name the indexes of partitions, and the indexes whose names no statement changes.
 
     It concerns the partitions and the indexes of their parents that stay; `objects` are those before.
     """
