@@ -47,6 +47,11 @@ def quote_identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def unquote_identifier(text: str) -> str:
+    """Return a name as the catalog has it, from SQL in which it is without quotes or in quotes."""
+    return text[1:-1].replace('""', '"') if text.startswith('"') else text
+
+
 def quote_qualified(*parts: str) -> str:
     """Return a name of several parts as SQL, for example of a schema and a table; empty parts are left out."""
     return ".".join(quote_identifier(part) for part in parts if part)

@@ -16,6 +16,7 @@ from tasks.lint.rules.sharing import list_exclusive
 from tasks.lint.rules.table import RULES
 from tasks.lint.schema import SchemaFacts
 from tasks.lint.trees import list_commands, list_targets, read_created, read_dropped
+from tasks.postgres.quoting import unquote_identifier
 from tasks.postgres.tokens import tokenize
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.rehearsal import Rehearsal
@@ -123,7 +124,7 @@ class Unit:
 
     def names(self, names: frozenset[str]) -> bool:
         """Return True if the statement mentions one of some names."""
-        return bool(names) and any(_unquote(token.text) in names for token in tokenize(self.statement.text))
+        return bool(names) and any(unquote_identifier(token.text) in names for token in tokenize(self.statement.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,3 @@ def _find_created(statement: LintedStatement) -> str:
         return str(statement.node.get("idxname", ""))
     added = (command.get("def", {}).get("Constraint", {}).get("conname", "") for command in list_commands(statement))
     return next((name for name in added if name), "")
-
-
-def _unquote(text: str) -> str:
-    return text[1:-1].replace('""', '"') if text.startswith('"') else text

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from tasks.catalog import Catalog, Key
-from tasks.postgres.quoting import quote_identifier, show_literal
+from tasks.postgres.quoting import quote_identifier, show_literal, unquote_identifier
 from tasks.rehearsal.sql_diff.names import last_part, list_names
 from tasks.rehearsal.sql_diff.sequences import fit_value, name_identity
 from tasks.rehearsal.sql_diff.shapes import parse_column, split_sequence
@@ -74,7 +74,6 @@ def _find_sequence(key: Key, catalog: Catalog) -> _Sequence | None:
 def choose_name(name: str, taken: Collection[str]) -> str:
     """Return a name that is free, made from that of a table or sequence."""
     bare = last_part(name)
-    plain = bare[1:-1].replace('""', '"') if bare.startswith('"') else bare
-    short = plain.encode()[:_LONGEST].decode(errors="ignore")
+    short = unquote_identifier(bare).encode()[:_LONGEST].decode(errors="ignore")
     shown = (quote_identifier(f"{short}{_SUFFIX}{number or ''}") for number in range(len(taken) + 1))
     return next(each for each in (f"{name.removesuffix(bare)}{text}" for text in shown) if each not in taken)

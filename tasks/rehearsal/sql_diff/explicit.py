@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from tasks.catalog import Catalog, Key
-from tasks.postgres.quoting import quote_identifier
+from tasks.postgres.quoting import quote_identifier, unquote_identifier
 from tasks.rehearsal.sql_diff.names import last_part
 from tasks.rehearsal.sql_diff.renames import BY_COMMAND, ENUM, LABEL, ObjectRename, find_schema, list_names, read_labels
 from tasks.runner.errors import UsageError
@@ -33,7 +33,9 @@ class RenameFlags:
         keys = key, key._replace(parent=self._find_old_name(key.parent))
         if key.kind in BY_COMMAND:
             keys = key, key._replace(name=self._find_old_name(key.name))
-        names = {name for each in keys for name in (*list_names(each), *list_names(each._replace(name=_unquote(each))))}
+        names = {
+            name for each in keys for name in (*list_names(each), *list_names(each._replace(name=unquote_identifier(each.name))))
+        }
         return names | {name for each in keys if key.kind == LABEL for name in list_names(each._replace(kind="type"))}
 
     def _find_old_name(self, name: str) -> str:
@@ -127,7 +129,8 @@ def _find_new(old: Key, new: str, catalogs: tuple[Catalog, Catalog]) -> Key | No
     found = [
         key
         for key in list_renameable(catalogs[1])
-        if (key.kind, key.parent) == (old.kind, old.parent) and new in {show_new(key), key.name, _unquote(key), *_qualify(key)}
+        if (key.kind, key.parent) == (old.kind, old.parent)
+        and new in {show_new(key), key.name, unquote_identifier(key.name), *_qualify(key)}
     ]
     known = set(list_renameable(catalogs[0]))
     return min(found, key=lambda key: (key in known, _find_own_schema(key) != _find_own_schema(old)), default=None)
@@ -144,10 +147,6 @@ def _list_containers(key: Key) -> set[str]:
 
 def _find_own_schema(key: Key) -> str:
     return "" if key.kind in {LABEL, "column", "constraint"} else find_schema(key.name)
-
-
-def _unquote(key: Key) -> str:
-    return key.name[1:-1].replace('""', '"') if key.name.startswith('"') else key.name
 
 
 def _refuse_contradictions(found: Mapping[str, ObjectRename], flags: RenameFlags) -> None:
@@ -186,7 +185,7 @@ def _stand_in(key: Key, taken: Collection[Key]) -> Key:
     if key.kind == LABEL:
         names = (f"'{key.name[1:-1][:_LONGEST].rstrip(chr(39))}_{n}'" for n in range(1, len(taken) + 2))
     else:
-        bare = _unquote(key._replace(name=last_part(key.name)))[:_LONGEST]
+        bare = unquote_identifier(last_part(key.name))[:_LONGEST]
         names = (f"{schema}{'.' * bool(schema)}{quote_identifier(f'{bare}_replaced_{n}')}" for n in range(1, len(taken) + 2))
     return next(other for name in names if (other := key._replace(name=name)) not in taken)
 

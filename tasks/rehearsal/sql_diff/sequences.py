@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from tasks.catalog import Key
-from tasks.postgres.quoting import quote_identifier, show_literal
+from tasks.postgres.quoting import quote_identifier, show_literal, unquote_identifier
 from tasks.postgres.tokens import tokenize
 from tasks.rehearsal.sql_diff.names import last_part
 from tasks.rehearsal.sql_diff.shapes import Column
@@ -69,7 +69,7 @@ def move_identity(key: Key, old: Column, new: Column) -> list[str]:
 def name_identity(key: Key) -> str:
     """Return the name of the sequence of an identity column, unless another one was chosen."""
     parts = [token.text for token in tokenize(key.parent) if token.text != "."]
-    bare = (part[1:-1].replace('""', '"') if part.startswith('"') else part for part in (parts[-1], key.name))
+    bare = map(unquote_identifier, (parts[-1], key.name))
     return ".".join([*parts[:-1], quote_identifier(f"{'_'.join(bare)}_seq")])
 
 

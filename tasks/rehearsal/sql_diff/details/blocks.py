@@ -47,11 +47,6 @@ _SINCE_17 = "NOT NULL of a domain has a name since PostgreSQL 17; this does noth
 _INDEXES = "The names of the indexes of partitions, which the server has chosen."
 
 
-def unquote(name: str) -> str:
-    """Return a name as the catalog has it."""
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name
-
-
 def name_columns(rows: Sequence[tuple[str, str, str]], *, inherited: bool) -> str:
     """Return the block that names NOT NULL of columns: of each the table as in SQL, the column and the name, both without quotes.
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from tasks.catalog import LOCAL_NULL, NAMED_NULL, Catalog, Key
-from tasks.postgres.quoting import quote_identifier
-from tasks.rehearsal.sql_diff.details.blocks import name_columns, name_domains, order_names, unquote
+from tasks.postgres.quoting import quote_identifier, unquote_identifier
+from tasks.rehearsal.sql_diff.details.blocks import name_columns, name_domains, order_names
 from tasks.rehearsal.sql_diff.lineage import Family, Lineage
 from tasks.rehearsal.sql_diff.names import last_part
 from tasks.rehearsal.sql_diff.shapes import find_separate, parse_column
@@ -124,7 +124,7 @@ class NullChanges:
             texts = [side.catalog.objects.get(key, "") for side in (self.old, self.new)]
             was = self.old.name(key) if _REQUIRED in texts[0] and key not in dropped else _name_usual(key)
             if _REQUIRED in texts[1] and was != self.new.name(key):
-                rows.append((key.name, unquote(self.new.name(key))))
+                rows.append((key.name, unquote_identifier(self.new.name(key))))
         if rows:
             self.last.append(name_domains(rows))
 
@@ -152,7 +152,7 @@ class NullChanges:
             return
         tables = {column.parent for column, _ in rows}
         inherited = not tables.isdisjoint(parent for side in (self.old, self.new) for parent in side.lineage.list_parents())
-        listed = [(column.parent, unquote(column.name), unquote(name)) for column, name in rows]
+        listed = [(column.parent, unquote_identifier(column.name), unquote_identifier(name)) for column, name in rows]
         statements.append(name_columns(listed, inherited=inherited))
 
 
@@ -193,7 +193,7 @@ def name_null(catalog: Catalog, owner: Key) -> str:
 
 
 def _name_usual(owner: Key) -> str:
-    parts = [unquote(last_part(part)) for part in (owner.parent, owner.name) if part]
+    parts = [unquote_identifier(last_part(part)) for part in (owner.parent, owner.name) if part]
     return quote_identifier("_".join([*parts, "not_null"]))
 
 

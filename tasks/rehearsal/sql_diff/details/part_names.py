@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from tasks.catalog import Catalog, Key
-from tasks.rehearsal.sql_diff.details.blocks import name_indexes, order_names, unquote
+from tasks.postgres.quoting import unquote_identifier
+from tasks.rehearsal.sql_diff.details.blocks import name_indexes, order_names
 from tasks.rehearsal.sql_diff.lineage import Family
 from tasks.rehearsal.sql_diff.names import last_part
 from tasks.rehearsal.sql_diff.shapes import find_index, name_index, parse_index
@@ -35,7 +36,7 @@ def change_part_names(
     if not changes:
         return [], []
     ordered, left = order_names(changes, _list_taken(before))
-    rows = [(parent, table, unquote(last_part(name))) for (parent, table), name in ordered]
+    rows = [(parent, table, unquote_identifier(last_part(name))) for (parent, table), name in ordered]
     return ([name_indexes(rows)] if rows else []), [new[part] for part in left]
 
 

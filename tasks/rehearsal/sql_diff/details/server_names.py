@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tasks.catalog import Key
+from tasks.postgres.quoting import unquote_identifier
 from tasks.postgres.tokens import NAMES, SPACE, tokenize
-from tasks.rehearsal.sql_diff.details.blocks import unquote
 from tasks.rehearsal.sql_diff.names import last_part, split_list
 
 _LONGEST = 63
@@ -21,7 +21,7 @@ def is_named_by_server(key: Key, definition: str) -> bool:
 
     Expressions other than calls have a name of which only the usual one is known.
     """
-    return unquote(last_part(key.name)) == _choose(unquote(last_part(key.parent)), key.kind, definition)
+    return unquote_identifier(last_part(key.name)) == _choose(unquote_identifier(last_part(key.parent)), key.kind, definition)
 
 
 def _choose(table: str, kind: str, definition: str) -> str:
@@ -72,4 +72,4 @@ def _name_item(item: str) -> str:
     place = 0
     while [token.text for token in tokens[place + 1 : place + 2]] == ["."]:
         place += 2
-    return unquote(tokens[place].text) if tokens[place].kind in NAMES else "expr"
+    return unquote_identifier(tokens[place].text) if tokens[place].kind in NAMES else "expr"
