@@ -69,7 +69,7 @@ FAULTS = {
     "two enums of one name": (BASE + ENUMS, "models:Base", "", "two different enums kind", "another name"),
     "a listener that reads": (BASE + USER + LISTENER, "models:Base", "models.py:13", "uses the database (scalar)", "DDL("),
     "an interrupt": ("raise KeyboardInterrupt", "models:Base", "models.py:1", "KeyboardInterrupt", "Correct the module"),
-    "a source that is no text": ("a = '\0'", "models:Base", "", "null bytes", "Correct the module"),
+    "a source with a null byte": ("a = '\0'", "models:Base", "", "null bytes", "Correct the module"),
     "a long message": ("raise ValueError('long ' * 900)", "models:Base", "models.py:1", "long long", "Correct the module"),
     "a URL that is not set": (
         "from sqlalchemy import create_engine\ncreate_engine(None)",

@@ -1,4 +1,4 @@
-"""The source files that decide what a rehearsal finds, as a digest."""
+"""The source files that decide what a rehearsal finds, and other values, as digests."""
 
 from __future__ import annotations
 
@@ -25,3 +25,8 @@ def sum_code(folder: Path) -> str:
             total.update(f"\0{path.relative_to(folder)}\0".encode())
             total.update(path.read_bytes())
     return total.hexdigest()
+
+
+def digest(value: object) -> str:
+    """Return a digest of what a value consists of: tuples, texts and other values with a complete repr()."""
+    return hashlib.sha256(repr(value).encode("utf-8", "surrogatepass")).hexdigest()

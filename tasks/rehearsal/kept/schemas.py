@@ -6,7 +6,6 @@ file that is damaged, or that others can write, counts as missing.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import Any
 
 from tasks.catalog import Catalog, Key
 from tasks.rehearsal.kept.account_files import find_folder, read_own, write_own
-from tasks.rehearsal.kept.code import TASKS, sum_code
+from tasks.rehearsal.kept.code import TASKS, digest, sum_code
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.left_out import LeftOut, list_fields, read_entry
 from tasks.rehearsal.scratch.description import describe_server
@@ -51,8 +50,8 @@ class KeptSchemas:
         text = read_own(path) if path else None
         if path is None or text is None:
             return None
-        digest, _, content = text.partition("\n")
-        if digest != _sum(path.stem, content):
+        found, _, content = text.partition("\n")
+        if found != digest((path.stem, content)):
             return None
         with suppress(OSError):
             os.utime(path)
@@ -64,7 +63,7 @@ class KeptSchemas:
         if path is None:
             return
         content = json.dumps(_list_parts(schema))
-        write_own(path, f"{_sum(path.stem, content)}\n{content}")
+        write_own(path, f"{digest((path.stem, content))}\n{content}")
         with suppress(OSError):
             for each in _list_old(path.parent):
                 each.unlink(missing_ok=True)
@@ -75,7 +74,7 @@ class KeptSchemas:
         texts = [(each.name, each.up, each.shown) for each in migrations]
         # An environment that is read later can have an older version, to which schemas are restricted.
         target = self._server.target_version if self._server else 0
-        return self._folder / f"{_sum(self._context, repr((target, texts)))}{_SUFFIX}"
+        return self._folder / f"{digest((self._context, target, texts))}{_SUFFIX}"
 
 
 NOTHING_KEPT = KeptSchemas()
@@ -110,7 +109,3 @@ def _list_old(folder: Path) -> Iterator[Path]:
         total += fact.st_size
         if number >= _MOST or total > _MOST_BYTES:
             yield path
-
-
-def _sum(*texts: str) -> str:
-    return hashlib.sha256(repr(texts).encode("utf-8", "surrogatepass")).hexdigest()

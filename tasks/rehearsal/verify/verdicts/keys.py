@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-
-from tasks.rehearsal.kept.code import TASKS, sum_code
+from tasks.rehearsal.kept.code import TASKS, digest, sum_code
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.scratch.description import describe_server
 from tasks.rehearsal.scratch.server import ScratchServer
@@ -14,7 +12,7 @@ from tasks.rehearsal.verify.one_file import VerifyOptions
 
 def name_context(server: ScratchServer, options: VerifyOptions) -> str:
     """Return a digest of what all verdicts of a command rest on: the tool, the scratch server, and the options."""
-    return _digest((sum_code(TASKS), describe_server(server), options))
+    return digest((sum_code(TASKS), describe_server(server), options))
 
 
 class VerdictKeys:
@@ -29,7 +27,7 @@ class VerdictKeys:
         state = context
         for migration in selection.migrations:
             self._states[migration.name] = state
-            state = _digest((state, migration.name, migration.up, migration.shown))
+            state = digest((state, migration.name, migration.up, migration.shown))
 
     def name(self, migration: RehearsedMigration) -> str:
         """Return the name of the verdict of a migration of the selection."""
@@ -38,8 +36,4 @@ class VerdictKeys:
         others = self._selection.list_orders(version) if deferred or self._selection.is_late(version) else ()
         texts = [[(each.name, each.up, each.shown) for each in order] for order in others]
         own = (version, migration.up, migration.down, migration.shown, migration.shown_down, deferred)
-        return _digest((self._states[version], own, texts))
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(repr(value).encode("utf-8", "surrogatepass")).hexdigest()
+        return digest((self._states[version], own, texts))

@@ -5,7 +5,6 @@ A verdict is kept with its digest. A file that is damaged, or that others can wr
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from tasks.rehearsal.events import MigrationVerified, RehearsalFinding
 from tasks.rehearsal.kept.account_files import find_folder, read_own, write_own
+from tasks.rehearsal.kept.code import digest
 from tasks.runner.events import from_json, to_json
 
 _MOST = 4096
@@ -63,7 +63,7 @@ class VerdictStore:
     def find(self, name: str) -> KeptVerdict | None:
         """Return the verdict of this name; None if there is none, or if it is damaged."""
         entry = self._old.get(name)
-        if entry is None or entry[-1] != _digest(name, *entry[:-1]):
+        if entry is None or entry[-1] != digest((name, *entry[:-1])):
             return None
         text, stand_ins, _ = entry
         try:
@@ -87,13 +87,9 @@ class VerdictStore:
         """
         names = " ".join(stand_ins)
         texts = {name: to_json(event) for name, event in self._new.items()}
-        new = {name: [text, names, _digest(name, text, names)] for name, text in texts.items()}
+        new = {name: [text, names, digest((name, text, names))] for name, text in texts.items()}
         entries = dict(list((self._used | new | self._old | new).items())[:_MOST])
         write_own(self._path, json.dumps(entries))
-
-
-def _digest(*texts: str) -> str:
-    return hashlib.sha256(repr(texts).encode()).hexdigest()
 
 
 def _read_entries(path: Path) -> dict[str, list[str]]:
