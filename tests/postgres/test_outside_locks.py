@@ -48,6 +48,8 @@ QUERIES = {
     "DROP INDEX CONCURRENTLY": "SELECT FROM items",
     # It has no lock while it waits for the users of the parent, and then waits for those of the partition.
     "ALTER TABLE … DETACH PARTITION … CONCURRENTLY": "SELECT FROM events_2025",
+    # A VACUUM that freezes a page waits for the cursors on it.
+    "VACUUM": "DECLARE on_page CURSOR FOR SELECT FROM items; FETCH on_page",
 }
 USUAL: dict[Role, str] = {"table": "items", "index": "items_slow_idx", "indexes": "items_slow_idx"}
 EACH = pytest.mark.parametrize("row", OUTSIDE_LOCKS, ids=lambda row: row.words)
@@ -70,8 +72,7 @@ def in_the_way(database: Database, query: str) -> Iterator[None]:
 
 def run_outside(database: Database, text: str) -> None:
     with database.connect(application_name="outside") as session:
-        # A VACUUM sleeps after each page.
-        session.execute("SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1")
+        session.execute("SET vacuum_freeze_min_age = 0; SET vacuum_freeze_table_age = 0")
         session.execute(text.encode())
 
 
