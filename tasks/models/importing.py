@@ -20,7 +20,7 @@ from tasks.models.import_errors import describe_end, describe_fault, describe_ti
 from tasks.models.references import TableName
 from tasks.runner.redaction import redact_child_text
 
-_WORKER = Path(__file__).with_name("worker.py")
+_WORKER = Path(__file__).with_name("worker") / "program.py"
 TIME_LIMIT_S = 60.0
 """How long the import may take."""
 _MOST_OUTPUT = 4000

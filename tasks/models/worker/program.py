@@ -1,10 +1,10 @@
 """Import models and write the DDL that creates them; a program of its own, which is run by its path.
 
-It imports the modules of an application, whose packages may have any name, so it imports nothing of this project by a name of a
-package: only the standard library, SQLAlchemy (1.4 or later), and the file beside it by its path. The question is a line of JSON
-on standard input, and the version of the server a second one, which comes when the modules may be imported already. The answer is
-JSON in the file that the first argument names, because modules may print anything. The second argument is the descriptor of a
-pipe that shows whether the caller is still there.
+It imports the modules of an application, whose packages may have any name, so it imports nothing of this project by the name of a
+package: only the standard library, SQLAlchemy (1.4 or later), and the files beside it, under a name of their own. The question is
+a line of JSON on standard input, and the version of the server a second one, which comes when the modules may be imported
+already. The answer is JSON in the file that the first argument names, because modules may print anything. The second argument is
+the descriptor of a pipe that shows whether the caller is still there.
 """
 
 from __future__ import annotations
@@ -27,24 +27,23 @@ from json import dumps, loads  # The modules may replace the functions of a libr
 from pathlib import Path
 from typing import IO, Any
 
+_PACKAGE = "_migrate_models_worker"
 _MOST_NAMED = 5
 _OLDEST = (1, 4)
 _NOT_CONNECTED = frozenset({"OperationalError", "InterfaceError", "gaierror"})
 """The classes of errors of drivers and of the name service."""
 
 
-def _load_beside(file: str) -> Any:
-    """Return a module of the folder of this file, without a package."""
-    spec = importlib.util.spec_from_file_location(f"_migrate_{file}", Path(__file__).with_name(f"{file}.py"))
+def _name_folder() -> None:
+    """Make the folder of this file a package whose name no application has."""
+    spec = importlib.util.spec_from_file_location(_PACKAGE, Path(__file__).with_name("__init__.py"))
     assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    sys.modules[_PACKAGE] = importlib.util.module_from_spec(spec)
 
 
-writing = _load_beside("worker_ddl")
-WorkerError = writing.WorkerError
+_name_folder()
+errors: Any = importlib.import_module(f"{_PACKAGE}.errors")
+WorkerError = errors.WorkerError
 
 
 def main() -> None:
@@ -65,7 +64,7 @@ def main() -> None:
     except WorkerError as error:
         answer = error.answer
     except Exception as error:
-        answer = writing.describe("not_written", error).answer
+        answer = errors.describe("not_written", error).answer
     if os.getpid() == process:
         path.write_text(dumps(answer), encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
@@ -88,15 +87,15 @@ def _answer(question: dict[str, Any], lines: IO[str]) -> dict[str, Any]:
     version = sqlalchemy.__version__
     if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
         raise WorkerError("old_sqlalchemy", version=version)
-    import sqlalchemy.dialects.postgresql
-    import sqlalchemy.engine.mock
 
+    # Before the modules are imported, which may change sys.path.
+    ddl: Any = importlib.import_module(f"{_PACKAGE}.ddl")
     found: dict[int, Any] = {}
     for reference in question["references"]:
         for metadata in _load(reference):
             found[id(metadata)] = metadata
     exclude: set[tuple[str, str]] = {(each[0], each[1]) for each in question["exclude"]}
-    return {"version": version, **writing.write(list(found.values()), exclude, loads(lines.readline()))}
+    return {"version": version, **ddl.write(list(found.values()), exclude, loads(lines.readline()))}
 
 
 def _load(reference: str) -> list[Any]:
@@ -112,7 +111,7 @@ def _load(reference: str) -> list[Any]:
             models = _list_models(found) if inspect.ismodule(found) else []
             raise WorkerError("no_attribute", reference=reference, owner=owner, name=part, close=close, models=models) from error
         except Exception as error:
-            raise writing.describe("attribute_failed", error, reference=reference) from error
+            raise errors.describe("attribute_failed", error, reference=reference) from error
         owner = f"{owner}{':' if owner == name else '.'}{part}"
     metadatas = _find_metadata(found, reference)
     if not any(metadata.tables for metadata in metadatas):
@@ -128,11 +127,11 @@ def _import(reference: str, name: str) -> Any:
             parent = sys.modules.get(error.name.rpartition(".")[0])
             close = _list_close(error.name, parent)
             raise WorkerError("no_module", reference=reference, name=error.name, close=close, folder=str(Path.cwd())) from error
-        raise writing.describe("import_failed", error, reference=reference, cause="package") from error
+        raise errors.describe("import_failed", error, reference=reference, cause="package") from error
     except SystemExit as error:
-        raise writing.describe("exited", error, reference=reference, code=str(error.code)) from error
+        raise errors.describe("exited", error, reference=reference, code=str(error.code)) from error
     except BaseException as error:
-        raise writing.describe("import_failed", error, reference=reference, **_find_cause(error)) from error
+        raise errors.describe("import_failed", error, reference=reference, **_find_cause(error)) from error
 
 
 def _find_cause(error: BaseException) -> dict[str, Any]:
@@ -175,7 +174,7 @@ def _find_metadata(found: Any, reference: str, *, called: bool = False) -> list[
         try:
             result = found()
         except (Exception, SystemExit) as error:
-            raise writing.describe("call_failed", error, reference=reference) from error
+            raise errors.describe("call_failed", error, reference=reference) from error
         return _find_metadata(result, reference, called=True)
     kind = f"{type(found).__module__}.{type(found).__qualname__}".removeprefix("builtins.")
     kind = "None" if found is None else kind
