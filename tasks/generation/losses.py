@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from tasks.catalog import Catalog, Key
 from tasks.generation.narrowing import explain_narrowing
 from tasks.rehearsal.sql_diff.altering import keeps_generated
-from tasks.rehearsal.sql_diff.carrying import find_users
-from tasks.rehearsal.sql_diff.copying import plan_copying
 from tasks.rehearsal.sql_diff.dependencies import Schema
-from tasks.rehearsal.sql_diff.generators import keeps_last_value
+from tasks.rehearsal.sql_diff.kinds.generators import keeps_last_value
 from tasks.rehearsal.sql_diff.names import split_list
-from tasks.rehearsal.sql_diff.recreating import find_recreated
+from tasks.rehearsal.sql_diff.recreation.carrying import find_users
+from tasks.rehearsal.sql_diff.recreation.copying import plan_copying
+from tasks.rehearsal.sql_diff.recreation.recreating import find_recreated
 from tasks.rehearsal.sql_diff.renames import LABEL, list_names, name_identity_sequence
 from tasks.rehearsal.sql_diff.shapes import Column, expand, parse_column, parse_table, read_attributes, split_sequence
 from tasks.runner.errors import RefusedError

@@ -27,10 +27,10 @@ from tasks.rehearsal.replay.left_out import exclude_left_out
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff import Pair, write_pair
 from tasks.rehearsal.sql_diff.answers import Renaming, settle_renames
-from tasks.rehearsal.sql_diff.copying import separate_copying
 from tasks.rehearsal.sql_diff.details.finding import divide_details, find_details
 from tasks.rehearsal.sql_diff.details.null_names import keep_unstated
 from tasks.rehearsal.sql_diff.reasons import refuse_by_hand
+from tasks.rehearsal.sql_diff.recreation.copying import separate_copying
 from tasks.rehearsal.sql_diff.renames import ObjectRename
 from tasks.runner.errors import RefusedError, RunnerError
 from tasks.runner.files.versions import next_timestamp, to_snake_case

@@ -23,7 +23,7 @@ from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.replay import state_after, try_migration
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.selection import Selection
-from tasks.rehearsal.sql_diff.copying import COPIES
+from tasks.rehearsal.sql_diff.recreation.copying import COPIES
 from tasks.runner.errors import RunnerError
 
 _LAST = "99999999999999"

@@ -9,10 +9,10 @@ from tasks.catalog import Catalog, Key
 from tasks.postgres.quoting import quote_identifier
 from tasks.rehearsal.rows.contents import Contents
 from tasks.rehearsal.sql_diff.altering import keeps_generated
-from tasks.rehearsal.sql_diff.carrying import find_users
-from tasks.rehearsal.sql_diff.copying import plan_copying
 from tasks.rehearsal.sql_diff.dependencies import Schema
-from tasks.rehearsal.sql_diff.recreating import find_recreated
+from tasks.rehearsal.sql_diff.recreation.carrying import find_users
+from tasks.rehearsal.sql_diff.recreation.copying import plan_copying
+from tasks.rehearsal.sql_diff.recreation.recreating import find_recreated
 from tasks.rehearsal.sql_diff.renames import ObjectRename
 from tasks.rehearsal.sql_diff.shapes import Table, expand, parse_column, parse_table
 

@@ -10,9 +10,9 @@ from tasks.generation.proof.kept_rows import rename_table
 from tasks.generation.proof.proving import UnprovedError
 from tasks.rehearsal.rows import LostRows
 from tasks.rehearsal.sql_diff.answers import Renaming
-from tasks.rehearsal.sql_diff.carrying import find_users
 from tasks.rehearsal.sql_diff.dependencies import Schema
-from tasks.rehearsal.sql_diff.lineage import read_lineage
+from tasks.rehearsal.sql_diff.inheritance.lineage import read_lineage
+from tasks.rehearsal.sql_diff.recreation.carrying import find_users
 from tasks.rehearsal.sql_diff.renames import LABEL
 from tasks.rehearsal.sql_diff.shapes import expand
 

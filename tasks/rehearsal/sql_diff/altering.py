@@ -12,11 +12,11 @@ from dataclasses import replace
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.creating import add_column, create_object
 from tasks.rehearsal.sql_diff.details.parameters import alter_view, change_parameters
-from tasks.rehearsal.sql_diff.domains import DOMAIN_CHECK, DOMAIN_DEFAULT, alter_check, alter_domain
-from tasks.rehearsal.sql_diff.generators import write_block
+from tasks.rehearsal.sql_diff.kinds.domains import DOMAIN_CHECK, DOMAIN_DEFAULT, alter_check, alter_domain
+from tasks.rehearsal.sql_diff.kinds.generators import write_block
+from tasks.rehearsal.sql_diff.kinds.other_kinds import WRAPPER, alter_options
+from tasks.rehearsal.sql_diff.kinds.sequences import alter_sequence, list_options, move_identity
 from tasks.rehearsal.sql_diff.names import list_names, split_list
-from tasks.rehearsal.sql_diff.other_kinds import WRAPPER, alter_options
-from tasks.rehearsal.sql_diff.sequences import alter_sequence, list_options, move_identity
 from tasks.rehearsal.sql_diff.shapes import Column, parse_column, parse_table, read_attributes
 
 _FAMILIES = (

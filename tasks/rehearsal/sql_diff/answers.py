@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tasks.catalog import Catalog, Key
 from tasks.console.cells import clean
-from tasks.rehearsal.sql_diff.explicit import RenameFlags, explain_flag, list_renameable, resolve_flags, show_new
+from tasks.rehearsal.sql_diff.recognition.explicit import RenameFlags, explain_flag, list_renameable, resolve_flags, show_new
 from tasks.rehearsal.sql_diff.recognition.questions import find_questions
 from tasks.rehearsal.sql_diff.recognition.silent import find_silent, find_silent_types
 from tasks.rehearsal.sql_diff.renames import ObjectRename, Question, add_schemas, list_names

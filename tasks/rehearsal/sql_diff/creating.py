@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from tasks.catalog import Key
-from tasks.rehearsal.sql_diff.domains import DOMAIN_CHECK, DOMAIN_DEFAULT
+from tasks.rehearsal.sql_diff.kinds.domains import DOMAIN_CHECK, DOMAIN_DEFAULT
+from tasks.rehearsal.sql_diff.kinds.other_kinds import KINDS, create_other, drop_other
 from tasks.rehearsal.sql_diff.names import strip_arguments
-from tasks.rehearsal.sql_diff.other_kinds import KINDS, create_other, drop_other
 from tasks.rehearsal.sql_diff.shapes import (
     ATTACHED,
     DEFAULT,

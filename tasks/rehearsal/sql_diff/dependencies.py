@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from tasks.catalog import Key
-from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint
-from tasks.rehearsal.sql_diff.domains import DOMAIN_CHECK
-from tasks.rehearsal.sql_diff.lineage import Lineage
+from tasks.rehearsal.sql_diff.inheritance.lineage import Lineage
+from tasks.rehearsal.sql_diff.kinds.constraint_indexes import find_constraint
+from tasks.rehearsal.sql_diff.kinds.domains import DOMAIN_CHECK
+from tasks.rehearsal.sql_diff.kinds.other_kinds import WRAPPER
 from tasks.rehearsal.sql_diff.names import cut_body, last_part, list_names, list_type_names, split_list, strip_arguments
-from tasks.rehearsal.sql_diff.other_kinds import WRAPPER
 from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, STATE, name_index, parse_index
 
 ROUTINES = frozenset({"function", "procedure", "aggregate"})

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from tasks.catalog import Key
+from tasks.rehearsal.sql_diff.kinds.sequences import name_identity
 from tasks.rehearsal.sql_diff.names import last_part
-from tasks.rehearsal.sql_diff.sequences import name_identity
 from tasks.rehearsal.sql_diff.shapes import DEFAULT, OWNED, parse_column, parse_index, parse_table
 
 _CHECK = "CHECK "

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.dependencies import Schema, find_referenced
-from tasks.rehearsal.sql_diff.domains import DOMAIN_PARTS, is_unchecked
 from tasks.rehearsal.sql_diff.folding import Folding
-from tasks.rehearsal.sql_diff.inheriting import Inheritance, Step
+from tasks.rehearsal.sql_diff.inheritance.inheriting import Inheritance, Step
+from tasks.rehearsal.sql_diff.kinds.domains import DOMAIN_PARTS, is_unchecked
 from tasks.rehearsal.sql_diff.planning import RANKS, Actions
 from tasks.rehearsal.sql_diff.shapes import DEFAULT, OWNED
 

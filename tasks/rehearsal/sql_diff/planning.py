@@ -8,14 +8,22 @@ from typing import Literal
 
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.altering import alter_object
-from tasks.rehearsal.sql_diff.carrying import TYPES, carry, find_users, is_carried, is_contained, is_inherited, is_replaceable
-from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint
 from tasks.rehearsal.sql_diff.dependencies import Schema
-from tasks.rehearsal.sql_diff.domains import DOMAIN_CHECK, DOMAIN_DEFAULT
-from tasks.rehearsal.sql_diff.foreign_tables import FOREIGN, is_foreign_writable
-from tasks.rehearsal.sql_diff.generators import find_generator_changes
-from tasks.rehearsal.sql_diff.lineage import Family
-from tasks.rehearsal.sql_diff.other_kinds import KINDS, WRAPPER, is_described
+from tasks.rehearsal.sql_diff.inheritance.lineage import Family
+from tasks.rehearsal.sql_diff.kinds.constraint_indexes import find_constraint
+from tasks.rehearsal.sql_diff.kinds.domains import DOMAIN_CHECK, DOMAIN_DEFAULT
+from tasks.rehearsal.sql_diff.kinds.foreign_tables import FOREIGN, is_foreign_writable
+from tasks.rehearsal.sql_diff.kinds.generators import find_generator_changes
+from tasks.rehearsal.sql_diff.kinds.other_kinds import KINDS, WRAPPER, is_described
+from tasks.rehearsal.sql_diff.recreation.carrying import (
+    TYPES,
+    carry,
+    find_users,
+    is_carried,
+    is_contained,
+    is_inherited,
+    is_replaceable,
+)
 from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, STATE, parse_column, parse_index, parse_table
 
 Verb = Literal["drop", "carry", "alter", "create"]

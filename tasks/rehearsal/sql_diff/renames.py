@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tasks.catalog import Catalog, Key
+from tasks.rehearsal.sql_diff.kinds.sequences import name_identity
 from tasks.rehearsal.sql_diff.names import last_part, split_list
-from tasks.rehearsal.sql_diff.sequences import name_identity
 from tasks.rehearsal.sql_diff.shapes import parse_column
 
 LABEL = "label"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from tasks.catalog import COLUMN_ORDER, LOCAL_COLUMN, LOCAL_CONSTRAINT, Catalog, Key
 from tasks.postgres.tokens import NAME
 from tasks.rehearsal.sql_diff.details.parameters import put_in_order
-from tasks.rehearsal.sql_diff.domains import split_domain
+from tasks.rehearsal.sql_diff.kinds.domains import split_domain
 from tasks.rehearsal.sql_diff.names import CHAIN, last_part, split_list
 
 _COLUMN = re.compile(

@@ -8,23 +8,24 @@ from dataclasses import dataclass, replace
 
 from tasks.catalog import COLUMN_ORDER, NAMED_NULL, Catalog, Change, Key, compare
 from tasks.rehearsal.sql_diff.altering import fill_generated, keeps_generated
-from tasks.rehearsal.sql_diff.carrying import carry, write_carry
-from tasks.rehearsal.sql_diff.constraint_indexes import find_constraint, reset_parameters, set_parameters
-from tasks.rehearsal.sql_diff.copying import Copying, plan_copying
 from tasks.rehearsal.sql_diff.creating import add_column, create_object, create_table, drop_object, reset_column_settings
-from tasks.rehearsal.sql_diff.default_privileges import DefaultPrivileges
 from tasks.rehearsal.sql_diff.dependencies import Schema
 from tasks.rehearsal.sql_diff.details.null_names import change_nulls
 from tasks.rehearsal.sql_diff.details.part_names import change_part_names
-from tasks.rehearsal.sql_diff.domains import DOMAIN_PARTS, create_domain
 from tasks.rehearsal.sql_diff.folding import fold
-from tasks.rehearsal.sql_diff.foreign_tables import fold_foreign_tables
-from tasks.rehearsal.sql_diff.inheriting import Inheritance, Step
-from tasks.rehearsal.sql_diff.lineage import Family, reconcile, relate
+from tasks.rehearsal.sql_diff.inheritance.inheriting import Inheritance, Step
+from tasks.rehearsal.sql_diff.inheritance.lineage import Family, relate
+from tasks.rehearsal.sql_diff.inheritance.reconciling import reconcile
+from tasks.rehearsal.sql_diff.kinds.constraint_indexes import find_constraint, reset_parameters, set_parameters
+from tasks.rehearsal.sql_diff.kinds.default_privileges import DefaultPrivileges
+from tasks.rehearsal.sql_diff.kinds.domains import DOMAIN_PARTS, create_domain
+from tasks.rehearsal.sql_diff.kinds.foreign_tables import fold_foreign_tables
 from tasks.rehearsal.sql_diff.names import CHAIN
 from tasks.rehearsal.sql_diff.ordering import Order
 from tasks.rehearsal.sql_diff.planning import Actions, changes_type, decide
-from tasks.rehearsal.sql_diff.recreating import clear
+from tasks.rehearsal.sql_diff.recreation.carrying import carry, write_carry
+from tasks.rehearsal.sql_diff.recreation.copying import Copying, plan_copying
+from tasks.rehearsal.sql_diff.recreation.recreating import clear
 from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, STATE, list_orders, parse_column, parse_index, parse_table
 
 _NEWEST = 170000

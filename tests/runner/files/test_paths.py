@@ -38,7 +38,6 @@ CHECKED = {
     "tasks/console/sql_files.py _replace",  # a random number
     "tasks/legacy/apply.py _plan_moves",  # the names of files and folders as the folder lists them
     "tasks/legacy/reading/sources.py _list_strange_ups",  # the names of files as the folder lists them
-    "tasks/models/worker/program.py _name_folder",  # a constant
     "tasks/postgres/server/cluster.py socket",  # a number
     "tasks/postgres/server/cluster.py socket_folder",  # two numbers of the file system
     "tasks/postgres/server/cluster.py url",  # a constant

@@ -12,7 +12,7 @@ from functools import cached_property
 from tasks.catalog import LOCAL_NULL, NAMED_NULL, Catalog, Key
 from tasks.postgres.quoting import quote_identifier, unquote_identifier
 from tasks.rehearsal.sql_diff.details.blocks import name_columns, name_domains, order_names
-from tasks.rehearsal.sql_diff.lineage import Family, Lineage
+from tasks.rehearsal.sql_diff.inheritance.lineage import Family, Lineage
 from tasks.rehearsal.sql_diff.names import last_part
 from tasks.rehearsal.sql_diff.shapes import find_separate, parse_column
 

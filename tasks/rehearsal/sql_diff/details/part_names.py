@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from tasks.catalog import Catalog, Key
 from tasks.postgres.quoting import unquote_identifier
 from tasks.rehearsal.sql_diff.details.blocks import name_indexes, order_names
-from tasks.rehearsal.sql_diff.lineage import Family
+from tasks.rehearsal.sql_diff.inheritance.lineage import Family
 from tasks.rehearsal.sql_diff.names import last_part
 from tasks.rehearsal.sql_diff.shapes import find_index, name_index, parse_index
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from tasks.catalog import COLUMN_ORDER, Catalog, Key
 from tasks.rehearsal.sql_diff.altering import alter_object
-from tasks.rehearsal.sql_diff.carrying import TYPES
 from tasks.rehearsal.sql_diff.dependencies import Schema
-from tasks.rehearsal.sql_diff.lineage import Lineage, read_lineage, relate
+from tasks.rehearsal.sql_diff.inheritance.lineage import Lineage, read_lineage, relate
 from tasks.rehearsal.sql_diff.names import list_names
+from tasks.rehearsal.sql_diff.recreation.carrying import TYPES
 from tasks.rehearsal.sql_diff.shapes import DEFAULT, OWNED, expand, parse_column, parse_table
 
 ROWS = frozenset({"table", "foreign table", "column"})

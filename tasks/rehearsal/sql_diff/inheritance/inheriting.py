@@ -10,7 +10,7 @@ from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.altering import alter_object
 from tasks.rehearsal.sql_diff.creating import create_object
 from tasks.rehearsal.sql_diff.dependencies import Schema, find_referenced
-from tasks.rehearsal.sql_diff.lineage import Family
+from tasks.rehearsal.sql_diff.inheritance.lineage import Family
 from tasks.rehearsal.sql_diff.planning import Actions, Verb
 from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, STATE, parse_column, parse_index, read_state
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from tasks.catalog import Catalog, Key
 from tasks.postgres.quoting import quote_identifier, show_literal, unquote_identifier
+from tasks.rehearsal.sql_diff.kinds.sequences import fit_value, name_identity
 from tasks.rehearsal.sql_diff.names import last_part, list_names
-from tasks.rehearsal.sql_diff.sequences import fit_value, name_identity
 from tasks.rehearsal.sql_diff.shapes import parse_column, split_sequence
 
 _SUFFIX = "_old"

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from tasks.catalog import Key
 from tasks.rehearsal.sql_diff.creating import name_owner
-from tasks.rehearsal.sql_diff.sequences import name_identity
+from tasks.rehearsal.sql_diff.kinds.sequences import name_identity
 from tasks.rehearsal.sql_diff.shapes import parse_column
 
 _TARGETS = {

@@ -12,7 +12,7 @@ from tasks.catalog import Catalog, Key
 from tasks.postgres.quoting import show_literal
 from tasks.rehearsal.sql_diff.creating import create_object
 from tasks.rehearsal.sql_diff.dependencies import Schema
-from tasks.rehearsal.sql_diff.sequences import fit_value, name_identity
+from tasks.rehearsal.sql_diff.kinds.sequences import fit_value, name_identity
 from tasks.rehearsal.sql_diff.shapes import DEFAULT, OWNED, Column, expand, parse_column
 
 

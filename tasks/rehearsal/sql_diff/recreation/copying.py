@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 from tasks.catalog import COLUMN_ORDER, LOCAL_COLUMN, LOCAL_CONSTRAINT, NAMED_NULL, Catalog, Key, compare
 from tasks.rehearsal.sql_diff.altering import is_assignable
-from tasks.rehearsal.sql_diff.carrying import TYPES
-from tasks.rehearsal.sql_diff.copied_numbers import choose_name, find_moves
 from tasks.rehearsal.sql_diff.dependencies import Schema
-from tasks.rehearsal.sql_diff.lineage import find_owner, read_lineage
+from tasks.rehearsal.sql_diff.inheritance.lineage import read_lineage
+from tasks.rehearsal.sql_diff.inheritance.reconciling import find_owner
 from tasks.rehearsal.sql_diff.names import last_part, list_names
-from tasks.rehearsal.sql_diff.recreating import ROWS, find_dependents, find_rewritten, forget_default
+from tasks.rehearsal.sql_diff.recreation.carrying import TYPES
+from tasks.rehearsal.sql_diff.recreation.copied_numbers import choose_name, find_moves
+from tasks.rehearsal.sql_diff.recreation.recreating import ROWS, find_dependents, find_rewritten, forget_default
 from tasks.rehearsal.sql_diff.shapes import (
     DEFAULT,
     Column,

@@ -1,0 +1,1 @@
+"""Partitions and inheritance children: what their parents decide, and the steps for them."""
