@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tasks.catalog import Catalog, Key
-from tasks.generation.dividing.downs import IRREVERSIBLE, NOTHING, derive_down, undo_renames
+from tasks.generation.dividing.downs import NOTHING, derive_down, undo_renames
+from tasks.generation.dividing.drafts import BRIEF, SLOW, FileDraft
 from tasks.generation.dividing.replacing import replace_object
 from tasks.generation.dividing.scheduling import Schedule, UnitBlock
 from tasks.generation.dividing.units import Unit, write_units
@@ -25,9 +26,6 @@ from tasks.runner.database.session import connect
 
 _INDEX_OF_KEY = "foreign-key-without-index"
 _VALIDATE, _FILL = "validate", "fill "
-_BRIEF, _SLOW = "brief", "slow"
-"""What joins files: statements that change one table each for an instant, and those that last, without keeping out anyone."""
-_NOTHING = NOTHING.partition(":")[0]
 _WORDS = {
     "AlterDomainStmt": "change domain",
     "AlterEnumStmt": "add label",
@@ -35,23 +33,6 @@ _WORDS = {
     "DoStmt": "name",
     "GrantStmt": "grant",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class FileDraft:
-    """A file without its header: `down` are its statements, or the directive irreversible."""
-
-    words: str
-    up: str
-    down: str
-    after_deploy: bool = False
-    joins: str = ""
-    """Drafts that follow each other with the same key share a file."""
-    separate: bool = False
-    """Whether each statement of the up needs a transaction of its own."""
-    separate_down: bool = False
-    replaces: frozenset[int] = frozenset()
-    """The numbers of the statements of whose safe forms it is a part."""
 
 
 class StepFailedError(Exception):
@@ -211,7 +192,7 @@ class Composer:
     def _add_step(self, unit: Unit, step: SafeStep, *, after_deploy: bool) -> None:
         lasts = step.words.startswith((_VALIDATE, _FILL))
         builds = all("CONCURRENTLY" in part for part in step.up.strip().split(";\n"))
-        joins = _SLOW if lasts or builds else ""
+        joins = SLOW if lasts or builds else ""
         draft = FileDraft(
             step.words,
             step.up,
@@ -236,7 +217,7 @@ class Composer:
             self.extend(write_units(renames), undo_renames(renames, self._units, self._down))
             return
         down = undo_renames(units, self._units, self._down) if all(unit.renames for unit in units) else None
-        joins = _BRIEF if all(_is_brief(unit) for unit in units) else ""
+        joins = BRIEF if all(_is_brief(unit) for unit in units) else ""
         draft = FileDraft(_choose_words(units), write_units(units), down or "", after_deploy, joins)
         self.add(draft, derive=down is None)
 
@@ -297,31 +278,3 @@ def _choose_words(units: Sequence[Unit]) -> str:
     if all(unit.renames for unit in units):
         verb = "rename"
     return f"{verb} {names[0]}{' and others' if len(set(names)) > 1 else ''}".strip()
-
-
-def join_drafts(drafts: Sequence[FileDraft]) -> list[FileDraft]:
-    """Return the drafts of which those that fit are one."""
-    joined: list[FileDraft] = []
-    for draft in drafts:
-        last = joined[-1] if joined else None
-        fits = last is not None and draft.joins and (draft.joins, draft.after_deploy) == (last.joins, last.after_deploy)
-        if last is not None and fits and not any(IRREVERSIBLE in each.down for each in (draft, last)):
-            joined[-1] = _join(last, draft)
-        else:
-            joined.append(draft)
-    return joined
-
-
-def _join(first: FileDraft, second: FileDraft) -> FileDraft:
-    undone = [each.down for each in (second, first) if not each.down.startswith(_NOTHING)] or [first.down]
-    brief = first.joins == _BRIEF
-    others = "" if not brief or first.words.endswith("others") else " and others"
-    return replace(
-        first,
-        words=first.words + others,
-        up=f"{first.up.rstrip()}\n\n{second.up}",
-        down="\n\n".join(text.rstrip() for text in undone) + "\n",
-        separate=first.separate or second.separate or brief,
-        separate_down=first.separate_down or second.separate_down or brief,
-        replaces=first.replaces | second.replaces,
-    )

@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from tasks.catalog import COLUMN_ORDER, Catalog, compare
-from tasks.generation.dividing.composing import Composer, FileDraft, RunFailedError, StepFailedError, join_drafts
+from tasks.generation.dividing.composing import Composer, RunFailedError, StepFailedError
 from tasks.generation.dividing.downs import IRREVERSIBLE, derive_down
+from tasks.generation.dividing.drafts import FileDraft, join_drafts
 from tasks.generation.dividing.scheduling import NoOrderError, Schedule, keep_order, schedule
 from tasks.generation.dividing.units import Unit
 from tasks.rehearsal.model import RehearsedMigration

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.generation.dividing.composing import FileDraft
+from tasks.generation.dividing.drafts import FileDraft
 from tasks.lint.files import read_file
 from tasks.rehearsal.model import RehearsedMigration
 
