@@ -13,7 +13,8 @@ from tasks.adopt.row_changes import list_row_changes
 from tasks.adopt.verdicts import Verdict
 from tasks.catalog import Catalog
 from tasks.rehearsal.model import RehearsedMigration, read_migration_pairs
-from tasks.rehearsal.scratch.server import ScratchServer, check_version
+from tasks.rehearsal.scratch.opening import check_version
+from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.database.addresses import describe_connection
 from tasks.runner.errors import RefusedError
 from tasks.runner.execution.migration_runner import MigrationRunner

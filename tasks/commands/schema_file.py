@@ -145,7 +145,7 @@ def _compose(runner: MigrationRunner, settings: Settings, migrations: Migrations
     """
     from tasks.rehearsal.replay.left_out import exclude_left_out
     from tasks.rehearsal.scratch.dump import dump_as_is
-    from tasks.rehearsal.scratch.server import check_version
+    from tasks.rehearsal.scratch.opening import check_version
 
     with open_scratch(settings, target=runner.url) as server:
         check_version(server, live.server_version)

@@ -30,7 +30,7 @@ def open_scratch(
     rights of that server's role, after a warning. What a command `writes` must run on the servers of OLDEST_POSTGRES. Raises
     RunnerError.
     """
-    from tasks.rehearsal.scratch.server import check_version, open_server
+    from tasks.rehearsal.scratch.opening import check_version, open_server
 
     if as_superuser:
         print(_AS_SUPERUSER, end="", file=sys.stderr, flush=True)

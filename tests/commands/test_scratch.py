@@ -19,13 +19,13 @@ OPENERS = {
     # A dump is read by a role without rights too, on the server of the database that it replaces. Tests copy databases of theirs.
     # A worker opens the server that its command has opened.
     "ScratchServer": {
-        "rehearsal/scratch/server.py",
+        "rehearsal/scratch/opening.py",
         "commands/dumps/restore.py",
         "testing.py",
         "rehearsal/verify/workers/worker.py",
     },
     # The database of the local environment is on the embedded server too.
-    "embedded.start": {"config/environments.py", "postgres/server/for_tests.py", "rehearsal/scratch/server.py"},
+    "embedded.start": {"config/environments.py", "postgres/server/for_tests.py", "rehearsal/scratch/opening.py"},
 }
 """By what opens a server: the modules that may call it."""
 FLAGS = {"without_extension", "as_superuser", "json"}

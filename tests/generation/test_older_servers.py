@@ -10,7 +10,8 @@ from tasks.generation.proposal import MigrationProposal, ProposalOptions
 from tasks.generation.propose import propose
 from tasks.generation.sources.schema_file import open_schema_file
 from tasks.rehearsal.model import RehearsedMigration
-from tasks.rehearsal.scratch.server import ScratchServer, check_version
+from tasks.rehearsal.scratch.opening import check_version
+from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import RefusedError
 from tests.kit.databases import Database, fresh_database
 from tests.kit.own_servers import OwnServer

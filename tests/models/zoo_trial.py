@@ -22,7 +22,8 @@ from tasks.models.importing import start_import
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.replay import run_migration, state_after
 from tasks.rehearsal.rows import fill_tables
-from tasks.rehearsal.scratch.server import ScratchServer, open_server
+from tasks.rehearsal.scratch.opening import open_server
+from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.rehearsal.sql_diff.answers import read_answers
 from tasks.runner.errors import RunnerError
 from tests.models.zoo import CASES, GROUPS

@@ -155,7 +155,7 @@ def _prove_on_scratch(
     environment: Environment, read: CatalogRead, made: PlanMade, options: Options, scratch: _Scratch, seen: list[str]
 ) -> None:
     """Print the proof that the rollback of the plan is as if the migration had never been applied; raises RefusedError."""
-    from tasks.rehearsal.scratch.server import check_version
+    from tasks.rehearsal.scratch.opening import check_version
     from tasks.rehearsal.verify.single_rollback import SingleRollback
     from tasks.report import report
     from tasks.report.verification import register_messages

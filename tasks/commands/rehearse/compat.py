@@ -126,7 +126,7 @@ def describe_compat(environment: Environment, options: Options, stop: Stop) -> s
 def _check(environment: Environment, options: Options, stop: Stop, seen: list[str], flags: _CompatFlags) -> Iterator[Event]:
     """Read the queries and the state of an environment, and yield what its pending migrations break."""
     from tasks.compat.answer import answer, answer_without_migrations, build_route, exclude_migrations
-    from tasks.rehearsal.scratch.server import check_version
+    from tasks.rehearsal.scratch.opening import check_version
     from tasks.runner.files.checkout import read_migrations
 
     question = _read_question(environment, options, stop, seen, flags.queries)

@@ -134,7 +134,7 @@ def _rehearse(
     """Return the effect of the pending migrations; without any, no scratch server is needed."""
     from tasks.catalog import Catalog, Difference
     from tasks.diagram.effect import Effect, list_applied, rehearse_effect
-    from tasks.rehearsal.scratch.server import check_version
+    from tasks.rehearsal.scratch.opening import check_version
     from tasks.runner.files.checkout import read_migrations
 
     if not selection.chosen:

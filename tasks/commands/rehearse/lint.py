@@ -109,7 +109,7 @@ def _replay(
     from tasks.lint.replaying import replay_files
     from tasks.postgres.server.cluster import ServerError
     from tasks.rehearsal.errors import ScratchError
-    from tasks.rehearsal.scratch.server import check_version
+    from tasks.rehearsal.scratch.opening import check_version
     from tasks.report import report
 
     settings = environment.settings

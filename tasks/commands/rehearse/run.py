@@ -47,7 +47,7 @@ def run_rehearsal(
     A signal ends the command at once: only scratch databases can be left, and they are dropped on the way out.
     """
     from tasks.commands.rehearse.choose import pick
-    from tasks.rehearsal.scratch.server import check_version
+    from tasks.rehearsal.scratch.opening import check_version
     from tasks.report import report
     from tasks.report.verification import register_messages
     from tasks.runner.signals import Stop

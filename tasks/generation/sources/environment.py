@@ -9,7 +9,8 @@ from tasks.generation.goal import Goal, WantedSchema
 from tasks.generation.states import UNWRITTEN
 from tasks.rehearsal.drift.unfinished import refuse_unfinished
 from tasks.rehearsal.model import RehearsedMigration
-from tasks.rehearsal.scratch.server import ScratchServer, check_version
+from tasks.rehearsal.scratch.opening import check_version
+from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import RefusedError
 from tasks.runner.events import CatalogRead

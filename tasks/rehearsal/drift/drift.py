@@ -16,7 +16,8 @@ from tasks.rehearsal.lacks import NotChecked, refuse_lacks
 from tasks.rehearsal.model import RehearsedMigration, read_pair
 from tasks.rehearsal.replay.left_out import LeftOut, exclude_left_out
 from tasks.rehearsal.replay.replay import read_left_out, state_after
-from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer, check_version
+from tasks.rehearsal.scratch.opening import check_version
+from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
 from tasks.runner.command_lines import compose_command
 from tasks.runner.database.session import connect
 from tasks.runner.errors import RunnerError

@@ -2,45 +2,36 @@
 
 from __future__ import annotations
 
-import re
 import weakref
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
-from typing import LiteralString
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from tasks.postgres.server import embedded
-from tasks.postgres.server.cluster import ServerError
 from tasks.rehearsal.errors import ScratchError
-from tasks.rehearsal.scratch import cache, extensions, owners, properties, roles
-from tasks.rehearsal.scratch.addresses import is_same_database
+from tasks.rehearsal.scratch import cache, creating, extensions, owners, properties, roles
 from tasks.rehearsal.scratch.login import ScratchLogin, login_url, open_login, release, relock, restore
 from tasks.rehearsal.scratch.stand_ins import find_stand_ins, may_have_any
 from tasks.runner.database.addresses import describe_database, resolve
 from tasks.runner.database.session import connect, is_pooled
-from tasks.runner.errors import ConnectError, RefusedError, RunnerError
+from tasks.runner.errors import ConnectError, RunnerError
 from tasks.runner.planning.failures import is_lost
 from tasks.runner.planning.server_texts import describe_text
 from tasks.runner.redaction import redact
-from tasks.runner.urls import find_fault
 
-_SETTING = "SCRATCH_DATABASE_URL"
+SETTING = "SCRATCH_DATABASE_URL"
 _HINTS = {
     "42501": "The role must be allowed to create databases: ALTER ROLE … CREATEDB;",
     "53100": "The scratch server's disk is full. Free disk space on it.",
     "53300": "Too many sessions on the scratch server. Close some, or increase max_connections.",
 }
-_MAJOR = 10000
 _PUBLIC_HAS_AN_OWNER = 150000
 """Since 15, the schema public belongs to the owner of the database: https://www.postgresql.org/docs/release/15.0/"""
-_CHOOSES_STRATEGY_SINCE = 150000
-_ENGLISH = re.compile(r"(?:C|POSIX|en)\b|$")
 _PINNED = "-c search_path=pg_catalog,pg_temp"
 _ASYNCHRONOUS = "-c synchronous_commit=off"
 """A scratch database need not survive a crash of the server. What is copied from it for the cache is written before that ends."""
@@ -86,7 +77,7 @@ class ScratchServer:
         self._logins: list[ScratchLogin] = []
         self.close = weakref.finalize(self, _close, self._session, self._logins)
         self.version = self.administer().info.server_version
-        self._strategy = _choose_strategy(self.administer())
+        self._strategy = creating.choose_strategy(self.administer())
         self._may_have_stand_ins = may_have_any(self.administer())
         self._stand_ins: set[str] = set()
         self.sweep()
@@ -105,8 +96,10 @@ class ScratchServer:
         name = self._owner.name_database()
         try:
             with self.explain():
-                self._create(name, template)
-                self._open_database(name, template)
+                creating.create_database(self.administer(), name, template, strategy=self._strategy, owner=self.role)
+                creating.open_database(self.administer(), name)
+                if not template:
+                    self._own_public(name)
                 if template and not template.startswith(cache.PREFIX):
                     properties.carry_over(self.administer(), self._read_properties(template), name, self._user)
                 self.restore_role()
@@ -186,7 +179,7 @@ class ScratchServer:
                 return
             draft = self._owner.name_database()
             try:
-                self._create(draft, database.name, owned=False)
+                creating.create_database(connection, draft, database.name, strategy=self._strategy, owner="")
                 cache.store(connection, draft, name)
             finally:
                 owners.drop_database(self.administer(), draft)
@@ -218,13 +211,13 @@ class ScratchServer:
         try:
             connection = connect(self.url, name=self._owner.session)
         except ConnectError as error:
-            hint = error.hint.replace("DATABASE_URL", _SETTING)
+            hint = error.hint.replace("DATABASE_URL", SETTING)
             raise ScratchError(f"cannot use the scratch server: {error.message}", hint=hint, sqlstate=error.sqlstate) from error
         if is_pooled(connection):
             connection.close()
             raise ScratchError(
                 f"{describe_database(self.url)} is a connection pooler; the scratch server needs direct connections",
-                hint=f"Set {_SETTING} to a direct connection to the server.",
+                hint=f"Set {SETTING} to a direct connection to the server.",
             )
         self._owner.prepare(connection)
         try:
@@ -247,22 +240,9 @@ class ScratchServer:
     def _read_properties(self, database: str) -> properties.DatabaseProperties:
         return properties.read_properties(self.administer(), database, self._user)
 
-    def _create(self, name: str, template: str, *, owned: bool = True) -> None:
-        """Create a database that is closed to connections; it belongs to the role of the rehearsal if it is `owned`."""
-        query = sql.SQL(
-            "CREATE DATABASE {} TEMPLATE {} ALLOW_CONNECTIONS false" + ("" if template else " ENCODING 'UTF8'") + self._strategy
-        )
-        statement = query.format(sql.Identifier(name), sql.Identifier(template or "template0"))
-        if owned and self.role:
-            statement += sql.SQL(" OWNER {}").format(sql.Identifier(self.role))
-        self.administer().execute(statement)
-
-    def _open_database(self, name: str, template: str) -> None:
-        """Open a database to its owner: every role may connect to a new one, and until 14 create objects in its schema public."""
-        query = "REVOKE CONNECT ON DATABASE {0} FROM PUBLIC; ALTER DATABASE {0} ALLOW_CONNECTIONS true"
-        self.administer().execute(sql.SQL(query).format(sql.Identifier(name)))
-        self._set_language(name)
-        if self.role and not template and self.version < _PUBLIC_HAS_AN_OWNER:
+    def _own_public(self, name: str) -> None:
+        """Make the role of the rehearsal own the schema public, as the owner of a database does since 15."""
+        if self.role and self.version < _PUBLIC_HAS_AN_OWNER:
             url = make_conninfo(self.url, dbname=name)
             # Only a superuser can do it.
             with connect(url, name="migrate-scratch-public") as connection, suppress(psycopg.errors.InsufficientPrivilege):
@@ -281,17 +261,6 @@ class ScratchServer:
             with suppress(RunnerError, psycopg.Error), connect(self._pin(database), name="migrate-stand-ins") as connection:
                 self._stand_ins |= find_stand_ins(connection)
 
-    def _set_language(self, name: str) -> None:
-        """Set the language of the messages of a database to English, by which it is known what a statement misses.
-
-        Only a superuser may: https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LC-MESSAGES
-        """
-        connection = self.administer()
-        row = connection.execute("SHOW lc_messages").fetchone()
-        if row and not _ENGLISH.match(row[0]):
-            with suppress(psycopg.errors.InsufficientPrivilege):
-                connection.execute(sql.SQL("ALTER DATABASE {} SET lc_messages = 'C'").format(sql.Identifier(name)))
-
     def _drop_roles(self) -> None:
         roles.drop_marked(self.administer())
 
@@ -303,48 +272,9 @@ class ScratchServer:
         except psycopg.Error as error:
             raise ScratchError(
                 f"error on the scratch server: {redact(describe_text(error), self.url)}",
-                hint=_HINTS.get(error.sqlstate or "", f"Check {describe_database(self.url)}, or set another {_SETTING}."),
+                hint=_HINTS.get(error.sqlstate or "", f"Check {describe_database(self.url)}, or set another {SETTING}."),
                 sqlstate=error.sqlstate or "",
             ) from error
-
-
-def open_server(
-    settings_url: str,
-    *,
-    embedded_directory: Path,
-    target_url: str = "",
-    without: Sequence[str] = (),
-    as_superuser: bool = False,
-) -> ScratchServer:
-    """Open the scratch server of SCRATCH_DATABASE_URL if it is set; else start and open the embedded one.
-
-    Raises RefusedError if its database is the target's, or if it has no role without other rights for the SQL, unless
-    `as_superuser`; raises ScratchError if it cannot be opened.
-    """
-    url = settings_url or _start_embedded(embedded_directory)
-    if target_url and not find_fault(url) and not find_fault(target_url) and is_same_database(url, target_url):
-        raise RefusedError(
-            f"{_SETTING} is the target database itself: {describe_database(url)}",
-            hint=f"Set {_SETTING} to another database, preferably on a server without other data, or leave it empty.",
-            state="Nothing was changed.",
-        )
-    return ScratchServer(url, without=without, embedded=not settings_url, as_superuser=as_superuser)
-
-
-def check_version(server: ScratchServer, target_version: int) -> None:
-    """Raise RefusedError if the scratch server's major version is older than the target's, given as server_version.
-
-    Otherwise the schemas that rehearsals read on it are from now on those that a server of the target's version can have.
-    """
-    own, wanted = server.version // _MAJOR, target_version // _MAJOR
-    if own >= wanted:
-        server.target_version = target_version
-        return
-    raise RefusedError(
-        f"the scratch server (PostgreSQL {own}) is older than the target (PostgreSQL {wanted}): the results may differ",
-        hint=f"Set {_SETTING} to a server of version {wanted} or newer.",
-        state="Nothing was changed.",
-    )
 
 
 def is_ended(connection: psycopg.Connection) -> bool:
@@ -356,27 +286,6 @@ def is_ended(connection: psycopg.Connection) -> bool:
     except psycopg.OperationalError:
         return True
     return is_lost(connection)
-
-
-def _choose_strategy(connection: psycopg.Connection) -> LiteralString:
-    """Return how databases are copied: as files where no file is written to the disk for sure, which takes half the time.
-
-    Elsewhere the two checkpoints of such a copy take longer: https://www.postgresql.org/docs/current/sql-createdatabase.html
-    """
-    row = connection.execute("SELECT pg_catalog.current_setting('fsync')").fetchone()
-    is_fast = connection.info.server_version >= _CHOOSES_STRATEGY_SINCE and row == ("off",)
-    return " STRATEGY FILE_COPY" if is_fast else ""
-
-
-def _start_embedded(directory: Path) -> str:
-    try:
-        embedded.start(directory)
-        return embedded.find_server(directory).url("postgres")
-    except ServerError as error:
-        hint = f"{error.hint}\n" if error.hint else ""
-        raise ScratchError(
-            f"cannot use the scratch server: {error.message}", hint=f"{hint}Or set {_SETTING} to another server."
-        ) from error
 
 
 def _close(session: list[psycopg.Connection], logins: list[ScratchLogin]) -> None:

@@ -11,7 +11,8 @@ import pytest
 from tasks.postgres.server import embedded as embedded_server
 from tasks.postgres.server.cluster import Cluster
 from tasks.rehearsal.errors import ScratchError
-from tasks.rehearsal.scratch.server import ScratchServer, check_version, open_server
+from tasks.rehearsal.scratch.opening import check_version, open_server
+from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import RefusedError
 from tests.kit.databases import Database
 from tests.kit.own_servers import OwnServer
