@@ -22,7 +22,13 @@ from invoke.util import helpline
 from tasks.commands.context import exit_on_error
 from tasks.commands.overview import ALL
 from tasks.commands.shell.groups import WIDTH, show_groups
-from tasks.commands.shell.usage import explain_parse_error, name_value, put_optional_last, refuse_flags_as_values
+from tasks.commands.shell.usage import (
+    explain_parse_error,
+    name_value,
+    put_optional_last,
+    refuse_flags_as_values,
+    refuse_flags_without_values,
+)
 from tasks.config.environments import check_environment_name, list_environments
 from tasks.runner.errors import UsageError
 
@@ -43,6 +49,7 @@ class CommandLine(Program):
             self.core.unparsed = put_optional_last(self.core.unparsed, self.collection.task_names)
             super().parse_tasks()
             refuse_flags_as_values(self.tasks, self.core.unparsed)
+            refuse_flags_without_values(self.tasks, self.core.unparsed)
             self._refuse_core_flags()
             self._check_environments()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from ast import literal_eval
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import zip_longest
 
 from invoke.parser.context import ParserContext
 
@@ -85,10 +86,7 @@ def explain_parse_error(
         name = next(each for each in reversed(words) if each in commands)
         return _refuse_missing(name, [argument.name or "" for argument in commands[name].positional_args])
     if (match := _NO_VALUE.fullmatch(message)) is not None:
-        flag = write_flag(match["name"])
-        found = context.flags.get(flag) if context is not None else None
-        meaning = f": {found.help}" if found is not None and found.help else "."
-        return _refuse(f"{flag} needs a value", f"Write {flag}={name_value(match['name'].replace('-', '_'))}{meaning}")
+        return _refuse_without_value(write_flag(match["name"]), context)
     return _refuse(message, _LIST)
 
 
@@ -116,6 +114,22 @@ def refuse_flags_as_values(contexts: Iterable[ParserContext], words: Sequence[st
     for context in contexts:
         if flag := _find_flag_as_value(context, words):
             raise _explain_flag(flag, words, context, {})
+
+
+def refuse_flags_without_values(contexts: Iterable[ParserContext], words: Sequence[str]) -> None:
+    """Raise UsageError for a flag without its value that Invoke's parser ignores: a repeatable one, or one that is there twice.
+
+    Like there, a word that is a flag of the command is no value.
+    """
+    commands = {context.name: context for context in contexts}
+    context: ParserContext | None = None
+    for word, following in zip_longest(words, words[1:], fillvalue=None):
+        context = commands.get(word, context)
+        argument = context.flags.get(word) if context is not None else None
+        if context is None or word is None or argument is None or argument.optional or not argument.takes_value:
+            continue
+        if following is None or following.startswith("--") or following.partition("=")[0] in context.flags:
+            raise _refuse_without_value(word, context)
 
 
 def propose_command(word: str, commands: Iterable[str]) -> str:
@@ -215,6 +229,14 @@ def _find_switch(value: str, words: Iterable[str], command: ParserContext) -> st
     """Return the flag without a value that this value was typed for; empty if there is none."""
     flags = (word.partition("=")[0] for word in words if word.startswith("-") and word.endswith(f"={value}"))
     return next((flag for flag in flags if flag in command.flags and not command.flags[flag].takes_value), "")
+
+
+def _refuse_without_value(flag: str, context: ParserContext | None) -> UsageError:
+    argument = context.flags.get(flag) if context is not None else None
+    name = (argument.attr_name or argument.name or "" if argument is not None else flag.lstrip("-")).replace("-", "_")
+    meaning = f": {argument.help}" if argument is not None and argument.help else "."
+    joined = "=" if flag.startswith("--") else " "
+    return _refuse(f"{flag} needs a value", f"Write {flag}{joined}{name_value(name)}{meaning}")
 
 
 def _refuse_missing(command: str, arguments: Sequence[str]) -> UsageError:
