@@ -80,8 +80,6 @@ def main() -> None:
     requests = os.fdopen(os.dup(0), encoding="utf-8")
     os.dup2(2, 1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    own = str(Path(__file__).resolve().parent)
-    sys.path[:] = [place for place in sys.path if place != own]
     session: ProjectSession | None = None
     for line in requests:
         request = json.loads(line)

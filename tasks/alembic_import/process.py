@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
@@ -19,6 +20,7 @@ from urllib.parse import quote
 from psycopg.conninfo import conninfo_to_dict
 
 from tasks.alembic_import.places import AlembicProject
+from tasks.programs.child_process import start_child
 from tasks.runner.errors import RefusedError
 from tasks.runner.files.checkout import show_path
 from tasks.runner.redaction import redact, redact_child_text
@@ -69,33 +71,28 @@ class AlembicProcess:
         self._conninfo = conninfo
         self._timeout_s = timeout_s
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end of the block
-        url = compose_url(conninfo) if conninfo else _UNUSABLE
-        self._process = subprocess.Popen(
-            [sys.executable, str(_CHILD)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env=replace_urls(os.environ, url),
-            cwd=project.folder,
-            text=True,
-            encoding="utf-8",
+        self._url = compose_url(conninfo) if conninfo else _UNUSABLE
+        self._is_late = False
+        self._stack = ExitStack()
+        self._stack.enter_context(self._errors)
+        self._process = self._stack.enter_context(
+            start_child(
+                _CHILD,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env=replace_urls(os.environ, self._url),
+                cwd=project.folder,
+                text=True,
+                encoding="utf-8",
+            )
         )
-        self._url = url
 
     def __enter__(self) -> AlembicProcess:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._process.stdin:
-            self._process.stdin.close()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout:
-            self._process.stdout.close()
-        self._errors.close()
+        self._stack.close()
 
     def open(self) -> dict[str, Any]:
         """Return what Alembic reads in the project: its revisions; raises RefusedError without Alembic, and AlembicError."""
@@ -125,7 +122,7 @@ class AlembicProcess:
         """Return the answer to a request; raises AlembicError for an error in the project."""
         assert self._process.stdin
         assert self._process.stdout
-        timer = Timer(self._timeout_s, self._process.kill)
+        timer = Timer(self._timeout_s, self._stop)
         timer.daemon = True
         timer.start()
         try:
@@ -138,11 +135,17 @@ class AlembicProcess:
             timer.cancel()
             timer.join()
         if not line:
-            raise AlembicError(AlembicFault(f"the process of Alembic ended: {self._read_last_error()}"))
+            late = f"did not answer within {self._timeout_s:g} s (--timeout), and was stopped"
+            end = late if self._is_late else f"ended: {self._read_last_error()}"
+            raise AlembicError(AlembicFault(f"the process of Alembic {end}"))
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise AlembicError(read_fault(answer["error"], self._conninfo))
         return answer
+
+    def _stop(self) -> None:
+        self._is_late = True
+        self._process.kill()
 
     def _read_last_error(self) -> str:
         self._process.wait()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +16,7 @@ from typing import Any
 from tasks.catalog.classes import LEDGER_TABLES
 from tasks.models.import_errors import describe_end, describe_fault, describe_timeout
 from tasks.models.references import TableName
+from tasks.programs.child_process import start_child
 from tasks.runner.redaction import redact_child_text
 
 _WORKER = Path(__file__).with_name("worker") / "program.py"
@@ -157,7 +156,11 @@ def start_import(
     }
     with tempfile.TemporaryDirectory(prefix="migrate-models-") as name:
         folder = Path(name)
-        with (folder / _OUTPUT).open("wb") as stream, _start(folder / _ANSWER, stream.fileno()) as process:
+        answer = str(folder / _ANSWER)
+        with (
+            (folder / _OUTPUT).open("wb") as stream,
+            start_child(_WORKER, answer, stdin=subprocess.PIPE, stdout=stream, stderr=stream) as process,
+        ):
             _send(process, question)
             yield ModelsImport(references, exclude, folder, process, limit_s)
 
@@ -168,39 +171,6 @@ def _send(process: subprocess.Popen[bytes], value: object) -> None:
         with suppress(OSError):
             process.stdin.write(f"{json.dumps(value)}\n".encode())
             process.stdin.flush()
-
-
-@contextmanager
-def _start(answer: Path, output: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the program in its own process group, so that Ctrl-C reaches only this process; the group is ended in any case.
-
-    The program ends itself if this process does not live to do so: then the pipe, to which nothing is written, is at its end.
-    """
-    reader, writer = os.pipe()
-    try:
-        process = subprocess.Popen(
-            [sys.executable, str(_WORKER), str(answer), str(reader)],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            pass_fds=(reader,),
-        )
-    except OSError:
-        os.close(writer)
-        raise
-    finally:
-        os.close(reader)
-    try:
-        yield process
-    finally:
-        os.close(writer)
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if process.stdin:
-            with suppress(OSError):
-                process.stdin.close()
 
 
 def _read_output(path: Path) -> str:

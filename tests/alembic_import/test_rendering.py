@@ -1,5 +1,8 @@
 """What the revisions become, and which are refused, by name."""
 
+import os
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from tasks.alembic_import.places import find_project
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import RefusedError
 from tests.alembic_import.projects import ENV, AlembicFolder
+from tests.kit.projects import REPOSITORY
 
 TABLE = 'op.create_table("t", sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.Text))'
 
@@ -150,6 +154,34 @@ def test_the_error_of_an_env_has_no_secrets(
     with pytest.raises(RefusedError, match=r"\*\*\*@db.example/app and mysql://app:\*\*\*@db.example") as raised:
         plan(alembic, scratch)
     assert "sesame" not in f"{raised.value.message}{raised.value.hint}"
+
+
+def test_an_env_that_does_not_end_is_stopped(alembic: AlembicFolder, scratch: ScratchServer) -> None:
+    alembic.write("a1", TABLE)
+    alembic.set_up(env="import time\ntime.sleep(600)\n")
+    with pytest.raises(RefusedError, match=r"did not answer within 2 s \(--timeout\), and was stopped"):
+        plan_import(find_project("", alembic.root), alembic.root / "migrations", scratch, timeout_s=2)
+
+
+def test_an_env_ends_with_the_process_that_started_it(alembic: AlembicFolder, scratch: ScratchServer) -> None:
+    alembic.write("a1", TABLE)
+    code = (
+        "from pathlib import Path; from tasks.alembic_import.places import find_project;"
+        "from tasks.alembic_import.process import AlembicProcess; process = AlembicProcess(find_project('', Path.cwd()));"
+        "process.open(); process.ask({'render': ['a1'], 'upgrade': True})"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        alembic.set_up(env=f"import socket\nsocket.create_connection(('127.0.0.1', {port})).recv(1)\n")
+        caller = subprocess.Popen(
+            [sys.executable, "-c", code], cwd=alembic.root, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}
+        )
+        server.settimeout(60)
+        with server.accept()[0] as connection:
+            caller.kill()
+            caller.wait()
+            connection.settimeout(60)
+            assert connection.recv(1) == b""
 
 
 def test_without_alembic_the_message_names_what_to_install(

@@ -3,24 +3,16 @@
 It imports the modules of an application, whose packages may have any name, so it imports nothing of this project by the name of a
 package: only the standard library, SQLAlchemy (1.4 or later), and the files beside it, under a name of their own. The question is
 a line of JSON on standard input, and the version of the server a second one, which comes when the modules may be imported
-already. The answer is JSON in the file that the first argument names, because modules may print anything. The second argument is
-the descriptor of a pipe that shows whether the caller is still there.
+already. The answer is JSON in the file that the argument names, because modules may print anything.
 """
 
 from __future__ import annotations
-
-import sys
-
-if __name__ == "__main__":
-    # The folder of this file must not be searched: its modules are not the application's. With PYTHONSAFEPATH, it is not there.
-    sys.path[: __file__.startswith(f"{sys.path[0]}/")] = [""]
 
 import importlib
 import importlib.util
 import inspect
 import os
-import signal
-import threading
+import sys
 from contextlib import suppress
 from difflib import get_close_matches
 from json import dumps, loads  # The modules may replace the functions of a library, and change sys.path and sys.argv.
@@ -55,8 +47,7 @@ def main() -> None:
     with Path(os.devnull).open("rb") as empty:
         os.dup2(empty.fileno(), 0)
     question, path, process = loads(lines.readline()), Path(sys.argv[1]), os.getpid()
-    threading.Thread(target=_end_with_caller, args=(int(sys.argv[2]),), daemon=True).start()
-    sys.path[:1] = [str(Path.cwd()), *question["paths"]]
+    sys.path[:0] = [str(Path.cwd()), *question["paths"]]
     # A module that reads the arguments of a program finds none.
     del sys.argv[1:]
     try:
@@ -71,12 +62,6 @@ def main() -> None:
         with suppress(Exception):
             stream.flush()
     os._exit(0)
-
-
-def _end_with_caller(pipe: int) -> None:
-    """End all processes of this one's group once the other end of a pipe is closed, because the caller has ended."""
-    os.read(pipe, 1)
-    os.killpg(0, signal.SIGKILL)
 
 
 def _answer(question: dict[str, Any], lines: IO[str]) -> dict[str, Any]:
