@@ -6,7 +6,7 @@ Constraints, NOT NULL and keys are none: where rows do not conform, the statemen
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from tasks.catalog import Catalog, Key
@@ -16,7 +16,7 @@ from tasks.rehearsal.sql_diff.dependencies import Schema
 from tasks.rehearsal.sql_diff.kinds.generators import keeps_last_value
 from tasks.rehearsal.sql_diff.names import split_list
 from tasks.rehearsal.sql_diff.recreation.carrying import find_users
-from tasks.rehearsal.sql_diff.recreation.copying import plan_copying
+from tasks.rehearsal.sql_diff.recreation.copying import Copying, plan_copying
 from tasks.rehearsal.sql_diff.recreation.recreating import find_recreated
 from tasks.rehearsal.sql_diff.renames import LABEL, list_names, name_identity_sequence
 from tasks.rehearsal.sql_diff.shapes import Column, expand, parse_column, parse_table, read_attributes, split_sequence
@@ -39,20 +39,15 @@ class SchemaLoss:
 
 def find_losses(before: Catalog, after: Catalog) -> tuple[SchemaLoss, ...]:
     """Return what is lost on the way from one schema to another; the first one has its new names already."""
-    losses = dict[Key, str](_find_tables(before, after))
+    copying = plan_copying(before, after)
+    losses = dict[Key, str](_find_tables(before, after, copying))
     losses |= _find_columns(before, after)
     losses |= _find_labels(before, after)
     losses |= _find_types(before, after)
     losses = dict(_find_attributes(before, after)) | losses
-    losses |= _find_sequences(before, after)
+    losses |= _find_sequences(before, after, copying.tables if copying else ())
     inherited = {key for key in losses if any(parent in losses for parent in _list_parents(key, before))}
     return tuple(SchemaLoss(key, sentence) for key, sentence in sorted(losses.items()) if key not in inherited)
-
-
-def comment_losses(losses: Sequence[SchemaLoss]) -> str:
-    """Return the lines of a file that name its losses, or an empty text."""
-    lines = (" ".join(f"-- Loses rows or values: {loss.sentence}".split()) for loss in losses)
-    return "".join(f"{line}\n" for line in lines)
 
 
 def refuse_losses(losses: Sequence[SchemaLoss], before: Catalog, after: Catalog, *, again: str) -> RefusedError:
@@ -78,8 +73,7 @@ def _find_type(key: Key, catalog: Catalog) -> str:
     return parse_column(catalog.objects.get(key, ""))[0].type if key.kind == "column" else ""
 
 
-def _find_tables(before: Catalog, after: Catalog) -> Iterator[tuple[Key, str]]:
-    copying = plan_copying(before, after)
+def _find_tables(before: Catalog, after: Catalog, copying: Copying | None) -> Iterator[tuple[Key, str]]:
     moved, emptied = (copying.gone, ()) if copying else ((), find_recreated(before, after))
     for key, definition in before.of_kind("table"):
         if key.name in moved:
@@ -160,11 +154,12 @@ def _find_types(before: Catalog, after: Catalog) -> Iterator[tuple[Key, str]]:
                 yield key, f"changes {kind} {_name(key)} from {was} to {now}, {reason}"
 
 
-def _find_sequences(before: Catalog, after: Catalog) -> Iterator[tuple[Key, str]]:
-    """Yield the sequences whose last value is lost: not those of a column that is dropped too, or that has no sequence then."""
+def _find_sequences(before: Catalog, after: Catalog, copied: Collection[str]) -> Iterator[tuple[Key, str]]:
+    """Yield the sequences whose last value is lost: not those of a column that is dropped too, or that has no sequence then.
+
+    The tables that are copied keep it.
+    """
     columns = {f"{key.parent}.{key.name}": key for key, _ in after.of_kind("column")}
-    copying = plan_copying(before, after)
-    copied = copying.tables if copying else ()
     for key, definition in before.of_kind("sequence"):
         owner = split_sequence(definition)[1]
         column = columns.get(owner or "")

@@ -61,11 +61,8 @@ def plan_copying(before: Catalog, after: Catalog) -> Copying | None:
     None if there are no such tables, or if the rows cannot stay: a partition becomes a table of its own,
     or the reverse; other tables have columns of the row type; defaults need the row type.
     """
-    tables = find_rewritten(before, after)
-    if not tables:
-        return None
-    plan = _Planning(before, after, tables)
-    return plan.plan() if plan.is_possible() else None
+    planning = _open_planning(before, after)
+    return planning.plan() if planning else None
 
 
 def separate_copying(before: Catalog, after: Catalog) -> Catalog | None:
@@ -73,12 +70,19 @@ def separate_copying(before: Catalog, after: Catalog) -> Catalog | None:
 
     None if no tables are copied, or if nothing else changes.
     """
-    tables = find_rewritten(before, after)
-    plan = _Planning(before, after, tables) if tables else None
-    if plan is None or not plan.is_possible():
+    planning = _open_planning(before, after)
+    if planning is None:
         return None
-    between = plan.separate()
+    between = planning.separate()
     return between if compare(before, between) and compare(between, after) else None
+
+
+def _open_planning(before: Catalog, after: Catalog) -> _Planning | None:
+    tables = find_rewritten(before, after)
+    if not tables:
+        return None
+    planning = _Planning(before, after, tables)
+    return planning if planning.is_possible() else None
 
 
 class _Planning:
