@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from tasks.rehearsal.kept.schemas import NOTHING_KEPT, KeptSchema, KeptSchemas
 from tasks.rehearsal.lacks import NotChecked, refuse_lacks
@@ -20,19 +20,17 @@ def read_schema_state(
     migrations: Sequence[RehearsedMigration],
     *,
     timeout_s: float | None = None,
-    check: Callable[[], None] = lambda: None,
     cached: bool = True,
     kept: KeptSchemas = NOTHING_KEPT,
 ) -> KeptSchema:
-    """Return the schema after migrations, from and into the cache as in `state_after`, which calls `check` too.
+    """Return the schema after migrations, from and into the cache as in `state_after`.
 
-    One that is kept needs no scratch database.
-    Raises the error of the first that fails, LackError for what the server does not have, and RefusedError for statements that
-    the role of the rehearsal may not run.
+    One that is kept needs no scratch database. Raises the error of the first that fails, LackError for what the server does not
+    have, and RefusedError for statements that the role of the rehearsal may not run.
     """
     found = kept.find(migrations)
     if found is None:
-        state = state_after(server, migrations, timeout_s=timeout_s, check=check, cached=cached)
+        state = state_after(server, migrations, timeout_s=timeout_s, cached=cached)
         with state as scratch, Rehearsal(scratch) as rehearsal:
             found = read_state(rehearsal)
         kept.add(migrations, found)

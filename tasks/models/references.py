@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from tasks.postgres.quoting import fold_identifier
 from tasks.postgres.tokens import NAME
 from tasks.runner.errors import UsageError
 
@@ -60,9 +61,4 @@ def _read_table(text: str) -> TableName:
             hint="Write the tables as in SQL, comma-separated: --exclude spatial_ref_sys,audit.events",
             state=_STATE,
         )
-    return unquote(match["schema"] or "public"), unquote(match["table"])
-
-
-def unquote(name: str) -> str:
-    """Return a name of SQL as it is in the catalog: without quotes, or else in lower case."""
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
+    return fold_identifier(match["schema"] or "public"), fold_identifier(match["table"])

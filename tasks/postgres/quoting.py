@@ -52,6 +52,11 @@ def unquote_identifier(text: str) -> str:
     return text[1:-1].replace('""', '"') if text.startswith('"') else text
 
 
+def fold_identifier(text: str) -> str:
+    """Return a name as the catalog has it, from SQL of any author: without quotes, the server reads it in lower case."""
+    return unquote_identifier(text) if text.startswith('"') else text.lower()
+
+
 def quote_qualified(*parts: str) -> str:
     """Return a name of several parts as SQL, for example of a schema and a table; empty parts are left out."""
     return ".".join(quote_identifier(part) for part in parts if part)

@@ -15,10 +15,9 @@ from tasks.runner.command_lines import compose_command
 from tasks.runner.errors import RefusedError
 from tasks.runner.events import CatalogRead
 from tasks.runner.files.checksums import list_checksums
+from tasks.runner.files.schema_file import name_versions
 from tasks.runner.ledger.tool_tables import exclude_tool_tables
 from tasks.runner.operations.schema import build_catalog
-
-_MOST_NAMED = 3
 
 
 def open_environment(server: ScratchServer, base: Sequence[RehearsedMigration], read: CatalogRead) -> Goal:
@@ -53,16 +52,11 @@ def _refuse_edited(base: Sequence[RehearsedMigration], read: CatalogRead) -> Non
     ]
     if edited:
         raise RefusedError(
-            f"{read.environment} has applied {_shorten(edited)} with another text: a new migration would undo what was edited",
+            f"{read.environment} has applied {name_versions(edited)} with another text: a new migration would undo that edit",
             hint="Restore the text that was applied, and write the edit as a migration of its own. The files and their states:\n"
             + compose_command("db.status", env=read.environment),
             state=UNWRITTEN,
         )
-
-
-def _shorten(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return f"{', '.join(names[:_MOST_NAMED])}{more}"
 
 
 def _refuse_pending(base: Sequence[RehearsedMigration], read: CatalogRead) -> None:
@@ -71,7 +65,7 @@ def _refuse_pending(base: Sequence[RehearsedMigration], read: CatalogRead) -> No
     if not read.has_ledger or not pending:
         return
     raise RefusedError(
-        f"{read.environment} has not applied {_shorten(pending)}: a new migration would undo what they make",
+        f"{read.environment} has not applied {name_versions(pending)}: a new migration would undo what they make",
         hint=f"Apply them there first: {compose_command('db.migrate', env=read.environment)}\n"
         "Or write only what was changed there outside of its migrations: "
         + compose_command("db.drift", "--as-migration", "NAME", env=read.environment),

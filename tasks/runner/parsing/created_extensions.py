@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tasks.postgres.quoting import fold_identifier
 from tasks.postgres.tokens import COMMENTS, NAME, tokenize
 
 _CREATES = re.compile(rf"\bcreate\s+extension\s+(?:if\s+not\s+exists\s+)?({NAME})", re.IGNORECASE)
@@ -16,7 +17,7 @@ def list_created_extensions(text: str) -> tuple[str, ...]:
     if not _MENTIONS.search(text):
         return ()
     found = (match[1] for match in _CREATES.finditer(_remove_comments(text)))
-    return tuple(dict.fromkeys(name[1:-1].replace('""', '"') if name.startswith('"') else name.lower() for name in found))
+    return tuple(dict.fromkeys(map(fold_identifier, found)))
 
 
 def _remove_comments(text: str) -> str:

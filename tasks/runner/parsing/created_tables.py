@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from tasks.postgres.quoting import fold_identifier
 from tasks.postgres.targets import Node
 from tasks.runner.parsing.large.text import LargeText
 from tasks.runner.parsing.script import Statement, select
@@ -62,7 +63,7 @@ def list_statement_tables(statement: Statement) -> Iterator[tuple[str, str]]:
     """Yield schema, which may be empty, and name of the tables that a statement creates or renames to."""
     if statement.kind in ("DoStmt", ""):
         for first, second in _CREATE.findall(statement.text):
-            yield (_unquote(first), _unquote(second)) if second else ("", _unquote(first))
+            yield (fold_identifier(first), fold_identifier(second)) if second else ("", fold_identifier(first))
     elif statement.kind in _DECIDED_BY_TREE and (statement.kind != "SelectStmt" or " into" in statement.text.lower()):
         yield from _list_relations(statement.kind, _read_node(statement))
 
@@ -106,7 +107,3 @@ def _read_node(statement: Statement) -> Node:
     tree: dict[str, Any] = json.loads(parse_sql_json(statement.text))["stmts"][0]["stmt"]
     node: Node = tree[statement.kind]
     return node
-
-
-def _unquote(name: str) -> str:
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()

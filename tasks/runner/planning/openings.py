@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from tasks.postgres.quoting import fold_identifier
 from tasks.postgres.tokens import BLANKS, tokenize
 from tasks.runner.events import Finding
 from tasks.runner.parsing.script import select
@@ -39,4 +40,4 @@ def _list_schemas(text: str) -> Iterator[str]:
     at = keywords.index("schema")
     if tuple(keywords[at - 3 : at - 1]) in _GRANTS:
         for word in words[at + 1 : keywords.index("to", at)]:
-            yield word[1:-1].replace('""', '"') if word.startswith('"') else word.lower()
+            yield fold_identifier(word)
