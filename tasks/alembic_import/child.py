@@ -160,7 +160,6 @@ def describe_revision(script: Any, each: Any) -> dict[str, Any]:
         "path": str(each.path),
         "text": each.module.__doc__ or "",
         "doc": each.doc or "",
-        "merge": each.is_merge_point,
     }
 
 

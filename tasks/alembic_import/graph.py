@@ -30,7 +30,6 @@ class AlembicRevision:
     path: Path
     doc: str = ""
     created: datetime | None = None
-    is_merge: bool = False
 
     @property
     def shown(self) -> str:
@@ -47,7 +46,6 @@ def read_revisions(answers: Iterable[Mapping[str, Any]]) -> tuple[AlembicRevisio
             Path(each["path"]),
             each["doc"],
             _read_date(each["text"], Path(each["path"]).stem),
-            bool(each["merge"]),
         )
         for each in answers
     )

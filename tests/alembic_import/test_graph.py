@@ -69,7 +69,7 @@ def test_a_version_has_the_date_of_its_revision_unless_that_is_too_early() -> No
     ],
 )
 def test_the_date_is_read_from_the_first_lines_or_the_name(text: str, stem: str, created: datetime | None) -> None:
-    answer = {"revision": "a", "after": [], "path": f"versions/{stem}.py", "doc": "", "text": text, "merge": False}
+    answer = {"revision": "a", "after": [], "path": f"versions/{stem}.py", "doc": "", "text": text}
     (revision,) = read_revisions([answer])
     assert revision.created == created
 

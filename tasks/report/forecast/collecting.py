@@ -25,27 +25,27 @@ class CompleteForecast(Event):
 
     @cached_property
     def ranked(self) -> tuple[StatementForecast, ...]:
-        """The statements, the worst first."""
+        """Return the statements, the worst first."""
         return tuple(sorted(self.statements, key=rank))
 
     @cached_property
     def facts(self) -> Mapping[str, RelationFacts]:
-        """What is known of each relation, by its name."""
+        """Return what is known of each relation, by its name."""
         return {each.relation: each for each in self.finished.relations}
 
     @cached_property
     def parents(self) -> Mapping[str, str]:
-        """The tables of partitions, by the names of these."""
+        """Return the tables of partitions, by the names of these."""
         return {each.relation: each.partition_of for each in self.finished.relations if each.partition_of}
 
     @cached_property
     def sessions(self) -> Mapping[int, OpenTransaction]:
-        """The open transactions that are in the way, by the process ids of their sessions."""
+        """Return the open transactions that are in the way, by the process ids of their sessions."""
         return {each.pid: each for each in self.finished.sessions}
 
     @cached_property
     def not_known(self) -> Mapping[str, tuple[StatementForecast, ...]]:
-        """What is not known, as sentences, with the statements that each concerns; none for what concerns all."""
+        """Return what is not known, as sentences, with the statements that each concerns; none for what concerns all."""
         found: dict[str, list[StatementForecast]] = {text: [] for text in self.started.not_known}
         for statement in sorted(self.statements, key=lambda each: (each.version, each.number)):
             for text in statement.not_known:

@@ -193,7 +193,7 @@ class SessionState:
 
     @property
     def _session_settings(self) -> str:
-        """The settings of the session as a whole; a file can have changed them with RESET ALL or DISCARD ALL."""
+        """Return the settings of the session as a whole; a file can have changed them with RESET ALL or DISCARD ALL."""
         if self.pooled:
             # RESET ALL restores the settings with which the pooler opened its session.
             own = f"SET application_name = '{self.name}'; SET client_encoding = 'UTF8'"
@@ -204,7 +204,7 @@ class SessionState:
 
     @property
     def _pooled_settings(self) -> tuple[str, ...]:
-        """The settings of the session as a whole, for one transaction behind a pooler."""
+        """Return the settings of the session as a whole, for one transaction behind a pooler."""
         if not self.pooled:
             return ()
         name = f"SET LOCAL application_name = '{self.name}{AT_WORK}'"
