@@ -32,7 +32,7 @@ SELECT 'aggregate', proc.oid::regprocedure::text, '', '(' || pg_get_function_arg
     'MFINALFUNC = ' || nullif(aggmfinalfn, 0::regproc)::regproc, CASE WHEN aggmfinalextra THEN 'MFINALFUNC_EXTRA' END,
     CASE WHEN aggmfinalfn <> 0 AND aggmfinalmodify <> CASE aggkind WHEN 'n' THEN 'r' ELSE 'w' END::"char"
          THEN 'MFINALFUNC_MODIFY = ' || {_name_modify("aggmfinalmodify")} END,
-    'MINITCOND = ' || quote_literal(aggminitval), 'SORTOP = OPERATOR(' || nullif(aggsortop, 0)::regoperator || ')',
+    'MINITCOND = ' || quote_literal(aggminitval), 'SORTOP = OPERATOR(' || nullif(aggsortop, 0)::regoper || ')',
     CASE proparallel WHEN 's' THEN 'PARALLEL = SAFE' WHEN 'r' THEN 'PARALLEL = RESTRICTED' END,
     CASE aggkind WHEN 'h' THEN 'HYPOTHETICAL' END) || ')'
 FROM pg_proc AS proc

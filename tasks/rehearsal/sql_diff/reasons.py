@@ -61,6 +61,8 @@ def _explain_table(before: str | None, after: str | None) -> str:
     old, new = tables[0], tables[-1]
     assert old is not None
     assert new is not None
+    if before == after:
+        return "a typed table needs its columns in the order of its type, and no statement changes the order of columns"
     if old.fixed == new.fixed:
         return "its parent cannot be changed"
     if old.partitioned != new.partitioned:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tasks.catalog import COLUMN_ORDER, NAMED_NULL, Catalog, Change, Key, compare
@@ -27,6 +27,7 @@ from tasks.rehearsal.sql_diff.recreation.carrying import carry, write_carry
 from tasks.rehearsal.sql_diff.recreation.copying import Copying, plan_copying
 from tasks.rehearsal.sql_diff.recreation.recreating import clear
 from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, STATE, list_orders, parse_column, parse_index, parse_table
+from tasks.rehearsal.sql_diff.typed_tables import release_typed
 
 _NEWEST = 170000
 """The first version in which the expression of a generated column can be changed."""
@@ -112,6 +113,8 @@ def _complete(statements: Sequence[str], by_hand: tuple[Change, ...], kept: Sequ
 
 
 def _write_change(before: Catalog, after: Catalog) -> WrittenSql:
+    released = release_typed(before, after)
+    before, after = released.before, released.after
     family = relate(before, after)
     old, new = reconcile(_fold(before), _fold(after), family)
     schemas = Schema(old, family.old), Schema(new, family.new)
@@ -121,8 +124,9 @@ def _write_change(before: Catalog, after: Catalog) -> WrittenSql:
     statements = [text for step in writer.order.list_steps() for text in writer.write(step)]
     nulls = change_nulls(before, after, family, actions.dropped, actions.created)
     parts, kept = change_part_names(before, after, family, actions.dropped, old)
-    left = tuple(_list_by_hand(before, after, actions, family))
-    return WrittenSql((*nulls.first, *parts, *statements, *nulls.last), left, kept=(*nulls.left, *kept))
+    left = tuple(_list_by_hand(before, after, actions, family, released.typed))
+    whole = (*released.releasing, *nulls.first, *parts, *statements, *nulls.last, *released.typing)
+    return WrittenSql(whole, left, kept=(*nulls.left, *kept))
 
 
 def _needs_value(definition: str) -> bool:
@@ -255,7 +259,7 @@ class _Writer:
         return columns
 
 
-def _list_by_hand(before: Catalog, after: Catalog, actions: Actions, family: Family) -> list[Change]:
+def _list_by_hand(before: Catalog, after: Catalog, actions: Actions, family: Family, typed: Collection[str]) -> list[Change]:
     keys = {_name_whole(key) for key in actions.by_hand if key.kind != ATTACHED}
     keys |= {Key("table", key.name) for key in actions.by_hand if key.kind == ATTACHED}
     keys |= {Key(COLUMN_ORDER, key.name) for key in actions.by_hand if key.kind in {"table", "foreign table"}}
@@ -269,7 +273,7 @@ def _list_by_hand(before: Catalog, after: Catalog, actions: Actions, family: Fam
     for table, names in orders.items():
         target = targets.get(table) if Key("foreign table", table) not in after.objects else None
         if target is not None and target != _predict_order(table, names, target, actions):
-            keys.add(Key(COLUMN_ORDER, table))
+            keys |= {Key(COLUMN_ORDER, table), *([Key("table", table)] if table in typed else [])}
     unmarked = [Change(key, before.objects.get(key, ""), None) for key in sorted(family.unmarked)]
     return [
         *unmarked,
@@ -285,7 +289,7 @@ def _name_whole(key: Key) -> Key:
 
 
 def _is_unchanged(key: Key, before: Catalog, after: Catalog) -> bool:
-    """Return True for a column order that is the same in both schemas, but not after the statements."""
+    """Return True for a column order, or a table, that is the same in both schemas, but not after the statements."""
     return key in before.objects and before.objects.get(key) == after.objects.get(key)
 
 

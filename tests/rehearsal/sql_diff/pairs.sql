@@ -539,6 +539,10 @@ CREATE VIEW v AS SELECT s(x) FROM generate_series(1, 3) AS x;
 CREATE AGGREGATE s(int) (SFUNC = int4pl, STYPE = int, INITCOND = '1');
 CREATE VIEW v AS SELECT s(x) FROM generate_series(1, 3) AS x;
 
+-- pair: an aggregate with an operator that sorts
+-- change:
+CREATE AGGREGATE largest(int) (SFUNC = int4larger, STYPE = int, SORTOP = >);
+
 -- pair: a text search configuration
 -- change:
 CREATE TEXT SEARCH CONFIGURATION c (PARSER = default);
@@ -1452,3 +1456,52 @@ INSERT INTO b VALUES (1, 'a', 2);
 CREATE TABLE a (id int, x text, CONSTRAINT c CHECK (id > 0));
 CREATE TABLE b (y int) INHERITS (a);
 ALTER TABLE b ALTER x SET DEFAULT 'x';
+
+-- pair: a domain becomes a row type, and its column gets another type
+CREATE DOMAIN d AS int;
+CREATE TABLE t (a d);
+INSERT INTO t VALUES (1);
+-- new:
+CREATE TYPE d AS (i int);
+CREATE TABLE t (a int);
+
+-- pair: the type of a typed table changes
+CREATE TYPE p AS (x int, y int, z int);
+CREATE TABLE t OF p (PRIMARY KEY (x), y DEFAULT 2);
+CREATE TABLE other (c p[]);
+CREATE VIEW v AS SELECT x FROM t;
+INSERT INTO t VALUES (1, 2, 3);
+-- new:
+CREATE TYPE p AS (x int, y int);
+CREATE TABLE t OF p (PRIMARY KEY (x), y DEFAULT 3);
+CREATE TABLE other (c p[]);
+CREATE VIEW v AS SELECT x FROM t;
+
+-- pair: an attribute of a typed table gets another type
+CREATE TYPE p AS (x int, y int);
+CREATE TABLE t OF p (PRIMARY KEY (x));
+CREATE TABLE q OF p PARTITION BY LIST (y);
+CREATE TABLE q1 PARTITION OF q FOR VALUES IN (1);
+CREATE VIEW v AS SELECT x FROM t;
+INSERT INTO t VALUES (1, 2);
+-- new:
+CREATE TYPE p AS (x bigint, y int);
+CREATE TABLE t OF p (PRIMARY KEY (x));
+CREATE TABLE q OF p PARTITION BY LIST (y);
+CREATE TABLE q1 PARTITION OF q FOR VALUES IN (1);
+CREATE VIEW v AS SELECT x FROM t;
+
+-- pair: a table that becomes plain while its type changes
+CREATE TYPE p AS (x int);
+CREATE TABLE t OF p;
+-- new:
+CREATE TYPE p AS (x int, y int);
+CREATE TABLE t (x int);
+
+-- pair: the attributes of a typed table get another order
+-- outcome: refused
+CREATE TYPE p AS (x int, y int);
+CREATE TABLE t OF p;
+-- new:
+CREATE TYPE p AS (y int, x int);
+CREATE TABLE t OF p;

@@ -78,7 +78,7 @@ def write_carry(column: Key, definition: str, before: Schema, after: Schema) -> 
     name, type_ = column.name, Key("type", parse_column(before.objects[column])[0].type)
     old, new = (list(read_attributes(schema.objects.get(type_, ""))) for schema in (before, after))
     using = ""
-    if new and old != new:
+    if old and new and old != new:
         values = ", ".join(f"({name}).{attribute}" if attribute in old else "NULL" for attribute in new)
         # IS DISTINCT FROM, because IS NOT NULL is true only if no attribute is null.
         using = f" USING CASE WHEN {name} IS DISTINCT FROM NULL THEN ROW({values})::text END"
