@@ -16,8 +16,9 @@ from tasks.rehearsal.sql_diff.dependencies import Schema
 from tasks.rehearsal.sql_diff.kinds.generators import keeps_last_value
 from tasks.rehearsal.sql_diff.names import split_list
 from tasks.rehearsal.sql_diff.recreation.carrying import find_users
-from tasks.rehearsal.sql_diff.recreation.copying import Copying, plan_copying
+from tasks.rehearsal.sql_diff.recreation.copying import Copying
 from tasks.rehearsal.sql_diff.recreation.recreating import find_recreated
+from tasks.rehearsal.sql_diff.recreation.staging import list_copies
 from tasks.rehearsal.sql_diff.renames import LABEL, list_names, name_identity_sequence
 from tasks.rehearsal.sql_diff.shapes import Column, expand, parse_column, parse_table, read_attributes, split_sequence
 from tasks.runner.errors import RefusedError
@@ -39,13 +40,13 @@ class SchemaLoss:
 
 def find_losses(before: Catalog, after: Catalog) -> tuple[SchemaLoss, ...]:
     """Return what is lost on the way from one schema to another; the first one has its new names already."""
-    copying = plan_copying(before, after)
-    losses = dict[Key, str](_find_tables(before, after, copying))
+    copies = tuple(list_copies(before, after))
+    losses = dict[Key, str](_find_tables(before, after, copies))
     losses |= _find_columns(before, after)
     losses |= _find_labels(before, after)
     losses |= _find_types(before, after)
     losses = dict(_find_attributes(before, after)) | losses
-    losses |= _find_sequences(before, after, copying.tables if copying else ())
+    losses |= _find_sequences(before, after, {table for copying in copies for table in copying.tables})
     inherited = {key for key in losses if any(parent in losses for parent in _list_parents(key, before))}
     return tuple(SchemaLoss(key, sentence) for key, sentence in sorted(losses.items()) if key not in inherited)
 
@@ -73,8 +74,9 @@ def _find_type(key: Key, catalog: Catalog) -> str:
     return parse_column(catalog.objects.get(key, ""))[0].type if key.kind == "column" else ""
 
 
-def _find_tables(before: Catalog, after: Catalog, copying: Copying | None) -> Iterator[tuple[Key, str]]:
-    moved, emptied = (copying.gone, ()) if copying else ((), find_recreated(before, after))
+def _find_tables(before: Catalog, after: Catalog, copies: Sequence[Copying]) -> Iterator[tuple[Key, str]]:
+    moved = frozenset[str]().union(*(copying.gone for copying in copies))
+    emptied = find_recreated(before, after)
     for key, definition in before.of_kind("table"):
         if key.name in moved:
             continue

@@ -140,6 +140,21 @@ CHANGES = {
         " CREATE TABLE t0 PARTITION OF t FOR VALUES WITH (MODULUS 1, REMAINDER 0);",
         ("INSERT INTO public.t (id, x) OVERRIDING SYSTEM VALUE", "DROP TABLE public.t_old"),
     ),
+    "a table becomes partitioned, and another one its partition, with the rows of both": ProposedChange(
+        "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY); CREATE VIEW v AS SELECT id FROM u;",
+        "CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE VIEW v AS SELECT id FROM t;"
+        " CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (MINVALUE) TO (1000);"
+        " CREATE TABLE u PARTITION OF t FOR VALUES FROM (1000) TO (MAXVALUE);",
+        ("INSERT INTO public.t (id)\nSELECT id FROM public.t_old", "ATTACH PARTITION public.u"),
+        conditions=('up: partition constraint of relation "u" is violated by some row',),
+        tables=0,
+    ),
+    "a partitioned table becomes plain, and a partition of it stays, with the rows of both": ProposedChange(
+        "CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE t1 PARTITION OF t DEFAULT;"
+        " CREATE TABLE u PARTITION OF t FOR VALUES FROM (1000) TO (MAXVALUE);",
+        "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY);",
+        ("DETACH PARTITION public.u", "SELECT id FROM public.t1_old"),
+    ),
     "no partition takes the rows that are copied": ProposedChange(
         "CREATE TABLE t (x text);",
         "CREATE TABLE t (x text) PARTITION BY LIST (x);",
@@ -180,8 +195,8 @@ CHANGES = {
 REFUSED = {
     "a loss": (USERS, "CREATE TABLE users (id int PRIMARY KEY);", "drops column users.email with its values"),
     "a table that is created again": (
-        "CREATE TABLE t (a int); CREATE TABLE u (a int);",
-        "CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE u PARTITION OF t DEFAULT;",
+        "CREATE TABLE t (a int); CREATE TABLE u (a t);",
+        "CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE u (a int);",
         "drops table t with its rows and creates it again",
     ),
     "what may be a rename": (USERS, USERS.replace("email", "e_mail"), "column email of public.users is gone"),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tasks.catalog import COLUMN_ORDER, NAMED_NULL, Catalog, Change, Key, compare
+from tasks.catalog import NAMED_NULL, Catalog, Change, Key
 from tasks.rehearsal.sql_diff.altering import fill_generated, keeps_generated
 from tasks.rehearsal.sql_diff.creating import add_column, create_object, create_table, drop_object, reset_column_settings
 from tasks.rehearsal.sql_diff.dependencies import Schema
@@ -14,20 +13,22 @@ from tasks.rehearsal.sql_diff.details.null_names import change_nulls
 from tasks.rehearsal.sql_diff.details.part_names import change_part_names
 from tasks.rehearsal.sql_diff.folding import fold
 from tasks.rehearsal.sql_diff.inheritance.inheriting import Inheritance, Step
-from tasks.rehearsal.sql_diff.inheritance.lineage import Family, relate
+from tasks.rehearsal.sql_diff.inheritance.lineage import relate
 from tasks.rehearsal.sql_diff.inheritance.reconciling import reconcile
 from tasks.rehearsal.sql_diff.kinds.constraint_indexes import find_constraint, reset_parameters, set_parameters
 from tasks.rehearsal.sql_diff.kinds.default_privileges import DefaultPrivileges
 from tasks.rehearsal.sql_diff.kinds.domains import DOMAIN_PARTS, create_domain
 from tasks.rehearsal.sql_diff.kinds.foreign_tables import fold_foreign_tables
+from tasks.rehearsal.sql_diff.kinds.typed_tables import release_typed
+from tasks.rehearsal.sql_diff.left_by_hand import list_by_hand
 from tasks.rehearsal.sql_diff.names import CHAIN
 from tasks.rehearsal.sql_diff.ordering import Order
 from tasks.rehearsal.sql_diff.planning import Actions, changes_type, decide
 from tasks.rehearsal.sql_diff.recreation.carrying import carry, write_carry
 from tasks.rehearsal.sql_diff.recreation.copying import Copying, plan_copying
 from tasks.rehearsal.sql_diff.recreation.recreating import clear
-from tasks.rehearsal.sql_diff.shapes import ATTACHED, DEFAULT, OWNED, STATE, list_orders, parse_column, parse_index, parse_table
-from tasks.rehearsal.sql_diff.typed_tables import release_typed
+from tasks.rehearsal.sql_diff.recreation.staging import find_between
+from tasks.rehearsal.sql_diff.shapes import DEFAULT, list_orders, parse_column, parse_index, parse_table
 
 _NEWEST = 170000
 """The first version in which the expression of a generated column can be changed."""
@@ -36,7 +37,6 @@ _ROWS = "-- fails if the table has rows\n"
 _CAST = "-- fails if a value cannot be converted to the new type\n"
 _UNCHECKED_BODIES = "SET LOCAL check_function_bodies = off"
 _NEW_LABEL = re.compile(rf"ALTER TYPE {CHAIN} ADD VALUE (?P<label>'(?:[^']|'')*')")
-_SYNTHETIC = {DEFAULT: "column", OWNED: "sequence", STATE: "trigger"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class WrittenSql:
     """The statements from one schema to another, in order, and the changes that are left to be done by hand."""
 
     statements: tuple[str, ...]
-    by_hand: tuple[Change, ...]
+    by_hand: tuple[Change, ...] = ()
     first: int = 0
     """How many of the statements must be committed before the others: those that add labels which the others use."""
     kept: tuple[Key, ...] = ()
@@ -66,50 +66,56 @@ def write_sql(before: Catalog, after: Catalog, *, recreate: bool = False) -> Wri
     an enum, objects that need superusers or secrets, and objects whose definition is not in the catalog; and, unless they may be
     dropped with their rows to `recreate` them, tables that become partitioned or plain.
     """
-    copying = plan_copying(before, after) if recreate else None
+    written = _write_recreating(before, after) if recreate else _write_change(before, after)
+    return _complete(written)
+
+
+def _write_recreating(before: Catalog, after: Catalog) -> WrittenSql:
+    """Return the SQL for a change that creates tables again which no statement changes in place."""
+    between = find_between(before, after)
+    if between is not None:
+        return _join(_write_recreating(before, between), _write_recreating(between, after))
+    copying = plan_copying(before, after)
     if copying is not None:
         return _write_copying(before, after, copying)
-    cleared = clear(before, after) if recreate else None
+    cleared = clear(before, after)
     if cleared is not None:
-        removing, making = _write_change(before, cleared), _write_change(cleared, after)
+        removing = _write_change(before, cleared)
         if not removing.by_hand:
-            return _complete([*removing.statements, *making.statements], making.by_hand, making.kept)
-    written = _write_change(before, after)
-    return _complete(written.statements, written.by_hand, written.kept)
+            return _join(removing, _write_change(cleared, after))
+    return _write_change(before, after)
 
 
 def _write_copying(before: Catalog, after: Catalog, copying: Copying) -> WrittenSql:
     """Return the SQL for a change that creates tables again with their rows."""
-    steps = (
-        copying.saving,
+    joined = _join(
+        WrittenSql(copying.saving),
         _write_change(before, copying.bare),
-        copying.renaming,
+        WrittenSql(copying.renaming),
         _write_change(copying.aside, copying.made),
-        copying.filling,
+        WrittenSql(copying.filling),
         _write_change(copying.made, copying.filled),
         _write_change(copying.filled, after),
     )
-    statements: list[str] = []
-    by_hand: dict[Key, Change] = {}
-    kept: list[Key] = []
-    for step in steps:
-        if isinstance(step, WrittenSql):
-            statements += step.statements
-            by_hand |= {change.key: change for change in step.by_hand}
-            kept += step.kept
-        else:
-            statements += step
-    left = tuple(change for _, change in sorted(by_hand.items()))
-    return _complete([text.removeprefix(_LOSS) for text in statements], left, kept)
+    return replace(joined, statements=tuple(text.removeprefix(_LOSS) for text in joined.statements))
 
 
-def _complete(statements: Sequence[str], by_hand: tuple[Change, ...], kept: Sequence[Key]) -> WrittenSql:
+def _join(*parts: WrittenSql) -> WrittenSql:
+    by_hand = {change.key: change for part in parts for change in part.by_hand}
+    return WrittenSql(
+        tuple(text for part in parts for text in part.statements),
+        tuple(change for _, change in sorted(by_hand.items())),
+        kept=tuple(key for part in parts for key in part.kept),
+    )
+
+
+def _complete(written: WrittenSql) -> WrittenSql:
     """Return statements, of which those come first that must be committed before the others."""
-    others = list(statements)
+    others = list(written.statements)
     first = _take_labels(others)
     if any(text.startswith(("CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE PROCEDURE")) for text in others):
         others.insert(0, _UNCHECKED_BODIES)
-    return WrittenSql((*first, *others), by_hand, len(first), tuple(kept))
+    return replace(written, statements=(*first, *others), first=len(first))
 
 
 def _write_change(before: Catalog, after: Catalog) -> WrittenSql:
@@ -124,7 +130,7 @@ def _write_change(before: Catalog, after: Catalog) -> WrittenSql:
     statements = [text for step in writer.order.list_steps() for text in writer.write(step)]
     nulls = change_nulls(before, after, family, actions.dropped, actions.created)
     parts, kept = change_part_names(before, after, family, actions.dropped, old)
-    left = tuple(_list_by_hand(before, after, actions, family, released.typed))
+    left = tuple(list_by_hand(before, after, actions, family, released.typed))
     whole = (*released.releasing, *nulls.first, *parts, *statements, *nulls.last, *released.typing)
     return WrittenSql(whole, left, kept=(*nulls.left, *kept))
 
@@ -257,48 +263,3 @@ class _Writer:
             elif options := replace(parsed, type="", collation=None).write(value, constraint):
                 columns.append(f"{name} WITH OPTIONS {options}")
         return columns
-
-
-def _list_by_hand(before: Catalog, after: Catalog, actions: Actions, family: Family, typed: Collection[str]) -> list[Change]:
-    keys = {_name_whole(key) for key in actions.by_hand if key.kind != ATTACHED}
-    keys |= {Key("table", key.name) for key in actions.by_hand if key.kind == ATTACHED}
-    keys |= {Key(COLUMN_ORDER, key.name) for key in actions.by_hand if key.kind in {"table", "foreign table"}}
-    foreign = {key.name for key in actions.by_hand if key.kind == "foreign table"}
-    keys |= {key for key in (*before.objects, *after.objects) if key.kind == "column" and key.parent in foreign}
-    orders, targets = dict(list_orders(before)), list_orders(after)
-    for table in family.whole:
-        # The columns of the parents come first.
-        inherited = (name for parent in family.new.parents[table] for name in _predict(parent, orders, targets, actions))
-        orders[table] = list(dict.fromkeys(inherited))
-    for table, names in orders.items():
-        target = targets.get(table) if Key("foreign table", table) not in after.objects else None
-        if target is not None and target != _predict_order(table, names, target, actions):
-            keys |= {Key(COLUMN_ORDER, table), *([Key("table", table)] if table in typed else [])}
-    unmarked = [Change(key, before.objects.get(key, ""), None) for key in sorted(family.unmarked)]
-    return [
-        *unmarked,
-        *(Change(change.key, change.before, change.after) for change in compare(before, after).changes if change.key in keys),
-    ] + [Change(key, before.objects[key], after.objects[key]) for key in sorted(keys) if _is_unchanged(key, before, after)]
-
-
-def _name_whole(key: Key) -> Key:
-    """Return the object of the catalog that a separate part belongs to."""
-    if key.kind in DOMAIN_PARTS:
-        return Key("domain", key.parent)
-    return Key(_SYNTHETIC.get(key.kind, key.kind), key.name, key.parent)
-
-
-def _is_unchanged(key: Key, before: Catalog, after: Catalog) -> bool:
-    """Return True for a column order, or a table, that is the same in both schemas, but not after the statements."""
-    return key in before.objects and before.objects.get(key) == after.objects.get(key)
-
-
-def _predict(table: str, orders: Mapping[str, list[str]], targets: Mapping[str, list[str]], actions: Actions) -> list[str]:
-    return _predict_order(table, orders.get(table, []), targets.get(table, []), actions)
-
-
-def _predict_order(table: str, names: list[str], target: list[str], actions: Actions) -> list[str]:
-    """Return the column order after the statements, which add columns at the end."""
-    gone = {key.name for key in actions.dropped if key.kind == "column" and key.parent == table}
-    kept = [name for name in names if name not in gone]
-    return kept + [name for name in target if name not in kept]

@@ -1505,3 +1505,37 @@ CREATE TABLE t OF p;
 -- new:
 CREATE TYPE p AS (y int, x int);
 CREATE TABLE t OF p;
+
+-- pair: a table becomes partitioned, and another one its partition
+-- recreate: yes
+CREATE TABLE e (id int PRIMARY KEY, v text);
+CREATE TABLE f (id bigint PRIMARY KEY, v text);
+CREATE INDEX i ON f (v);
+CREATE TABLE r (id int REFERENCES e);
+CREATE VIEW w AS SELECT id FROM f;
+COMMENT ON TABLE f IS 'the first';
+INSERT INTO e VALUES (1, 'a');
+INSERT INTO f VALUES (1001, 'b');
+INSERT INTO r VALUES (1);
+-- new:
+CREATE TABLE e (id bigint PRIMARY KEY, v text) PARTITION BY RANGE (id);
+CREATE INDEX j ON e (v);
+CREATE TABLE f PARTITION OF e FOR VALUES FROM (1001) TO (2000);
+CREATE TABLE g PARTITION OF e DEFAULT;
+CREATE TABLE r (id bigint REFERENCES e);
+CREATE VIEW w AS SELECT id FROM f;
+COMMENT ON TABLE f IS 'the first';
+
+-- pair: a key gets another type, while one partition joins and another one leaves
+-- recreate: yes
+CREATE TABLE e (id int NOT NULL, v text) PARTITION BY RANGE (id);
+CREATE TABLE e1 PARTITION OF e FOR VALUES FROM (1) TO (10);
+CREATE TABLE e2 (id bigint NOT NULL, v text);
+CREATE TABLE e3 PARTITION OF e FOR VALUES FROM (10) TO (20);
+INSERT INTO e VALUES (1, 'a'), (10, 'b');
+INSERT INTO e2 VALUES (20, 'c');
+-- new:
+CREATE TABLE e (id bigint NOT NULL, v text) PARTITION BY RANGE (id);
+CREATE TABLE e1 PARTITION OF e FOR VALUES FROM (1) TO (10);
+CREATE TABLE e2 PARTITION OF e FOR VALUES FROM (20) TO (30);
+CREATE TABLE e3 (id int NOT NULL, v text);

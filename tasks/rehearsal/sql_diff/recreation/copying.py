@@ -126,8 +126,8 @@ class _Planning:
 
     def separate(self) -> Catalog:
         """Return the schema after with these tables, and what depends on them, as they are before."""
-        objects = {key: text for key, text in self.after.objects.items() if not _concerns(key, self._waiting, self.made)}
-        objects |= {key: text for key, text in self.before.objects.items() if _concerns(key, self._removed, self.gone)}
+        objects = {key: text for key, text in self.after.objects.items() if not concerns(key, self._waiting, self.made)}
+        objects |= {key: text for key, text in self.before.objects.items() if concerns(key, self._removed, self.gone)}
         derived = {key: text for key, text in self.after.derived.items() if key.parent not in self.made}
         derived |= {key: text for key, text in self.before.derived.items() if key.parent in self.gone}
         return replace(self.after, objects=objects, derived=derived)
@@ -240,7 +240,8 @@ class _Planning:
             yield f"{COPIES}INSERT INTO {target}{listed}{override}\nSELECT {', '.join(values)} FROM {name}"
 
 
-def _concerns(key: Key, dependents: Collection[Key], tables: Collection[str]) -> bool:
+def concerns(key: Key, dependents: Collection[Key], tables: Collection[str]) -> bool:
+    """Return True for tables, their parts, and what depends on them."""
     return key in dependents or key.parent in tables or (key.kind == COLUMN_ORDER and key.name in tables)
 
 
