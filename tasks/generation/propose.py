@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from tasks.catalog import COLUMN_ORDER, Catalog, Difference, Key, compare, divide
+from tasks.generation.attaching import add_bounds
 from tasks.generation.goal import Goal, WantedSchema
 from tasks.generation.heads import complete, describe_order, write_head, write_irreversible
 from tasks.generation.losses import find_losses, refuse_losses
@@ -190,7 +191,8 @@ class _Draft:
         where these are not proved either.
         """
         down = write_irreversible(pair.irreversible) if pair.irreversible else pair.undone.write()
-        proposed = RehearsedMigration(pair.name, pair.written.write(), down, "the migration", "the migration (down)")
+        written = add_bounds(pair.written, self.renaming.renamed, self.target)
+        proposed = RehearsedMigration(pair.name, written.write(), down, "the migration", "the migration (down)")
         keep: dict[int, str] = {}
         for _ in range(_MOST_FORMS):
             safe = self._make_safe(proposed, keep)

@@ -181,7 +181,7 @@ CHANGES = {
     "other bounds of a partition": ProposedChange(
         PARTS,
         PARTS.replace("IN (1)", "IN (2)"),
-        conditions=('up: partition constraint of relation "p1" is violated by some row',),
+        conditions=('up: check constraint "p1_bounds" of relation "p1" is violated by some row',),
         tables=0,
     ),
     "a table that is not compared": ProposedChange(
