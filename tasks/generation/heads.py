@@ -6,7 +6,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from tasks.catalog import Change
+from tasks.catalog import Catalog, Change
 from tasks.rehearsal.sql_diff.names import split_list
 
 _WIDTH = 118
@@ -41,14 +41,22 @@ def write_irreversible(reason: str) -> str:
     return f"-- migrate: irreversible {_join(reason)}\n"
 
 
-def describe_order(change: Change) -> str:
-    """Return the order that the columns of a table have instead of the wanted one, for example `t: new ones come last (a)`."""
-    before, after = (split_list(text or "") for text in (change.before, change.after))
-    kept = [name for name in before if name in after]
-    new = [name for name in after if name not in before]
-    is_kept = kept == [name for name in after if name in before]
-    order = f"new ones come last ({', '.join(new)})" if new and is_kept else f"it is {', '.join([*kept, *new])}"
-    return f"{change.key.name}: {order}"
+def describe_order(change: Change, before: Catalog) -> str:
+    """Return the order that the columns of a table have instead of the wanted one, for example `t: new ones come last (a)`.
+
+    The change leads from the order that the columns have to the wanted one; `before` is the schema before the migration.
+    """
+    reached, wanted = (split_list(text or "") for text in (change.before, change.after))
+    had = split_list(before.objects.get(change.key, ""))
+    new = [name for name in reached if name not in had]
+    come_last = (
+        bool(new) and [*(name for name in wanted if name not in new), *(name for name in wanted if name in new)] == reached
+    )
+    return f"{change.key.name}: {f'new ones come last ({_list(new)})' if come_last else f'it is {_list(reached)}'}"
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names)
 
 
 def _join(text: str) -> str:

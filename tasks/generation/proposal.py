@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tasks.catalog import Change, Difference
 from tasks.rehearsal.kept.schemas import NOTHING_KEPT, KeptSchemas
@@ -56,17 +56,17 @@ class RowProof:
     """The tables and columns whose rows or values are lost after up and down."""
     triggers: tuple[str, ...] = ()
     """What triggers change while the files fill columns; it is not among what is lost."""
+    orders: tuple[Change, ...] = ()
+    """What changes from the orders that the columns have after the files to the wanted ones."""
 
 
 def join_proofs(first: RowProof, second: RowProof) -> RowProof:
     """Return what is known about the files of two proofs, of which the second one begins after those of the first."""
-    return RowProof(
-        min(first.tables, second.tables),
-        *(
-            tuple(dict.fromkeys((*getattr(first, name), *getattr(second, name))))
-            for name in ("conditions", "unfilled", "lost", "triggers")
-        ),
-    )
+    both = {
+        name: tuple(dict.fromkeys((*getattr(first, name), *getattr(second, name))))
+        for name in ("conditions", "unfilled", "lost", "triggers")
+    }
+    return replace(second, tables=min(first.tables, second.tables), **both)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from tasks.catalog import COLUMN_ORDER, Catalog, Difference, Key, compare, divide
+from tasks.catalog import COLUMN_ORDER, Catalog, Change, Difference, Key, compare, divide
 from tasks.generation.attaching import add_bounds
 from tasks.generation.goal import Goal, WantedSchema
 from tasks.generation.heads import complete, describe_order, write_head, write_irreversible
@@ -59,8 +59,8 @@ def propose(
     found = compare(state.catalog, wanted.catalog)
     unchecked = tuple(entry.shown for entry in (*state.left_out, *goal.left_out))
     if not found and not options.answers.renamed and not find_details(state.catalog, wanted.catalog):
-        moved = narrowed.list_moved(state.catalog)
-        return MigrationProposal(goal.label, left_out=wanted.left_out, orders=moved, unchecked=unchecked)
+        orders = tuple(_describe_orders(narrowed.list_moved(state.catalog), (), state.catalog))
+        return MigrationProposal(goal.label, left_out=wanted.left_out, orders=orders, unchecked=unchecked)
     renaming = _settle(server, base, state.catalog, narrowed, options)
     wanted = narrowed.find(renaming.renamed)
     losses = find_losses(renaming.renamed, wanted.catalog)
@@ -70,8 +70,9 @@ def propose(
     refuse_by_hand(pair.left, hint=_BY_HAND, state=UNWRITTEN)
     refuse_newer(server, pair)
     details, kept = divide_details(renaming.renamed, wanted.catalog, pair.written.kept)
-    orders = (*_list_orders(pair), *narrowed.list_moved(renaming.renamed))
+    moved = narrowed.list_moved(renaming.renamed)
     if not pair.written.statements:
+        orders = tuple(_describe_orders(moved, (), renaming.renamed))
         return MigrationProposal(goal.label, left_out=wanted.left_out, orders=orders, kept=kept, unchecked=unchecked)
     draft = _Draft(server, tuple(base), _choose_version(base, description), wanted.catalog, renaming, options.timeout_s)
     files, risks, rows = draft.make_apart(renaming) or draft.make(pair)
@@ -80,7 +81,7 @@ def propose(
         goal.label,
         compare(renaming.renamed, wanted.catalog).without({COLUMN_ORDER}),
         left_out=wanted.left_out,
-        orders=orders,
+        orders=tuple(_describe_orders(moved, rows.orders, renaming.renamed)),
         details=details,
         kept=kept,
         renames=renaming.renames,
@@ -114,16 +115,20 @@ class _Narrowed:
         derived |= {key: text for key, text in before.derived.items() if _belongs(key, tables)}
         return WantedSchema(keep_unstated(before, replace(wanted.catalog, objects=objects, derived=derived)), left_out)
 
-    def list_moved(self, before: Catalog) -> tuple[str, ...]:
-        """Return the tables whose columns only have another order than the source states, as lines to show."""
+    def list_moved(self, before: Catalog) -> tuple[Change, ...]:
+        """Return what changes only the order of a table's columns, if the source states it."""
         if not self.goal.orders_columns:
             return ()
         moved = divide(compare(before, self.goal.narrow(before).catalog), 0)[1].only({COLUMN_ORDER})
-        return tuple(describe_order(change) for change in exclude_tables(moved, self.exclude).changes)
+        return exclude_tables(moved, self.exclude).changes
 
 
-def _list_orders(pair: Pair) -> list[str]:
-    return [describe_order(change) for change in pair.written.by_hand if change.key.kind == COLUMN_ORDER]
+def _describe_orders(moved: Iterable[Change], reached: Iterable[Change], before: Catalog) -> Iterator[str]:
+    """Yield lines about the orders of columns: those that files leave as they are, and those that they reach."""
+    orders = {change.key: change for change in moved}
+    for change in reached:
+        orders[change.key] = replace(change, after=orders.get(change.key, change).after)
+    yield from (describe_order(change, before) for change in orders.values() if change.before != change.after)
 
 
 def _belongs(key: Key, tables: Collection[str]) -> bool:
@@ -258,7 +263,7 @@ def _complete(proposal: MigrationProposal, files: Sequence[ProposedFile]) -> tup
     """Return the files with their comments: the first one has those on the whole migration."""
     notes = (
         ("It loses rows or values, which was allowed:", proposal.losses),
-        ("No statement changes the order of columns:", proposal.orders),
+        ("The columns have another order, because new ones come last:", proposal.orders),
         ("No statement changes these names:", proposal.kept),
         ("It fails on tables with such rows:", proposal.rows.conditions),
         ("It runs triggers:", proposal.rows.triggers),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.catalog import COLUMN_ORDER, Change, Key
+from tasks.catalog import COLUMN_ORDER, Catalog, Change, Key
 from tasks.generation.heads import describe_order, write_head, write_irreversible
 from tasks.runner.parsing.directives import Header, read_header
 from tasks.runner.parsing.source_text import SqlText
@@ -20,15 +20,18 @@ def test_no_name_becomes_a_statement_or_a_directive() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "order"),
+    ("before", "reached", "wanted", "order"),
     [
-        ("a, b", 'a, "x, y", b', 'new ones come last ("x, y")'),
-        ("a, b, c", "c, x, b", "it is b, c, x"),
-        ("a, b", "b, a", "it is a, b"),
+        ("a, b", 'a, b, "x, y"', 'a, "x, y", b', 'new ones come last ("x, y")'),
+        ("a, b, c", "b, c, x", "c, x, b", "it is b, c, x"),
+        ("a, b", "a, b", "b, a", "it is a, b"),
+        ("a, b", "b, a", "a, b", "it is b, a"),
+        ("a", "a, d, g", "a, g, d", "it is a, d, g"),
     ],
 )
-def test_the_order_that_columns_get_is_described(before: str, after: str, order: str) -> None:
-    assert describe_order(Change(Key(COLUMN_ORDER, "public.t"), before, after)) == f"public.t: {order}"
+def test_the_order_that_columns_get_is_described(before: str, reached: str, wanted: str, order: str) -> None:
+    key = Key(COLUMN_ORDER, "public.t")
+    assert describe_order(Change(key, reached, wanted), Catalog({key: before})) == f"public.t: {order}"
 
 
 def test_a_long_note_is_folded_below_its_beginning() -> None:

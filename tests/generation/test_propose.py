@@ -297,6 +297,24 @@ def test_what_no_statement_changes_is_listed(scratch: ScratchServer, tmp_path: P
     assert proposal.kept == ("the name of NOT NULL of a of public.p1: own",)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "orders"),
+    [
+        ("a int, b bool", "a int, b bool, g int GENERATED ALWAYS AS (a * 2) STORED, d int", ()),
+        ("a int, b bool", "a int, b bool, u uuid NOT NULL DEFAULT gen_random_uuid(), d int, e int", ()),
+        ("a int, b text", "a int, d int, b text", ("public.t: new ones come last (d)",)),
+        ("a int, b text", "a bigint, b text", ("public.t: it is b, a",)),
+        ("a int, b text", "b text, a bigint", ()),
+    ],
+    ids=["a rewriting column", "a filled column", "a column between others", "an exchanged column", "what is moved by chance"],
+)
+def test_the_order_of_columns_after_the_files_is_that_wanted_or_listed(
+    scratch: ScratchServer, tmp_path: Path, before: str, after: str, orders: tuple[str, ...]
+) -> None:
+    proposal = run(scratch, tmp_path, f"CREATE TABLE t ({before});", f"CREATE TABLE t ({after});", ProposalOptions())
+    assert proposal.orders == orders
+
+
 def test_an_unknown_table_is_not_excluded(scratch: ScratchServer, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"there is no table public\.user$") as raised:
         run(scratch, tmp_path, USERS, USERS, ProposalOptions(exclude=("public.user",)))

@@ -79,6 +79,9 @@ class _Scheduler:
     def __init__(self, rehearsal: Rehearsal, units: Sequence[Unit]) -> None:
         self._rehearsal, self._units = rehearsal, units
         self._tables = list(dict.fromkeys(name for unit in units for name in unit.existing))
+        # The first column that waits for its safe form keeps back those after it: a table gets its columns in their order.
+        rewritten = [(unit.adds_column_to, unit.number) for unit in units if unit.rewritten and unit.adds_column_to]
+        self._waiting_columns = dict(reversed(rewritten))
 
     def plan(self) -> Schedule:
         """Run the statements, and return them in the order in which that is possible."""
@@ -135,7 +138,7 @@ class _Scheduler:
     def _rank(self, block: UnitBlock) -> tuple[int, int, int]:
         unit = block.units[-1]
         table = self._tables.index(unit.existing[0]) if unit.existing else 0
-        if block.rewritten:
+        if block.rewritten or self._waiting_columns.get(unit.adds_column_to, unit.number) < unit.number:
             return 4 if unit.changes_type else 3, unit.number, 0
         if unit.adds_label:
             return 0, unit.number, 0

@@ -92,6 +92,12 @@ class Unit:
         return (*self.existing, commands[0]["name"]) if fits and self.existing else ()
 
     @property
+    def adds_column_to(self) -> tuple[str, ...]:
+        """Return the existing table to which it adds columns, or nothing."""
+        adds = any(command.get("subtype") == "AT_AddColumn" for command in list_commands(self.statement))
+        return self.existing[:1] if adds else ()
+
+    @property
     def concerns_type(self) -> bool:
         """Return True if it drops or renames a type, which a column may have until it is exchanged."""
         return "OBJECT_TYPE" in (self.statement.node.get("removeType"), self.statement.node.get("renameType"))

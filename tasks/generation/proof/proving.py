@@ -151,7 +151,8 @@ class _Trial:
         if self._explores:
             raise _StartAgainError
         triggers = tuple(effect.sentence for effect in self._effects)
-        return RowProof(len(self._list_kept(kept)), tuple(self._absent.conditions), unfilled, lost, triggers)
+        orders = compare(schemas[-1], self._plan.after).only({COLUMN_ORDER}).changes
+        return RowProof(len(self._list_kept(kept)), tuple(self._absent.conditions), unfilled, lost, triggers, orders)
 
     def _fill(self) -> tuple[tuple[str, ...], Rows]:
         """Fill the tables; return those that got no rows, and the rows of the others."""
