@@ -44,7 +44,8 @@ SELECT c.conrelid::int8, c.conname::text, c.contype::text,
        pg_get_constraintdef(c.oid), c.convalidated, c.confrelid::int8,
        {_COLUMN_NAMES.format(keys="coalesce(c.confkey, '{}')", relation="c.confrelid")}
   FROM pg_constraint c WHERE c.conrelid = ANY (%s)"""
-# A dependency of a view is that of its rule. Those within one table are of no interest, except for generated columns.
+# A dependency of a view is that of its rule. Those within one table are of no interest, except for generated columns; nor are
+# those of the foreign keys of partitions, which are dropped with that of the parent.
 _USES = """
 SELECT DISTINCT
        CASE WHEN r.ev_class IS NOT NULL AND v.relkind IN ('v', 'm')
@@ -68,7 +69,7 @@ SELECT DISTINCT
    AND d.refclassid IN ('pg_class'::regclass, 'pg_type'::regclass, 'pg_proc'::regclass)
    AND (d.deptype = 'n' OR d.deptype = 'a' AND g.adrelid = d.refobjid AND g.adnum <> d.refobjsubid AND d.refobjsubid > 0)
    AND NOT (r.ev_class IS NOT NULL AND r.ev_class = d.refobjid)
-   AND k.conrelid IS DISTINCT FROM d.refobjid
+   AND k.conrelid IS DISTINCT FROM d.refobjid AND coalesce(k.conparentid, 0) = 0
    AND coalesce(tn.nspname, yn.nspname, pn.nspname) !~ '^pg_'"""
 _ROUTINES = f"""
 SELECT quote_ident(n.nspname) || '.' || quote_ident(p.proname), l.lanname::text, pg_get_functiondef(p.oid), p.prosrc,

@@ -241,6 +241,19 @@ ALTER TABLE t ALTER c SET DEFAULT f('x'), ADD CONSTRAINT e EXCLUDE USING btree (
     assert "drop-in-use" in [rule for _, rule in found]
 
 
+def test_foreign_keys_of_partitions_count_as_that_of_their_parent(scratch: ScratchServer) -> None:
+    made = (
+        "CREATE TABLE q (k int PRIMARY KEY); CREATE TABLE p (k int CONSTRAINT x REFERENCES q) PARTITION BY LIST (k);"
+        "CREATE TABLE p1 PARTITION OF p DEFAULT;"
+    )
+    found, _ = lint_all(scratch, made, [LintExample("-- migrate: after-deploy\nDROP TABLE q CASCADE;", "SELECT 1;")])
+    assert [each.message for each in found if each.rule == "drop-in-use"] == [
+        "public.q is dropped, but constraint x on table public.p still uses it"
+    ]
+    up = "-- migrate: after-deploy\nALTER TABLE p DROP CONSTRAINT x;\nDROP TABLE q;"
+    assert "drop-in-use" not in [rule for _, rule in lint_up(scratch, made, up)]
+
+
 def test_a_rename_of_what_a_later_file_uses_names_that_file(scratch: ScratchServer) -> None:
     rename = LintExample("-- migrate: after-deploy\nALTER TABLE t RENAME COLUMN c TO d;", "SELECT 1;")
     found, finished = lint_all(

@@ -50,6 +50,11 @@ class Order:
         included = self.inheritance.find_step("drop", key)
         if included is not None:
             return self.drop(included[1]) if included[0] == "drop" and included[1] != key else included
+        reference = self.inheritance.find_reference(key)
+        above = self.drop(reference) if reference is not None else None
+        return above if above is not None and above[1].kind == key.kind else self._drop_apart(key)
+
+    def _drop_apart(self, key: Key) -> Step:
         owner = self.before.find_owner(key)
         if key.kind == OWNED and Key("sequence", key.name) not in self.actions.dropped:
             return "drop", key

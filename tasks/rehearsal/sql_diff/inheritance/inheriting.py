@@ -50,6 +50,16 @@ class Inheritance:
             )
         return None
 
+    def find_reference(self, key: Key) -> Key | None:
+        """Return the foreign key of a parent that a dropped one of a partition comes from, if that is dropped too.
+
+        It may have another name, if the one of the parent was renamed.
+        """
+        if key.kind != "constraint" or key.parent not in self.family.old.partitions:
+            return None
+        above = ((parent, self.before.objects.get(key, "")) for parent in self.family.old.list_ancestors(key.parent))
+        return next((self._dropped_references[each] for each in above if each in self._dropped_references), None)
+
     def is_implied(self, key: Key) -> bool:
         """Return True for a column that a new table gets from its parents."""
         return key.parent in self.family.whole and self.family.new.is_derived(key)
@@ -95,6 +105,7 @@ class Inheritance:
     def _order_dropped(self, tables: _Touched, drop: _Find) -> Iterator[tuple[Step, Step]]:
         """Yield the conditions for links and partitions that are dropped: a link first, a foreign key before a partition.
 
+        A foreign key that goes with that of the parent comes before the link too: two tables may refer to each other.
         A column of a parent may be in the partition key of a table below, which is dropped first.
         """
         for key in self.actions.dropped:
@@ -104,7 +115,11 @@ class Inheritance:
                 yield from ((step, drop(key)) for part, step in above if step == ("drop", part) and part.kind == "column")
             elif key.kind == ATTACHED and drop(key) == ("drop", key):
                 parts = (*tables.get(key.name, ()), *tables.get(key.parent, ()))
-                yield from ((step, ("drop", key)) for part, step in parts if not self._is_incomplete(part, step))
+                shared = {drop(part) for part, _ in tables.get(key.name, ()) if self.find_reference(part)} - {drop(key)}
+                shared = {step for step in shared if step[1].kind == "constraint" and step[1].parent != key.name}
+                yield from ((("drop", key), step) for step in shared)
+                later = (step for part, step in parts if step not in shared and not self._is_incomplete(part, step))
+                yield from ((step, ("drop", key)) for step in later)
                 # A partition to whose rows others refer cannot be detached.
                 references = self._list_references(key.name) & self.actions.dropped
                 yield from ((("drop", key), drop(each)) for each in references if each.parent not in {key.name, key.parent})
@@ -256,6 +271,11 @@ class Inheritance:
             if table is not None:
                 references.setdefault(table, set()).add(key)
         return references
+
+    @cached_property
+    def _dropped_references(self) -> dict[tuple[str, str], Key]:
+        found = ((key, self.before.objects[key]) for key in self.actions.dropped if key.kind == "constraint")
+        return {(key.parent, text): key for key, text in found if find_referenced(text) is not None}
 
     def _is_waiting(self, key: Key) -> bool:
         """Return True for what needs a partition to be attached: an index that a statement attaches, a foreign key to its key."""
