@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from tasks.catalog import NAMED_NULL, Catalog, Change, Key
 from tasks.rehearsal.sql_diff.altering import fill_generated, keeps_generated
 from tasks.rehearsal.sql_diff.creating import add_column, create_object, create_table, drop_object, reset_column_settings
-from tasks.rehearsal.sql_diff.dependencies import Schema
+from tasks.rehearsal.sql_diff.dependencies import RELATIONS, Schema
 from tasks.rehearsal.sql_diff.details.null_names import change_nulls
 from tasks.rehearsal.sql_diff.details.part_names import change_part_names
 from tasks.rehearsal.sql_diff.folding import fold
@@ -127,12 +127,23 @@ def _write_change(before: Catalog, after: Catalog) -> WrittenSql:
     newest = min(before.server_version, after.server_version) >= _NEWEST
     actions = decide(*schemas, family, newest=newest)
     writer = _Writer(actions, *schemas, after, Inheritance(family, actions, *schemas, newest=newest))
-    statements = [text for step in writer.order.list_steps() for text in writer.write(step)]
+    steps = [(_find_place(step, *schemas), writer.write(step)) for step in writer.order.list_steps()]
+    first, others, last = ([text for place, texts in steps if place == each for text in texts] for each in range(3))
     nulls = change_nulls(before, after, family, actions.dropped, actions.created)
     parts, kept = change_part_names(before, after, family, actions.dropped, old)
     left = tuple(list_by_hand(before, after, actions, family, released.typed))
-    whole = (*released.releasing, *nulls.first, *parts, *statements, *nulls.last, *released.typing)
+    whole = (*released.releasing, *first, *nulls.first, *parts, *others, *nulls.last, *last, *released.typing)
     return WrittenSql(whole, left, kept=(*nulls.left, *kept))
+
+
+def _find_place(step: Step, old: Schema, new: Schema) -> int:
+    """Return 0 or 2 for a comment on what other statements rename, such as NOT NULL: it goes before, and comes after them."""
+    verb, key = step
+    schema = old if verb == "drop" else new
+    owner = schema.find_owner(key) if key.kind == "comment" and key.name.startswith("constraint ") else None
+    if owner is None or owner.kind not in RELATIONS | {"domain"}:
+        return 1
+    return 0 if verb == "drop" else 2
 
 
 def _needs_value(definition: str) -> bool:

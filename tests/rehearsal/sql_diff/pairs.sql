@@ -539,10 +539,6 @@ CREATE VIEW v AS SELECT s(x) FROM generate_series(1, 3) AS x;
 CREATE AGGREGATE s(int) (SFUNC = int4pl, STYPE = int, INITCOND = '1');
 CREATE VIEW v AS SELECT s(x) FROM generate_series(1, 3) AS x;
 
--- pair: an aggregate with an operator that sorts
--- change:
-CREATE AGGREGATE largest(int) (SFUNC = int4larger, STYPE = int, SORTOP = >);
-
 -- pair: a text search configuration
 -- change:
 CREATE TEXT SEARCH CONFIGURATION c (PARSER = default);
@@ -1539,3 +1535,27 @@ CREATE TABLE e (id bigint NOT NULL, v text) PARTITION BY RANGE (id);
 CREATE TABLE e1 PARTITION OF e FOR VALUES FROM (1) TO (10);
 CREATE TABLE e2 PARTITION OF e FOR VALUES FROM (20) TO (30);
 CREATE TABLE e3 (id int NOT NULL, v text);
+
+-- pair: comments on NOT NULL that gets, changes or loses its name
+-- since: 18
+CREATE TABLE t (a int NOT NULL, b int CONSTRAINT bn NOT NULL, c int, d int CONSTRAINT dn NOT NULL, e int CONSTRAINT en NOT NULL);
+COMMENT ON CONSTRAINT bn ON t IS 'b';
+COMMENT ON CONSTRAINT dn ON t IS 'd';
+COMMENT ON CONSTRAINT en ON t IS 'e';
+CREATE DOMAIN f AS int;
+-- new:
+CREATE TABLE t (a int CONSTRAINT an NOT NULL, b int CONSTRAINT cn NOT NULL, c int CONSTRAINT xn NOT NULL, d int, e int NOT NULL);
+COMMENT ON CONSTRAINT an ON t IS 'a';
+COMMENT ON CONSTRAINT cn ON t IS 'b';
+COMMENT ON CONSTRAINT xn ON t IS 'c';
+CREATE DOMAIN f AS int CONSTRAINT fn NOT NULL;
+COMMENT ON CONSTRAINT fn ON DOMAIN f IS 'f';
+
+-- pair: an aggregate with an operator that sorts
+CREATE FUNCTION larger(int, int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT greatest($1, $2)';
+CREATE OPERATOR >> (LEFTARG = int, RIGHTARG = int, FUNCTION = int4gt);
+CREATE AGGREGATE biggest(int) (SFUNC = larger, STYPE = int, SORTOP = >);
+-- new:
+CREATE FUNCTION larger(int, int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT greatest($1, $2)';
+CREATE OPERATOR >>> (LEFTARG = int, RIGHTARG = int, FUNCTION = int4gt);
+CREATE AGGREGATE biggest(int) (SFUNC = larger, STYPE = int, SORTOP = OPERATOR(public.>>>));
