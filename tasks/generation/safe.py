@@ -49,11 +49,14 @@ class SafeMigration:
     files: tuple[SafeFile, ...]
     risks: tuple[Risk, ...] = ()
     replaced: tuple[Mapping[int, str], ...] = ()
-    """For each file, the statements of whose safe forms it is a part: their numbers, and the tables that these change."""
+    """For each file, the statements of whose safe forms it is a part: their numbers, and the tables that these change.
+
+    It is empty if the files are not divided.
+    """
 
     def suspect(self, file: int | None, table: str) -> frozenset[int]:
         """Return the statements whose safe forms may be why a file, or the rows of a table, are not as they should be."""
-        own = self.replaced[file] if file is not None else {}
+        own = self.replaced[file] if self.replaced and file is not None else {}
         every = {number: name for each in self.replaced for number, name in each.items()}
         return frozenset(own or {number for number, name in every.items() if name == table} or every)
 

@@ -8,6 +8,7 @@ from tasks.catalog import COLUMN_ORDER, Catalog, compare, read_catalog, show_dif
 from tasks.generation.safe import SafeMigration, make_safe
 from tasks.lint.engine import build_contexts, check_file
 from tasks.lint.files import read_file
+from tasks.lint.model import SafeFile
 from tasks.lint.replaying import replay_files
 from tasks.rehearsal.model import RehearsedMigration
 from tasks.rehearsal.replay.rehearsal import Rehearsal
@@ -48,6 +49,10 @@ def test_a_generated_migration_is_made_safe(scratch: ScratchServer, case: SafeCa
     ]
     assert _lint(scratch, base, made) == []
     assert _run_both_ways(scratch, base, made, before, after) == []
+
+
+def test_nothing_is_suspected_in_a_migration_that_is_not_divided() -> None:
+    assert SafeMigration((SafeFile("", "SELECT 1;", "SELECT 2;"),)).suspect(0, "public.t") == frozenset()
 
 
 def _make(
