@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import PurePath
 
@@ -11,9 +11,8 @@ from tasks.console.cells import clean, clean_lines
 from tasks.console.formatters import register_formatters
 from tasks.console.lines import INDENT, Line, Role, Style, count, hang
 from tasks.generation.events import CreatedMigration, MigrationProposed, MigrationsCreated
-from tasks.report.schema_changes import format_change
+from tasks.report.schema_changes import count_objects, format_change
 
-_MOST_NAMED = 5
 _MAJOR = 10000
 
 
@@ -22,19 +21,20 @@ def register_messages() -> None:
     register_formatters({MigrationProposed: _format_proposed, MigrationsCreated: _format_created})
 
 
-def _format_proposed(event: MigrationProposed, _style: Style) -> list[Line]:
+def _format_proposed(event: MigrationProposed, style: Style) -> list[Line]:
     source = clean(event.source)
     lines = [Line(f"Compared {source} with a replay of {count(event.versions, 'migration')}.", "dim")]
     lines += _list("⚠️  not checked: ", event.unchecked, "warn")
     if not event.files:
-        lines.append(Line(f"✅ Nothing differs: the migrations make {source}. No file was written.", "good"))
-        return [*lines, *format_left_out(event.left_out), *_format_kept(event)]
-    number = count(len(event.changes.changes) + len(event.renames) + len(event.details), "difference")
+        lines.append(Line(f"✅ Nothing differs between the migrations and {source}. No file was written.", "good"))
+        return [*lines, *format_left_out(event.left_out, style), *_format_kept(event)]
+    changes = list(show_difference(event.changes))
+    number = count(count_objects(changes) + len(event.renames) + len(event.details), "difference")
     lines.append(Line(f"{number} (+ wanted, - in the migrations)", "plain"))
     lines += _list(f"{INDENT}> ", map(clean, event.renames), "warn")
-    lines += [format_change(text) for text in show_difference(event.changes)]
+    lines += map(format_change, changes)
     lines += _list(f"{INDENT}~ ", map(clean, event.details), "plain")
-    lines += format_left_out(event.left_out)
+    lines += format_left_out(event.left_out, style)
     lines += _format_kept(event)
     lines += _list("⚠️  loses data: ", map(clean, event.losses), "warn")
     lines += _format_risks(event.risks)
@@ -70,15 +70,23 @@ def _format_proof(event: MigrationProposed) -> list[Line]:
     return lines
 
 
-def format_left_out(left_out: Difference) -> Iterator[Line]:
-    """Yield what the source cannot express, by kind."""
+def format_left_out(left_out: Difference, style: Style) -> Iterator[Line]:
+    """Yield what the source cannot express: for each kind one line, with as many names as fit into it."""
     changes = sorted(left_out.changes, key=lambda change: change.key.kind)
     if changes:
         yield Line(f"{INDENT}Left as it is, because the source cannot express it:", "dim")
     for kind, group in groupby(changes, key=lambda change: change.key.kind):
-        names = [str(change.key).removeprefix(f"{kind} ") for change in group]
-        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-        yield Line(f"{INDENT}  {kind}: {clean(', '.join(names[:_MOST_NAMED]))}{more}", "dim")
+        names = [clean(str(change.key).removeprefix(f"{kind} ")) for change in group]
+        yield Line(_join_names(f"{INDENT}  {kind}: ", names, style.width), "dim")
+
+
+def _join_names(first: str, names: Sequence[str], width: int) -> str:
+    """Return a line with as many names as fit, at least one, and the number of the others."""
+    joined = (
+        f"{first}{', '.join(names[:shown])}{f' and {len(names) - shown} more' if shown < len(names) else ''}"
+        for shown in range(len(names), 0, -1)
+    )
+    return next((line for line in joined if len(line) <= width), f"{first}{names[0]} and {len(names) - 1} more")
 
 
 def _list(first: str, texts: Iterable[str], role: Role) -> list[Line]:

@@ -8,7 +8,7 @@ from tasks.console.formatters import register_formatters
 from tasks.console.lines import INDENT, Line, Style, count, hang
 from tasks.models.events import ModelsChecked
 from tasks.report.generation import format_left_out
-from tasks.report.schema_changes import format_change
+from tasks.report.schema_changes import count_objects, format_change
 from tasks.runner.command_lines import compose_command
 
 _REMOVED_HINT = (
@@ -26,7 +26,7 @@ def describe_difference(event: ModelsChecked) -> str:
     return "\n".join(line.text for line in _format_checked(event, Style())) if event.changes else ""
 
 
-def _format_checked(event: ModelsChecked, _style: Style) -> list[Line]:
+def _format_checked(event: ModelsChecked, style: Style) -> list[Line]:
     models = clean(", ".join(event.models))
     compared = f"Compared {models} ({count(event.tables, 'table')}) with a replay of {count(event.versions, 'migration')}."
     lines = [Line(compared, "dim")]
@@ -34,12 +34,13 @@ def _format_checked(event: ModelsChecked, _style: Style) -> list[Line]:
         lines += hang("⚠️  not checked: ", text, "warn")
     if event.exclude:
         lines += hang(f"{INDENT}Left out by --exclude: ", ", ".join(event.exclude), "dim")
-    lines += format_left_out(event.left_out)
+    lines += format_left_out(event.left_out, style)
     if not event.changes:
         return [*lines, Line("✅ Models and migrations agree", "good")]
-    number = count(len(event.changes.changes), "difference")
+    changes = list(show_difference(event.changes))
+    number = count(count_objects(changes), "difference")
     lines.append(Line(f"❌ {number} (+ in the models only, - in the migrations only)", "bad"))
-    lines += [format_change(text) for text in show_difference(event.changes)]
+    lines += map(format_change, changes)
     if any(change.key.kind == "table" and change.after is None for change in event.changes.changes):
         lines += hang(f"{INDENT}", _REMOVED_HINT, "dim")
     arguments = ["NAME", "--from-models", ",".join(event.models), *(f"--exclude={name}" for name in event.exclude)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tasks.console.cells import clean
 from tasks.console.lines import INDENT, Line, Role
 
@@ -12,3 +14,8 @@ def format_change(text: str) -> Line:
     """Return a line of a difference without control characters, with its indentation."""
     tail = text.lstrip(" ")
     return Line(f"{INDENT}{' ' * (len(text) - len(tail))}{clean(tail)}", _SIGNS.get(text.lstrip()[:1], "plain"))
+
+
+def count_objects(lines: Iterable[str]) -> int:
+    """Return of how many objects the lines of a difference are: a new table is one, with its columns."""
+    return sum(not line.startswith(" ") for line in lines)

@@ -29,7 +29,9 @@ _STYLES = {
 }
 _CROPPED_ROLES = {"code", "caret"}
 _LABELS = (f"{INDENT}State: ", f"{INDENT}Next:  ")
-_TIME = re.compile(r"\(\d[^()]*\)$")
+_TIME = re.compile(r"(?<= )\(\d[^()]*\)$")
+_MARK = re.compile(r" *(?:[-+~>] )?")
+"""The indentation of a line, with the sign of a line of a list or a difference."""
 _NARROW = 30
 
 
@@ -60,7 +62,8 @@ def wrap_line(line: Line, console: Console) -> Text:
     if line.role in _CROPPED_ROLES:
         text.no_wrap, text.overflow = True, "ellipsis"
         return text
-    return _fold(text, len(label) or len(line.text) - len(line.text.lstrip()), console)
+    mark = _MARK.match(line.text)
+    return _fold(text, len(label) or (mark.end() if mark else 0), console)
 
 
 def _fold(text: Text, lead: int, console: Console) -> Text:
