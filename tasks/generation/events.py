@@ -31,7 +31,7 @@ class MigrationProposed(Event):
     risks: tuple[str, ...] = ()
     """The findings of db.lint for which no safe form is known: each with its rule, and the statement in a second line."""
     conditions: tuple[str, ...] = ()
-    """Where the files fail because of rows: each with the direction and the message of the server."""
+    """Where the files fail because of rows: the direction, the file if that is not clear, and the message of the server."""
     tables: int = 0
     """The number of tables that had rows when the files ran up, down and up on scratch."""
     unfilled: tuple[str, ...] = ()

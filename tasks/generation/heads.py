@@ -17,7 +17,7 @@ _READ = re.compile(r"migrate|lint|squawk-ignore|NOT WRITTEN", re.IGNORECASE)
 
 def write_head(words: str, label: str, notes: Sequence[tuple[str, Sequence[str]]] = ()) -> str:
     """Return the comments above the statements: what the file does, where it comes from, and lists of notes with headings."""
-    lines = [f"{_DESCRIPTION} {words}", "", f"Generated from {_join(label)}. Review it before you run it."]
+    lines = [f"{_DESCRIPTION} {_join(words)}", "", f"Generated from {_join(label)}. Review it before you run it."]
     for heading, texts in notes:
         if texts:
             lines += [heading, *(f"  {_join(text)}" for text in texts)]
@@ -29,6 +29,12 @@ def complete(head: str, text: str) -> str:
     """Return the text of a file below its head, which takes the place of a description in the text."""
     first, _, rest = text.partition("\n")
     return head.rstrip("\n") + "\n\n" + (rest if first.startswith(_DESCRIPTION) else text).lstrip("\n")
+
+
+def read_description(text: str) -> str:
+    """Return the description at the top of a file, in which names are written as they are; empty if there is none."""
+    first = text.partition("\n")[0]
+    return first.removeprefix(_DESCRIPTION).strip() if first.startswith(_DESCRIPTION) else ""
 
 
 def name_file(version: str, text: str) -> str:

@@ -49,7 +49,7 @@ class RowProof:
     tables: int = 0
     """The number of tables that had rows."""
     conditions: tuple[str, ...] = ()
-    """Where the files fail because of rows: the table, the direction, and the message of the server. It had no rows then."""
+    """Where the files fail because of rows: the direction, the file if that is not clear, and the message of the server."""
     unfilled: tuple[str, ...] = ()
     """The tables that got no rows, each with the reason."""
     lost: tuple[LostRows, ...] = ()

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from tasks.catalog import COLUMN_ORDER, Catalog, Change, Difference, Key, compare, divide
 from tasks.generation.attaching import add_bounds
 from tasks.generation.goal import Goal, WantedSchema
-from tasks.generation.heads import complete, describe_order, write_head, write_irreversible
+from tasks.generation.heads import complete, describe_order, read_description, write_head, write_irreversible
 from tasks.generation.losses import find_losses, refuse_losses
 from tasks.generation.newer import refuse_newer
 from tasks.generation.proof.proving import ProofPlan, UnprovedError, prove, show_failure
@@ -270,7 +270,7 @@ def _complete(proposal: MigrationProposal, files: Sequence[ProposedFile]) -> tup
     )
     made = []
     for number, file in enumerate(files):
-        words = file.description.replace("_", " ").capitalize()
+        words = (read_description(file.up) if number else "") or file.description.replace("_", " ").capitalize()
         up = write_head(words, proposal.label, notes if number == 0 else ())
         down = write_head(f"Undo: {words[:1].lower()}{words[1:]}", proposal.label)
         made.append(replace(file, up=complete(up, file.up), down=complete(down, file.down)))

@@ -247,3 +247,18 @@ CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE TABLE t (id int PRIMARY KEY, m mood NOT NULL DEFAULT 'ok');
 -- has: SET DEFAULT 'ok'::public.mood_new
 -- down: UPDATE public.t SET m = m_new::text::public.mood
+-- case: an index that needs the new type of a column comes after that, and the other changes before both
+-- file: change_u
+-- file: add_doc_new
+-- file: fill_doc_new
+-- file: exchange_doc
+-- file: create_t_doc
+-- after deploy: 2
+-- old:
+CREATE TABLE t (id int PRIMARY KEY, doc json);
+CREATE TABLE u (id int PRIMARY KEY, a int DEFAULT 1);
+-- new:
+CREATE TABLE t (id int PRIMARY KEY, doc jsonb);
+CREATE INDEX t_doc ON t USING gin (doc);
+CREATE TABLE u (id int PRIMARY KEY, a int DEFAULT 2);
+-- has: CREATE INDEX CONCURRENTLY t_doc

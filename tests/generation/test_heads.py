@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.catalog import COLUMN_ORDER, Catalog, Change, Key
-from tasks.generation.heads import describe_order, write_head, write_irreversible
+from tasks.generation.heads import describe_order, read_description, write_head, write_irreversible
 from tasks.runner.parsing.directives import Header, read_header
 from tasks.runner.parsing.source_text import SqlText
 
@@ -13,7 +13,7 @@ LONG = f'"{"a long name " * 9}migrate: no-transaction {"a long name " * 9}"'
 
 def test_no_name_becomes_a_statement_or_a_directive() -> None:
     notes = [("It loses rows:", [f"drops table {name}" for name in (FORGED, LONG)])]
-    text = write_head("Change it", f"the schema file {FORGED}", notes)
+    text = write_head(f"Create {FORGED}", f"the schema file {FORGED}", notes)
     assert [line for line in text.splitlines() if not line.startswith("--")] == [""]
     assert read_header(SqlText("it.sql", text)) == Header()
     assert read_header(SqlText("it.sql", write_irreversible(FORGED))).irreversible == " ".join(FORGED.split())
@@ -39,3 +39,15 @@ def test_a_long_note_is_folded_below_its_beginning() -> None:
     assert max(map(len, text.splitlines())) <= 118
     assert text.count("\n--   word") == 1
     assert text.count("\n--     word") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "description"),
+    [
+        ("-- Description: Drop users_email_key\n\nSELECT 1;\n", "Drop users_email_key"),
+        ("-- Another: x\nSELECT 1;\n", ""),
+        ("", ""),
+    ],
+)
+def test_the_description_of_a_file_is_read(text: str, description: str) -> None:
+    assert read_description(text) == description

@@ -66,7 +66,7 @@ CHANGES = {
     "a type that some rows cannot have": ProposedChange(
         "CREATE TABLE t (a text); CREATE TABLE u (a int);",
         "CREATE TABLE t (a int); CREATE TABLE u (a int);",
-        conditions=('up: invalid input syntax for type integer: "text 1"',),
+        conditions=('up of fill_a_new_of_t: invalid input syntax for type integer: "text 1"',),
         losses=("changes column t.a from text to integer, which cannot represent every value",),
     ),
     "a column without a default runs on empty tables only": ProposedChange(
@@ -108,7 +108,7 @@ CHANGES = {
     "a check whose function raises an error for some rows": ProposedChange(
         f"{PICKY} CREATE TABLE t (a int);",
         f"{PICKY} CREATE TABLE t (a int CONSTRAINT picky CHECK (picky(a)));",
-        conditions=("up: too small",),
+        conditions=("up of validate_picky: too small",),
         tables=0,
     ),
     "a materialized view that rows make fail": ProposedChange(
@@ -248,6 +248,20 @@ def test_a_difference_becomes_files_that_are_proved(scratch: ScratchServer, tmp_
     if not case.exclude:
         reached = read(scratch, case.before, *(file.up for file in proposal.files))
         assert compare(reached, read(scratch, case.after)).without({"column order"}) == Difference()
+
+
+def test_each_of_several_files_has_the_names_of_what_it_changes(scratch: ScratchServer, tmp_path: Path) -> None:
+    after = f"{USERS} ALTER TABLE users ADD CONSTRAINT one_email UNIQUE (email); CREATE TABLE other (id int);"
+    proposal = run(scratch, tmp_path, USERS, after, ProposalOptions())
+    assert [file.up.splitlines()[0] for file in proposal.files] == ["-- Description: Change it", "-- Description: Add one_email"]
+    assert proposal.files[1].down.startswith("-- Description: Undo: add one_email\n")
+
+
+def test_a_failure_that_names_no_table_has_the_words_of_its_file(scratch: ScratchServer, tmp_path: Path) -> None:
+    before = "CREATE TABLE t (id int PRIMARY KEY, a text); CREATE TABLE other (id int);"
+    options = ProposalOptions(allow_loss=True)
+    proposal = run(scratch, tmp_path, before, before.replace("a text", "a int"), options)
+    assert proposal.rows.conditions == ('up of fill_a_new_of_t: invalid input syntax for type integer: "***"',)
 
 
 @pytest.mark.parametrize("name", REFUSED)

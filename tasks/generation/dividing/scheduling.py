@@ -100,7 +100,7 @@ class _Scheduler:
         rest = [unit for unit in self._units if unit not in last]
         bundle = [unit for unit in rest if unit.removed & recreated or unit.names(recreated)]
         waiting = sorted(_pair([unit for unit in rest if unit not in bundle]), key=self._rank)
-        done, waiting = self._run_all(waiting)
+        done, waiting = self._run_exchanges(waiting)
         if bundle:
             done, waiting, last = self._run_bundle(bundle, done, waiting, last)
         last = sorted([*last, *(unit for block in waiting for unit in block.units)], key=lambda unit: unit.number)
@@ -108,6 +108,18 @@ class _Scheduler:
         if left:
             raise NoOrderError(left[0].units[0].statement.text)
         return Schedule(tuple(done), tuple(after))
+
+    def _run_exchanges(self, blocks: Sequence[UnitBlock]) -> tuple[list[UnitBlock], list[UnitBlock]]:
+        """Run blocks as `_run_all` does, those that change a type last.
+
+        What runs only after them waits: their safe form changes the type when the old code is gone.
+        """
+        done, waiting = self._run_all([block for block in blocks if not _exchanges(block)])
+        exchanged, left = self._run_all([block for block in blocks if _exchanges(block)])
+        if left:
+            more, waiting = self._run_all([*waiting, *left])
+            exchanged += more
+        return [*done, *exchanged], waiting
 
     def _run_bundle(
         self, bundle: list[Unit], done: list[UnitBlock], waiting: list[UnitBlock], last: list[Unit]
@@ -162,6 +174,10 @@ def _pair(units: Sequence[Unit]) -> list[UnitBlock]:
         else:
             blocks.append(UnitBlock((unit,)))
     return [block for block in blocks if len(block.units) > 1 or block.units[0].number not in used]
+
+
+def _exchanges(block: UnitBlock) -> bool:
+    return block.rewritten and bool(block.units[-1].type_of)
 
 
 def list_recreated(units: Iterable[Unit]) -> frozenset[str]:

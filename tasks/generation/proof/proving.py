@@ -193,7 +193,7 @@ class _Trial:
         def repair(error: RunnerError, clean: bool) -> bool:
             if self._absent.all or not _is_by_rows(error, text):
                 return False
-            self._absent.conditions.setdefault(f"{direction}: {error.message.partition(chr(10))[0]}")
+            self._absent.conditions.setdefault(self._describe(file, direction, error.message.partition("\n")[0]))
             table = self._find_table(text, error, emptied)
             if table:
                 return self._remove(table, error, emptied, clean=clean)
@@ -208,6 +208,12 @@ class _Trial:
             if self._absent.all and not self._is_without_rows:
                 raise _StartAgainError
             raise UnprovedError(show_failure(f"{direction} fails on scratch", trial.error), version=file.name)
+
+    def _describe(self, file: RehearsedMigration, direction: Direction, message: str) -> str:
+        """Return a failure with its direction, and with the words of one file of several if it does not name the table."""
+        is_clear = len(self._plan.files) == 1 or 'relation "' in message
+        words = file.name.partition("_")[2]
+        return f"{direction if is_clear else f'{direction} of {words}'}: {message}"
 
     def _remove(self, table: str, error: RunnerError, emptied: list[str], *, clean: bool) -> bool:
         """Remove the rows that may make a file fail, in this database, if that is possible, and in the next one."""
