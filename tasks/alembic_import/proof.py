@@ -202,7 +202,8 @@ class _Pair:
             first = f"{trial.error.hint}\n" if trial.error.hint else ""
             raise RefusedError(
                 f"the SQL of {step.rendered.revision.shown} fails on scratch: {trial.error.message}",
-                hint=f"{first}Change the revision so that alembic upgrade --sql renders what it does; {_UNCHANGED}",
+                hint=f"{first}Change the revision so that alembic upgrade --sql renders what it does; "
+                f"{_end_hint(step, direction)}",
                 state=_STATE,
                 place=trial.error.place,
             )
@@ -211,11 +212,14 @@ class _Pair:
 def _refuse(step: RevisionStep, differences: Sequence[str], what: str) -> RefusedError:
     more = [f"… and {len(differences) - _MOST_LINES} more"] if len(differences) > _MOST_LINES else []
     lines = "\n".join(f"  {line}" for line in (*differences[:_MOST_LINES], *more))
-    recorded = step.rendered.recorded and what == "upgrade"
-    how = "as it was recorded" if recorded else "rendered offline"
+    how = "as it was recorded" if step.rendered.recorded and what == "upgrade" else "rendered offline"
     return RefusedError(
         f"the {what} of {step.rendered.revision.shown}, {how}, has another result than in Alembic:\n{lines}",
         hint="Does it ask the database, or whether it runs offline? Change the revision so that alembic upgrade --sql renders\n"
-        f"all that it does; {_UNCHANGED if step.rendered.recorded or what != 'upgrade' else propose_recording([step.id])}",
+        f"all that it does; {_end_hint(step, 'up' if what == 'upgrade' else 'down')}",
         state=_STATE,
     )
+
+
+def _end_hint(step: RevisionStep, direction: Direction) -> str:
+    return _UNCHANGED if step.rendered.recorded or direction == "down" else propose_recording([step.id])

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tasks.alembic_import.graph import AlembicRevision
+from tasks.alembic_import.transactions import BEGIN, COMMIT, divide, separate_boundaries
 from tasks.postgres.tokens import BLANKS, COMMENTS, SPACE, tokenize
 from tasks.runner.command_lines import compose_command
 from tasks.runner.parsing import read_script
 
-BEGIN, COMMIT = "BEGIN", "COMMIT"
 MARK_COMMAND = "inv db.mark $version$"
 """The command in a recorded statement that gets the version of its file."""
 _RECORDED = "-- Recorded: as Alembic runs it on scratch, since it cannot be rendered offline.\n"
@@ -53,7 +53,8 @@ def clean_statements(texts: Iterable[Sequence[str]]) -> tuple[tuple[str, ...], b
     """
     cleaned = [(_strip(written), _strip(whole)) for written, whole in texts]
     chosen = [(whole, True) if written != whole and _has_tab(whole) else (written, False) for written, whole in cleaned]
-    return tuple(text for text, _ in chosen if _has_statement(text)), any(has_tab for _, has_tab in chosen)
+    parts = (part for text, _ in chosen if _has_statement(text) for part in separate_boundaries(text))
+    return tuple(parts), any(has_tab for _, has_tab in chosen)
 
 
 def _strip(text: str) -> str:
@@ -107,7 +108,7 @@ def _compose_body(texts: Sequence[str]) -> str:
     """
     if not {BEGIN, COMMIT} & set(texts):
         return "".join(f"{end_statement(text)}\n\n" for text in texts).rstrip() + "\n"
-    blocks = _divide(texts)
+    blocks = divide(texts)
     alone = [text for transactional, block in blocks if not transactional for text in block]
     # A statement that cannot run in a transaction needs no directive: it is a segment of its own anyway.
     directive = "" if all(_runs_alone(text) for text in alone) else "-- migrate: no-transaction\n\n"
@@ -116,17 +117,6 @@ def _compose_body(texts: Sequence[str]) -> str:
         whole = "\n\n".join(map(end_statement, block))
         lines.append(f"BEGIN;\n\n{whole}\n\nCOMMIT;\n" if transactional else f"{whole}\n")
     return directive + "\n".join(lines)
-
-
-def _divide(texts: Sequence[str]) -> list[tuple[bool, list[str]]]:
-    """Return the statements in blocks: those of a transaction, and those of an autocommit block."""
-    blocks: list[tuple[bool, list[str]]] = [(True, [])]
-    for text in texts:
-        if text in (BEGIN, COMMIT):
-            blocks.append((text == BEGIN, []))
-        else:
-            blocks[-1][1].append(text)
-    return [block for block in blocks if block[1]]
 
 
 def _runs_alone(text: str) -> bool:

@@ -57,6 +57,10 @@ EXACT = {
         "-- migrate: no-transaction\n\nBEGIN;\n\nCREATE TYPE mood AS ENUM ('a');\n\nCOMMIT;\n\nALTER TYPE mood ADD VALUE 'b';\n\n"
         "BEGIN;\n\nCREATE TABLE m (mood mood DEFAULT 'b');\n\nCOMMIT;\n",
     ),
+    "a transaction that it ends": (
+        "op.execute('COMMIT')\nop.execute('commit; ALTER TABLE t ADD z int; begin work')\nop.execute('DELETE FROM t')",
+        "-- migrate: no-transaction\n\nALTER TABLE t ADD z int;\n\nBEGIN;\n\nDELETE FROM t;\n\nCOMMIT;\n",
+    ),
     "an index without a transaction": (
         "with op.get_context().autocommit_block():\n    op.create_index('i', 't', ['name'], postgresql_concurrently=True)",
         "CREATE INDEX CONCURRENTLY i ON t (name);\n",
