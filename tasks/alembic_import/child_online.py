@@ -12,7 +12,8 @@ from typing import Any
 import alembic
 import sqlalchemy
 
-_ROWCOUNT = "asks how many rows a statement changed"
+_ROWCOUNT = "asks how many rows several statements changed"
+_QUERY = "sqlalchemy/orm/query.py"
 _DRIVER = "uses the connection of the driver"
 _UNREADABLE = "asks for values that have no text"
 _PACKAGES = tuple(str(Path(str(package.__file__)).parent) for package in (sqlalchemy, alembic))
@@ -32,10 +33,12 @@ class OnlineRecorder:
         self.inspected = False
         self.asks = True
         """Whether a result can be read: not by an operation of Alembic."""
+        self.results: list[tuple[Any, list[dict[str, Any]]]] = []
+        """The context of each execution, which its result has, too, with its statements."""
 
     def begin(self) -> None:
         """Forget everything, and record what env.py executes before the revision."""
-        self.parts, self.part, self.faults, self.inspected = {}, "first", {}, False
+        self.parts, self.part, self.faults, self.inspected, self.results = {}, "first", {}, False, []
 
     def show(self) -> dict[str, Any]:
         """Return what was recorded, and record no more."""
@@ -46,6 +49,14 @@ class OnlineRecorder:
         """Record a statement; of what env.py executes beside the revision, only what returns no rows."""
         if self.part == "revision" or statement["answer"] is None:
             self.parts.setdefault(self.part, []).append(statement)
+
+    def add_count(self, context: Any, count: int) -> None:
+        """Record that the revision reads how many rows a statement changed; -1 is the number of one that changes none."""
+        statements = next((each for known, each in self.results if known is context), [])
+        if len(statements) > 1:
+            self.faults[_ROWCOUNT] = None
+        elif statements and statements[0]["answer"] is None and count >= 0:
+            statements[0]["count"] = count
 
     def listen_to(self, function: Callable[..., None]) -> Callable[..., None]:
         """Return the function of a revision, which is recorded."""
@@ -76,9 +87,12 @@ def record_executions(recorder: OnlineRecorder) -> None:
         answer = read_answer(getattr(cursor, "_cursor", cursor)) if recorder.asks else None
         if answer == _UNREADABLE:
             recorder.faults[answer] = None
-        for row in rows:
-            text = insert_values(driver, statement, row)
-            recorder.add({"text": text, "alone": bool(driver.autocommit), "answer": answer})
+        texts = [insert_values(driver, statement, row) for row in rows]
+        statements = [{"text": text, "alone": bool(driver.autocommit), "answer": answer, "count": None} for text in texts]
+        for each in statements:
+            recorder.add(each)
+        if recorder.part == "revision":
+            recorder.results.append((context, statements))
 
     migration: Any = import_module("alembic.runtime.migration").MigrationContext
     run_migrations = migration.run_migrations
@@ -90,7 +104,7 @@ def record_executions(recorder: OnlineRecorder) -> None:
 
     migration.run_migrations = run
     event.listen(Engine, "after_cursor_execute", record)
-    watch(import_module("sqlalchemy.engine.cursor").CursorResult, "rowcount", recorder, _ROWCOUNT)
+    watch_counts(import_module("sqlalchemy.engine.cursor").CursorResult, recorder)
     for name in ("cursor", "driver_connection", "dbapi_connection"):
         watch(import_module("sqlalchemy.pool.base")._ConnectionFairy, name, recorder, _DRIVER)
 
@@ -105,6 +119,20 @@ def watch(owner: Any, name: str, recorder: OnlineRecorder, fault: str) -> None:
         return original.__get__(self, type(self))
 
     setattr(owner, name, property(read, getattr(original, "__set__", None)))
+
+
+def watch_counts(result: Any, recorder: OnlineRecorder) -> None:
+    """Record the numbers of changed rows that a revision reads; Query.update() and delete() of SQLAlchemy return them."""
+    original = vars(result)["rowcount"]
+
+    def read(self: Any) -> Any:
+        count = original.__get__(self, type(self))
+        frame = sys._getframe(1)
+        if recorder.part == "revision" and (not is_of_package(frame) or frame.f_code.co_filename.endswith(_QUERY)):
+            recorder.add_count(self.context, count)
+        return count
+
+    result.rowcount = property(read)
 
 
 def is_of_package(frame: Any) -> bool:

@@ -12,7 +12,8 @@ from tasks.alembic_import.graph import AlembicRevision
 from tasks.alembic_import.places import AlembicProject
 from tasks.alembic_import.process import AlembicError
 from tasks.alembic_import.replicas import AlembicReplica
-from tasks.alembic_import.texts import BEGIN, COMMIT, MARK_COMMAND, clean_statements, end_statement
+from tasks.alembic_import.texts import MARK_COMMAND, clean_statements, end_statement
+from tasks.alembic_import.transactions import BEGIN, COMMIT
 from tasks.postgres.quoting import show_literal
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.command_lines import quote_words
@@ -21,12 +22,28 @@ from tasks.runner.ledger.foreign import VersionTable
 from tasks.runner.parsing import read_script
 
 _STATE = "Nothing was written."
-_RETURNING = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
+_CHANGING = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
+_RETURNING = _CHANGING | {"SelectStmt"}
 """The statements whose rows a WITH query can have: https://www.postgresql.org/docs/current/queries-with.html."""
 _SAVEPOINT = re.compile(r"(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) (\w+)")
 _RECORDED = "recorded: the file is what Alembic runs on scratch after the revisions before it"
 _ASKS = "{recorded}, and fails where its queries have other answers than there"
 _INSPECTS = "{recorded}; it inspects the schema, which is the one that those make"
+_COUNT = """\
+DO {tag}
+#variable_conflict use_column
+DECLARE
+    migrate_count bigint;
+BEGIN
+{query};
+    GET DIAGNOSTICS migrate_count = ROW_COUNT;
+    IF migrate_count <> {answer} THEN
+        RAISE EXCEPTION USING
+            MESSAGE = {message},
+            HINT = {hint};
+    END IF;
+END
+{tag}"""
 _CHECK = """\
 DO {tag}
 #variable_conflict use_column
@@ -119,19 +136,24 @@ def _find_faults(answer: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a revision does that a file cannot."""
     yield from answer["faults"]
     for each in answer["parts"].get("revision", ()):
-        if each["answer"] is None:
+        if not _asks(each):
             continue
         kinds = [statement.kind for statement in read_script(end_statement(each["text"]), file="", version="").statements]
-        if len(kinds) != 1 or kinds[0] not in _RETURNING:
+        if len(kinds) != 1 or kinds[0] not in (_RETURNING if each["answer"] is not None else _CHANGING):
             shown = " ".join(each["text"].split())[:80]
             yield f"reads the answer to a statement that is no single query: {shown}"
+
+
+def _asks(statement: Mapping[str, Any]) -> bool:
+    """Return True for a statement whose rows, or whose number of changed rows, the revision reads."""
+    return statement["answer"] is not None or statement["count"] is not None
 
 
 def _read_upgrade(revision: AlembicRevision, answer: Mapping[str, Any]) -> RecordedUpgrade:
     parts = answer["parts"]
     own = list(_drop_savepoints(parts.get("revision", ())))
     warning = _RECORDED
-    asks = any(each["answer"] is not None for each in own)
+    asks = any(_asks(each) for each in own)
     if asks:
         warning = _ASKS.format(recorded=_RECORDED)
     elif answer["inspected"]:
@@ -163,16 +185,19 @@ def _write(revision: AlembicRevision, statements: Iterable[Mapping[str, Any]]) -
             alone = each["alone"]
             yield COMMIT if alone else BEGIN
         for text in clean_statements([(each["text"], each["text"])])[0]:
-            yield text if each["answer"] is None else _write_check(revision, text, each["answer"])
+            yield _write_check(revision, text, each) if _asks(each) else text
 
 
-def _write_check(revision: AlembicRevision, query: str, answer: str) -> str:
-    """Return a statement that runs a query, and fails if its rows are others than those that the revision got."""
+def _write_check(revision: AlembicRevision, query: str, statement: Mapping[str, Any]) -> str:
+    """Return a statement that runs another one, and fails if its rows, or their number, are not those that the revision got."""
     tag = next(tag for number in range(len(query)) if (tag := f"$check{number or ''}$") not in query)
-    return _CHECK.format(
+    counts = statement["answer"] is None
+    reason = "changes another number of rows here than on scratch"
+    reason = reason if counts else "queries rows, which differ here from those on scratch"
+    return (_COUNT if counts else _CHECK).format(
         tag=tag,
         query=query,
-        answer=answer,
-        message=show_literal(f"revision {revision.id} of Alembic queries rows, which differ here from those on scratch"),
+        answer=statement["count"] if counts else statement["answer"],
+        message=show_literal(f"revision {revision.id} of Alembic {reason}"),
         hint=show_literal(f"Let Alembic run it on this database (alembic upgrade {revision.id}), then record it: {MARK_COMMAND}"),
     )

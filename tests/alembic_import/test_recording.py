@@ -1,5 +1,6 @@
 """Revisions that cannot be rendered offline become what Alembic runs on scratch, or are refused."""
 
+import psycopg
 import pytest
 
 from tasks.alembic_import.importing import PlannedImport, plan_import
@@ -33,6 +34,12 @@ try:
 except sa.exc.ProgrammingError:
     op.execute("INSERT INTO t (name) VALUES ('kept')")
 """
+BATCHES = """
+while op.get_bind().execute(sa.text(
+    "WITH few AS (SELECT id FROM t WHERE name IS NULL LIMIT 1) UPDATE t SET name = 'none' FROM few WHERE t.id = few.id"
+)).rowcount > 0:
+    pass
+"""
 ALONE = """
 context.is_offline_mode() or op.execute('CREATE TABLE u ()')
 with op.get_context().autocommit_block():
@@ -53,7 +60,7 @@ def test_all_that_cannot_be_rendered_are_named_and_become_what_they_do_on_scratc
     alembic: AlembicFolder, scratch: ScratchServer
 ) -> None:
     alembic.write("a0", f"{TABLE}\n{ROWS}", "op.drop_table('t')")
-    alembic.write("a1", f"{LOOP}{KEY}", "op.execute(\"DELETE FROM t WHERE name LIKE 'key%'\")")
+    alembic.write("a1", f"{BATCHES}{LOOP}{KEY}", "op.execute(\"DELETE FROM t WHERE name LIKE 'key%'\")")
     alembic.write("a2", f"{INSPECTION}{SAVEPOINT}{JSON}", "op.drop_table('j')\nop.drop_column('t', 'n')")
     alembic.write("a3", ALONE)
     with pytest.raises(FilesError) as raised:
@@ -70,7 +77,8 @@ def test_all_that_cannot_be_rendered_are_named_and_become_what_they_do_on_scratc
 
 REFUSED = {
     "op.get_bind().connection.cursor().execute('SELECT 1')": "uses the connection of the driver",
-    "op.get_bind().execute(sa.text('DELETE FROM t')).rowcount": "asks how many rows a statement changed",
+    "op.get_bind().execute(sa.text('DELETE FROM t WHERE id = :a'), [{'a': 1}, {'a': 2}]).rowcount": "several statements changed",
+    "op.get_bind().execute(sa.text('CREATE TABLE u AS SELECT 1')).rowcount": "no single query: CREATE TABLE u AS SELECT 1",
     "op.get_bind().execute(sa.text('SHOW work_mem')).scalar()": "no single query: SHOW work_mem",
 }
 
@@ -93,6 +101,24 @@ def test_a_query_with_another_answer_each_time_is_refused(alembic: AlembicFolder
     alembic.write("a1", "op.get_bind().execute(sa.text('SELECT clock_timestamp()')).scalar()")
     with pytest.raises(RefusedError, match=r"the SQL of a1 .* fails on scratch: revision a1 of Alembic queries rows"):
         plan(alembic, scratch, "a1")
+
+
+def test_the_number_of_rows_that_a_revision_reads_is_checked(
+    alembic: AlembicFolder, scratch: ScratchServer, database: Database
+) -> None:
+    orm = "from sqlalchemy.orm import Session, declarative_base\nclass T(declarative_base()):\n    __table__ = sa.Table('t', "
+    orm += "sa.MetaData(), sa.Column('id', sa.Integer, primary_key=True))\n"
+    alembic.write("a1", TABLE)
+    alembic.write("a2", BATCHES)
+    alembic.write("a3", f"{orm}Session(op.get_bind()).query(T).delete()")
+    planned = plan(alembic, scratch, "a2", "a3")
+    texts = dict(planned.files)
+    database.execute("CREATE TABLE t (id int, name text); INSERT INTO t VALUES (1, NULL)")
+    for name in ("a2", "a3"):
+        version = planned.mapping.revisions[name].version
+        with pytest.raises(psycopg.errors.RaiseException, match=f"revision {name} of Alembic changes another number of rows"):
+            database.execute(texts[planned.folder / "up" / f"{version}.sql"])
+    assert database.query("SELECT * FROM t") == [(1, None)]
 
 
 def test_an_env_without_a_part_for_offline_mode_is_recorded_whole(alembic: AlembicFolder, scratch: ScratchServer) -> None:
