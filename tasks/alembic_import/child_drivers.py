@@ -75,12 +75,38 @@ def redirect_function(connect: Callable[..., Any], address: str) -> Callable[...
 
 
 def substitute_drivers(*, every: bool) -> None:
-    """Replace the drivers that are not installed, or `every` one, by psycopg: the statements are the same."""
-    from sqlalchemy.dialects import registry
+    """Replace the drivers that are not installed, or `every` one, by psycopg, with the statements that each of them sends."""
+    from sqlalchemy.dialects import postgresql, registry
 
     module = "sqlalchemy.dialects.postgresql.psycopg"
-    for name in ("psycopg2", "asyncpg", "pg8000"):
-        if every or importlib.util.find_spec(name) is None:
-            registry.register(f"postgresql.{name}", module, "dialect_async" if name == "asyncpg" else "dialect")
-    if every or importlib.util.find_spec("psycopg2") is None:
-        registry.register("postgresql", module, "dialect")
+    if importlib.util.find_spec(module) is None:
+        return
+    globals()["LiteralDialect"] = make_literal_dialect(importlib.import_module(module).PGDialect_psycopg)
+    replaced = {name for name in ("psycopg2", "asyncpg", "pg8000") if every or importlib.util.find_spec(name) is None}
+    for name in replaced:
+        registry.register(f"postgresql.{name}", module, "dialect_async" if name == "asyncpg" else "dialect")
+    if "psycopg2" in replaced:
+        registry.register("postgresql.psycopg2", __name__, "LiteralDialect")
+        # Before SQLAlchemy 2.1, psycopg2 is the default.
+        own = getattr(postgresql, "dialect").driver == "psycopg2"  # noqa: B009
+        registry.register("postgresql", *((__name__, "LiteralDialect") if own else (module, "dialect")))
+
+
+def make_literal_dialect(base: Any) -> Any:
+    """Return a dialect of psycopg that sends values as psycopg2 does: in the statement, and without casts.
+
+    With psycopg, a text for a column of another type is an error, and so is a value where only a literal may be.
+    """
+    import psycopg
+    from sqlalchemy.engine.interfaces import BindTyping
+
+    class LiteralDialect(base):  # type: ignore[misc]
+        driver = "psycopg2"
+        supports_statement_cache = True
+        bind_typing = BindTyping.NONE
+
+        def create_connect_args(self, url: Any) -> Any:
+            arguments, named = super().create_connect_args(url)
+            return arguments, {**named, "cursor_factory": psycopg.ClientCursor}
+
+    return LiteralDialect

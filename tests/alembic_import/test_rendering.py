@@ -273,6 +273,23 @@ def test_an_env_without_its_driver_is_proved_by_its_part_for_offline_mode(alembi
     assert planned.mapping.revisions["a2"].version == ""
 
 
+UNTYPED = """
+op.get_bind().execute(
+    sa.text("INSERT INTO u VALUES (:id, timestamptz '2024-01-01 00:00Z' - INTERVAL :age)"),
+    [{"id": "7d4b0f6e-9a0f-4c52-9c0e-3f6f3a1c2b1d", "age": "2 days"}],
+)
+"""
+
+
+def test_a_revision_for_psycopg2_is_proved_without_it(
+    alembic: AlembicFolder, scratch: ScratchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg2://me@db.example/prod")
+    alembic.write("a1", "op.execute('CREATE TABLE u (id uuid, at timestamptz)')")
+    alembic.write("a2", UNTYPED)
+    assert plan(alembic, scratch).plan.unproved == ""
+
+
 def test_the_project_is_found_by_its_configuration_or_by_its_folders(alembic: AlembicFolder, scratch: ScratchServer) -> None:
     alembic.write("a1", TABLE)
     other = alembic.root / "more" / "other"
