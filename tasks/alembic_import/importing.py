@@ -144,6 +144,7 @@ def _judge_down(rendered: RenderedRevision, proof: ImportProof, once: frozenset[
         irreversible = "the downgrade of the revision has no operations"
     if rendered.revision.id in once:
         irreversible = _ONCE
+    irreversible = proof.irreversible.get(rendered.revision.id, irreversible)
     return replace(rendered, warnings=warnings, irreversible=irreversible)
 
 

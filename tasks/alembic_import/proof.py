@@ -44,6 +44,8 @@ class ImportProof:
     unproved: str = ""
     warnings: dict[str, list[str]] = field(default_factory=dict)
     """By revision."""
+    irreversible: dict[str, str] = field(default_factory=dict)
+    """Why a recorded downgrade is not written, by revision."""
     without_schema: set[str] = field(default_factory=set)
     """The revisions whose upgrade changes no schema."""
 
@@ -158,15 +160,24 @@ class _Pair:
             except AlembicError as error:
                 self._proof.warn(step.id, f"its downgrade fails with Alembic too: {error}")
                 return number
-            if step.rendered.down:
-                self._run_file(step, "down")
-            # A sequence may have counted rows of other runs.
-            one, other = (replace(state, sequences={}) for state in (self._original.read(), self._read_ours()))
-            self._states = (one, other)
-            differences = list(list_differences(one, other, self._varying))
-            if differences:
-                raise _refuse(step, differences, "downgrade")
+            try:
+                self._compare_down(step)
+            except RefusedError as error:
+                if not step.rendered.recorded_down:
+                    raise
+                self._proof.irreversible[step.id] = f"as it was recorded, {error.message.partition(chr(10))[0].rstrip(':')}"
+                return number
         return 0
+
+    def _compare_down(self, step: RevisionStep) -> None:
+        if step.rendered.down:
+            self._run_file(step, "down")
+        # A sequence may have counted rows of other runs.
+        one, other = (replace(state, sequences={}) for state in (self._original.read(), self._read_ours()))
+        self._states = (one, other)
+        differences = list(list_differences(one, other, self._varying))
+        if differences:
+            raise _refuse(step, differences, "downgrade")
 
     def _compare_up(self, step: RevisionStep, actual: ScratchState) -> None:
         wanted = self._original.read()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tasks.alembic_import.graph import AlembicRevision
@@ -25,6 +26,7 @@ _STATE = "Nothing was written."
 _CHANGING = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 _RETURNING = _CHANGING | {"SelectStmt"}
 """The statements whose rows a WITH query can have: https://www.postgresql.org/docs/current/queries-with.html."""
+_Replicate = Callable[[ExitStack], AlembicReplica]
 _SAVEPOINT = re.compile(r"(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) (\w+)")
 _RECORDED = "recorded: the file is what Alembic runs on scratch after the revisions before it"
 _ASKS = "{recorded}, and fails where its queries have other answers than there"
@@ -65,8 +67,8 @@ END
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedUpgrade:
-    """The statements of an upgrade, with a check in the place of each query whose answer the revision reads."""
+class RecordedDirection:
+    """The statements of an upgrade or a downgrade, with a check in the place of each query whose answer the revision reads."""
 
     texts: tuple[str, ...]
     warning: str
@@ -78,7 +80,10 @@ class RecordedUpgrade:
 class RecordedProject:
     """The recorded revisions by id, and the version table."""
 
-    upgrades: Mapping[str, RecordedUpgrade] = field(default_factory=dict)
+    upgrades: Mapping[str, RecordedDirection] = field(default_factory=dict)
+    downgrades: Mapping[str, RecordedDirection] = field(default_factory=dict)
+    irreversible: Mapping[str, str] = field(default_factory=dict)
+    """Why a downgrade that was to be recorded is not."""
     table: VersionTable = field(default_factory=VersionTable)
 
 
@@ -87,29 +92,20 @@ def record(
     project: AlembicProject,
     order: Sequence[AlembicRevision],
     wanted: frozenset[str],
+    downs: frozenset[str],
     *,
     schema: str,
     timeout_s: float,
 ) -> RecordedProject:
-    """Run Alembic on a scratch database, and return what the `wanted` revisions execute.
+    """Run Alembic on a scratch database, and return what the `wanted` revisions execute, also on the way down those in `downs`.
 
-    Raises RefusedError if one fails there, and FilesError for those that do what a file cannot.
+    Raises RefusedError if an upgrade fails there, and FilesError for those that do what a file cannot.
     """
     if not wanted:
         return RecordedProject()
-    answers: dict[str, dict[str, Any]] = {}
-    last = max((number for number, each in enumerate(order, 1) if each.id in wanted), default=0)
-    with ExitStack() as stack:
-        replica = AlembicReplica(server, project, schema, timeout_s, stack, records=True)
-        for each in order[:last]:
-            try:
-                answers[each.id] = replica.run(each.id)
-            except AlembicError as error:
-                raise RefusedError(
-                    f"Alembic itself fails at {each.shown}, so that no revision can be recorded: {error}",
-                    hint="This is the last line of the traceback. alembic upgrade head fails likewise on an empty database.",
-                    state=_STATE,
-                ) from error
+    last = _count_up_to(order, wanted)
+    replicate = partial(AlembicReplica, server, project, schema, timeout_s, records=True)
+    answers = _run_upgrades(replicate, order[:last])
     chosen = [each for each in order[:last] if each.id in wanted]
     faults = tuple(f"{each.shown}: {fault}" for each in chosen for fault in _find_faults(answers[each.id]))
     if faults:
@@ -118,9 +114,62 @@ def record(
             faults,
             hint="Change them so that alembic upgrade --sql renders what they do; databases that have them are not affected.",
         )
-    upgrades = {each.id: _read_upgrade(each, answers[each.id]) for each in chosen}
+    upgrades = {each.id: _read_direction(each, answers[each.id], upgrade=True) for each in chosen}
+    undone = _run_downgrades(replicate, order[:last], downs & wanted)
+    faults_down = {name: answer.get("fault") or next(_find_faults(answer), "") for name, answer in undone.items()}
+    irreversible = {name: fault for name, fault in faults_down.items() if fault}
+    downgrades = {
+        each.id: _read_direction(each, undone[each.id], upgrade=False)
+        for each in chosen
+        if each.id in undone.keys() - irreversible.keys()
+    }
     end = answers[order[last - 1].id]
-    return RecordedProject(upgrades, VersionTable(end["table"], end["schema"]))
+    return RecordedProject(upgrades, downgrades, irreversible, VersionTable(end["table"], end["schema"]))
+
+
+def _run_upgrades(
+    replicate: Callable[[ExitStack], AlembicReplica], order: Sequence[AlembicRevision]
+) -> dict[str, dict[str, Any]]:
+    """Return what revisions execute, by id; raises RefusedError."""
+    answers: dict[str, dict[str, Any]] = {}
+    with ExitStack() as stack:
+        replica = replicate(stack)
+        for each in order:
+            try:
+                answers[each.id] = replica.run(each.id)
+            except AlembicError as error:
+                raise RefusedError(
+                    f"Alembic itself fails at {each.shown}, so that no revision can be recorded: {error}",
+                    hint="This is the last line of the traceback. alembic upgrade head fails likewise on an empty database.",
+                    state=_STATE,
+                ) from error
+    return answers
+
+
+def _run_downgrades(replicate: _Replicate, order: Sequence[AlembicRevision], wanted: frozenset[str]) -> dict[str, dict[str, Any]]:
+    """Return what the downgrades of the `wanted` revisions execute, or the `fault` of one that fails, by id.
+
+    As in the proof, one that fails ends the way down, which then begins again before it.
+    """
+    answers: dict[str, dict[str, Any]] = {}
+    end = _count_up_to(order, wanted)
+    while end:
+        with ExitStack() as stack:
+            replica = replicate(stack)
+            replica.advance([each.id for each in order[:end]])
+            for each in reversed(order[:end]):
+                try:
+                    answers[each.id] = replica.run(each.id, upgrade=False)
+                except AlembicError as error:
+                    answers[each.id] = {"fault": f"its downgrade fails with Alembic: {error.fault.message}"}
+                    break
+        end = _count_up_to(order[:end], wanted - answers.keys())
+    return {name: answer for name, answer in answers.items() if name in wanted}
+
+
+def _count_up_to(order: Sequence[AlembicRevision], wanted: frozenset[str]) -> int:
+    """Return how many revisions are up to the last that is wanted; 0 without one."""
+    return max((number for number, each in enumerate(order, 1) if each.id in wanted), default=0)
 
 
 def propose_recording(names: Sequence[str]) -> str:
@@ -149,7 +198,7 @@ def _asks(statement: Mapping[str, Any]) -> bool:
     return statement["answer"] is not None or statement["count"] is not None
 
 
-def _read_upgrade(revision: AlembicRevision, answer: Mapping[str, Any]) -> RecordedUpgrade:
+def _read_direction(revision: AlembicRevision, answer: Mapping[str, Any], *, upgrade: bool) -> RecordedDirection:
     parts = answer["parts"]
     own = list(_drop_savepoints(parts.get("revision", ())))
     warning = _RECORDED
@@ -159,7 +208,9 @@ def _read_upgrade(revision: AlembicRevision, answer: Mapping[str, Any]) -> Recor
     elif answer["inspected"]:
         warning = _INSPECTS.format(recorded=_RECORDED)
     statements = [*parts.get("first", ()), *own, *parts.get("last", ())] if own else []
-    return RecordedUpgrade(tuple(_write(revision, statements)), warning, asks)
+    if not upgrade:
+        warning = f"its downgrade is {warning}"
+    return RecordedDirection(tuple(_write(revision, statements, upgrade=upgrade)), warning, asks)
 
 
 def _drop_savepoints(statements: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
@@ -177,7 +228,7 @@ def _drop_savepoints(statements: Iterable[Mapping[str, Any]]) -> Iterator[Mappin
     yield from kept
 
 
-def _write(revision: AlembicRevision, statements: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _write(revision: AlembicRevision, statements: Iterable[Mapping[str, Any]], *, upgrade: bool) -> Iterator[str]:
     """Yield the statements, with COMMIT and BEGIN around those that run outside of a transaction."""
     alone = False
     for each in statements:
@@ -185,10 +236,10 @@ def _write(revision: AlembicRevision, statements: Iterable[Mapping[str, Any]]) -
             alone = each["alone"]
             yield COMMIT if alone else BEGIN
         for text in clean_statements([(each["text"], each["text"])])[0]:
-            yield _write_check(revision, text, each) if _asks(each) else text
+            yield _write_check(revision, text, each, upgrade=upgrade) if _asks(each) else text
 
 
-def _write_check(revision: AlembicRevision, query: str, statement: Mapping[str, Any]) -> str:
+def _write_check(revision: AlembicRevision, query: str, statement: Mapping[str, Any], *, upgrade: bool) -> str:
     """Return a statement that runs another one, and fails if its rows, or their number, are not those that the revision got."""
     tag = next(tag for number in range(len(query)) if (tag := f"$check{number or ''}$") not in query)
     counts = statement["answer"] is None
@@ -199,5 +250,9 @@ def _write_check(revision: AlembicRevision, query: str, statement: Mapping[str, 
         query=query,
         answer=statement["count"] if counts else statement["answer"],
         message=show_literal(f"revision {revision.id} of Alembic {reason}"),
-        hint=show_literal(f"Let Alembic run it on this database (alembic upgrade {revision.id}), then record it: {MARK_COMMAND}"),
+        hint=show_literal(
+            f"Let Alembic run it on this database (alembic upgrade {revision.id}), then record it: {MARK_COMMAND}"
+            if upgrade
+            else f"Undo it on this database by hand, then remove its record: {MARK_COMMAND} --unmark"
+        ),
     )

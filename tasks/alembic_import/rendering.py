@@ -10,7 +10,7 @@ from typing import Any
 from tasks.alembic_import.graph import AlembicRevision, arrange, read_revisions
 from tasks.alembic_import.places import AlembicProject
 from tasks.alembic_import.process import AlembicError, AlembicFault, AlembicProcess, read_fault
-from tasks.alembic_import.recording import RecordedProject, RecordedUpgrade, propose_recording, record
+from tasks.alembic_import.recording import RecordedProject, propose_recording, record
 from tasks.alembic_import.texts import RenderedRevision, clean_statements, has_statements
 from tasks.rehearsal.scratch.server import ScratchServer
 from tasks.runner.errors import FilesError, RefusedError, UsageError
@@ -55,9 +55,11 @@ def render_project(
     _refuse_failed(order, ups, recorded)
     recording = RecordedProject()
     if any(each.id not in known.revisions or _is_edited(each, known) for each in order):
-        recording = record(server, project, order, recorded, schema=ups.get("schema", ""), timeout_s=timeout_s)
+        undone = frozenset(name for name, error in downs["errors"].items() if _fails_offline(read_fault(error)))
+        schema = ups.get("schema", "")
+        recording = record(server, project, order, recorded, undone, schema=schema, timeout_s=timeout_s)
     table = VersionTable(ups["table"], ups["schema"]) if ups else recording.table
-    return tuple(_read_rendered(each, ups, downs, recording.upgrades.get(each.id)) for each in order), table
+    return tuple(_read_rendered(each, ups, downs, recording) for each in order), table
 
 
 def _choose_recorded(order: Sequence[AlembicRevision], known: AlembicMapping, records: Sequence[str]) -> frozenset[str]:
@@ -129,22 +131,39 @@ def _refuse_failed(order: Sequence[AlembicRevision], ups: Mapping[str, Any], rec
 
 
 def _read_rendered(
-    revision: AlembicRevision, ups: Mapping[str, Any], downs: Mapping[str, Any], recorded: RecordedUpgrade | None
+    revision: AlembicRevision, ups: Mapping[str, Any], downs: Mapping[str, Any], recording: RecordedProject
 ) -> RenderedRevision:
     (up, tabs), (down, more_tabs) = (_surround(each.get("statements", {}), revision.id) for each in (ups, downs))
     warnings = [_TABS] if tabs or more_tabs else []
+    recorded, undone = recording.upgrades.get(revision.id), recording.downgrades.get(revision.id)
     if recorded is not None:
         up = recorded.texts
         warnings.append(recorded.warning)
     irreversible = ""
     error = downs["errors"].get(revision.id)
-    if error is not None:
+    if undone is not None:
+        down = undone.texts
+        warnings.append(undone.warning)
+    elif error is not None:
         fault = read_fault(error)
-        irreversible, down = _explain_irreversible(fault), ()
-        if fault.kind != "NotImplementedError" and not fault.raised:
-            warnings.append(f"its downgrade cannot be rendered offline: {fault}")
-    asks = recorded is not None and recorded.asks
-    return RenderedRevision(revision, up, down, irreversible if up else "", tuple(warnings), recorded is not None, asks)
+        irreversible, down = recording.irreversible.get(revision.id) or _explain_irreversible(fault), ()
+        if recorded is None and _fails_offline(fault):
+            warnings.append(f"its downgrade cannot be rendered offline: {fault}; --record={revision.id} records both")
+    return RenderedRevision(
+        revision,
+        up,
+        down,
+        irreversible if up else "",
+        tuple(warnings),
+        recorded=recorded is not None,
+        recorded_down=undone is not None,
+        asks=recorded is not None and recorded.asks,
+    )
+
+
+def _fails_offline(fault: AlembicFault) -> bool:
+    """Return True for a downgrade that may succeed on a database: it has no `raise` of its own, and is there."""
+    return fault.kind not in ("NotImplementedError", "missing") and not fault.raised
 
 
 def _surround(rendered: Mapping[str, Any], revision: str) -> tuple[tuple[str, ...], bool]:

@@ -30,6 +30,8 @@ class RenderedRevision:
     warnings: tuple[str, ...] = ()
     recorded: bool = False
     """Whether the upgrade is what Alembic runs on scratch, since it cannot be rendered offline."""
+    recorded_down: bool = False
+    """Whether the downgrade is, too."""
     asks: bool = False
     """Whether a recorded upgrade fails where its queries have other answers than on scratch."""
 
@@ -79,8 +81,7 @@ def compose_up(rendered: RenderedRevision, version: str) -> str:
     revision = rendered.revision
     description = " ".join(revision.doc.split()) or version.partition("_")[2].replace("_", " ")
     head = _compose_header(version, description, revision) + (_RECORDED if rendered.recorded else "")
-    texts = [text.replace(MARK_COMMAND, compose_command("db.mark", version)) for text in rendered.up]
-    return f"{head}\n{_compose_body(texts)}"
+    return f"{head}\n{_compose_body(_name_version(rendered.up, version))}"
 
 
 def compose_down(rendered: RenderedRevision, version: str) -> str:
@@ -92,7 +93,12 @@ def compose_down(rendered: RenderedRevision, version: str) -> str:
         return f"{header}\n-- migrate: irreversible {' '.join(rendered.irreversible.split())}\n"
     if not rendered.down:
         return f"{header}\n-- The downgrade of this revision has no operations.\n"
-    return f"{header}\n{_compose_body(rendered.down)}"
+    head = header + (_RECORDED if rendered.recorded_down else "")
+    return f"{head}\n{_compose_body(_name_version(rendered.down, version))}"
+
+
+def _name_version(texts: Iterable[str], version: str) -> list[str]:
+    return [text.replace(MARK_COMMAND, compose_command("db.mark", version)) for text in texts]
 
 
 def _compose_header(version: str, description: str, revision: AlembicRevision) -> str:

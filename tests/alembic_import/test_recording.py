@@ -103,6 +103,35 @@ def test_a_query_with_another_answer_each_time_is_refused(alembic: AlembicFolder
         plan(alembic, scratch, "a1")
 
 
+DOWNS = {
+    "sa.inspect(op.get_bind()).has_table('t0') and op.drop_table('t0')": "DROP TABLE t0;\n",
+    "op.get_bind().execute(sa.text('SELECT id FROM t')).all() and op.drop_table('t1')": "DO $check$\n",
+    "sa.inspect(op.get_bind()); op.execute('DROP TABLE nothing')": "-- migrate: irreversible its downgrade fails",
+    "op.get_bind().execute(sa.text('SHOW work_mem')).scalar(); op.drop_table('t3')": "-- migrate: irreversible reads the answer",
+    "op.get_bind().execute(sa.text('SELECT clock_timestamp()')).scalar(); op.drop_table('t4')": "-- migrate: irreversible as it",
+    "sa.inspect(op.get_bind())": "-- migrate: irreversible the downgrade of the revision has no operations\n",
+}
+
+
+def test_a_downgrade_that_cannot_be_rendered_is_recorded_too(
+    alembic: AlembicFolder, scratch: ScratchServer, database: Database
+) -> None:
+    alembic.write("a", f"{TABLE}\n{ROWS}")
+    names = [f"b{number}" for number in range(len(DOWNS))]
+    for number, (name, downgrade) in enumerate(zip(names, DOWNS, strict=True)):
+        alembic.write(name, f"op.create_table('t{number}', sa.Column('id', sa.Integer))", downgrade)
+    assert "--record=b0 records both" in "".join(plan(alembic, scratch).plan.revisions[1].warnings)
+    planned = plan(alembic, scratch, *names)
+    texts = dict(planned.files)
+    downs = [texts[planned.folder / "down" / f"{planned.mapping.revisions[name].version}.sql"] for name in names]
+    bodies = [text.partition("\n\n")[2] for text in downs]
+    assert [body[: len(start)] for body, start in zip(bodies, DOWNS.values(), strict=True)] == list(DOWNS.values())
+    database.execute("CREATE TABLE t (id int); CREATE TABLE t1 ()")
+    with pytest.raises(psycopg.errors.RaiseException, match=r"rows(.|\n)* inv db.mark \S*_step_b1 --unmark"):
+        database.execute(downs[1])
+    assert database.query("SELECT * FROM t1") == []
+
+
 def test_the_number_of_rows_that_a_revision_reads_is_checked(
     alembic: AlembicFolder, scratch: ScratchServer, database: Database
 ) -> None:
