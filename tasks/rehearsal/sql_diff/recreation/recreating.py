@@ -9,7 +9,7 @@ from tasks.catalog import COLUMN_ORDER, Catalog, Key
 from tasks.rehearsal.sql_diff.altering import alter_object
 from tasks.rehearsal.sql_diff.dependencies import Schema
 from tasks.rehearsal.sql_diff.inheritance.lineage import Lineage, read_lineage, relate
-from tasks.rehearsal.sql_diff.names import list_names
+from tasks.rehearsal.sql_diff.names import list_names, strip_arguments
 from tasks.rehearsal.sql_diff.recreation.carrying import TYPES
 from tasks.rehearsal.sql_diff.shapes import DEFAULT, OWNED, expand, parse_column, parse_table
 
@@ -38,17 +38,20 @@ def find_rewritten(before: Catalog, after: Catalog) -> frozenset[str]:
 
 
 def _find_keys(before: Catalog, after: Catalog) -> set[str]:
-    """Return the uppermost tables above those whose partition keys have columns of another type, or of one that is replaced."""
+    """Return the uppermost tables above those whose partition keys have columns of another type, or what is replaced.
+
+    That is the type of a column, or a function.
+    """
     replaced = {
-        key.name
+        strip_arguments(key.name)
         for key, text in before.objects.items()
-        if key.kind in TYPES and (new := after.objects.get(key, text)) != text
+        if key.kind in TYPES | {"function"} and (new := after.objects.get(key, text)) != text
         if alter_object(key, text, new, newest=False) is None
     }
     shapes = ((key.name, parse_table(text)) for key, text in before.of_kind("table"))
     keys = {name: list_names(shape.partitioned) for name, shape in shapes if shape and shape.partitioned and not shape.type}
     lineage = read_lineage(before)
-    found: set[str] = set()
+    found = {[name, *lineage.list_ancestors(name)][-1] for name, names in keys.items() if names & replaced}
     for column, text in before.of_kind("column"):
         if column.name in keys.get(column.parent, ()) and (column in after.objects):
             was, now = parse_column(text)[0], parse_column(after.objects[column])[0]
