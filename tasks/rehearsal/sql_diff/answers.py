@@ -13,6 +13,7 @@ from tasks.rehearsal.sql_diff.recognition.explicit import RenameFlags, explain_f
 from tasks.rehearsal.sql_diff.recognition.questions import find_questions
 from tasks.rehearsal.sql_diff.recognition.silent import find_silent, find_silent_types
 from tasks.rehearsal.sql_diff.renames import ObjectRename, Question, add_schemas, list_names
+from tasks.rehearsal.sql_diff.shapes import parse_table
 from tasks.runner.errors import RefusedError, RunnerError, UsageError
 
 Ask = Callable[[Question], Key | bool | None]
@@ -124,6 +125,7 @@ class _Settling:
     def make(self, renames: Sequence[ObjectRename]) -> None:
         """Add renames, and read the schema after them."""
         complete = [*self.renames, *add_schemas(renames, self.current)]
+        _refuse_typed(renames, self.current)
         self.current = self.run(complete)
         self.renames = complete
         self.target = self.after(self.current)
@@ -166,6 +168,20 @@ class _Settling:
         unknown = self.answers.dropped - {name for key in (*gone, *self.dropped) for name in flags.list_names(key)}
         for flag in (*self.waiting, *sorted(unknown)):
             raise explain_flag(flag, flags, self.current, self.target)
+
+
+def _refuse_typed(renames: Sequence[ObjectRename], current: Catalog) -> None:
+    """Raise RefusedError for a column of a typed table: its name is that of the attribute, which other tables may have too."""
+    for rename in renames:
+        table = parse_table(current.objects.get(Key("table", rename.old.parent), ""))
+        if rename.old.kind == "column" and table is not None and table.type is not None:
+            old, new = rename.old, rename.new
+            statement = f"ALTER TYPE {table.type} RENAME ATTRIBUTE {old.name} TO {new.name} CASCADE;"
+            raise RefusedError(
+                f"{clean(str(old))} is not renamed, because it has its name from the type {clean(table.type)}",
+                hint=f"Write a migration by hand (inv db.new NAME), then run this command again:\n  {clean(statement)}",
+                state=_STATE,
+            )
 
 
 def show_flags(question: Question) -> list[str]:

@@ -265,3 +265,11 @@ def test_a_target_that_depends_on_the_renames_is_read_again(database: Database) 
     renaming = settle_renames(before, narrow, read_answers([], []), rename, ask)
     assert [str(question.lost) for question in asked] == ["table public.a"]
     assert Key("index", "public.left_out", "public.b") in narrow(renaming.renamed).objects
+
+
+def test_a_column_of_a_typed_table_is_renamed_by_hand_with_its_attribute(database: Database) -> None:
+    typed = "CREATE TYPE p AS ({} int, y int); CREATE TABLE t OF p;"
+    with pytest.raises(RefusedError) as caught:
+        settle(database, typed.format("x"), typed.format('"X"'), ['t.x="X"'])
+    assert "column x of public.t is not renamed, because it has its name from the type public.p" in caught.value.message
+    assert 'ALTER TYPE public.p RENAME ATTRIBUTE x TO "X" CASCADE;' in (caught.value.hint or "")
