@@ -8,6 +8,18 @@ from tasks.catalog import Difference
 from tasks.runner.events import Event, event
 
 
+@dataclass(frozen=True, slots=True)
+class ProposalStarted(Event):
+    """The start of a comparison and of the proof of its files, which take long without an event.
+
+    It is for people: programs do not get it.
+    """
+
+    source: str
+    versions: int
+    server_version: int
+
+
 @event("migration_proposed")
 @dataclass(frozen=True, slots=True)
 class MigrationProposed(Event):

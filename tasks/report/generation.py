@@ -10,7 +10,7 @@ from tasks.catalog import Difference, show_difference
 from tasks.console.cells import clean, clean_lines
 from tasks.console.formatters import register_formatters
 from tasks.console.lines import INDENT, Line, Role, Style, count, hang
-from tasks.generation.events import CreatedMigration, MigrationProposed, MigrationsCreated
+from tasks.generation.events import CreatedMigration, MigrationProposed, MigrationsCreated, ProposalStarted
 from tasks.report.schema_changes import count_objects, format_change
 
 _MAJOR = 10000
@@ -18,15 +18,20 @@ _MAJOR = 10000
 
 def register_messages() -> None:
     """Register the formatters for the events of generated migrations."""
-    register_formatters({MigrationProposed: _format_proposed, MigrationsCreated: _format_created})
+    register_formatters(
+        {ProposalStarted: _format_started, MigrationProposed: _format_proposed, MigrationsCreated: _format_created}
+    )
+
+
+def _format_started(event: ProposalStarted, _style: Style) -> list[Line]:
+    source = f"Comparing {clean(event.source)} with a replay of {count(event.versions, 'migration')}"
+    return [Line(f"{source}, and proving the files, on a scratch PostgreSQL {event.server_version // _MAJOR} server", "dim")]
 
 
 def _format_proposed(event: MigrationProposed, style: Style) -> list[Line]:
-    source = clean(event.source)
-    lines = [Line(f"Compared {source} with a replay of {count(event.versions, 'migration')}.", "dim")]
-    lines += _list("⚠️  not checked: ", event.unchecked, "warn")
+    lines = _list("⚠️  not checked: ", event.unchecked, "warn")
     if not event.files:
-        lines.append(Line(f"✅ Nothing differs between the migrations and {source}. No file was written.", "good"))
+        lines.append(Line(f"✅ Nothing differs between the migrations and {clean(event.source)}. No file was written.", "good"))
         return [*lines, *format_left_out(event.left_out, style), *_format_kept(event)]
     changes = list(show_difference(event.changes))
     number = count(count_objects(changes) + len(event.renames) + len(event.details), "difference")

@@ -46,7 +46,9 @@ def list_files(operator: Operator) -> list[str]:
 def test_a_schema_file_becomes_a_migration_that_runs_both_ways(operator: Operator, embedded: Server) -> None:
     flag = write(operator, WANTED)
     output = new(operator, embedded, flag, check=0)
-    assert "Compared the schema file wanted.sql with a replay of 1 migration." in output
+    assert output.startswith(
+        "Comparing the schema file wanted.sql with a replay of 1 migration, and proving the files, on a scratch"
+    )
     assert "+ column name of public.users" in output
     assert "Proved on scratch: up, down and up again, with rows in 1 table" in output
     (up,) = (operator.project.migrations / "up").glob("*_create_users_name.sql")
@@ -54,7 +56,7 @@ def test_a_schema_file_becomes_a_migration_that_runs_both_ways(operator: Operato
     operator.migrate()
     assert operator.database.query("SELECT indexname::text FROM pg_indexes WHERE indexname = 'users_name'") == [("users_name",)]
     operator.project.inv("db.lint", "--env=local", "--all", env={"SCRATCH_DATABASE_URL": embedded.url()}, check=0)
-    assert "Nothing differs: the migrations make the schema file wanted.sql" in new(operator, embedded, flag, check=0)
+    assert "Nothing differs between the migrations and the schema file wanted.sql" in new(operator, embedded, flag, check=0)
     assert list_files(operator) == ["down", "up"]
 
 
@@ -198,13 +200,13 @@ Table("other", metadata, Column("id", Integer))
 """
     (operator.project.root / "shop.py").write_text(models)
     output = new(operator, embedded, "--from-models=shop:metadata", "--exclude=other", check=0)
-    assert "Compared the models shop:metadata with a replay of 1 migration." in output
+    assert "Comparing the models shop:metadata with a replay of 1 migration" in output
     assert "+ column n of public.users" in output
     assert "public.other" not in output
     assert list_files(operator) == ["down", "up"]
     env = {"SCRATCH_DATABASE_URL": embedded.url(), "MODELS": "shop:metadata"}
     output = operator.project.inv("db.new", "--from-models", "--exclude=other", "it", env=env, check=0).stdout
-    assert "Nothing differs: the migrations make the models shop:metadata" in output
+    assert "Nothing differs between the migrations and the models shop:metadata" in output
 
 
 def test_ctrl_c_ends_it_and_writes_nothing(operator: Operator, embedded: Server) -> None:

@@ -200,6 +200,7 @@ def _write(name: str, flags: _SourceFlags, seen: list[str], *, edit: bool) -> No
 
 
 def _propose(name: str, flags: _SourceFlags, seen: list[str]) -> Iterator[Event]:
+    from tasks.generation.events import ProposalStarted
     from tasks.generation.propose import propose
     from tasks.generation.writing import create_files, describe
     from tasks.rehearsal.kept.schemas import open_schemas
@@ -218,6 +219,8 @@ def _propose(name: str, flags: _SourceFlags, seen: list[str]) -> Iterator[Event]
     with open_scratch(settings, target=target, without=flags.without, as_superuser=flags.as_superuser, writes=True) as server:
         options = replace(options, kept=open_schemas(server, os.environ))
         goal = _open_goal(server, base, flags, read, settings, options.kept)
+        if not flags.json:
+            yield ProposalStarted(goal.label, len(base), server.version)
         proposal = propose(server, base, goal, name, options)
         yield describe(proposal, len(base), server)
         if _read_base(settings) != base:
