@@ -56,6 +56,8 @@ class Pipeline:
         self._failed = self._is_synchronized = False
         self._is_unsent = True
         """Whether something may be in the buffer of libpq."""
+        self._flushed = 0
+        """How many of the commands that are not answered yet have left the buffer."""
         self._unheard_at = 0.0
         """The last moment at which an answer had to be waited for."""
         self.started_at = 0.0
@@ -92,7 +94,7 @@ class Pipeline:
         if self.is_open:
             return
         self._sizes.clear()
-        self._bytes, self._unheard_at = 0, time.monotonic()
+        self._bytes, self._flushed, self._unheard_at = 0, 0, time.monotonic()
         self._failed = self._is_synchronized = False
         mark_own(self._connection, own=False)
         self._pgconn.enter_pipeline_mode()
@@ -114,6 +116,8 @@ class Pipeline:
     def flush(self) -> None:
         """Send what was not sent yet, as far as the server takes it."""
         self._is_unsent = bool(self._pgconn.flush())
+        if not self._is_unsent:
+            self._flushed = len(self._sizes)
 
     def request_answers(self) -> None:
         """Ask the server to send the answers up to here, without waiting for more commands."""
@@ -189,7 +193,7 @@ class Pipeline:
             result = self._pgconn.get_result()
             if result is not None and result.status == pq.ExecStatus.PIPELINE_SYNC:
                 self._sizes.clear()
-                self._bytes = 0
+                self._bytes = self._flushed = 0
                 return
             if self._pgconn.status != pq.ConnStatus.OK:
                 raise psycopg.OperationalError(self._pgconn.get_error_message())
@@ -207,6 +211,7 @@ class Pipeline:
         # The end of the answers to this command.
         self._pgconn.get_result()
         self._bytes -= self._sizes.popleft()
+        self._flushed = max(self._flushed - 1, 0)
         self.tag = result.command_status or b""
         values = (result.get_value(0, column) for column in range(result.nfields if result.ntuples else 0))
         self.row = tuple(None if value is None else value.decode(errors="replace") for value in values)
@@ -220,19 +225,24 @@ class Pipeline:
     def _wait(self, stop: Stop | None, interval_s: float) -> Iterator[float]:
         """Send what is unsent, and wait for an answer; yield at each interval, raise Interruption on a stop."""
         pgconn = self._pgconn
+        was_sent = self._flushed > 0
         if self._is_unsent:
             self.flush()
         unsent = self._is_unsent
+        start = time.monotonic()
+        # A command that was sent ahead may have begun, and ended, while nothing was read.
+        self.started_at = self._unheard_at if was_sent else start
         if not pgconn.is_busy():
-            # It may have begun, and ended, while nothing was read.
-            self.started_at = self._unheard_at
             return
-        self.started_at = start = time.monotonic()
         socket = pgconn.socket
         readers: list[int | Stop] = [socket, stop] if stop else [socket]
         while pgconn.is_busy():
-            self._unheard_at = time.monotonic()
-            ready, writable, _ = select.select(readers, [socket] if unsent else [], [], interval_s)
+            now = time.monotonic()
+            ready, writable, _ = select.select(readers, [socket] if unsent else [], [], 0)
+            if socket not in ready:
+                self._unheard_at = now
+            if not ready and not writable:
+                ready, writable, _ = select.select(readers, [socket] if unsent else [], [], interval_s)
             if stop and stop in ready:
                 raise Interruption(stop.signal_name)
             if socket in ready:

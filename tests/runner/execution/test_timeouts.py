@@ -1,16 +1,25 @@
 """A statement_timeout that cancels a statement of a file: who set it, and how to go on."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tasks.runner.errors import RunnerError
+from tasks.runner.events import Event, StatementFinished
 from tasks.runner.operations.migrate import migrate
 from tasks.runner.planning.choice import MigrateGoal
 from tasks.runner.retries import RetryPolicy
 from tests.kit.databases import Database
+from tests.kit.waiting import wait_until
 from tests.runner.operating import A, Operator, collect_failure, list_done
 
 PATIENT = RetryPolicy(lock_timeout_ms=30_000, attempts=1)
-SLEEP = "CREATE TABLE a ();\nSELECT pg_sleep(1.2);"
+SLEEP = "SELECT 1;\nSELECT pg_sleep(1.2);"
+"""The limit of a second applies to the first statement too."""
+CANCELLED = """
+SELECT FROM pg_stat_activity
+ WHERE datname = current_database() AND query = 'SELECT pg_sleep(1.2)' AND wait_event = 'ClientRead'
+"""
 
 
 @pytest.mark.parametrize(
@@ -38,11 +47,20 @@ def test_the_role_is_named_for_a_statement_outside_a_transaction(database: Datab
     assert f"set by ALTER ROLE {user} IN DATABASE {database.name}" in cancel_vacuum(operator, "VACUUM b;").message
 
 
-def test_the_options_of_the_url_are_named(operator: Operator) -> None:
+@pytest.mark.parametrize("is_late", [False, True], ids=["in time", "late"])
+def test_the_options_of_the_url_are_named(is_late: bool, operator: Operator) -> None:
+    """The statement is sent ahead: a slow client may begin to wait for it when it was cancelled long ago."""
     operator.write(A, SLEEP)
     runner = operator.make_runner()
     runner.url += f"{'&' if '?' in runner.url else '?'}options=-cstatement_timeout%3D1000"
-    _, error = collect_failure(migrate(runner, MigrateGoal()))
+
+    def run() -> Iterator[Event]:
+        for event in migrate(runner, MigrateGoal()):
+            if is_late and isinstance(event, StatementFinished):
+                wait_until(lambda: operator.database.query(CANCELLED), what="the end of the statement")
+            yield event
+
+    _, error = collect_failure(run())
     assert "statement_timeout = 1s, set by the options of DATABASE_URL" in error.message
 
 
