@@ -153,7 +153,7 @@ def test_the_settings_of_a_file_are_reset_for_the_ledger_and_for_the_next_file(a
     locks = "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())"
     any_operator.write(B, f"CREATE TABLE b (path, ourselves, temporary, timeout, locks) AS SELECT {seen}, {locks};")
     any_operator.migrate()
-    assert any_operator.database.query("TABLE b") == [('"$user", public', True, None, "100ms", 0)]
+    assert any_operator.database.query("TABLE b") == [('"$user", public', True, None, "1min", 0)]
     assert any_operator.read_applied() == [A, B]
 
 
