@@ -9,7 +9,7 @@ import pytest
 
 from tasks.runner.errors import RunInterruptedError, StatementError
 from tasks.runner.events import Event, HeldBack, Retried, StatementStarted, StepStarted, Waiting
-from tasks.runner.execution.statement_run import SharedTimeoutError
+from tasks.runner.execution import hold_back
 from tasks.runner.operations.migrate import migrate, rollback
 from tasks.runner.operations.redo import redo
 from tasks.runner.operations.seed import seed
@@ -151,19 +151,25 @@ def test_a_transaction_younger_than_the_lock_timeout_is_no_reason(busy: Operator
     assert pick(events, HeldBack) == []
 
 
-def test_several_blockers_one_after_the_other_stall_the_application_only_once(busy: Operator) -> None:
+def test_several_blockers_one_after_the_other_stall_the_application_only_once(
+    busy: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hold_back, "_FIRST_REPORTS_S", 0.0)
     events: list[Event] = []
     with busy.database.connect() as first, busy.database.connect() as second:
         for event in go_up(busy, PATIENT):
             if isinstance(event, StatementStarted) and not pick(events, StatementStarted):
                 first.execute("BEGIN; TABLE a")
             events.append(event)
-            if isinstance(event, HeldBack) and len(pick(events, HeldBack)) == 1:
-                open_transaction(second)
-                first.rollback()
-                second.execute("SELECT pg_sleep(0.3)")
+            if isinstance(event, HeldBack):
                 check_nobody_waits(busy.database)
-                second.rollback()
+                if len(pick(events, HeldBack)) == 1:
+                    open_transaction(second)
+                    first.rollback()
+                else:
+                    second.rollback()
+        pids = [connection.info.backend_pid for connection in (first, second)]
+    assert [session.pid for event in pick(events, HeldBack) for session in event.blockers] == pids
     assert count_tries(events) == 2
     assert list_done(events) == [C]
 
@@ -211,25 +217,6 @@ def test_a_prepared_transaction_is_waited_for(new_server: Callable[..., OwnServe
     assert list_done(events) == [B]
 
 
-def test_the_statements_of_a_transaction_wait_for_the_lock_timeout_together(operator: Operator) -> None:
-    """While a later statement waits, the locks of the earlier ones stall others too. A wait is seen after some time only."""
-    operator.write(A, "CREATE TABLE a (id int); CREATE TABLE b (id int);")
-    operator.migrate()
-    operator.write(B, "ALTER TABLE a ADD n int;\nALTER TABLE b ADD n int;")
-    with operator.database.connect() as first, operator.database.connect() as second:
-        first.execute("BEGIN; TABLE a")
-        second.execute("BEGIN; TABLE b")
-        events = go_up(operator, RetryPolicy(lock_timeout_ms=3000, attempts=1))
-        next(event for event in events if isinstance(event, Waiting))
-        first.rollback()
-        with pytest.raises(StatementError, match="canceling statement due to lock timeout") as caught:
-            list(events)
-    assert isinstance(caught.value.__cause__, SharedTimeoutError)
-    assert caught.value.place is not None
-    assert caught.value.place.line == 2
-    assert caught.value.sqlstate == "55P03"
-
-
 def test_in_two_transactions_a_statement_gets_what_an_earlier_one_of_its_own_left_of_the_lock_timeout(operator: Operator) -> None:
     operator.write(A, "CREATE TABLE a (id int); CREATE VIEW limits AS SELECT current_setting('lock_timeout')::interval AS l;")
     operator.migrate()
@@ -239,7 +226,8 @@ def test_in_two_transactions_a_statement_gets_what_an_earlier_one_of_its_own_lef
     with operator.database.connect() as blocker:
         blocker.execute("BEGIN; TABLE a")
         for event in go_up(operator, RetryPolicy(lock_timeout_ms=60_000, attempts=1)):
-            if isinstance(event, Waiting):
+            # Only a wait that a look has seen counts.
+            if isinstance(event, Waiting) and event.blockers:
                 blocker.rollback()
     assert operator.database.query("SELECT l < '59s' AND l > '50ms' FROM seen") == [(True,)]
     assert operator.database.query("SELECT l = '60s' FROM later") == [(True,)]

@@ -47,7 +47,7 @@ def test_a_failed_try_is_logged_with_the_one_that_succeeds_and_with_the_forecast
         (2, 2, 2, ""),
     ]
     first, failed, _, last = times
-    assert failed.waited_ms >= 200
+    assert failed.waited_ms > 0
     assert failed.held_ms == 0
     assert first.held_ms is not None
     assert first.held_ms >= failed.waited_ms

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tasks.runner.events import Event, Retried, StatementStarted, StepStarted
+from tasks.runner.events import Event, HeldBack, Retried, StatementStarted, StepStarted
 from tasks.runner.operations.migrate import migrate
 from tasks.runner.operations.redo import redo
 from tasks.runner.planning.choice import MigrateGoal
@@ -99,13 +99,17 @@ def test_a_file_that_needs_a_lock_unexpectedly_is_repeated_alone(operator: Opera
     with database.connect() as blocker:
         pid = blocker.info.backend_pid
         blocker.execute("BEGIN; TABLE t")
-        for event in migrate(operator.make_runner(policy=RetryPolicy(lock_timeout_ms=2000, attempts=5)), MigrateGoal()):
+        for event in migrate(operator.make_runner(policy=RetryPolicy(lock_timeout_ms=500, attempts=1000)), MigrateGoal()):
             events.append(event)
-            if isinstance(event, Retried):
+            # Only a look shows who blocks it, and one may come too late.
+            if isinstance(event, Retried | HeldBack) and event.blockers:
+                assert [session.pid for session in event.blockers] == [pid]
                 assert database.query("TABLE trace") == [("a",)]
                 blocker.rollback()
-    assert [(event.version, event.line, event.blockers[0].pid) for event in pick(events, Retried)] == [(B, 2, pid)]
-    assert [event.number for event in pick(events, StatementStarted) if event.version == B] == [1, 2, 1, 2, 3]
+    retried = pick(events, Retried)
+    assert {(event.version, event.line) for event in retried} == {(B, 2)}
+    numbers = [event.number for event in pick(events, StatementStarted) if event.version == B]
+    assert numbers == [*([1, 2] * len(retried)), 1, 2, 3]
     assert list_done(events) == [A, B, C]
     assert database.query("TABLE trace") == [("a",), ("b",), ("after",), ("c",)]
 
