@@ -1,5 +1,6 @@
 """The watcher: it sees who blocks a session, and nothing waits for it."""
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -19,20 +20,26 @@ from tests.kit.own_servers import OwnServer
 from tests.kit.processes import freeze, thaw
 from tests.kit.waiting import wait_until
 
-WATCHED = "migrate-run 1"
+ID = str(os.getpid())
+"""Other processes run these tests at the same time, on the same server."""
+WATCHED, WATCHES = f"migrate-run {ID}", f"migrate-watch {ID}"
 
 
 @contextmanager
 def watching(url: str) -> Iterator[Watcher]:
     """Yield a watcher, and check that nothing of it is left when it is closed."""
-    before = threading.active_count()
-    watcher = Watcher(url, run_id="1", watched=WATCHED)
+    watcher = Watcher(url, run_id=ID, watched=WATCHED)
     try:
         watcher.begin()
         yield watcher
     finally:
         watcher.close()
-        assert threading.active_count() == before
+        wait_until(lambda: not watches(), what="the end of the thread")
+
+
+def watches() -> bool:
+    """Return True if the thread of a watcher runs."""
+    return WATCHES in [thread.name for thread in threading.enumerate()]
 
 
 def look(watcher: Watcher) -> Observation | None:
@@ -67,9 +74,9 @@ def test_it_sees_who_blocks_the_watched_session_until_the_next_statement_begins(
 
 
 def test_it_opens_no_session_before_the_first_request(database: Database) -> None:
-    sessions = "SELECT FROM pg_stat_activity WHERE application_name = 'migrate-watch 1'"
+    sessions = f"SELECT FROM pg_stat_activity WHERE application_name = '{WATCHES}'"
     with watching(database.url) as watcher:
-        assert "migrate-watch 1" not in [thread.name for thread in threading.enumerate()]
+        assert not watches()
         assert database.query(sessions) == []
         assert look_at_nothing(watcher)
         assert len(database.query(sessions)) == 1
@@ -93,7 +100,7 @@ def test_a_watcher_whose_session_does_not_answer_ends_at_once(own_server: OwnSer
     with watching(own_server.url()) as watcher, Database(own_server, "postgres").connect() as observer:
         look(watcher)
         watcher.begin()
-        row = observer.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'migrate-watch 1'").fetchone()
+        row = observer.execute("SELECT pid FROM pg_stat_activity WHERE application_name = %s", [WATCHES]).fetchone()
         assert row is not None
         freeze(row[0])
         try:
@@ -118,7 +125,8 @@ def test_a_role_may_have_another_search_path(database: Database) -> None:
 
 @pytest.mark.parametrize("text", ["SELECT pg_sleep(60)", "SELECT 1/0"])
 def test_a_query_that_fails_or_takes_too_long_is_an_error(text: str, database: Database) -> None:
-    session = LimitedSession(database.url, name="x", stop=Stop(), limit_s=0.2)
+    session = LimitedSession(database.url, name="x", stop=Stop(), limit_s=60)
+    session._limit_s = 0.2  # A slow machine may take longer to connect.
     with pytest.raises(psycopg.Error):
         session.query([text])
     session.close()

@@ -18,21 +18,21 @@ MakeDatabase = Callable[[str], Operator]
 
 
 @pytest.fixture
-def make_operator(embedded: Server, project: Project) -> Iterator[MakeDatabase]:
+def make_operator(embedded: Server, database: Database, project: Project) -> Iterator[MakeDatabase]:
     """Yield a function that returns an operator on a new database with an encoding."""
     made: list[Database] = []
 
     def make(encoding: str) -> Operator:
-        name = f"{project.root.parent.name[:40]}_{encoding}".lower()
+        name = f"{database.name}_{encoding}".lower()
         create = "CREATE DATABASE {} ENCODING {} LOCALE 'C' TEMPLATE template0"
         embedded.administer(sql.SQL(create).format(sql.Identifier(name), sql.Literal(encoding)))
         made.append(Database(embedded, name))
         return Operator(project.at(embedded.url(name)), made[-1], watch_drift=True)
 
     yield make
-    for database in made:
-        database.close()
-        embedded.drop(database.name)
+    for each in made:
+        each.close()
+        embedded.drop(each.name)
 
 
 def ask(operator: Operator, question: str) -> list[tuple[Any, ...]]:
