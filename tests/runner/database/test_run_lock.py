@@ -127,9 +127,9 @@ def test_an_answer_after_a_slow_one_is_valid_no_longer_than_others(database: Dat
 def test_limits_for_an_application_do_not_apply_to_the_lock(way: str, database: Database, pgbouncer: Pooler) -> None:
     limits = "name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')"
     for (limit,) in database.query(f"SELECT name FROM pg_settings WHERE {limits}"):
-        database.execute(f"ALTER DATABASE {database.name} SET {limit} = '50ms'")
+        database.execute(f"ALTER DATABASE {database.name} SET {limit} = '1s'")
     pgbouncer.reconnect()
     lock = take_lock(pgbouncer.url if way == "pooled" else database.url)
-    database.execute("SELECT pg_sleep(0.2)")
+    database.execute("SELECT pg_sleep(1.2)")
     lock.check()
     lock.release()

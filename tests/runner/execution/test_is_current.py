@@ -93,7 +93,8 @@ def test_a_locked_ledger_does_not_keep_a_health_check(operator: Operator) -> Non
     operator.migrate()
     with operator.database.connect(autocommit=False) as blocker:
         blocker.execute("LOCK TABLE schema_migrations")
-        with pytest.raises(RunnerError, match="timeout"):
+        # On a slow machine, the limit may end the wait for the first answer already.
+        with pytest.raises(RunnerError, match=r"timeout|did not answer within 0\.1 s"):
             operator.make_runner().is_current(timeout_s=0.1)
 
 

@@ -3,7 +3,7 @@
 import itertools
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,6 +14,7 @@ from tasks.runner import MigrationRunner
 from tasks.runner.events import HeldBack
 from tasks.runner.operations.migrate import migrate
 from tasks.runner.planning.choice import MigrateGoal
+from tasks.runner.planning.plan import Plan, plan
 from tasks.runner.retries import RetryPolicy
 from tests.kit.databases import Database
 from tests.kit.poolers import Pooler
@@ -22,7 +23,8 @@ from tests.runner.operating import A, B, C, Operator, collect_failure, list_done
 
 LIMITS = ("idle_in_transaction_session_timeout", "transaction_timeout")
 SEEN = "SELECT name, setting FROM pg_settings WHERE name IN ('row_security', 'search_path', 'statement_timeout') ORDER BY 1"
-SLOW = "SELECT pg_sleep(0.4);"
+LIMIT, LONGER = "'1s'", "SELECT pg_sleep(1.2);"
+"""A limit that ends no session which is about to be opened, on a slow machine too, and a statement that takes longer."""
 _numbers = itertools.count(1)
 
 
@@ -50,26 +52,26 @@ def role(database: Database) -> Iterator[str]:
 
 @pytest.mark.parametrize("way", ["direct", "pooled"])
 def test_the_limits_of_an_application_end_no_session_of_a_run(way: str, operator: Operator, pgbouncer: Pooler) -> None:
-    set_default(operator.database, **dict.fromkeys(LIMITS, "'300ms'"))
+    set_default(operator.database, **dict.fromkeys(LIMITS, LIMIT))
     if way == "direct":
-        set_default(operator.database, idle_session_timeout="'300ms'")
+        set_default(operator.database, idle_session_timeout=LIMIT)
     pgbouncer.reconnect()
-    operator.write(A, f"CREATE TABLE a (id int); {SLOW}")
-    operator.write(B, f"CREATE TABLE b ();\nCREATE INDEX CONCURRENTLY a_id ON a (id);\n{SLOW}")
+    operator.write(A, f"CREATE TABLE a (id int); {LONGER}")
+    operator.write(B, f"CREATE TABLE b ();\nCREATE INDEX CONCURRENTLY a_id ON a (id);\n{LONGER}")
     runner = make_runner_at(operator, pgbouncer.url if way == "pooled" else operator.database.url)
     assert list_done(migrate(runner, MigrateGoal())) == [A, B]
 
 
 def test_a_run_that_is_held_back_outlasts_idle_session_timeout(operator: Operator) -> None:
-    set_default(operator.database, idle_session_timeout="'150ms'")
+    set_default(operator.database, idle_session_timeout=LIMIT)
     operator.database.execute("CREATE TABLE a ()")
     operator.write(A, "ALTER TABLE a ADD n int;")
-    with operator.database.connect() as blocker:
-        blocker.execute("SET idle_session_timeout = 0; BEGIN; LOCK TABLE a")
+    with operator.database.connect(options="-cidle_session_timeout=0") as blocker:
+        blocker.execute("BEGIN; LOCK TABLE a")
         done = []
         for event in migrate(operator.make_runner(policy=RetryPolicy(50, 10)), MigrateGoal()):
             if isinstance(event, HeldBack):
-                blocker.execute("SELECT pg_sleep(0.3)")
+                blocker.execute(LONGER)
                 blocker.rollback()
             done.append(event)
     assert list_done(done) == [A]
@@ -152,12 +154,15 @@ def test_a_role_that_may_not_read_the_defaults_of_sessions_runs_its_files(operat
     assert list_done(migrate(runner, MigrateGoal())) == [A, B]
 
 
-def test_no_transaction_is_open_while_files_are_parsed(operator: Operator) -> None:
-    operator.write(A, "CREATE TABLE a (id int);\n" + "INSERT INTO a VALUES (1);\n" * 8_000)
+def test_no_transaction_is_open_while_files_are_parsed(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    operator.write_tables(A)
     runner = operator.make_runner()
     idle = "SELECT FROM pg_stat_activity WHERE application_name = %s AND state = 'idle' AND query = 'ROLLBACK'"
     name = f"migrate-read {runner.identity.run_id}"
-    with ThreadPoolExecutor(1) as pool:
-        prepared = pool.submit(runner.prepare, MigrateGoal())
+
+    def parse(*arguments: Any) -> Plan:
         wait_until(lambda: operator.database.query(idle, name), what="the end of the transaction before the files are parsed")
-        assert len(prepared.result().plan.steps) == 1
+        return plan(*arguments)
+
+    monkeypatch.setattr("tasks.runner.execution.preparation.plan", parse)
+    assert len(runner.prepare(MigrateGoal()).plan.steps) == 1
