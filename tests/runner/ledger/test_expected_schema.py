@@ -13,6 +13,7 @@ from tasks.runner.events import Event
 from tasks.runner.operations.migrate import migrate
 from tasks.runner.planning.choice import MigrateGoal
 from tests.kit.databases import Database
+from tests.kit.own_servers import OwnServer
 from tests.kit.projects import Project
 from tests.kit.waiting import wait_until
 from tests.runner.operating import A, B, C, Operator, collect_failure
@@ -111,10 +112,12 @@ def test_a_run_that_died_is_not_drift_and_the_next_one_keeps_an_earlier_drift(op
     ids=["nothing", "part", "whole"],
 )
 def test_a_run_reads_again_what_it_can_have_changed_and_keeps_the_drift(
-    operator: Operator, text: str, restricted: list[bool], monkeypatch: pytest.MonkeyPatch
+    project: Project, own_server: OwnServer, text: str, restricted: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # While a transaction of another database is open, the whole schema is read: tests of other processes have such transactions.
+    # While a transaction of another database is open, the whole schema is read: on a shared server, tests have such transactions.
     seen: list[bool] = []
+    operator = Operator(project, Database(own_server, "postgres"), watch_drift=True)
+    operator.write_tables(A)
 
     def read(connection: psycopg.Connection, **options: Any) -> Catalog:
         seen.append(bool(options.get("only")))
@@ -137,6 +140,7 @@ def test_a_run_reads_again_what_it_can_have_changed_and_keeps_the_drift(
     assert has_drifted(operator)
     operator.database.execute("DROP TABLE by_hand")
     assert not has_drifted(operator)
+    operator.database.close()
 
 
 def test_a_sum_in_another_format_is_not_compared(operator: Operator) -> None:
