@@ -1,5 +1,6 @@
 """Connecting: what libpq resolves, the server that is reached, and refusals in the language of the server."""
 
+import gc
 import os
 import socket
 import tempfile
@@ -148,8 +149,10 @@ def test_a_refused_connection_leaves_no_descriptor_open(german_server: OwnServer
     url = german_server.url("nirgends")
     with pytest.raises(ConnectError):
         connect(url, name="test")
+    gc.collect()
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
         with pytest.raises(ConnectError):
             connect(url, name="test")
+    gc.collect()
     assert len(list(Path("/proc/self/fd").iterdir())) == before

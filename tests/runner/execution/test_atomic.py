@@ -186,9 +186,9 @@ def test_a_lock_that_is_not_available_repeats_all_files(operator: Operator) -> N
 
 def test_a_killed_run_leaves_nothing(operator: Operator) -> None:
     operator.write_tables(A, B)
-    operator.write(C, "SELECT pg_sleep(60);")
+    operator.write(C, "SELECT pg_sleep(3600);")
     running = operator.project.start("--atomic")
-    sleeps = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%pg_sleep(60)%%' AND pid <> pg_backend_pid()"
+    sleeps = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%pg_sleep(3600)%%' AND pid <> pg_backend_pid()"
     wait_until(lambda: operator.database.query(f"{sleeps} AND datname = current_database()") == [(1,)])
     running.kill()
     operator.write(C, "CREATE TABLE c ();")

@@ -46,8 +46,9 @@ def act_as(database: Database) -> Iterator[Callable[..., psycopg.Connection[obje
 @contextmanager
 def sleeping(session: psycopg.Connection[object]) -> Iterator[None]:
     """Run a long statement in a session meanwhile."""
-    session.pgconn.send_query(b"SELECT pg_sleep(60)")
+    session.pgconn.send_query(b"SELECT pg_sleep(3600)")
     yield
+    session.pgconn.consume_input()
     assert session.pgconn.is_busy(), "the session was ended"
     session.cancel_safe()
 
