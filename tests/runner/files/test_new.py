@@ -157,7 +157,7 @@ def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path, blocked: str) -> N
 
 
 def make_many(directory: Path, barrier: Barrier, number: int) -> None:
-    barrier.wait(timeout=60)
+    barrier.wait(timeout=600)
     for _ in range(EACH):
         create_migration(directory, f"from_process_{number}", now=NOW)
 

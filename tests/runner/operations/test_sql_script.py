@@ -52,7 +52,7 @@ def run_psql(
     file.write_text(script, encoding="utf-8", newline="")
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(file.parent), "LC_ALL": "C", **(env or {})}
     result = subprocess.run(
-        [psql, *flags, f"--file={file}", database.url], capture_output=True, text=True, env=environment, check=False, timeout=60
+        [psql, *flags, f"--file={file}", database.url], capture_output=True, text=True, env=environment, check=False
     )
     with database.connect() as other:
         # A script that stops leaves the lock of runs to the end of its session, a moment after that of psql.
