@@ -12,6 +12,7 @@ from tasks.rehearsal.scratch.server import ScratchDatabase, ScratchServer
 from tasks.runner.errors import RefusedError, RunnerError
 from tests.kit.databases import Database
 from tests.kit.own_servers import OwnServer
+from tests.rehearsal.limits import limit_sleep
 from tests.rehearsal.scratching import list_databases, list_tables, make_table, query
 
 A, B, C = (make_table(name) for name in "abc")
@@ -118,7 +119,10 @@ def test_names_need_not_be_versions_and_may_repeat(scratch: ScratchServer) -> No
 
 
 @pytest.mark.parametrize("timed", [replay, state_after], ids=["replay", "state"])
-def test_a_migration_that_never_ends_is_stopped(scratch: ScratchServer, timed: Callable[..., object]) -> None:
+def test_a_migration_that_never_ends_is_stopped(
+    scratch: ScratchServer, running: OwnServer, monkeypatch: pytest.MonkeyPatch, timed: Callable[..., object]
+) -> None:
+    limit_sleep(monkeypatch, running)
     endless = RehearsedMigration("endless", "CREATE TABLE t (id int);\nSELECT pg_sleep(600);", shown="up/endless.sql")
     if timed is replay:
         outcome, after = replay(scratch, [endless, B], timeout_s=0.5)
@@ -133,7 +137,10 @@ def test_a_migration_that_never_ends_is_stopped(scratch: ScratchServer, timed: C
     assert error.message == "up/endless.sql:2 did not finish within 0.5 s and was stopped: SELECT pg_sleep(600)"
 
 
-def test_a_loop_that_catches_its_cancellation_is_stopped_too(scratch: ScratchServer) -> None:
+def test_a_loop_that_catches_its_cancellation_is_stopped_too(
+    scratch: ScratchServer, running: OwnServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit_sleep(monkeypatch, running)
     loop = "LOOP BEGIN PERFORM pg_sleep(0.01); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP"
     stubborn = RehearsedMigration("stubborn", f"CREATE TABLE b (id int); DO $$ BEGIN {loop}; END $$;")
     stopped, after = replay(scratch, [stubborn, B], timeout_s=0.5)

@@ -6,6 +6,7 @@ import pytest
 
 from tasks.rehearsal.scratch.server import ScratchServer
 from tests.kit.own_servers import OwnServer
+from tests.rehearsal.limits import limit_sleep
 from tests.rehearsal.verifying import VERSIONS, list_found, make_migrations, verify_last, verify_migrations
 
 A = ("CREATE TABLE a (id int PRIMARY KEY, x int, y int);", "DROP TABLE a;")
@@ -161,7 +162,10 @@ def test_a_migration_in_order_is_not_late(scratch: ScratchServer) -> None:
     assert verified.late == ""
 
 
-def test_a_migration_that_never_ends_is_stopped_and_found(scratch: ScratchServer) -> None:
+def test_a_migration_that_never_ends_is_stopped_and_found(
+    scratch: ScratchServer, running: OwnServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit_sleep(monkeypatch, running)
     (found,) = verify_last(scratch, A, ("SELECT pg_sleep(600);", ""), timeout_s=0.5).findings
     assert found.what == "up_fails"
     assert found.error is not None
