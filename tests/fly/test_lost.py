@@ -2,17 +2,29 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
 from tasks.console import describe
+from tasks.fly import stream
 from tasks.runner.errors import RunnerError
-from tasks.runner.events import ConnectionLost, Heartbeat, OutcomeRead, RunFinished, RunStarted, StatementStarted
+from tasks.runner.events import (
+    ConnectionLost,
+    Event,
+    Heartbeat,
+    OutcomeRead,
+    RunFinished,
+    RunStarted,
+    StatementStarted,
+    from_json,
+)
 from tasks.runner.operations.requests import Request
 from tests.fly.operating import STAGING, OperationResult, RemoteOperator, operate_remotely
 from tests.kit.databases import Database
 from tests.kit.fly.images import Image
 from tests.kit.fly.world import FlyWorld
+from tests.kit.processes import freeze
 from tests.kit.projects import Project
 from tests.kit.waiting import wait_until
 from tests.runner.operating import A, B, C
@@ -101,24 +113,71 @@ def test_after_a_connection_that_is_lost_before_the_first_event_the_outcome_is_r
     assert remote.operator.read_tables() == []
 
 
-def test_a_frozen_connection_counts_as_lost_after_a_timeout(remote: RemoteOperator) -> None:
+@dataclass
+class Clock:
+    """The clock by which the silence of a machine is measured: only the test advances it, since a slow machine is silent too."""
+
+    now_s: float = 0
+    step_s: float = 0
+    """How much it advances whenever it is read."""
+
+    def monotonic(self) -> float:
+        """Return the time."""
+        self.now_s += self.step_s
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Return the clock of the connections to machines."""
+    clock = Clock()
+    monkeypatch.setattr(stream, "time", clock)
+    return clock
+
+
+def test_a_frozen_connection_counts_as_lost_after_a_timeout(remote: RemoteOperator, clock: Clock) -> None:
     remote.operator.write(A, SLOW)
     remote.deploy(variables=LONG_TIMEOUT)
-    remote.variables["FLY_SILENCE_TIMEOUT"] = "4"
+    remote.variables["FLY_SILENCE_TIMEOUT"] = "60"
+
+    def freeze_connection() -> None:
+        remote.fly.freeze_proxy()
+        clock.step_s = 25
+
+    def stop_clock() -> None:
+        clock.step_s = 0
+
+    callbacks = {StatementStarted: freeze_connection, ConnectionLost: stop_clock}
     with gate_closed(remote.operator.database) as gate:
-        result = remote.run_request(callbacks={StatementStarted: remote.fly.freeze_proxy, OutcomeRead: gate.close})
+        result = remote.run_request(callbacks={**callbacks, OutcomeRead: gate.close})
     assert result.error is None
-    assert [event.reason for event in result.pick(ConnectionLost)] == ["no output for 4 s"]
+    assert [event.reason for event in result.pick(ConnectionLost)] == ["no output for 60 s"]
     assert list_outcomes(result) == ["running", "finished"]
     assert count_attempts(remote) == 1
 
 
-def test_a_run_that_emits_only_heartbeats_is_not_lost(remote: RemoteOperator) -> None:
-    remote.operator.write(A, "SELECT pg_sleep(4);")
+def test_a_run_that_emits_only_heartbeats_is_not_lost(
+    remote: RemoteOperator, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote.operator.write(A, SLOW)
     remote.deploy(variables=LONG_TIMEOUT)
-    remote.variables["FLY_SILENCE_TIMEOUT"] = "3"
-    result = remote.run_request()
+    remote.variables["FLY_SILENCE_TIMEOUT"] = "6"
+    beats: list[Event] = []
+    with gate_closed(remote.operator.database) as gate:
+
+        def read(line: str) -> Event | None:
+            event = from_json(line)
+            if isinstance(event, Heartbeat):
+                beats.append(event)
+                clock.now_s += 5
+                if len(beats) == 3:
+                    gate.close()
+            return event
+
+        monkeypatch.setattr(stream, "from_json", read)
+        result = remote.run_request()
     assert result.error is None
+    assert len(beats) >= 3
     assert result.pick(ConnectionLost) == []
     assert result.pick(Heartbeat) == []
 
@@ -192,23 +251,29 @@ def test_a_process_that_was_killed_on_the_machine_is_reported_as_dead(remote: Re
 
 def test_a_run_that_has_not_started_yet_is_not_reported_as_dead(remote: RemoteOperator) -> None:
     remote.operator.write_tables(A)
-    remote.deploy(image=Image(forked=False))
+    remote.operator.migrate(environment="staging")
+    remote.operator.write_tables(B)
+    remote.deploy(image=Image(forked=False), variables=LONG_TIMEOUT)
+    with remote.operator.database.connect(autocommit=False) as holder:
+        # Else the run could end before it is suspended.
+        holder.execute("LOCK TABLE schema_migrations")
 
-    def lose_connection() -> None:
-        for process in remote.machine.processes("migrate.py"):
-            process.suspend()
-        # A deploy happens meanwhile; the process must be looked up on the machine where it was started.
-        remote.fly.add_machine(STAGING, remote.operator.database, files=remote.operator.project.root, release=2)
-        remote.fly.kill_proxy()
+        def lose_connection() -> None:
+            for process in remote.machine.processes("migrate.py"):
+                freeze(process.pid)
+            holder.rollback()
+            # A deploy happens meanwhile; the process must be looked up on the machine where it was started.
+            remote.fly.add_machine(STAGING, remote.operator.database, files=remote.operator.project.root, release=2)
+            remote.fly.kill_proxy()
 
-    def resume() -> None:
-        for process in remote.machine.processes("migrate.py migrate"):
-            process.resume()
+        def resume() -> None:
+            for process in remote.machine.processes("migrate.py migrate"):
+                process.resume()
 
-    result = remote.run_request(callbacks={RunStarted: lose_connection, OutcomeRead: resume})
+        result = remote.run_request(callbacks={RunStarted: lose_connection, OutcomeRead: resume})
     assert result.error is None
     assert list_outcomes(result) == ["running", "finished"]
-    assert count_attempts(remote) == 1
+    assert count_attempts(remote) == 2, "one for each version"
     assert "migrate.py outcome" in remote.machine.commands[-1]
 
 

@@ -207,7 +207,7 @@ def test_ctrl_c_ends_a_call_of_fly_that_hangs(remote: RemoteOperator, command: s
 def test_a_run_that_is_ended_before_its_process_id_is_known_is_ended_once_it_is(
     remote: RemoteOperator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    remote.operator.write(A, "CREATE TABLE a ();\nSELECT pg_sleep(5);")
+    remote.operator.write(A, "CREATE TABLE a ();\nSELECT pg_sleep(90);")
     remote.deploy()
     remote.set_variables(monkeypatch)
     far = build_remote(remote.load(), Options(), remote.stop)
