@@ -13,6 +13,8 @@ from tests.kit.projects import Project
 
 TABLES, PENDING = "20250101000000_tables", "20250102000000_pending"
 NAMES = ("empty", "small", "large", "unknown")
+REPORT = "SELECT pg_stat_force_next_flush()"
+"""Reports to the statistics at once what a session did."""
 
 
 @pytest.fixture
@@ -25,6 +27,8 @@ def filled(project: Project, database: Database) -> Project:
     for name, rows in (("small", 100), ("large", 50_000), ("unknown", 50_000)):
         database.execute(f'ALTER TABLE "{name}" SET (autovacuum_enabled = off)')
         database.execute(f'INSERT INTO "{name}" SELECT n, n FROM generate_series(1, {rows}) AS n')
+    # Else the session reports these writes some seconds later, perhaps when the tables are looked at.
+    database.execute(REPORT)
     database.execute("ANALYZE empty, small, large")
     return project
 
@@ -58,6 +62,7 @@ def keep_reading(database: Database, *tables: str) -> Iterator[None]:
             while not ended.is_set():
                 for table in tables:
                     connection.execute(f'SELECT a FROM "{table}" WHERE id = 1')
+                connection.execute(REPORT)
                 begun.set()
 
     thread = Thread(target=read)

@@ -210,10 +210,12 @@ Table("other", metadata, Column("id", Integer))
 
 
 def test_ctrl_c_ends_it_and_writes_nothing(operator: Operator, embedded: Server) -> None:
-    flag = write(operator, f"{USERS}SELECT pg_sleep(60);\n")
+    # Other tests sleep on the same server.
+    sleep = f"SELECT pg_sleep(600) AS {operator.database.name}"
+    flag = write(operator, f"{USERS}{sleep};\n")
     running = operator.project.start_inv("db.new", "change it", flag, env={"SCRATCH_DATABASE_URL": embedded.url()})
-    slept = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep(60)%'"
-    wait_until(lambda: operator.database.query(slept) == [(1,)])
+    slept = "SELECT FROM pg_stat_activity WHERE state = 'active' AND starts_with(query, %s)"
+    wait_until(lambda: operator.database.query(slept, sleep), what="the statement of the schema file")
     running.send_signal(signal.SIGINT)
     assert "Stopped by Ctrl-C. No database was changed." in running.communicate()[1]
     assert list_files(operator) == []

@@ -126,7 +126,7 @@ def open_gate(database: Database, barrier: threading.Barrier) -> Iterator[str]:
 
     def forward(client: socket.socket) -> None:
         with client, socket.socket(socket.AF_UNIX) as server, suppress(threading.BrokenBarrierError):
-            barrier.wait(10)
+            barrier.wait(60)
             server.connect(f"{folder}/.s.PGSQL.{port}")
             back = threading.Thread(target=copy, args=(server, client))
             back.start()
@@ -139,7 +139,7 @@ def open_gate(database: Database, barrier: threading.Barrier) -> Iterator[str]:
             forward(client)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(30)
+        listener.settimeout(60)
         thread = threading.Thread(target=listen)
         thread.start()
         yield f"postgresql://postgres@127.0.0.1:{listener.getsockname()[1]}/{database.name}?sslmode=disable"

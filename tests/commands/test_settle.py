@@ -146,21 +146,20 @@ def test_a_late_migration_after_an_adopted_one_is_replayed_in_an_order_that_work
 
 
 def test_the_run_in_progress_is_shown_by_the_status_and_by_a_run_that_waits(operator: Operator) -> None:
-    operator.write(B, "CREATE INDEX CONCURRENTLY a_id ON a (id);\nSELECT pg_sleep(60);")
+    operator.write(B, "CREATE INDEX CONCURRENTLY a_id ON a (id);\nSELECT pg_sleep(600);")
     running = operator.project.start("migrate", env={"MIGRATE_ACTOR": "ada"})
 
     def find_run() -> ActiveRun | None:
         run = operator.read_status().run
-        return run if run is not None and run.version else None
+        return run if run is not None and run.statement.startswith("SELECT pg_sleep") else None
 
-    wait_until(find_run, what="the run's first step in its log")
-    run = find_run()
+    run = wait_until(find_run, what="the statement that does not end")
     assert run is not None
     assert (run.action, run.actor, run.version) == ("migrate", "ada", B)
     shown = operator.project.migrate("status", check=0).stdout
     assert "⏳ A run is in progress: migrate by ada@" in shown
     assert f", at {B}" in shown
-    assert "UTC: SELECT pg_sleep(60)" in shown
+    assert "UTC: SELECT pg_sleep(600)" in shown
     awaited = next(event for event in migrate(operator.make_runner(), MigrateGoal()) if isinstance(event, LockAwaited))
     assert awaited.run == replace(run, pid=0, statement="", statement_since="")
     assert format_event(awaited, Style())[0].text.startswith("⏳ Another run is in progress: migrate by ada@")

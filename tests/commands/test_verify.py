@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.kit.databases import Database
+from tests.kit.own_servers import OwnServer
 from tests.kit.projects import Project
 from tests.kit.servers import Server
 from tests.runner.operating import A, B, C, Operator
@@ -73,17 +74,21 @@ def without_times(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: value for name, value in answer.items() if name not in {"duration_ms", "reused"}} for answer in answers]
 
 
-def test_a_second_run_shows_the_same_results_without_running_anything(operator: Operator) -> None:
+def test_a_second_run_shows_the_same_results_without_running_anything(operator: Operator, own_server: OwnServer) -> None:
     operator.write_tables(A)
     operator.write(C, *BAD_DOWN)
+    # On the server that all tests share, a role of another test between two runs would make another verification of the second.
+    alone = {"SCRATCH_DATABASE_URL": own_server.url()}
     github = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(operator.project.root)}
-    first, again = (run(operator, "db.verify", "--all", check=4, **github) for _ in range(2))
+    first, again = (run(operator, "db.verify", "--all", check=4, **github, **alone) for _ in range(2))
     assert f"✅ {A}: up, down, up (verified before, unchanged)" in again.stdout
     assert "Problems in 1 of 2 migrations (2 of them before, unchanged; " in again.stdout
     assert first.stdout.splitlines()[2:-1] == again.stdout.splitlines()[2:-1]
     annotations = [line for line in again.stderr.splitlines() if line.startswith("::error")]
     assert annotations == [line for line in first.stderr.splitlines() if line.startswith("::error")]
-    one, other = (read_answers(run(operator, "db.verify", "--all", *flags, "--json", check=4)) for flags in ([], ["--no-cache"]))
+    one, other = (
+        read_answers(run(operator, "db.verify", "--all", *flags, "--json", check=4, **alone)) for flags in ([], ["--no-cache"])
+    )
     assert without_times(one) == without_times(other)
     assert [answers[-1]["reused"] for answers in (one, other)] == [2, 0]
 

@@ -57,12 +57,14 @@ def test_the_psqlrc_of_the_user_is_read(project: Project) -> None:
 def test_the_connection_is_in_a_private_file_that_is_removed_after_a_signal(project: Project, database: Database) -> None:
     folder = project.root / "tmp"
     folder.mkdir()
-    url = database.url.replace("postgres@", "postgres:geheim@")
+    # A word that no process of another test has.
+    secret = f"geheim-{database.name}"
+    url = database.url.replace("postgres@", f"postgres:{secret}@")
     process = project.at(url).start_inv("db.psql", "--command", "SELECT pg_sleep(600)", env={"TMPDIR": str(folder)})
     wait_until(lambda: database.query(BUSY) == [(1,)], what="the statement")
     assert [path.stat().st_mode & 0o777 for path in folder.rglob("service")] == [0o600]
     listed = subprocess.run(["ps", "axww"], capture_output=True, text=True, check=True).stdout
-    assert "geheim" not in listed
+    assert secret not in listed
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 128 + signal.SIGTERM
     assert list(folder.iterdir()) == []
