@@ -60,15 +60,15 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list["subprocess.Popen[Any]"]:
             processes.append(self)
 
     monkeypatch.setattr(subprocess, "Popen", NotedProcess)
-    monkeypatch.setattr(client, "_FEWEST", 2)
+    monkeypatch.setattr(client, "_FEWEST", 4)
     return processes
 
 
 def test_the_results_are_those_of_one_process(scratch: ScratchServer, started: list["subprocess.Popen[Any]"]) -> None:
     expected = read_results(start(scratch, HISTORY, 1))
     assert started == []
-    assert read_results(start(scratch, HISTORY, 2)) == expected
-    assert [process.returncode for process in started] == [0, 0]
+    assert read_results(start(scratch, HISTORY, 4)) == expected
+    assert [process.returncode for process in started] == [0, 0], "no more than have enough to do, on any number of processors"
     assert [list_found(each) for each in expected] == FOUND
 
 
@@ -97,13 +97,20 @@ def list_databases_of(server: ScratchServer) -> int:
     return count
 
 
+def count_sleeping(server: ScratchServer) -> int:
+    """Return the number of databases in which a migration sleeps."""
+    sleeping = "SELECT count(DISTINCT datname) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"
+    return int((server.administer().execute(sleeping).fetchone() or (0,))[0])
+
+
 def test_an_end_in_the_middle_leaves_no_process_and_no_database(
-    scratch: ScratchServer, started: list["subprocess.Popen[Any]"]
+    scratch: ScratchServer, started: list["subprocess.Popen[Any]"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = tuple(replace(each, up=SLOW[0], down=SLOW[1]) if place > 1 else each for place, each in enumerate(HISTORY))
+    monkeypatch.setattr(client, "_PATIENCE_S", 60)
+    slow = tuple(replace(each, up=SLOW[0], down=SLOW[1]) if place else each for place, each in enumerate(HISTORY))
     events = start(scratch, slow, 2)
     assert isinstance([next(events), next(events)][-1], MigrationVerified)
-    wait_until(lambda: list_databases_of(scratch) >= 1, what="a database of a worker")
+    wait_until(lambda: count_sleeping(scratch) == 2, what="two workers")
     events.close()  # type: ignore[attr-defined]
     assert [process.poll() is None for process in started] == [False, False]
     assert list_databases_of(scratch) == 0
@@ -115,9 +122,8 @@ def test_ctrl_c_leaves_no_process_and_no_database(running: OwnServer, tmp_path: 
         project.write_up(f"202501{number + 10}000000_slow", SLOW[0])
         project.write_down(f"202501{number + 10}000000_slow", SLOW[1])
     process = project.start_inv("db.verify", "--all", env={"DATABASE_URL": ""})
-    sleeping = "SELECT count(DISTINCT datname) FROM pg_stat_activity WHERE query LIKE '%%pg_sleep%%' AND pid <> pg_backend_pid()"
     with ScratchServer(running.url()) as server:
-        wait_until(lambda: (server.administer().execute(sleeping).fetchone() or (0,))[0] == 2, what="two workers")
+        wait_until(lambda: count_sleeping(server) == 2, what="two workers")
         process.send_signal(signal.SIGINT)
         process.communicate()
         assert process.returncode not in (0, 4)

@@ -36,11 +36,15 @@ Chunk = tuple[str, ...]
 
 def plan_chunks(versions: Sequence[str], processes: int) -> list[Chunk]:
     """Return the parts of the versions for workers; none if one process does it as fast."""
-    processes = min(processes, len(versions) // _FEWEST)
+    processes = _count_workers(len(versions), processes)
     if processes < 2:
         return []
     size = max(_FEWEST // 2, -(-len(versions) // (processes * _PARTS)))
     return [tuple(versions[start : start + size]) for start in range(0, len(versions), size)]
+
+
+def _count_workers(versions: int, processes: int) -> int:
+    return min(processes, versions // _FEWEST)
 
 
 class VerifyWorkers:
@@ -61,7 +65,7 @@ class VerifyWorkers:
             server.url, server.without, server.embedded, not server.limited, server.target_version, selection, options
         )
         self._task = pickle.dumps(task)
-        self._count = min(processes, len(chunks))
+        self._count = _count_workers(len(self._awaited), processes)
 
     def __enter__(self) -> VerifyWorkers:
         try:
