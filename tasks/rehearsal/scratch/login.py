@@ -39,6 +39,9 @@ SELECT r.rolname::text, r.rolsuper, r.rolcreaterole,
   FROM pg_catalog.pg_roles r, pg_catalog.pg_database d WHERE r.rolname = current_user AND d.datname = current_database()
 """
 _LOCK = "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended(%s, 0))"
+_AWAIT_LOCK = "SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtextextended(%s, 0))"
+_LOCK_TIMEOUT = "5s"
+"""How long the server may take to end a session that was lost."""
 _UNLOCK = "SELECT pg_catalog.pg_advisory_unlock(pg_catalog.hashtextextended(%s, 0))"
 _IS_USABLE = """
 SELECT NOT (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls) AND NOT EXISTS (
@@ -107,9 +110,12 @@ def login_url(url: str, login: ScratchLogin | None, **changes: str) -> str:
 
 def relock(connection: psycopg.Connection, login: ScratchLogin) -> None:
     """Take the lock on a role again in a new session; raises ScratchError if another process has it."""
-    row = connection.execute(_LOCK, [login.name]).fetchone()
-    if not (row and row[0]):
-        raise ScratchError("the session on the scratch server was lost, and another process uses its role now")
+    try:
+        with connection.transaction():
+            connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+            connection.execute(_AWAIT_LOCK, [login.name])
+    except psycopg.errors.LockNotAvailable as error:
+        raise ScratchError("the session on the scratch server was lost, and another process uses its role now") from error
 
 
 def restore(connection: psycopg.Connection, login: ScratchLogin) -> None:
@@ -128,7 +134,11 @@ def restore(connection: psycopg.Connection, login: ScratchLogin) -> None:
 
 
 def release(connection: psycopg.Connection, login: ScratchLogin) -> None:
-    """Drop a role; keep it without the right to log in if objects of cached states belong to it."""
+    """Drop a role; keep it without the right to log in if objects of cached states belong to it.
+
+    The lock on it is released now: the server ends a closed session a moment later, when another process may have chosen another
+    role, for which no state is cached.
+    """
     name = sql.Identifier(login.name)
     try:
         connection.execute(_END_SESSIONS, [login.name])
@@ -136,6 +146,8 @@ def release(connection: psycopg.Connection, login: ScratchLogin) -> None:
     except psycopg.Error:
         with suppress(psycopg.Error):
             connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL").format(name))
+    with suppress(psycopg.Error):
+        connection.execute(_UNLOCK, [login.name])
 
 
 def _read_rights(connection: psycopg.Connection) -> _Rights:
