@@ -13,6 +13,7 @@ from tasks.rehearsal.scratch.server import ScratchServer
 from tests.kit.forkserver import Running, start_process
 from tests.kit.own_servers import OwnServer, copy_cluster, remove_server
 from tests.kit.projects import REPOSITORY
+from tests.kit.waiting import wait_until
 from tests.rehearsal.scratching import list_databases
 
 Start = Callable[..., tuple[Running, str]]
@@ -42,17 +43,30 @@ def scratch(running: OwnServer) -> Iterator[ScratchServer]:
 
 @pytest.fixture
 def start_owner(running: OwnServer) -> Iterator[Start]:
-    """Yield a function that starts a process which owns a scratch database, and returns the process and the database's name."""
+    """Yield a function that starts a process which owns a scratch database, and returns the process and the database's name.
+
+    At the end, the processes and their databases are gone.
+    """
     started: list[Running] = []
+    names: set[str] = set()
 
     def start(*tables: str) -> tuple[Running, str]:
         command = [sys.executable, "-m", "tests.rehearsal.owning", running.url(), *tables]
         process = start_process(command, cwd=REPOSITORY, environment={"LC_ALL": "C.UTF-8"})
         started.append(process)
         assert process.stdout is not None
-        return process, process.stdout.readline().strip()
+        names.add(name := process.stdout.readline().strip())
+        return process, name
 
     yield start
     for process in started:
         process.kill()
         process.communicate()
+
+    def are_swept() -> bool:
+        # The server ends the sessions of killed processes a moment later; until then, their databases are not swept.
+        with ScratchServer(running.url()):
+            return names.isdisjoint(list_databases(running, "scratch"))
+
+    if not names.isdisjoint(list_databases(running, "scratch")):
+        wait_until(are_swept, what="the sweep of the databases of killed processes")
