@@ -26,6 +26,7 @@ from tests.stress.blocking import PASS_GATE, await_waiting, await_waiting_at_gat
 SLOW = f"CREATE TABLE b ();\n{PASS_GATE}\n"
 QUESTION = "or [l]eave it running? "
 TASK = ("db.migrate", "--env=staging")
+HIDES_CURSOR, SHOWS_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def start_thread(callback: Callable[[], object]) -> None:
 
 def assert_cursor_shown(output: str) -> None:
     """Fail if a progress display is still active: it would overwrite the question."""
-    hidden, shown = output.rfind("\x1b[?25l"), output.rfind("\x1b[?25h")
+    hidden, shown = output.rfind(HIDES_CURSOR), output.rfind(SHOWS_CURSOR)
     assert 0 <= hidden < shown
 
 
@@ -64,6 +65,8 @@ def assert_stopped(remote: RemoteOperator) -> None:
 def test_ctrl_c_asks_and_stops_the_run_on_the_machine(slow: RemoteOperator, answer: str | None) -> None:
     with gate_closed(slow.operator.database), open_dialogue(slow, *TASK) as dialogue:
         await_waiting_at_gate(slow.operator.database)
+        # The events of the run arrive a moment later.
+        dialogue.await_words(HIDES_CURSOR)
         dialogue.interrupt()
         dialogue.await_words(QUESTION)
         assert_cursor_shown(dialogue.output)
