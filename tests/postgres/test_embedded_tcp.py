@@ -4,7 +4,9 @@ import re
 import socket
 import stat
 import subprocess
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -13,6 +15,7 @@ import pytest
 from tasks.postgres.server import control, embedded
 from tasks.postgres.server.embedded import EmbeddedServerError, find_server, start, start_for_clients, stop
 from tests.kit.databases import ask
+from tests.kit.processes import freeze, thaw
 
 
 def listen(port: int) -> socket.socket:
@@ -100,6 +103,28 @@ def test_a_running_server_without_tcp_is_restarted_unless_it_has_other_sessions(
         assert raised.value.hint.endswith("inv db.stop db.url")
         assert session.execute("SELECT 1").fetchone() == (1,)
     assert ask(start_for_clients(directory), "SELECT 1") == 1
+
+
+def test_a_session_whose_client_has_closed_it_does_not_prevent_the_restart(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_without_tcp(directory)
+    session = psycopg.connect(start(directory))
+    pid, sleep = session.info.backend_pid, time.sleep
+
+    def end_session(seconds: float) -> None:
+        with suppress(ProcessLookupError):
+            thaw(pid)
+        sleep(seconds)
+
+    freeze(pid)
+    try:
+        session.close()
+        # The server ends the session while the start waits.
+        monkeypatch.setattr(time, "sleep", end_session)
+        assert ask(start_for_clients(directory), "SELECT 1") == 1
+    finally:
+        end_session(0)
 
 
 @pytest.mark.parametrize("text", [None, "", "nonsense", "127.0.0.1:1:*:postgres:x:y", "127.0.0.1:70000:*:postgres:x"])

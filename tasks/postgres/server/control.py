@@ -89,7 +89,8 @@ def stop(cluster: Cluster) -> bool:
         return False
     command = ["pg_ctl", "stop", "-D", cluster.data.name, "-m", "fast", "-w", "-t", str(TIMEOUT_S)]
     result = _run(cluster, command, find_owner(cluster.data))
-    deadline = time.monotonic() + 1
+    # pg_ctl waits for the end of the lock file, after which the process ends.
+    deadline = time.monotonic() + (TIMEOUT_S if result.returncode == 0 else 1)
     while is_postmaster(pid, cluster):
         if time.monotonic() > deadline:
             raise ServerError(f"The server in {cluster.data} does not stop: {result.stderr}", f"The log is {cluster.log}")

@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import logging
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,8 @@ _CONTROL_PATH = "extension_control_path"
 _OTHER_SESSIONS = """
 SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())
 """
+_CLOSING_LIMIT_S, _PAUSE_S = 2.0, 0.05
+"""How long a session that was closed may still count: the server ends it some time after its client."""
 _log = logging.getLogger(__name__)
 
 # The same on every machine, whatever its locale and time zone.
@@ -316,11 +319,16 @@ def _end_outdated(server: Cluster) -> None:
 def _has_other_sessions(server: Cluster) -> bool:
     import psycopg
 
+    deadline = time.monotonic() + _CLOSING_LIMIT_S
     try:
-        with psycopg.connect(server.url("postgres"), connect_timeout=10) as connection:
-            return connection.execute(_OTHER_SESSIONS).fetchone() == (True,)
+        with psycopg.connect(server.url("postgres"), connect_timeout=10, autocommit=True) as connection:
+            while connection.execute(_OTHER_SESSIONS).fetchone() == (True,):
+                if time.monotonic() > deadline:
+                    return True
+                time.sleep(_PAUSE_S)
     except psycopg.Error:
         return True
+    return False
 
 
 def _ensure_database(server: Cluster) -> None:
