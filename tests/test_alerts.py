@@ -17,7 +17,7 @@ from tests.kit.endpoints import REFUSING, SILENT, Endpoint, open_endpoint
 from tests.kit.fly.world import set_trap
 from tests.kit.forkserver import Running
 from tests.kit.projects import Project
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import LIMIT_S, wait_until
 from tests.runner.operating import A, B, Operator
 from tests.stress.blocking import PASS_GATE, await_waiting_at_gate, gate_closed
 
@@ -49,7 +49,7 @@ def environment(endpoint: Endpoint, tmp_path: Path) -> Environment:
 
 def finish(process: Running, exit_code: int) -> str:
     """Wait for a process and return its stderr. Raise AssertionError if it exits with another code."""
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=LIMIT_S)
     assert process.returncode == exit_code, (output, errors)
     return errors
 

@@ -19,11 +19,10 @@ from tests.kit.databases import Database
 from tests.kit.projects import REPOSITORY, Project
 from tests.runner.operating import A, B
 
-pytestmark = pytest.mark.timeout(300)
 PATH = REPOSITORY / ".github" / "workflows" / "migrations.yml"
 ACTION = REPOSITORY / "action.yml"
 CHECK = REPOSITORY / "scripts" / "check-pull-request.sh"
-_TIMEOUT_S = 240
+_TIMEOUT_S = 480
 """For the action, which runs seven commands."""
 ENVIRONMENTS = ["dev", "staging", "prod"]
 SECRET = "secrets."

@@ -12,6 +12,7 @@ import pytest
 from tests.bad_input.refusals import MARK, NEXT, V, refuse_unchanged
 from tests.kit.databases import Database
 from tests.kit.projects import REPOSITORY, Project
+from tests.kit.waiting import LIMIT_S
 
 ONLY = " in the description: only a-z, A-Z, 0-9, '_' and '-' are allowed"
 
@@ -151,7 +152,7 @@ def run_with_permissions_that_bind(project: Project) -> "subprocess.CompletedPro
         env=environment | {"MIGRATIONS_DIR": "migrations"},
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=LIMIT_S,
         check=False,
     )
 

@@ -55,7 +55,7 @@ def list_other_commands() -> list[str]:
     return [command for command in named if command not in shown and not PLACEHOLDER.search(command)]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 def test_the_commands_of_the_pages_run_and_print_what_is_shown(short_path: Path, template: Cluster) -> None:
     diffs: list[str] = []
     failed: list[tuple[str, str]] = []

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from tests.kit.forkserver import Running, run_process, start_process
 from tests.kit.projects import REPOSITORY, Project, make_project
+from tests.kit.waiting import LIMIT_S
 
 _RESULT = re.compile(r"(\d+) (passed|failed|error|skipped)")
 _CONFTEST = 'pytest_plugins = ["tasks.testing"]\n'
-_TIMEOUT_S = 100
 _INI = f"[pytest]\npythonpath = {REPOSITORY}\nfilterwarnings = error\n"
 
 
@@ -46,7 +46,7 @@ class AppUnderTest:
             self._compose(arguments),
             cwd=self.project.root,
             environment=self._environment(variables),
-            timeout=_TIMEOUT_S,
+            timeout=LIMIT_S,
         )
         return PytestRun(result.stdout + result.stderr, result.returncode)
 

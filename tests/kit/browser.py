@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.kit.projects import REPOSITORY
+from tests.kit.waiting import LIMIT_S
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _FLAGS = (
@@ -29,7 +30,6 @@ _FLAGS = (
     "--no-first-run",
     "--virtual-time-budget=30000",
 )
-_TIMEOUT_S = 60
 _LIGHT, _DARK = 1, 0
 """The values of preferredColorScheme."""
 _MERMAID = REPOSITORY / ".browser" / "mermaid.min.js"
@@ -139,7 +139,7 @@ class Browser:
             "--dump-dom",
             page.as_uri(),
         ]
-        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
+        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT_S)
         mark = 'data-report="'
         assert mark in result.stdout, f"the page reported nothing: {result.stdout[:500]}\n{result.stderr[-500:]}"
         return json.loads(html.unescape(result.stdout.partition(mark)[2].partition('"')[0]))

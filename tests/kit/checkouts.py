@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.kit.forkserver import run_process
-from tests.kit.projects import REPOSITORY, TIMEOUT_S
+from tests.kit.projects import REPOSITORY
+from tests.kit.waiting import LIMIT_S
 
 _FOLDERS = ("tasks", "scripts")
 _FILES = ("tasks.py", "requirements.lock", ".gitignore")
@@ -53,7 +54,7 @@ class Checkout:
         *,
         env: Mapping[str, str] | None = None,
         check: int | None = None,
-        timeout: float = TIMEOUT_S,
+        timeout: float = LIMIT_S,
     ) -> "subprocess.CompletedProcess[str]":
         """Run a command in the checkout, in an almost empty environment."""
         clean = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.root), "LC_ALL": "C.UTF-8"}

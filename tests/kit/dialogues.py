@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.kit.forkserver import start_process
+from tests.kit.waiting import LIMIT_S
 
 QUESTION = "[y/N] "
 END_OF_INPUT = "\x04"
-_DEADLINE_S = 60
 
 
 def run_dialogue(
@@ -41,7 +41,7 @@ def run_dialogue(
                 os.write(own, answer.encode())
         while piece := _read(own):
             output += piece
-        return process.wait(_DEADLINE_S), output.decode().replace("\r\n", "\n")
+        return process.wait(LIMIT_S), output.decode().replace("\r\n", "\n")
     finally:
         process.kill()
         process.wait()
@@ -50,7 +50,7 @@ def run_dialogue(
 
 def _read(terminal: int) -> bytes:
     """Read the next output; return nothing at the end, which Linux reports as EIO."""
-    deadline = time.monotonic() + _DEADLINE_S
+    deadline = time.monotonic() + LIMIT_S
     while not select.select([terminal], [], [], 1)[0]:
         assert time.monotonic() < deadline, "no output until the deadline"
     try:

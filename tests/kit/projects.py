@@ -10,10 +10,9 @@ from pathlib import Path
 
 from tests.kit.dialogues import run_dialogue
 from tests.kit.forkserver import Running, run_process, start_process
+from tests.kit.waiting import LIMIT_S
 
 REPOSITORY = Path(__file__).parents[2]
-TIMEOUT_S = 60
-
 
 _OBSERVED = """
 import runpy, sys
@@ -66,7 +65,7 @@ class Project:
         env: dict[str, str] | None = None,
         check: int | None = None,
         input: str | None = None,
-        timeout: float = TIMEOUT_S,
+        timeout: float = LIMIT_S,
     ) -> "subprocess.CompletedProcess[str]":
         """Run `scripts/migrate.py`. With `check`, fail unless it exits with that code."""
         return self._run(_migrate_command(arguments), env, check, input, timeout)
@@ -77,7 +76,7 @@ class Project:
         env: dict[str, str] | None = None,
         check: int | None = None,
         input: str | None = None,
-        timeout: float = TIMEOUT_S,
+        timeout: float = LIMIT_S,
     ) -> "subprocess.CompletedProcess[str]":
         """Run `inv` with the tasks of the repository. With `check`, fail unless it exits with that code."""
         return self._run(_inv_command(arguments), env, check, input, timeout)

@@ -11,12 +11,12 @@ import psycopg
 import pytest
 
 from tests.kit.databases import Database
-from tests.kit.fly.client import TIMEOUT_S, issue_certificate, run_fly, start_proxy
+from tests.kit.fly.client import issue_certificate, run_fly, start_proxy
 from tests.kit.fly.home import find_traces, make_home
 from tests.kit.fly.images import Image
 from tests.kit.fly.machines import FlyMachine
 from tests.kit.fly.world import FlyWorld, set_trap
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import LIMIT_S, wait_until
 
 APP = "gaia-gateway-staging"
 EMPTY = Image(has_app=False)
@@ -94,7 +94,7 @@ def test_a_proxy_ends_on_a_signal_and_at_the_end_of_its_stdin(
             process.stdin.close()
         else:
             process.send_signal(end)
-        assert process.wait(TIMEOUT_S) == 0
+        assert process.wait(LIMIT_S) == 0
     assert fly.proxies() == []
 
 

@@ -12,7 +12,7 @@ from tasks.runner.identity import TOOL_VERSION
 from tests.kit.forkserver import Running, run_process, start_process
 from tests.kit.processes import is_running
 from tests.kit.projects import REPOSITORY
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import LIMIT_S, wait_until
 
 FORKED = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "NAME": "Übung"}
 STARTED = FORKED | {"PYTHONUTF8": "0"}
@@ -45,7 +45,7 @@ def write(folder: Path, text: str) -> Path:
 
 def run(path: Path, environment: dict[str, str]) -> tuple[type[Running], int, str, str]:
     with start_process([sys.executable, str(path), "a", "b c"], cwd=path.parent, environment=environment) as process:
-        output, errors = process.communicate("input", timeout=60)
+        output, errors = process.communicate("input", timeout=LIMIT_S)
         # The lines of a traceback differ, its last one does not.
         return type(process), process.wait(), output, errors.splitlines()[-1] if errors else ""
 
@@ -78,7 +78,7 @@ def test_a_program_imports_the_tool_of_this_repository_or_its_own(tmp_path: Path
     for name in ("tasks/__init__.py", "tasks/runner/__init__.py", "tasks/runner/identity.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("TOOL_VERSION = 'another version'")
-    result = run_process([sys.executable, str(path)], cwd=tmp_path, environment=FORKED, timeout=60, own_tool=own_tool)
+    result = run_process([sys.executable, str(path)], cwd=tmp_path, environment=FORKED, timeout=LIMIT_S, own_tool=own_tool)
     assert result.stdout == f"{expected}\n"
 
 
@@ -89,5 +89,7 @@ def test_processes_end_with_the_server(tmp_path: Path) -> None:
         f"process = start_process([sys.executable, {str(path)!r}], cwd=pathlib.Path({str(tmp_path)!r}), environment={FORKED!r})\n"
         "print(process.stdout.readline())"
     )
-    pid = int(subprocess.run([sys.executable, "-c", client], cwd=REPOSITORY, capture_output=True, check=True, timeout=60).stdout)
+    pid = int(
+        subprocess.run([sys.executable, "-c", client], cwd=REPOSITORY, capture_output=True, check=True, timeout=LIMIT_S).stdout
+    )
     wait_until(lambda: not is_running(pid), what="the end of the program")

@@ -15,11 +15,10 @@ from tests.kit.databases import ask
 from tests.kit.home import find_marked, find_mounts
 from tests.kit.processes import is_running
 from tests.kit.projects import REPOSITORY
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import LIMIT_S, wait_until
 
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/kit/hanging.py")
-TIMEOUT_S = 120
-pytestmark = pytest.mark.timeout(3 * TIMEOUT_S)
+pytestmark = pytest.mark.timeout(4 * LIMIT_S)
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ def start_run(folder: Path) -> Iterator[HangingRun]:
     environment = {**os.environ, "STARTED": str(started)}
     with subprocess.Popen([*PYTEST, "-n", "1"], cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
-            wait_until(lambda: started.exists() and started.read_text().count("\n") == 3, TIMEOUT_S, "the test to hang")
+            wait_until(lambda: started.exists() and started.read_text().count("\n") == 3, what="the test to hang")
             home, url, forked = started.read_text().split()
             yield HangingRun(process, Path(home), url, int(forked))
         finally:
@@ -64,7 +63,7 @@ def assert_nothing_is_left(run: HangingRun) -> None:
 def test_a_run_that_gets_sigterm_leaves_nothing(tmp_path: Path) -> None:
     with start_run(tmp_path) as run:
         run.process.terminate()
-        assert run.process.wait(TIMEOUT_S) == 2
+        assert run.process.wait(LIMIT_S) == 2
         assert_nothing_is_left(run)
 
 

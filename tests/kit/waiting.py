@@ -5,9 +5,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+LIMIT_S = 240
+"""How long anything may take before its test fails: only what hangs reaches it, also on a machine with fifty times the load."""
 
 
-def wait_until(condition: Callable[[], T], timeout: float = 60, what: str = "the condition") -> T:
+def wait_until(condition: Callable[[], T], timeout: float = LIMIT_S, what: str = "the condition") -> T:
     """Call `condition` until its result is true, and return the result; fail after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (result := condition()):

@@ -19,6 +19,7 @@ from tasks.runner.ledger.renames import Renames, read_renames, write_renames
 from tests.kit.forkserver import inherit_environment, run_process
 from tests.kit.projects import REPOSITORY
 from tests.kit.repositories import TestRepository, make_repository
+from tests.kit.waiting import LIMIT_S
 from tests.legacy.crash_worker import FILES, UNTRACKED, make_proposal
 from tests.runner.operating import Operator
 
@@ -123,7 +124,7 @@ def test_a_run_that_is_killed_after_any_step_is_completed_by_the_next(old: TestR
     for number in range(steps):
         root = fill(make_repository(tmp_path / f"killed{number}")).root
         command = [sys.executable, "-m", "tests.legacy.crash_worker", str(root), str(number)]
-        died = run_process(command, cwd=REPOSITORY, environment=inherit_environment(), timeout=60)
+        died = run_process(command, cwd=REPOSITORY, environment=inherit_environment(), timeout=LIMIT_S)
         assert died.returncode == -signal.SIGKILL
         assert len(list_steps(root)) == steps - number
         assert read_tree(root) == read_tree(complete.root)

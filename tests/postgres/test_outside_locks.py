@@ -90,7 +90,7 @@ def test_the_statement_has_the_locks_of_its_row(any_database: Database, row: Out
     with ThreadPoolExecutor() as pool:
         with in_the_way(any_database, QUERIES.get(row.words, "SELECT 1")):
             running = pool.submit(run_outside, any_database, row.example)
-            wait_until(lambda: expected.items() <= read_locks(any_database).items(), 20, f"{expected}")
+            wait_until(lambda: expected.items() <= read_locks(any_database).items(), what=f"{expected}")
         running.result()
 
 

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.kit.forkserver import inherit_environment, start_process
+from tests.kit.waiting import LIMIT_S
 
 ROOT = Path(__file__).parents[2]
-_DEADLINE_S = 60
 _TOKENS = re.compile(r"\x1b\[(?P<number>[0-9;?]*)(?P<command>[A-Za-z])|(?P<text>[^\x1b\r\n]+|[\r\n])")
 
 
@@ -50,7 +50,7 @@ class Terminal:
 
     def read_until(self, pattern: str, *, times: int = 1) -> str:
         """Read the output until it has so many different matches of a pattern, and return all of it."""
-        deadline = time.monotonic() + _DEADLINE_S
+        deadline = time.monotonic() + LIMIT_S
         while len(set(re.findall(pattern, self.output))) < times:
             assert time.monotonic() < deadline, f"waited in vain for {pattern!r} in {self.output!r}"
             assert self._read(), f"ended without {pattern!r}: {self.output!r}"
@@ -66,10 +66,10 @@ class Terminal:
 
     def finish(self) -> int:
         """Read to the end and return the exit code."""
-        deadline = time.monotonic() + _DEADLINE_S
+        deadline = time.monotonic() + LIMIT_S
         while self._read():
             assert time.monotonic() < deadline, f"did not end: {self.output!r}"
-        return self._process.wait(_DEADLINE_S)
+        return self._process.wait(LIMIT_S)
 
     def close(self) -> None:
         """Kill the program if it is still running, and close the terminal."""

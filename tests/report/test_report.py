@@ -12,6 +12,7 @@ from tasks.report import report, report_error
 from tasks.runner.errors import RunnerError, describe_error
 from tasks.runner.events import Event, from_json
 from tests.kit.forkserver import inherit_environment, run_process
+from tests.kit.waiting import LIMIT_S
 from tests.report.samples import ERROR, FAILURE, SAMPLES, USERS
 from tests.report.terminals import ROOT
 
@@ -20,7 +21,7 @@ REFUSED = RunnerError('syntax error at or near "TABEL"', sqlstate="42601", state
 
 def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.report.sample_program", *arguments]
-    return run_process(command, cwd=ROOT, environment=inherit_environment(**environment), timeout=60)
+    return run_process(command, cwd=ROOT, environment=inherit_environment(**environment), timeout=LIMIT_S)
 
 
 @pytest.mark.parametrize("forced", [{}, {"FORCE_COLOR": "1", "TERM": "xterm-256color"}])
@@ -80,7 +81,7 @@ def test_a_run_continues_after_its_output_pipe_is_closed(options: list[str], unb
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b"emitted everything\n"
-        assert process.wait(60) == 0
+        assert process.wait(LIMIT_S) == 0
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
@@ -90,6 +91,6 @@ def test_rich_is_not_imported_without_a_terminal(options: list[str]) -> None:
         "runpy.run_module('tests.report.sample_program', run_name='__main__'); print('rich' in sys.modules, file=sys.stderr)"
     )
     result = subprocess.run(
-        [sys.executable, "-c", program, *options], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", program, *options], cwd=ROOT, capture_output=True, text=True, check=True, timeout=LIMIT_S
     )
     assert result.stderr == "False\n"

@@ -12,6 +12,7 @@ from tasks.runner.retries import RetryPolicy
 from tasks.runner.signals import Stop
 from tests.kit.databases import Database
 from tests.kit.projects import Project
+from tests.kit.waiting import LIMIT_S
 from tests.runner.operating import A, B, C, Operator, collect_failure, list_done, pick
 from tests.stress.blocking import GATE, PASS_GATE, await_waiting_at_gate, end_session, gate_closed
 
@@ -60,7 +61,7 @@ def test_nothing_of_the_file_has_an_effect(act: Act, sqlstate: str, message: str
     def end_the_run() -> None:
         backend = await_waiting_at_gate(database)
         # The server can be at the gate before the run has read the answers to the statements above it.
-        assert reached.wait(60)
+        assert reached.wait(LIMIT_S)
         act(database, backend, stop)
 
     def watch() -> Iterator[Event]:

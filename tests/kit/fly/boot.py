@@ -13,11 +13,11 @@ from pathlib import Path
 
 from tasks.postgres.server.folder_lock import lock
 from tests.kit.fly.state import FlyState, MachineFolder, hallpass_command, read_json, write_atomically
+from tests.kit.waiting import LIMIT_S
 
 SSHD = "sshd"
 PYTHON = "python"
 
-_PATIENCE_S = 30
 _started: list["subprocess.Popen[bytes]"] = []
 _SFTP_PROGRAMS = (
     "/usr/lib/openssh/sftp-server",
@@ -140,7 +140,7 @@ def _start(command: list[str], log: Path, cwd: str | None = None) -> "subprocess
 
 
 def _wait(is_ready: Callable[[], bool], process: "subprocess.Popen[bytes]") -> bool:
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + LIMIT_S
     while process.poll() is None and time.monotonic() < deadline:
         if is_ready():
             return True

@@ -11,8 +11,7 @@ from fabric import Config, Connection
 
 from tests.kit.fly.machines import FlyMachine
 from tests.kit.fly.world import FlyWorld
-
-TIMEOUT_S = 60
+from tests.kit.waiting import LIMIT_S
 
 
 def shell(script: str) -> str:
@@ -28,7 +27,7 @@ def run_fly(world: FlyWorld, *arguments: str, check: int = 0) -> "subprocess.Com
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=LIMIT_S,
         check=False,
     )
     assert result.returncode == check, (result.returncode, result.stdout, result.stderr)
@@ -52,7 +51,7 @@ def start_proxy(world: FlyWorld, machine: FlyMachine) -> Iterator["subprocess.Po
         try:
             assert process.stdout is not None
             ready = process.stdout.readline()
-            assert ready.startswith("Proxying localhost:"), ready + process.communicate(timeout=TIMEOUT_S)[1]
+            assert ready.startswith("Proxying localhost:"), ready + process.communicate(timeout=LIMIT_S)[1]
             yield process
         finally:
             process.kill()

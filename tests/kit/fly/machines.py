@@ -20,9 +20,9 @@ from tests.kit.fly.hallpass import read_environment
 from tests.kit.fly.images import copy_files
 from tests.kit.fly.state import FlyState, MachineFolder, Record, hallpass_command, read_json, read_json_lines, write_atomically
 from tests.kit.processes import end_processes, find_processes
+from tests.kit.waiting import LIMIT_S
 
 _CREATED = "2026-08-21T10:00:00Z"
-_TIMEOUT_S = 60
 
 
 def make_record(app: str, **properties: Any) -> Record:
@@ -108,7 +108,7 @@ class FlyMachine:
         """Run a command on the machine without SSH, as a release command runs."""
         environment = {**os.environ, "SSH_ORIGINAL_COMMAND": command}
         words = hallpass_command(self.state.settings["python"], self.folder)
-        return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+        return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False)
 
     def processes(self, containing: str = "") -> list[psutil.Process]:
         """Return the processes of the machine with this text in their command line, without its SSH server."""
