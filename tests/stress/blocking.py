@@ -19,12 +19,13 @@ PASS_GATE = f"SELECT pg_advisory_xact_lock_shared({GATE});"
 CREATE_SLOW = f"""
 CREATE TABLE items (id int PRIMARY KEY, name text);
 INSERT INTO items SELECT n, 'item ' || n FROM generate_series(1, 3) n;
-CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql SET client_connection_check_interval = 0 AS
 $$ BEGIN PERFORM pg_advisory_xact_lock_shared({GATE}); RETURN $1; END $$;
 """
 """A table with rows, and a function that waits at the gate: an index on it takes as long as the test needs.
 
-The gate is locked outside a transaction, so that there is no long transaction that the runner would wait for first.
+The gate is locked outside a transaction, so that there is no long transaction that the runner would wait for first. The server
+continues the build although its client is gone: else it would end it after some seconds, which a later run may need to start.
 """
 
 BUILD_SLOW = "CREATE INDEX CONCURRENTLY items_slow ON items (slow(id));"
@@ -85,4 +86,4 @@ def end_session(database: Database, application: str) -> None:
     """Terminate the one session of this database whose application_name is LIKE this."""
     ours = "datname = current_database() AND application_name LIKE %s"
     # With a timeout, the answer comes when the session is gone, and its last message is sent.
-    assert database.query(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {ours}", application) == [(True,)]
+    assert database.query(f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE {ours}", application) == [(True,)]

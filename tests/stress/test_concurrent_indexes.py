@@ -159,7 +159,7 @@ def test_a_timeout_that_a_role_has_does_not_break_a_build(setting: str, prepared
     role = sql.Identifier(name)
     database.server.administer(sql.SQL("CREATE ROLE {} LOGIN SUPERUSER").format(role))
     try:
-        database.server.administer(sql.SQL("ALTER ROLE {} SET {} = '200ms'").format(role, sql.Identifier(setting)))
+        database.server.administer(sql.SQL("ALTER ROLE {} SET {} = '1500ms'").format(role, sql.Identifier(setting)))
         prepared.write_up(SECOND, f"{BUILD_SLOW}\n{BUILD}")
         with gate_closed(database):
             run = running.start(prepared.at(database.url.replace("postgres@", f"{name}@")), LOCK_TIMEOUT="200ms")

@@ -12,7 +12,7 @@ from tests.kit.databases import Database
 from tests.kit.projects import Project
 from tests.kit.waiting import wait_until
 from tests.stress import running
-from tests.stress.blocking import CREATE_SLOW, await_waiting
+from tests.stress.blocking import CREATE_SLOW, PASS_GATE, await_waiting, await_waiting_at_gate, gate_closed
 
 FIRST, SECOND = "20250101000000_first", "20250102000000_second"
 ALTER = "ALTER TABLE items ADD COLUMN age int;"
@@ -93,17 +93,21 @@ def test_no_reader_waits_longer_than_the_lock_timeout(prepared: Project, databas
 
 
 def test_a_deadlock_is_retried(prepared: Project, database: Database) -> None:
-    prepared.write_up(SECOND, "LOCK TABLE others;\nLOCK TABLE items;")
+    prepared.write_up(SECOND, f"LOCK TABLE others;\n{PASS_GATE}\nLOCK TABLE items;")
     with database.connect(autocommit=False) as other:
-        # Only our session checks for deadlocks, so the server cancels ours.
+        # Only our session checks for deadlocks, so the server cancels ours. It checks once, so ours has to be the last to wait.
         other.execute("SET deadlock_timeout = '1h'")
         other.execute("LOCK TABLE items")
-        run = running.start(prepared, LOCK_TIMEOUT="30s")
-        await_waiting(database, "LOCK TABLE items%")
-        other.execute("LOCK TABLE others")
+        with gate_closed(database):
+            run = running.start(prepared, LOCK_TIMEOUT="60s")
+            await_waiting_at_gate(database)
+            other.pgconn.send_query(b"LOCK TABLE others")
+            await_waiting(database, "LOCK TABLE others")
         retried = run.await_event(Retried)
+        while other.pgconn.get_result():
+            pass
         other.rollback()
-    assert (retried.line, retried.reason) == (2, "deadlock: deadlock detected")
+    assert (retried.line, retried.reason) == (3, "deadlock: deadlock detected")
     run.succeed()
 
 

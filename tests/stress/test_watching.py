@@ -43,10 +43,11 @@ def test_an_index_build_reports_its_phase_and_what_it_waits_for(either: Project,
     with gate_closed(database) as holder:
         pid = holder.info.backend_pid
         run = running.start(either)
-        advanced = run.await_event(IndexAdvanced)
+        # On a busy machine, the first look can find an earlier phase.
+        while not (advanced := run.await_event(IndexAdvanced)).phase.startswith("building index"):
+            continue
         waiting = run.await_event(Waiting)
     assert (advanced.version, advanced.line) == (SECOND, 1)
-    assert advanced.phase.startswith("building index")
     assert [blocker.pid for blocker in waiting.blockers] == [pid]
     run.succeed()
 
