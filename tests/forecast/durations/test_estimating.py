@@ -1,6 +1,12 @@
 """The durations of pending statements are ranges that follow from the live sizes, or have a reason."""
 
-from tasks.forecast.durations import estimate
+import time
+from itertools import count
+from types import SimpleNamespace
+
+import pytest
+
+from tasks.forecast.durations import estimate, measuring
 from tasks.forecast.model import ObservedStatement, StatementDuration
 from tasks.forecast.observing.observe import observe
 from tasks.rehearsal.model import RehearsedMigration
@@ -53,6 +59,14 @@ def read_range(duration: StatementDuration) -> tuple[float, float]:
     """Return the range of a duration."""
     assert duration.seconds is not None, duration
     return duration.seconds
+
+
+@pytest.fixture(autouse=True)
+def steady_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each statement take a millisecond on scratch: what it really takes depends on what else the machine does."""
+    ticks = count()
+    clock = SimpleNamespace(monotonic=time.monotonic, perf_counter=lambda: next(ticks) / 1000)
+    monkeypatch.setattr(measuring, "time", clock)
 
 
 GROWING = (
