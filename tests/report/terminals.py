@@ -56,6 +56,14 @@ class Terminal:
             assert self._read(), f"ended without {pattern!r}: {self.output!r}"
         return self.output
 
+    def read_screen(self, pattern: str) -> list[str]:
+        """Read until a line of the screen matches a pattern, and return its lines: what was read can end within a redrawing."""
+        deadline = time.monotonic() + LIMIT_S
+        while not re.search(pattern, "\n".join(screen := show_screen(self.output))):
+            assert time.monotonic() < deadline, f"waited in vain for {pattern!r} on {screen}"
+            assert self._read(), f"ended without {pattern!r}: {screen}"
+        return screen
+
     def type_line(self) -> None:
         """Press Enter."""
         os.write(self._controller, b"\n")

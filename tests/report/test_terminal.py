@@ -41,8 +41,7 @@ def test_success_is_green_and_its_time_is_dim() -> None:
 
 def test_the_running_statement_its_index_build_and_its_blocker_are_shown_below_the_completed_steps() -> None:
     with open_terminal("wait", columns=100) as terminal:
-        terminal.read_until("CREATE INDEX")
-        screen = show_screen(terminal.output)
+        screen = terminal.read_screen("line 9: CREATE INDEX")
         bar = next(index for index, line in enumerate(screen) if "━" in line)
         assert screen[bar - 1] == f"✅ Applied {USERS} (12 ms)"
         assert re.fullmatch(rf"[━╸╺]+ +2/2 {SEARCH} +\d+\.\d s", screen[bar])
@@ -50,7 +49,7 @@ def test_the_running_statement_its_index_build_and_its_blocker_are_shown_below_t
         terminal.read_until("index build: scanning table, 43 %")
         terminal.type_line()
         terminal.read_until("has waited 4 s for pid 123")
-        screen = show_screen(terminal.read_until("LOCK TABLE users"))
+        screen = terminal.read_screen("LOCK TABLE users")
         assert any(re.search(r"line 9: CREATE INDEX CONCURRENTLY chunks_embedding.* \d+\.\d s$", line) for line in screen)
         terminal.type_line()
         assert terminal.finish() == 0
