@@ -14,7 +14,7 @@ from tasks.rehearsal.sql_diff.shapes import parse_table
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """Two schemas without the types of such tables, the statements that take these away, and those that give them back."""
+    """Two schemas without the types of such tables, the statements that remove these, and those that restore them."""
 
     before: Catalog
     after: Catalog
