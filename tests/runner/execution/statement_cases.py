@@ -284,7 +284,8 @@ _TRANSACTIONS = {
     ),
     "locked": StatementCase(
         "CREATE TABLE locked (a int); LOCK TABLE locked; SELECT pg_advisory_lock(7); INSERT INTO locked VALUES (1);",
-        "SELECT a, (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7) FROM locked",
+        "SELECT a, (SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE locktype = 'advisory'"
+        " AND objid = 7 AND datname = current_database()) FROM locked",
         [(1, 0)],
     ),
     "listens": StatementCase(
