@@ -11,7 +11,7 @@ from tasks.runner import MigrationRunner
 from tasks.runner.database import second_session
 from tasks.runner.database.run_lock import RunLock
 from tasks.runner.errors import RefusedError
-from tests.kit.databases import Database
+from tests.kit.databases import Database, ask
 from tests.kit.poolers import Pooler
 from tests.kit.waiting import wait_until
 from tests.runner.operating import A, Operator
@@ -32,6 +32,11 @@ class Role:
     def limit(self, number: int) -> None:
         """Limit the number of its sessions."""
         self.database.execute(f'ALTER ROLE "{self.name}" CONNECTION LIMIT {number}')
+
+    def await_sessions(self, number: int) -> None:
+        """Wait until it has so many sessions: the server ends one a moment after its client is gone."""
+        count = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s"
+        wait_until(lambda: self.database.query(count, self.name) == [(number,)], what="the end of other sessions")
 
 
 @pytest.fixture
@@ -85,20 +90,20 @@ def test_a_role_with_two_sessions_is_enough(operator: Operator, role: Role) -> N
 def test_the_limit_of_a_database_is_named(operator: Operator, role: Role) -> None:
     operator.database.execute(f'ALTER DATABASE "{operator.database.name}" CONNECTION LIMIT 1')
     operator.database.close()
+    sessions = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{operator.database.name}'"
+    wait_until(lambda: ask(operator.database.server.url(), sessions) == 0, what="the end of other sessions")
     with pytest.raises(RefusedError, match=f"database {operator.database.name} has CONNECTION LIMIT 1"):
         make_runner(operator, role.url).run_migrations()
 
 
-def test_other_sessions_of_the_role_are_named_as_the_reason(
-    operator: Operator, role: Role, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(second_session, "_CLOSING_LIMIT_S", 1.0)
+def test_other_sessions_of_the_role_are_named_as_the_reason(operator: Operator, role: Role) -> None:
     role.limit(2)
     with (
         role.database.connect(user=role.name),
         pytest.raises(RefusedError, match="CONNECTION LIMIT 2, and other sessions use it up"),
     ):
         make_runner(operator, role.url).run_migrations()
+    role.await_sessions(0)
     assert make_runner(operator, role.url).run_migrations() == [A]
 
 
@@ -107,11 +112,10 @@ def test_a_session_that_ends_before_the_limit_is_read_is_no_reason_to_refuse(
 ) -> None:
     find_limit = second_session._find_limit
     other = role.database.connect(user=role.name)
-    count = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s"
 
     def end_before(lock: RunLock) -> object:
         other.close()
-        wait_until(lambda: operator.database.query(count, role.name) == [(1,)], what="the end of the other session")
+        role.await_sessions(1)
         return find_limit(lock)
 
     monkeypatch.setattr(second_session, "_find_limit", end_before)
