@@ -95,7 +95,8 @@ class LockTimes:
             ended = [timing for timing in timings if timing.is_open]
             for timing in ended:
                 timing.is_open = False
-                timing.held_s = 0.0 if timing.sqlstate else now - timing.started - timing.waited_s
+                # A statement that was sent ahead may have begun to wait before its answer was waited for.
+                timing.held_s = 0.0 if timing.sqlstate else max(now - timing.started - timing.waited_s, 0.0)
             if failed and ended:
                 self._attempts[version] = self._attempts.get(version, 0) + 1
 

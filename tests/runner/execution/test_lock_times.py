@@ -130,3 +130,11 @@ def test_the_waits_of_a_transaction_count_until_it_ends(commits: bool, expected:
     times.begin(B, 1, 1)
     times.end_statement(B, 1.0)
     assert times.open_wait_s == expected
+
+
+def test_no_time_is_negative_if_a_statement_waited_before_its_answer_was_waited_for() -> None:
+    times = LockTimes()
+    times.begin(A, 1, 1)
+    times.end_statement(A, 60.0)
+    ((waited, held),) = [(each.waited_ms, each.held_ms) for each in read_lock_times(times.write(A, commits=True))]
+    assert (waited, held) == (60_000, 0)

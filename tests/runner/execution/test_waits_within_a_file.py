@@ -74,9 +74,10 @@ def test_the_wait_is_shown_and_logged_for_that_statement(busy: Operator) -> None
     times = read_locks(busy, B)
     assert [each.number for each in times if each.waited_ms > 0] == [3]
     held = [each.held_ms or 0 for each in times]
-    # Each is rounded.
-    assert held[0] >= held[1] >= held[3] + times[2].waited_ms - 2
-    assert held[3] >= held[4] >= 0
+    # The blocker is shown after two seconds, and then ends.
+    assert held[0] >= held[1] >= held[3] + 1999
+    assert held[3] >= held[4]
+    assert min(held) >= 0
     assert list_done(events) == [B]
     assert busy.database.query("TABLE b") == [(1,), (2,)]
 
