@@ -53,7 +53,7 @@ def test_a_database_at_a_middle_revision_is_adopted_and_migrated_to_what_alembic
     project: Project, alembic: AlembicFolder, database: Database
 ) -> None:
     write_history(alembic)
-    printed = project.inv("db.import-alembic", check=0, timeout=120).stdout
+    printed = project.inv("db.import-alembic", check=0).stdout
     assert "proved on scratch" in printed
     alembic.run(database, "upgrade", "b1")
     project.inv("db.adopt", "--apply", "--yes", check=0)

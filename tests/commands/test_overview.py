@@ -20,6 +20,7 @@ from tasks.runner.planning.choice import MigrateGoal
 from tests.kit.checkouts import Checkout, make_checkout
 from tests.kit.databases import Database, fresh_database
 from tests.kit.servers import Server
+from tests.kit.waiting import LIMIT_S
 from tests.runner.operating import A, B, C
 
 UNREACHABLE = "postgresql://gaia:s3cret@127.0.0.1:1/gaia"
@@ -126,7 +127,7 @@ def open_gate(database: Database, barrier: threading.Barrier) -> Iterator[str]:
 
     def forward(client: socket.socket) -> None:
         with client, socket.socket(socket.AF_UNIX) as server, suppress(threading.BrokenBarrierError):
-            barrier.wait(60)
+            barrier.wait(LIMIT_S)
             server.connect(f"{folder}/.s.PGSQL.{port}")
             back = threading.Thread(target=copy, args=(server, client))
             back.start()
@@ -139,7 +140,7 @@ def open_gate(database: Database, barrier: threading.Barrier) -> Iterator[str]:
             forward(client)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(60)
+        listener.settimeout(LIMIT_S)
         thread = threading.Thread(target=listen)
         thread.start()
         yield f"postgresql://postgres@127.0.0.1:{listener.getsockname()[1]}/{database.name}?sslmode=disable"

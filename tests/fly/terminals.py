@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from tests.fly.operating import RemoteOperator
 from tests.kit.forkserver import Running, start_process
 from tests.kit.projects import REPOSITORY, Project
-
-_DEADLINE_S = 60
+from tests.kit.waiting import LIMIT_S
 
 
 @dataclass
@@ -48,11 +47,11 @@ class Dialogue:
         """Read to the end and return the exit code."""
         while self._read():
             continue
-        return self.process.wait(_DEADLINE_S)
+        return self.process.wait(LIMIT_S)
 
     def _read(self) -> bool:
         """Read some output. Return False at the end, which Linux reports as EIO."""
-        deadline = time.monotonic() + _DEADLINE_S
+        deadline = time.monotonic() + LIMIT_S
         while not select.select([self.handle], [], [], 1)[0]:
             assert time.monotonic() < deadline, f"nothing came for too long after:\n{self.output}"
         try:

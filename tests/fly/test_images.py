@@ -14,6 +14,7 @@ from tests.kit.fly.images import Image
 from tests.kit.fly.machines import FlyMachine
 from tests.kit.fly.world import FlyWorld
 from tests.kit.projects import Project
+from tests.kit.waiting import LIMIT_S
 from tests.runner.operating import A
 from tests.stress.blocking import PASS_GATE, await_waiting_at_gate, gate_closed
 
@@ -166,12 +167,12 @@ def test_a_full_disk_on_the_machine_does_not_stop_a_run(remote: RemoteOperator) 
 
 def test_concurrent_runs_of_two_engineers_run_one_after_the_other(remote: RemoteOperator, tmp_path: Path) -> None:
     remote.operator.write(A, GATED)
-    remote.deploy(variables={"LOCK_TIMEOUT": "60s"})
+    remote.deploy(variables={"LOCK_TIMEOUT": f"{LIMIT_S}s"})
     with gate_closed(remote.operator.database) as gate:
         first = remote.operator.project.start_inv("db.migrate", "--env=staging", env=remote.env | {"MIGRATE_ACTOR": "grace"})
         await_waiting_at_gate(remote.operator.database)
         second = remote.run_request(callbacks={LockAwaited: gate.close})
-    assert first.wait(60) == 0
+    assert first.wait(LIMIT_S) == 0
     assert second.error is None
     assert [event.steps for event in second.pick(RunFinished)] == [0]
     assert remote.operator.read_status().rows[0].applied_by == "grace"

@@ -26,12 +26,12 @@ from tests.kit.fly.images import Image
 from tests.kit.fly.world import FlyWorld
 from tests.kit.processes import freeze
 from tests.kit.projects import Project
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import LIMIT_S, wait_until
 from tests.runner.operating import A, B, C
 from tests.stress.blocking import PASS_GATE, await_waiting, await_waiting_at_gate, gate_closed
 
 SLOW = f"CREATE TABLE a ();\n{PASS_GATE}\n"
-LONG_TIMEOUT = {"LOCK_TIMEOUT": "60s"}
+LONG_TIMEOUT = {"LOCK_TIMEOUT": f"{LIMIT_S}s"}
 
 
 @pytest.fixture

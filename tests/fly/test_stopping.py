@@ -19,7 +19,7 @@ from tests.kit.databases import Database
 from tests.kit.fly.images import Image
 from tests.kit.fly.world import FlyWorld
 from tests.kit.projects import Project
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import LIMIT_S, wait_until
 from tests.runner.operating import A, B
 from tests.stress.blocking import PASS_GATE, await_waiting, await_waiting_at_gate, gate_closed
 
@@ -40,7 +40,7 @@ def slow(remote: RemoteOperator) -> RemoteOperator:
     """Return an operator whose second migration waits at the gate."""
     remote.operator.write_tables(A)
     remote.operator.write(B, SLOW)
-    remote.deploy(variables={"LOCK_TIMEOUT": "60s"})
+    remote.deploy(variables={"LOCK_TIMEOUT": f"{LIMIT_S}s"})
     return remote
 
 
@@ -142,7 +142,7 @@ def test_without_a_terminal_a_signal_stops_the_run_on_the_machine(slow: RemoteOp
         process = slow.operator.project.start_inv(*TASK, env=slow.env)
         await_waiting_at_gate(slow.operator.database)
         process.send_signal(number)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=LIMIT_S)
         assert process.returncode == 1
         assert "stopped by SIGTERM" in output
         assert_stopped(slow)

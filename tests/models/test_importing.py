@@ -12,6 +12,7 @@ from tasks.models.importing import Models, import_models
 from tasks.models.references import read_references, read_tables
 from tasks.runner.errors import RunnerError, UsageError
 from tests.kit.projects import REPOSITORY
+from tests.kit.waiting import LIMIT_S
 from tests.models.applications import BASE, POST, USER, write_module
 from tests.models.fault_cases import FAULTS
 
@@ -96,12 +97,12 @@ def test_an_import_ends_with_the_process_that_started_it(tmp_path: Path) -> None
         write_module(tmp_path, "models", f"import socket\nsocket.create_connection(('127.0.0.1', {port})).recv(1)\n")
         code = "from tasks.models.importing import import_models; import_models(['models:Base'], server_version=180000)"
         caller = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(REPOSITORY)})
-        server.settimeout(60)
+        server.settimeout(LIMIT_S)
         connection = server.accept()[0]
         with connection:
             caller.kill()
             caller.wait()
-            connection.settimeout(60)
+            connection.settimeout(LIMIT_S)
             assert connection.recv(1) == b""
 
 

@@ -11,6 +11,7 @@ from tests.kit.databases import Database, fresh_database
 from tests.kit.disks import mount_small_disk
 from tests.kit.projects import Project
 from tests.kit.servers import Server
+from tests.kit.waiting import LIMIT_S
 from tests.runner.operating import A, Operator
 
 EVERYTHING = """
@@ -76,7 +77,7 @@ def test_a_reader_that_closes_the_pipe_ends_the_dump_without_a_message(project: 
     process = project.start_inv("db.dump")
     assert process.stdout is not None
     process.stdout.close()
-    assert process.wait(60) == 1
+    assert process.wait(LIMIT_S) == 1
 
 
 def test_a_dump_that_fails_leaves_the_file_as_it_was(project: Project, database: Database, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tasks.runner.errors import RunnerError
 from tests.fly.terminals import open_terminal
 from tests.kit.databases import Database
 from tests.kit.projects import Project
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import LIMIT_S, wait_until
 
 ELSEWHERE = {
     "PGHOST": "elsewhere.invalid",
@@ -66,7 +66,7 @@ def test_the_connection_is_in_a_private_file_that_is_removed_after_a_signal(proj
     listed = subprocess.run(["ps", "axww"], capture_output=True, text=True, check=True).stdout
     assert secret not in listed
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 128 + signal.SIGTERM
+    assert process.wait(LIMIT_S) == 128 + signal.SIGTERM
     assert list(folder.iterdir()) == []
 
 

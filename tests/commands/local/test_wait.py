@@ -8,15 +8,16 @@ import pytest
 from tests.kit.databases import Database
 from tests.kit.own_servers import OwnServer
 from tests.kit.projects import Project
+from tests.kit.waiting import LIMIT_S
 
 
 def test_it_waits_for_a_server_that_starts(project: Project, new_server: Callable[..., OwnServer]) -> None:
     server = new_server()
-    process = project.at(server.url()).start_inv("db.wait", "--timeout=60")
+    process = project.at(server.url()).start_inv("db.wait", f"--timeout={LIMIT_S}")
     assert process.stderr is not None
-    assert "Waiting up to 60 s" in process.stderr.readline()
+    assert f"Waiting up to {LIMIT_S} s" in process.stderr.readline()
     server.start()
-    assert process.wait(60) == 0
+    assert process.wait(LIMIT_S) == 0
 
 
 def test_without_a_server_it_exits_with_1_after_the_timeout(project: Project) -> None:
@@ -39,7 +40,7 @@ def test_it_ends_by_ctrl_c(project: Project) -> None:
     assert process.stderr is not None
     process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 1
+    assert process.wait(LIMIT_S) == 1
 
 
 @pytest.mark.parametrize("timeout", ["0", "-1", "x", "nan", "inf", "1e9", ""])

@@ -12,6 +12,7 @@ import pytest
 
 from tests.kit.dialogues import run_dialogue
 from tests.kit.projects import REPOSITORY
+from tests.kit.waiting import LIMIT_S
 from tests.runner.operating import A
 
 READY = "READY> "
@@ -58,7 +59,7 @@ def run(folder: Path, *command: str) -> str:
     """Run a command in a folder and return its output; fail if it printed an error."""
     require(command[0])
     result = subprocess.run(
-        command, cwd=folder, env=make_environment(folder), capture_output=True, text=True, check=False, timeout=60
+        command, cwd=folder, env=make_environment(folder), capture_output=True, text=True, check=False, timeout=LIMIT_S
     )
     assert (result.returncode, result.stderr) == (0, "")
     return result.stdout

@@ -15,7 +15,7 @@ from tasks.rehearsal.scratch.server import ScratchServer
 from tests.kit.databases import Database
 from tests.kit.own_servers import OwnServer
 from tests.kit.servers import Server
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import LIMIT_S, wait_until
 from tests.rehearsal.conftest import Start
 
 APP, READER = f"named_app_{os.getpid()}", f"named_reader_{os.getpid()}"
@@ -135,7 +135,7 @@ def test_concurrent_rehearsals_use_the_same_role(any_database: Database) -> None
 def test_a_role_that_was_unused_is_kept_if_a_rehearsal_needs_it_by_now(
     running: OwnServer, scratch: ScratchServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(roles, "_LOCK_TIMEOUT", "60s")
+    monkeypatch.setattr(roles, "_LOCK_TIMEOUT", f"{LIMIT_S}s")
     waits = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     lock = "SELECT pg_advisory_xact_lock(hashtextextended('migrate-scratch-roles', 0))"
     with psycopg.connect(running.url()) as other, psycopg.connect(running.url(), autocommit=True) as sweeping:

@@ -12,7 +12,7 @@ from tasks.rehearsal.errors import ScratchError
 from tasks.rehearsal.scratch import login
 from tasks.rehearsal.scratch.login import open_login, release, relock
 from tests.kit.own_servers import OwnServer
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import LIMIT_S, wait_until
 
 Connection = psycopg.Connection[Any]
 TAKE = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
@@ -38,7 +38,7 @@ def test_the_next_process_can_use_the_same_role(running: OwnServer, sessions: tu
 def test_a_process_whose_session_was_lost_waits_for_its_end(
     running: OwnServer, sessions: tuple[Connection, Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(login, "_LOCK_TIMEOUT", "60s")
+    monkeypatch.setattr(login, "_LOCK_TIMEOUT", f"{LIMIT_S}s")
     lost, reopened = sessions
     own = open_login(lost, running.url())
     assert own is not None

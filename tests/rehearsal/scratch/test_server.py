@@ -18,7 +18,7 @@ from tests.kit.databases import Database
 from tests.kit.own_servers import OwnServer
 from tests.kit.poolers import Pooler
 from tests.kit.projects import REPOSITORY
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import LIMIT_S, wait_until
 from tests.rehearsal.conftest import Start
 from tests.rehearsal.scratching import list_databases, list_tables, query
 
@@ -133,7 +133,7 @@ def test_a_process_interrupted_in_a_statement_drops_its_databases(running: OwnSe
     name = rows[0][0]
     assert name in list_databases(running, "scratch")
     process.send_signal(signal.SIGINT)
-    assert "KeyboardInterrupt" in process.communicate(timeout=60)[1]
+    assert "KeyboardInterrupt" in process.communicate(timeout=LIMIT_S)[1]
     assert name not in list_databases(running, "scratch")
 
 

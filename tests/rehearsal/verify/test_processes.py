@@ -19,7 +19,7 @@ from tasks.rehearsal.verify.workers.client import plan_chunks
 from tasks.runner.events import Event
 from tests.kit.own_servers import OwnServer
 from tests.kit.projects import make_project
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import LIMIT_S, wait_until
 from tests.rehearsal.scratching import list_databases
 from tests.rehearsal.verifying import list_found, make_migrations
 
@@ -106,7 +106,7 @@ def count_sleeping(server: ScratchServer) -> int:
 def test_an_end_in_the_middle_leaves_no_process_and_no_database(
     scratch: ScratchServer, started: list["subprocess.Popen[Any]"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "_PATIENCE_S", 60)
+    monkeypatch.setattr(client, "_PATIENCE_S", LIMIT_S)
     slow = tuple(replace(each, up=SLOW[0], down=SLOW[1]) if place else each for place, each in enumerate(HISTORY))
     events = start(scratch, slow, 2)
     assert isinstance([next(events), next(events)][-1], MigrationVerified)
