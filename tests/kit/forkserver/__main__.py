@@ -40,8 +40,10 @@ def main() -> None:
     number, *paths = sys.argv[1:]
     with socket.socket(fileno=int(number)) as channel, socket.socket(socket.AF_UNIX) as listener:
         for path in paths:
-            listener.bind(path)
+            # A client that finds the socket can connect to it.
+            listener.bind(f"{path}.new")
             listener.listen()
+            Path(f"{path}.new").rename(path)
         request = ForkServer(channel, listener if paths else None).serve()
     if request is not None:
         process.code = run(request, serves_machines=bool(paths))
