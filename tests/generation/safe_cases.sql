@@ -217,6 +217,23 @@ CREATE TABLE t (id int PRIMARY KEY, a int);
 -- new:
 CREATE TABLE t (id int PRIMARY KEY, a int, g int GENERATED ALWAYS AS (a * 2) STORED);
 -- has: -- lint: ignore adding-field-with-default --
+-- case: a policy is never missing while a column gets another name and type
+-- file: rename_z
+-- file: create_p
+-- risk: changing-column-type
+-- after deploy: 2
+-- rename: t.a=z
+-- has: ALTER TABLE public.t ALTER COLUMN z TYPE bigint;
+-- old:
+CREATE TABLE t (id int PRIMARY KEY, a int);
+ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_rows ON t USING (true);
+CREATE POLICY p ON t AS RESTRICTIVE USING (a > 1);
+-- new:
+CREATE TABLE t (id int PRIMARY KEY, z bigint);
+ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_rows ON t USING (true);
+CREATE POLICY p ON t AS RESTRICTIVE USING (z > 1);
 -- case: a foreign key and a check stay around the change of a type, and the files are few
 -- file: add_x_new
 -- file: add_tx_new

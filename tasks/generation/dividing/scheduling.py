@@ -57,6 +57,15 @@ def keep_order(units: Sequence[Unit]) -> Schedule:
     return Schedule(tuple(blocks[:split]), tuple(blocks[split:]))
 
 
+def _join_recreated(units: Sequence[Unit], recreated: frozenset[str]) -> list[UnitBlock]:
+    """Return blocks of one statement or a pair, and one from the first drop to the last creation of what is created again."""
+    start = next((place for place, unit in enumerate(units) if unit.removed & recreated), len(units))
+    end = max((place for place, unit in enumerate(units, 1) if unit.created in recreated), default=0)
+    if start >= end:
+        return _pair(units)
+    return [*_pair(units[:start]), UnitBlock(tuple(units[start:end]), together=True), *_pair(units[end:])]
+
+
 def _find_end(units: Sequence[Unit], start: int, recreated: frozenset[str]) -> int:
     """Return the place after the last statement that creates what the statements from a place on drop."""
     end, place = start + 1, start
@@ -97,6 +106,9 @@ class _Scheduler:
             or (unit.default_of in exchanged and not unit.drops_default)
             or (unit.concerns_type and bool(exchanged))
         ]
+        # What is created again late is dropped late: a policy that is missing in between shows rows to others.
+        late = recreated & {unit.created for unit in last}
+        last += [unit for unit in self._units if unit not in last and unit.removed & late]
         rest = [unit for unit in self._units if unit not in last]
         bundle = [unit for unit in rest if unit.removed & recreated or unit.names(recreated)]
         waiting = sorted(_pair([unit for unit in rest if unit not in bundle]), key=self._rank)
@@ -104,7 +116,7 @@ class _Scheduler:
         if bundle:
             done, waiting, last = self._run_bundle(bundle, done, waiting, last)
         last = sorted([*last, *(unit for block in waiting for unit in block.units)], key=lambda unit: unit.number)
-        after, left = self._run_all(_pair(last))
+        after, left = self._run_all(_join_recreated(last, recreated))
         if left:
             raise NoOrderError(left[0].units[0].statement.text)
         return Schedule(tuple(done), tuple(after))
