@@ -265,7 +265,7 @@ def _complete(proposal: MigrationProposal, files: Sequence[ProposedFile]) -> tup
         ("It loses rows or values, which was allowed:", proposal.losses),
         ("The columns have another order, because new ones come last:", proposal.orders),
         ("No statement changes these names:", proposal.kept),
-        ("It fails on tables with such rows:", proposal.rows.conditions),
+        ("It fails on rows that do not fit:", proposal.rows.conditions),
         ("It runs triggers:", proposal.rows.triggers),
     )
     made = []

@@ -43,7 +43,7 @@ def _format_proposed(event: MigrationProposed, style: Style) -> list[Line]:
     lines += _format_kept(event)
     lines += _list("⚠️  loses data: ", map(clean, event.losses), "warn")
     lines += _format_risks(event.risks)
-    lines += _list("⚠️  fails on such rows: ", event.conditions, "warn")
+    lines += _list("⚠️  fails if rows do not fit: ", event.conditions, "warn")
     lines += _list("⚠️  cannot be rolled back: ", map(clean, event.irreversible), "warn")
     lines += _list("⚠️  without rows on scratch: ", map(clean, event.unfilled), "warn")
     return [*lines, *_format_proof(event)]

@@ -58,6 +58,9 @@ def _advance_run(view: LiveView, event: events.Event, now: float) -> LiveView | 
             following = LiveView(step=event, step_since=now)
         case events.StatementStarted():
             following = replace(view, statement=event, statement_since=now, progress=None, waiting=None)
+        case events.StepFinished():
+            # What follows the last step, such as writing schema.sql, may take seconds.
+            following = LiveView()
         case events.StatementFinished() | events.Retried():
             following = replace(view, progress=None, waiting=None)
         case events.Waiting():

@@ -35,7 +35,7 @@ def test_the_order_that_columns_get_is_described(before: str, reached: str, want
 
 
 def test_a_long_note_is_folded_below_its_beginning() -> None:
-    text = write_head("Change it", "a", [("It fails on tables with such rows:", ["word " * 40])])
+    text = write_head("Change it", "a", [("It fails on rows that do not fit:", ["word " * 40])])
     assert max(map(len, text.splitlines())) <= 118
     assert text.count("\n--   word") == 1
     assert text.count("\n--     word") == 1

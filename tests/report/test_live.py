@@ -24,6 +24,7 @@ from tasks.runner.events import (
     StatementFinished,
     StatementStarted,
     StepFailed,
+    StepFinished,
     StepStarted,
     Waiting,
 )
@@ -68,6 +69,7 @@ INDEX_LINE, WAIT_LINE = "🔨 index build: scanning table, 43 %", f"⏳ has wait
         ([STEP, STATEMENT, WAITING, STATEMENT], [BAR, LINE]),
         ([STEP, STATEMENT, INDEX, sample(StatementFinished)], [BAR, LINE]),
         ([STEP, STATEMENT, INDEX, STEP], [BAR]),
+        ([STEP, STATEMENT, INDEX, sample(StepFinished)], []),
         ([LockAwaited(None, 4.0)], ["⏳ Another run has the lock; waiting for 4 s"]),
         ([LockAwaited(None, 4.0), STEP], [BAR]),
     ],
