@@ -34,13 +34,16 @@ _WIDER: Mapping[str, frozenset[str]] = {
     _TIME: frozenset({_ZONED_TIME, _INTERVAL}),
     "cidr": frozenset({"inet"}),
     "jsonb": frozenset({"json"}),
-    "int4range": frozenset({"int8range"}),
+    "boolean": frozenset({"smallint", "integer", "bigint", _NUMERIC, "real", "double precision"}),
+    "money": frozenset({_NUMERIC}),
+    "int4range": frozenset({"int8range", "int4multirange"}),
+    **{f"{name}range": frozenset({f"{name}multirange"}) for name in ("int8", "num", "ts", "tstz", "date")},
     "int4multirange": frozenset({"int8multirange"}),
     "bit": frozenset({"bit varying"}),
     # Blanks at the end of a character(n) are padding.
     _CHAR: frozenset({"bpchar"}),
 }
-_DIGITS = {"smallint": 5, "integer": 10, "bigint": 19}
+_DIGITS = {"boolean": 1, "smallint": 5, "integer": 10, "bigint": 19}
 _LENGTHS = {"smallint": 6, "integer": 11, "bigint": 20, "boolean": 5, "uuid": 36, "name": 63}
 """The characters that the longest value of a type has as a text."""
 _FRACTIONS = frozenset({_STAMP, _ZONED, _TIME, _ZONED_TIME, _INTERVAL})

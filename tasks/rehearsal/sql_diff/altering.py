@@ -25,8 +25,10 @@ _FAMILIES = (
     r"date|timestamp.*",
     r"jsonb?",
     r"bit.*",
+    r"money|numeric\b.*",
 )
 """Groups of types between which assignment casts exist: https://www.postgresql.org/docs/current/catalog-pg-cast.html."""
+_NUMBERS = re.compile(r"smallint|integer|bigint|numeric\b.*|real|double precision")
 _TO_TEXT = re.compile(r"text|character varying.*|character.*")
 _TARGET = re.compile(r"ALTER COLUMN (\d+) SET STATISTICS (\d+)")
 _SETTINGS = re.compile(r" WITH \((?P<settings>\w[^()]*)\)(?= WHERE | TABLESPACE |$)")
@@ -73,8 +75,26 @@ def _change_type(name: str, old: Column, new: Column) -> str:
 
 
 def _cast(name: str, old: str, new: str) -> str:
-    """Return no USING if there is an assignment cast, which rejects values that are too long; else a cast through text."""
-    return "" if is_assignable(old, new) else f" USING {name}::text::{new}"
+    """Return no USING if there is an assignment cast, which rejects values that are too long."""
+    return "" if is_assignable(old, new) else f" USING {convert_value(name, old, new)}"
+
+
+def convert_value(value: str, old: str, new: str) -> str:
+    """Return a value in another type: as an assignment converts it, else by a cast, through text where there is none.
+
+    The text of a boolean is no number, that of a number other than 0 and 1 is no boolean, and that of a range is no multirange.
+    """
+    if is_assignable(old, new):
+        return value
+    if old == "boolean" and _NUMBERS.fullmatch(new):
+        return f"{value}::integer" + ("" if new == "integer" else f"::{new}")
+    if new == "boolean" and _NUMBERS.fullmatch(old):
+        return f"{value} <> 0"
+    if old.endswith("range") and new == old.replace("range", "multirange"):
+        return f"{value}::{new}"
+    if old.endswith("multirange") and new == old.replace("multirange", "range"):
+        return f"range_merge({value})"
+    return f"{value}::text::{new}"
 
 
 def keeps_generated(key: Key, before: Mapping[Key, str], after: Mapping[Key, str]) -> bool:
@@ -89,7 +109,7 @@ def keeps_generated(key: Key, before: Mapping[Key, str], after: Mapping[Key, str
 def fill_generated(key: Key, before: str, after: str, objects: Mapping[Key, str]) -> list[str]:
     """Return the statement that creates such a column with its values."""
     old, new = parse_column(before)[0], parse_column(after)[0]
-    value = f"({old.expression})::{old.type}" + ("" if is_assignable(old.type, new.type) else f"::text::{new.type}")
+    value = convert_value(f"({old.expression})::{old.type}", old.type, new.type)
     statements = [add_column(key, replace(new, required=False).write(), objects, None)]
     statements.append(f"UPDATE {key.parent} SET {key.name} = {value}")
     statements += [f"ALTER TABLE {key.parent} ALTER COLUMN {key.name} SET NOT NULL"] if new.required else []

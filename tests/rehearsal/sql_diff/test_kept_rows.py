@@ -52,3 +52,30 @@ def test_each_row_is_kept(database: Database, case: KeptRows) -> None:
     for text, rows in ((pair.up, case.after), (pair.down, case.before)):
         run(database, text)
         assert {table: [row[0] for row in database.query(f"SELECT id FROM {table} ORDER BY id")] for table in rows} == rows
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "value", "converted"),
+    [
+        ("money", "numeric(12, 2)", "2.50", "2.50"),
+        ("numeric", "money", "-3", "-$3.00"),
+        ("boolean", "integer", "true", "1"),
+        ("boolean", "smallint", "false", "0"),
+        ("integer", "boolean", "2", "true"),
+        ("bigint", "boolean", "0", "false"),
+        ("numeric", "boolean", "0.5", "true"),
+        ("int4range", "int4multirange", "[1,3)", "{[1,3)}"),
+        ("datemultirange", "daterange", "{[2020-01-01,2020-01-03)}", "[2020-01-01,2020-01-03)"),
+    ],
+)
+def test_a_value_is_converted_by_the_cast_that_there_is(
+    database: Database, old: str, new: str, value: str, converted: str
+) -> None:
+    database.execute("SET lc_monetary = 'C'")
+    make(database, f"CREATE TABLE t (a {old}); INSERT INTO t VALUES ('{value}');")
+    with fresh_database(database.server) as another:
+        make(another, f"CREATE TABLE t (a {new});")
+        wanted = read(another)
+    run(database, write_pair(read(database), wanted, name="20250101000000_change", heading="Change").up)
+    assert database.query("SELECT a::text FROM t") == [(converted,)]
+    assert read(database) == wanted

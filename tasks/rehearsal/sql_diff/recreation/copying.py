@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from tasks.catalog import COLUMN_ORDER, LOCAL_COLUMN, LOCAL_CONSTRAINT, NAMED_NULL, Catalog, Key, compare
-from tasks.rehearsal.sql_diff.altering import is_assignable
+from tasks.rehearsal.sql_diff.altering import convert_value
 from tasks.rehearsal.sql_diff.dependencies import Schema
 from tasks.rehearsal.sql_diff.inheritance.lineage import read_lineage
 from tasks.rehearsal.sql_diff.inheritance.reconciling import find_owner
@@ -265,4 +265,4 @@ def _make_plain(column: Column) -> Column:
 
 def _convert(name: str, old: Column, new: Column) -> str:
     """Return the value of a column in its new type, as ALTER COLUMN TYPE converts it."""
-    return name if old.type == new.type or is_assignable(old.type, new.type) else f"{name}::text::{new.type}"
+    return name if old.type == new.type else convert_value(name, old.type, new.type)
