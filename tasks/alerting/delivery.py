@@ -19,7 +19,7 @@ SEND_DEADLINE_S = 10.0
 _LONGEST_WAIT_S = 0.5
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*(?=://)", re.IGNORECASE)
 _STATUS = re.compile(r"\berror=(\d{3})\b")
-_loading = threading.Lock()
+_loading, _loaded = threading.Lock(), threading.Event()
 
 
 class Sending:
@@ -40,10 +40,13 @@ class Sending:
     def finish(self, deadline_s: float = SEND_DEADLINE_S) -> bool:
         """Wait for the answers and name the addresses that failed on stderr; return True if all were reached.
 
-        Ctrl-C ends the waiting and nothing else.
+        The deadline is that of the services: the time in which apprise is loaded, long on a busy machine, does not count. Ctrl-C
+        ends the waiting and nothing else.
         """
-        end = time.monotonic() + deadline_s
         with suppress(KeyboardInterrupt):
+            while any(thread.is_alive() for thread in self._threads) and not _loaded.wait(_LONGEST_WAIT_S):
+                continue
+            end = time.monotonic() + deadline_s
             for thread in self._threads:
                 while thread.is_alive() and (left := end - time.monotonic()) > 0:
                     # A Ctrl-C that comes just before the waiting begins is noticed only after it.
@@ -74,6 +77,7 @@ def notify(url: str, title: str, body: str, kind: str) -> str:
 
         sender = Apprise(asset=AppriseAsset(async_mode=False, service_timeout=0))
         known = sender.add(url)
+        _loaded.set()
     if not known:
         return "apprise does not know this kind of address"
     types = {"failed": NotifyType.FAILURE, "waits": NotifyType.WARNING}

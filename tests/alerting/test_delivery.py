@@ -3,10 +3,13 @@
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tasks.alerting import delivery
 from tasks.alerting.delivery import Sending
 from tests.kit.endpoints import REFUSING, SILENT, Endpoint, open_endpoint
 from tests.kit.projects import REPOSITORY
@@ -30,7 +33,7 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 def test_a_message_arrives_unchanged(endpoint: Endpoint, capfd: pytest.CaptureFixture[str]) -> None:
-    assert Sending([endpoint.url("/a")], "a <title>", "1 < 2 & *so* on\n  \\n", "failed").finish()
+    assert Sending([endpoint.url("/a")], "a <title>", "1 < 2 & *so* on\n  \\n", "failed").finish(LIMIT_S)
     ((path, content),) = endpoint.messages
     assert (path, content["title"], content["message"]) == ("/a", "a <title>", "1 < 2 & *so* on\n  \\n")
     assert content["type"] == "failure"
@@ -50,7 +53,7 @@ def test_a_message_arrives_unchanged(endpoint: Endpoint, capfd: pytest.CaptureFi
 def test_a_failure_is_reported_without_the_secret_parts_of_the_address(
     url: str, fault: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert not Sending([url], "title", "body", "failed").finish()
+    assert not Sending([url], "title", "body", "failed").finish(LIMIT_S)
     output = capfd.readouterr()
     assert output.err == f"⚠️  The alert could not be sent to {fault}\n"
     assert output.out == ""
@@ -68,6 +71,18 @@ def test_every_address_gets_the_message_and_those_that_fail_are_reported(
         "⚠️  The alert could not be sent to json://… (1 of 4): HTTP 500",
         "⚠️  The alert could not be sent to json://… (3 of 4): no answer yet",
     ]
+
+
+def test_the_time_in_which_the_library_is_loaded_does_not_count(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "_loaded", threading.Event())
+    with ThreadPoolExecutor() as pool:
+        with delivery._loading:
+            sending = Sending([endpoint.url()], "title", "body", "failed")
+            finished = pool.submit(sending.finish, 0.1)
+            with pytest.raises(TimeoutError):
+                finished.result(0.5)
+        wait_until(lambda: endpoint.messages, what="the message")
+        finished.result()
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tests.kit.projects import REPOSITORY
 from tests.kit.waiting import LIMIT_S, wait_until
 
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/kit/hanging.py")
-pytestmark = pytest.mark.timeout(4 * LIMIT_S)
+pytestmark = pytest.mark.timeout(6 * LIMIT_S)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def start_run(folder: Path) -> Iterator[HangingRun]:
     environment = {**os.environ, "STARTED": str(started)}
     with subprocess.Popen([*PYTEST, "-n", "1"], cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
-            wait_until(lambda: started.exists() and started.read_text().count("\n") == 3, what="the test to hang")
+            wait_until(lambda: started.exists() and started.read_text().count("\n") == 3, 2 * LIMIT_S, "the test to hang")
             home, url, forked = started.read_text().split()
             yield HangingRun(process, Path(home), url, int(forked))
         finally:
