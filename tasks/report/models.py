@@ -22,11 +22,20 @@ def register_messages() -> None:
 
 
 def describe_difference(event: ModelsChecked) -> str:
-    """Return the message for a test whose models and migrations differ; empty if they agree."""
-    return "\n".join(line.text for line in _format_checked(event, Style())) if event.changes else ""
+    """Return the message for a test whose models and migrations differ; empty if they agree.
+
+    The number of differences is in the first line, which is all that pytest shows in its summary.
+    """
+    lines = [*_format_difference(event), *_format_comparison(event, Style())] if event.changes else []
+    return "\n".join(line.text for line in lines)
 
 
 def _format_checked(event: ModelsChecked, style: Style) -> list[Line]:
+    verdict = _format_difference(event) if event.changes else [Line("✅ Models and migrations agree", "good")]
+    return [*_format_comparison(event, style), *verdict]
+
+
+def _format_comparison(event: ModelsChecked, style: Style) -> list[Line]:
     models = clean(", ".join(event.models))
     compared = f"Compared {models} ({count(event.tables, 'table')}) with a replay of {count(event.versions, 'migration')}."
     lines = [Line(compared, "dim")]
@@ -34,13 +43,13 @@ def _format_checked(event: ModelsChecked, style: Style) -> list[Line]:
         lines += hang("⚠️  not checked: ", text, "warn")
     if event.exclude:
         lines += hang(f"{INDENT}Left out by --exclude: ", ", ".join(event.exclude), "dim")
-    lines += format_left_out(event.left_out, style)
-    if not event.changes:
-        return [*lines, Line("✅ Models and migrations agree", "good")]
+    return [*lines, *format_left_out(event.left_out, style)]
+
+
+def _format_difference(event: ModelsChecked) -> list[Line]:
     changes = list(show_difference(event.changes))
     number = count(count_objects(changes), "difference")
-    lines.append(Line(f"❌ {number} (+ in the models only, - in the migrations only)", "bad"))
-    lines += map(format_change, changes)
+    lines = [Line(f"❌ {number} (+ in the models only, - in the migrations only)", "bad"), *map(format_change, changes)]
     if any(change.key.kind == "table" and change.after is None for change in event.changes.changes):
         lines += hang(f"{INDENT}", _REMOVED_HINT, "dim")
     arguments = ["NAME", "--from-models", ",".join(event.models), *(f"--exclude={name}" for name in event.exclude)]

@@ -56,3 +56,11 @@ def test_a_table_with_its_columns_is_one_difference() -> None:
     assert "2 differences (+ wanted, - in the migrations)" in [line.text for line in proposed]
     checked = format_event(ModelsChecked(("app:Base",), 2, 1, TABLE), Style())
     assert "❌ 2 differences (+ in the models only, - in the migrations only)" in [line.text for line in checked]
+
+
+def test_a_failed_test_begins_with_the_number_of_differences() -> None:
+    message = models.describe_difference(ModelsChecked(("app:Base",), 2, 1, TABLE, TRIGGERS))
+    first, *others = message.splitlines()
+    assert first == "❌ 2 differences (+ in the models only, - in the migrations only)"
+    assert "Compared app:Base (2 tables) with a replay of 1 migration." in others
+    assert models.describe_difference(ModelsChecked(("app:Base",), 2, 1, Difference(), TRIGGERS)) == ""
