@@ -149,6 +149,7 @@ def test_an_environment_without_a_migration_of_the_checkout_is_refused(operator:
     operator.write(B, "CREATE TABLE b (id int);", "DROP TABLE b;")
     output = new(operator, embedded, "--from-env=local", check=3)
     assert f"local has not applied {B}: a new migration would undo what they make" in output
+    assert f"inv db.mark --env=local {B}" in output
     assert "db.drift --env=local --as-migration NAME" in output
 
 

@@ -67,6 +67,7 @@ def _refuse_pending(base: Sequence[RehearsedMigration], read: CatalogRead) -> No
     raise RefusedError(
         f"{read.environment} has not applied {name_versions(pending)}: a new migration would undo what they make",
         hint=f"Apply them there first: {compose_command('db.migrate', env=read.environment)}\n"
+        f"Or, if it has what one of them makes, record that: {compose_command('db.mark', pending[0], env=read.environment)}\n"
         "Or write only what was changed there outside of its migrations: "
         + compose_command("db.drift", "--as-migration", "NAME", env=read.environment),
         state=UNWRITTEN,
