@@ -117,6 +117,7 @@ def open_session(request: dict[str, Any]) -> tuple[ProjectSession | None, dict[s
         Path(str(place)).resolve() for place in script._version_locations
     ]:
         script.__dict__["_version_locations"] = [Path(request["versions"])]
+    load_beside("child_flask.py").push_application(Path(script.dir))
     online = load_beside("child_online.py")
     session = ProjectSession(config, script, StatementRecorder(), bool(request["conninfo"]), online.OnlineRecorder())
     load_beside("child_recording.py").record_statements(session)

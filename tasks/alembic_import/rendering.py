@@ -148,7 +148,7 @@ def _read_rendered(
         fault = read_fault(error)
         irreversible, down = recording.irreversible.get(revision.id) or _explain_irreversible(fault), ()
         if recorded is None and _fails_offline(fault):
-            warnings.append(f"its downgrade cannot be rendered offline: {fault}; --record={revision.id} records both")
+            warnings.append(f"its downgrade cannot be rendered offline: {fault}; --record={revision.id} runs it on scratch")
     return RenderedRevision(
         revision,
         up,

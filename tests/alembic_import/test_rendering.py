@@ -290,6 +290,34 @@ def test_a_revision_for_psycopg2_is_proved_without_it(
     assert plan(alembic, scratch).plan.unproved == ""
 
 
+FLASK = {
+    # What an env.py of Flask-Migrate needs of Flask, which is no requirement of the tests.
+    "flask/__init__.py": "current_app = None",
+    "flask/cli.py": """
+import os, flask
+class ScriptInfo:
+    def load_app(self):
+        self.app = __import__(os.environ["FLASK_APP"]).app
+        return self
+    def app_context(self): return self
+    def push(self): flask.current_app = self.app
+""",
+    "shop.py": "class app: url = __import__('os').environ['DATABASE_URL']",
+}
+
+
+def test_the_application_is_current_where_env_asks_for_it(
+    alembic: AlembicFolder, scratch: ScratchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in FLASK.items():
+        (alembic.root / name).parent.mkdir(exist_ok=True)
+        (alembic.root / name).write_text(text)
+    monkeypatch.setenv("FLASK_APP", "shop")
+    alembic.set_up(env="from flask import current_app\n" + ENV.replace('os.environ["DATABASE_URL"]', "current_app.url"))
+    alembic.write("a1", TABLE)
+    assert plan(alembic, scratch).plan.unproved == ""
+
+
 def test_the_project_is_found_by_its_configuration_or_by_its_folders(alembic: AlembicFolder, scratch: ScratchServer) -> None:
     alembic.write("a1", TABLE)
     other = alembic.root / "more" / "other"
