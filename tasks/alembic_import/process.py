@@ -28,6 +28,7 @@ from tasks.runner.redaction import redact, redact_child_text
 _CHILD = Path(__file__).with_name("child.py")
 _STATE = "Nothing was written."
 _SCHEME = re.compile(r"(postgres(?:ql)?(?:\+\w+)?)://")
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _UNUSABLE = "postgresql://offline@127.0.0.1:1/offline"
 """An address at which nothing listens: the child process connects to no database while it renders."""
 _URL_NAME = "DATABASE_URL"
@@ -167,7 +168,8 @@ def read_fault(error: Mapping[str, Any], conninfo: str = "") -> AlembicFault:
 
 
 def _redact(text: str, conninfo: str) -> str:
-    return redact(redact_child_text(text, os.environ), conninfo)
+    """Return a text without secrets, and without the addresses of objects, which are others each time: it may be in a file."""
+    return _ADDRESS.sub("", redact(redact_child_text(text, os.environ), conninfo))
 
 
 def replace_urls(environ: Mapping[str, str], url: str) -> dict[str, str]:
