@@ -169,7 +169,9 @@ class Search:
         edges = []
         ends = [(False, node.state, node.path)]
         if effect is not None:
-            ends.append((True, change(node.state, effect), (*node.path, index)))
+            after = change(node.state, effect)
+            # Of two paths to one schema, the one with the rows: a later migration may need them.
+            ends.insert(0 if after is node.state else 1, (True, after, (*node.path, index)))
         for applied, state, path in ends:
             cost = node.cost + self._price(self._dying[index], state)
             if cost > budget:

@@ -67,6 +67,17 @@ CASES = {
         tuple(f"CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT {number}';" for number in (1, 2)),
     ),
     "rows only": VerdictCase("xx", "P?", (T, "INSERT INTO t VALUES (1);")),
+    "a file that needs the rows of one before it": VerdictCase(
+        "xxxxx",
+        "P?PPP",
+        (
+            T,
+            "INSERT INTO t VALUES (1);",
+            "ALTER TABLE t ADD n int; DO $$ BEGIN ASSERT (SELECT count(*) FROM t) = 1; END $$;",
+            "ALTER TABLE t ADD a int;",
+            "CREATE INDEX i ON t (n, a);",
+        ),
+    ),
     "rows only, without their table": VerdictCase("..x", "AAP", (T, "INSERT INTO t VALUES (1);", "CREATE TABLE u (id int);")),
     "fails after another": VerdictCase("x.", "PA", (T, "CREATE TABLE t (id int, more text);")),
     "fails wherever it is tried": VerdictCase("x.", "PA", (T, "CREATE TABLE nowhere.t (id int);")),
