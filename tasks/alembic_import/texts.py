@@ -88,7 +88,7 @@ def compose_down(rendered: RenderedRevision, version: str) -> str:
     """Return the text of the down file; one without statements if the downgrade has none."""
     revision = rendered.revision
     description = " ".join(revision.doc.split()) or version.partition("_")[2].replace("_", " ")
-    header = _compose_header(version, f"Undoes: {description}", revision)
+    header = _compose_header(version, f"Undo: {description}", revision)
     if rendered.irreversible:
         return f"{header}\n-- migrate: irreversible {' '.join(rendered.irreversible.split())}\n"
     if not rendered.down:

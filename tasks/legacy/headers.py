@@ -29,7 +29,7 @@ def add_header(data: bytes, version: str, description: str) -> bytes:
 def describe_version(version: str, *, undoes: bool = False) -> str:
     """Return a description made from the words of a version."""
     words = version.partition("_")[2].replace("_", " ").replace("-", " ")
-    return f"Undoes: {words}" if undoes else words[:1].upper() + words[1:]
+    return f"Undo: {words}" if undoes else words[:1].upper() + words[1:]
 
 
 def _find_lines(body: bytes) -> set[bytes]:

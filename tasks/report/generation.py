@@ -89,7 +89,7 @@ def _join_names(first: str, names: Sequence[str], width: int) -> str:
     """Return a line with as many names as fit, at least one, and the number of the others."""
     joined = (
         f"{first}{', '.join(names[:shown])}{f' and {len(names) - shown} more' if shown < len(names) else ''}"
-        for shown in range(len(names), 0, -1)
+        for shown in range(min(len(names), width), 0, -1)
     )
     return next((line for line in joined if len(line) <= width), f"{first}{names[0]} and {len(names) - 1} more")
 

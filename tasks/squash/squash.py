@@ -59,7 +59,7 @@ class MadeSquash:
     def down(self) -> str:
         """Return the text of the down file, which is irreversible."""
         return (
-            f"-- Migration: {self.version}.sql\n-- Description: Undoes: squashed schema\n\n"
+            f"-- Migration: {self.version}.sql\n-- Description: Undo: squashed schema\n\n"
             f"-- migrate: irreversible it replaces {len(self.versions)} migrations: "
             "restore a backup, or start with an empty database\n"
         )

@@ -89,7 +89,7 @@ def test_missing_headers_are_added_and_statements_are_not_changed(old: TestRepos
     assert users == f"-- Migration: {USERS}.sql\n-- Description: Users\n\n{FILES['migrations/001_users.sql']}"
     assert tree[f"up/{ROLES}.sql"].decode() == FILES["migrations/002-roles.up.sql"]
     assert tree[f"down/{ROLES}.sql"].decode() == (
-        f"-- Migration: {ROLES}.sql\n-- Description: Undoes: roles\n\n{FILES['migrations/002-roles.down.sql']}"
+        f"-- Migration: {ROLES}.sql\n-- Description: Undo: roles\n\n{FILES['migrations/002-roles.down.sql']}"
     )
     assert tree["_superseded/002_old_roles.sql"].decode() == FILES["migrations/002_old_roles.sql"]
     assert tree["up/20250601000000_last.sql"].decode() == FILES["migrations/20250601000000_last.sql"]

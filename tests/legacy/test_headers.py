@@ -29,4 +29,4 @@ def test_missing_lines_are_added_above_the_existing_text(before: bytes, after: b
 
 def test_a_description_is_made_of_the_words_of_the_version() -> None:
     assert describe_version(V) == "Add users"
-    assert describe_version(V, undoes=True) == "Undoes: add users"
+    assert describe_version(V, undoes=True) == "Undo: add users"

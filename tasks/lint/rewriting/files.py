@@ -173,7 +173,7 @@ def _write_down(down: AuthorsDown | None, words: str, group: Sequence[SafeStep],
     directive = _NO_TRANSACTION if any(step.alone_down for step in group) else ""
     if first and down is not None and not down.irreversible:
         return f"{down.header.rstrip()}\n{directive}\n{body}" if down.header.strip() else f"{directive}{body}"
-    return f"-- Description: Undoes: {words}\n{directive}\n{body}"
+    return f"-- Description: Undo: {words}\n{directive}\n{body}"
 
 
 def _adapt(text: str, like: str) -> str:

@@ -16,7 +16,7 @@ ALTER TABLE prices DROP CONSTRAINT prices_amount_check1;
 
 ALTER TABLE prices VALIDATE CONSTRAINT prices_amount_check1;
 -- == safe down
--- Description: Undoes: validate prices_amount_check1
+-- Description: Undo: validate prices_amount_check1
 
 ALTER TABLE prices DROP CONSTRAINT prices_amount_check1;
 ALTER TABLE prices ADD CONSTRAINT prices_amount_check1 CHECK (amount > 0) NOT VALID;

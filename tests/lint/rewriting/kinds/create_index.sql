@@ -8,7 +8,7 @@ CREATE TABLE books (id int PRIMARY KEY, title text, "Page Count" int);
 CREATE UNIQUE INDEX books_title_idx ON public.books USING btree (lower(title) text_pattern_ops DESC, ("Page Count" + 1))
     INCLUDE (id) NULLS NOT DISTINCT WITH (fillfactor = 80) WHERE title <> '';
 -- == down
--- Description: Undoes: find books by title
+-- Description: Undo: find books by title
 
 DROP INDEX public.books_title_idx;
 -- == findings
@@ -21,6 +21,6 @@ DROP INDEX public.books_title_idx;
 CREATE UNIQUE INDEX CONCURRENTLY books_title_idx ON public.books USING btree (lower(title) text_pattern_ops DESC, ("Page Count" + 1))
     INCLUDE (id) NULLS NOT DISTINCT WITH (fillfactor = 80) WHERE title <> '';
 -- == safe down
--- Description: Undoes: find books by title
+-- Description: Undo: find books by title
 
 DROP INDEX CONCURRENTLY public.books_title_idx;

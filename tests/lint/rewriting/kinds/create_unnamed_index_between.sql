@@ -20,7 +20,7 @@ DROP TABLE rooms;
 
 CREATE INDEX CONCURRENTLY shelves_room_idx1 ON shelves (room);
 -- == safe down
--- Description: Undoes: create shelves_room_idx1
+-- Description: Undo: create shelves_room_idx1
 
 DROP INDEX CONCURRENTLY shelves_room_idx1;
 -- == safe up: alter_table_shelves_add_column_width_int
@@ -28,6 +28,6 @@ DROP INDEX CONCURRENTLY shelves_room_idx1;
 
 ALTER TABLE shelves ADD COLUMN width int;
 -- == safe down
--- Description: Undoes: ALTER TABLE shelves ADD COLUMN width int
+-- Description: Undo: ALTER TABLE shelves ADD COLUMN width int
 
 ALTER TABLE shelves DROP COLUMN width;

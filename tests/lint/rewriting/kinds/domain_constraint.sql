@@ -16,7 +16,7 @@ ALTER DOMAIN wage DROP CONSTRAINT wage_check;
 
 ALTER DOMAIN wage VALIDATE CONSTRAINT wage_check;
 -- == safe down
--- Description: Undoes: validate wage_check
+-- Description: Undo: validate wage_check
 
 ALTER DOMAIN wage DROP CONSTRAINT wage_check;
 ALTER DOMAIN wage ADD CONSTRAINT wage_check CHECK (VALUE >= 0) NOT VALID;

@@ -19,7 +19,7 @@ DROP TABLE wheels;
 
 ALTER TABLE cars DROP COLUMN old;
 -- == safe down
--- Description: Undoes: DROP COLUMN old of cars
+-- Description: Undo: DROP COLUMN old of cars
 
 ALTER TABLE cars ADD COLUMN old text;
 -- == safe up: add_column_doors_int_of_cars
@@ -27,7 +27,7 @@ ALTER TABLE cars ADD COLUMN old text;
 
 ALTER TABLE cars ADD COLUMN doors int;
 -- == safe down
--- Description: Undoes: ADD COLUMN doors int of cars
+-- Description: Undo: ADD COLUMN doors int of cars
 
 ALTER TABLE cars DROP COLUMN doors;
 -- == safe up: drop_table_horses
@@ -36,6 +36,6 @@ ALTER TABLE cars DROP COLUMN doors;
 
 DROP TABLE IF EXISTS horses;
 -- == safe down
--- Description: Undoes: DROP TABLE horses
+-- Description: Undo: DROP TABLE horses
 
 -- Nothing to undo: the files before it undo what it changed.

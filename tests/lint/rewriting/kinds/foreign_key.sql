@@ -23,7 +23,7 @@ ALTER TABLE poems DROP COLUMN note;
 -- Each poem has an author.
 CREATE INDEX CONCURRENTLY poems_author_id_idx ON poems (author_id);
 -- == safe down
--- Description: Undoes: create poems_author_id_idx
+-- Description: Undo: create poems_author_id_idx
 
 DROP INDEX CONCURRENTLY poems_author_id_idx;
 -- == safe up: add_poems_author_id_fkey
@@ -31,7 +31,7 @@ DROP INDEX CONCURRENTLY poems_author_id_idx;
 
 ALTER TABLE poems ADD CONSTRAINT poems_author_id_fkey FOREIGN KEY (author_id) REFERENCES authors ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED NOT VALID;
 -- == safe down
--- Description: Undoes: add poems_author_id_fkey
+-- Description: Undo: add poems_author_id_fkey
 
 ALTER TABLE poems DROP CONSTRAINT poems_author_id_fkey;
 -- == safe up: validate_poems_author_id_fkey
@@ -39,7 +39,7 @@ ALTER TABLE poems DROP CONSTRAINT poems_author_id_fkey;
 
 ALTER TABLE poems VALIDATE CONSTRAINT poems_author_id_fkey;
 -- == safe down
--- Description: Undoes: validate poems_author_id_fkey
+-- Description: Undo: validate poems_author_id_fkey
 
 ALTER TABLE poems DROP CONSTRAINT poems_author_id_fkey;
 ALTER TABLE poems ADD CONSTRAINT poems_author_id_fkey FOREIGN KEY (author_id) REFERENCES authors ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED NOT VALID;

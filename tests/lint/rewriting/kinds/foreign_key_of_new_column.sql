@@ -16,7 +16,7 @@ ALTER TABLE songs DROP COLUMN singer_id;
 
 CREATE INDEX CONCURRENTLY songs_singer_id_idx ON songs (singer_id);
 -- == safe down
--- Description: Undoes: create songs_singer_id_idx
+-- Description: Undo: create songs_singer_id_idx
 
 DROP INDEX CONCURRENTLY songs_singer_id_idx;
 -- == safe up: add_songs_singer_id_fkey
@@ -24,7 +24,7 @@ DROP INDEX CONCURRENTLY songs_singer_id_idx;
 
 ALTER TABLE songs ADD CONSTRAINT songs_singer_id_fkey FOREIGN KEY (singer_id) REFERENCES singers (id) NOT VALID;
 -- == safe down
--- Description: Undoes: add songs_singer_id_fkey
+-- Description: Undo: add songs_singer_id_fkey
 
 ALTER TABLE songs DROP CONSTRAINT songs_singer_id_fkey;
 -- == safe up: validate_songs_singer_id_fkey
@@ -32,7 +32,7 @@ ALTER TABLE songs DROP CONSTRAINT songs_singer_id_fkey;
 
 ALTER TABLE songs VALIDATE CONSTRAINT songs_singer_id_fkey;
 -- == safe down
--- Description: Undoes: validate songs_singer_id_fkey
+-- Description: Undo: validate songs_singer_id_fkey
 
 ALTER TABLE songs DROP CONSTRAINT songs_singer_id_fkey;
 ALTER TABLE songs ADD CONSTRAINT songs_singer_id_fkey FOREIGN KEY (singer_id) REFERENCES singers (id) NOT VALID;

@@ -18,7 +18,7 @@ ALTER TABLE hits DROP CONSTRAINT hits_page_id_fkey;
 
 ALTER TABLE hits VALIDATE CONSTRAINT hits_page_id_fkey;
 -- == safe down
--- Description: Undoes: validate hits_page_id_fkey
+-- Description: Undo: validate hits_page_id_fkey
 
 ALTER TABLE hits DROP CONSTRAINT hits_page_id_fkey;
 ALTER TABLE hits ADD CONSTRAINT hits_page_id_fkey FOREIGN KEY (page_id) REFERENCES pages NOT VALID;

@@ -16,6 +16,6 @@ DROP INDEX CONCURRENTLY streets_town_id_idx;
 
 ALTER TABLE streets ADD CONSTRAINT in_town FOREIGN KEY (town_id) REFERENCES towns NOT VALID;
 -- == safe down
--- Description: Undoes: add in_town
+-- Description: Undo: add in_town
 
 ALTER TABLE streets DROP CONSTRAINT in_town;

@@ -9,7 +9,7 @@ missing-down@0
 ALTER TABLE keys ADD COLUMN name text;
 CREATE TABLE locks (id int);
 -- == safe down
--- Description: Undoes: replaced
+-- Description: Undo: replaced
 
 DROP TABLE locks;
 ALTER TABLE keys DROP COLUMN name;

@@ -30,7 +30,7 @@ SET search_path = public;
 CREATE INDEX CONCURRENTLY logs_at_idx ON logs (at);
 
 -- == safe down
--- Description: Undoes: create logs_at_idx
+-- Description: Undo: create logs_at_idx
 
 SET search_path = public;
 DROP INDEX CONCURRENTLY logs_at_idx;

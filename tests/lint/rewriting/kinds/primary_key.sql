@@ -16,7 +16,7 @@ ALTER TABLE tags DROP CONSTRAINT tags_name_not_null_check;
 
 ALTER TABLE tags VALIDATE CONSTRAINT tags_name_not_null_check;
 -- == safe down
--- Description: Undoes: validate tags_name_not_null_check
+-- Description: Undo: validate tags_name_not_null_check
 
 ALTER TABLE tags DROP CONSTRAINT tags_name_not_null_check;
 ALTER TABLE tags ADD CONSTRAINT tags_name_not_null_check CHECK (name IS NOT NULL) NOT VALID;
@@ -26,7 +26,7 @@ ALTER TABLE tags ADD CONSTRAINT tags_name_not_null_check CHECK (name IS NOT NULL
 ALTER TABLE tags ALTER COLUMN name SET NOT NULL;
 ALTER TABLE tags DROP CONSTRAINT tags_name_not_null_check;
 -- == safe down
--- Description: Undoes: require name of tags
+-- Description: Undo: require name of tags
 -- migrate: no-transaction
 
 ALTER TABLE tags ADD CONSTRAINT tags_name_not_null_check CHECK (name IS NOT NULL) NOT VALID;
@@ -38,6 +38,6 @@ ALTER TABLE tags ALTER COLUMN name DROP NOT NULL;
 CREATE UNIQUE INDEX CONCURRENTLY tags_pkey ON tags (kind, name);
 ALTER TABLE tags ADD CONSTRAINT tags_pkey PRIMARY KEY USING INDEX tags_pkey;
 -- == safe down
--- Description: Undoes: add tags_pkey
+-- Description: Undo: add tags_pkey
 
 ALTER TABLE tags DROP CONSTRAINT tags_pkey;

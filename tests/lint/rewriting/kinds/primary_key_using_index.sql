@@ -18,7 +18,7 @@ ALTER TABLE berths DROP CONSTRAINT berths_place_not_null_check;
 
 ALTER TABLE berths VALIDATE CONSTRAINT berths_place_not_null_check;
 -- == safe down
--- Description: Undoes: validate berths_place_not_null_check
+-- Description: Undo: validate berths_place_not_null_check
 
 ALTER TABLE berths DROP CONSTRAINT berths_place_not_null_check;
 ALTER TABLE berths ADD CONSTRAINT berths_place_not_null_check CHECK (place IS NOT NULL) NOT VALID;
@@ -28,7 +28,7 @@ ALTER TABLE berths ADD CONSTRAINT berths_place_not_null_check CHECK (place IS NO
 ALTER TABLE berths ALTER COLUMN place SET NOT NULL;
 ALTER TABLE berths DROP CONSTRAINT berths_place_not_null_check;
 -- == safe down
--- Description: Undoes: require place of berths
+-- Description: Undo: require place of berths
 -- migrate: no-transaction
 
 ALTER TABLE berths ADD CONSTRAINT berths_place_not_null_check CHECK (place IS NOT NULL) NOT VALID;
@@ -39,7 +39,7 @@ ALTER TABLE berths ALTER COLUMN place DROP NOT NULL;
 
 ALTER TABLE berths ADD CONSTRAINT berths_pkey PRIMARY KEY USING INDEX berths_place;
 -- == safe down
--- Description: Undoes: add berths_pkey
+-- Description: Undo: add berths_pkey
 
 ALTER TABLE berths DROP CONSTRAINT berths_pkey;
 CREATE UNIQUE INDEX berths_place ON berths (place);

@@ -48,7 +48,7 @@ BEGIN
 END
 $$;
 -- == safe down
--- Description: Undoes: fill number of events_
+-- Description: Undo: fill number of events_
 
 -- Nothing to undo: the column that the up file fills is dropped by an earlier file.
 -- == safe up: add_events_number_not_null_check
@@ -56,7 +56,7 @@ $$;
 
 ALTER TABLE events_ ADD CONSTRAINT events__number_not_null_check CHECK (number IS NOT NULL) NOT VALID;
 -- == safe down
--- Description: Undoes: add events__number_not_null_check
+-- Description: Undo: add events__number_not_null_check
 
 ALTER TABLE events_ DROP CONSTRAINT events__number_not_null_check;
 -- == safe up: validate_events_number_not_null_check
@@ -64,7 +64,7 @@ ALTER TABLE events_ DROP CONSTRAINT events__number_not_null_check;
 
 ALTER TABLE events_ VALIDATE CONSTRAINT events__number_not_null_check;
 -- == safe down
--- Description: Undoes: validate events__number_not_null_check
+-- Description: Undo: validate events__number_not_null_check
 
 ALTER TABLE events_ DROP CONSTRAINT events__number_not_null_check;
 ALTER TABLE events_ ADD CONSTRAINT events__number_not_null_check CHECK (number IS NOT NULL) NOT VALID;
@@ -74,7 +74,7 @@ ALTER TABLE events_ ADD CONSTRAINT events__number_not_null_check CHECK (number I
 ALTER TABLE events_ ALTER COLUMN number SET NOT NULL;
 ALTER TABLE events_ DROP CONSTRAINT events__number_not_null_check;
 -- == safe down
--- Description: Undoes: require number of events_
+-- Description: Undo: require number of events_
 -- migrate: no-transaction
 
 ALTER TABLE events_ ADD CONSTRAINT events__number_not_null_check CHECK (number IS NOT NULL) NOT VALID;

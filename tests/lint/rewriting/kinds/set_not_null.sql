@@ -15,7 +15,7 @@ ALTER TABLE users_ DROP CONSTRAINT "users__E-Mail_not_null_check";
 
 ALTER TABLE users_ VALIDATE CONSTRAINT "users__E-Mail_not_null_check";
 -- == safe down
--- Description: Undoes: validate users__E-Mail_not_null_check
+-- Description: Undo: validate users__E-Mail_not_null_check
 
 ALTER TABLE users_ DROP CONSTRAINT "users__E-Mail_not_null_check";
 ALTER TABLE users_ ADD CONSTRAINT "users__E-Mail_not_null_check" CHECK ("E-Mail" IS NOT NULL) NOT VALID;
@@ -25,7 +25,7 @@ ALTER TABLE users_ ADD CONSTRAINT "users__E-Mail_not_null_check" CHECK ("E-Mail"
 ALTER TABLE users_ ALTER COLUMN "E-Mail" SET NOT NULL;
 ALTER TABLE users_ DROP CONSTRAINT "users__E-Mail_not_null_check";
 -- == safe down
--- Description: Undoes: require E-Mail of users_
+-- Description: Undo: require E-Mail of users_
 -- migrate: no-transaction
 
 ALTER TABLE users_ ADD CONSTRAINT "users__E-Mail_not_null_check" CHECK ("E-Mail" IS NOT NULL) NOT VALID;

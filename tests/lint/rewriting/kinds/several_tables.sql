@@ -21,7 +21,7 @@ ALTER TABLE dogs DROP COLUMN name;
 ALTER TABLE birds ADD COLUMN name text;
 ALTER TABLE birds ADD COLUMN kind text;
 -- == safe down
--- Description: Undoes: ALTER TABLE birds ADD COLUMN name text
+-- Description: Undo: ALTER TABLE birds ADD COLUMN name text
 
 ALTER TABLE birds DROP COLUMN kind;
 ALTER TABLE birds DROP COLUMN name;

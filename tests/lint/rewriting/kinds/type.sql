@@ -32,7 +32,7 @@ ALTER TABLE players DROP COLUMN team_id_new;
 
 ALTER TABLE players ADD CONSTRAINT players_team_id_fkey_new FOREIGN KEY (team_id_new) REFERENCES public.teams(id) NOT VALID;
 -- == safe down
--- Description: Undoes: add players_team_id_fkey_new
+-- Description: Undo: add players_team_id_fkey_new
 
 ALTER TABLE players DROP CONSTRAINT players_team_id_fkey_new;
 -- == safe up: fill_team_id_new_of_players
@@ -70,7 +70,7 @@ BEGIN
 END
 $$;
 -- == safe down
--- Description: Undoes: fill team_id_new of players
+-- Description: Undo: fill team_id_new of players
 
 -- Nothing to undo: the column that the up file fills is dropped by an earlier file.
 -- == safe up: validate_players_team_id_new_not_null_check
@@ -78,7 +78,7 @@ $$;
 
 ALTER TABLE players VALIDATE CONSTRAINT players_team_id_new_not_null_check;
 -- == safe down
--- Description: Undoes: validate players_team_id_new_not_null_check
+-- Description: Undo: validate players_team_id_new_not_null_check
 
 ALTER TABLE players DROP CONSTRAINT players_team_id_new_not_null_check;
 ALTER TABLE players ADD CONSTRAINT players_team_id_new_not_null_check CHECK (team_id_new IS NOT NULL) NOT VALID;
@@ -87,7 +87,7 @@ ALTER TABLE players ADD CONSTRAINT players_team_id_new_not_null_check CHECK (tea
 
 ALTER TABLE players VALIDATE CONSTRAINT in_team_new;
 -- == safe down
--- Description: Undoes: validate in_team_new
+-- Description: Undo: validate in_team_new
 
 ALTER TABLE players DROP CONSTRAINT in_team_new;
 ALTER TABLE players ADD CONSTRAINT in_team_new CHECK ((team_id_new > 0)) NOT VALID;
@@ -96,7 +96,7 @@ ALTER TABLE players ADD CONSTRAINT in_team_new CHECK ((team_id_new > 0)) NOT VAL
 
 ALTER TABLE players VALIDATE CONSTRAINT players_team_id_fkey_new;
 -- == safe down
--- Description: Undoes: validate players_team_id_fkey_new
+-- Description: Undo: validate players_team_id_fkey_new
 
 ALTER TABLE players DROP CONSTRAINT players_team_id_fkey_new;
 ALTER TABLE players ADD CONSTRAINT players_team_id_fkey_new FOREIGN KEY (team_id_new) REFERENCES public.teams(id) NOT VALID;
@@ -105,7 +105,7 @@ ALTER TABLE players ADD CONSTRAINT players_team_id_fkey_new FOREIGN KEY (team_id
 
 CREATE INDEX CONCURRENTLY players_team_idx_new ON players USING btree (team_id_new, lower(name));
 -- == safe down
--- Description: Undoes: create players_team_idx_new
+-- Description: Undo: create players_team_idx_new
 
 DROP INDEX CONCURRENTLY players_team_idx_new;
 -- == safe up: create_players_name_team_id_key_new
@@ -113,7 +113,7 @@ DROP INDEX CONCURRENTLY players_team_idx_new;
 
 CREATE UNIQUE INDEX CONCURRENTLY players_name_team_id_key_new ON players USING btree (name, team_id_new);
 -- == safe down
--- Description: Undoes: create players_name_team_id_key_new
+-- Description: Undo: create players_name_team_id_key_new
 
 DROP INDEX CONCURRENTLY players_name_team_id_key_new;
 -- == safe up: exchange_team_id_of_players
@@ -132,7 +132,7 @@ ALTER TABLE players RENAME CONSTRAINT players_team_id_fkey_new TO players_team_i
 ALTER TABLE players ADD CONSTRAINT players_name_team_id_key UNIQUE USING INDEX players_name_team_id_key_new;
 ALTER TABLE players RENAME CONSTRAINT in_team_new TO in_team;
 -- == safe down
--- Description: Undoes: exchange team_id of players
+-- Description: Undo: exchange team_id of players
 
 -- It keeps out the application while it writes all rows.
 ALTER TABLE players RENAME COLUMN team_id TO team_id_new;

@@ -58,7 +58,7 @@ BEGIN
 END
 $$;
 -- == safe down
--- Description: Undoes: fill id_new of tickets
+-- Description: Undo: fill id_new of tickets
 
 -- Nothing to undo: the column that the up file fills is dropped by an earlier file.
 -- == safe up: validate_tickets_id_new_not_null_check
@@ -66,7 +66,7 @@ $$;
 
 ALTER TABLE tickets VALIDATE CONSTRAINT tickets_id_new_not_null_check;
 -- == safe down
--- Description: Undoes: validate tickets_id_new_not_null_check
+-- Description: Undo: validate tickets_id_new_not_null_check
 
 ALTER TABLE tickets DROP CONSTRAINT tickets_id_new_not_null_check;
 ALTER TABLE tickets ADD CONSTRAINT tickets_id_new_not_null_check CHECK (id_new IS NOT NULL) NOT VALID;
@@ -75,7 +75,7 @@ ALTER TABLE tickets ADD CONSTRAINT tickets_id_new_not_null_check CHECK (id_new I
 
 CREATE UNIQUE INDEX CONCURRENTLY tickets_pkey_new ON tickets USING btree (id_new);
 -- == safe down
--- Description: Undoes: create tickets_pkey_new
+-- Description: Undo: create tickets_pkey_new
 
 DROP INDEX CONCURRENTLY tickets_pkey_new;
 -- == safe up: exchange_id_of_tickets
@@ -92,7 +92,7 @@ ALTER TABLE tickets DROP CONSTRAINT tickets_id_new_not_null_check;
 ALTER TABLE tickets ALTER COLUMN id SET DEFAULT nextval('public.tickets_id_seq'::regclass);
 ALTER TABLE tickets ADD CONSTRAINT tickets_pkey PRIMARY KEY USING INDEX tickets_pkey_new;
 -- == safe down
--- Description: Undoes: exchange id of tickets
+-- Description: Undo: exchange id of tickets
 
 -- It keeps out the application while it writes all rows.
 ALTER TABLE tickets RENAME COLUMN id TO id_new;

@@ -57,7 +57,7 @@ BEGIN
 END
 $$;
 -- == safe down
--- Description: Undoes: fill age_new of forms
+-- Description: Undo: fill age_new of forms
 
 -- Nothing to undo: the column that the up file fills is dropped by an earlier file.
 -- == safe up: exchange_age_of_forms
@@ -69,7 +69,7 @@ DROP FUNCTION zz_forms_age_copy();
 ALTER TABLE forms DROP COLUMN age;
 ALTER TABLE forms RENAME COLUMN age_new TO age;
 -- == safe down
--- Description: Undoes: exchange age of forms
+-- Description: Undo: exchange age of forms
 
 -- It keeps out the application while it writes all rows.
 ALTER TABLE forms RENAME COLUMN age TO age_new;

@@ -55,6 +55,6 @@ BEGIN
 END
 $$;
 -- == safe down
--- Description: Undoes: change rows of orders
+-- Description: Undo: change rows of orders
 
 -- Nothing to undo: the files before it undo what it changed.

@@ -46,7 +46,7 @@ BEGIN
 END
 $$;
 -- == safe down
--- Description: Undoes: fill token of guests
+-- Description: Undo: fill token of guests
 
 -- Nothing to undo: the column that the up file fills is dropped by an earlier file.
 -- == safe up: add_guests_token_not_null_check
@@ -54,7 +54,7 @@ $$;
 
 ALTER TABLE guests ADD CONSTRAINT guests_token_not_null_check CHECK (token IS NOT NULL) NOT VALID;
 -- == safe down
--- Description: Undoes: add guests_token_not_null_check
+-- Description: Undo: add guests_token_not_null_check
 
 ALTER TABLE guests DROP CONSTRAINT guests_token_not_null_check;
 -- == safe up: validate_guests_token_not_null_check
@@ -62,7 +62,7 @@ ALTER TABLE guests DROP CONSTRAINT guests_token_not_null_check;
 
 ALTER TABLE guests VALIDATE CONSTRAINT guests_token_not_null_check;
 -- == safe down
--- Description: Undoes: validate guests_token_not_null_check
+-- Description: Undo: validate guests_token_not_null_check
 
 ALTER TABLE guests DROP CONSTRAINT guests_token_not_null_check;
 ALTER TABLE guests ADD CONSTRAINT guests_token_not_null_check CHECK (token IS NOT NULL) NOT VALID;
@@ -72,7 +72,7 @@ ALTER TABLE guests ADD CONSTRAINT guests_token_not_null_check CHECK (token IS NO
 ALTER TABLE guests ALTER COLUMN token SET NOT NULL;
 ALTER TABLE guests DROP CONSTRAINT guests_token_not_null_check;
 -- == safe down
--- Description: Undoes: require token of guests
+-- Description: Undo: require token of guests
 -- migrate: no-transaction
 
 ALTER TABLE guests ADD CONSTRAINT guests_token_not_null_check CHECK (token IS NOT NULL) NOT VALID;
@@ -84,6 +84,6 @@ ALTER TABLE guests ALTER COLUMN token DROP NOT NULL;
 CREATE UNIQUE INDEX CONCURRENTLY guests_token_key ON guests (token);
 ALTER TABLE guests ADD CONSTRAINT guests_token_key UNIQUE USING INDEX guests_token_key;
 -- == safe down
--- Description: Undoes: add guests_token_key
+-- Description: Undo: add guests_token_key
 
 ALTER TABLE guests DROP CONSTRAINT guests_token_key;
