@@ -36,6 +36,7 @@ def test_each_app_is_a_column_and_an_app_without_a_started_machine_has_an_error(
     prod, staging, dev = overview.environments
     assert prod.error.startswith(f"the app {PROD} has no started machine: ")
     assert "--start" in prod.hint
+    assert (staging.error, dev.error) == ("", "")
     assert [row.state for row in staging.rows] == ["applied", "pending"]
     assert [row.state for row in dev.rows] == ["pending", "pending"]
 
