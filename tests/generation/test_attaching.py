@@ -30,7 +30,7 @@ UNCHECKED = {
 
 
 def attach(database: Database, key: str, bound: str) -> tuple[list[str], list[str]]:
-    """Return the statements that attach a table, and what the server says about the check when they run."""
+    """Return the statements that attach a table, and the notices of the server about the check."""
     make(database, SCHEMA.format(key) + ALONE)
     with fresh_database(database.server) as another:
         values = bound if bound == "DEFAULT" else f"FOR VALUES {bound}"
@@ -38,22 +38,22 @@ def attach(database: Database, key: str, bound: str) -> tuple[list[str], list[st
         wanted = read(another)
     before = read(database)
     statements = add_bounds(write_sql(before, wanted), before, wanted).statements
-    said: list[str] = []
+    notices: list[str] = []
     with database.connect() as connection:
-        connection.add_notice_handler(lambda notice: said.append(notice.message_primary or ""))
+        connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         connection.execute("SET client_min_messages = debug1")
         for text in statements:
             connection.execute(text.encode())
     assert read(database).objects == wanted.objects
-    return list(statements), [text for text in said if "is implied by existing constraints" in text]
+    return list(statements), [text for text in notices if "is implied by existing constraints" in text]
 
 
 @pytest.mark.parametrize(("key", "bound"), sorted(CHECKED))
 def test_the_rows_of_a_table_are_not_read_when_it_is_attached(database: Database, key: str, bound: str) -> None:
-    statements, said = attach(database, key, bound)
+    statements, notices = attach(database, key, bound)
     words = ["NOT VALID", "VALIDATE CONSTRAINT", "ATTACH PARTITION", "DROP CONSTRAINT"]
     assert [word in text for word, text in zip(words, statements, strict=True)] == [True] * 4
-    assert said == ['partition constraint for table "E, 1" is implied by existing constraints']
+    assert notices == ['partition constraint for table "E, 1" is implied by existing constraints']
 
 
 @pytest.mark.parametrize(("key", "bound"), sorted(UNCHECKED))

@@ -107,7 +107,7 @@ def check_enums(tables: list[Any], dialect: Any) -> None:
 
 
 def make_dialect(server_version: int) -> Any:
-    """Return PostgreSQL's dialect as it is after a connection to a server of a version; 0 stands for the newest one."""
+    """Return PostgreSQL's dialect as it is after a connection to a server of a version; 0 is the newest one."""
     # Named parameters: with another style, percent signs would be doubled.
     make: Any = PGDialect
     dialect = make(paramstyle="named")

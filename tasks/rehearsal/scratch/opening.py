@@ -41,7 +41,7 @@ def open_server(
 
 
 def check_version(server: ScratchServer, target_version: int) -> None:
-    """Raise RefusedError if the scratch server's major version is older than the target's, given as server_version.
+    """Raise RefusedError if the scratch server's major version is older than the target's, as server_version has it.
 
     Otherwise the schemas that rehearsals read on it are from now on those that a server of the target's version can have.
     """
