@@ -1666,7 +1666,7 @@ INSERT INTO p VALUES (1, 1);
 UPDATE q SET o = 1;
 -- new:
 CREATE TABLE p (k int UNIQUE, o int);
-CREATE TABLE q (k int UNIQUE, o int REFERENCES p (k));
+CREATE TABLE q (k int UNIQUE, o int CONSTRAINT to_p REFERENCES p (k));
 ALTER TABLE p ADD CONSTRAINT to_q FOREIGN KEY (o) REFERENCES q (k);
 
 -- pair: partitions lose the foreign key of their parent when they are detached, or keep it
@@ -1694,3 +1694,14 @@ CREATE FUNCTION half(y int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT y / 2'
 CREATE TABLE p (k int, n int) PARTITION BY RANGE (half(k), n);
 CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0, 0) TO (5, 5) PARTITION BY LIST (half(k));
 CREATE TABLE p11 PARTITION OF p1 DEFAULT;
+
+-- pair: a foreign key to a partitioned table gets the name of its parts
+CREATE TABLE p (k int PRIMARY KEY) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE q (o int CONSTRAINT to_p REFERENCES p);
+INSERT INTO p VALUES (1);
+INSERT INTO q VALUES (1);
+-- new:
+CREATE TABLE p (k int PRIMARY KEY) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE q (o int CONSTRAINT q_o_fkey REFERENCES p);

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tasks.catalog import Catalog, Key
 from tasks.rehearsal.sql_diff.names import last_part
 from tasks.rehearsal.sql_diff.recognition.likeness import measure_likeness
 from tasks.rehearsal.sql_diff.renames import ObjectRename, name_identity_sequence
-from tasks.rehearsal.sql_diff.shapes import parse_column, split_sequence
+from tasks.rehearsal.sql_diff.shapes import parse_column, parse_table, split_sequence
+
+_NAMED_PARTS = 180000
+"""Older servers name the foreign keys to the partitions of a table as they name one without a name."""
+_REFERRED = re.compile(r"FOREIGN KEY \(.*?\) REFERENCES (?P<table>.+?)\(")
+_USUAL_NAME = re.compile(r"_fkey\d*\"?$")
 
 
 def find_silent_types(before: Catalog, after: Catalog) -> tuple[ObjectRename, ...]:
@@ -32,7 +38,17 @@ def _pair(before: Catalog, after: Catalog, kinds: tuple[str, ...]) -> Iterator[O
         if found and key not in after.objects:
             new = max(found, key=lambda other: measure_likeness(key.name, other.name))
             found.remove(new)
-            yield ObjectRename(key, new)
+            if not _may_be_taken(new.name, text, before):
+                yield ObjectRename(key, new)
+
+
+def _may_be_taken(name: str, definition: str, catalog: Catalog) -> bool:
+    """Return True if the server may use a name for the foreign key to a partition, which no catalog lists."""
+    match = _REFERRED.match(definition)
+    if match is None or catalog.server_version >= _NAMED_PARTS or not _USUAL_NAME.search(name):
+        return False
+    table = parse_table(catalog.objects.get(Key("table", match["table"]), ""))
+    return table is not None and table.partitioned is not None
 
 
 def _describe(key: Key, definition: str, catalog: Catalog) -> str:
