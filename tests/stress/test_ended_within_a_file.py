@@ -19,7 +19,7 @@ from tests.stress.blocking import GATE, PASS_GATE, await_waiting_at_gate, end_se
 PATIENT = RetryPolicy(lock_timeout_ms=60_000, attempts=3)
 FILE = f"CREATE TABLE b (id int);\nINSERT INTO b VALUES (1);\n{PASS_GATE}\nINSERT INTO a VALUES (2);\nDROP TABLE a;"
 OPEN_GATE = f"""
-SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database d ON d.oid = database AND datname = current_database()
+SELECT pg_terminate_backend(pid, 10000) FROM pg_locks JOIN pg_database d ON d.oid = database AND datname = current_database()
  WHERE locktype = 'advisory' AND objid = {GATE} AND granted
 """
 Act = Callable[[Database, int, Stop], None]
@@ -36,9 +36,7 @@ def terminate(database: Database, backend: int, _: Stop) -> None:
 def end_lock(database: Database, _: int, __: Stop) -> None:
     end_session(database, "migrate-lock %")
     with database.connect() as opener:
-        opener.execute(
-            "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND granted"
-        )
+        opener.execute(OPEN_GATE.encode())
 
 
 WAYS: dict[str, tuple[Act, str, str]] = {
