@@ -32,6 +32,8 @@ _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 5.0
 _LONGEST_ANSWER_S = 10.0
 """How long one attempt waits for the banner of the ssh server."""
+_INTERRUPTED = ("Authentication timeout.", "Authentication failed: transport shut down or saw EOF")
+"""The errors of paramiko for a login without an answer; they have the class of one that is refused."""
 
 
 class _Runner(Remote):  # type: ignore[misc]
@@ -102,14 +104,14 @@ def _enter(connection: Connection, target: SshConnection, stop: Stop) -> None:
             connection.open()
             connection.transport.set_keepalive(_KEEPALIVE_S)
             return
-        except AuthenticationException as error:
-            raise TunnelError(
-                f"machine {target.machine.id} of {target.app} refuses the certificate",
-                hint=f"It may have expired, or user {target.user} may not log in. Try: fly ssh console -a {app}",
-                state="Nothing was changed.",
-            ) from error
         except (SSHException, NoValidConnectionsError, EOFError, OSError) as error:
             connection.client.close()
+            if isinstance(error, AuthenticationException) and str(error) not in _INTERRUPTED:
+                raise TunnelError(
+                    f"machine {target.machine.id} of {target.app} refuses the certificate",
+                    hint=f"It may have expired, or user {target.user} may not log in. Try: fly ssh console -a {app}",
+                    state="Nothing was changed.",
+                ) from error
             if time.monotonic() + pause > deadline:
                 raise TunnelError(
                     f"no ssh connection to machine {target.machine.id} of {target.app}: {str(error) or type(error).__name__}",

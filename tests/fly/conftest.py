@@ -21,7 +21,7 @@ fly.machine, machines of an app; each one has
     .app              the folder that stands for /app; on the machine the variable APP_DIR names it
     .folder.temporary the folder that stands for /tmp; on the machine TMPDIR names it
     .commands, .connections, .processes(), .kill(), .run_command()        what ran and runs on the machine
-    .stop, refuse(times), fall_silent, change_host_key    faults of the machine
+    .stop, refuse(times), lose_logins(times), fall_silent, change_host_key    faults of the machine
     .deploy(files), edit(file, old, new), change_environment, change_record, start_in     another image
     .fill_disk        with disk_megabytes
 """

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from tasks.fly.flyctl import hide_tokens
 from tasks.runner.events import RunStarted
 from tests.fly.operating import STAGING, RemoteOperator, operate_remotely
 from tests.kit.databases import Database
-from tests.kit.fly.world import FlyWorld
+from tests.kit.fly.boot import PYTHON
+from tests.kit.fly.world import FlyWorld, make_world
 from tests.kit.projects import Project
 from tests.runner.operating import A
 
@@ -174,6 +176,14 @@ def test_connecting_is_retried_until_ssh_is_available(remote: RemoteOperator) ->
     remote.deploy().refuse(3)
     assert remote.run_request().error is None
     assert remote.machine.connections == 4
+
+
+def test_a_connection_that_is_lost_at_the_login_is_opened_again(project: Project, database: Database, tmp_path: Path) -> None:
+    with make_world(tmp_path / "fly", PYTHON) as fly, operate_remotely(fly, project, database) as remote:
+        remote.operator.write_tables(A)
+        remote.deploy().lose_logins(2)
+        assert remote.run_request().error is None
+        assert remote.machine.connections == 3
 
 
 @pytest.mark.parametrize("fault", ["refuse", "silence"])

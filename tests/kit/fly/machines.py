@@ -130,6 +130,10 @@ class FlyMachine:
         """Accept connections from now on without ever answering."""
         self._set_faults(silent=True)
 
+    def lose_logins(self, times: int) -> None:
+        """Close the next connections while they log in; only paramiko's server has this fault."""
+        self._set_faults(lost_logins=times)
+
     def stop(self) -> None:
         """Stop the machine and kill its processes."""
         self.change_record(state="stopped")

@@ -4,6 +4,7 @@ Unlike OpenSSH it can report status 4294967295 for a killed command, as Fly's se
 """
 
 import base64
+import json
 import os
 import socket
 import subprocess
@@ -14,9 +15,10 @@ from pathlib import Path
 
 import paramiko
 
+from tasks.postgres.server.folder_lock import lock
 from tests.kit.fly.certificates import find_fault
 from tests.kit.fly.sftp import DiskFiles
-from tests.kit.fly.state import FlyState, MachineFolder, hallpass_command, write_atomically
+from tests.kit.fly.state import FlyState, MachineFolder, hallpass_command, read_json, write_atomically
 
 KILLED = 0xFFFFFFFF
 _BLOCK = 32768
@@ -26,8 +28,9 @@ _ENVIRONMENT = ("FLY_SSH_CONTAINER", "FLY_SSH_MACHINE")
 class SshServer(paramiko.ServerInterface):  # type: ignore[misc]
     """The rights of one connection: log in with a certificate of the authority, run commands, transfer files."""
 
-    def __init__(self, machine: MachineFolder, authority: Path) -> None:
+    def __init__(self, machine: MachineFolder, authority: Path, transport: paramiko.Transport) -> None:
         self._machine = machine
+        self._transport = transport
         self._authority = authority
         self._environments: dict[int, dict[str, str]] = {}
         self._terminals: set[int] = set()
@@ -38,11 +41,22 @@ class SshServer(paramiko.ServerInterface):  # type: ignore[misc]
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         """Accept a valid certificate; paramiko checks that the client has its key."""
+        if self._is_lost():
+            self._transport.close()
+            return int(paramiko.AUTH_FAILED)
         blob = key.public_blob
         certificate = blob and f"{blob.key_type} {base64.b64encode(blob.key_blob).decode()}".encode()
         fault = find_fault(certificate, self._authority, username) if certificate else "not a certificate"
         print(f"{username}: {fault or 'accepted'}", flush=True)
         return int(paramiko.AUTH_FAILED if fault else paramiko.AUTH_SUCCESSFUL)
+
+    def _is_lost(self) -> bool:
+        """Return True if the machine has the fault that this login is lost, and count it."""
+        with lock(self._machine.path):
+            faults = read_json(self._machine.faults, {})
+            lost = int(faults.get("lost_logins", 0))
+            write_atomically(self._machine.faults, json.dumps({**faults, "lost_logins": max(lost - 1, 0)}))
+        return lost > 0
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
         """Accept sessions and refuse forwarding."""
@@ -145,7 +159,7 @@ def _serve(connection: socket.socket, machine: MachineFolder, authority: Path) -
     transport.add_server_key(paramiko.Ed25519Key.from_private_key_file(str(machine.host_key)))
     transport.set_subsystem_handler("sftp", paramiko.SFTPServer, DiskFiles, machine)
     try:
-        transport.start_server(server=SshServer(machine, authority))
+        transport.start_server(server=SshServer(machine, authority, transport))
     except (paramiko.SSHException, EOFError):
         transport.close()
 
