@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tasks.catalog import Catalog, Key
+from tasks.rehearsal.sql_diff.dependencies import find_referenced
 from tasks.rehearsal.sql_diff.names import last_part
 from tasks.rehearsal.sql_diff.recognition.likeness import measure_likeness
 from tasks.rehearsal.sql_diff.renames import ObjectRename, name_identity_sequence
@@ -13,7 +14,6 @@ from tasks.rehearsal.sql_diff.shapes import parse_column, parse_table, split_seq
 
 _NAMED_PARTS = 180000
 """Older servers name the foreign keys to the partitions of a table as they name one without a name."""
-_REFERRED = re.compile(r"FOREIGN KEY \(.*?\) REFERENCES (?P<table>.+?)\(")
 _USUAL_NAME = re.compile(r"_fkey\d*\"?$")
 
 
@@ -44,10 +44,10 @@ def _pair(before: Catalog, after: Catalog, kinds: tuple[str, ...]) -> Iterator[O
 
 def _may_be_taken(name: str, definition: str, catalog: Catalog) -> bool:
     """Return True if the server may use a name for the foreign key to a partition, which no catalog lists."""
-    match = _REFERRED.match(definition)
-    if match is None or catalog.server_version >= _NAMED_PARTS or not _USUAL_NAME.search(name):
+    referenced = find_referenced(definition)
+    if referenced is None or catalog.server_version >= _NAMED_PARTS or not _USUAL_NAME.search(name):
         return False
-    table = parse_table(catalog.objects.get(Key("table", match["table"]), ""))
+    table = parse_table(catalog.objects.get(Key("table", referenced), ""))
     return table is not None and table.partitioned is not None
 
 
