@@ -82,7 +82,8 @@ def _cast(name: str, old: str, new: str) -> str:
 def convert_value(value: str, old: str, new: str) -> str:
     """Return a value in another type: as an assignment converts it, else by a cast, through text where there is none.
 
-    The text of a boolean is no number, that of a number other than 0 and 1 is no boolean, and that of a range is no multirange.
+    The server does not read the text of a boolean as a number, that of a number other than 0 and 1 as a boolean, and that of a
+    range as a multirange.
     """
     if is_assignable(old, new):
         return value

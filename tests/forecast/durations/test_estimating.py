@@ -63,7 +63,7 @@ def read_range(duration: StatementDuration) -> tuple[float, float]:
 
 @pytest.fixture(autouse=True)
 def steady_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let each statement take a millisecond on scratch: what it really takes depends on what else the machine does."""
+    """Let each statement take a millisecond on scratch: its real time depends on the load of the machine."""
     ticks = count()
     clock = SimpleNamespace(monotonic=time.monotonic, perf_counter=lambda: next(ticks) / 1000)
     monkeypatch.setattr(measuring, "time", clock)
